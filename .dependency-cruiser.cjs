@@ -1,0 +1,118 @@
+/**
+ * Import direction (ARCHITECTURE.md). An arrow means "may import"; everything else fails:
+ * main.ts, drivers/catalog.ts -> everything. The rest as below; type-only imports obey too.
+ */
+const tests = '\\.test\\.ts$';
+const only = (name, from, allowed) => ({
+  name,
+  severity: 'error',
+  comment: `${from} may import only ${allowed.join(', ')}`,
+  from: {
+    path: `^(${from})`,
+    pathNot: [tests, '^backend/main\\.ts$', '^backend/execution-engine/drivers/catalog\\.ts$'],
+  },
+  to: { path: '^(shared|backend|frontend|cli|tests|scripts|bench)/', pathNot: allowed.map((path) => `^${path}`) },
+});
+const core = ['backend/core/', 'shared/', 'backend/util/'];
+const drivers = ['process', 'docker', 'firecracker', 'qemu', 'nanos', 'fake', 'unsandboxed'];
+module.exports = {
+  forbidden: [
+    only('shared-imports-nothing', 'shared/', ['shared/']),
+    only('util-is-a-leaf', 'backend/util/', ['backend/util/', 'shared/']),
+    only('core-is-pure', 'backend/core/', ['backend/core/', 'shared/']),
+    only('config-is-a-leaf', 'backend/config/', ['backend/config/', 'shared/', 'backend/util/']),
+    only('api-direction', 'backend/api/', ['backend/api/', 'backend/control-plane/', ...core]),
+    only('gateway-direction', 'backend/gateway/', ['backend/gateway/', ...core]),
+    only('control-plane-direction', 'backend/control-plane/', ['backend/control-plane/', ...core]),
+    only('scheduler-direction', 'backend/scheduler/', ['backend/scheduler/', ...core]),
+    only('pool-direction', 'backend/execution-engine/pool/', [
+      'backend/execution-engine/(pool|protocol)/',
+      'backend/execution-engine/guarded-sandbox\\.ts',
+      ...core,
+    ]),
+    only('protocol-direction', 'backend/execution-engine/protocol/', ['backend/execution-engine/protocol/', ...core]),
+    only('guard-direction', 'backend/execution-engine/guarded-sandbox\\.ts', core),
+    ...drivers.map((name) =>
+      only(`driver-${name}-direction`, `backend/execution-engine/drivers/${name}/`, [
+        `backend/execution-engine/drivers/(${name}|support)/`,
+        ...core,
+      ]),
+    ),
+    only('driver-support-direction', 'backend/execution-engine/drivers/support/', [
+      'backend/execution-engine/drivers/support/',
+      ...core,
+    ]),
+    only('runtimes-direction', 'backend/execution-engine/runtimes/', ['backend/execution-engine/runtimes/', ...core]),
+    only('builder-direction', 'backend/execution-engine/builder/', ['backend/execution-engine/builder/', ...core]),
+    only('database-direction', 'backend/database/', ['backend/database/', ...core]),
+    only('metrics-direction', 'backend/metrics/', ['backend/metrics/', ...core]),
+    only('frontend-direction', 'frontend/', ['frontend/', 'shared/']),
+    only('cli-direction', 'cli/', ['cli/', 'shared/']),
+    {
+      name: 'guests-have-no-dependencies',
+      severity: 'error',
+      from: { path: '^backend/execution-engine/runtimes/[^/]+/guest/', pathNot: tests },
+      to: {
+        pathNot: [
+          '^backend/execution-engine/runtimes/[^/]+/guest/',
+          '^node:',
+          '^(fs|path|net|os|util|stream|module|url|async_hooks|worker_threads|perf_hooks|v8|vm|crypto|events|buffer|process|console|timers|timers/promises|string_decoder|stream/web)$',
+        ],
+      },
+    },
+    {
+      name: 'shared-is-platform-free',
+      severity: 'error',
+      from: { path: '^shared/', pathNot: tests },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'nothing-imports-tests',
+      severity: 'error',
+      from: { path: '^(shared|backend|frontend|cli|scripts)/', pathNot: tests },
+      to: { path: '^tests/' },
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: {
+        orphan: true,
+        pathNot: [
+          tests,
+          '\\.d\\.ts$',
+          '^(scripts|bench|tests)/',
+          'config\\.ts$',
+          '^backend/core/ports/',
+          '^frontend/main\\.tsx$',
+          '^cli/main\\.ts$',
+        ],
+      },
+      to: {},
+    },
+    {
+      name: 'no-undeclared-packages',
+      severity: 'error',
+      from: {},
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'no-dev-packages-in-the-product',
+      severity: 'error',
+      from: { path: '^(shared|backend|cli)/', pathNot: tests },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|data|examples|tests/fixtures)/' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'default'] },
+  },
+};

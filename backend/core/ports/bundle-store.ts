@@ -1,0 +1,15 @@
+import type { BundleDigest } from '../../../shared/ids.ts';
+import type { PreparedImage } from './isolation-driver.ts';
+
+/** Content-addressed directories of built bundles: whole or absent, never partial. */
+export interface BundleStore {
+  /** Moves a finished directory in (fsync, rename); a bundle that is there already wins. */
+  put(directory: string): Promise<PreparedImage>;
+  /** Rejects with `not_found` when it is gone, `internal`/`bundle_corrupt` when its manifest does not match. */
+  open(digest: BundleDigest): Promise<PreparedImage>;
+  files(
+    digest: BundleDigest,
+  ): Promise<readonly { readonly path: string; readonly sizeBytes: number; readonly text: string | null }[]>;
+  /** Deletes every bundle that is not in `keep`. */
+  prune(keep: ReadonlySet<BundleDigest>): Promise<number>;
+}

@@ -1,0 +1,98 @@
+import type { InstanceId, VersionId } from '../../../shared/ids.ts';
+import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts';
+import type { Invocation, ResponseSink } from '../invocation.ts';
+import type { VersionSpec } from '../version.ts';
+import type { ResourceUsage } from './sandbox.ts';
+
+export type InstanceState = 'starting' | 'idle' | 'busy' | 'paused' | 'draining' | 'dead';
+
+/** How one attempt went inside an instance. Times in ms from the INVOKE frame. */
+export interface InstanceResult {
+  readonly outcome: InvocationOutcome;
+  readonly httpStatus: number | undefined;
+  readonly firstByteMs: number;
+  readonly handlerMs: number;
+  readonly cpuMs: number;
+  readonly peakMemoryBytes: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+}
+
+/** A call as an instance takes it. */
+export interface InstanceCall {
+  readonly invocation: Invocation;
+  readonly sink: ResponseSink;
+  /** Aborted when the caller is gone: the handler's AbortSignal fires. */
+  readonly signal: AbortSignal;
+}
+
+/** A sandbox with one version loaded. */
+export interface Instance {
+  readonly id: InstanceId;
+  readonly version: VersionSpec;
+  readonly state: InstanceState;
+  readonly inFlight: number;
+  /** Never rejects: what goes wrong is the result's outcome. Enforces the deadline by itself. */
+  invoke(call: InstanceCall): Promise<InstanceResult>;
+  /** The calls travel in one frame; each has its own result, in order. */
+  invokeBatch(calls: readonly InstanceCall[]): readonly Promise<InstanceResult>[];
+}
+
+/** How long the parts of obtaining a lease took; all 0 for a warm start. */
+export interface StartPhases {
+  readonly acquireMs: number;
+  readonly bootMs: number;
+  readonly loadMs: number;
+  readonly initMs: number;
+}
+
+/** The right to run one invocation (or `slots` of them) in an instance. Release exactly once. */
+export interface Lease {
+  readonly instance: Instance;
+  readonly start: StartKind;
+  readonly phases: StartPhases;
+  /** `broken` destroys the instance. */
+  release(verdict: 'healthy' | 'broken'): void;
+}
+
+export interface InstanceView {
+  readonly id: InstanceId;
+  readonly state: InstanceState;
+  readonly inFlight: number;
+  readonly start: StartKind;
+  readonly createdAt: number;
+  readonly invocations: number;
+  readonly usage: ResourceUsage;
+}
+
+export interface PoolView {
+  readonly version: VersionSpec;
+  readonly instances: readonly InstanceView[];
+  readonly waiting: number;
+}
+
+export interface PreWarmedView {
+  readonly runtime: string;
+  readonly isolation: string;
+  readonly count: number;
+}
+
+/**
+ * Owns every instance. `acquire` rejects with a PlatformError: `unavailable` (driver unhealthy, no capacity, draining),
+ * or `function_error` with code `init_failed` / `init_timeout` / `out_of_memory` and detail {type, message, stack} when the version cannot start.
+ */
+export interface InstancePool {
+  /** A warm lease without waiting, or undefined. The hot path. */
+  tryAcquire(version: VersionSpec, slots?: number): Lease | undefined;
+  /** Waits for whatever comes first: a slot that becomes free, or a new instance. */
+  acquire(version: VersionSpec, signal: AbortSignal, slots?: number): Promise<Lease>;
+  /** Keeps `minInstances` of these versions warm from now on, and of no others. */
+  provision(versions: readonly VersionSpec[]): void;
+  /** No new leases; instances end when their invocations have. */
+  retireVersion(versionId: VersionId, reason: string): Promise<void>;
+  pools(): readonly PoolView[];
+  preWarmed(): readonly PreWarmedView[];
+  start(): Promise<void>;
+  /** Waits for running invocations until `deadlineAt` (Clock.now), then destroys everything. */
+  drain(deadlineAt: number): Promise<void>;
+}

@@ -1,0 +1,80 @@
+import type { FunctionId, InvocationId, VersionId } from '../../../shared/ids.ts';
+import type { InvocationError, TriggerKind } from '../../../shared/invocation.ts';
+import type { InvocationReport } from '../invocation.ts';
+
+/** What is stored of an asynchronous call before 202 is answered. */
+export interface NewAsyncInvocation {
+  readonly id: InvocationId;
+  readonly functionId: FunctionId;
+  readonly functionName: string;
+  readonly versionId: VersionId;
+  readonly version: number;
+  readonly qualifier: string;
+  readonly trigger: TriggerKind;
+  /** JSON text. */
+  readonly payload: Buffer;
+  readonly acceptedAt: number;
+  readonly runAt: number;
+  readonly maxAttempts: number;
+  /** No attempt after this (Clock.now). */
+  readonly expiresAt: number;
+  readonly idempotencyKey: string | undefined;
+  readonly traceparent: string | undefined;
+  readonly depth: number;
+  readonly replayOf: InvocationId | undefined;
+}
+
+/** A leased invocation. The token fences: whoever holds an older one can no longer settle. */
+export interface Claim {
+  readonly item: NewAsyncInvocation;
+  readonly attempt: number;
+  readonly token: string;
+  readonly leaseExpiresAt: number;
+}
+
+export type DeadLetterReason = 'attempts-exhausted' | 'too-old' | 'function-deleted';
+
+/** What becomes of a claimed invocation. The report of the attempt is stored with it, in the same transaction. */
+export type Disposition =
+  | { readonly kind: 'done'; readonly report: InvocationReport; readonly result: Buffer | undefined }
+  | {
+      readonly kind: 'retry';
+      readonly runAt: number;
+      readonly report: InvocationReport | undefined;
+      readonly error: InvocationError | undefined;
+    }
+  | {
+      readonly kind: 'dead-letter';
+      readonly reason: DeadLetterReason;
+      readonly report: InvocationReport | undefined;
+      readonly error: InvocationError | undefined;
+    }
+  | { readonly kind: 'cancelled'; readonly report: InvocationReport | undefined }
+  /** Gives the claim back without counting an attempt, for example when the platform drains. */
+  | { readonly kind: 'release' };
+
+export interface EnqueueResult {
+  readonly id: InvocationId;
+  readonly isDuplicate: boolean;
+}
+
+/** The durable queue: leased, fenced, at-least-once. Every method resolves only when its effect is on disk. */
+export interface InvocationQueue {
+  /** Rejects with `conflict`/`idempotency_key_reused` when the key was used with another function or payload. */
+  enqueue(item: NewAsyncInvocation): Promise<EnqueueResult>;
+  /** Leases up to `max` invocations that are due, oldest first, at most `perFunction` in all of one function. */
+  claim(owner: string, max: number, leaseMs: number, now: number): Promise<readonly Claim[]>;
+  /** False: the lease was lost. */
+  extend(claim: Claim, leaseExpiresAt: number): Promise<boolean>;
+  /** False: the lease was lost and nothing was changed. */
+  settle(claim: Claim, disposition: Disposition, now: number): Promise<boolean>;
+  /** Cancels one that waits. False when it is running, over or unknown. */
+  cancel(id: InvocationId, now: number): Promise<boolean>;
+  /** Makes all leases of a platform process that is gone due at once; returns how many. */
+  releaseOwned(exceptOwner: string): Promise<number>;
+  depth(functionId?: FunctionId): Promise<number>;
+  /** When the next invocation becomes due (Clock.now), or undefined when the queue is empty. */
+  nextDueAt(): Promise<number | undefined>;
+  /** Called in this process after something became due; returns the unsubscriber. */
+  onReady(wake: () => void): () => void;
+}

@@ -1,0 +1,37 @@
+import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
+import type { FunctionId, InstanceId, InvocationId } from '../../../shared/ids.ts';
+
+export interface LogEntry {
+  readonly at: number;
+  readonly functionId: FunctionId;
+  readonly functionName: string;
+  readonly version: number;
+  readonly invocationId: InvocationId | undefined;
+  readonly instanceId: InstanceId | undefined;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly stream: 'stdout' | 'stderr' | 'platform';
+  readonly text: string;
+}
+
+/** Takes log lines. Synchronous, never throws, bounded: over the limit the oldest unwritten lines go, and a line says how many. */
+export interface LogSink {
+  append(entry: LogEntry): void;
+  flush(): Promise<void>;
+}
+
+export interface LogFilter {
+  readonly functionId: FunctionId | undefined;
+  readonly invocationId: InvocationId | undefined;
+  readonly level: LogLine['level'] | undefined;
+  readonly search: string | undefined;
+}
+
+export interface LogReader {
+  /** Oldest first when `since` or a cursor is given, else the newest page, oldest first. Includes lines not yet written. */
+  query(
+    functionId: FunctionId | undefined,
+    query: LogQuery,
+  ): Promise<{ readonly items: readonly LogLine[]; readonly nextCursor: string | null }>;
+  /** Lines as they come; `skipped` says how many were dropped for a listener that could not follow. Returns the unsubscriber. */
+  subscribe(filter: LogFilter, listener: (lines: readonly LogLine[], skipped: number) => void): () => void;
+}

@@ -1,0 +1,22 @@
+import type { FunctionStats } from '../../../shared/api/functions.ts';
+import type { Gauges, LiveTick, Metrics } from '../../../shared/api/metrics.ts';
+import type { FunctionId } from '../../../shared/ids.ts';
+
+export interface SeriesQuery {
+  readonly functionId: FunctionId | undefined;
+  readonly version: number | undefined;
+  /** Clock.now ms; half-open [from, to). */
+  readonly from: number;
+  readonly to: number;
+  /** Undefined: chosen so that a chart has 60 to 720 points. */
+  readonly stepMs: number | undefined;
+}
+
+export interface MetricsReader {
+  series(query: SeriesQuery): Promise<Metrics>;
+  /** Of the last `windowMs`, for lists of functions, from memory and the store in one go. */
+  functionStats(ids: readonly FunctionId[], windowMs: number): Promise<ReadonlyMap<FunctionId, FunctionStats>>;
+  gauges(): Gauges;
+  /** One tick a second while at least one listener is there; returns the unsubscriber. */
+  subscribe(listener: (tick: LiveTick) => void): () => void;
+}

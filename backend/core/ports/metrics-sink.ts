@@ -1,0 +1,39 @@
+import type { TriggerKind } from '../../../shared/invocation.ts';
+import type { InvocationReport } from '../invocation.ts';
+import type { VersionSpec } from '../version.ts';
+import type { InstanceState } from './instance-pool.ts';
+
+/** Facts, not counters: one event feeds charts, roll-ups, the live stream and Prometheus. */
+export type MetricEvent =
+  | {
+      readonly kind: 'invocation';
+      readonly at: number;
+      readonly version: VersionSpec;
+      readonly trigger: TriggerKind;
+      readonly report: InvocationReport;
+    }
+  | {
+      readonly kind: 'throttle';
+      readonly at: number;
+      readonly functionName: string;
+      readonly limit: 'function' | 'host' | 'queue';
+    }
+  | {
+      readonly kind: 'instance';
+      readonly at: number;
+      readonly functionName: string;
+      readonly isolation: string;
+      readonly runtime: string;
+      readonly from: InstanceState | 'none';
+      readonly to: InstanceState;
+      readonly reason: string;
+    }
+  | { readonly kind: 'retry' | 'dead-letter'; readonly at: number; readonly functionName: string }
+  | { readonly kind: 'build'; readonly at: number; readonly tookMs: number; readonly isSuccess: boolean };
+
+/** Synchronous, never throws, bounded memory. */
+export interface MetricsSink {
+  record(event: MetricEvent): void;
+  /** Writes what is buffered to the store. */
+  flush(): Promise<void>;
+}

@@ -1,0 +1,33 @@
+import type { InvocationId } from '../../../shared/ids.ts';
+import type { Invocation, InvocationReport, ResponseSink } from '../invocation.ts';
+import type { NewAsyncInvocation } from './invocation-queue.ts';
+
+export interface SubmitResult {
+  readonly id: InvocationId;
+  /** An invocation with the same idempotency key was there already; `id` is its id. */
+  readonly isDuplicate: boolean;
+}
+
+export interface SchedulerStats {
+  readonly inFlight: number;
+  readonly queued: number;
+  readonly asyncDepth: number;
+}
+
+/** Admission, dispatch, the durable queue and schedules. Gateway and API know nothing deeper than this. */
+export interface Scheduler {
+  start(): Promise<void>;
+  /** Stops claiming and admitting (calls then fail with `unavailable`, code `draining`), waits for what runs until `deadlineAt`. */
+  drain(deadlineAt: number): Promise<void>;
+  /**
+   * Runs one synchronous call. The response goes to `sink` as it is produced; resolves when it is over. Rejects only with
+   * PlatformError `throttled` (queue full, with retryAfterSeconds) or `unavailable`, and then the sink was never touched.
+   * No database round trip happens before it resolves.
+   */
+  invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<InvocationReport>;
+  /** Resolves when the invocation is on disk. */
+  submit(item: NewAsyncInvocation): Promise<SubmitResult>;
+  /** Cancels a queued invocation or aborts a running one; false when it is over or unknown. */
+  cancel(id: InvocationId): Promise<boolean>;
+  stats(): SchedulerStats;
+}

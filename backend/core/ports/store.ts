@@ -1,0 +1,299 @@
+import type { AuditEntry } from '../../../shared/api/system.ts';
+import type {
+  BundleDigest,
+  FunctionId,
+  InstanceId,
+  InvocationId,
+  RouteId,
+  SandboxId,
+  ScheduleId,
+  TokenId,
+  VersionId,
+} from '../../../shared/ids.ts';
+import type {
+  InvocationError,
+  InvocationStatus,
+  StartKind,
+  Timing,
+  TriggerKind,
+  Usage,
+} from '../../../shared/invocation.ts';
+import type { VersionConfig } from '../../../shared/version-config.ts';
+import type { DeadLetterReason, InvocationQueue } from './invocation-queue.ts';
+import type { LogEntry } from './log-sink.ts';
+import type { SandboxHandle } from './sandbox.ts';
+
+/**
+ * Everything durable, one small interface per aggregate. Every write resolves only when it is on disk. Times are Clock.now
+ * milliseconds. One conformance suite (tests/conformance/store.ts) holds for every implementation.
+ */
+export interface Store {
+  readonly functions: FunctionStore;
+  readonly versions: VersionStore;
+  readonly aliases: AliasStore;
+  readonly routes: RouteStore;
+  readonly schedules: ScheduleStore;
+  readonly invocations: InvocationStore;
+  readonly queue: InvocationQueue;
+  readonly logs: LogStore;
+  readonly metricPoints: MetricPointStore;
+  readonly tokens: TokenStore;
+  readonly audit: AuditStore;
+  readonly sandboxes: SandboxStore;
+  /** Brings the schema up to date under a lock; returns the names of the migrations that ran. Refuses a newer schema. */
+  migrate(): Promise<readonly string[]>;
+  /** All or nothing. Inside, use only the store that is passed in. */
+  transaction<T>(work: (tx: Store) => Promise<T>): Promise<T>;
+  /** A write that reaches the disk, for readiness. Rejects with `unavailable`/`storage_full` or `storage_failed`. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A page in a stable order. Cursors are opaque; a malformed one rejects with `invalid_request`/`bad_cursor`. */
+export interface PageRequest {
+  readonly limit: number;
+  readonly cursor: string | undefined;
+}
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+export interface FunctionRecord {
+  readonly id: FunctionId;
+  readonly name: string;
+  readonly description: string;
+  readonly tags: readonly string[];
+  readonly isEnabled: boolean;
+  readonly latestVersion: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** Changes with every update; the ETag. */
+  readonly revision: number;
+}
+export interface FunctionStore {
+  /** Rejects with `conflict`/`name_taken`. */
+  create(record: FunctionRecord): Promise<void>;
+  findByName(name: string): Promise<FunctionRecord | undefined>;
+  /** By name; `search` is a plain substring of name, description or tag. */
+  list(page: PageRequest, search?: string): Promise<Page<FunctionRecord>>;
+  /** Everything, for the directory at start. */
+  all(): Promise<readonly FunctionRecord[]>;
+  /** Rejects with `precondition_failed`/`etag_mismatch` when `expectedRevision` is given and differs, `not_found` when gone. */
+  update(
+    id: FunctionId,
+    expectedRevision: number | undefined,
+    change: Partial<Pick<FunctionRecord, 'description' | 'tags' | 'isEnabled' | 'latestVersion'>>,
+    now: number,
+  ): Promise<FunctionRecord>;
+  /** Removes the function with versions, aliases, routes and schedules. Invocations, logs and metrics stay until their retention ends. */
+  remove(id: FunctionId, expectedRevision: number | undefined): Promise<void>;
+}
+
+export interface VersionRecord {
+  readonly id: VersionId;
+  readonly functionId: FunctionId;
+  readonly version: number;
+  readonly digest: BundleDigest;
+  readonly sizeBytes: number;
+  readonly fileCount: number;
+  readonly config: VersionConfig;
+  readonly message: string;
+  readonly createdAt: number;
+  readonly createdBy: string;
+}
+export interface VersionStore {
+  create(record: VersionRecord): Promise<void>;
+  find(functionId: FunctionId, version: number): Promise<VersionRecord | undefined>;
+  /** Newest first. */
+  list(functionId: FunctionId, page: PageRequest): Promise<Page<VersionRecord>>;
+  all(): Promise<readonly VersionRecord[]>;
+  digests(): Promise<ReadonlySet<BundleDigest>>;
+}
+
+export interface AliasRecord {
+  readonly functionId: FunctionId;
+  readonly name: string;
+  readonly versions: readonly { readonly version: number; readonly weight: number }[];
+  readonly updatedAt: number;
+  readonly revision: number;
+}
+export interface AliasStore {
+  /** Creates or replaces. Rejects with `precondition_failed` when `expectedRevision` is given and differs. */
+  put(record: Omit<AliasRecord, 'revision'>, expectedRevision: number | undefined): Promise<AliasRecord>;
+  find(functionId: FunctionId, name: string): Promise<AliasRecord | undefined>;
+  list(functionId: FunctionId): Promise<readonly AliasRecord[]>;
+  all(): Promise<readonly AliasRecord[]>;
+  remove(functionId: FunctionId, name: string): Promise<boolean>;
+}
+
+export interface RouteRecord {
+  readonly id: RouteId;
+  readonly functionId: FunctionId;
+  readonly path: string;
+  /** Empty: all. */
+  readonly methods: readonly string[];
+  readonly alias: string;
+}
+export interface RouteStore {
+  /** Replaces a function's routes. */
+  replace(functionId: FunctionId, routes: readonly RouteRecord[]): Promise<void>;
+  list(functionId: FunctionId): Promise<readonly RouteRecord[]>;
+  all(): Promise<readonly RouteRecord[]>;
+}
+
+export interface ScheduleRecord {
+  readonly id: ScheduleId;
+  readonly functionId: FunctionId;
+  readonly name: string;
+  readonly cron: string;
+  readonly timeZone: string;
+  /** JSON text. */
+  readonly payload: string;
+  readonly alias: string;
+  readonly misfire: 'skip' | 'run-once';
+  readonly isEnabled: boolean;
+  readonly createdAt: number;
+  /** The newest tick that was fired or skipped. */
+  readonly lastTickAt: number | undefined;
+}
+export interface ScheduleStore {
+  /** Replaces a function's schedules; one that keeps its name and cron expression keeps id and lastTickAt. */
+  replace(functionId: FunctionId, schedules: readonly ScheduleRecord[]): Promise<void>;
+  list(functionId: FunctionId): Promise<readonly ScheduleRecord[]>;
+  all(): Promise<readonly ScheduleRecord[]>;
+  /** Marks the tick and, in the same transaction, runs `enqueue`. False, and nothing done, when this tick or a later one was marked already. */
+  fireTick(id: ScheduleId, tickAt: number, enqueue: ((tx: Store) => Promise<void>) | undefined): Promise<boolean>;
+}
+
+/** An invocation as it is stored; synchronous ones are written once, when they are over. */
+export interface InvocationRecord {
+  readonly id: InvocationId;
+  readonly functionId: FunctionId;
+  readonly functionName: string;
+  readonly version: number;
+  readonly qualifier: string;
+  readonly trigger: TriggerKind;
+  readonly status: InvocationStatus;
+  readonly start: StartKind;
+  readonly attempts: number;
+  readonly createdAt: number;
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+  readonly httpStatus: number | undefined;
+  readonly timing: Timing | undefined;
+  readonly usage: Usage | undefined;
+  readonly error: InvocationError | undefined;
+  readonly instanceId: InstanceId | undefined;
+  readonly traceparent: string | undefined;
+  readonly nextAttemptAt: number | undefined;
+  readonly replayOf: InvocationId | undefined;
+}
+/** JSON text of what went in and out, where it was kept. */
+export interface InvocationPayload {
+  readonly payload: Buffer | undefined;
+  readonly result: Buffer | undefined;
+}
+export interface InvocationFilter {
+  readonly functionId: FunctionId | undefined;
+  readonly functionName: string | undefined;
+  readonly status: InvocationStatus | undefined;
+  readonly trigger: TriggerKind | undefined;
+  readonly from: number | undefined;
+  readonly to: number | undefined;
+}
+export interface DeadLetterRecord {
+  readonly invocation: InvocationRecord;
+  readonly reason: DeadLetterReason;
+  readonly deadAt: number;
+  readonly payload: Buffer;
+}
+export interface InvocationStore {
+  /** Many finished synchronous invocations in one transaction. An id that exists is left as it is. */
+  record(
+    batch: readonly { readonly record: InvocationRecord; readonly payload: InvocationPayload | undefined }[],
+  ): Promise<void>;
+  find(id: InvocationId): Promise<(InvocationRecord & InvocationPayload) | undefined>;
+  /** Newest first. */
+  list(filter: InvocationFilter, page: PageRequest): Promise<Page<InvocationRecord>>;
+  deadLetters(functionId: FunctionId | undefined, page: PageRequest): Promise<Page<DeadLetterRecord>>;
+  removeDeadLetter(id: InvocationId): Promise<boolean>;
+  /** Deletes finished invocations older than this; dead letters stay. Works in small steps; returns how many. */
+  prune(before: number): Promise<number>;
+}
+
+export interface StoredLogLine extends LogEntry {
+  /** Ascending in the order of arrival. */
+  readonly seq: number;
+}
+export interface LogStore {
+  append(lines: readonly StoredLogLine[]): Promise<void>;
+  /** The highest `seq` stored, 0 when empty. */
+  lastSeq(): Promise<number>;
+  /** Ascending by `seq`. With `fromEnd`, the newest `limit` lines that match. */
+  query(filter: {
+    readonly functionId: FunctionId | undefined;
+    readonly invocationId: InvocationId | undefined;
+    readonly levels: readonly LogEntry['level'][] | undefined;
+    readonly search: string | undefined;
+    readonly since: number | undefined;
+    readonly until: number | undefined;
+    readonly afterSeq: number | undefined;
+    readonly limit: number;
+    readonly fromEnd: boolean;
+  }): Promise<readonly StoredLogLine[]>;
+  prune(before: number): Promise<number>;
+}
+
+/** One step of one version, with its sketches in a binary form that only metrics/ understands. */
+export interface MetricPointRecord {
+  readonly functionId: FunctionId;
+  readonly version: number;
+  readonly stepMs: number;
+  readonly at: number;
+  readonly data: Buffer;
+}
+export interface MetricPointStore {
+  /** Inserts or replaces on (functionId, version, stepMs, at). */
+  put(points: readonly MetricPointRecord[]): Promise<void>;
+  query(filter: {
+    readonly functionIds: readonly FunctionId[] | undefined;
+    readonly version: number | undefined;
+    readonly stepMs: number;
+    readonly from: number;
+    readonly to: number;
+  }): Promise<readonly MetricPointRecord[]>;
+  prune(stepMs: number, before: number): Promise<number>;
+}
+
+export interface TokenRecord {
+  readonly id: TokenId;
+  readonly name: string;
+  readonly scope: 'admin' | 'deploy' | 'invoke' | 'read';
+  /** SHA-256 of the secret, lower-case hex; the secret is never stored. */
+  readonly hash: string;
+  readonly createdAt: number;
+  readonly expiresAt: number | undefined;
+  readonly lastUsedAt: number | undefined;
+}
+export interface TokenStore {
+  create(record: TokenRecord): Promise<void>;
+  all(): Promise<readonly TokenRecord[]>;
+  touch(id: TokenId, at: number): Promise<void>;
+  remove(id: TokenId): Promise<boolean>;
+}
+
+export interface AuditRecord extends Omit<AuditEntry, 'at'> {
+  readonly at: number;
+}
+export interface AuditStore {
+  append(entry: AuditRecord): Promise<void>;
+  /** Newest first. */
+  list(page: PageRequest): Promise<Page<AuditRecord>>;
+}
+
+export interface SandboxStore {
+  put(handle: SandboxHandle, createdAt: number): Promise<void>;
+  remove(id: SandboxId): Promise<void>;
+  all(): Promise<readonly SandboxHandle[]>;
+}

@@ -1,0 +1,133 @@
+/**
+ * Builds what is stale into dist/: the in-sandbox agents, the platform, the CLI and the dashboard.
+ * `node scripts/build.ts [guest|server|cli|dashboard …]`; all of them by default.
+ */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type BuildOptions, build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+
+const external = ['better-sqlite3', 'esbuild', 'swagger-ui-dist'];
+/** Bundled CommonJS dependencies call `require`; an ES module has none of its own. */
+const requireBanner =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+interface Target {
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly run: () => Promise<void>;
+}
+
+/** Writes beside the output and renames, so that a running platform or test never sees half a file. */
+async function bundle(options: BuildOptions & { outfile: string }): Promise<void> {
+  const outfile = join(root, options.outfile);
+  const temporary = `${outfile}.${process.pid}.tmp`;
+  await mkdir(dirname(outfile), { recursive: true });
+  await build({
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'node',
+    target: 'node22',
+    logLevel: 'warning',
+    ...options,
+    outfile: temporary,
+  });
+  if (existsSync(`${temporary}.map`)) await rename(`${temporary}.map`, `${outfile}.map`);
+  await rename(temporary, outfile);
+}
+
+const targets: Readonly<Record<string, Target>> = {
+  guest: {
+    inputs: ['backend/execution-engine/runtimes/nodejs/guest'],
+    output: 'dist/guest/nodejs/agent.cjs',
+    run: () =>
+      bundle({
+        entryPoints: ['backend/execution-engine/runtimes/nodejs/guest/agent.ts'],
+        outfile: 'dist/guest/nodejs/agent.cjs',
+        format: 'cjs',
+      }),
+  },
+  server: {
+    inputs: ['backend', 'shared', 'package-lock.json'],
+    output: 'dist/server/main.mjs',
+    run: () =>
+      bundle({
+        entryPoints: ['backend/main.ts'],
+        outfile: 'dist/server/main.mjs',
+        format: 'esm',
+        sourcemap: true,
+        external,
+        banner: { js: requireBanner },
+      }),
+  },
+  cli: {
+    inputs: ['cli', 'shared', 'package-lock.json'],
+    output: 'dist/cli/main.mjs',
+    run: () =>
+      bundle({
+        entryPoints: ['cli/main.ts'],
+        outfile: 'dist/cli/main.mjs',
+        format: 'esm',
+        external,
+        banner: { js: requireBanner },
+      }),
+  },
+  dashboard: {
+    inputs: ['frontend', 'shared', 'package-lock.json'],
+    output: 'dist/dashboard/index.html',
+    run: async () => {
+      const vite = await import('vite');
+      await vite.build({
+        root: join(root, 'frontend'),
+        configFile: join(root, 'frontend/vite.config.ts'),
+        logLevel: 'warn',
+      });
+    },
+  },
+};
+
+function newest(path: string): number {
+  const info = statSync(path);
+  if (!info.isDirectory()) return info.mtimeMs;
+  let latest = info.mtimeMs;
+  for (const entry of readdirSync(path)) {
+    if (entry !== 'node_modules' && !entry.endsWith('.test.ts')) latest = Math.max(latest, newest(join(path, entry)));
+  }
+  return latest;
+}
+
+function isStale(target: Target): boolean {
+  const stamp = join(root, `${target.output}.stamp`);
+  if (!existsSync(join(root, target.output)) || !existsSync(stamp)) return true;
+  const built = statSync(stamp).mtimeMs;
+  return target.inputs.some((input) => existsSync(join(root, input)) && newest(join(root, input)) > built);
+}
+
+/** Builds the named targets if their sources are newer than their output; returns the names that were built. */
+export async function buildStale(names: readonly string[] = Object.keys(targets)): Promise<readonly string[]> {
+  const built: string[] = [];
+  for (const name of names) {
+    const target = targets[name];
+    if (target === undefined)
+      throw new Error(`unknown build target ${name}; there are ${Object.keys(targets).join(', ')}`);
+    if (!isStale(target)) continue;
+    const startedAt = new Date();
+    await target.run();
+    const stamp = join(root, `${target.output}.stamp`);
+    await rm(stamp, { force: true });
+    await writeFile(stamp, startedAt.toISOString());
+    const { utimes } = await import('node:fs/promises');
+    await utimes(stamp, startedAt, startedAt);
+    built.push(name);
+  }
+  return built;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const names = process.argv.slice(2);
+  const built = await buildStale(names.length > 0 ? names : undefined);
+  process.stdout.write(built.length > 0 ? `built ${built.join(', ')}\n` : 'everything is up to date\n');
+}

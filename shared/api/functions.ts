@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { isolationLevels, versionConfigInputSchema, versionConfigSchema } from '../version-config.ts';
+import { nameSchema, pageOf, timeSchema } from './paging.ts';
+
+export const httpMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+
+export const routeInputSchema = z.strictObject({
+  path: z
+    .string()
+    .max(512)
+    .regex(
+      /^\/(?:[A-Za-z0-9._~!$&'()+,;=@:%-]+|\*)?(?:\/(?:[A-Za-z0-9._~!$&'()+,;=@:%-]+|\*))*\/?$/,
+      'a path such as /resize/:id or /files/*',
+    )
+    .describe('`:name` matches one segment, a last `*` the rest.'),
+  methods: z.array(z.enum(httpMethods)).min(1).optional().describe('All methods when left out.'),
+  alias: nameSchema.optional().describe('Which alias answers; `live` when left out.'),
+});
+export type RouteInput = z.infer<typeof routeInputSchema>;
+export const routeSchema = z.object({
+  id: z.string(),
+  functionName: z.string(),
+  path: z.string(),
+  methods: z.array(z.string()),
+  alias: z.string(),
+});
+export type Route = z.infer<typeof routeSchema>;
+export const routePageSchema = pageOf(routeSchema);
+
+export const scheduleInputSchema = z.strictObject({
+  name: nameSchema,
+  cron: z.string().min(9).max(120).describe('Five or six fields, or @daily and the like.'),
+  timeZone: z.string().max(64).default('UTC').describe('IANA name.'),
+  payload: z.unknown().optional(),
+  alias: nameSchema.default('live'),
+  misfire: z
+    .enum(['skip', 'run-once'])
+    .default('run-once')
+    .describe('What to do about ticks missed while the platform was down.'),
+  enabled: z.boolean().default(true),
+});
+export type ScheduleInput = z.input<typeof scheduleInputSchema>;
+export const scheduleSchema = z.object({
+  id: z.string(),
+  functionName: z.string(),
+  name: z.string(),
+  cron: z.string(),
+  timeZone: z.string(),
+  payload: z.unknown(),
+  alias: z.string(),
+  misfire: z.enum(['skip', 'run-once']),
+  enabled: z.boolean(),
+  lastTickAt: timeSchema.nullable(),
+  nextTicks: z.array(timeSchema).describe('The next three.'),
+});
+export type Schedule = z.infer<typeof scheduleSchema>;
+export const schedulePageSchema = pageOf(scheduleSchema);
+
+/** Inline source files: path inside the bundle -> text, or base64 for binary. */
+export const filesSchema = z
+  .record(z.string().min(1).max(512), z.union([z.string(), z.strictObject({ base64: z.base64() })]))
+  .describe('Path inside the bundle -> content.');
+export type InlineFiles = z.infer<typeof filesSchema>;
+
+export const createVersionSchema = versionConfigInputSchema.extend({
+  files: filesSchema.optional().describe('The code, inline. In a multipart request the part `bundle` takes its place.'),
+  message: z.string().max(1000).optional().describe('Why this version exists.'),
+  routes: z.array(routeInputSchema).max(100).optional().describe("Replaces the function's routes when given."),
+  schedules: z.array(scheduleInputSchema).max(100).optional().describe("Replaces the function's schedules when given."),
+  promote: z.boolean().optional().describe('Move the alias `live` to the new version; true when left out.'),
+});
+export type CreateVersion = z.input<typeof createVersionSchema>;
+
+export const createFunctionSchema = createVersionSchema.extend({
+  name: nameSchema,
+  description: z.string().max(2000).optional(),
+  tags: z.array(z.string().min(1).max(64)).max(20).optional(),
+});
+export type CreateFunction = z.input<typeof createFunctionSchema>;
+
+export const updateFunctionSchema = z.strictObject({
+  description: z.string().max(2000).optional(),
+  tags: z.array(z.string().min(1).max(64)).max(20).optional(),
+  routes: z.array(routeInputSchema).max(100).optional(),
+  schedules: z.array(scheduleInputSchema).max(100).optional(),
+  enabled: z.boolean().optional().describe('A disabled function answers 503 to every call and runs no schedule.'),
+});
+export type UpdateFunction = z.infer<typeof updateFunctionSchema>;
+
+export const aliasSchema = z.object({
+  name: z.string(),
+  versions: z.array(z.object({ version: z.number().int(), weight: z.number() })),
+  updatedAt: timeSchema,
+});
+export type Alias = z.infer<typeof aliasSchema>;
+export const aliasPageSchema = pageOf(aliasSchema);
+export const putAliasSchema = z.strictObject({
+  versions: z
+    .array(
+      z.strictObject({ version: z.number().int().min(1), weight: z.number().positive().max(1_000_000).default(1) }),
+    )
+    .min(1)
+    .max(10)
+    .describe('Weights are shares of their sum.'),
+});
+export type PutAlias = z.input<typeof putAliasSchema>;
+
+export const functionStatsSchema = z.object({
+  windowMs: z.number(),
+  invocations: z.number(),
+  errors: z.number(),
+  p50Ms: z.number().nullable(),
+  p95Ms: z.number().nullable(),
+  coldStarts: z.number(),
+  sparkline: z.array(z.number()).describe('Invocations per step over the window.'),
+});
+export type FunctionStats = z.infer<typeof functionStatsSchema>;
+
+export const functionSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  description: z.string(),
+  tags: z.array(z.string()),
+  enabled: z.boolean(),
+  runtime: z.string().describe('Of the latest version.'),
+  isolation: z.enum(isolationLevels).describe('Of the latest version.'),
+  latestVersion: z.number().int(),
+  liveVersion: z.number().int().nullable().describe('The version with the most weight in `live`.'),
+  url: z.string().describe('Where the gateway answers.'),
+  routes: z.array(routeSchema),
+  createdAt: timeSchema,
+  updatedAt: timeSchema,
+  stats: functionStatsSchema.optional().describe('Of the last hour; in lists and single documents when `?stats=1`.'),
+});
+export type FunctionDocument = z.infer<typeof functionSchema>;
+export const functionPageSchema = pageOf(functionSchema);
+
+export const versionSchema = z.object({
+  id: z.string(),
+  functionName: z.string(),
+  version: z.number().int(),
+  config: versionConfigSchema,
+  digest: z.string(),
+  sizeBytes: z.number().int(),
+  fileCount: z.number().int(),
+  message: z.string(),
+  createdAt: timeSchema,
+  createdBy: z.string(),
+  aliases: z.array(z.string()).describe('Aliases that send traffic here.'),
+});
+export type VersionDocument = z.infer<typeof versionSchema>;
+export const versionPageSchema = pageOf(versionSchema);
+
+/** A new function or version, with what the build said. */
+export const deployedSchema = z.object({
+  function: functionSchema,
+  version: versionSchema,
+  buildLog: z.array(z.string()),
+  url: z.string(),
+});
+export type Deployed = z.infer<typeof deployedSchema>;
+
+export const versionFilesSchema = z.object({
+  files: z.array(
+    z.object({
+      path: z.string(),
+      sizeBytes: z.number().int(),
+      text: z.string().nullable().describe('Null when binary or over 256 KiB.'),
+    }),
+  ),
+});
+export type VersionFiles = z.infer<typeof versionFilesSchema>;

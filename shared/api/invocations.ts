@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import {
+  invocationErrorSchema,
+  invocationStatuses,
+  invocationStatusSchema,
+  startKinds,
+  timingSchema,
+  triggerKinds,
+  usageSchema,
+} from '../invocation.ts';
+import { pageOf, pageQuerySchema, timeSchema } from './paging.ts';
+
+export const invocationSchema = z.object({
+  id: z.string(),
+  functionName: z.string(),
+  version: z.number().int(),
+  qualifier: z.string(),
+  trigger: z.enum(triggerKinds),
+  status: invocationStatusSchema,
+  start: z.enum(startKinds),
+  attempts: z.number().int(),
+  createdAt: timeSchema,
+  startedAt: timeSchema.nullable(),
+  finishedAt: timeSchema.nullable(),
+  httpStatus: z.number().int().nullable(),
+  timing: timingSchema.nullable(),
+  usage: usageSchema.nullable(),
+  error: invocationErrorSchema.nullable(),
+  instanceId: z.string().nullable(),
+  traceparent: z.string().nullable(),
+  nextAttemptAt: timeSchema.nullable().describe('While it waits for a retry.'),
+  replayOf: z.string().nullable(),
+});
+export type InvocationDocument = z.infer<typeof invocationSchema>;
+export const invocationPageSchema = pageOf(invocationSchema);
+
+export const logLineSchema = z.object({
+  id: z.string().describe('Sortable; send it back as `Last-Event-ID` or `cursor`.'),
+  at: timeSchema,
+  functionName: z.string(),
+  version: z.number().int(),
+  invocationId: z.string().nullable(),
+  instanceId: z.string().nullable(),
+  level: z.enum(['debug', 'info', 'warn', 'error']),
+  stream: z.enum(['stdout', 'stderr', 'platform']),
+  text: z.string(),
+});
+export type LogLine = z.infer<typeof logLineSchema>;
+export const logPageSchema = pageOf(logLineSchema);
+
+export const invocationDetailSchema = invocationSchema.extend({
+  result: z.unknown().describe('What the function returned; null when it was not kept.'),
+  payload: z.unknown().describe('What the function was given; null when it was not kept.'),
+  logs: z.array(logLineSchema),
+});
+export type InvocationDetail = z.infer<typeof invocationDetailSchema>;
+
+export const invokeQuerySchema = z.object({
+  mode: z.enum(['sync', 'async']).default('sync'),
+  qualifier: z.string().max(63).optional().describe('A version number or an alias; `live` when left out.'),
+  delayMs: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(604_800_000)
+    .optional()
+    .describe('Asynchronous only: not before this long from now.'),
+});
+export const acceptedSchema = z.object({ id: z.string(), status: invocationStatusSchema, location: z.string() });
+export type Accepted = z.infer<typeof acceptedSchema>;
+
+export const invocationListQuerySchema = pageQuerySchema.extend({
+  function: z.string().max(63).optional(),
+  status: z.enum(invocationStatuses).optional(),
+  trigger: z.enum(triggerKinds).optional(),
+  from: timeSchema.optional(),
+  to: timeSchema.optional(),
+});
+export type InvocationListQuery = z.infer<typeof invocationListQuerySchema>;
+
+export const logQuerySchema = pageQuerySchema.extend({
+  follow: z.enum(['0', '1']).optional().describe('1: stay connected and stream (text/event-stream).'),
+  invocation: z.string().max(64).optional(),
+  level: z.enum(['debug', 'info', 'warn', 'error']).optional().describe('This level and above.'),
+  search: z.string().max(256).optional().describe('Plain text, not a pattern.'),
+  since: timeSchema.optional(),
+  until: timeSchema.optional(),
+});
+export type LogQuery = z.infer<typeof logQuerySchema>;
+
+export const deadLetterSchema = z.object({
+  invocationId: z.string(),
+  functionName: z.string(),
+  version: z.number().int(),
+  attempts: z.number().int(),
+  reason: z.enum(['attempts-exhausted', 'too-old', 'function-deleted']),
+  error: invocationErrorSchema.nullable(),
+  createdAt: timeSchema,
+  deadAt: timeSchema,
+  payload: z.unknown(),
+});
+export type DeadLetter = z.infer<typeof deadLetterSchema>;
+export const deadLetterPageSchema = pageOf(deadLetterSchema);

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { timeSchema } from './paging.ts';
+
+/** One step of a series. Latencies are percentiles of merged sketches, null where nothing happened: a gap is a gap. */
+export const metricPointSchema = z.object({
+  at: timeSchema,
+  invocations: z.number(),
+  errors: z.number(),
+  errorsByKind: z.record(z.string(), z.number()),
+  throttles: z.number(),
+  coldStarts: z.number(),
+  totalMs: z
+    .object({ p50: z.number(), p95: z.number(), p99: z.number(), max: z.number(), mean: z.number() })
+    .nullable(),
+  queuedMs: z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable(),
+  handlerMs: z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable(),
+  coldMs: z
+    .object({ p50: z.number(), p95: z.number(), p99: z.number(), boot: z.number(), load: z.number(), init: z.number() })
+    .nullable()
+    .describe('Cold starts: percentiles of the whole and mean of each phase.'),
+  cpuMs: z.number(),
+  peakMemoryBytes: z.number(),
+  requestBytes: z.number(),
+  responseBytes: z.number(),
+});
+export type MetricPoint = z.infer<typeof metricPointSchema>;
+
+export const metricsQuerySchema = z.object({
+  function: z.string().max(63).optional(),
+  version: z.coerce.number().int().min(1).optional(),
+  from: timeSchema.optional().describe('An hour ago when left out.'),
+  to: timeSchema.optional().describe('Now when left out.'),
+  stepMs: z.coerce.number().int().min(1000).max(86_400_000).optional().describe('Chosen from the range when left out.'),
+});
+export type MetricsQuery = z.infer<typeof metricsQuerySchema>;
+
+export const metricsSchema = z.object({
+  from: timeSchema,
+  to: timeSchema,
+  stepMs: z.number(),
+  points: z.array(metricPointSchema).describe('Steps without data are left out.'),
+  total: metricPointSchema.nullable().describe('The whole range as one point, percentiles merged from the sketches.'),
+});
+export type Metrics = z.infer<typeof metricsSchema>;
+
+/** What the host and the pool are doing right now. */
+export const gaugesSchema = z.object({
+  at: timeSchema,
+  instances: z.object({
+    starting: z.number(),
+    idle: z.number(),
+    busy: z.number(),
+    paused: z.number(),
+    draining: z.number(),
+    preWarmed: z.number(),
+  }),
+  inFlight: z.number(),
+  queued: z.number().describe('Synchronous calls that wait for admission.'),
+  asyncDepth: z.number().describe('Invocations in the durable queue.'),
+  host: z.object({
+    cpuPercent: z.number(),
+    cpus: z.number(),
+    memoryUsedBytes: z.number(),
+    memoryTotalBytes: z.number(),
+    platformRssBytes: z.number(),
+    sandboxMemoryBytes: z.number(),
+    diskFreeBytes: z.number(),
+    loopLagMs: z.number(),
+  }),
+});
+export type Gauges = z.infer<typeof gaugesSchema>;
+
+/** One event of `GET /api/v1/metrics/stream`, once a second: the second that just ended, in total and per function. */
+export const liveTickSchema = z.object({
+  at: timeSchema,
+  stepMs: z.number(),
+  total: metricPointSchema.nullable(),
+  functions: z.record(
+    z.string(),
+    z.object({ invocations: z.number(), errors: z.number(), p95Ms: z.number().nullable() }),
+  ),
+  gauges: gaugesSchema,
+});
+export type LiveTick = z.infer<typeof liveTickSchema>;

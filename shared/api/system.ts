@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { isolationLevels } from '../version-config.ts';
+import { timeSchema } from './paging.ts';
+
+export const limitNames = ['memory', 'cpu', 'pids', 'tmp', 'network'] as const;
+export type LimitName = (typeof limitNames)[number];
+
+export const driverDocumentSchema = z.object({
+  name: z.enum(isolationLevels),
+  isDefault: z.boolean(),
+  status: z.enum(['healthy', 'unhealthy', 'undetected']),
+  isolation: z.enum(['none', 'process', 'container', 'microvm', 'unikernel']),
+  version: z.string().nullable(),
+  tier: z.string().nullable().describe('How strong the isolation is on this host, for example `strict`.'),
+  enforces: z.array(z.enum(limitNames)),
+  reason: z.string().nullable(),
+  fix: z.string().nullable(),
+  notes: z.array(z.string()).describe('What it cannot do on this host, warnings.'),
+});
+export type DriverDocument = z.infer<typeof driverDocumentSchema>;
+
+export const runtimeDocumentSchema = z.object({
+  name: z.string(),
+  status: z.enum(['available', 'missing']),
+  version: z.string().nullable(),
+  reason: z.string().nullable(),
+  fix: z.string().nullable(),
+});
+export type RuntimeDocument = z.infer<typeof runtimeDocumentSchema>;
+
+export const poolDocumentSchema = z.object({
+  functionName: z.string(),
+  version: z.number().int(),
+  instances: z.array(
+    z.object({
+      id: z.string(),
+      state: z.string(),
+      inFlight: z.number(),
+      start: z.string(),
+      createdAt: timeSchema,
+      invocations: z.number(),
+      memoryBytes: z.number(),
+      peakMemoryBytes: z.number(),
+      cpuMs: z.number(),
+    }),
+  ),
+});
+export type PoolDocument = z.infer<typeof poolDocumentSchema>;
+
+export const systemSchema = z.object({
+  version: z.string(),
+  nodeVersion: z.string(),
+  startedAt: timeSchema,
+  gatewayUrl: z.string(),
+  controlUrl: z.string(),
+  defaultIsolation: z.enum(isolationLevels),
+  warnings: z.array(z.string()),
+  drivers: z.array(driverDocumentSchema),
+  runtimes: z.array(runtimeDocumentSchema),
+  limits: z.record(z.string(), z.union([z.number(), z.string()])),
+});
+export type SystemDocument = z.infer<typeof systemSchema>;
+export const poolsSchema = z.object({
+  pools: z.array(poolDocumentSchema),
+  preWarmed: z.array(z.object({ runtime: z.string(), isolation: z.string(), count: z.number() })),
+});
+export type Pools = z.infer<typeof poolsSchema>;
+
+export const readinessSchema = z.object({
+  ready: z.boolean(),
+  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+});
+export type Readiness = z.infer<typeof readinessSchema>;
+
+export const tokenSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  scope: z.enum(['admin', 'deploy', 'invoke', 'read']),
+  createdAt: timeSchema,
+  expiresAt: timeSchema.nullable(),
+  lastUsedAt: timeSchema.nullable(),
+});
+export type TokenDocument = z.infer<typeof tokenSchema>;
+export const createTokenSchema = z.strictObject({
+  name: z.string().min(1).max(100),
+  scope: z
+    .enum(['admin', 'deploy', 'invoke', 'read'])
+    .default('admin')
+    .describe(
+      'admin: all. deploy: all but tokens. invoke: call functions and read their invocations. read: look only.',
+    ),
+  expiresInSeconds: z.number().int().min(60).max(315_360_000).optional(),
+});
+export type CreateToken = z.input<typeof createTokenSchema>;
+export const createdTokenSchema = tokenSchema.extend({ secret: z.string().describe('Shown once.') });
+export type CreatedToken = z.infer<typeof createdTokenSchema>;
+
+export const whoamiSchema = z.object({ tokenId: z.string(), name: z.string(), scope: z.string() });
+export const auditEntrySchema = z.object({
+  id: z.string(),
+  at: timeSchema,
+  actor: z.string(),
+  action: z.string(),
+  target: z.string(),
+  detail: z.unknown(),
+  address: z.string(),
+});
+export type AuditEntry = z.infer<typeof auditEntrySchema>;

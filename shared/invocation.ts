@@ -1,0 +1,105 @@
+import { z } from 'zod';
+
+/** Where an invocation came from. */
+export const triggerKinds = ['http', 'api', 'async', 'schedule', 'replay'] as const;
+export type TriggerKind = (typeof triggerKinds)[number];
+
+/** How the instance that served it was obtained. `pre-warmed`: a waiting sandbox was specialised; counts as cold in the metrics. */
+export const startKinds = ['warm', 'cold', 'pre-warmed', 'restored', 'none'] as const;
+export type StartKind = (typeof startKinds)[number];
+
+export const functionFaults = [
+  'timeout',
+  'out-of-memory',
+  'exited',
+  'init-failed',
+  'response-too-large',
+  'bad-response',
+] as const;
+export type FunctionFault = (typeof functionFaults)[number];
+export const platformFaults = ['sandbox-lost', 'capacity', 'driver', 'shutting-down', 'protocol'] as const;
+export type PlatformFault = (typeof platformFaults)[number];
+
+/**
+ * What became of one attempt. What user code does is data, never an exception of ours.
+ * `success` says nothing about the HTTP status that the function chose; its body went to the response sink.
+ */
+export type InvocationOutcome =
+  | { readonly kind: 'success' }
+  | { readonly kind: 'function-error'; readonly type: string; readonly message: string; readonly stack: string }
+  | { readonly kind: 'function-fault'; readonly fault: FunctionFault; readonly message: string }
+  | {
+      readonly kind: 'platform-fault';
+      readonly fault: PlatformFault;
+      readonly message: string;
+      readonly retryable: boolean;
+    }
+  | { readonly kind: 'cancelled'; readonly message: string };
+
+/** The state of an invocation document. */
+export const invocationStatuses = [
+  'queued',
+  'running',
+  'success',
+  'function-error',
+  'function-fault',
+  'platform-fault',
+  'dead-letter',
+  'cancelled',
+] as const;
+export const invocationStatusSchema = z.enum(invocationStatuses);
+export type InvocationStatus = z.infer<typeof invocationStatusSchema>;
+
+/** Where the time of one attempt went, in milliseconds. Phases that did not happen are 0. */
+export const timingSchema = z.object({
+  /** Waiting for admission, and in the durable queue if it was there. */
+  queuedMs: z.number(),
+  /** From asking the pool to holding a lease; contains bootMs, loadMs and initMs. */
+  acquireMs: z.number(),
+  /** Starting a sandbox until its agent said HELLO (0 for warm and pre-warmed). */
+  bootMs: z.number(),
+  /** Making the bundle visible inside the sandbox. */
+  loadMs: z.number(),
+  /** Importing user code and running its `init`. */
+  initMs: z.number(),
+  /** From the INVOKE frame to the first byte of the response. */
+  firstByteMs: z.number(),
+  /** From the INVOKE frame to the end of the response. */
+  handlerMs: z.number(),
+  /** Everything, as the caller saw it. */
+  totalMs: z.number(),
+});
+export type Timing = z.infer<typeof timingSchema>;
+
+/** What one attempt used. CPU and memory are reported by the agent from inside; the pool samples the sandbox itself for billing. */
+export const usageSchema = z.object({
+  cpuMs: z.number(),
+  peakMemoryBytes: z.number(),
+  requestBytes: z.number(),
+  responseBytes: z.number(),
+});
+export type Usage = z.infer<typeof usageSchema>;
+
+/** The error of a failed attempt, as shown to authorised callers. */
+export const invocationErrorSchema = z.object({ type: z.string(), message: z.string(), stack: z.string().optional() });
+export type InvocationError = z.infer<typeof invocationErrorSchema>;
+
+/** The document status that an attempt's outcome leads to when it is the last attempt. */
+export function statusOfOutcome(outcome: InvocationOutcome): InvocationStatus {
+  return outcome.kind;
+}
+
+/** The error document of an outcome, or undefined for success. */
+export function errorOfOutcome(outcome: InvocationOutcome): InvocationError | undefined {
+  switch (outcome.kind) {
+    case 'success':
+      return undefined;
+    case 'function-error':
+      return { type: outcome.type, message: outcome.message, stack: outcome.stack };
+    case 'function-fault':
+    case 'platform-fault':
+      return { type: outcome.fault, message: outcome.message };
+    case 'cancelled':
+      return { type: 'cancelled', message: outcome.message };
+  }
+}

@@ -1,0 +1,27 @@
+/** Numbers that both sides of the wire need. Defaults of design section 10; the operator may lower or raise some (docs/configuration.md). */
+export const KiB = 1024;
+export const MiB = 1024 * KiB;
+
+export const limits = {
+  maxRequestBytes: 6 * MiB,
+  maxResponseBytes: 6 * MiB,
+  maxStreamBytes: 20 * MiB,
+  maxAsyncPayloadBytes: 1 * MiB,
+  maxBundleBytes: 250 * MiB,
+  maxBundleFiles: 10_000,
+  maxLogLineBytes: 16 * KiB,
+  maxLogBytesPerInvocation: 1 * MiB,
+  initTimeoutMs: 10_000,
+  timeoutMs: { min: 1, default: 30_000, max: 900_000 },
+  memoryMb: { min: 32, default: 128, max: 10_240 },
+  cpus: { min: 0.05, default: 1, max: 64 },
+  maxPids: { min: 16, default: 64, max: 4096 },
+  tmpMb: { min: 1, default: 64, max: 10_240 },
+  concurrency: { min: 1, default: 1, max: 1000 },
+  maxInstances: { min: 1, default: 20, max: 1000 },
+  idleTimeoutMs: { min: 1000, default: 600_000, max: 86_400_000 },
+  /** After the deadline, how long a handler may take to notice its AbortSignal before its instance is destroyed. */
+  cancelGraceMs: 500,
+  /** A function calling a function: how deep a chain may go. */
+  maxCallDepth: 16,
+} as const;

@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import { limits, MiB } from './limits.ts';
+
+export const runtimeNames = ['nodejs', 'python', 'custom'] as const;
+export type RuntimeName = (typeof runtimeNames)[number];
+export const isolationLevels = ['process', 'docker', 'firecracker', 'qemu', 'nanos', 'unsandboxed', 'fake'] as const;
+/** Which driver runs a version. `unsandboxed` exists only behind an explicit setting, `fake` only in tests. */
+export type IsolationLevel = (typeof isolationLevels)[number];
+
+const range = (r: { min: number; max: number }) => z.number().int().min(r.min).max(r.max);
+
+export const retrySchema = z
+  .strictObject({
+    maxAttempts: z.number().int().min(1).max(20).describe('Attempts in total, the first included.'),
+    maxAgeMs: z.number().int().min(1000).max(604_800_000).describe('No new attempt after this age.'),
+    minBackoffMs: z
+      .number()
+      .int()
+      .min(10)
+      .max(3_600_000)
+      .describe('Wait before the second attempt; doubles each time, with jitter.'),
+    maxBackoffMs: z.number().int().min(10).max(3_600_000),
+  })
+  .describe('Retries of asynchronous and scheduled invocations. Synchronous calls are never retried.');
+
+export const batchSchema = z
+  .strictObject({
+    maxSize: z.number().int().min(1).max(1000).describe('Most calls in one batch.'),
+    windowMs: z
+      .number()
+      .int()
+      .min(0)
+      .max(60_000)
+      .describe('Longest wait for more calls; none while the function is idle.'),
+  })
+  .describe('Calls that wait anyway travel and run together.');
+
+export const corsSchema = z
+  .strictObject({
+    origins: z.array(z.string().min(1).max(255)).min(1).max(50).describe('Allowed origins, or "*".'),
+    methods: z.array(z.string()).max(20).optional(),
+    headers: z.array(z.string()).max(100).optional(),
+    maxAgeSeconds: z.number().int().min(0).max(86_400).optional(),
+    credentials: z.boolean().optional(),
+  })
+  .describe('The gateway answers preflights itself and adds the headers to responses.');
+
+/** Names that the platform sets itself inside a sandbox. */
+const reservedEnv = /^(HEARTH_|AWS_LAMBDA_|_HANDLER$|LD_|NODE_OPTIONS$|PATH$|PYTHON(PATH|HOME|STARTUP)$)/;
+export const envSchema = z
+  .record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'letters, digits and _ only, not starting with a digit'),
+    z.string().max(32_768),
+  )
+  .refine(
+    (env) => Object.keys(env).every((key) => !reservedEnv.test(key)),
+    'HEARTH_*, AWS_LAMBDA_*, LD_*, PATH, NODE_OPTIONS and PYTHONPATH are set by the platform; choose another name',
+  )
+  .refine((env) => JSON.stringify(env).length <= 65_536, 'at most 64 KiB in total');
+
+/** The configuration of a version, every field with its default: what a stored version holds. */
+export const versionConfigSchema = z.strictObject({
+  runtime: z.enum(['nodejs', 'python']).describe('Language adapter.'),
+  handler: z
+    .string()
+    .min(1)
+    .max(255)
+    .regex(/^[\w./-]+$/, 'file.export, for example index.handler')
+    .describe('Entry point, `file.export`.'),
+  isolation: z.enum(isolationLevels),
+  timeoutMs: range(limits.timeoutMs),
+  memoryMb: range(limits.memoryMb),
+  cpus: z.number().min(limits.cpus.min).max(limits.cpus.max),
+  maxPids: range(limits.maxPids),
+  tmpMb: range(limits.tmpMb),
+  env: envSchema,
+  concurrency: range(limits.concurrency).describe('Invocations in flight in one instance.'),
+  minInstances: z.number().int().min(0).max(100).describe('Kept warm for the `live` alias.'),
+  maxInstances: range(limits.maxInstances),
+  idleTimeoutMs: range(limits.idleTimeoutMs),
+  initTimeoutMs: z.number().int().min(100).max(120_000),
+  batch: batchSchema,
+  retry: retrySchema,
+  egress: z.enum(['none', 'all']),
+  maxRequestBytes: z
+    .number()
+    .int()
+    .min(0)
+    .max(256 * MiB),
+  maxResponseBytes: z
+    .number()
+    .int()
+    .min(0)
+    .max(1024 * MiB),
+  cors: corsSchema.nullable(),
+});
+export type VersionConfig = z.infer<typeof versionConfigSchema>;
+
+/** What a caller may say of a version: everything has a default. */
+export const versionConfigInputSchema = versionConfigSchema.partial();
+export type VersionConfigInput = z.infer<typeof versionConfigInputSchema>;
+
+/** Design section 10. `handler` and `isolation` depend on runtime and operator, so they are arguments. */
+export function defaultVersionConfig(runtime: VersionConfig['runtime'], isolation: IsolationLevel): VersionConfig {
+  return {
+    runtime,
+    handler: runtime === 'python' ? 'main.handler' : 'index.handler',
+    isolation,
+    timeoutMs: limits.timeoutMs.default,
+    memoryMb: limits.memoryMb.default,
+    cpus: limits.cpus.default,
+    maxPids: limits.maxPids.default,
+    tmpMb: limits.tmpMb.default,
+    env: {},
+    concurrency: limits.concurrency.default,
+    minInstances: 0,
+    maxInstances: limits.maxInstances.default,
+    idleTimeoutMs: limits.idleTimeoutMs.default,
+    initTimeoutMs: limits.initTimeoutMs,
+    batch: { maxSize: 1, windowMs: 0 },
+    retry: { maxAttempts: 3, maxAgeMs: 21_600_000, minBackoffMs: 1000, maxBackoffMs: 300_000 },
+    egress: 'none',
+    maxRequestBytes: limits.maxRequestBytes,
+    maxResponseBytes: limits.maxStreamBytes,
+    cors: null,
+  };
+}
