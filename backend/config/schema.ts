@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { isolationLevels } from '../../shared/version-config.ts';
+
+const flag = z.enum(['true', 'false', '1', '0', 'yes', 'no']).transform((text) => ['true', '1', 'yes'].includes(text));
+const port = z.coerce.number().int().min(0).max(65_535);
+const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+/**
+ * Every setting, once: name, form, default and explanation. docs/configuration.md is generated from here
+ * (`node scripts/config-docs.ts`). Settings come from the environment, then from the file that HEARTH_CONFIG names, then from the default.
+ */
+export const settingsSchema = z.object({
+  HEARTH_CONFIG: z
+    .string()
+    .default('')
+    .describe(
+      'A JSON file with settings: an object whose keys are the names on this page. The environment wins over the file.',
+    ),
+  HEARTH_HOST: z.string().min(1).default('127.0.0.1').describe('Address that both listeners bind to.'),
+  HEARTH_PORT: port
+    .default(3000)
+    .describe('Port of the control listener: dashboard, API, `/metrics`. 0 takes a free one.'),
+  HEARTH_GATEWAY_PORT: port.default(8080).describe('Port of the gateway: function traffic. 0 takes a free one.'),
+  HEARTH_GATEWAY_URL: z
+    .string()
+    .default('')
+    .describe('How callers reach the gateway, if it is behind a proxy, for example `https://fn.example.org`.'),
+  HEARTH_DATA_DIR: z
+    .string()
+    .min(1)
+    .default('./data')
+    .describe('Folder for the database, bundles and the admin token. One platform at a time may use it.'),
+  HEARTH_RUN_DIR: z
+    .string()
+    .default('')
+    .describe('Folder for sandboxes that run. Empty: chosen so that the sandbox users can reach it.'),
+  HEARTH_ADMIN_TOKEN: z
+    .string()
+    .refine((text) => text === '' || text.length >= 20, 'at least 20 characters')
+    .default('')
+    .describe(
+      'The admin token. Empty: made on the first start and kept in `admin-token` in the data folder, mode 0600.',
+    ),
+  HEARTH_ADMIN_TOKEN_FILE: z
+    .string()
+    .default('')
+    .describe('A file that holds the admin token; instead of HEARTH_ADMIN_TOKEN.'),
+  HEARTH_ISOLATION: z
+    .enum(isolationLevels)
+    .default('process')
+    .describe('Isolation level of versions that do not name one.'),
+  HEARTH_MINIMUM_TIER: z
+    .enum(['strict', 'partial'])
+    .default('partial')
+    .describe(
+      'The process driver refuses to run functions when its self-test reaches less than this tier: `strict` needs working cgroups.',
+    ),
+  HEARTH_ALLOW_UNSANDBOXED: flag
+    .prefault('false')
+    .describe(
+      'Offers the level `unsandboxed`: functions run as plain processes with all rights of the platform. For trying things out only.',
+    ),
+  DATABASE_URL: z
+    .string()
+    .refine(
+      (text) => text === '' || text.startsWith('sqlite:'),
+      'only `sqlite:<path>` so far; leave it out for the database in the data folder',
+    )
+    .default('')
+    .describe('`sqlite:<path>`. Empty: `hearth.db` in the data folder.'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('What the platform logs about itself, as JSON lines on stderr.'),
+  HEARTH_EXAMPLES: flag.prefault('true').describe('Deploys the two example functions when the data folder is new.'),
+
+  HEARTH_MAX_INSTANCES: count(1, 10_000).default(100).describe('Instances on this host, all functions together.'),
+  HEARTH_POOL_MEMORY_MB: count(0, 10_000_000)
+    .default(0)
+    .describe('Memory limits of all instances together may not exceed this. 0: three quarters of the machine.'),
+  HEARTH_PREWARM: count(0, 20).default(1).describe('Sandboxes kept ready per runtime, waiting for any function.'),
+  HEARTH_MAX_BOOTS: count(0, 64)
+    .default(0)
+    .describe('Sandboxes that may start at the same time. 0: the number of processors.'),
+  HEARTH_MAX_CONCURRENT: count(1, 100_000).default(1000).describe('Invocations in flight, all functions together.'),
+  HEARTH_MAX_QUEUED: count(0, 1_000_000)
+    .default(10_000)
+    .describe('Synchronous calls that may wait; more are answered 429.'),
+  HEARTH_MAX_QUEUED_PER_FUNCTION: count(0, 1_000_000).default(1000).describe('The same for one function.'),
+  HEARTH_ASYNC_CONCURRENCY: count(1, 10_000).default(50).describe('Asynchronous invocations in flight.'),
+  HEARTH_DRAIN_TIMEOUT_MS: count(0, 3_600_000)
+    .default(30_000)
+    .describe('After SIGTERM, how long running invocations may take to finish.'),
+
+  HEARTH_RETENTION_INVOCATIONS_HOURS: count(1, 87_600).default(168).describe('How long finished invocations are kept.'),
+  HEARTH_RETENTION_LOGS_HOURS: count(1, 87_600).default(168).describe('How long log lines are kept.'),
+  HEARTH_RETENTION_METRICS_10S_HOURS: count(1, 8760).default(6).describe('How long metric points of 10 s are kept.'),
+  HEARTH_RETENTION_METRICS_1M_DAYS: count(1, 3650).default(7).describe('How long metric points of 1 min are kept.'),
+  HEARTH_RETENTION_METRICS_1H_DAYS: count(1, 36_500).default(90).describe('How long metric points of 1 h are kept.'),
+
+  HEARTH_BUILD_TIMEOUT_MS: count(1000, 3_600_000)
+    .default(300_000)
+    .describe('Longest build of a bundle, dependencies included.'),
+  HEARTH_BUILD_MEMORY_MB: count(128, 65_536).default(2048).describe('Memory of one build.'),
+  HEARTH_NPM_REGISTRY: z
+    .url()
+    .default('https://registry.npmjs.org/')
+    .describe(
+      'Where builds fetch npm packages; the only host they reach besides HEARTH_PIP_INDEX and HEARTH_REGISTRY_HOSTS.',
+    ),
+  HEARTH_PIP_INDEX: z.url().default('https://pypi.org/simple/').describe('Where builds fetch Python packages.'),
+  HEARTH_REGISTRY_HOSTS: list
+    .prefault('files.pythonhosted.org')
+    .describe('More hosts that builds may reach, separated by commas.'),
+  HEARTH_NODE_PATH: z
+    .string()
+    .default('')
+    .describe('The `node` that functions run on. Empty: the one that runs Hearth.'),
+  HEARTH_PYTHON_PATH: z
+    .string()
+    .default('')
+    .describe('The `python3` that functions run on. Empty: /usr/bin/python3, else the first on PATH.'),
+  HEARTH_BWRAP_PATH: z.string().default('').describe('The `bwrap` of the process driver. Empty: the first on PATH.'),
+});
+
+/** All settings, checked and frozen. */
+export type Settings = Readonly<z.output<typeof settingsSchema>>;
+export type SettingName = keyof Settings;
