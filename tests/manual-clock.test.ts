@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ManualClock } from './manual-clock.ts';
+import { ManualClock } from './fakes/manual-clock.ts';
 
 describe('ManualClock', () => {
   test('runs due timers in order of time, also those that timers start', () => {
