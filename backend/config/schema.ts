@@ -31,6 +31,11 @@ export const settingsSchema = z.object({
     .string()
     .default('')
     .describe('How callers reach the gateway, if it is behind a proxy, for example `https://fn.example.org`.'),
+  HEARTH_TRUST_PROXY: flag
+    .prefault('false')
+    .describe(
+      'Takes client address, scheme and host from the X-Forwarded-* headers of a proxy in front of the gateway. Without one, callers could forge them.',
+    ),
   HEARTH_DATA_DIR: z
     .string()
     .min(1)

@@ -1,0 +1,45 @@
+import type { VersionConfig } from '../../shared/version-config.ts';
+
+type Cors = NonNullable<VersionConfig['cors']>;
+
+/** The value of Access-Control-Allow-Origin for this caller, or undefined when the function's settings do not allow the origin. */
+function allowedOrigin(cors: Cors, origin: string): string | undefined {
+  if (cors.origins.includes(origin)) return origin;
+  if (!cors.origins.includes('*')) return undefined;
+  // With credentials the Fetch standard forbids "*", so the origin is named.
+  return cors.credentials === true ? origin : '*';
+}
+
+/** Headers that the gateway adds to a response to a cross-origin request; name, value, name, value … */
+export function corsHeaders(cors: Cors, origin: string | undefined): readonly string[] {
+  if (origin === undefined) return ['vary', 'Origin'];
+  const allowed = allowedOrigin(cors, origin);
+  if (allowed === undefined) return ['vary', 'Origin'];
+  const headers = ['access-control-allow-origin', allowed, 'vary', 'Origin'];
+  if (cors.credentials === true) headers.push('access-control-allow-credentials', 'true');
+  return headers;
+}
+
+/** The answer to a preflight request, which never reaches the function. */
+export function preflightHeaders(
+  cors: Cors,
+  origin: string,
+  requestedMethod: string,
+  requestedHeaders: string | undefined,
+): Record<string, string> {
+  const allowed = allowedOrigin(cors, origin);
+  if (allowed === undefined) return { vary: 'Origin' };
+  return {
+    'access-control-allow-origin': allowed,
+    'access-control-allow-methods': cors.methods?.join(', ') ?? requestedMethod,
+    'access-control-allow-headers': cors.headers?.join(', ') ?? requestedHeaders ?? '',
+    'access-control-max-age': String(cors.maxAgeSeconds ?? 600),
+    ...(cors.credentials === true ? { 'access-control-allow-credentials': 'true' } : {}),
+    vary: 'Origin, Access-Control-Request-Headers',
+  };
+}
+
+/** With settings of its own, a function's CORS headers give way, so that there is one answer. */
+export function isCorsHeader(lowerCaseName: string): boolean {
+  return lowerCaseName.startsWith('access-control-');
+}

@@ -1,0 +1,92 @@
+import { STATUS_CODES } from 'node:http';
+import type { ErrorKind } from '../../shared/errors.ts';
+import { PlatformError } from '../../shared/errors.ts';
+import type { InvocationOutcome } from '../../shared/invocation.ts';
+
+/** What the public gets to see when a call did not end in a response of the function: no type, no message, no stack of user code. */
+export interface FaultResponse {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly retryAfterSeconds: number | undefined;
+  readonly allow?: readonly string[];
+}
+
+/** The gateway's statuses; the control API has its own in `api/error-mapping.ts`. Bad requests of the public are 4xx, the function's faults 502 and 504. */
+const statusOfKind: Readonly<Record<ErrorKind, number>> = {
+  invalid_request: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  precondition_failed: 412,
+  payload_too_large: 413,
+  unprocessable: 422,
+  throttled: 429,
+  internal: 500,
+  function_error: 502,
+  unavailable: 503,
+  timed_out: 504,
+};
+
+const fault = (status: number, code: string, detail: string, retryAfterSeconds?: number): FaultResponse => ({
+  status,
+  code,
+  detail,
+  retryAfterSeconds,
+});
+
+/** For errors that were thrown before or instead of an invocation. */
+export function faultOfError(error: unknown): FaultResponse {
+  if (!(error instanceof PlatformError)) return fault(500, 'internal', 'Something went wrong in the platform.');
+  if (error.kind === 'function_error') return fault(502, 'function_error', 'The function failed.');
+  if (error.kind === 'internal') return fault(500, 'internal', 'Something went wrong in the platform.');
+  return fault(statusOfKind[error.kind], error.code, error.message, error.retryAfterSeconds);
+}
+
+/** For invocations that failed before they answered; undefined for success. */
+export function faultOfOutcome(outcome: InvocationOutcome): FaultResponse | undefined {
+  switch (outcome.kind) {
+    case 'success':
+      return undefined;
+    case 'function-error':
+      return fault(502, 'function_error', 'The function failed.');
+    case 'function-fault':
+      if (outcome.fault === 'timeout') return fault(504, 'timed_out', 'The function did not answer in time.');
+      return fault(502, outcome.fault.replaceAll('-', '_'), 'The function failed.');
+    case 'platform-fault':
+      if (outcome.fault === 'sandbox-lost' || outcome.fault === 'protocol')
+        return fault(502, outcome.fault.replaceAll('-', '_'), 'The function failed.');
+      return fault(503, outcome.fault.replaceAll('-', '_'), 'The function cannot run right now.', 1);
+    case 'cancelled':
+      return fault(499, 'cancelled', 'The call was cancelled.');
+  }
+}
+
+/** An RFC 9457 problem document and its headers, ready for `writeHead`. */
+export function renderFault(
+  response: FaultResponse,
+  invocationId: string | undefined,
+): { readonly headers: Record<string, string>; readonly body: string } {
+  const body = JSON.stringify({
+    type: `https://hearth.invalid/errors/${response.code}`,
+    title: STATUS_CODES[response.status] ?? 'Client Closed Request',
+    status: response.status,
+    detail: response.detail,
+    code: response.code,
+    ...(invocationId === undefined ? {} : { invocationId }),
+  });
+  return {
+    body,
+    headers: {
+      'content-type': 'application/problem+json',
+      'content-length': String(Buffer.byteLength(body)),
+      'cache-control': 'no-store',
+      ...(invocationId === undefined ? {} : { 'hearth-invocation-id': invocationId }),
+      ...(response.retryAfterSeconds === undefined
+        ? {}
+        : { 'retry-after': String(Math.max(1, Math.ceil(response.retryAfterSeconds))) }),
+      ...(response.allow === undefined ? {} : { allow: response.allow.join(', ') }),
+    },
+  };
+}

@@ -1,0 +1,92 @@
+/** Headers that belong to one hop (RFC 9110 section 7.6.1) and are not passed on. */
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+]);
+const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** What the gateway needs of a request's headers, found in one pass over what the client sent. */
+export interface RequestHeaders {
+  /** Name, value, name, value …, without hop-by-hop, `hearth-*` and `x-forwarded-*` headers. */
+  readonly passedOn: string[];
+  host: string | undefined;
+  hostCount: number;
+  traceparent: string | undefined;
+  origin: string | undefined;
+  /** Of a trusted proxy only. */
+  forwardedFor: string | undefined;
+  forwardedProto: string | undefined;
+  forwardedHost: string | undefined;
+}
+
+/**
+ * Reads Node's rawHeaders. Forwarding headers of the client are dropped unless a proxy is trusted; the `hearth-` names are the
+ * platform's own and never accepted from outside. Headers that `Connection` names are dropped too.
+ */
+export function readHeaders(rawHeaders: readonly string[], trustsProxy: boolean): RequestHeaders {
+  const found: RequestHeaders = {
+    passedOn: [],
+    host: undefined,
+    hostCount: 0,
+    traceparent: undefined,
+    origin: undefined,
+    forwardedFor: undefined,
+    forwardedProto: undefined,
+    forwardedHost: undefined,
+  };
+  let connectionNames: readonly string[] | undefined;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] ?? '').toLowerCase();
+    const value = rawHeaders[i + 1] ?? '';
+    if (name === 'connection') connectionNames = namesIn(value);
+    if (hopByHop.has(name) || name.startsWith('hearth-')) continue;
+    if (name.startsWith('x-forwarded-')) {
+      if (trustsProxy) noteForwarded(found, name, value);
+    } else if (isPassedOn(found, name, value)) found.passedOn.push(name, value);
+  }
+  if (connectionNames !== undefined) dropNamed(found.passedOn, connectionNames);
+  return found;
+}
+
+/** Takes note of the headers that the gateway itself needs; false for one that is not passed on because it is malformed. */
+function isPassedOn(found: RequestHeaders, name: string, value: string): boolean {
+  switch (name) {
+    case 'host':
+      found.host = value;
+      found.hostCount++;
+      return true;
+    case 'origin':
+      found.origin = value;
+      return true;
+    case 'traceparent':
+      if (!traceparentPattern.test(value)) return false;
+      found.traceparent = value;
+      return true;
+    default:
+      return true;
+  }
+}
+
+function noteForwarded(found: RequestHeaders, name: string, value: string): void {
+  if (name === 'x-forwarded-for') found.forwardedFor = value;
+  else if (name === 'x-forwarded-proto') found.forwardedProto = value;
+  else if (name === 'x-forwarded-host') found.forwardedHost = value;
+}
+
+function namesIn(value: string): readonly string[] | undefined {
+  return value === 'keep-alive' || value === 'close' ? undefined : value.toLowerCase().split(/[\s,]+/, 64);
+}
+
+function dropNamed(headers: string[], names: readonly string[]): void {
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    if (names.includes(headers[i] ?? '') && headers[i] !== 'host') headers.splice(i, 2);
+  }
+}

@@ -1,0 +1,442 @@
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
+import { Readable } from 'node:stream';
+import { afterEach, describe, expect, it } from 'vitest';
+import { PlatformError } from '../../shared/errors.ts';
+import type { BundleDigest, FunctionId, VersionId } from '../../shared/ids.ts';
+import type { InvocationOutcome } from '../../shared/invocation.ts';
+import { defaultVersionConfig, type VersionConfig } from '../../shared/version-config.ts';
+import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
+import type { FunctionDirectory, RouteResult } from '../core/ports/function-directory.ts';
+import type { Scheduler } from '../core/ports/scheduler.ts';
+import { SystemClock } from '../core/system-clock.ts';
+import { GatewayServer } from './server.ts';
+
+type Run = (
+  invocation: Invocation,
+  sink: ResponseSink,
+  signal: AbortSignal,
+) => Promise<InvocationOutcome | InvocationReport>;
+
+const version = (config: Partial<VersionConfig> = {}) => ({
+  versionId: 'ver_1' as VersionId,
+  functionId: 'fn_1' as FunctionId,
+  functionName: 'echo',
+  version: 1,
+  digest: 'd' as BundleDigest,
+  config: { ...defaultVersionConfig('nodejs', 'fake'), ...config },
+});
+const report = (outcome: InvocationOutcome): InvocationReport => ({
+  outcome,
+  start: 'warm',
+  instanceId: undefined,
+  httpStatus: 200,
+  timing: { queuedMs: 1, acquireMs: 0, bootMs: 0, loadMs: 0, initMs: 0, firstByteMs: 1, handlerMs: 2, totalMs: 3 },
+  usage: { cpuMs: 0, peakMemoryBytes: 0, requestBytes: 0, responseBytes: 0 },
+});
+
+const open: GatewayServer[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((server) => server.close(0)));
+});
+
+interface Setup {
+  readonly port: number;
+  readonly logged: object[];
+}
+
+async function start(
+  run: Run,
+  options: {
+    config?: Partial<VersionConfig>;
+    route?: (method: string, path: string) => RouteResult;
+    trustsProxy?: boolean;
+  } = {},
+): Promise<Setup> {
+  const logged: object[] = [];
+  const directory: FunctionDirectory = {
+    matchRoute:
+      options.route ??
+      ((_method, path) =>
+        path === '/echo' || path.startsWith('/echo/')
+          ? {
+              kind: 'match',
+              match: { version: version(options.config), qualifier: 'live', params: {}, basePath: '/echo' },
+            }
+          : { kind: 'none' }),
+    resolve: () => ({ version: version(options.config), qualifier: 'live' }),
+  };
+  const scheduler: Scheduler = {
+    start: async () => undefined,
+    drain: async () => undefined,
+    invoke: async (invocation, sink, signal) => {
+      const result = await run(invocation, sink, signal);
+      return 'outcome' in result ? result : report(result);
+    },
+    submit: () => Promise.reject(new Error('not used')),
+    cancel: async () => false,
+    stats: () => ({ inFlight: 0, queued: 0, asyncDepth: 0 }),
+  };
+  const server = new GatewayServer({
+    directory,
+    scheduler,
+    clock: new SystemClock(),
+    logger: { error: (detail) => logged.push(detail) },
+    trustsProxy: options.trustsProxy ?? false,
+  });
+  open.push(server);
+  return { port: await server.listen('127.0.0.1', 0), logged };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+function call(
+  port: number,
+  path: string,
+  options: { method?: string; headers?: Record<string, string>; body?: string | Readable } = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(
+      { port, host: '127.0.0.1', path, method: options.method ?? 'GET', headers: options.headers ?? {}, agent: false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks).toString(),
+          }),
+        );
+        response.on('aborted', () => reject(new Error('aborted')));
+      },
+    );
+    request.on('error', reject);
+    if (options.body instanceof Readable) options.body.pipe(request);
+    else request.end(options.body);
+  });
+}
+/** Writes bytes as they are and reads until the server closes. */
+function raw(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    let answer = '';
+    socket.on('data', (chunk) => {
+      answer += chunk.toString();
+    });
+    socket.on('close', () => resolve(answer));
+    socket.on('error', reject);
+  });
+}
+async function bodyOf(invocation: Invocation): Promise<Buffer> {
+  if (invocation.request.kind !== 'http') throw new Error('http expected');
+  if (Buffer.isBuffer(invocation.request.body)) return invocation.request.body;
+  const chunks: Buffer[] = [];
+  for await (const chunk of invocation.request.body) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+const ok: Run = async (invocation, sink) => {
+  const body = await bodyOf(invocation);
+  sink.head({ status: 200, headers: ['content-type', 'text/plain'], isEventResult: false });
+  sink.chunk(body);
+  return { kind: 'success' };
+};
+
+describe('the gateway', () => {
+  it('passes method, target, headers and body on and answers in one piece', async () => {
+    const seen: Invocation[] = [];
+    const { port } = await start(async (invocation, sink, signal) => {
+      seen.push(invocation);
+      return await ok(invocation, sink, signal);
+    });
+    const answer = await call(port, '/echo/a%20b?x=1', {
+      method: 'POST',
+      body: 'hello',
+      headers: {
+        'X-Custom': 'Yes',
+        'x-forwarded-for': '6.6.6.6',
+        'hearth-depth': '1',
+        connection: 'x-secret',
+        'x-secret': '1',
+      },
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toBe('hello');
+    expect(answer.headers['content-length']).toBe('5');
+    expect(answer.headers['hearth-invocation-id']).toMatch(/^inv_/);
+    expect(answer.headers['server-timing']).toContain('exec;dur=2.00');
+    const request = seen[0]?.request;
+    if (request?.kind !== 'http') throw new Error('http expected');
+    expect(request.target).toBe('/a%20b?x=1');
+    expect(request.method).toBe('POST');
+    const headers = new Map(
+      Array.from({ length: request.headers.length / 2 }, (_, i) => [
+        request.headers[2 * i],
+        request.headers[2 * i + 1],
+      ]),
+    );
+    expect(headers.get('x-custom')).toBe('Yes');
+    expect(headers.get('x-forwarded-for')).toBe('127.0.0.1');
+    expect(headers.get('x-forwarded-prefix')).toBe('/echo');
+    expect(headers.has('hearth-depth')).toBe(false);
+    expect(headers.has('x-secret')).toBe(false);
+    expect(headers.has('connection')).toBe(false);
+  });
+
+  it('believes a proxy only when told to', async () => {
+    const run: Run = async (invocation, sink) => {
+      if (invocation.request.kind !== 'http') throw new Error('http expected');
+      sink.head({ status: 200, headers: [], isEventResult: false });
+      sink.chunk(
+        Buffer.from(`${invocation.request.scheme} ${invocation.request.clientAddress} ${invocation.request.host}`),
+      );
+      return { kind: 'success' };
+    };
+    const headers = {
+      'x-forwarded-for': '9.9.9.9, 8.8.8.8',
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'fn.example',
+    };
+    const trusting = await start(run, { trustsProxy: true });
+    expect((await call(trusting.port, '/echo', { headers })).body).toBe('https 9.9.9.9 fn.example');
+    const wary = await start(run);
+    expect((await call(wary.port, '/echo', { headers })).body).toBe(`http 127.0.0.1 127.0.0.1:${wary.port}`);
+  });
+
+  it('streams a response as it is produced', async () => {
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { port } = await start(async (_invocation, sink) => {
+      sink.head({ status: 201, headers: ['x-a', '1', 'content-length', '999'], isEventResult: false });
+      sink.chunk(Buffer.from('first'));
+      await gate;
+      sink.chunk(Buffer.from('second'));
+      return { kind: 'success' };
+    });
+    const text = await new Promise<string>((resolve, reject) => {
+      httpRequest({ port, path: '/echo', host: '127.0.0.1', agent: false }, (response) => {
+        let seen = '';
+        response.on('data', (chunk: Buffer) => {
+          seen += chunk.toString();
+          // The function goes on only after the client has the first part.
+          if (seen === 'first') release();
+        });
+        response.on('end', () => resolve(`${response.headers['content-length'] ?? 'chunked'} ${seen}`));
+        response.on('error', reject);
+      }).end();
+    });
+    expect(text).toBe('chunked firstsecond');
+  });
+
+  it('streams large and chunked uploads and stops them at the limit', async () => {
+    const { port } = await start(
+      async (invocation, sink) => {
+        try {
+          const body = await bodyOf(invocation);
+          sink.head({ status: 200, headers: [], isEventResult: false });
+          sink.chunk(Buffer.from(String(body.length)));
+          return { kind: 'success' };
+        } catch {
+          return { kind: 'cancelled', message: 'upload stopped' };
+        }
+      },
+      { config: { maxRequestBytes: 1_000_000 } },
+    );
+    const parts = (count: number) => Readable.from(Array.from({ length: count }, () => Buffer.alloc(10_000, 97)));
+    expect(
+      (await call(port, '/echo', { method: 'POST', body: parts(100), headers: { 'transfer-encoding': 'chunked' } }))
+        .body,
+    ).toBe('1000000');
+    const declared = await call(port, '/echo', { method: 'POST', headers: { 'content-length': '1000001' } });
+    expect(declared.status).toBe(413);
+    expect(JSON.parse(declared.body)).toMatchObject({ code: 'request_too_large', status: 413 });
+    expect(declared.headers.connection).toBe('close');
+    const chunked = await raw(
+      port,
+      `POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${`186a0\r\n${'a'.repeat(100_000)}\r\n`.repeat(11)}`,
+    );
+    expect(chunked).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  it('turns faults into plain problem documents without what user code said', async () => {
+    const cases: readonly [InvocationOutcome, number, string][] = [
+      [{ kind: 'function-error', type: 'TypeError', message: 'secret', stack: 'at secret' }, 502, 'function_error'],
+      [{ kind: 'function-fault', fault: 'timeout', message: 'x' }, 504, 'timed_out'],
+      [{ kind: 'function-fault', fault: 'out-of-memory', message: 'x' }, 502, 'out_of_memory'],
+      [{ kind: 'platform-fault', fault: 'capacity', message: 'x', retryable: true }, 503, 'capacity'],
+      [{ kind: 'platform-fault', fault: 'sandbox-lost', message: 'x', retryable: true }, 502, 'sandbox_lost'],
+    ];
+    let next = 0;
+    const { port } = await start(async () => cases[next++]![0]);
+    for (const [, status, code] of cases) {
+      const answer = await call(port, '/echo');
+      expect(answer.status).toBe(status);
+      expect(answer.headers['content-type']).toBe('application/problem+json');
+      expect(JSON.parse(answer.body)).toMatchObject({ status, code });
+      expect(answer.body).not.toContain('secret');
+    }
+  });
+
+  it('answers 429 with Retry-After, 404, 405 with Allow and 503 for a disabled function', async () => {
+    const throttled = await start(() =>
+      Promise.reject(new PlatformError('throttled', 'queue_full', 'too many calls wait', { retryAfterSeconds: 2.2 })),
+    );
+    const answer = await call(throttled.port, '/echo');
+    expect([answer.status, answer.headers['retry-after']]).toEqual([429, '3']);
+    expect((await call(throttled.port, '/nope')).status).toBe(404);
+    const refused = await start(ok, {
+      route: (_method, path) =>
+        path === '/m' ? { kind: 'method-not-allowed', allow: ['POST'] } : { kind: 'disabled', functionName: 'x' },
+    });
+    const wrongMethod = await call(refused.port, '/m');
+    expect([wrongMethod.status, wrongMethod.headers.allow]).toEqual([405, 'POST']);
+    expect((await call(refused.port, '/off')).status).toBe(503);
+    expect((await call(refused.port, '/_hearth/healthz')).body).toBe('ok\n');
+  });
+
+  it('hides what broke inside the platform and logs it', async () => {
+    const { port, logged } = await start(() => Promise.reject(new Error('database password')));
+    const answer = await call(port, '/echo');
+    expect(answer.status).toBe(500);
+    expect(answer.body).not.toContain('password');
+    expect(logged).toHaveLength(1);
+  });
+
+  it('cuts the connection when a response breaks off', async () => {
+    const { port } = await start(async (_invocation, sink) => {
+      sink.head({ status: 200, headers: [], isEventResult: false });
+      await sink.chunk(Buffer.alloc(10));
+      await sink.chunk(Buffer.alloc(10));
+      return { kind: 'function-fault', fault: 'exited', message: 'x' };
+    });
+    await expect(call(port, '/echo')).rejects.toThrow();
+  });
+
+  it('aborts the invocation when the client goes away', async () => {
+    let aborted = (): void => undefined;
+    const wasAborted = new Promise<void>((resolve) => {
+      aborted = resolve;
+    });
+    const { port } = await start(
+      (_invocation, _sink, signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => {
+            aborted();
+            resolve({ kind: 'cancelled', message: 'gone' });
+          });
+          client.destroy();
+        }),
+    );
+    const client = httpRequest({ port, path: '/echo', host: '127.0.0.1', agent: false });
+    client.on('error', () => undefined);
+    client.end();
+    await wasAborted;
+  });
+
+  it('never starts a call whose small body did not arrive whole', async () => {
+    let calls = 0;
+    const { port } = await start(async (invocation, sink, signal) => {
+      calls++;
+      return await ok(invocation, sink, signal);
+    });
+    await new Promise<void>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.write('POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345', () => socket.destroy());
+      });
+      socket.on('close', () => resolve());
+    });
+    // A later call on the same server proves that the first has been dealt with.
+    await call(port, '/echo', { method: 'POST', body: 'x' });
+    expect(calls).toBe(1);
+  });
+
+  it('answers preflights itself and adds CORS headers of the settings only', async () => {
+    const { port } = await start(
+      async (_invocation, sink) => {
+        sink.head({
+          status: 200,
+          headers: ['Access-Control-Allow-Origin', 'https://evil.example'],
+          isEventResult: false,
+        });
+        return { kind: 'success' };
+      },
+      { config: { cors: { origins: ['https://a.example'], maxAgeSeconds: 5 } } },
+    );
+    const preflight = await call(port, '/echo', {
+      method: 'OPTIONS',
+      headers: {
+        origin: 'https://a.example',
+        'access-control-request-method': 'PUT',
+        'access-control-request-headers': 'x-a',
+      },
+    });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers).toMatchObject({
+      'access-control-allow-origin': 'https://a.example',
+      'access-control-allow-methods': 'PUT',
+      'access-control-allow-headers': 'x-a',
+      'access-control-max-age': '5',
+    });
+    expect(
+      (await call(port, '/echo', { headers: { origin: 'https://a.example' } })).headers['access-control-allow-origin'],
+    ).toBe('https://a.example');
+    expect(
+      (await call(port, '/echo', { headers: { origin: 'https://b.example' } })).headers['access-control-allow-origin'],
+    ).toBeUndefined();
+  });
+
+  it('sends no body for HEAD, 204 and 304', async () => {
+    const { port } = await start(async (invocation, sink) => {
+      const status = invocation.request.kind === 'http' && invocation.request.method === 'HEAD' ? 200 : 204;
+      sink.head({ status, headers: status === 200 ? ['content-length', '42'] : [], isEventResult: false });
+      return { kind: 'success' };
+    });
+    const head = await call(port, '/echo', { method: 'HEAD' });
+    expect([head.status, head.headers['content-length'], head.body]).toEqual([200, '42', '']);
+    const none = await call(port, '/echo');
+    expect([none.status, none.headers['content-length'], none.body]).toEqual([204, undefined, '']);
+  });
+
+  it.each([
+    ['two Host headers', 'GET /echo HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n'],
+    [
+      'Content-Length and Transfer-Encoding',
+      'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
+    ['two Content-Lengths', 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello'],
+    ['an obsolete line folding', 'GET /echo HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\nConnection: close\r\n\r\n'],
+    ['a bare line feed in a header', 'GET /echo HTTP/1.1\r\nHost: a\nX: b\r\nConnection: close\r\n\r\n'],
+    ['an absolute target', 'GET http://other/echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'],
+  ])('refuses %s with 400', async (_what, text) => {
+    const { port } = await start(ok);
+    expect(await raw(port, text)).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  it('answers 431 to headers that are too large', async () => {
+    const { port } = await start(ok);
+    expect(await raw(port, `GET /echo HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(40_000)}\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 431 /,
+    );
+  });
+
+  it('says what to do when the port is taken', async () => {
+    const { port } = await start(ok);
+    const second = new GatewayServer({
+      directory: { matchRoute: () => ({ kind: 'none' }), resolve: () => ({ version: version(), qualifier: 'live' }) },
+      scheduler: undefined as never,
+      clock: new SystemClock(),
+      logger: { error: () => undefined },
+      trustsProxy: false,
+    });
+    await expect(second.listen('127.0.0.1', port)).rejects.toMatchObject({
+      code: 'port_taken',
+      message: expect.stringContaining('HEARTH_GATEWAY_PORT'),
+    });
+  });
+});

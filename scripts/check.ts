@@ -1,0 +1,66 @@
+/** `npm run check`: everything that can be checked without running the product. Stops at nothing, says all, exits 1 if anything failed. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const bin = (name: string): string => join(root, 'node_modules', name);
+
+interface Check {
+  readonly name: string;
+  readonly argv: readonly string[];
+}
+
+const checks: readonly Check[] = [
+  { name: 'types', argv: [bin('typescript/bin/tsc'), '-p', 'tsconfig.json'] },
+  { name: 'types of the dashboard', argv: [bin('typescript/bin/tsc'), '-p', 'frontend/tsconfig.json'] },
+  { name: 'lint and format', argv: [bin('@biomejs/biome/bin/biome'), 'ci', '--colors=off', '.'] },
+  {
+    name: 'import direction',
+    argv: [
+      bin('dependency-cruiser/bin/dependency-cruise.mjs'),
+      '--config',
+      '.dependency-cruiser.cjs',
+      'shared',
+      'backend',
+      'cli',
+      'frontend',
+      'scripts',
+    ],
+  },
+  { name: 'dead code', argv: [bin('knip/bin/knip.js')] },
+  { name: 'OpenAPI in step', argv: ['scripts/openapi.ts', '--check'] },
+  { name: 'configuration page in step', argv: ['scripts/config-docs.ts', '--check'] },
+  { name: 'rules of the repository', argv: ['scripts/repo-rules.ts'] },
+];
+
+async function run(
+  check: Check,
+): Promise<{ readonly check: Check; readonly isOk: boolean; readonly output: string; readonly tookMs: number }> {
+  const startedAt = performance.now();
+  return await new Promise((resolve) => {
+    const child = spawn(process.execPath, [...check.argv], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    child.on('close', (code) => resolve({ check, isOk: code === 0, output, tookMs: performance.now() - startedAt }));
+  });
+}
+
+const wanted = process.argv.slice(2);
+const selected = checks.filter((check) => wanted.length === 0 || wanted.some((name) => check.name.includes(name)));
+let isOk = true;
+// Two at a time: the machines that this runs on have few processors.
+for (let i = 0; i < selected.length; i += 2) {
+  for (const result of await Promise.all(selected.slice(i, i + 2).map(run))) {
+    console.log(`${result.isOk ? 'ok  ' : 'FAIL'} ${result.check.name} (${(result.tookMs / 1000).toFixed(1)} s)`);
+    if (!result.isOk) {
+      isOk = false;
+      console.log(result.output.trim().replace(/^/gm, '     '));
+    }
+  }
+}
+process.exitCode = isOk ? 0 : 1;

@@ -1,0 +1,130 @@
+/**
+ * Rules that no linter knows: what may not be in this repository, and documents that must be in step with the code. Each rule returns
+ * the places that break it.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+export interface SourceFile {
+  readonly path: string;
+  readonly text: string;
+}
+export interface Rule {
+  readonly name: string;
+  readonly breaks: (files: readonly SourceFile[]) => readonly string[];
+}
+
+const isSource = (path: string): boolean => /\.tsx?$/.test(path);
+const isProduct = (path: string): boolean =>
+  /^(backend|shared|cli|frontend)\//.test(path) && isSource(path) && !path.endsWith('.test.ts');
+
+const grep = (files: readonly SourceFile[], pattern: RegExp, say: string): string[] =>
+  files.flatMap((file) =>
+    file.text.split('\n').flatMap((line, index) => (pattern.test(line) ? [`${file.path}:${index + 1}: ${say}`] : [])),
+  );
+
+export const rules: readonly Rule[] = [
+  {
+    name: 'the environment is read in backend/config only',
+    breaks: (files) =>
+      grep(
+        files.filter(
+          (file) =>
+            file.path.startsWith('backend/') &&
+            isProduct(file.path) &&
+            !/^backend\/(config\/|main\.ts|execution-engine\/runtimes\/[^/]+\/guest\/)/.test(file.path),
+        ),
+        /process\.env/,
+        'take a setting as an option instead of process.env',
+      ),
+  },
+  {
+    name: 'no shell strings',
+    breaks: (files) =>
+      grep(
+        files.filter((file) => isProduct(file.path)),
+        /\b(exec|execSync)\(|shell: true/,
+        'use execFile or spawn with an argument list',
+      ).filter((line) => !/guest\//.test(line) && !/\.exec\(/.test(line)),
+  },
+  {
+    name: 'HTTP status numbers of errors are in error-mapping.ts and the gateway only',
+    breaks: (files) =>
+      grep(
+        files.filter(
+          (file) =>
+            /^backend\/(control-plane|scheduler|core|database|metrics)\//.test(file.path) && isProduct(file.path),
+        ),
+        /statusCode|reply\.code\(/,
+        'throw a PlatformError; its kind decides the status',
+      ),
+  },
+  {
+    name: 'files stay readable in one go (400 lines, tests 700)',
+    breaks: (files) =>
+      files
+        .filter((file) => isSource(file.path) && /^(backend|shared|cli|frontend|scripts|tests|bench)\//.test(file.path))
+        .filter((file) => file.text.split('\n').length > (/\.test\.ts$|^tests\//.test(file.path) ? 700 : 400))
+        .map((file) => `${file.path}: ${file.text.split('\n').length} lines; split it`),
+  },
+  {
+    name: 'no to-do notes',
+    breaks: (files) =>
+      grep(
+        files.filter((file) => isSource(file.path) && file.path !== 'scripts/repo-rules.ts'),
+        /\b(TODO|FIXME|XXX|HACK)\b/,
+        'do it, or write down in docs why not',
+      ),
+  },
+  {
+    name: 'every driver has a page and a place in the conformance suite',
+    breaks: (files) => {
+      const drivers = new Set(
+        files
+          .flatMap((file) => /^backend\/execution-engine\/drivers\/([a-z]+)\//.exec(file.path)?.[1] ?? [])
+          .filter((name) => !['support', 'fake', 'unsandboxed'].includes(name)),
+      );
+      const suites = files.filter((file) => file.path.startsWith('tests/conformance/'));
+      return [...drivers].flatMap((name) => [
+        ...(files.some((file) => file.path === `docs/drivers/${name}.md`)
+          ? []
+          : [`docs/drivers/${name}.md is missing`]),
+        ...(suites.some((file) => file.text.includes(`drivers/${name}/`))
+          ? []
+          : [`tests/conformance/ never runs the ${name} driver`]),
+      ]);
+    },
+  },
+  {
+    name: 'no absolute paths of one machine, no secrets',
+    breaks: (files) =>
+      grep(
+        files.filter((file) => file.path !== 'scripts/repo-rules.ts' && file.path !== 'package-lock.json'),
+        /\/work\/main|\/home\/[a-z]+\/|BEGIN [A-Z ]*PRIVATE KEY/,
+        'this belongs to one machine',
+      ),
+  },
+];
+
+/** The files that git tracks, as text; binary and deleted ones left out. */
+export function trackedFiles(root: string): readonly SourceFile[] {
+  const paths = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+    encoding: 'utf8',
+  }).split('\0');
+  return paths
+    .filter((path) => path !== '' && !/\.(png|jpg|ico|woff2?|zip|gz)$/.test(path) && existsSync(join(root, path)))
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const files = trackedFiles(join(import.meta.dirname, '..'));
+  for (const rule of rules) {
+    const broken = rule.breaks(files);
+    if (broken.length === 0) continue;
+    process.exitCode = 1;
+    console.error(`${rule.name}:\n${broken.map((line) => `  ${line}`).join('\n')}`);
+  }
+}

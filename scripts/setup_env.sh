@@ -1,0 +1,35 @@
+#!/bin/sh
+# Installs the system packages that Hearth uses (Debian, Ubuntu) where it may, and says what is missing where it may not.
+#   scripts/setup_env.sh           what the platform needs
+#   scripts/setup_env.sh --tests   also what the tests and benchmarks need
+set -eu
+
+packages="bubblewrap python3 python3-pip git"
+commands="bwrap python3"
+if [ "${1:-}" = "--tests" ]; then
+  packages="$packages python3-venv chromium wrk strace procps sqlite3"
+  commands="$commands chromium wrk strace"
+fi
+
+missing=""
+for command in $commands; do
+  command -v "$command" >/dev/null 2>&1 || missing="$missing $command"
+done
+[ -x /usr/bin/python3 ] || missing="$missing /usr/bin/python3"
+/usr/bin/python3 -m pip --version >/dev/null 2>&1 || missing="$missing pip"
+
+if [ -z "$missing" ]; then
+  echo "All system packages are there."
+  exit 0
+fi
+echo "Missing:$missing"
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
+  apt-get update -qq
+  # shellcheck disable=SC2086 # a list of package names
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+  echo "Installed: $packages"
+else
+  echo "Run as root, or ask an administrator for: apt-get install $packages" >&2
+  echo "Without bubblewrap the isolation level \"process\" is off; without python3 Python functions are." >&2
+  exit 1
+fi
