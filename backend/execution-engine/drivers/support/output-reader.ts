@@ -1,0 +1,149 @@
+import type { Readable } from 'node:stream';
+import type { OutputLine } from '../../../core/ports/sandbox.ts';
+import { LineSplitter } from './line-splitter.ts';
+
+/** How much of a sandbox's raw output is kept. The limit is a rate, so nothing needs to be reset between invocations. */
+export interface OutputLimits {
+  readonly maxLineBytes: number;
+  /** So much at once is kept … */
+  readonly burstBytes: number;
+  /** … and so much per second in the long run. */
+  readonly keptBytesPerSecond: number;
+  /** Over the limit one chunk (64 KiB at most) is read and dropped per interval: a writer is slowed, never stuck for ever. */
+  readonly trickleIntervalMs: number;
+  /** Lines that wait for the reader of `output()`; more are dropped as if over the limit. */
+  readonly maxQueuedBytes: number;
+}
+
+export const defaultOutputLimits: OutputLimits = {
+  maxLineBytes: 16 * 1024,
+  burstBytes: 1024 * 1024,
+  keptBytesPerSecond: 128 * 1024,
+  trickleIntervalMs: 50,
+  maxQueuedBytes: 1024 * 1024,
+};
+
+type Waiter = (result: IteratorResult<OutputLine, undefined>) => void;
+
+/** Costs of a line beyond its text, so that a flood of empty lines is bounded as well. */
+const lineOverheadBytes = 64;
+
+/**
+ * Turns the raw stdout and stderr of one sandbox into lines, within the limits. Lines of one stream are in order. After dropping, the
+ * next line that is kept says so (`truncated`); when nothing follows, an empty last line does.
+ */
+export class OutputReader implements AsyncIterable<OutputLine> {
+  readonly #limits: OutputLimits;
+  readonly #queue: OutputLine[] = [];
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #queuedBytes = 0;
+  #tokens: number;
+  #refilledAt = performance.now();
+  #openStreams = 0;
+  #ended = false;
+  #dropping = false;
+  #waiter: Waiter | undefined;
+
+  constructor(limits: OutputLimits = defaultOutputLimits) {
+    this.#limits = limits;
+    this.#tokens = limits.burstBytes;
+  }
+
+  /** Reads `source` from now on. Call for all streams before the first ends. */
+  attach(stream: OutputLine['stream'], source: Readable): void {
+    this.#openStreams++;
+    const splitter = new LineSplitter({
+      maxLineBytes: this.#limits.maxLineBytes,
+      onLine: (text, cut) => this.#line(stream, text, cut),
+    });
+    source.on('data', (chunk: Buffer) => this.#chunk(source, splitter, chunk));
+    source.on('error', () => source.destroy());
+    source.once('close', () => {
+      splitter.end();
+      if (this.#dropping) this.#enqueue(stream, '', true);
+      this.#dropping = false;
+      if (--this.#openStreams === 0) this.end();
+    });
+  }
+
+  /** One line that does not come from a stream. */
+  push(stream: OutputLine['stream'], text: string): void {
+    this.#line(stream, text, false);
+  }
+
+  /** No more lines. Happens by itself when all attached streams have closed. */
+  end(): void {
+    this.#ended = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    if (this.#queue.length === 0) this.#settle({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<OutputLine, undefined> {
+    return {
+      next: () => this.#next(),
+      return: () => Promise.resolve({ done: true, value: undefined }),
+    };
+  }
+
+  #chunk(source: Readable, splitter: LineSplitter, chunk: Buffer): void {
+    this.#refill();
+    if (this.#tokens > 0 && this.#queuedBytes < this.#limits.maxQueuedBytes) {
+      this.#tokens -= chunk.length;
+      splitter.push(chunk);
+      return;
+    }
+    this.#dropping = true;
+    splitter.reset();
+    source.pause();
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      source.resume();
+    }, this.#limits.trickleIntervalMs);
+    timer.unref();
+    this.#timers.add(timer);
+  }
+
+  #refill(): void {
+    const now = performance.now();
+    const gained = ((now - this.#refilledAt) / 1000) * this.#limits.keptBytesPerSecond;
+    this.#refilledAt = now;
+    this.#tokens = Math.min(this.#limits.burstBytes, this.#tokens + gained);
+  }
+
+  #line(stream: OutputLine['stream'], text: string, cut: boolean): void {
+    if (this.#queuedBytes >= this.#limits.maxQueuedBytes) {
+      this.#dropping = true;
+      return;
+    }
+    this.#enqueue(stream, text, cut || this.#dropping);
+    this.#dropping = false;
+  }
+
+  #enqueue(stream: OutputLine['stream'], text: string, truncated: boolean): void {
+    const line = { stream, text, atMs: Date.now(), truncated };
+    if (this.#settle({ done: false, value: line })) return;
+    this.#queuedBytes += text.length + lineOverheadBytes;
+    this.#queue.push(line);
+  }
+
+  #next(): Promise<IteratorResult<OutputLine, undefined>> {
+    const line = this.#queue.shift();
+    if (line !== undefined) {
+      this.#queuedBytes -= line.text.length + lineOverheadBytes;
+      return Promise.resolve({ done: false, value: line });
+    }
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => {
+      this.#waiter = resolve;
+    });
+  }
+
+  #settle(result: IteratorResult<OutputLine, undefined>): boolean {
+    const waiter = this.#waiter;
+    if (waiter === undefined) return false;
+    this.#waiter = undefined;
+    waiter(result);
+    return true;
+  }
+}
