@@ -1,0 +1,76 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ByteReader, ByteWriter } from './byte-codec.ts';
+
+type Item =
+  | { readonly kind: 'varint' | 'signed' | 'double'; readonly value: number }
+  | { readonly kind: 'text'; readonly value: string };
+const item: fc.Arbitrary<Item> = fc.oneof(
+  fc.record({ kind: fc.constant('varint' as const), value: fc.maxSafeNat() }),
+  fc.record({ kind: fc.constant('signed' as const), value: fc.integer() }),
+  fc.record({ kind: fc.constant('double' as const), value: fc.double() }),
+  fc.record({ kind: fc.constant('text' as const), value: fc.string({ unit: 'grapheme' }) }),
+);
+
+function write(items: readonly Item[]): Buffer {
+  const writer = new ByteWriter(1);
+  for (const { kind, value } of items) {
+    if (kind === 'text') writer.text(value);
+    else writer[kind](value);
+  }
+  return writer.copy();
+}
+const read = (reader: ByteReader, kind: Item['kind']) => (kind === 'text' ? reader.text(4096) : reader[kind]());
+
+describe('byte codec', () => {
+  test('reads back what was written', () => {
+    fc.assert(
+      fc.property(fc.array(item), (items) => {
+        const reader = new ByteReader(write(items));
+        for (const { kind, value } of items) expect(read(reader, kind)).toEqual(value);
+        reader.end();
+      }),
+    );
+  });
+
+  test('refuses bytes cut off anywhere', () => {
+    fc.assert(
+      fc.property(fc.array(item, { minLength: 1 }), fc.nat(), (items, at) => {
+        const bytes = write(items);
+        const reader = new ByteReader(bytes.subarray(0, at % bytes.length));
+        expect(() => {
+          for (const { kind } of items) read(reader, kind);
+        }).toThrow('damaged');
+      }),
+    );
+  });
+
+  test.each([
+    ['a padded number', [0x80, 0x00], (reader: ByteReader) => reader.varint()],
+    ['a number of 2^53', [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10], (reader: ByteReader) => reader.varint()],
+    ['an endless number', new Array(20).fill(0xff), (reader: ByteReader) => reader.varint()],
+    ['a signed number over 32 bits', [0x80, 0x80, 0x80, 0x80, 0x10], (reader: ByteReader) => reader.signed()],
+    ['text over the limit', [3, 97, 97, 97], (reader: ByteReader) => reader.text(2)],
+    ['text that is not UTF-8', [2, 0xc3, 0x28], (reader: ByteReader) => reader.text(10)],
+    ['bytes after the end', [1], (reader: ByteReader) => reader.end()],
+  ])('refuses %s', (_name, bytes, act) => {
+    expect(() => act(new ByteReader(Buffer.from(bytes)))).toThrow(expect.objectContaining({ code: 'bad_encoding' }));
+  });
+
+  test('stays inside its window of a larger buffer', () => {
+    const bytes = Buffer.concat([Buffer.from([9]), write([{ kind: 'double', value: 1.5 }]), Buffer.from([9])]);
+    const reader = new ByteReader(bytes, 1, 9);
+    expect(reader.double()).toBe(1.5);
+    reader.end();
+    expect(() => reader.byte()).toThrow('too early');
+  });
+
+  test('starts over after reset, and copies do not change with it', () => {
+    const writer = new ByteWriter();
+    writer.byte(1);
+    const first = writer.copy();
+    writer.reset();
+    writer.byte(2);
+    expect([first[0], writer.copy()[0], writer.length]).toEqual([1, 2, 1]);
+  });
+});
