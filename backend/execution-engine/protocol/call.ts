@@ -1,0 +1,278 @@
+import type { InvocationOutcome } from '../../../shared/invocation.ts';
+import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
+import type { FrameEncoder } from './frame-encoder.ts';
+import { frameFlags, frameTypes, initialCreditBytes, maxChunkBytes, Violation } from './frames.ts';
+import { parseEnd, parseError, parseResponse } from './messages.ts';
+import { RequestBody } from './request-body.ts';
+import { checkHead } from './response-head.ts';
+
+/** Credit is given back in lumps of this size, so that small responses cost no WINDOW frame at all. */
+const grantBytes = 262_144;
+
+export type CallPhase = 'running' | 'background' | 'given-up' | 'over';
+
+/** What a call needs of the connection it runs on. */
+export interface CallHost {
+  readonly encoder: FrameEncoder;
+  monotonic(): number;
+  flush(): void;
+  isWritable(): boolean;
+  moved(call: Call, from: CallPhase, to: CallPhase): void;
+  /** The agent said that it exits now. */
+  exiting(): void;
+}
+
+/**
+ * One call on one connection.
+ *
+ * | phase | meaning | leaves by |
+ * | --- | --- | --- |
+ * | running | the caller waits | response over -> over; `background` -> background; deadline, disconnect, fault -> given-up |
+ * | background | the caller has its response, `waitUntil` work goes on | END, ERROR -> over; deadline -> given-up |
+ * | given-up | the caller has its result, CANCEL was sent, the handler may still run | RESPONSE+END, END, ERROR -> over |
+ * | over | nothing may come any more | |
+ */
+export class Call {
+  readonly id: number;
+  readonly call: InstanceCall;
+  /** Clock.monotonic(). */
+  readonly deadlineAt: number;
+  logBytes = 0;
+  logEntries = 0;
+  #phase: CallPhase = 'running';
+  readonly #host: CallHost;
+  readonly #resolve: (result: InstanceResult) => void;
+  readonly #startedAt: number;
+  readonly #maxResponseBytes: number;
+  #body: RequestBody | undefined;
+  #requestBytes = 0;
+  #responded = false;
+  #httpStatus: number | undefined;
+  #contentLength: number | undefined;
+  #firstByteMs = 0;
+  #responseBytes = 0;
+  #creditBytes = initialCreditBytes;
+  #consumedBytes = 0;
+
+  constructor(
+    host: CallHost,
+    id: number,
+    call: InstanceCall,
+    deadlineAt: number,
+    resolve: (result: InstanceResult) => void,
+  ) {
+    this.#host = host;
+    this.id = id;
+    this.call = call;
+    this.deadlineAt = deadlineAt;
+    this.#resolve = resolve;
+    this.#startedAt = host.monotonic();
+    this.#maxResponseBytes = call.invocation.version.config.maxResponseBytes;
+    call.signal.addEventListener('abort', this);
+  }
+
+  /** `sent` body bytes went out with INVOKE; the rest follows from `source`. */
+  sendBody(sent: number, source: ConstructorParameters<typeof RequestBody>[0]['source'] | undefined): void {
+    this.#requestBytes = sent;
+    if (source === undefined) return;
+    const { encoder } = this.#host;
+    const options = {
+      id: this.id,
+      encoder,
+      source,
+      isWritable: () => this.#host.isWritable(),
+      flush: () => this.#host.flush(),
+      onBroken: () => this.#disconnected('the request body ended early'),
+    };
+    this.#body = new RequestBody(options, sent);
+    this.#body.start();
+  }
+
+  /** The stream to the agent has room again. */
+  pump(): void {
+    this.#body?.pump();
+  }
+
+  onWindow(bytes: number): void {
+    this.#body?.grant(bytes);
+  }
+
+  onResponse(flags: number, payload: Buffer): void {
+    if (this.#responded) throw new Violation('a second RESPONSE');
+    this.#responded = true;
+    const isWhole = (flags & frameFlags.end) !== 0;
+    const { meta, bodyAt } = parseResponse(payload, isWhole);
+    const body = payload.subarray(bodyAt);
+    this.#receive(body.length);
+    if (this.#phase === 'running') {
+      this.#firstByteMs = this.#host.monotonic() - this.#startedAt;
+      const checked = checkHead(meta);
+      if (!checked.ok) this.#fault('bad-response', checked.message);
+      else if (
+        Math.max(body.length, checked.contentLength ?? 0) > this.#maxResponseBytes &&
+        !this.#hasNoBody(meta.status)
+      )
+        this.#tooLarge(Math.max(body.length, checked.contentLength ?? 0));
+      else if (isWhole && this.#breaksPromise(checked.contentLength, body.length, meta.status))
+        this.#fault(
+          'bad-response',
+          `content-length is ${checked.contentLength}, but the body has ${body.length} bytes`,
+        );
+      else {
+        this.#httpStatus = checked.head.isEventResult ? undefined : checked.head.status;
+        this.#contentLength = this.#hasNoBody(meta.status) ? undefined : checked.contentLength;
+        this.call.sink.head(checked.head);
+        this.#deliver(body);
+      }
+    }
+    if (isWhole) this.#end(meta);
+  }
+
+  onBody(payload: Buffer): void {
+    if (!this.#responded) throw new Violation('BODY before RESPONSE');
+    if (this.#phase === 'background') throw new Violation('BODY after the end of the response');
+    if (payload.length > maxChunkBytes) throw new Violation(`BODY of ${payload.length} bytes`);
+    this.#receive(payload.length);
+    if (this.#phase === 'running') this.#deliver(payload);
+  }
+
+  onEnd(payload: Buffer): void {
+    if (!this.#responded) throw new Violation('END before RESPONSE');
+    const end = parseEnd(payload);
+    const promised = this.#contentLength;
+    if (this.#phase === 'running' && promised !== undefined && promised !== this.#responseBytes)
+      this.#fault('bad-response', `content-length is ${promised}, but the body has ${this.#responseBytes} bytes`);
+    this.#end({ ...end, background: end.background === true });
+  }
+
+  onError(payload: Buffer): void {
+    const error = parseError(payload);
+    if (this.#phase === 'running') {
+      const { type, message, stack } = error;
+      this.#settle({ kind: 'function-error', type, message, stack }, error.cpuMs, error.peakMemoryBytes);
+    }
+    this.#over();
+    if (error.fatal) this.#host.exiting();
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    if (this.#phase !== 'running' && this.#phase !== 'background') return;
+    const { acceptedAt, deadlineAt } = this.call.invocation;
+    const message = `the function did not finish within ${Math.max(0, Math.round(deadlineAt - acceptedAt))} ms`;
+    this.#giveUp({ kind: 'function-fault', fault: 'timeout', message }, 'deadline');
+  }
+
+  /** The caller's signal. */
+  handleEvent(): void {
+    this.#disconnected('the caller disconnected');
+  }
+
+  /** The connection is over; a caller that still waits gets this. */
+  abandon(outcome: InvocationOutcome): void {
+    if (this.#phase === 'running') this.#settle(outcome, 0, 0);
+    this.#over();
+  }
+
+  /** Sends no more of the request: nobody reads it. */
+  stopSending(): void {
+    this.#body?.stop();
+  }
+
+  #disconnected(message: string): void {
+    if (this.#phase === 'running') this.#giveUp({ kind: 'cancelled', message }, 'disconnected');
+  }
+
+  #receive(bytes: number): void {
+    this.#creditBytes -= bytes;
+    if (this.#creditBytes < 0) throw new Violation('body bytes beyond the credit');
+  }
+
+  #deliver(data: Buffer): void {
+    if (data.length === 0 || this.#phase !== 'running') return;
+    this.#responseBytes += data.length;
+    if (this.#responseBytes > this.#maxResponseBytes) {
+      this.#tooLarge(this.#responseBytes);
+      return;
+    }
+    if (this.#contentLength !== undefined && this.#responseBytes > this.#contentLength) {
+      this.#fault('bad-response', `content-length is ${this.#contentLength}, but the body is longer`);
+      return;
+    }
+    const full = this.call.sink.chunk(data);
+    if (full === undefined) this.#consumed(data.length);
+    else {
+      const consumed = () => this.#consumed(data.length);
+      full.then(consumed, consumed);
+    }
+  }
+
+  #consumed(bytes: number): void {
+    this.#consumedBytes += bytes;
+    if (this.#consumedBytes < grantBytes || this.#phase !== 'running') return;
+    this.#host.encoder.u32(frameTypes.window, this.id, this.#consumedBytes);
+    this.#creditBytes += this.#consumedBytes;
+    this.#consumedBytes = 0;
+    this.#host.flush();
+  }
+
+  #end(end: { readonly cpuMs: number; readonly peakMemoryBytes: number; readonly background: boolean }): void {
+    if (this.#phase === 'running') this.#settle({ kind: 'success' }, end.cpuMs, end.peakMemoryBytes);
+    if (!end.background) this.#over();
+    else if (this.#phase === 'running') {
+      this.#move('background');
+    } else if (this.#phase === 'background') throw new Violation('a second END that leaves work behind');
+  }
+
+  #fault(fault: 'bad-response' | 'response-too-large', message: string): void {
+    this.#giveUp({ kind: 'function-fault', fault, message }, 'disconnected');
+  }
+
+  #tooLarge(bytes: number): void {
+    this.#fault(
+      'response-too-large',
+      `the response has ${bytes} bytes or more; at most ${this.#maxResponseBytes} are allowed`,
+    );
+  }
+
+  #giveUp(outcome: InvocationOutcome, reason: 'deadline' | 'disconnected'): void {
+    if (this.#phase === 'running') this.#settle(outcome, 0, 0);
+    this.#host.encoder.text(frameTypes.cancel, 0, this.id, JSON.stringify({ reason }));
+    this.#host.flush();
+    this.#move('given-up');
+  }
+
+  #settle(outcome: InvocationOutcome, cpuMs: number, peakMemoryBytes: number): void {
+    this.call.signal.removeEventListener('abort', this);
+    this.#body?.stop();
+    this.#resolve({
+      outcome,
+      httpStatus: this.#httpStatus,
+      firstByteMs: this.#firstByteMs,
+      handlerMs: this.#host.monotonic() - this.#startedAt,
+      cpuMs,
+      peakMemoryBytes,
+      requestBytes: this.#requestBytes + (this.#body?.sentBytes ?? 0),
+      responseBytes: this.#responseBytes,
+    });
+  }
+
+  #over(): void {
+    if (this.#phase !== 'over') this.#move('over');
+  }
+
+  #move(to: CallPhase): void {
+    const from = this.#phase;
+    this.#phase = to;
+    this.#host.moved(this, from, to);
+  }
+
+  #hasNoBody(status: number): boolean {
+    const { request } = this.call.invocation;
+    return status === 204 || status === 304 || (request.kind === 'http' && request.method === 'HEAD');
+  }
+
+  #breaksPromise(contentLength: number | undefined, bodyBytes: number, status: number): boolean {
+    return contentLength !== undefined && contentLength !== bodyBytes && !this.#hasNoBody(status);
+  }
+}

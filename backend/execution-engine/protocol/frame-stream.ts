@@ -1,0 +1,86 @@
+import type { Duplex } from 'node:stream';
+import { FrameDecoder, type FrameReceiver } from './frame-decoder.ts';
+import { FrameEncoder } from './frame-encoder.ts';
+
+/** Above this the tick's end is not waited for. */
+const flushBytes = 262_144;
+
+export interface FrameStreamOptions {
+  readonly stream: Duplex;
+  readonly receive: FrameReceiver;
+  /** Once; `error` is what the receiver or the decoder threw, or what the stream failed with. */
+  readonly onOver: (error: unknown) => void;
+  /** The stream was full and has room again. */
+  readonly onDrain: () => void;
+}
+
+/** Frames over a Duplex: what is encoded in one turn of the event loop leaves in one write. */
+export class FrameStream {
+  readonly encoder = new FrameEncoder();
+  readonly #options: FrameStreamOptions;
+  readonly #decoder: FrameDecoder;
+  #flushing = false;
+  #full = false;
+  #over = false;
+
+  constructor(options: FrameStreamOptions) {
+    this.#options = options;
+    this.#decoder = new FrameDecoder({ receive: options.receive });
+    const { stream } = options;
+    stream.on('data', (chunk: Buffer) => this.#push(chunk));
+    stream.on('drain', () => {
+      this.#full = false;
+      options.onDrain();
+    });
+    stream.on('end', () => this.close(undefined));
+    stream.on('close', () => this.close(undefined));
+    stream.on('error', (error) => this.close(error));
+  }
+
+  get isWritable(): boolean {
+    return !this.#full && !this.#over && this.encoder.bytes < flushBytes * 4;
+  }
+
+  /** Promises that what was encoded is written when this turn of the event loop is over. */
+  flush(): void {
+    if (this.encoder.bytes >= flushBytes) {
+      this.#write();
+      return;
+    }
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#write();
+    });
+  }
+
+  /** Ends the stream; nothing is received any more. What was encoded and not written yet is lost. */
+  close(error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#decoder.stop();
+    this.#options.stream.destroy();
+    this.#options.onOver(error);
+  }
+
+  #push(chunk: Buffer): void {
+    if (this.#over) return;
+    try {
+      this.#decoder.push(chunk);
+    } catch (error) {
+      this.close(error);
+    }
+  }
+
+  #write(): void {
+    if (this.#over) return;
+    const { stream } = this.#options;
+    const buffers = this.encoder.take();
+    if (buffers.length === 0) return;
+    const isMany = buffers.length > 1;
+    if (isMany) stream.cork();
+    for (const buffer of buffers) this.#full = !stream.write(buffer);
+    if (isMany) stream.uncork();
+  }
+}

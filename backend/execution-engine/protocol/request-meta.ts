@@ -1,0 +1,32 @@
+import type { Body, Invocation } from '../../core/invocation.ts';
+
+/** The JSON in front of a request body. */
+export function requestMeta(invocation: Invocation, bodyBytes?: number): string {
+  const { request } = invocation;
+  const common = {
+    invocationId: invocation.id,
+    kind: request.kind,
+    deadlineMs: invocation.deadlineAt,
+    attempt: invocation.attempt,
+    trigger: invocation.trigger,
+    depth: invocation.depth,
+    traceparent: invocation.traceparent,
+    bodyBytes,
+  };
+  if (request.kind === 'event') return JSON.stringify(common);
+  return JSON.stringify({
+    ...common,
+    method: request.method,
+    target: request.target,
+    headers: request.headers,
+    clientAddress: request.clientAddress,
+    scheme: request.scheme,
+    host: request.host,
+    params: request.params,
+  });
+}
+
+/** The whole body, or undefined while it still arrives. */
+export function wholeBody(body: Body): Buffer | undefined {
+  return Buffer.isBuffer(body) ? body : undefined;
+}
