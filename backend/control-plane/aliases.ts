@@ -1,0 +1,116 @@
+import type { PutAlias } from '../../shared/api/functions.ts';
+import { PlatformError } from '../../shared/errors.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { AliasRecord, Store } from '../core/ports/store.ts';
+import { type Actor, auditRecord } from './audit.ts';
+import type { ChangeLock } from './change-lock.ts';
+import type { InMemoryFunctionDirectory } from './function-directory.ts';
+import type { Rollout } from './rollout.ts';
+import { versionOf } from './versions.ts';
+
+export interface AliasesOptions {
+  readonly store: Store;
+  readonly directory: InMemoryFunctionDirectory;
+  readonly rollout: Rollout;
+  readonly lock: ChangeLock;
+  readonly clock: Clock;
+}
+
+/** Names for versions that carry traffic. A rollback is `put` of `live`. */
+export class Aliases {
+  readonly #options: AliasesOptions;
+
+  constructor(options: AliasesOptions) {
+    this.#options = options;
+  }
+
+  /** By name. */
+  list(name: string): readonly AliasRecord[] {
+    return [...this.#options.directory.get(name).aliases.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Throws `not_found` (`function_not_found`, `alias_not_found`). */
+  get(name: string, aliasName: string): AliasRecord {
+    const alias = this.#options.directory.get(name).aliases.get(aliasName);
+    if (alias !== undefined) return alias;
+    throw aliasNotFound(name, aliasName);
+  }
+
+  /**
+   * Creates or moves an alias; the switch is atomic. Rejects with `not_found`/`version_not_found`, `precondition_failed`
+   * when `expectedRevision` differs, `invalid_request`/`bad_alias` for a name that could be a version number.
+   */
+  async put(
+    name: string,
+    aliasName: string,
+    input: PutAlias,
+    expectedRevision: number | undefined,
+    actor: Actor,
+  ): Promise<AliasRecord> {
+    const { store, directory, rollout, lock, clock } = this.#options;
+    if (/^[0-9]+$/.test(aliasName)) {
+      throw new PlatformError(
+        'invalid_request',
+        'bad_alias',
+        'an alias needs at least one letter: numbers are versions',
+      );
+    }
+    return lock.run(async () => {
+      const entry = directory.get(name);
+      const versions = input.versions.map(({ version, weight }) => ({ version, weight: weight ?? 1 }));
+      for (const { version } of versions) versionOf(entry, version);
+      if (new Set(versions.map(({ version }) => version)).size < versions.length) {
+        throw new PlatformError('invalid_request', 'bad_alias', 'a version is given twice; give its share once');
+      }
+      const { id } = entry.record;
+      const record = { functionId: id, name: aliasName, versions, updatedAt: clock.now() };
+      const alias = await store.transaction(async (tx) => {
+        const stored = await tx.aliases.put(record, expectedRevision);
+        await tx.audit.append(
+          auditRecord(clock.now(), actor, 'alias.put', `${name}/${aliasName}`, {
+            from: entry.aliases.get(aliasName)?.versions ?? [],
+            to: versions,
+          }),
+        );
+        return stored;
+      });
+      const before = directory.referenced(id);
+      const others = [...entry.aliases.values()].filter((other) => other.name !== aliasName);
+      directory.apply({ record: entry.record, aliases: [...others, alias] });
+      rollout.afterChange(id, before);
+      return alias;
+    });
+  }
+
+  /** Deletes an alias that no route or schedule uses; else `conflict`/`alias_in_use`. `live` cannot be deleted. */
+  async remove(name: string, aliasName: string, actor: Actor): Promise<void> {
+    const { store, directory, rollout, lock, clock } = this.#options;
+    await lock.run(async () => {
+      const entry = directory.get(name);
+      const { id } = entry.record;
+      if (!entry.aliases.has(aliasName)) throw aliasNotFound(name, aliasName);
+      if (aliasName === 'live') {
+        throw new PlatformError('conflict', 'alias_in_use', 'live is the default alias; disable the function instead');
+      }
+      const schedules = await store.schedules.list(id);
+      const user =
+        entry.routes.find((route) => route.alias === aliasName)?.path ??
+        schedules.find((schedule) => schedule.alias === aliasName)?.name;
+      if (user !== undefined) {
+        throw new PlatformError('conflict', 'alias_in_use', `${user} uses alias ${aliasName}; change that first`);
+      }
+      await store.transaction(async (tx) => {
+        await tx.aliases.remove(id, aliasName);
+        await tx.audit.append(auditRecord(clock.now(), actor, 'alias.delete', `${name}/${aliasName}`));
+      });
+      const before = directory.referenced(id);
+      const aliases = [...entry.aliases.values()].filter((other) => other.name !== aliasName);
+      directory.apply({ record: entry.record, aliases });
+      rollout.afterChange(id, before);
+    });
+  }
+}
+
+function aliasNotFound(name: string, aliasName: string): PlatformError {
+  return new PlatformError('not_found', 'alias_not_found', `function ${name} has no alias ${aliasName}`);
+}

@@ -1,0 +1,88 @@
+import type { BundleBuilder } from '../core/ports/bundle-builder.ts';
+import type { BundleStore } from '../core/ports/bundle-store.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { InstancePool } from '../core/ports/instance-pool.ts';
+import type { InvocationJournal } from '../core/ports/invocation-journal.ts';
+import type { MetricsSink } from '../core/ports/metrics-sink.ts';
+import type { Scheduler } from '../core/ports/scheduler.ts';
+import type { Store } from '../core/ports/store.ts';
+import { Aliases } from './aliases.ts';
+import { BundleGate } from './bundle-gate.ts';
+import { ChangeLock } from './change-lock.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { Deployments } from './deployments.ts';
+import type { InMemoryFunctionDirectory } from './function-directory.ts';
+import { Functions } from './functions.ts';
+import type { HostInventory } from './host-inventory.ts';
+import { Invocations } from './invocations.ts';
+import type { Logger } from './logger.ts';
+import { Rollout } from './rollout.ts';
+import { Schedules } from './schedules.ts';
+import type { Tokens } from './tokens.ts';
+import { Versions } from './versions.ts';
+
+export interface ControlPlaneOptions {
+  readonly store: Store;
+  /** Loaded from the same store. */
+  readonly directory: InMemoryFunctionDirectory;
+  readonly inventory: HostInventory;
+  /** Loaded from the same store, after `ensureAdminToken`. */
+  readonly tokens: Tokens;
+  readonly builder: BundleBuilder;
+  readonly bundles: BundleStore;
+  readonly pool: Pick<InstancePool, 'provision' | 'retireVersion' | 'pools' | 'preWarmed'>;
+  readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'stats'>;
+  readonly journal: Pick<InvocationJournal, 'pending'>;
+  readonly metrics: Pick<MetricsSink, 'record'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The use cases, wired to one another. What they stand on arrives as ports. */
+export interface ControlPlane {
+  readonly functions: Functions;
+  readonly deployments: Deployments;
+  readonly versions: Versions;
+  readonly aliases: Aliases;
+  readonly schedules: Schedules;
+  readonly invocations: Invocations;
+  readonly deadLetters: DeadLetters;
+  readonly tokens: Tokens;
+  readonly inventory: HostInventory;
+  readonly directory: InMemoryFunctionDirectory;
+  readonly store: Store;
+  readonly pool: Pick<InstancePool, 'pools' | 'preWarmed'>;
+  readonly clock: Clock;
+  /** Tells the pool what to keep warm; once, when pool and directory are ready. */
+  provision(): void;
+  /** Resolves when background writes and prunes are over, for a graceful end. */
+  settled(): Promise<void>;
+}
+
+export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
+  const { store, directory, inventory, tokens, bundles, pool, scheduler, journal, clock, logger } = options;
+  const lock = new ChangeLock();
+  const gate = new BundleGate({ bundles, digests: () => store.versions.digests(), logger });
+  const rollout = new Rollout({ directory, pool, gate, logger });
+  const invocations = new Invocations({ store, directory, scheduler, journal, clock });
+  return {
+    functions: new Functions({ store, directory, rollout, lock, clock }),
+    deployments: new Deployments({ ...options, gate, rollout, lock }),
+    versions: new Versions({ store, directory, bundles }),
+    aliases: new Aliases({ store, directory, rollout, lock, clock }),
+    schedules: new Schedules({ store, directory, invocations, clock }),
+    invocations,
+    deadLetters: new DeadLetters({ store, directory, invocations, clock }),
+    tokens,
+    inventory,
+    directory,
+    store,
+    pool,
+    clock,
+    provision: () => rollout.provision(),
+    settled: async () => {
+      await gate.settled();
+      await tokens.settled();
+    },
+  };
+}

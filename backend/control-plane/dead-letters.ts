@@ -1,0 +1,87 @@
+import { PlatformError } from '../../shared/errors.ts';
+import { type FunctionId, type InvocationId, idPattern } from '../../shared/ids.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { SubmitResult } from '../core/ports/scheduler.ts';
+import type { DeadLetterRecord, Page, PageRequest, Store } from '../core/ports/store.ts';
+import { type Actor, auditRecord } from './audit.ts';
+import type { InMemoryFunctionDirectory } from './function-directory.ts';
+import type { Invocations } from './invocations.ts';
+
+export interface DeadLettersOptions {
+  readonly store: Store;
+  readonly directory: InMemoryFunctionDirectory;
+  readonly invocations: Invocations;
+  readonly clock: Clock;
+}
+
+const redrivePage = 100;
+const maxRedrivenAtOnce = 10_000;
+
+/** Asynchronous invocations that were given up, kept with their payload. */
+export class DeadLetters {
+  readonly #options: DeadLettersOptions;
+
+  constructor(options: DeadLettersOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `not_found`/`function_not_found` for a function name that is not there. */
+  async list(functionName: string | undefined, page: PageRequest): Promise<Page<DeadLetterRecord>> {
+    const id = functionName === undefined ? undefined : this.#options.directory.get(functionName).record.id;
+    return this.#options.store.invocations.deadLetters(id, page);
+  }
+
+  /** Submits it again as a new invocation and takes it off the list. */
+  async redrive(id: string, actor: Actor): Promise<SubmitResult> {
+    const invocation = idPattern.test(id) ? await this.#options.store.invocations.find(id as InvocationId) : undefined;
+    if (invocation?.status !== 'dead-letter' || invocation.payload === undefined) throw notFound();
+    return this.#redriveOne(invocation, invocation.payload, actor);
+  }
+
+  /** Redrives the dead letters of a function, at most 10,000 at once; returns how many, and whether that was all. */
+  async redriveAll(functionName: string, actor: Actor): Promise<{ redriven: number; isComplete: boolean }> {
+    const functionId: FunctionId = this.#options.directory.get(functionName).record.id;
+    this.#options.invocations.resolve(functionName, 'live');
+    let redriven = 0;
+    while (redriven < maxRedrivenAtOnce) {
+      // Each page is the first one: what was redriven is no longer on the list.
+      const page = await this.#options.store.invocations.deadLetters(functionId, {
+        limit: redrivePage,
+        cursor: undefined,
+      });
+      for (const { invocation, payload } of page.items) await this.#redriveOne(invocation, payload, actor);
+      redriven += page.items.length;
+      if (page.items.length < redrivePage) return { redriven, isComplete: true };
+    }
+    return { redriven, isComplete: false };
+  }
+
+  async remove(id: string, actor: Actor): Promise<void> {
+    const { store, clock } = this.#options;
+    const isRemoved = idPattern.test(id) && (await store.invocations.removeDeadLetter(id as InvocationId));
+    if (!isRemoved) throw notFound();
+    await store.audit.append(auditRecord(clock.now(), actor, 'dead-letter.delete', id));
+  }
+
+  /** The idempotency key makes a crash between the two writes harmless: redriving again finds the first. */
+  async #redriveOne(invocation: DeadLetterRecord['invocation'], payload: Buffer, actor: Actor): Promise<SubmitResult> {
+    const { store, invocations, clock } = this.#options;
+    const resolution = invocations.resolve(invocation.functionName, invocation.qualifier);
+    const submitted = await invocations.submit(resolution, payload, {
+      trigger: 'replay',
+      delayMs: 0,
+      idempotencyKey: `redrive:${invocation.id}`,
+      traceparent: undefined,
+      depth: 0,
+      replayOf: invocation.id,
+    });
+    await store.invocations.removeDeadLetter(invocation.id);
+    const detail = { redriven: submitted.id };
+    await store.audit.append(auditRecord(clock.now(), actor, 'dead-letter.redrive', invocation.id, detail));
+    return submitted;
+  }
+}
+
+function notFound(): PlatformError {
+  return new PlatformError('not_found', 'dead_letter_not_found', 'there is no such dead letter');
+}

@@ -1,0 +1,292 @@
+import type { CreateFunction, CreateVersion } from '../../shared/api/functions.ts';
+import { PlatformError } from '../../shared/errors.ts';
+import { type BundleDigest, newId } from '../../shared/ids.ts';
+import type { VersionConfig } from '../../shared/version-config.ts';
+import type { BundleBuilder, BundleSource } from '../core/ports/bundle-builder.ts';
+import type { BundleStore } from '../core/ports/bundle-store.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { MetricsSink } from '../core/ports/metrics-sink.ts';
+import type {
+  AliasRecord,
+  FunctionRecord,
+  RouteRecord,
+  ScheduleRecord,
+  Store,
+  VersionRecord,
+} from '../core/ports/store.ts';
+import { type Actor, auditRecord } from './audit.ts';
+import type { BundleGate } from './bundle-gate.ts';
+import type { ChangeLock } from './change-lock.ts';
+import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
+import type { HostInventory } from './host-inventory.ts';
+import type { Rollout } from './rollout.ts';
+import { checkTriggerAliases, routeRecords, scheduleRecords } from './triggers.ts';
+import { resolveConfig } from './version-config.ts';
+
+export interface DeploymentsOptions {
+  readonly store: Store;
+  readonly directory: InMemoryFunctionDirectory;
+  readonly builder: BundleBuilder;
+  readonly bundles: Pick<BundleStore, 'open'>;
+  readonly gate: BundleGate;
+  readonly inventory: HostInventory;
+  readonly rollout: Rollout;
+  readonly lock: ChangeLock;
+  readonly clock: Clock;
+  readonly metrics: Pick<MetricsSink, 'record'>;
+}
+
+/** A version that is deployed, and its function as it is now. */
+export interface Deployment {
+  readonly entry: FunctionEntry;
+  readonly version: VersionRecord;
+  /** What the build and the checks of the host said. */
+  readonly buildLog: readonly string[];
+}
+
+export interface DeployContext {
+  readonly actor: Actor;
+  readonly signal: AbortSignal;
+  /** The function's revision that the caller saw, from `If-Match`. */
+  readonly expectedRevision?: number | undefined;
+}
+
+interface Bundle {
+  readonly digest: BundleDigest;
+  readonly sizeBytes: number;
+  readonly fileCount: number;
+}
+
+const maxBuildLogLines = 2000;
+
+/**
+ * Creates functions and versions. A deploy is one transaction after a build that has no effect on anything: until it commits
+ * the old version serves, and after it the new one does.
+ */
+export class Deployments {
+  readonly #options: DeploymentsOptions;
+
+  constructor(options: DeploymentsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Creates a function with its first version. `source` is undefined when the caller sent no code. Rejects with
+   * `conflict` (`name_taken`, `route_taken`), `invalid_request` (`code_missing`, `bad_route`, `bad_schedule`, …),
+   * `unprocessable` (what the host cannot run, `build_failed` with detail {buildLog}).
+   */
+  async createFunction(
+    input: CreateFunction,
+    source: BundleSource | undefined,
+    context: DeployContext,
+  ): Promise<Deployment> {
+    const { directory, clock, gate, lock } = this.#options;
+    this.#refuseTakenName(input.name);
+    const { config, chosen } = resolveConfig(input, undefined, this.#options.inventory.defaultIsolation);
+    const record: FunctionRecord = {
+      id: newId('function'),
+      name: input.name,
+      description: input.description ?? '',
+      tags: [...new Set(input.tags ?? [])],
+      isEnabled: true,
+      latestVersion: 1,
+      createdAt: clock.now(),
+      updatedAt: clock.now(),
+      revision: 1,
+    };
+    const routes = routeRecords(record.id, input.routes ?? []);
+    const schedules = scheduleRecords(record.id, input.schedules ?? [], clock.now());
+    const aliasNames = new Set(input.promote === false ? [] : ['live']);
+    directory.checkRoutes(input.name, routes);
+    checkTriggerAliases([...routes, ...schedules], aliasNames, input.name);
+    const warnings = await this.#options.inventory.check(config, chosen);
+    if (source === undefined) throw codeMissing();
+    return gate.deploy(async () => {
+      const { bundle, log } = await this.#build(source, config, context.signal);
+      const version = this.#versionRecord(record, 1, bundle, config, input.message, context.actor);
+      return lock.run(async () => {
+        this.#refuseTakenName(input.name);
+        directory.checkRoutes(input.name, routes);
+        const entry = await this.#commitCreate(record, version, routes, schedules, aliasNames, context);
+        return { entry, version, buildLog: [...log, ...warnings] };
+      });
+    });
+  }
+
+  /**
+   * Adds a version to a function. Settings that are left out are those of the latest version; without code the latest
+   * version's bundle is used again, as long as runtime and handler stay the same. `promote` (the default) moves `live`.
+   */
+  async createVersion(
+    name: string,
+    input: CreateVersion,
+    source: BundleSource | undefined,
+    context: DeployContext,
+  ): Promise<Deployment> {
+    const { directory, clock, gate, lock, inventory } = this.#options;
+    const before = directory.get(name);
+    checkRevision(before.record, context.expectedRevision);
+    const latest = before.versions.get(before.record.latestVersion);
+    const { config, chosen } = resolveConfig(input, latest?.config, inventory.defaultIsolation);
+    const routes = input.routes && routeRecords(before.record.id, input.routes);
+    const schedules = input.schedules && scheduleRecords(before.record.id, input.schedules, clock.now());
+    if (routes !== undefined) directory.checkRoutes(name, routes);
+    const warnings = await inventory.check(config, chosen);
+    return gate.deploy(async () => {
+      const { bundle, log } =
+        source === undefined ? await this.#reuse(latest, config) : await this.#build(source, config, context.signal);
+      return lock.run(async () => {
+        const current = directory.get(name);
+        if (current.record.id !== before.record.id) throw changedMeanwhile(name);
+        checkRevision(current.record, context.expectedRevision);
+        if (routes !== undefined) directory.checkRoutes(name, routes);
+        const number = current.record.latestVersion + 1;
+        const version = this.#versionRecord(current.record, number, bundle, config, input.message, context.actor);
+        const entry = await this.#commitVersion(current, version, routes, schedules, input.promote !== false, context);
+        return { entry, version, buildLog: [...log, ...warnings] };
+      });
+    });
+  }
+
+  async #commitCreate(
+    record: FunctionRecord,
+    version: VersionRecord,
+    routes: readonly RouteRecord[],
+    schedules: readonly ScheduleRecord[],
+    aliasNames: ReadonlySet<string>,
+    { actor }: DeployContext,
+  ): Promise<FunctionEntry> {
+    const { store, directory, rollout, clock } = this.#options;
+    const aliases = await store.transaction(async (tx) => {
+      await tx.functions.create(record);
+      await tx.versions.create(version);
+      const made: AliasRecord[] = [];
+      for (const name of aliasNames) made.push(await tx.aliases.put(aliasTo(version, name), undefined));
+      await tx.routes.replace(record.id, routes);
+      await tx.schedules.replace(record.id, schedules);
+      await tx.audit.append(
+        auditRecord(clock.now(), actor, 'function.create', record.name, { version: 1, digest: version.digest }),
+      );
+      return made;
+    });
+    const entry = directory.apply({ record, addedVersions: [version], aliases, routes });
+    rollout.afterChange(record.id, []);
+    return entry;
+  }
+
+  async #commitVersion(
+    current: FunctionEntry,
+    version: VersionRecord,
+    routes: readonly RouteRecord[] | undefined,
+    schedules: readonly ScheduleRecord[] | undefined,
+    isPromoted: boolean,
+    { actor, expectedRevision }: DeployContext,
+  ): Promise<FunctionEntry> {
+    const { store, directory, rollout, clock } = this.#options;
+    const { id, name } = current.record;
+    const aliasNames = new Set([...current.aliases.keys(), ...(isPromoted ? ['live'] : [])]);
+    checkTriggerAliases([...(routes ?? []), ...(schedules ?? [])], aliasNames, name);
+    const { record, aliases } = await store.transaction(async (tx) => {
+      const updated = await tx.functions.update(id, expectedRevision, { latestVersion: version.version }, clock.now());
+      await tx.versions.create(version);
+      const live = isPromoted ? await tx.aliases.put(aliasTo(version, 'live'), undefined) : undefined;
+      if (routes !== undefined) await tx.routes.replace(id, routes);
+      if (schedules !== undefined) await tx.schedules.replace(id, schedules);
+      const detail = { version: version.version, digest: version.digest, promoted: isPromoted };
+      await tx.audit.append(auditRecord(clock.now(), actor, 'version.create', name, detail));
+      const others = [...current.aliases.values()].filter((alias) => alias.name !== live?.name);
+      return { record: updated, aliases: live === undefined ? others : [...others, live] };
+    });
+    const before = directory.referenced(id);
+    const stored = routes === undefined ? {} : { routes };
+    const entry = directory.apply({ record, addedVersions: [version], aliases, ...stored });
+    rollout.afterChange(id, before);
+    return entry;
+  }
+
+  async #build(source: BundleSource, config: VersionConfig, signal: AbortSignal) {
+    const { builder, clock, metrics } = this.#options;
+    const startedAt = clock.monotonic();
+    let isSuccess = false;
+    try {
+      // The lines come back with the result; the callback is for those who watch a build while it runs.
+      const built = await builder.build(source, config, () => undefined, signal);
+      isSuccess = true;
+      const { digest, sizeBytes, fileCount } = built.image;
+      const log = built.log.slice(-maxBuildLogLines);
+      return { bundle: { digest, sizeBytes, fileCount }, log };
+    } finally {
+      metrics.record({ kind: 'build', at: clock.now(), tookMs: clock.monotonic() - startedAt, isSuccess });
+    }
+  }
+
+  async #reuse(latest: VersionRecord | undefined, config: VersionConfig) {
+    const isSameEntry = latest?.config.runtime === config.runtime && latest.config.handler === config.handler;
+    if (latest === undefined || !isSameEntry) throw codeMissing();
+    const { digest, sizeBytes, fileCount } = await this.#options.bundles.open(latest.digest);
+    return { bundle: { digest, sizeBytes, fileCount }, log: [`reused the bundle of version ${latest.version}`] };
+  }
+
+  #versionRecord(
+    owner: FunctionRecord,
+    version: number,
+    bundle: Bundle,
+    config: VersionConfig,
+    message: string | undefined,
+    actor: Actor,
+  ): VersionRecord {
+    return {
+      id: newId('version'),
+      functionId: owner.id,
+      version,
+      ...bundle,
+      config,
+      message: message ?? '',
+      createdAt: this.#options.clock.now(),
+      createdBy: actor.name,
+    };
+  }
+
+  #refuseTakenName(name: string): void {
+    if (this.#options.directory.find(name) === undefined) return;
+    throw new PlatformError(
+      'conflict',
+      'name_taken',
+      `there is a function ${name} already; deploy a new version of it, or choose another name`,
+    );
+  }
+}
+
+const aliasTo = (version: VersionRecord, name: string): Omit<AliasRecord, 'revision'> => ({
+  functionId: version.functionId,
+  name,
+  versions: [{ version: version.version, weight: 1 }],
+  updatedAt: version.createdAt,
+});
+
+function codeMissing(): PlatformError {
+  return new PlatformError(
+    'invalid_request',
+    'code_missing',
+    'send the code: `files` in the JSON, or a part `bundle` with a .zip or .tar.gz in a multipart request',
+    { issues: [{ path: 'files', message: 'required' }] },
+  );
+}
+
+function changedMeanwhile(name: string): PlatformError {
+  return new PlatformError(
+    'conflict',
+    'changed_meanwhile',
+    `function ${name} was deleted and created again while this version was being built; deploy again`,
+  );
+}
+
+/** Throws `precondition_failed`/`etag_mismatch` when the caller saw another revision. */
+export function checkRevision(record: { readonly revision: number }, expected: number | undefined): void {
+  if (expected === undefined || expected === record.revision) return;
+  throw new PlatformError(
+    'precondition_failed',
+    'etag_mismatch',
+    'it was changed by somebody else meanwhile; read it again and repeat the change',
+  );
+}

@@ -1,0 +1,198 @@
+import type { LimitName } from '../../shared/api/system.ts';
+import { PlatformError } from '../../shared/errors.ts';
+import type { IsolationLevel, VersionConfig } from '../../shared/version-config.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { DriverHealth, IsolationDriver } from '../core/ports/isolation-driver.ts';
+import type { RuntimeAdapter, RuntimeHealth } from '../core/ports/runtime-adapter.ts';
+
+export interface HostInventoryOptions {
+  /** The drivers that this installation allows; `unsandboxed` and `fake` are here only if somebody switched them on. */
+  readonly drivers: readonly IsolationDriver[];
+  readonly runtimes: readonly RuntimeAdapter[];
+  readonly defaultIsolation: IsolationLevel;
+  readonly hostMemoryBytes: number;
+  readonly clock: Clock;
+  /** A probe that takes longer counts as unhealthy. 20,000 when left out. */
+  readonly probeTimeoutMs?: number;
+  /** How old the finding about a level that is not healthy may be before a deploy probes again. 5,000 when left out. */
+  readonly recheckAfterMs?: number;
+}
+
+export interface DriverFinding {
+  readonly driver: IsolationDriver;
+  readonly health: DriverHealth;
+  readonly isDefault: boolean;
+}
+export interface RuntimeFinding {
+  readonly name: string;
+  readonly health: RuntimeHealth;
+}
+
+const notProbed: DriverHealth = { status: 'undetected', reason: 'not probed yet', fix: 'wait until the start is over' };
+/** Which configuration field each limit comes from. */
+const limitFields: readonly (readonly [keyof VersionConfig, LimitName])[] = [
+  ['memoryMb', 'memory'],
+  ['cpus', 'cpu'],
+  ['maxPids', 'pids'],
+  ['tmpMb', 'tmp'],
+];
+
+const unprocessable = (code: string, message: string, path: string) =>
+  new PlatformError('unprocessable', code, message, { issues: [{ path, message }] });
+
+/** What this host can run: drivers and runtimes with what their probes found, and the check of a version against it. */
+export class HostInventory {
+  readonly #options: HostInventoryOptions;
+  readonly #drivers = new Map<string, { health: DriverHealth; probedAt: number }>();
+  readonly #runtimes = new Map<string, { health: RuntimeHealth; probedAt: number }>();
+  #refreshing: Promise<void> | undefined;
+
+  constructor(options: HostInventoryOptions) {
+    this.#options = options;
+  }
+
+  get defaultIsolation(): IsolationLevel {
+    return this.#options.defaultIsolation;
+  }
+
+  /** Probes everything again; callers at the same time share one round. Never rejects. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#probeAll().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  drivers(): readonly DriverFinding[] {
+    return this.#options.drivers.map((driver) => ({
+      driver,
+      health: this.#drivers.get(driver.name)?.health ?? notProbed,
+      isDefault: driver.name === this.#options.defaultIsolation,
+    }));
+  }
+
+  runtimes(): readonly RuntimeFinding[] {
+    return this.#options.runtimes.map((runtime) => ({
+      name: runtime.name,
+      health: this.#runtimes.get(runtime.name)?.health ?? {
+        status: 'missing',
+        reason: 'not probed yet',
+        fix: 'wait until the start is over',
+      },
+    }));
+  }
+
+  get hasHealthyDriver(): boolean {
+    return this.drivers().some((finding) => finding.health.status === 'healthy');
+  }
+
+  /**
+   * Throws `unprocessable` unless this host can run the configuration as it says: `runtime_missing`,
+   * `isolation_unavailable`, `egress_unsupported`, `limit_not_enforced` (for limits in `chosen`), `memory_over_host`. Returns
+   * warnings about default limits that this host does not enforce.
+   */
+  async check(config: VersionConfig, chosen: ReadonlySet<string>): Promise<readonly string[]> {
+    if (this.#isDoubtful(config)) await this.refresh();
+    this.#checkRuntime(config);
+    const { driver, health } = this.#checkIsolation(config.isolation);
+    if (!driver.capabilities.egress.has(config.egress)) {
+      const offered = [...driver.capabilities.egress].join(', ') || 'none of the settings';
+      throw unprocessable(
+        'egress_unsupported',
+        `isolation ${config.isolation} does not offer egress "${config.egress}"; it offers ${offered}`,
+        'egress',
+      );
+    }
+    if (config.memoryMb * 1024 * 1024 > this.#options.hostMemoryBytes) {
+      const hostMb = Math.floor(this.#options.hostMemoryBytes / 1024 / 1024);
+      throw unprocessable('memory_over_host', `this host has ${hostMb} MiB of memory in all; ask for less`, 'memoryMb');
+    }
+    return this.#checkLimits(config, chosen, health.enforces);
+  }
+
+  #checkLimits(
+    config: VersionConfig,
+    chosen: ReadonlySet<string>,
+    enforced: ReadonlySet<LimitName>,
+  ): readonly string[] {
+    const warnings: string[] = [];
+    const needed = limitFields.filter(([, limit]) => !enforced.has(limit));
+    if (config.egress === 'none' && !enforced.has('network')) needed.push(['egress', 'network']);
+    for (const [field, limit] of needed) {
+      const fact = `isolation ${config.isolation} does not enforce the ${limit} limit on this host`;
+      if (chosen.has(field)) {
+        throw unprocessable(
+          'limit_not_enforced',
+          `${fact}; leave ${field} out, or choose another isolation level (GET /api/v1/system/drivers lists them)`,
+          field,
+        );
+      }
+      warnings.push(`warning: ${fact}; the default of ${field} has no effect`);
+    }
+    return warnings;
+  }
+
+  #checkRuntime(config: VersionConfig): void {
+    const health = this.#runtimes.get(config.runtime)?.health;
+    if (health?.status === 'available') return;
+    const why = health === undefined ? 'it is not part of this installation' : `${health.reason}; ${health.fix}`;
+    throw unprocessable('runtime_missing', `runtime ${config.runtime} is missing: ${why}`, 'runtime');
+  }
+
+  #checkIsolation(level: IsolationLevel) {
+    const driver = this.#options.drivers.find((one) => one.name === level);
+    const health = this.#drivers.get(level)?.health;
+    if (driver !== undefined && health?.status === 'healthy') return { driver, health };
+    const why =
+      driver === undefined || health === undefined
+        ? 'it is switched off in this installation; see docs/configuration.md'
+        : health.status === 'healthy'
+          ? ''
+          : `${health.reason}; ${health.fix}`;
+    throw unprocessable('isolation_unavailable', `isolation ${level} is not available: ${why}`, 'isolation');
+  }
+
+  /** Something that this configuration needs was not there when last looked at, and that is some time ago. */
+  #isDoubtful(config: VersionConfig): boolean {
+    const before = this.#options.clock.monotonic() - (this.#options.recheckAfterMs ?? 5000);
+    const driver = this.#drivers.get(config.isolation);
+    const runtime = this.#runtimes.get(config.runtime);
+    const isDriverDoubtful = driver !== undefined && driver.health.status !== 'healthy' && driver.probedAt < before;
+    const isRuntimeDoubtful = runtime !== undefined && runtime.health.status === 'missing' && runtime.probedAt < before;
+    return isDriverDoubtful || isRuntimeDoubtful || this.#drivers.size === 0;
+  }
+
+  async #probeAll(): Promise<void> {
+    const { drivers, runtimes, clock } = this.#options;
+    await Promise.all([
+      ...drivers.map(async (driver) => {
+        const health = await this.#probeDriver(driver);
+        this.#drivers.set(driver.name, { health, probedAt: clock.monotonic() });
+      }),
+      ...runtimes.map(async (runtime) => {
+        const health = await runtime.probe();
+        this.#runtimes.set(runtime.name, { health, probedAt: clock.monotonic() });
+      }),
+    ]);
+  }
+
+  /** A driver's probe never rejects, but it may hang on a broken daemon. */
+  async #probeDriver(driver: IsolationDriver): Promise<DriverHealth> {
+    const timeoutMs = this.#options.probeTimeoutMs ?? 20_000;
+    const controller = new AbortController();
+    const timedOut = Promise.withResolvers<DriverHealth>();
+    const cancel = this.#options.clock.after(timeoutMs, () => {
+      controller.abort();
+      timedOut.resolve({
+        status: 'unhealthy',
+        reason: `the probe did not answer within ${timeoutMs} ms`,
+        fix: `see whether ${driver.name} hangs on this host`,
+      });
+    });
+    try {
+      return await Promise.race([driver.probe(controller.signal), timedOut.promise]);
+    } finally {
+      cancel();
+    }
+  }
+}

@@ -1,0 +1,188 @@
+import { PlatformError } from '../../shared/errors.ts';
+import { type InvocationId, idPattern, newId } from '../../shared/ids.ts';
+import { limits } from '../../shared/limits.ts';
+import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Resolution } from '../core/ports/function-directory.ts';
+import type { InvocationJournal } from '../core/ports/invocation-journal.ts';
+import type { NewAsyncInvocation } from '../core/ports/invocation-queue.ts';
+import type { Scheduler, SubmitResult } from '../core/ports/scheduler.ts';
+import type {
+  InvocationFilter,
+  InvocationPayload,
+  InvocationRecord,
+  Page,
+  PageRequest,
+  Store,
+} from '../core/ports/store.ts';
+import { type Actor, auditRecord } from './audit.ts';
+import type { InMemoryFunctionDirectory } from './function-directory.ts';
+
+export interface InvocationsOptions {
+  readonly store: Store;
+  readonly directory: InMemoryFunctionDirectory;
+  readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel'>;
+  readonly journal: Pick<InvocationJournal, 'pending'>;
+  readonly clock: Clock;
+}
+
+/** What a caller sends along with a payload. */
+export interface CallContext {
+  readonly traceparent: string | undefined;
+  /** How many functions called functions to get here. */
+  readonly depth: number;
+}
+
+export interface SubmitContext extends CallContext {
+  readonly trigger: 'async' | 'schedule' | 'replay';
+  readonly delayMs: number;
+  readonly idempotencyKey: string | undefined;
+  readonly replayOf: InvocationId | undefined;
+}
+
+export type StoredInvocation = InvocationRecord & Partial<InvocationPayload>;
+
+/** Calls functions on behalf of API callers, and finds, cancels and replays what was called. */
+export class Invocations {
+  readonly #options: InvocationsOptions;
+
+  constructor(options: InvocationsOptions) {
+    this.#options = options;
+  }
+
+  /** Which version a call goes to. Throws `not_found` or `unavailable`/`function_disabled`. */
+  resolve(functionName: string, qualifier: string): Resolution {
+    return this.#options.directory.resolve(functionName, qualifier);
+  }
+
+  /** A synchronous call that is ready to run; `payload` is JSON text. */
+  prepare({ version, qualifier }: Resolution, payload: Buffer, call: CallContext): Invocation {
+    checkDepth(call.depth);
+    const { clock } = this.#options;
+    const acceptedAt = clock.now();
+    return {
+      id: newId('invocation', acceptedAt),
+      version,
+      qualifier,
+      trigger: 'api',
+      request: { kind: 'event', body: payload },
+      acceptedAt,
+      enteredAt: clock.monotonic(),
+      deadlineAt: acceptedAt + version.config.timeoutMs,
+      attempt: 1,
+      traceparent: call.traceparent,
+      depth: call.depth,
+      replayOf: undefined,
+    };
+  }
+
+  /** Runs a prepared call; see `Scheduler.invoke`. */
+  run(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<InvocationReport> {
+    return this.#options.scheduler.invoke(invocation, sink, signal);
+  }
+
+  /** Resolves when the call is on disk. Rejects with `payload_too_large` or `conflict`/`idempotency_key_reused`. */
+  async submit({ version, qualifier }: Resolution, payload: Buffer, context: SubmitContext): Promise<SubmitResult> {
+    checkDepth(context.depth);
+    if (payload.length > limits.maxAsyncPayloadBytes) {
+      throw new PlatformError(
+        'payload_too_large',
+        'payload_too_large',
+        `an asynchronous payload may have ${limits.maxAsyncPayloadBytes} bytes; this one has ${payload.length}`,
+      );
+    }
+    const now = this.#options.clock.now();
+    const { retry } = version.config;
+    const item: NewAsyncInvocation = {
+      id: newId('invocation', now),
+      functionId: version.functionId,
+      functionName: version.functionName,
+      versionId: version.versionId,
+      version: version.version,
+      qualifier,
+      trigger: context.trigger,
+      payload: payload.length === 0 ? Buffer.from('null') : payload,
+      acceptedAt: now,
+      runAt: now + context.delayMs,
+      maxAttempts: retry.maxAttempts,
+      expiresAt: now + context.delayMs + retry.maxAgeMs,
+      idempotencyKey: context.idempotencyKey,
+      traceparent: context.traceparent,
+      depth: context.depth,
+      replayOf: context.replayOf,
+    };
+    return this.#options.scheduler.submit(item);
+  }
+
+  /** Newest first. */
+  list(filter: Partial<InvocationFilter>, page: PageRequest): Promise<Page<InvocationRecord>> {
+    return this.#options.store.invocations.list(
+      {
+        functionId: filter.functionId,
+        functionName: filter.functionName,
+        status: filter.status,
+        trigger: filter.trigger,
+        from: filter.from,
+        to: filter.to,
+      },
+      page,
+    );
+  }
+
+  /** Also one that was over a moment ago and is not written yet. Rejects with `not_found`/`invocation_not_found`. */
+  async get(id: string): Promise<StoredInvocation> {
+    const found = idPattern.test(id)
+      ? (this.#options.journal.pending(id) ?? (await this.#options.store.invocations.find(id as InvocationId)))
+      : undefined;
+    if (found !== undefined) return found;
+    throw new PlatformError(
+      'not_found',
+      'invocation_not_found',
+      'there is no such invocation; it may have expired, or a synchronous call may still be running',
+    );
+  }
+
+  /** Cancels one that waits or runs. Rejects with `conflict`/`invocation_over` when it is too late. */
+  async cancel(id: string, actor: Actor): Promise<void> {
+    const { scheduler, store, clock } = this.#options;
+    const isCancelled = idPattern.test(id) && (await scheduler.cancel(id as InvocationId));
+    if (!isCancelled) {
+      const { status } = await this.get(id);
+      throw new PlatformError('conflict', 'invocation_over', `it is over already: ${status}`);
+    }
+    await store.audit.append(auditRecord(clock.now(), actor, 'invocation.cancel', id));
+  }
+
+  /** Runs the kept payload once more, asynchronously, on whatever its qualifier means now. */
+  async replay(id: string, actor: Actor): Promise<SubmitResult> {
+    const { store, clock } = this.#options;
+    const original = await this.get(id);
+    if (original.payload === undefined) {
+      throw new PlatformError(
+        'conflict',
+        'payload_not_kept',
+        'its payload was not kept, so it cannot be replayed; payloads of HTTP calls and very large ones are not',
+      );
+    }
+    const resolution = this.resolve(original.functionName, original.qualifier);
+    const submitted = await this.submit(resolution, original.payload, {
+      trigger: 'replay',
+      delayMs: 0,
+      idempotencyKey: undefined,
+      traceparent: undefined,
+      depth: 0,
+      replayOf: original.id,
+    });
+    await store.audit.append(auditRecord(clock.now(), actor, 'invocation.replay', id, { replay: submitted.id }));
+    return submitted;
+  }
+}
+
+function checkDepth(depth: number): void {
+  if (depth <= limits.maxCallDepth) return;
+  throw new PlatformError(
+    'unprocessable',
+    'call_depth_exceeded',
+    `functions called functions more than ${limits.maxCallDepth} times in a row; look for a loop`,
+  );
+}

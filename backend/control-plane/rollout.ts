@@ -1,0 +1,58 @@
+import type { FunctionId, VersionId } from '../../shared/ids.ts';
+import type { InstancePool } from '../core/ports/instance-pool.ts';
+import type { VersionSpec } from '../core/version.ts';
+import type { BundleGate } from './bundle-gate.ts';
+import type { InMemoryFunctionDirectory } from './function-directory.ts';
+import type { Logger } from './logger.ts';
+
+export interface RolloutOptions {
+  readonly directory: InMemoryFunctionDirectory;
+  readonly pool: Pick<InstancePool, 'provision' | 'retireVersion' | 'pools'>;
+  readonly gate: BundleGate;
+  readonly logger: Logger;
+}
+
+/** Brings the pool in line with the directory after a change. The change is on disk then: nothing here makes it fail. */
+export class Rollout {
+  readonly #options: RolloutOptions;
+
+  constructor(options: RolloutOptions) {
+    this.#options = options;
+  }
+
+  /** Keeps warm what should be, and retires the versions of `before` that no alias refers to any more. */
+  afterChange(id: FunctionId, before: readonly VersionSpec[]): void {
+    const { directory } = this.#options;
+    this.provision();
+    const still = new Set<VersionId>(directory.referenced(id).map((version) => version.versionId));
+    for (const version of before) {
+      if (!still.has(version.versionId)) void this.#retire(version, 'no alias refers to it any more');
+    }
+  }
+
+  /** Ends every instance of a function that is gone, then its bundles. */
+  afterRemoval(id: FunctionId): void {
+    this.provision();
+    const running = this.#options.pool.pools().filter((view) => view.version.functionId === id);
+    const retired = running.map((view) => this.#retire(view.version, 'its function was deleted'));
+    void Promise.all(retired).then(() => this.#options.gate.requestPrune());
+  }
+
+  /** Tells the pool which versions to keep warm. */
+  provision(): void {
+    try {
+      this.#options.pool.provision(this.#options.directory.provisioned());
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'could not tell the pool what to keep warm');
+    }
+  }
+
+  async #retire(version: VersionSpec, reason: string): Promise<void> {
+    const { functionName, version: number, versionId } = version;
+    try {
+      await this.#options.pool.retireVersion(versionId, `version ${number} of ${functionName}: ${reason}`);
+    } catch (error) {
+      this.#options.logger.error({ err: error, functionName, version: number }, 'could not retire a version');
+    }
+  }
+}

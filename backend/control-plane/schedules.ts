@@ -1,0 +1,73 @@
+import { PlatformError } from '../../shared/errors.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { SubmitResult } from '../core/ports/scheduler.ts';
+import type { ScheduleRecord, Store } from '../core/ports/store.ts';
+import { type Actor, auditRecord } from './audit.ts';
+import { nextTicks } from './cron.ts';
+import type { InMemoryFunctionDirectory } from './function-directory.ts';
+import type { Invocations } from './invocations.ts';
+
+export interface SchedulesOptions {
+  readonly store: Store;
+  readonly directory: InMemoryFunctionDirectory;
+  readonly invocations: Invocations;
+  readonly clock: Clock;
+}
+
+export interface ScheduleView {
+  readonly record: ScheduleRecord;
+  readonly functionName: string;
+  /** The next three, Clock.now ms; none while the schedule or its function is disabled. */
+  readonly nextTicks: readonly number[];
+}
+
+/** Schedules of all functions. They are changed through their function. */
+export class Schedules {
+  readonly #options: SchedulesOptions;
+
+  constructor(options: SchedulesOptions) {
+    this.#options = options;
+  }
+
+  /** By function name, then name. */
+  async list(functionName: string | undefined): Promise<readonly ScheduleView[]> {
+    const { store, directory } = this.#options;
+    const records =
+      functionName === undefined
+        ? await store.schedules.all()
+        : await store.schedules.list(directory.get(functionName).record.id);
+    const views = records.map((record) => this.#view(record)).filter((view) => view !== undefined);
+    const key = (view: ScheduleView) => `${view.functionName}/${view.record.name}`;
+    return views.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  }
+
+  /** Submits one run now, beside the ticks. Rejects with `not_found`/`schedule_not_found`. */
+  async run(id: string, actor: Actor): Promise<SubmitResult> {
+    const { store, directory, invocations, clock } = this.#options;
+    const schedule = (await store.schedules.all()).find((record) => record.id === id);
+    const owner = schedule && directory.byId(schedule.functionId);
+    if (schedule === undefined || owner === undefined) {
+      throw new PlatformError('not_found', 'schedule_not_found', 'there is no such schedule');
+    }
+    const resolution = invocations.resolve(owner.record.name, schedule.alias);
+    const submitted = await invocations.submit(resolution, Buffer.from(schedule.payload), {
+      trigger: 'schedule',
+      delayMs: 0,
+      idempotencyKey: undefined,
+      traceparent: undefined,
+      depth: 0,
+      replayOf: undefined,
+    });
+    const detail = { function: owner.record.name, schedule: schedule.name, invocation: submitted.id };
+    await store.audit.append(auditRecord(clock.now(), actor, 'schedule.run', id, detail));
+    return submitted;
+  }
+
+  #view(record: ScheduleRecord): ScheduleView | undefined {
+    const owner = this.#options.directory.byId(record.functionId);
+    if (owner === undefined) return undefined;
+    const isActive = record.isEnabled && owner.record.isEnabled;
+    const ticks = isActive ? nextTicks(record.cron, record.timeZone, this.#options.clock.now(), 3) : [];
+    return { record, functionName: owner.record.name, nextTicks: ticks };
+  }
+}

@@ -1,0 +1,59 @@
+import { type ErrorIssue, PlatformError } from '../../shared/errors.ts';
+import {
+  defaultVersionConfig,
+  type IsolationLevel,
+  type VersionConfig,
+  type VersionConfigInput,
+  versionConfigSchema,
+} from '../../shared/version-config.ts';
+
+type ConfigKey = keyof VersionConfig;
+const configKeys = Object.keys(versionConfigSchema.shape) as ConfigKey[];
+
+export interface ResolvedConfig {
+  readonly config: VersionConfig;
+  /** Fields that somebody chose, now or in the version before, rather than defaults. */
+  readonly chosen: ReadonlySet<ConfigKey>;
+}
+
+function crossFieldIssues(config: VersionConfig): readonly ErrorIssue[] {
+  const issues: ErrorIssue[] = [];
+  if (config.minInstances > config.maxInstances) {
+    issues.push({ path: 'minInstances', message: `must not be more than maxInstances (${config.maxInstances})` });
+  }
+  if (config.retry.minBackoffMs > config.retry.maxBackoffMs) {
+    issues.push({ path: 'retry.minBackoffMs', message: `must not be more than maxBackoffMs` });
+  }
+  return issues;
+}
+
+/**
+ * The whole configuration of a new version: what the caller said, else what the version before it has, else the default.
+ * A change of runtime takes the handler's default again. Throws `invalid_request`/`invalid_config` when fields contradict
+ * each other.
+ */
+export function resolveConfig(
+  input: VersionConfigInput,
+  previous: VersionConfig | undefined,
+  defaultIsolation: IsolationLevel,
+): ResolvedConfig {
+  const runtime = input.runtime ?? previous?.runtime ?? 'nodejs';
+  const defaults = defaultVersionConfig(runtime, defaultIsolation);
+  const merged: Record<string, unknown> = { ...defaults };
+  const chosen = new Set<ConfigKey>();
+  for (const key of configKeys) {
+    const inherited = key === 'handler' && previous?.runtime !== runtime ? undefined : previous?.[key];
+    const value = input[key] ?? inherited;
+    const isSaid = input[key] !== undefined;
+    if (key === 'cors' && input.cors === null) merged['cors'] = null;
+    else if (value !== undefined) merged[key] = value;
+    if (isSaid || JSON.stringify(merged[key]) !== JSON.stringify(defaults[key])) chosen.add(key);
+  }
+  const config = versionConfigSchema.parse(merged);
+  const issues = crossFieldIssues(config);
+  const [first] = issues;
+  if (first !== undefined) {
+    throw new PlatformError('invalid_request', 'invalid_config', `${first.path} ${first.message}`, { issues });
+  }
+  return { config, chosen };
+}

@@ -1,0 +1,43 @@
+import { PlatformError } from '../../shared/errors.ts';
+import type { BundleStore } from '../core/ports/bundle-store.ts';
+import type { Page, PageRequest, Store, VersionRecord } from '../core/ports/store.ts';
+import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
+
+export interface VersionsOptions {
+  readonly store: Pick<Store, 'versions'>;
+  readonly directory: InMemoryFunctionDirectory;
+  readonly bundles: Pick<BundleStore, 'files'>;
+}
+
+/** Reads versions and the files that they run. */
+export class Versions {
+  readonly #options: VersionsOptions;
+
+  constructor(options: VersionsOptions) {
+    this.#options = options;
+  }
+
+  /** Newest first. */
+  async list(name: string, page: PageRequest): Promise<Page<VersionRecord> & { readonly entry: FunctionEntry }> {
+    const entry = this.#options.directory.get(name);
+    return { entry, ...(await this.#options.store.versions.list(entry.record.id, page)) };
+  }
+
+  /** Throws `not_found` (`function_not_found`, `version_not_found`). */
+  get(name: string, number: number): { readonly entry: FunctionEntry; readonly version: VersionRecord } {
+    const entry = this.#options.directory.get(name);
+    return { entry, version: versionOf(entry, number) };
+  }
+
+  /** The built files of a version. */
+  files(name: string, number: number): ReturnType<BundleStore['files']> {
+    return this.#options.bundles.files(this.get(name, number).version.digest);
+  }
+}
+
+/** Throws `not_found`/`version_not_found`. */
+export function versionOf(entry: FunctionEntry, number: number): VersionRecord {
+  const version = entry.versions.get(number);
+  if (version !== undefined) return version;
+  throw new PlatformError('not_found', 'version_not_found', `function ${entry.record.name} has no version ${number}`);
+}
