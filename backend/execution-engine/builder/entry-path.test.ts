@@ -1,0 +1,67 @@
+import { posix } from 'node:path';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { PlatformError } from '../../../shared/errors.ts';
+import { parseEntryPath } from './entry-path.ts';
+
+const limits = { maxPathBytes: 512, maxDepth: 32 };
+
+test.each([
+  ['', 'has no name'],
+  ['../x', 'points outside'],
+  ['a/../../x', 'points outside'],
+  ['a/..', 'points outside'],
+  ['/etc/passwd', 'absolute'],
+  ['C:/x', 'drive letter'],
+  ['c:x', 'drive letter'],
+  ['a\\..\\b', 'backslash'],
+  ['a\0b', 'control character'],
+  ['a\nb', 'control character'],
+  ['\ud800', 'not valid Unicode'],
+  ['a/'.repeat(40), 'nested deeper'],
+  ['x'.repeat(300), 'a part longer'],
+  ['ab/'.repeat(200), 'longer than 512'],
+])('refuses %j and says why', (name, reason) => {
+  expect(() => parseEntryPath(name, limits)).toThrow(reason);
+});
+
+test.each([
+  ['index.mjs', 'index.mjs'],
+  ['./src/index.mjs', 'src/index.mjs'],
+  ['src//a.js', 'src/a.js'],
+  ['src/', 'src'],
+  ['.', ''],
+  ['__proto__', '__proto__'],
+  ['...', '...'],
+  ['a..b/c', 'a..b/c'],
+  ['Grüße/日本.txt', 'Grüße/日本.txt'],
+])('reads %j as %j', (name, path) => {
+  expect(parseEntryPath(name, limits)).toBe(path);
+});
+
+test('whatever is accepted stays inside and is stable', () => {
+  const part = fc.constantFrom('a', '..', '.', '', 'b c', '\\', '/', 'C:', '\0', '~', 'é');
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.array(part).map((parts) => parts.join('/')),
+        fc.string({ unit: 'binary' }),
+      ),
+      (name) => {
+        let path: string;
+        try {
+          path = parseEntryPath(name, limits);
+        } catch (error) {
+          expect(error).toBeInstanceOf(PlatformError);
+          expect((error as PlatformError).kind).toBe('invalid_request');
+          return;
+        }
+        const resolved = posix.resolve('/bundle', path);
+        expect(resolved === '/bundle' || resolved.startsWith('/bundle/')).toBe(true);
+        expect(posix.normalize(path === '' ? '.' : path)).toBe(path === '' ? '.' : path);
+        if (path !== '') expect(parseEntryPath(path, limits)).toBe(path);
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
