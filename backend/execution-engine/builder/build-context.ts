@@ -1,0 +1,30 @@
+import type { BuildLog } from './build-log.ts';
+import type { HandlerReference } from './handler-reference.ts';
+
+/** One build on its way. `root` holds the bundle and is changed in place; it lies inside `buildDirectory`. */
+export interface BuildContext {
+  readonly root: string;
+  /** Scratch space of this build alone; deleted with everything in it when the build ends. */
+  readonly buildDirectory: string;
+  readonly handler: HandlerReference;
+  readonly log: BuildLog;
+  readonly signal: AbortSignal;
+}
+
+/** What the builder needs of a place where packages are installed and code is bundled, away from the platform. */
+export interface BuildTools {
+  /** Fills `<root>/node_modules` from package.json and package-lock.json. */
+  installNpm(context: BuildContext): Promise<void>;
+  /** Fills `<root>/site-packages` from requirements.txt. */
+  installPip(context: BuildContext): Promise<void>;
+  /** Bundles `entry` and what it imports into `output` (both relative to the root) with a linked source map. */
+  bundle(context: BuildContext, request: BundleRequest): Promise<void>;
+}
+
+export interface BundleRequest {
+  readonly entry: string;
+  readonly output: string;
+  readonly format: 'esm' | 'cjs';
+  /** `external` leaves packages to node_modules, for native addons and packages that read files beside themselves. */
+  readonly packages: 'bundle' | 'external';
+}

@@ -1,0 +1,169 @@
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PlatformError } from '../../../shared/errors.ts';
+import type { BundleDigest } from '../../../shared/ids.ts';
+import type { RuntimeName, VersionConfig } from '../../../shared/version-config.ts';
+import type { BuiltBundle, BundleBuilder, BundleSource } from '../../core/ports/bundle-builder.ts';
+import type { BundleStore } from '../../core/ports/bundle-store.ts';
+import type { RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
+import type { BuildContext, BuildTools } from './build-context.ts';
+import { BuildLog } from './build-log.ts';
+import { BuildSlots } from './build-slots.ts';
+import { EsbuildTransformer } from './esbuild-transformer.ts';
+import { parseHandler } from './handler-reference.ts';
+import { NodeBuild } from './node-build.ts';
+import { buildPython } from './python-build.ts';
+import { buildFailed } from './refusals.ts';
+import { unpackSource } from './unpack.ts';
+import { defaultUnpackLimits, type UnpackLimits } from './unpack-limits.ts';
+
+const buildPrefix = 'build-';
+/** `validate` looks at files that have no digest yet. */
+const unknownDigest = '0'.repeat(64) as BundleDigest;
+
+export interface EsbuildBundleBuilderOptions {
+  readonly store: BundleStore;
+  readonly adapters: ReadonlyMap<RuntimeName, RuntimeAdapter>;
+  /** Installs dependencies and bundles; `SandboxedBuildTools` in production. */
+  readonly tools: BuildTools;
+  /** Scratch space, best on the bundle store's file system. What an earlier run left there is deleted. */
+  readonly workDirectory: string;
+  readonly limits?: Partial<UnpackLimits>;
+  /** More builds wait in order. 2 by default. */
+  readonly maxConcurrentBuilds?: number;
+  /** A whole build, installation included. 10 minutes by default. */
+  readonly maxBuildMs?: number;
+}
+
+/** See the port. A build happens in a directory of its own that is gone afterwards, however it ends. */
+export class EsbuildBundleBuilder implements BundleBuilder {
+  readonly #store: BundleStore;
+  readonly #adapters: ReadonlyMap<RuntimeName, RuntimeAdapter>;
+  readonly #tools: BuildTools;
+  readonly #workDirectory: string;
+  readonly #limits: UnpackLimits;
+  readonly #maxBuildMs: number;
+  readonly #slots: BuildSlots;
+  readonly #transformer = new EsbuildTransformer();
+  readonly #node: NodeBuild;
+  #ready: Promise<void> | undefined;
+
+  constructor(options: EsbuildBundleBuilderOptions) {
+    this.#store = options.store;
+    this.#adapters = options.adapters;
+    this.#tools = options.tools;
+    this.#workDirectory = options.workDirectory;
+    this.#limits = { ...defaultUnpackLimits, ...options.limits };
+    this.#maxBuildMs = options.maxBuildMs ?? 600_000;
+    this.#slots = new BuildSlots(options.maxConcurrentBuilds ?? 2);
+    this.#node = new NodeBuild({ tools: options.tools, transformer: this.#transformer });
+  }
+
+  async build(
+    source: BundleSource,
+    config: Pick<VersionConfig, 'runtime' | 'handler'>,
+    onLog: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<BuiltBundle> {
+    const log = new BuildLog(onLog);
+    const timeout = AbortSignal.timeout(this.#maxBuildMs);
+    const either = AbortSignal.any([signal, timeout]);
+    try {
+      await this.#prepared();
+      return await this.#slots.run(either, () => this.#buildIn(source, config, log, either));
+    } catch (error) {
+      throw this.#explain(error, log, signal, timeout);
+    }
+  }
+
+  /** Ends esbuild's process. Builds that run are the caller's to abort first. */
+  async close(): Promise<void> {
+    await this.#transformer.stop();
+  }
+
+  #prepared(): Promise<void> {
+    this.#ready ??= this.#prepare().catch((error: unknown) => {
+      this.#ready = undefined;
+      throw error;
+    });
+    return this.#ready;
+  }
+
+  async #prepare(): Promise<void> {
+    await mkdir(this.#workDirectory, { recursive: true, mode: 0o711 });
+    for (const name of await readdir(this.#workDirectory)) {
+      if (name.startsWith(buildPrefix)) await rm(join(this.#workDirectory, name), { recursive: true, force: true });
+    }
+  }
+
+  async #buildIn(
+    source: BundleSource,
+    config: Pick<VersionConfig, 'runtime' | 'handler'>,
+    log: BuildLog,
+    signal: AbortSignal,
+  ): Promise<BuiltBundle> {
+    const adapter = this.#adapters.get(config.runtime);
+    if (adapter === undefined) {
+      throw new PlatformError('unprocessable', 'runtime_unavailable', `this platform has no runtime ${config.runtime}`);
+    }
+    const handler = parseHandler(config.handler);
+    const buildDirectory = await mkdtemp(join(this.#workDirectory, buildPrefix));
+    try {
+      const upload = join(buildDirectory, 'upload');
+      await mkdir(upload);
+      const root = await unpackSource(source, upload, handler.file, this.#limits, signal);
+      const context: BuildContext = { root, buildDirectory, handler, log, signal };
+      if (config.runtime === 'nodejs') await this.#node.run(context);
+      else await buildPython(context, this.#tools);
+      signal.throwIfAborted();
+      await validate(adapter, root, config.handler);
+      signal.throwIfAborted();
+      return { image: await this.#store.put(root), log: log.lines };
+    } finally {
+      await rm(buildDirectory, { recursive: true, force: true });
+    }
+  }
+
+  /** Every failure becomes a PlatformError, with the log where there is one. */
+  #explain(error: unknown, log: BuildLog, signal: AbortSignal, timeout: AbortSignal): PlatformError {
+    const detail = { buildLog: log.lines };
+    if (signal.aborted && !(error instanceof PlatformError)) {
+      if (signal.reason instanceof PlatformError) return signal.reason;
+      return new PlatformError('unavailable', 'build_cancelled', 'the build was cancelled; deploy again', { detail });
+    }
+    if (timeout.aborted && !(error instanceof PlatformError)) {
+      return new PlatformError(
+        'unprocessable',
+        'build_failed',
+        `the build took longer than ${this.#maxBuildMs / 1000} s; use fewer dependencies`,
+        { detail },
+      );
+    }
+    if (!(error instanceof PlatformError)) {
+      return new PlatformError(
+        'internal',
+        'build_broke',
+        'the build failed inside the platform; the log of the platform says why',
+        {
+          cause: error,
+          detail,
+        },
+      );
+    }
+    if (error.kind !== 'unprocessable') return error;
+    return new PlatformError(error.kind, error.code, error.message, {
+      cause: error.cause,
+      issues: error.issues,
+      detail: { ...error.detail, ...detail },
+    });
+  }
+}
+
+async function validate(adapter: RuntimeAdapter, root: string, handler: string): Promise<void> {
+  const issues = await adapter.validate(
+    { digest: unknownDigest, directory: root, sizeBytes: 0, fileCount: 0 },
+    handler,
+  );
+  if (issues.length === 0) return;
+  throw buildFailed(issues.map((issue) => `${issue.path}: ${issue.message}`).join('; '), issues);
+}

@@ -1,0 +1,161 @@
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { PlatformError } from '../../../shared/errors.ts';
+import type { BuildContext, BuildTools, BundleRequest } from './build-context.ts';
+import type { EsbuildTransformer } from './esbuild-transformer.ts';
+import { type PackageManifest, readPackageManifest } from './package-manifest.ts';
+import { buildFailed } from './refusals.ts';
+import { standsAlone, usesModuleSyntax } from './source-imports.ts';
+import { checkSyntax } from './syntax-check.ts';
+
+/** In the order in which a handler's file is looked for; what runs as it is comes first. */
+const javascriptExtensions = ['.mjs', '.cjs', '.js'] as const;
+const compiledExtensions = ['.mts', '.cts', '.ts', '.tsx', '.jsx'] as const;
+
+interface Entry {
+  readonly path: string;
+  readonly text: string;
+  readonly isCompiled: boolean;
+  readonly format: 'esm' | 'cjs';
+}
+
+export interface NodeBuildOptions {
+  readonly tools: BuildTools;
+  readonly transformer: EsbuildTransformer;
+}
+
+/**
+ * 1. Plain JavaScript without dependencies is checked and shipped as it is.
+ * 2. One TypeScript file that imports only Node's own modules is transformed in place.
+ * 3. Otherwise dependencies are installed and everything is bundled into one file; when that cannot work (native addons,
+ *    `"hearth": {"bundle": false}`, a package that esbuild cannot resolve) node_modules is shipped instead.
+ * The result stands beside the sources as `<handler file>.mjs` or `.cjs`, with a source map that names the user's lines.
+ */
+export class NodeBuild {
+  readonly #tools: BuildTools;
+  readonly #transformer: EsbuildTransformer;
+
+  constructor(options: NodeBuildOptions) {
+    this.#tools = options.tools;
+    this.#transformer = options.transformer;
+  }
+
+  async run(context: BuildContext): Promise<void> {
+    const manifest = await readPackageManifest(context.root);
+    const entry = await findEntry(context, manifest);
+    const bringsModules = await exists(join(context.root, 'node_modules'));
+    const installs = manifest.hasDependencies && !bringsModules;
+    if (!installs && !entry.isCompiled) {
+      await checkSyntax(context.root, entry.path, this.#transformer);
+      return;
+    }
+    if (!installs && standsAlone(entry.text)) {
+      await this.#transform(context, entry);
+      return;
+    }
+    if (installs) await this.#tools.installNpm(context);
+    await this.#bundle(context, entry, manifest, installs);
+  }
+
+  async #transform(context: BuildContext, entry: Entry): Promise<void> {
+    const output = outputPath(context, entry);
+    const result = await this.#transformer.transform(entry.text, {
+      sourcefile: entry.path,
+      loader: loaderOf(entry.path),
+      format: entry.format,
+      platform: 'node',
+      target: 'node22',
+      keepNames: true,
+      sourcemap: 'external',
+      sourcesContent: true,
+    });
+    const map = JSON.parse(result.map) as { sources: string[] };
+    map.sources = [basename(entry.path)];
+    const comment = `//# sourceMappingURL=${basename(output)}.map\n`;
+    await writeFile(join(context.root, output), result.code + comment);
+    await writeFile(join(context.root, `${output}.map`), JSON.stringify(map));
+    context.log.add(`compiled ${entry.path} to ${output}`);
+  }
+
+  async #bundle(context: BuildContext, entry: Entry, manifest: PackageManifest, installed: boolean): Promise<void> {
+    const request: BundleRequest = {
+      entry: entry.path,
+      output: outputPath(context, entry),
+      format: entry.format,
+      packages: 'bundle',
+    };
+    const modules = join(context.root, 'node_modules');
+    const addon = manifest.wantsBundle ? await findAddon(modules) : undefined;
+    if (manifest.wantsBundle && addon === undefined) {
+      try {
+        await this.#tools.bundle(context, request);
+        if (installed) await rm(modules, { recursive: true, force: true });
+        return;
+      } catch (error) {
+        if (!installed || !(error instanceof PlatformError) || error.code !== 'build_failed') throw error;
+        context.log.add('bundling failed; shipping node_modules as npm laid them out');
+      }
+    } else {
+      context.log.add(
+        addon === undefined
+          ? 'package.json asks for no bundle; shipping node_modules'
+          : `${addon} is a native addon; shipping node_modules`,
+      );
+    }
+    if (entry.isCompiled) await this.#tools.bundle(context, { ...request, packages: 'external' });
+    else await checkSyntax(context.root, entry.path, this.#transformer);
+    await rm(join(modules, '.bin'), { recursive: true, force: true });
+  }
+}
+
+async function findEntry(context: BuildContext, manifest: PackageManifest): Promise<Entry> {
+  const { file } = context.handler;
+  for (const extension of [...javascriptExtensions, ...compiledExtensions]) {
+    const path = `${file}${extension}`;
+    const absolute = join(context.root, path);
+    if (!(await exists(absolute))) continue;
+    const text = await readFile(absolute, 'utf8');
+    const isCompiled = compiledExtensions.some((candidate) => candidate === extension);
+    return { path, text, isCompiled, format: formatOf(extension, text, manifest) };
+  }
+  const names = await readdir(context.root, { recursive: true });
+  const candidates = names
+    .filter((name) => !name.includes('node_modules') && /\.[mc]?[jt]sx?$/.test(name) && !name.endsWith('.d.ts'))
+    .sort()
+    .slice(0, 10);
+  const hint =
+    candidates.length > 0
+      ? `the bundle has ${candidates.join(', ')}; set handler to one of them, for example ${candidates[0]?.replace(/\.\w+$/, '')}.${context.handler.exportName}`
+      : 'the bundle has no JavaScript or TypeScript file';
+  throw buildFailed(`there is no ${file}.mjs, .cjs, .js or .ts for the handler; ${hint}`, [
+    { path: 'handler', message: `no file ${file}.{mjs,cjs,js,ts}; ${hint}` },
+  ]);
+}
+
+function formatOf(extension: string, text: string, manifest: PackageManifest): 'esm' | 'cjs' {
+  if (extension.startsWith('.m')) return 'esm';
+  if (extension.startsWith('.c')) return 'cjs';
+  if (usesModuleSyntax(text)) return 'esm';
+  return manifest.moduleType === 'module' ? 'esm' : 'cjs';
+}
+
+function outputPath(context: BuildContext, entry: Entry): string {
+  return `${context.handler.file}${entry.format === 'esm' ? '.mjs' : '.cjs'}`;
+}
+
+function loaderOf(path: string): 'ts' | 'tsx' | 'jsx' {
+  const extension = extname(path);
+  if (extension === '.tsx') return 'tsx';
+  return extension === '.jsx' ? 'jsx' : 'ts';
+}
+
+/** The first native addon below `directory`, or undefined. */
+async function findAddon(directory: string): Promise<string | undefined> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
+  const addon = entries.find((entry) => entry.isFile() && entry.name.endsWith('.node'));
+  return addon === undefined ? undefined : `${basename(dirname(join(addon.parentPath, addon.name)))}/${addon.name}`;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}
