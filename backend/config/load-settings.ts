@@ -15,6 +15,8 @@ export interface LoadedSettings {
   readonly warnings: readonly string[];
 }
 
+/** Settings of the command line, which may stand in the same environment. */
+const cliNames: ReadonlySet<string> = new Set(['HEARTH_URL', 'HEARTH_TOKEN']);
 const names = Object.keys(settingsSchema.shape) as SettingName[];
 
 /**
@@ -30,7 +32,7 @@ export function loadSettings(environment: Readonly<Record<string, string | undef
     if (value !== undefined && value !== '') input[name] = value;
   }
   for (const name of Object.keys(environment)) {
-    if (name.startsWith('HEARTH_') && !isSettingName(name)) warnings.push(unknownName(name, 'the environment'));
+    if (name.startsWith('HEARTH_') && !isSettingName(name) && !cliNames.has(name)) warnings.push(unknownName(name, 'the environment'));
   }
   const parsed = settingsSchema.safeParse(input);
   if (!parsed.success) {

@@ -1,0 +1,150 @@
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import {
+  aliasSchema,
+  functionPageSchema,
+  functionSchema,
+  type VersionDocument,
+  versionPageSchema,
+} from '../../shared/api/functions.ts';
+import type { CliContext, ContextFactory } from '../context.ts';
+import { CliError, exitCodes } from '../exit-codes.ts';
+import { ago } from '../terminal.ts';
+
+const path = (name: string): string => `/api/v1/functions/${encodeURIComponent(name)}`;
+
+export function registerFunctions(program: Command, context: ContextFactory): void {
+  const functions = program.command('function').description('functions');
+  functions
+    .command('list')
+    .description('all functions')
+    .action(async () => await listFunctions(context()));
+  functions
+    .command('show')
+    .description('one function')
+    .argument('<function>')
+    .action(async (name: string) => {
+      const { client, terminal } = context();
+      terminal.json(await client.get(path(name), functionSchema));
+    });
+  program
+    .command('version')
+    .description('versions')
+    .command('list')
+    .description('versions of a function, newest first')
+    .argument('<function>')
+    .action(async (name: string) => await listVersions(context(), name));
+  program
+    .command('rollback')
+    .description('move the alias `live` to an earlier version')
+    .argument('<function>')
+    .argument('[version]', 'the one before the live one when left out')
+    .action(async (name: string, version: string | undefined) => await rollback(context(), name, version));
+  program
+    .command('delete')
+    .description('delete a function with its versions, routes and schedules')
+    .argument('<function>')
+    .option('-y, --yes', 'do not ask')
+    .action(
+      async (name: string, options: { readonly yes?: boolean }) =>
+        await deleteFunction(context(), name, options.yes === true),
+    );
+}
+
+async function listFunctions({ client, terminal }: CliContext): Promise<void> {
+  const items = await all((cursor) => client.get('/api/v1/functions', functionPageSchema, { limit: 200, cursor }));
+  if (terminal.isJson) terminal.json(items);
+  else if (items.length === 0)
+    terminal.say('No functions yet. Start with: hearth init my-function && hearth deploy my-function');
+  else {
+    terminal.table(
+      ['name', 'runtime', 'isolation', 'live', 'updated', 'url'],
+      items.map((item) => [
+        item.name,
+        item.runtime,
+        item.isolation,
+        item.enabled ? String(item.liveVersion ?? '-') : 'off',
+        ago(item.updatedAt),
+        item.url,
+      ]),
+    );
+  }
+}
+
+async function listVersions(context: CliContext, name: string): Promise<void> {
+  const items = await versionsOf(context, name);
+  if (context.terminal.isJson) context.terminal.json(items);
+  else {
+    context.terminal.table(
+      ['version', 'aliases', 'created', 'by', 'size', 'message'],
+      items.map((item) => [
+        String(item.version),
+        item.aliases.join(', '),
+        ago(item.createdAt),
+        item.createdBy,
+        `${item.sizeBytes} B`,
+        item.message,
+      ]),
+    );
+  }
+}
+
+async function versionsOf({ client }: CliContext, name: string): Promise<readonly VersionDocument[]> {
+  return await all((cursor) => client.get(`${path(name)}/versions`, versionPageSchema, { limit: 200, cursor }));
+}
+
+async function rollback(context: CliContext, name: string, wanted: string | undefined): Promise<void> {
+  const { client, terminal } = context;
+  let version = Number(wanted);
+  if (wanted === undefined) {
+    const versions = await versionsOf(context, name);
+    const live = versions.find((item) => item.aliases.includes('live'))?.version ?? Number.POSITIVE_INFINITY;
+    const before = versions.find((item) => item.version < live);
+    if (before === undefined)
+      throw new CliError(exitCodes.conflict, `${name} has no version before the live one`, {
+        hint: `See them with: hearth version list ${name}`,
+      });
+    version = before.version;
+  }
+  if (!Number.isInteger(version) || version < 1)
+    throw new CliError(exitCodes.usage, `${wanted} is not a version number`);
+  const alias = await client.send('PUT', `${path(name)}/aliases/live`, aliasSchema, {
+    json: { versions: [{ version, weight: 1 }] },
+  });
+  if (terminal.isJson) terminal.json(alias);
+  else terminal.say(`${name} now answers with version ${version}`);
+}
+
+async function deleteFunction(context: CliContext, name: string, isSure: boolean): Promise<void> {
+  const { client, terminal } = context;
+  if (!isSure) await confirm(context, name);
+  await client.request(path(name), { method: 'DELETE' });
+  if (terminal.isJson) terminal.json({ deleted: name });
+  else terminal.say(`Deleted ${name}`);
+}
+
+async function confirm({ terminal, signal }: CliContext, name: string): Promise<void> {
+  if (terminal.streams.stdin.isTTY !== true)
+    throw new CliError(exitCodes.usage, 'deleting needs --yes when there is no terminal to ask on');
+  const prompt = createInterface({ input: terminal.streams.stdin, output: terminal.streams.stderr });
+  try {
+    const answer = await prompt.question(`Type ${name} to delete it with all its versions: `, { signal });
+    if (answer.trim() !== name) throw new CliError(exitCodes.failure, 'not deleted');
+  } finally {
+    prompt.close();
+  }
+}
+
+/** Every page of a list. */
+async function all<T>(
+  read: (cursor: string | undefined) => Promise<{ readonly items: readonly T[]; readonly nextCursor: string | null }>,
+): Promise<readonly T[]> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await read(cursor);
+    items.push(...page.items);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  return items;
+}

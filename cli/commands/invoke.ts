@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { acceptedSchema, type InvocationDetail, invocationDetailSchema } from '../../shared/api/invocations.ts';
+import type { CliContext, ContextFactory } from '../context.ts';
+import { CliError, exitCodes } from '../exit-codes.ts';
+import { printLogLine } from '../log-lines.ts';
+import { printable } from '../terminal.ts';
+import { readAll } from './login.ts';
+
+interface Options {
+  readonly data?: string;
+  readonly file?: string;
+  readonly qualifier?: string;
+  readonly async?: boolean;
+  readonly wait?: boolean;
+  readonly delay?: string;
+  readonly idempotencyKey?: string;
+  readonly include?: boolean;
+  readonly logs?: boolean;
+}
+
+export function registerInvoke(program: Command, context: ContextFactory): void {
+  program
+    .command('invoke')
+    .description('call a function and print its result')
+    .argument('<function>', 'its name')
+    .option('-d, --data <json>', 'the event')
+    .option('-f, --file <file>', 'a file with the event; - reads stdin')
+    .option('-q, --qualifier <qualifier>', 'a version number or an alias')
+    .option('--async', 'put it into the queue and print its id')
+    .option('--wait', 'with --async: wait until it is over')
+    .option('--delay <ms>', 'with --async: not before')
+    .option('--idempotency-key <key>', 'with --async: the same key never runs twice')
+    .option('-i, --include', 'show id, start and timing as well')
+    .option('--logs', 'show what the function printed')
+    .action(async (name: string, options: Options) => await invoke(context(), name, options));
+}
+
+async function invoke(context: CliContext, name: string, options: Options): Promise<void> {
+  const body = await eventOf(context, options);
+  const path = `/api/v1/functions/${encodeURIComponent(name)}/invocations`;
+  const query = {
+    qualifier: options.qualifier,
+    mode: options.async === true ? 'async' : undefined,
+    delayMs: options.delay,
+  };
+  const headers = {
+    'content-type': 'application/json',
+    ...(options.idempotencyKey === undefined ? {} : { 'idempotency-key': options.idempotencyKey }),
+  };
+  if (options.async === true) {
+    const accepted = await context.client.send('POST', path, acceptedSchema, {
+      body,
+      query,
+      headers,
+      signal: context.signal,
+    });
+    if (options.wait === true) finish(context, await waitFor(context, accepted.id), options);
+    else if (context.terminal.isJson) context.terminal.json(accepted);
+    else context.terminal.print(accepted.id);
+    return;
+  }
+  const response = await context.client.request(path, { method: 'POST', body, query, headers, signal: context.signal });
+  const id = response.headers.get('hearth-invocation-id') ?? '';
+  const result = Buffer.from(await response.arrayBuffer());
+  if (options.include === true) {
+    context.terminal.say(
+      context.terminal.style(
+        'dim',
+        `${id}  ${response.headers.get('hearth-start') ?? ''}  ${response.headers.get('server-timing') ?? ''}`,
+      ),
+    );
+  }
+  if (options.logs === true) await printLogs(context, id);
+  context.terminal.streams.stdout.write(result);
+  if (result.at(-1) !== 10) context.terminal.print('');
+}
+
+async function printLogs(context: CliContext, id: string): Promise<void> {
+  const detail = await context.client.get(`/api/v1/invocations/${id}`, invocationDetailSchema);
+  for (const line of detail.logs) context.terminal.say(printLogLine(context.terminal, line, false));
+}
+
+function finish(context: CliContext, detail: InvocationDetail, options: Options): void {
+  const { terminal } = context;
+  if (terminal.isJson) terminal.json(detail);
+  else {
+    if (options.logs === true) for (const line of detail.logs) terminal.say(printLogLine(terminal, line, false));
+    terminal.print(JSON.stringify(detail.result ?? null, null, 2));
+  }
+  if (detail.status === 'success') return;
+  const message = `${detail.id} ended as ${detail.status} after ${detail.attempts} attempts: ${printable(detail.error?.message ?? 'no reason given')}`;
+  throw new CliError(detail.error?.type === 'timeout' ? exitCodes.timeout : exitCodes.functionError, message);
+}
+
+const finalStatuses: ReadonlySet<string> = new Set([
+  'success',
+  'function-error',
+  'function-fault',
+  'platform-fault',
+  'dead-letter',
+  'cancelled',
+]);
+
+async function waitFor(context: CliContext, id: string): Promise<InvocationDetail> {
+  for (let waitMs = 50; ; waitMs = Math.min(waitMs * 1.5, 1000)) {
+    const detail = await context.client.get(`/api/v1/invocations/${id}`, invocationDetailSchema);
+    if (finalStatuses.has(detail.status) && detail.nextAttemptAt === null) return detail;
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    context.signal.throwIfAborted();
+  }
+}
+
+async function eventOf(context: CliContext, options: Options): Promise<string | Uint8Array<ArrayBuffer>> {
+  if (options.data !== undefined && options.file !== undefined)
+    throw new CliError(exitCodes.usage, '--data and --file are both given; leave one out');
+  if (options.file === '-') return await readAll(context.terminal.streams.stdin);
+  if (options.file !== undefined) {
+    try {
+      return new Uint8Array(readFileSync(options.file));
+    } catch (error) {
+      throw new CliError(
+        exitCodes.usage,
+        `cannot read ${options.file}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+  const text = options.data ?? 'null';
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    throw new CliError(
+      exitCodes.usage,
+      `--data is not JSON: ${error instanceof Error ? error.message : String(error)}`,
+      { hint: `Quote it for the shell: -d '{"name":"Ada"}'` },
+    );
+  }
+  return text;
+}

@@ -1,0 +1,107 @@
+import type { Command } from 'commander';
+import { type LogLine, logLineSchema, logPageSchema } from '../../shared/api/invocations.ts';
+import type { CliContext, ContextFactory } from '../context.ts';
+import { readEvents } from '../event-stream.ts';
+import { CliError, exitCodes } from '../exit-codes.ts';
+import { printLogLine } from '../log-lines.ts';
+
+interface Options {
+  readonly follow?: boolean;
+  readonly level?: string;
+  readonly search?: string;
+  readonly invocation?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly lines: string;
+}
+
+export function registerLogs(program: Command, context: ContextFactory): void {
+  program
+    .command('logs')
+    .description('what functions printed')
+    .argument('[function]', 'its name; all functions when left out')
+    .option('-f, --follow', 'stay and print lines as they come')
+    .option('-l, --level <level>', 'this level and above: debug, info, warn, error')
+    .option('-s, --search <text>', 'only lines with this text')
+    .option('--invocation <id>', 'only of one invocation')
+    .option('--since <time>', 'from: 15m, 2h, 3d, or an RFC 3339 time')
+    .option('--until <time>', 'up to')
+    .option('-n, --lines <count>', 'how many lines back', '50')
+    .action(async (name: string | undefined, options: Options) => await logs(context(), name, options));
+}
+
+async function logs(context: CliContext, name: string | undefined, options: Options): Promise<void> {
+  const path = name === undefined ? '/api/v1/logs' : `/api/v1/functions/${encodeURIComponent(name)}/logs`;
+  const filter = { level: options.level, search: options.search, invocation: options.invocation };
+  const page = await context.client.get(path, logPageSchema, {
+    ...filter,
+    since: timeOf(options.since),
+    until: timeOf(options.until),
+    limit: options.lines,
+  });
+  for (const line of page.items) print(context, line, name === undefined);
+  if (options.follow === true)
+    await follow(context, { path, filter, hasFunction: name === undefined, lastId: page.items.at(-1)?.id });
+}
+
+function print(context: CliContext, line: LogLine, hasFunction: boolean): void {
+  if (context.terminal.isJson) context.terminal.print(JSON.stringify(line));
+  else context.terminal.print(printLogLine(context.terminal, line, hasFunction));
+}
+
+interface Following {
+  readonly path: string;
+  readonly filter: Readonly<Record<string, string | undefined>>;
+  readonly hasFunction: boolean;
+  lastId: string | undefined;
+}
+
+/** Reconnects by itself and goes on after the last line that was printed. Ends with Ctrl-C, or when the platform refuses. */
+async function follow(context: CliContext, following: Following): Promise<void> {
+  for (;;) {
+    try {
+      await followOnce(context, following);
+    } catch (error) {
+      if (context.signal.aborted) return;
+      if (error instanceof CliError && error.exitCode !== exitCodes.unavailable) throw error;
+    }
+    context.terminal.say(context.terminal.style('dim', 'connection lost; trying again in 1 s'));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    if (context.signal.aborted) return;
+  }
+}
+
+async function followOnce(context: CliContext, following: Following): Promise<void> {
+  const headers = {
+    accept: 'text/event-stream',
+    ...(following.lastId === undefined ? {} : { 'last-event-id': following.lastId }),
+  };
+  const response = await context.client.request(following.path, {
+    query: { ...following.filter, follow: '1' },
+    headers,
+    signal: context.signal,
+  });
+  if (response.body === null) return;
+  for await (const event of readEvents(response.body)) {
+    following.lastId = event.id ?? following.lastId;
+    if (event.event === 'skipped')
+      context.terminal.say(context.terminal.style('yellow', `… lines skipped: ${event.data}`));
+    const parsed = event.event === 'log' ? logLineSchema.safeParse(JSON.parse(event.data)) : undefined;
+    if (parsed?.success === true) print(context, parsed.data, following.hasFunction);
+  }
+}
+
+const units: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `15m` back from now, or a time as it is. */
+export function timeOf(text: string | undefined, now = Date.now()): string | undefined {
+  if (text === undefined) return undefined;
+  const match = /^(\d+)([smhd])$/.exec(text);
+  if (match !== null) return new Date(now - Number(match[1]) * (units[match[2] ?? 's'] ?? 1000)).toISOString();
+  const at = Date.parse(text);
+  if (Number.isNaN(at))
+    throw new CliError(exitCodes.usage, `${text} is not a time`, {
+      hint: 'Write 15m, 2h, 3d or 2026-01-31T12:00:00Z.',
+    });
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,32 @@
+import { ApiClient } from './api-client.ts';
+import { type Environment, loadProfile } from './profile.ts';
+import { type Streams, Terminal } from './terminal.ts';
+
+/** What every command gets: where it runs, what it may print to, and the API. */
+export interface CliContext {
+  readonly environment: Environment;
+  readonly directory: string;
+  readonly terminal: Terminal;
+  readonly client: ApiClient;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/** Made once the global options are known. */
+export type ContextFactory = () => CliContext;
+
+export function createContext(options: {
+  readonly environment: Environment;
+  readonly directory: string;
+  readonly streams: Streams;
+  readonly isJson: boolean;
+  readonly signal: AbortSignal;
+}): CliContext {
+  return {
+    environment: options.environment,
+    directory: options.directory,
+    terminal: new Terminal(options.streams, options.environment, options.isJson),
+    client: new ApiClient(loadProfile(options.environment)),
+    signal: options.signal,
+  };
+}

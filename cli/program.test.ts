@@ -1,0 +1,268 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { timeOf } from './commands/logs.ts';
+import { readEvents } from './event-stream.ts';
+import { runCli } from './program.ts';
+import { printable } from './terminal.ts';
+
+type Handler = (request: IncomingMessage, response: ServerResponse, body: Buffer) => void;
+
+let server: Server;
+let url = '';
+let handler: Handler = (_request, response) => response.writeHead(500).end();
+let folder = '';
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => handler(request, response, Buffer.concat(chunks)));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => server.close());
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'hearth-cli-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+async function run(
+  argv: readonly string[],
+  options: { environment?: Record<string, string>; stdin?: string; signal?: AbortSignal } = {},
+) {
+  const out = new PassThrough();
+  const err = new PassThrough();
+  const exitCode = await runCli({
+    argv,
+    environment: {
+      HEARTH_URL: url,
+      HEARTH_TOKEN: 'secret-token',
+      XDG_CONFIG_HOME: join(folder, 'config'),
+      ...options.environment,
+    },
+    directory: folder,
+    streams: {
+      stdout: out,
+      stderr: err,
+      stdin: Readable.from([options.stdin ?? '']) as unknown as NodeJS.ReadableStream,
+    },
+    signal: options.signal ?? new AbortController().signal,
+    version: '1.2.3',
+  });
+  return { exitCode, stdout: String(out.read() ?? ''), stderr: String(err.read() ?? '') };
+}
+const json = (response: ServerResponse, status: number, value: unknown): void => {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+};
+const problem = (status: number, code: string, detail: string, more: object = {}) => ({
+  type: 'about:blank',
+  title: 'x',
+  status,
+  detail,
+  code,
+  requestId: 'r',
+  ...more,
+});
+const whoami = { tokenId: 'tok_1', name: 'admin', scope: 'admin' };
+
+describe('login', () => {
+  it('checks the token, keeps it for this user only, and later commands use it', async () => {
+    const tokens: (string | undefined)[] = [];
+    handler = (request, response) => {
+      tokens.push(request.headers.authorization);
+      json(response, 200, whoami);
+    };
+    const environment = { HEARTH_TOKEN: undefined as unknown as string };
+    const login = await run(['login', '--token-file', '-'], { environment, stdin: 'from-stdin\n' });
+    expect(login).toMatchObject({ exitCode: 0, stdout: '' });
+    const path = join(folder, 'config/hearth/config.json');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ url, token: 'from-stdin' });
+    expect((await run(['whoami'], { environment })).stdout).toBe(`admin (admin) at ${url}\n`);
+    expect(tokens).toEqual(['Bearer from-stdin', 'Bearer from-stdin']);
+    // Never to another address.
+    const other = await run(['whoami'], {
+      environment: { ...environment, HEARTH_URL: url.replace('127.0.0.1', 'localhost') },
+    });
+    expect([other.exitCode, tokens[2]]).toEqual([0, undefined]);
+  });
+
+  it('says what to do about a wrong token', async () => {
+    handler = (_request, response) => json(response, 401, problem(401, 'bad_token', 'The token is not valid.'));
+    const result = await run(['whoami']);
+    expect(result.exitCode).toBe(3);
+    expect(result.stderr).toBe(
+      'hearth: The token is not valid.\nThe token was not accepted; run `hearth login` again.\n',
+    );
+  });
+});
+
+describe('init and deploy', () => {
+  it('starts from a template and uploads the folder without dependencies and .env', async () => {
+    expect(await run(['init', 'my-app', '--template', 'js-fetch'])).toMatchObject({ exitCode: 0 });
+    expect(await run(['init', 'my-app', '--template', 'js-fetch'])).toMatchObject({ exitCode: 5 });
+    writeFileSync(join(folder, 'my-app/.env'), 'PASSWORD=1');
+    execFileSync('mkdir', ['-p', join(folder, 'my-app/node_modules/x'), join(folder, 'my-app/lib')]);
+    writeFileSync(join(folder, 'my-app/node_modules/x/index.js'), '1');
+    writeFileSync(join(folder, 'my-app/lib/a.mjs'), 'export const a = 1;');
+    const uploads: { url: string | undefined; body: Buffer; type: string | undefined }[] = [];
+    handler = (request, response, body) => {
+      if (request.method === 'GET') return json(response, 404, problem(404, 'function_not_found', 'no'));
+      uploads.push({ url: request.url, body, type: request.headers['content-type'] });
+      return json(
+        response,
+        422,
+        problem(422, 'build_failed', 'The build failed.', { buildLog: ['index.mjs:1:1 boom'] }),
+      );
+    };
+    const result = await run(['deploy', 'my-app', '-m', 'first', '--env', 'A=b=c']);
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain('The build failed.\n  | index.mjs:1:1 boom');
+    const upload = uploads[0]!;
+    expect(upload.url).toBe('/api/v1/functions');
+    const form = await new Response(new Uint8Array(upload.body), {
+      headers: { 'content-type': upload.type ?? '' },
+    }).formData();
+    expect(JSON.parse(await (form.get('config') as File).text())).toEqual({
+      name: 'my-app',
+      runtime: 'nodejs',
+      handler: 'index.default',
+      message: 'first',
+      env: { A: 'b=c' },
+    });
+    writeFileSync(join(folder, 'bundle.tar.gz'), new Uint8Array(await (form.get('bundle') as File).arrayBuffer()));
+    expect(
+      execFileSync('tar', ['tzf', join(folder, 'bundle.tar.gz')], { encoding: 'utf8' })
+        .trim()
+        .split('\n')
+        .sort(),
+    ).toEqual(['index.mjs', 'lib/a.mjs']);
+  });
+
+  it.each([
+    ['no manifest', undefined, /there is no hearth\.json.*\n.*hearth init/],
+    ['not JSON', '{', /is not JSON/],
+    ['an unknown field', '{"name":"a","timeout":5}', /mistakes:\n.*timeout/],
+    ['a bad name', '{"name":"../a"}', /name: lower-case/],
+  ])('refuses a folder with %s', async (_what, manifest, message) => {
+    if (manifest !== undefined) writeFileSync(join(folder, 'hearth.json'), manifest);
+    const result = await run(['deploy']);
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toMatch(message);
+  });
+});
+
+describe('invoke', () => {
+  it('prints the result to stdout and what is said about it to stderr', async () => {
+    handler = (_request, response, body) =>
+      response
+        .writeHead(200, { 'hearth-invocation-id': 'inv_1', 'hearth-start': 'warm', 'server-timing': 'exec;dur=1' })
+        .end(`got ${body.toString()}`);
+    expect(await run(['invoke', 'echo', '-i', '-d', '{"a":1}'])).toEqual({
+      exitCode: 0,
+      stdout: 'got {"a":1}\n',
+      stderr: 'inv_1  warm  exec;dur=1\n',
+    });
+    expect((await run(['invoke', 'echo', '-f', '-'], { stdin: '[1]' })).stdout).toBe('got [1]\n');
+    expect(await run(['invoke', 'echo', '-d', '{'])).toMatchObject({ exitCode: 2 });
+  });
+
+  it.each([
+    [502, 'function_error', 6],
+    [504, 'timed_out', 7],
+    [404, 'function_not_found', 4],
+    [429, 'queue_full', 8],
+    [409, 'conflict', 5],
+  ])('ends with the documented status for %s', async (status, code, exitCode) => {
+    handler = (_request, response) =>
+      json(
+        response,
+        status,
+        problem(
+          status,
+          code,
+          'it failed',
+          status === 502
+            ? { error: { type: 'Error', message: 'boom', stack: 'Error: boom\n    at handler (index.ts:3:9)' } }
+            : {},
+        ),
+      );
+    const result = await run(['invoke', 'echo']);
+    expect(result.exitCode).toBe(exitCode);
+    expect(result.stderr).toContain('hearth: it failed');
+    if (status === 502) expect(result.stderr).toContain('index.ts:3:9');
+  });
+
+  it('says so when nothing listens', async () => {
+    const result = await run(['invoke', 'echo'], { environment: { HEARTH_URL: 'http://127.0.0.1:1' } });
+    expect(result.exitCode).toBe(8);
+    expect(result.stderr).toMatch(/cannot reach Hearth at http:\/\/127\.0\.0\.1:1: .*\n.*npm start/);
+  });
+});
+
+describe('output', () => {
+  it('never lets a log line control the terminal', async () => {
+    handler = (_request, response) =>
+      json(response, 200, {
+        nextCursor: null,
+        items: [
+          {
+            id: '1',
+            at: '2026-01-01T00:00:00.000Z',
+            functionName: 'f',
+            version: 1,
+            invocationId: null,
+            instanceId: null,
+            level: 'info',
+            stream: 'stdout',
+            text: '\u001b[2Jwiped\u0000',
+          },
+        ],
+      });
+    const result = await run(['logs', 'f']);
+    expect(result.stdout).toBe('00:00:00.000 info  \ufffd[2Jwiped\ufffd\n');
+    expect(printable('a\tb')).toBe('a\tb');
+  });
+
+  it('explains usage errors with status 2 and help with status 0', async () => {
+    expect(await run(['deplyo'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('Did you mean deploy?'),
+    });
+    expect(await run(['--help'])).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Exit status:') });
+    expect(await run(['--version'])).toMatchObject({ exitCode: 0, stdout: '1.2.3\n' });
+    expect(await run(['logs', 'f', '--since', 'yesterday'])).toMatchObject({ exitCode: 2 });
+  });
+});
+
+describe('parsing', () => {
+  it('reads server-sent events however they are cut', async () => {
+    const text = ': ping\n\nid: 7\nevent: log\ndata: {"a":\ndata: 1}\n\nretry: 5\r\ndata:x\r\n\r\ndata: unfinished';
+    for (const size of [1, 2, 3, 7, text.length]) {
+      const chunks = text.match(new RegExp(`[\\s\\S]{1,${size}}`, 'g')) ?? [];
+      const stream = ReadableStream.from(
+        chunks.map((chunk) => new TextEncoder().encode(chunk)),
+      ) as ReadableStream<Uint8Array>;
+      const events = [];
+      for await (const event of readEvents(stream)) events.push(event);
+      expect(events).toEqual([
+        { id: '7', event: 'log', data: '{"a":\n1}' },
+        { id: '7', event: 'message', data: 'x' },
+      ]);
+    }
+  });
+
+  it('understands times', () => {
+    const now = Date.parse('2026-01-02T00:00:00.000Z');
+    expect(timeOf('15m', now)).toBe('2026-01-01T23:45:00.000Z');
+    expect(timeOf('1d', now)).toBe('2026-01-01T00:00:00.000Z');
+    expect(timeOf('2026-01-01T00:00:00Z', now)).toBe('2026-01-01T00:00:00.000Z');
+  });
+});

@@ -1,0 +1,95 @@
+import { Command, CommanderError } from 'commander';
+import { registerDeploy } from './commands/deploy.ts';
+import { registerFunctions } from './commands/functions.ts';
+import { registerInit } from './commands/init.ts';
+import { registerInvoke } from './commands/invoke.ts';
+import { registerLogin } from './commands/login.ts';
+import { registerLogs } from './commands/logs.ts';
+import { registerStatus } from './commands/status.ts';
+import { type CliContext, createContext } from './context.ts';
+import { CliError, type ExitCode, exitCodes } from './exit-codes.ts';
+import type { Environment } from './profile.ts';
+import type { Streams } from './terminal.ts';
+
+export interface CliOptions {
+  readonly argv: readonly string[];
+  readonly environment: Environment;
+  readonly directory: string;
+  readonly streams: Streams;
+  readonly signal: AbortSignal;
+  readonly version: string;
+}
+
+/** Runs one command line and resolves with the exit status of docs/cli.md. Never rejects and never prints a stack trace unless asked. */
+export async function runCli(options: CliOptions): Promise<ExitCode> {
+  const program = new Command('hearth');
+  const { streams } = options;
+  program
+    .description('Deploy, call and watch functions on a Hearth platform.')
+    .version(options.version)
+    .option('--json', 'print data as JSON')
+    .option('--verbose', 'say more about errors')
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void streams.stdout.write(text),
+      writeErr: (text) => void streams.stderr.write(text),
+    })
+    .addHelpText(
+      'after',
+      '\nThe platform is at HEARTH_URL (http://127.0.0.1:3000), the token in HEARTH_TOKEN or kept by `hearth login`.\nExit status: 0 ok, 1 failure, 2 usage, 3 auth, 4 not found, 5 conflict, 6 function error, 7 timeout, 8 unavailable, 130 interrupted.',
+    );
+  const context = (): CliContext =>
+    createContext({ ...options, isJson: program.opts<{ json?: boolean }>().json === true });
+  for (const register of [
+    registerLogin,
+    registerInit,
+    registerDeploy,
+    registerInvoke,
+    registerLogs,
+    registerFunctions,
+    registerStatus,
+  ])
+    register(program, context);
+  inheritSettings(program, program);
+  try {
+    await program.parseAsync(options.argv, { from: 'user' });
+    return exitCodes.ok;
+  } catch (error) {
+    return explain(error, options, program.opts<{ verbose?: boolean; json?: boolean }>());
+  }
+}
+
+/** `--json` works before and after the command, and commander's own errors reach us instead of ending the process. */
+function inheritSettings(command: Command, root: Command): void {
+  for (const child of command.commands) {
+    child.copyInheritedSettings(root);
+    if (child.commands.length === 0) {
+      child.option('--json', 'print data as JSON');
+      child.hook('preAction', (_parent, action) => {
+        if (action.opts<{ json?: boolean }>().json === true) root.setOptionValue('json', true);
+      });
+    }
+    inheritSettings(child, root);
+  }
+}
+
+function explain(
+  error: unknown,
+  { streams, signal }: CliOptions,
+  flags: { readonly verbose?: boolean; readonly json?: boolean },
+): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  if (signal.aborted) return exitCodes.interrupted;
+  if (error instanceof CliError) {
+    streams.stderr.write(`hearth: ${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`);
+    if (flags.json === true && error.problem !== undefined)
+      streams.stdout.write(`${JSON.stringify(error.problem, null, 2)}\n`);
+    return error.exitCode;
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  streams.stderr.write(
+    `hearth: ${reason}\n${flags.verbose === true && error instanceof Error ? `${error.stack}\n` : 'More with --verbose.\n'}`,
+  );
+  return exitCodes.failure;
+}

@@ -1,0 +1,79 @@
+/** A starting point for `hearth init`: files and the manifest without the name. */
+export interface Template {
+  readonly name: string;
+  readonly description: string;
+  readonly manifest: Readonly<Record<string, unknown>>;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+const http = `interface HttpEvent {
+  readonly rawPath: string;
+  readonly queryStringParameters?: Readonly<Record<string, string>>;
+}
+
+export async function handler(event: HttpEvent) {
+  const name = event.queryStringParameters?.['name'] ?? 'world';
+  console.log(\`greeting \${name}\`);
+  return { message: \`Hello, \${name}!\` };
+}
+`;
+const fetchApp = `export default {
+  async fetch(request) {
+    const { pathname } = new URL(request.url);
+    return Response.json({ path: pathname, method: request.method });
+  },
+};
+`;
+const python = `def handler(event, context):
+    name = ((event or {}).get("queryStringParameters") or {}).get("name", "world")
+    print(f"greeting {name}")
+    return {"message": f"Hello, {name}!"}
+`;
+const cron = `export async function handler(event, context) {
+  console.log(\`tick, attempt \${context.attempt}\`);
+  return { ranAt: new Date().toISOString() };
+}
+`;
+const queue = `export async function handler(order, context) {
+  if (!order?.id) throw new Error('the order has no id');
+  console.log(\`order \${order.id}, attempt \${context.attempt}\`);
+  return { orderId: order.id, done: true };
+}
+`;
+
+export const templates: readonly Template[] = [
+  {
+    name: 'ts-http',
+    description: 'TypeScript, answers HTTP with JSON',
+    manifest: { runtime: 'nodejs', handler: 'index.handler' },
+    files: { 'index.ts': http },
+  },
+  {
+    name: 'js-fetch',
+    description: 'JavaScript, Request in, Response out',
+    manifest: { runtime: 'nodejs', handler: 'index.default' },
+    files: { 'index.mjs': fetchApp },
+  },
+  {
+    name: 'python',
+    description: 'Python, answers HTTP with JSON',
+    manifest: { runtime: 'python', handler: 'main.handler' },
+    files: { 'main.py': python },
+  },
+  {
+    name: 'cron',
+    description: 'JavaScript, runs on a schedule',
+    manifest: { runtime: 'nodejs', handler: 'index.handler', schedules: [{ name: 'hourly', cron: '0 * * * *' }] },
+    files: { 'index.mjs': cron },
+  },
+  {
+    name: 'queue',
+    description: 'JavaScript, asynchronous with retries and dead letters',
+    manifest: {
+      runtime: 'nodejs',
+      handler: 'index.handler',
+      retry: { maxAttempts: 5, maxAgeMs: 3_600_000, minBackoffMs: 1000, maxBackoffMs: 60_000 },
+    },
+    files: { 'index.mjs': queue },
+  },
+];

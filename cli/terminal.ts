@@ -1,0 +1,69 @@
+import type { Environment } from './profile.ts';
+
+export interface Streams {
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+}
+
+type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+const codes: Readonly<Record<Style, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
+
+/** Data goes to stdout, everything said about it to stderr. Colours only on a terminal, and never with NO_COLOR. */
+export class Terminal {
+  readonly streams: Streams;
+  readonly isJson: boolean;
+  readonly #hasColour: boolean;
+
+  constructor(streams: Streams, environment: Environment, isJson: boolean) {
+    this.streams = streams;
+    this.isJson = isJson;
+    this.#hasColour =
+      streams.stdout.isTTY === true && (environment['NO_COLOR'] ?? '') === '' && environment['TERM'] !== 'dumb';
+  }
+
+  print(text: string): void {
+    this.streams.stdout.write(`${text}\n`);
+  }
+
+  json(value: unknown): void {
+    this.print(JSON.stringify(value, null, 2));
+  }
+
+  say(text: string): void {
+    this.streams.stderr.write(`${text}\n`);
+  }
+
+  style(style: Style, text: string): string {
+    return this.#hasColour ? `\u001b[${codes[style]}m${text}\u001b[0m` : text;
+  }
+
+  /** Rows in aligned columns under a head. */
+  table(head: readonly string[], rows: readonly (readonly string[])[]): void {
+    const widths = head.map((title, column) =>
+      Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
+    );
+    const line = (cells: readonly string[]): string =>
+      cells
+        .map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+        .join('  ')
+        .trimEnd();
+    this.print(this.style('dim', line(head.map((title) => title.toUpperCase()))));
+    for (const row of rows) this.print(line(row.map(printable)));
+  }
+}
+
+/** User code chooses names and log lines: control characters must not reach the terminal. Tabs and line breaks stay. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
+}
+
+/** `3 min ago`, for tables. */
+export function ago(at: string, now = Date.now()): string {
+  const seconds = Math.max(0, Math.round((now - Date.parse(at)) / 1000));
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h ago`;
+  return `${Math.round(seconds / 86_400)} d ago`;
+}
