@@ -1,0 +1,139 @@
+import type { InvocationOutcome } from '../../../shared/invocation.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Logger } from '../../core/ports/logger.ts';
+import type { ExitReport, OutputLine, Sandbox } from '../../core/ports/sandbox.ts';
+import type { AgentLink, AgentLog, LinkClosure, OpenAgentLink } from './agent-link.ts';
+import { outcomeOfExit } from './exit-outcome.ts';
+import type { Reservation } from './host-capacity.ts';
+
+/** Who has the sandbox now: the pre-warmed stock, then an instance. */
+export interface SandboxOwner {
+  log(entry: AgentLog): void;
+  output(line: OutputLine): void;
+  freed(): void;
+  overdue(): void;
+  /** Once: the agent can no longer be reached, and the sandbox is being removed. No call may be given to it any more. */
+  lost(): void;
+}
+
+export interface BootedSandboxOptions {
+  readonly sandbox: Sandbox;
+  readonly reservation: Reservation;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly exitWaitMs: number;
+}
+
+/** A sandbox whose agent said HELLO. Turns every way in which it can end into one outcome for the calls inside. */
+export class BootedSandbox {
+  readonly sandbox: Sandbox;
+  owner: SandboxOwner | undefined;
+  /** Resolves when every process is gone. */
+  readonly exited: Promise<ExitReport>;
+  readonly #options: BootedSandboxOptions;
+  #link: AgentLink | undefined;
+  #isLost = false;
+  #forcedOutcome: InvocationOutcome | undefined;
+  #cancelExitWait: (() => void) | undefined;
+
+  private constructor(options: BootedSandboxOptions) {
+    this.#options = options;
+    this.sandbox = options.sandbox;
+    this.exited = options.sandbox.exited.then((report) => this.#onExit(report));
+  }
+
+  /** Connects and waits for HELLO. When it rejects (PlatformError), the sandbox is being destroyed. */
+  static async open(
+    options: BootedSandboxOptions,
+    openLink: OpenAgentLink,
+    signal: AbortSignal,
+  ): Promise<BootedSandbox> {
+    const booted = new BootedSandbox(options);
+    booted.#readOutput();
+    try {
+      const channel = await options.sandbox.connect(signal);
+      booted.#link = await openLink(channel, booted.#events(), signal);
+      return booted;
+    } catch (error) {
+      booted.destroy('it did not start');
+      throw error;
+    }
+  }
+
+  get link(): AgentLink {
+    if (this.#link === undefined) throw new Error('the link is there once open has resolved');
+    return this.#link;
+  }
+
+  get memoryMb(): number {
+    return this.#options.reservation.memoryMb;
+  }
+
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  /** Idempotent; does not wait. Calls inside end with `outcome`, or with what the exit report says. */
+  destroy(reason: string, outcome?: InvocationOutcome): void {
+    this.#forcedOutcome ??= outcome;
+    this.#lose();
+    this.sandbox.destroy(reason).catch((error: unknown) => {
+      this.#options.logger.error({ error, sandboxId: this.sandbox.id, reason }, 'could not remove a sandbox');
+    });
+  }
+
+  #events() {
+    return {
+      log: (entry: AgentLog) => this.owner?.log(entry),
+      freed: () => this.owner?.freed(),
+      overdue: () => this.owner?.overdue(),
+      closed: (closure: LinkClosure) => this.#onClosed(closure),
+    };
+  }
+
+  #onClosed(closure: LinkClosure): void {
+    if (closure.kind === 'violation') {
+      const outcome: InvocationOutcome = {
+        kind: 'platform-fault',
+        fault: 'protocol',
+        message: `the instance broke the protocol: ${closure.message}`,
+        retryable: false,
+      };
+      this.#link?.fail(outcome);
+      this.destroy(`protocol violation: ${closure.message}`, outcome);
+      return;
+    }
+    this.#lose();
+    this.#cancelExitWait?.();
+    // The exit report, which knows more, normally follows at once; an agent that stays after its last word is helped along.
+    this.#cancelExitWait = this.#options.clock.after(this.#options.exitWaitMs, () => {
+      this.destroy(closure.message, { kind: 'function-fault', fault: 'exited', message: closure.message });
+    });
+  }
+
+  #onExit(report: ExitReport): ExitReport {
+    this.#cancelExitWait?.();
+    this.#lose();
+    this.#options.reservation.release();
+    const natural = outcomeOfExit(report, this.#options.reservation.memoryMb);
+    // Running out of memory is the cause even when the removal was already under way.
+    this.#link?.fail(report.outOfMemory ? natural : (this.#forcedOutcome ?? natural));
+    return report;
+  }
+
+  #lose(): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    this.#options.reservation.markDying();
+    this.owner?.lost();
+  }
+
+  #readOutput(): void {
+    const read = async () => {
+      for await (const line of this.sandbox.output()) this.owner?.output(line);
+    };
+    read().catch((error: unknown) => {
+      this.#options.logger.debug({ error, sandboxId: this.sandbox.id }, 'the output of a sandbox ended early');
+    });
+  }
+}

@@ -1,0 +1,59 @@
+import type { HostCapacity } from './host-capacity.ts';
+import type { PreWarmedStock } from './pre-warmed-stock.ts';
+import type { VersionPool } from './version-pool.ts';
+
+export interface EvictionOptions {
+  readonly capacity: HostCapacity;
+  readonly stock: PreWarmedStock;
+  readonly pools: Iterable<VersionPool>;
+  /** Who needs how much room. */
+  readonly for: VersionPool;
+  readonly memoryMb: number;
+  readonly shapeKey: string;
+}
+
+interface Candidate {
+  readonly memoryMb: number;
+  readonly idleSinceMs: number;
+  evict(): void;
+}
+
+const reason = 'its room was needed for another version';
+
+/**
+ * Makes room for one sandbox: first pre-warmed sandboxes of other shapes, which cost least to make again, then idle instances of other
+ * versions, the least recently used first; never a busy one, never below `minInstances`. Evicts nothing when that
+ * would not be enough, or when what is dying already is. The room is there later, when the sandboxes are gone.
+ */
+export function evict(options: EvictionOptions): void {
+  const { capacity, memoryMb } = options;
+  const chosen: Candidate[] = [];
+  const extra = { instances: 0, memoryMb: 0 };
+  const candidates = candidatesOf(options);
+  while (!capacity.willFit(memoryMb, extra)) {
+    const next = candidates.shift();
+    if (next === undefined) return;
+    chosen.push(next);
+    extra.instances++;
+    extra.memoryMb += next.memoryMb;
+  }
+  for (const candidate of chosen) candidate.evict();
+}
+
+function candidatesOf(options: EvictionOptions): Candidate[] {
+  const preWarmed = options.stock.evictable(options.shapeKey).map((sandbox) => ({
+    memoryMb: sandbox.memoryMb,
+    idleSinceMs: 0,
+    evict: () => sandbox.destroy(reason),
+  }));
+  const idle: Candidate[] = [];
+  for (const pool of options.pools) {
+    if (pool === options.for) continue;
+    for (const instance of pool.spareInstances()) {
+      const { memoryMb } = instance.body;
+      idle.push({ memoryMb, idleSinceMs: instance.idleSinceMs, evict: () => instance.drain(reason) });
+    }
+  }
+  idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs);
+  return [...preWarmed, ...idle];
+}

@@ -1,0 +1,315 @@
+import { PlatformError } from '../../../shared/errors.ts';
+import type { VersionId } from '../../../shared/ids.ts';
+import { limits } from '../../../shared/limits.ts';
+import type { RuntimeName } from '../../../shared/version-config.ts';
+import { keepAliveMs } from '../../core/policies/scaling.ts';
+import type { BundleStore } from '../../core/ports/bundle-store.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { InstancePool, InstanceState, Lease, PoolView, PreWarmedView } from '../../core/ports/instance-pool.ts';
+import type { DriverHealth, DriverName, IsolationDriver } from '../../core/ports/isolation-driver.ts';
+import type { LogSink } from '../../core/ports/log-sink.ts';
+import type { Logger } from '../../core/ports/logger.ts';
+import type { MetricsSink } from '../../core/ports/metrics-sink.ts';
+import type { RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
+import type { SandboxStore } from '../../core/ports/store.ts';
+import type { VersionSpec } from '../../core/version.ts';
+import type { OpenAgentLink } from './agent-link.ts';
+import { BootGate } from './boot-gate.ts';
+import { evict } from './eviction.ts';
+import { shutdownOutcome } from './exit-outcome.ts';
+import { HostCapacity } from './host-capacity.ts';
+import { InstanceStarter, type StartFrom } from './instance-starter.ts';
+import type { PoolSettings } from './pool-settings.ts';
+import type { PooledInstance } from './pooled-instance.ts';
+import { PreWarmedStock } from './pre-warmed-stock.ts';
+import { SandboxMaker, startError } from './sandbox-maker.ts';
+import { shapeOf, shapeOfVersion } from './sandbox-shape.ts';
+import { UsageSampler } from './usage-sampler.ts';
+import { VersionPool, type VersionPoolHost } from './version-pool.ts';
+
+export interface LocalInstancePoolOptions {
+  readonly drivers: ReadonlyMap<DriverName, IsolationDriver>;
+  readonly driverHealth: (name: DriverName) => DriverHealth;
+  readonly adapters: ReadonlyMap<RuntimeName, RuntimeAdapter>;
+  readonly bundles: BundleStore;
+  readonly sandboxes: SandboxStore;
+  /** How to talk to the agent on a fresh channel: `protocolLinks(…)`. */
+  readonly openLink: OpenAgentLink;
+  readonly clock: Clock;
+  readonly metrics: MetricsSink;
+  readonly logs: LogSink;
+  readonly logger: Logger;
+  readonly settings: PoolSettings;
+}
+
+/** How long after the deadline of `drain` sandboxes may take to be gone. */
+const removalWaitMs = 5000;
+
+/** The pool of one host, in this process. */
+export class LocalInstancePool implements InstancePool, VersionPoolHost {
+  readonly clock: Clock;
+  readonly circuit: PoolSettings['circuit'];
+  readonly #options: LocalInstancePoolOptions;
+  readonly #pools = new Map<VersionId, VersionPool>();
+  readonly #capacity: HostCapacity;
+  readonly #maker: SandboxMaker;
+  readonly #stock: PreWarmedStock;
+  readonly #starter: InstanceStarter;
+  readonly #gate: BootGate;
+  readonly #usage: UsageSampler;
+  readonly #stop = new AbortController();
+  #isDraining = false;
+  #cancelSweep: (() => void) | undefined;
+
+  constructor(options: LocalInstancePoolOptions) {
+    this.#options = options;
+    const { settings, clock, logger, bundles, logs } = options;
+    this.clock = clock;
+    this.circuit = settings.circuit;
+    this.#capacity = new HostCapacity({
+      maxInstances: settings.maxInstances,
+      memoryBudgetMb: settings.memoryBudgetMb,
+      onFreed: () => this.#gate.pump(),
+    });
+    this.#maker = new SandboxMaker({ ...options, ...settings });
+    this.#stock = new PreWarmedStock({
+      maker: this.#maker,
+      capacity: this.#capacity,
+      clock,
+      logger,
+      perDefaultShape: settings.preWarmPerRuntime,
+      perUsedShape: settings.preWarmPerShape,
+      maxPreWarmed: settings.maxPreWarmed,
+      ttlMs: settings.preWarmTtlMs,
+      refillDelayMs: settings.refillDelayMs,
+      onWanted: () => this.#gate.pump(),
+    });
+    const { maxLogBytesPerInvocation } = settings;
+    const maker = this.#maker;
+    this.#starter = new InstanceStarter({
+      maker,
+      bundles,
+      capacity: this.#capacity,
+      logs,
+      clock,
+      maxLogBytesPerInvocation,
+    });
+    this.#gate = new BootGate({
+      maxBoots: settings.maxSimultaneousBoots,
+      startBoot: (pool) => this.#startBoot(pool),
+      refill: () => (this.#isDraining ? undefined : this.#stock.refillOne(this.#stop.signal)),
+    });
+    const instances = () => this.#instances();
+    this.#usage = new UsageSampler({ clock, intervalMs: settings.usageIntervalMs, instances });
+  }
+
+  tryAcquire(version: VersionSpec, slots = 1): Lease | undefined {
+    if (this.#isDraining) return undefined;
+    return this.#pools.get(version.versionId)?.tryAcquire(slots);
+  }
+
+  acquire(version: VersionSpec, signal: AbortSignal, slots = 1): Promise<Lease> {
+    if (this.#isDraining) return Promise.reject(drainingError());
+    const refusal = this.#refusal(version);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return this.#poolOf(version).acquire(slots, signal);
+  }
+
+  provision(versions: readonly VersionSpec[]): void {
+    if (this.#isDraining) return;
+    const wanted = new Map(versions.map((version) => [version.versionId, version]));
+    for (const pool of this.#pools.values()) {
+      if (!wanted.has(pool.version.versionId)) pool.minInstances = 0;
+    }
+    for (const version of wanted.values()) {
+      if (version.config.minInstances === 0) continue;
+      const pool = this.#poolOf(version);
+      pool.minInstances = version.config.minInstances;
+      this.#gate.request(pool);
+    }
+  }
+
+  async retireVersion(versionId: VersionId, reason: string): Promise<void> {
+    await this.#pools.get(versionId)?.retire(reason);
+  }
+
+  pools(): readonly PoolView[] {
+    return [...this.#pools.values()].map((pool) => pool.view());
+  }
+
+  preWarmed(): readonly PreWarmedView[] {
+    return this.#stock.views();
+  }
+
+  /** Starts the pre-warmed sandboxes of every runtime that is there; does not wait for them. */
+  async start(): Promise<void> {
+    this.#sweepLater();
+    this.#usage.start();
+    const { adapters, settings } = this.#options;
+    if (settings.preWarmPerRuntime === 0) return;
+    for (const [runtime, adapter] of adapters) {
+      const health = await adapter.probe();
+      if (health.status === 'available')
+        this.#stock.addDefault(shapeOf(settings.defaultIsolation, runtime, defaultShape));
+    }
+  }
+
+  async drain(deadlineAt: number): Promise<void> {
+    this.#isDraining = true;
+    this.#gate.close();
+    this.#cancelSweep?.();
+    this.#usage.stop();
+    this.#stop.abort(drainingError());
+    const pools = [...this.#pools.values()];
+    for (const pool of pools) pool.rejectWaiters(drainingError());
+    const stockGone = this.#stock.close('the platform is shutting down');
+    const allGone = Promise.all([stockGone, ...pools.map((pool) => pool.retire('the platform is shutting down'))]);
+    const isGone = await this.#within(allGone, deadlineAt - this.clock.now());
+    if (isGone) return;
+    for (const pool of pools) pool.destroyAll('the platform is shutting down', shutdownOutcome);
+    if (await this.#within(allGone, removalWaitMs)) return;
+    this.#options.logger.error({}, 'some sandboxes were not gone in time; the next start sweeps them');
+  }
+
+  demandChanged(pool: VersionPool): void {
+    if (!this.#isDraining) this.#gate.request(pool);
+  }
+
+  instanceIdle(): void {
+    if (this.#gate.isBlocked) this.#gate.pump();
+  }
+
+  instanceChanged(instance: PooledInstance, from: InstanceState | 'none', reason: string): void {
+    this.#record(instance.version, from, instance.state, reason);
+  }
+
+  instanceDead(): void {
+    // Its room is given back by the sandbox itself.
+  }
+
+  #poolOf(version: VersionSpec): VersionPool {
+    let pool = this.#pools.get(version.versionId);
+    if (pool === undefined) {
+      pool = new VersionPool(version, this);
+      this.#pools.set(version.versionId, pool);
+    }
+    return pool;
+  }
+
+  #refusal(version: VersionSpec): PlatformError | undefined {
+    const { isolation, memoryMb } = version.config;
+    if (!this.#capacity.couldEverFit(memoryMb)) {
+      const budget = this.#options.settings.memoryBudgetMb;
+      const message = `memoryMb ${memoryMb} is more than all instances of this host may use together (${budget} MB); lower it or raise HEARTH_POOL_MEMORY_MB`;
+      return new PlatformError('unavailable', 'capacity', message);
+    }
+    try {
+      this.#maker.driver(isolation);
+      return undefined;
+    } catch (error) {
+      return startError(error);
+    }
+  }
+
+  #startBoot(pool: VersionPool): Promise<void> | undefined {
+    const from = this.#startFrom(pool);
+    if (from === undefined) return undefined;
+    pool.booting++;
+    this.#record(pool.version, 'none', 'starting', 'preWarmed' in from ? 'pre-warmed' : 'cold');
+    return this.#boot(pool, from);
+  }
+
+  #startFrom(pool: VersionPool): StartFrom | undefined {
+    const shape = shapeOfVersion(pool.version);
+    const preWarmed = this.#stock.take(shape);
+    if (preWarmed !== undefined) return { preWarmed };
+    const { memoryMb } = pool.version.config;
+    const reservation = this.#capacity.tryReserve(memoryMb);
+    if (reservation !== undefined) return { reservation };
+    if (pool.isBootUrgent) {
+      const pools = this.#pools.values();
+      evict({ capacity: this.#capacity, stock: this.#stock, pools, memoryMb, shapeKey: shape.key, for: pool });
+    }
+    return undefined;
+  }
+
+  async #boot(pool: VersionPool, from: StartFrom): Promise<void> {
+    try {
+      const instance = await this.#starter.start(pool.version, from, pool, this.#stop.signal);
+      this.#record(pool.version, 'starting', 'idle', instance.start);
+      pool.bootSucceeded(instance);
+      if (this.#isDraining) instance.destroy('the platform is shutting down', shutdownOutcome);
+    } catch (cause) {
+      const error = startError(cause);
+      this.#record(pool.version, 'starting', 'dead', error.code);
+      if (error.kind !== 'function_error') {
+        this.#options.logger.warn({ error: cause, function: pool.version.functionName }, 'an instance did not start');
+      }
+      pool.bootFailed(this.#isDraining ? drainingError() : error, this.#isDraining);
+    }
+  }
+
+  #sweepLater(): void {
+    this.#cancelSweep = this.clock.after(this.#options.settings.sweepIntervalMs, () => {
+      this.#sweep();
+      if (!this.#isDraining) this.#sweepLater();
+    });
+  }
+
+  /** Ends what was idle for too long and forgets versions that left nothing. */
+  #sweep(): void {
+    const now = this.clock.monotonic();
+    const { pressure } = this.#capacity;
+    for (const [versionId, pool] of this.#pools) {
+      const keepMs = keepAliveMs({ idleTimeoutMs: pool.version.config.idleTimeoutMs, pressure });
+      for (const instance of pool.spareInstances()) {
+        if (now - instance.idleSinceMs >= keepMs) instance.drain('it was idle for too long');
+      }
+      if (pool.isEmpty) this.#pools.delete(versionId);
+    }
+    this.#stock.sweep();
+    // A driver may have become healthy, a back-off may be over.
+    this.#gate.pump();
+  }
+
+  *#instances(): Iterable<PooledInstance> {
+    for (const pool of this.#pools.values()) yield* pool.instances;
+  }
+
+  async #within(done: Promise<unknown>, ms: number): Promise<boolean> {
+    const cancelled = new AbortController();
+    const isDone = await Promise.race([
+      done.then(() => true),
+      this.clock.sleep(Math.max(0, ms), cancelled.signal).then(() => false),
+    ]);
+    cancelled.abort();
+    return isDone;
+  }
+
+  #record(version: VersionSpec, from: InstanceState | 'none', to: InstanceState, reason: string): void {
+    const { functionName, config } = version;
+    const { isolation, runtime } = config;
+    this.#options.metrics.record({
+      kind: 'instance',
+      at: this.clock.now(),
+      functionName,
+      isolation,
+      runtime,
+      from,
+      to,
+      reason,
+    });
+  }
+}
+
+const defaultShape = {
+  memoryMb: limits.memoryMb.default,
+  cpus: limits.cpus.default,
+  maxPids: limits.maxPids.default,
+  tmpMb: limits.tmpMb.default,
+  egress: 'none',
+} as const;
+
+function drainingError(): PlatformError {
+  return new PlatformError('unavailable', 'draining', 'the platform is shutting down', { retryAfterSeconds: 5 });
+}

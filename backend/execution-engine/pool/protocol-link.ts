@@ -1,0 +1,164 @@
+import type { Duplex } from 'node:stream';
+import type { InvocationId } from '../../../shared/ids.ts';
+import type { InvocationOutcome } from '../../../shared/invocation.ts';
+import { limits } from '../../../shared/limits.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
+import { codeDirectory } from '../../core/ports/isolation-driver.ts';
+import type { VersionSpec } from '../../core/version.ts';
+import { AgentConnection } from '../protocol/agent-connection.ts';
+import type { ClosedReason } from '../protocol/connection-options.ts';
+import type { AgentLink, AgentLinkEvents, OpenAgentLink } from './agent-link.ts';
+
+export interface ProtocolLinkOptions {
+  readonly clock: Clock;
+  /** After a deadline, how long the handler may take to notice its AbortSignal. */
+  readonly cancelGraceMs: number;
+  /** From the channel being there to HELLO. */
+  readonly helloTimeoutMs: number;
+}
+
+/** Opens links that speak the instance protocol (docs/protocol.md). */
+export function protocolLinks(options: ProtocolLinkOptions): OpenAgentLink {
+  return async (channel, events, signal) => {
+    const link = new ProtocolLink(channel, events, options);
+    await link.open(signal);
+    return link;
+  };
+}
+
+class ProtocolLink implements AgentLink {
+  readonly #connection: AgentConnection;
+  readonly #events: AgentLinkEvents;
+  readonly #options: ProtocolLinkOptions;
+  readonly #exit = Promise.withResolvers<InvocationOutcome>();
+  /** Calls whose caller waits; kept only when several may be in flight, else `#last` is the one. */
+  readonly #active = new Set<InstanceCall>();
+  #last: InstanceCall | undefined;
+  #tracksAll = false;
+  #givenUp = 0;
+
+  constructor(stream: Duplex, events: AgentLinkEvents, options: ProtocolLinkOptions) {
+    this.#events = events;
+    this.#options = options;
+    this.#connection = new AgentConnection({
+      stream,
+      clock: options.clock,
+      onLog: (line) =>
+        events.log({
+          invocationId: line.invocationId,
+          level: line.level,
+          stream: line.stream,
+          text: line.text,
+          isTruncated: line.truncated,
+        }),
+      onClosed: (reason) => this.#onClosed(reason),
+      onExiting: () => events.closed({ kind: 'exiting', message: 'the process is ending' }),
+      onLingering: (why) => {
+        if (why === 'given-up') this.#onGivenUp();
+      },
+      onSettled: () => events.freed(),
+      explainExit: () => this.#exit.promise,
+    });
+  }
+
+  get abandoned(): number {
+    return this.#connection.stuck;
+  }
+
+  get background(): number {
+    const { outstanding, inFlight, stuck } = this.#connection;
+    return outstanding - inFlight - stuck;
+  }
+
+  get soleInvocation(): InvocationId | undefined {
+    if (this.#connection.inFlight !== 1) return undefined;
+    if (!this.#tracksAll) return this.#last?.invocation.id;
+    const [only] = this.#active;
+    return only?.invocation.id;
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    await this.#connection.open({ signal, timeoutMs: this.#options.helloTimeoutMs });
+  }
+
+  async init(version: VersionSpec, signal: AbortSignal): Promise<void> {
+    const { config } = version;
+    this.#tracksAll = config.concurrency > 1 || config.batch.maxSize > 1;
+    const message = {
+      functionName: version.functionName,
+      functionVersion: version.version,
+      handler: config.handler,
+      codeDirectory,
+      env: config.env,
+      memoryLimitMb: config.memoryMb,
+      concurrency: config.concurrency,
+      initTimeoutMs: config.initTimeoutMs,
+      maxResponseBytes: config.maxResponseBytes,
+      logLimitBytes: limits.maxLogBytesPerInvocation,
+      logLineBytes: limits.maxLogLineBytes,
+    };
+    await this.#connection.init(message, { signal });
+  }
+
+  invoke(call: InstanceCall): Promise<InstanceResult> {
+    this.#last = call;
+    const result = this.#connection.invoke(call);
+    if (this.#tracksAll) this.#track(call, result);
+    return result;
+  }
+
+  invokeBatch(calls: readonly InstanceCall[]): readonly Promise<InstanceResult>[] {
+    this.#last = calls.at(-1);
+    const results = this.#connection.invokeBatch(calls);
+    for (const [index, call] of calls.entries()) {
+      const result = results[index];
+      if (result !== undefined) this.#track(call, result);
+    }
+    return results;
+  }
+
+  fail(outcome: InvocationOutcome): void {
+    this.#exit.resolve(outcome);
+    this.#connection.close('message' in outcome ? outcome.message : 'closed', outcome);
+  }
+
+  #track(call: InstanceCall, result: Promise<InstanceResult>): void {
+    this.#active.add(call);
+    // `invoke` never rejects.
+    void result.then(() => this.#active.delete(call));
+  }
+
+  #onClosed(reason: ClosedReason): void {
+    if (reason.cause === 'closed') return;
+    const isViolation = reason.cause === 'violation';
+    this.#events.closed({
+      kind: isViolation ? 'violation' : 'ended',
+      message: isViolation ? reason.message : 'the process closed its channel to the platform',
+    });
+  }
+
+  /**
+   * A call that ignores its deadline is overdue after the grace; one whose caller left may go on until its own deadline, because
+   * most handlers do not watch their AbortSignal, and a client that closes a page should not cost an instance.
+   */
+  #onGivenUp(): void {
+    const order = ++this.#givenUp;
+    const waitMs = this.#timeLeftAfterDisconnect() + this.#options.cancelGraceMs;
+    this.#options.clock.after(waitMs, () => {
+      // Fewer have ended than were given up by then: at least one of them is still inside.
+      const ended = this.#givenUp - this.#connection.stuck;
+      if (this.#connection.state !== 'closed' && ended < order) this.#events.overdue();
+    });
+  }
+
+  #timeLeftAfterDisconnect(): number {
+    const now = this.#options.clock.now();
+    const candidates = this.#tracksAll ? this.#active : this.#last === undefined ? [] : [this.#last];
+    let leftMs = 0;
+    for (const call of candidates) {
+      if (call.signal.aborted) leftMs = Math.max(leftMs, call.invocation.deadlineAt - now);
+    }
+    return leftMs;
+  }
+}

@@ -1,0 +1,63 @@
+import type { Clock } from '../../core/ports/clock.ts';
+import type { PooledInstance } from './pooled-instance.ts';
+
+export interface UsageSamplerOptions {
+  readonly clock: Clock;
+  readonly intervalMs: number;
+  readonly instances: () => Iterable<PooledInstance>;
+}
+
+/** Idle instances are looked at only so often: reading a thousand of them every second would be felt. */
+const idleRounds = 10;
+
+/** Asks sandboxes what they use, off the hot path: those that ran something since the last time, all of them every ten rounds. */
+export class UsageSampler {
+  readonly #options: UsageSamplerOptions;
+  #cancel: (() => void) | undefined;
+  #round = 0;
+  #isStopped = false;
+
+  constructor(options: UsageSamplerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#cancel = this.#options.clock.after(this.#options.intervalMs, () => {
+      this.sample().then(
+        () => this.#again(),
+        () => this.#again(),
+      );
+    });
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel?.();
+  }
+
+  /** One round, one sandbox after the other. */
+  async sample(): Promise<void> {
+    const isFull = this.#round++ % idleRounds === 0;
+    for (const instance of [...this.#options.instances()]) {
+      if (this.#isStopped || instance.state === 'dead' || instance.body.isLost) continue;
+      const hasRun = instance.inFlight > 0 || instance.invocations !== instance.sampledInvocations;
+      if (!hasRun && !isFull) continue;
+      instance.sampledInvocations = instance.invocations;
+      await this.#sampleOne(instance);
+    }
+  }
+
+  async #sampleOne(instance: PooledInstance): Promise<void> {
+    try {
+      const usage = await instance.body.sandbox.usage();
+      const peakMemoryBytes = Math.max(usage.peakMemoryBytes, usage.memoryBytes, instance.usage.peakMemoryBytes);
+      instance.usage = { ...usage, peakMemoryBytes };
+    } catch {
+      // It died meanwhile; the last sample stays.
+    }
+  }
+
+  #again(): void {
+    if (!this.#isStopped) this.start();
+  }
+}
