@@ -1,0 +1,198 @@
+import type { InvocationReport } from '../../core/invocation.ts';
+import { ByteReader, type ByteWriter, badEncoding } from '../../util/byte-codec.ts';
+import { DdSketch } from './dd-sketch.ts';
+import { errorKindOf } from './error-kind.ts';
+
+const formatVersion = 1;
+/** Kinds are a closed set of ours; the bounds keep a damaged point from becoming a large one. */
+const maxErrorKinds = 64;
+const maxErrorKindBytes = 64;
+const withoutErrors: ReadonlyMap<string, number> = new Map();
+
+/**
+ * What happened in one span of time: counters and sketches. Adds up exactly, so seconds become steps, steps become roll-ups,
+ * and the percentiles of any of them are those of all invocations in it.
+ */
+export class Measurement {
+  invocations = 0;
+  errors = 0;
+  throttles = 0;
+  coldStarts = 0;
+  /** Sums over the cold starts. */
+  bootMs = 0;
+  loadMs = 0;
+  initMs = 0;
+  cpuMs = 0;
+  /** The largest of any invocation. */
+  peakMemoryBytes = 0;
+  requestBytes = 0;
+  responseBytes = 0;
+  #errorsByKind: Map<string, number> | undefined;
+  #total: DdSketch | undefined;
+  #queued: DdSketch | undefined;
+  #handler: DdSketch | undefined;
+  #cold: DdSketch | undefined;
+
+  get errorsByKind(): ReadonlyMap<string, number> {
+    return this.#errorsByKind ?? withoutErrors;
+  }
+  /** Of what the caller saw. Undefined: nothing happened. */
+  get total(): DdSketch | undefined {
+    return this.#total;
+  }
+  get queued(): DdSketch | undefined {
+    return this.#queued;
+  }
+  /** Of invocations that reached a handler. */
+  get handler(): DdSketch | undefined {
+    return this.#handler;
+  }
+  /** Of the time that cold starts took to obtain their instance. */
+  get cold(): DdSketch | undefined {
+    return this.#cold;
+  }
+
+  addInvocation(report: InvocationReport): void {
+    const { timing, usage } = report;
+    this.invocations++;
+    const errorKind = errorKindOf(report.outcome, report.httpStatus);
+    if (errorKind !== undefined) this.#addErrors(errorKind, 1);
+    this.#total ??= new DdSketch();
+    this.#total.add(timing.totalMs);
+    this.#queued ??= new DdSketch();
+    this.#queued.add(timing.queuedMs);
+    if (report.instanceId !== undefined) {
+      this.#handler ??= new DdSketch();
+      this.#handler.add(timing.handlerMs);
+    }
+    if (isColdStart(report)) {
+      this.coldStarts++;
+      this.#cold ??= new DdSketch();
+      this.#cold.add(timing.acquireMs);
+      this.bootMs += amount(timing.bootMs);
+      this.loadMs += amount(timing.loadMs);
+      this.initMs += amount(timing.initMs);
+    }
+    this.cpuMs += amount(usage.cpuMs);
+    this.requestBytes += amount(usage.requestBytes);
+    this.responseBytes += amount(usage.responseBytes);
+    if (usage.peakMemoryBytes > this.peakMemoryBytes) this.peakMemoryBytes = amount(usage.peakMemoryBytes);
+  }
+
+  addThrottle(): void {
+    this.throttles++;
+  }
+
+  merge(other: Measurement): void {
+    this.invocations += other.invocations;
+    this.throttles += other.throttles;
+    this.coldStarts += other.coldStarts;
+    this.bootMs += other.bootMs;
+    this.loadMs += other.loadMs;
+    this.initMs += other.initMs;
+    this.cpuMs += other.cpuMs;
+    this.requestBytes += other.requestBytes;
+    this.responseBytes += other.responseBytes;
+    if (other.peakMemoryBytes > this.peakMemoryBytes) this.peakMemoryBytes = other.peakMemoryBytes;
+    for (const [kind, count] of other.errorsByKind) this.#addErrors(kind, count);
+    this.#total = merged(this.#total, other.#total);
+    this.#queued = merged(this.#queued, other.#queued);
+    this.#handler = merged(this.#handler, other.#handler);
+    this.#cold = merged(this.#cold, other.#cold);
+  }
+
+  /** Version; counters; errors by kind; the four sketches, an absent one as an empty one. */
+  encode(writer: ByteWriter): void {
+    writer.byte(formatVersion);
+    writer.varint(this.invocations);
+    writer.varint(this.throttles);
+    writer.varint(this.coldStarts);
+    if (this.coldStarts > 0) for (const ms of [this.bootMs, this.loadMs, this.initMs]) writer.double(ms);
+    writer.double(this.cpuMs);
+    for (const bytes of [this.peakMemoryBytes, this.requestBytes, this.responseBytes]) writer.varint(whole(bytes));
+    writer.varint(this.errorsByKind.size);
+    for (const [kind, count] of this.errorsByKind) {
+      writer.text(kind);
+      writer.varint(count);
+    }
+    for (const sketch of [this.#total, this.#queued, this.#handler, this.#cold]) (sketch ?? empty).encode(writer);
+  }
+
+  /** Throws `internal`/`bad_encoding` for anything that `encode` cannot have written. */
+  static decode(bytes: Uint8Array, start = 0, end = bytes.length): Measurement {
+    const reader = new ByteReader(bytes, start, end);
+    const measurement = new Measurement();
+    if (reader.byte() !== formatVersion) throw badEncoding('the measurement has an unknown version');
+    measurement.invocations = reader.varint();
+    measurement.throttles = reader.varint();
+    measurement.coldStarts = reader.varint();
+    if (measurement.coldStarts > 0) {
+      measurement.bootMs = readAmount(reader);
+      measurement.loadMs = readAmount(reader);
+      measurement.initMs = readAmount(reader);
+    }
+    measurement.cpuMs = readAmount(reader);
+    measurement.peakMemoryBytes = reader.varint();
+    measurement.requestBytes = reader.varint();
+    measurement.responseBytes = reader.varint();
+    measurement.#decodeErrors(reader);
+    measurement.#total = present(DdSketch.decode(reader));
+    measurement.#queued = present(DdSketch.decode(reader));
+    measurement.#handler = present(DdSketch.decode(reader));
+    measurement.#cold = present(DdSketch.decode(reader));
+    reader.end();
+    return measurement;
+  }
+
+  #decodeErrors(reader: ByteReader): void {
+    const kinds = reader.varint();
+    if (kinds > maxErrorKinds) throw badEncoding('the measurement has too many kinds of errors');
+    for (let i = 0; i < kinds; i++) {
+      const kind = reader.text(maxErrorKindBytes);
+      if (this.#errorsByKind?.has(kind)) throw badEncoding('a kind of error comes twice');
+      this.#addErrors(kind, reader.varint());
+    }
+    if (!Number.isSafeInteger(this.errors)) throw badEncoding('the measurement counts too much');
+  }
+
+  #addErrors(kind: string, count: number): void {
+    this.#errorsByKind ??= new Map();
+    const seen = this.#errorsByKind.get(kind);
+    const known = seen === undefined && this.#errorsByKind.size >= maxErrorKinds - 1 ? 'other' : kind;
+    this.#errorsByKind.set(known, (this.#errorsByKind.get(known) ?? 0) + count);
+    this.errors += count;
+  }
+}
+
+const empty = new DdSketch();
+
+/** Cold, pre-warmed and restored starts all make a caller wait for an instance. */
+export function isColdStart(report: Pick<InvocationReport, 'start'>): boolean {
+  return report.start === 'cold' || report.start === 'pre-warmed' || report.start === 'restored';
+}
+
+function merged(into: DdSketch | undefined, from: DdSketch | undefined): DdSketch | undefined {
+  if (from === undefined) return into;
+  const target = into ?? new DdSketch();
+  target.merge(from);
+  return target;
+}
+
+function present(sketch: DdSketch): DdSketch | undefined {
+  return sketch.count === 0 ? undefined : sketch;
+}
+
+/** What a report claims, made fit to be added up for 90 days: numbers from inside a sandbox may be anything. */
+function amount(value: number): number {
+  return value > 0 ? Math.min(value, 1e12) : 0;
+}
+
+function whole(value: number): number {
+  return Math.min(Math.round(value), Number.MAX_SAFE_INTEGER);
+}
+
+function readAmount(reader: ByteReader): number {
+  const value = reader.double();
+  if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw badEncoding('a sum is not a number');
+  return value;
+}

@@ -1,0 +1,41 @@
+import type { MetricPoint } from '../../../shared/api/metrics.ts';
+import type { DdSketch } from './dd-sketch.ts';
+import type { Measurement } from './measurement.ts';
+
+const shares = [0.5, 0.95, 0.99] as const;
+
+/** A measurement as the API shows it; `at` is the start of its step, in ms since 1970. */
+export function toMetricPoint(measurement: Measurement, at: number): MetricPoint {
+  const { total, cold, coldStarts } = measurement;
+  const coldPercentiles = percentilesOf(cold);
+  const totalPercentiles = percentilesOf(total);
+  return {
+    at: new Date(at).toISOString(),
+    invocations: measurement.invocations,
+    errors: measurement.errors,
+    errorsByKind: Object.fromEntries(measurement.errorsByKind),
+    throttles: measurement.throttles,
+    coldStarts,
+    totalMs: total && totalPercentiles ? { ...totalPercentiles, max: total.max, mean: total.mean } : null,
+    queuedMs: percentilesOf(measurement.queued),
+    handlerMs: percentilesOf(measurement.handler),
+    coldMs: coldPercentiles
+      ? {
+          ...coldPercentiles,
+          boot: measurement.bootMs / coldStarts,
+          load: measurement.loadMs / coldStarts,
+          init: measurement.initMs / coldStarts,
+        }
+      : null,
+    cpuMs: measurement.cpuMs,
+    peakMemoryBytes: measurement.peakMemoryBytes,
+    requestBytes: measurement.requestBytes,
+    responseBytes: measurement.responseBytes,
+  };
+}
+
+function percentilesOf(sketch: DdSketch | undefined): { p50: number; p95: number; p99: number } | null {
+  if (sketch === undefined || sketch.count === 0) return null;
+  const [p50 = 0, p95 = 0, p99 = 0] = sketch.quantiles(shares);
+  return { p50, p95, p99 };
+}

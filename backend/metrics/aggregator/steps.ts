@@ -1,0 +1,19 @@
+import type { FunctionId } from '../../../shared/ids.ts';
+
+export const secondMs = 1_000;
+/** The step in which measurements are stored first; roll-ups are made of it. */
+export const slotMs = 10_000;
+export const minuteMs = 60_000;
+export const hourMs = 3_600_000;
+
+/**
+ * Series that are no function's. `allFunctions` is kept beside the others, so that a chart of the whole platform costs the
+ * same with 1 function and with 1,000; every stored step has one. `otherFunctions` takes what exceeds the bound of live
+ * series, and throttles of functions that are not known. Neither can be an id of ours: those start with `fn_`.
+ */
+export const allFunctions = '*' as FunctionId;
+export const otherFunctions = '~other' as FunctionId;
+
+export function startOfStep(at: number, stepMs: number): number {
+  return Math.floor(at / stepMs) * stepMs;
+}

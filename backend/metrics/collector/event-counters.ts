@@ -1,0 +1,154 @@
+import type { VersionId } from '../../../shared/ids.ts';
+import { type InvocationOutcome, type TriggerKind, triggerKinds } from '../../../shared/invocation.ts';
+import type { InvocationReport } from '../../core/invocation.ts';
+import type { MetricEvent } from '../../core/ports/metrics-sink.ts';
+import type { VersionSpec } from '../../core/version.ts';
+import { errorKindOf } from '../aggregator/error-kind.ts';
+import { isColdStart } from '../aggregator/measurement.ts';
+
+/** Seconds; the advice of OpenTelemetry's semantic conventions for FaaS durations. */
+export const durationBounds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] as const;
+export const outcomeKinds = ['success', 'function-error', 'function-fault', 'platform-fault', 'cancelled'] as const;
+
+/** Counts per bound (the last: above all), not cumulated. */
+export class DurationHistogram {
+  readonly counts: number[] = new Array<number>(durationBounds.length + 1).fill(0);
+  sumSeconds = 0;
+  count = 0;
+
+  addMs(ms: number): void {
+    const seconds = ms > 0 ? ms / 1000 : 0;
+    let bucket = 0;
+    while (bucket < durationBounds.length && seconds > (durationBounds[bucket] ?? 0)) bucket++;
+    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
+    this.sumSeconds += seconds;
+    this.count++;
+  }
+}
+
+/** Of one version, since the process started. */
+export class VersionCounters {
+  readonly functionName: string;
+  readonly version: string;
+  /** At `statusIndex * triggerKinds.length + triggerIndex`. */
+  readonly invocations: number[] = new Array<number>(outcomeKinds.length * triggerKinds.length).fill(0);
+  readonly errors = new Map<string, number>();
+  readonly duration = new DurationHistogram();
+  readonly queueWait = new DurationHistogram();
+  readonly init = new DurationHistogram();
+  cpuMs = 0;
+  requestBytes = 0;
+  responseBytes = 0;
+
+  constructor(functionName: string, version: string) {
+    this.functionName = functionName;
+    this.version = version;
+  }
+
+  add(trigger: TriggerKind, report: InvocationReport): void {
+    const { timing, usage } = report;
+    const slot = statusIndexOf(report.outcome) * triggerKinds.length + triggerKinds.indexOf(trigger);
+    this.invocations[slot] = (this.invocations[slot] ?? 0) + 1;
+    const errorKind = errorKindOf(report.outcome, report.httpStatus);
+    if (errorKind !== undefined) this.errors.set(errorKind, (this.errors.get(errorKind) ?? 0) + 1);
+    this.duration.addMs(timing.totalMs);
+    this.queueWait.addMs(timing.queuedMs);
+    if (isColdStart(report)) this.init.addMs(timing.bootMs + timing.loadMs + timing.initMs);
+    this.cpuMs += finite(usage.cpuMs);
+    this.requestBytes += finite(usage.requestBytes);
+    this.responseBytes += finite(usage.responseBytes);
+  }
+}
+
+const other = 'other';
+const separator = '\u0000';
+
+/** Counts by a few label values, at most `maxKeys` combinations; what exceeds them counts under `other`, so sums stay exact. */
+export class LabelledCounter {
+  readonly #counts = new Map<string, number>();
+  readonly #maxKeys: number;
+
+  constructor(maxKeys: number) {
+    this.#maxKeys = maxKeys;
+  }
+
+  add(...labels: readonly string[]): void {
+    const key = labels.join(separator);
+    const known = this.#counts.has(key) || this.#counts.size < this.#maxKeys;
+    const counted = known ? key : labels.map(() => other).join(separator);
+    this.#counts.set(counted, (this.#counts.get(counted) ?? 0) + 1);
+  }
+
+  *entries(): Generator<readonly [labels: readonly string[], count: number]> {
+    for (const [key, count] of this.#counts) yield [key.split(separator), count];
+  }
+}
+
+/**
+ * Totals since the process started, for Prometheus: exact, never going down, at most `maxSeries` versions. Versions beyond
+ * that share one with the function name `other`.
+ */
+export class EventCounters {
+  readonly #maxSeries: number;
+  readonly #versions = new Map<VersionId, VersionCounters>();
+  readonly #other = new VersionCounters(other, '0');
+  readonly throttles: LabelledCounter;
+  readonly retries: LabelledCounter;
+  readonly deadLetters: LabelledCounter;
+  readonly instanceChanges: LabelledCounter;
+  readonly builds = { succeeded: new DurationHistogram(), failed: new DurationHistogram() };
+
+  constructor(maxSeries: number) {
+    this.#maxSeries = maxSeries;
+    this.throttles = new LabelledCounter(maxSeries);
+    this.retries = new LabelledCounter(maxSeries);
+    this.deadLetters = new LabelledCounter(maxSeries);
+    this.instanceChanges = new LabelledCounter(256);
+  }
+
+  addInvocation(version: VersionSpec, trigger: TriggerKind, report: InvocationReport): void {
+    const counters = this.#versions.get(version.versionId) ?? this.#open(version);
+    counters.add(trigger, report);
+  }
+
+  add(event: Exclude<MetricEvent, { kind: 'invocation' }>): void {
+    switch (event.kind) {
+      case 'throttle':
+        this.throttles.add(event.functionName, event.limit);
+        break;
+      case 'retry':
+        this.retries.add(event.functionName);
+        break;
+      case 'dead-letter':
+        this.deadLetters.add(event.functionName);
+        break;
+      case 'instance':
+        this.instanceChanges.add(event.isolation, event.runtime, event.to);
+        break;
+      case 'build':
+        (event.isSuccess ? this.builds.succeeded : this.builds.failed).addMs(event.tookMs);
+        break;
+    }
+  }
+
+  *versions(): Generator<VersionCounters> {
+    yield* this.#versions.values();
+    if (this.#other.duration.count > 0) yield this.#other;
+  }
+
+  #open(version: VersionSpec): VersionCounters {
+    if (this.#versions.size >= this.#maxSeries) return this.#other;
+    const counters = new VersionCounters(version.functionName, String(version.version));
+    this.#versions.set(version.versionId, counters);
+    return counters;
+  }
+}
+
+function statusIndexOf(outcome: InvocationOutcome): number {
+  return outcomeKinds.indexOf(outcome.kind);
+}
+
+/** Numbers from inside a sandbox may be anything; one NaN would spoil a total for ever, and a negative one make it go down. */
+function finite(value: number): number {
+  return value > 0 && value < Number.POSITIVE_INFINITY ? value : 0;
+}

@@ -1,0 +1,80 @@
+import type { FunctionStats } from '../../../shared/api/functions.ts';
+import type { Metrics } from '../../../shared/api/metrics.ts';
+import { PlatformError } from '../../../shared/errors.ts';
+import type { FunctionId } from '../../../shared/ids.ts';
+import type { SeriesQuery } from '../../core/ports/metrics-reader.ts';
+import { Measurement } from '../aggregator/measurement.ts';
+import { toMetricPoint } from '../aggregator/metric-point.ts';
+import type { SeriesReader } from '../aggregator/series-reader.ts';
+import { planSteps, type StepRequest } from '../aggregator/step-plan.ts';
+import { allFunctions, minuteMs, slotMs, startOfStep } from '../aggregator/steps.ts';
+
+type Availability = Pick<StepRequest, 'now' | 'secondsSince' | 'keepSlotsMs' | 'keepMinutesMs'>;
+
+/** A chart: one point per step in which something happened, and the whole range as one. */
+export async function querySeries(reader: SeriesReader, query: SeriesQuery, available: Availability): Promise<Metrics> {
+  if (query.functionId === undefined && query.version !== undefined) {
+    throw new PlatformError('invalid_request', 'version_without_function', 'A version needs its `function`.');
+  }
+  const plan = planSteps({ ...available, from: query.from, to: query.to, stepMs: query.stepMs });
+  const functionIds = [query.functionId ?? allFunctions];
+  const measured = await reader.read({ ...plan, functionIds, version: query.version });
+  const steps = new Map<number, Measurement>();
+  const total = new Measurement();
+  for (const { at, measurement } of measured) {
+    sumAt(steps, startOfStep(at, plan.stepMs)).merge(measurement);
+    total.merge(measurement);
+  }
+  const points = [...steps].toSorted(([a], [b]) => a - b).map(([at, step]) => toMetricPoint(step, at));
+  return {
+    from: new Date(plan.from).toISOString(),
+    to: new Date(plan.to).toISOString(),
+    stepMs: plan.stepMs,
+    points,
+    total: points.length === 0 ? null : toMetricPoint(total, plan.from),
+  };
+}
+
+const sparklinePoints = 30;
+/** From minutes on, lists of functions stay fast: 60 points for an hour instead of 360. */
+const finestWindowMs = 30 * minuteMs;
+
+/** For lists: one entry for every id, with zeros when nothing happened. */
+export async function queryStats(
+  reader: SeriesReader,
+  ids: readonly FunctionId[],
+  windowMs: number,
+  now: number,
+): Promise<ReadonlyMap<FunctionId, FunctionStats>> {
+  const sourceStepMs = windowMs < finestWindowMs ? slotMs : minuteMs;
+  const to = startOfStep(now, sourceStepMs) + sourceStepMs;
+  const from = startOfStep(now - windowMs, sourceStepMs) + sourceStepMs;
+  const functionIds = [...new Set(ids)];
+  const sums = new Map(functionIds.map((id) => [id, { sum: new Measurement(), sparkline: emptySparkline() }]));
+  for (const point of await reader.read({ functionIds, version: undefined, from, to, sourceStepMs })) {
+    const entry = sums.get(point.functionId);
+    if (entry === undefined) continue;
+    entry.sum.merge(point.measurement);
+    const index = Math.floor(((point.at - from) / (to - from)) * sparklinePoints);
+    entry.sparkline[index] = (entry.sparkline[index] ?? 0) + point.measurement.invocations;
+  }
+  const stats = new Map<FunctionId, FunctionStats>();
+  for (const [id, { sum, sparkline }] of sums) {
+    const [p50Ms = null, p95Ms = null] = sum.total?.quantiles([0.5, 0.95]) ?? [];
+    const { invocations, errors, coldStarts } = sum;
+    stats.set(id, { windowMs, invocations, errors, p50Ms, p95Ms, coldStarts, sparkline });
+  }
+  return stats;
+}
+
+function emptySparkline(): number[] {
+  return new Array<number>(sparklinePoints).fill(0);
+}
+
+function sumAt(steps: Map<number, Measurement>, at: number): Measurement {
+  const known = steps.get(at);
+  if (known !== undefined) return known;
+  const sum = new Measurement();
+  steps.set(at, sum);
+  return sum;
+}
