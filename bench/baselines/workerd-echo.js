@@ -1,0 +1,6 @@
+// The same echo as a worker of workerd.
+export default {
+  async fetch(request) {
+    return Response.json(await request.json());
+  },
+};

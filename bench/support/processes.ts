@@ -1,0 +1,47 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** CPU time in ms and resident memory in bytes of one process, from /proc (proc(5): utime and stime in clock ticks of 10 ms). */
+export function usageOf(pid: number): { readonly cpuMs: number; readonly rssBytes: number } {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { cpuMs: (Number(fields[11]) + Number(fields[12])) * 10, rssBytes: Number(fields[21]) * 4096 };
+}
+
+export async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() =>
+        address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
+    });
+  });
+}
+
+/** Starts a server process and waits until it answers. */
+export async function startServer(command: string, argv: readonly string[], url: string): Promise<ChildProcess> {
+  const child = spawn(command, argv, { stdio: ['ignore', 'ignore', 'inherit'] });
+  for (let i = 0; i < 500; i++) {
+    if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}`);
+    try {
+      await fetch(url, { method: 'POST', body: '{}' });
+      return child;
+    } catch {
+      await sleep(20);
+    }
+  }
+  child.kill('SIGKILL');
+  throw new Error(`${command} did not answer at ${url}`);
+}
+
+export async function stopServer(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await ended;
+}

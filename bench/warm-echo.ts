@@ -1,0 +1,96 @@
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startPlatform } from '../tests/support/platform.ts';
+import { deploy, echoSource, oneKilobyte } from './support/functions.ts';
+import { median, type Row, row } from './support/numbers.ts';
+import { freePort, startServer, stopServer } from './support/processes.ts';
+import { type LoadResult, load } from './support/wrk.ts';
+
+const rounds = 5;
+const seconds = 4;
+
+/** Warm synchronous call, 1 KB JSON echo through the gateway and a sandboxed process, against bare node:http and workerd, interleaved. */
+export async function warmEcho(): Promise<readonly Row[]> {
+  const barePort = await freePort();
+  const workerdPort = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'hearth-workerd-'));
+  copyFileSync(join(import.meta.dirname, 'baselines/workerd-echo.js'), join(folder, 'worker.js'));
+  writeFileSync(
+    join(folder, 'config.capnp'),
+    `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = (modules = [(name = "worker.js", esModule = embed "worker.js")], compatibilityDate = "2025-01-01"))],
+  sockets = [(name = "http", address = "127.0.0.1:${workerdPort}", http = (), service = "main")]
+);`,
+  );
+  const platform = await startPlatform();
+  const bare = await startServer(
+    process.execPath,
+    [join(import.meta.dirname, 'baselines/echo-server.mjs'), String(barePort)],
+    `http://127.0.0.1:${barePort}/`,
+  );
+  const workerdBinary = createRequire(import.meta.url).resolve('workerd/bin/workerd');
+  const workerd = await startServer(
+    process.execPath,
+    [workerdBinary, 'serve', join(folder, 'config.capnp')],
+    `http://127.0.0.1:${workerdPort}/`,
+  );
+  try {
+    await deploy(platform, 'echo', echoSource, { concurrency: 32, maxInstances: 1 });
+    await deploy(
+      platform,
+      'echo-fetch',
+      'export default { async fetch(request) { return Response.json(await request.json()); } };',
+      { handler: 'index.default', concurrency: 32, maxInstances: 1 },
+    );
+    const targets: Record<string, string> = {
+      bare: `http://127.0.0.1:${barePort}/`,
+      hearth: `${platform.gatewayUrl}/echo`,
+      fetch: `${platform.gatewayUrl}/echo-fetch`,
+      workerd: `http://127.0.0.1:${workerdPort}/`,
+    };
+    const results = new Map<string, LoadResult[]>(Object.keys(targets).map((name) => [name, []]));
+    for (const url of Object.values(targets)) await load({ url, connections: 32, seconds: 2, body: oneKilobyte });
+    for (let round = 0; round < rounds; round++) {
+      for (const [name, url] of Object.entries(targets))
+        results.get(name)?.push(await load({ url, connections: 32, seconds, body: oneKilobyte }));
+    }
+    const alone = { bare: [] as LoadResult[], hearth: [] as LoadResult[] };
+    for (let round = 0; round < 3; round++) {
+      alone.bare.push(await load({ url: targets['bare'] ?? '', connections: 1, seconds: 2, body: oneKilobyte }));
+      alone.hearth.push(await load({ url: targets['hearth'] ?? '', connections: 1, seconds: 2, body: oneKilobyte }));
+    }
+    return report(results, alone);
+  } finally {
+    await Promise.all([platform.dispose(), stopServer(bare), stopServer(workerd)]);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function report(
+  results: ReadonlyMap<string, readonly LoadResult[]>,
+  alone: { readonly bare: readonly LoadResult[]; readonly hearth: readonly LoadResult[] },
+): readonly Row[] {
+  const of = (name: string): readonly LoadResult[] => results.get(name) ?? [];
+  const rate = (name: string): number => median(of(name).map((result) => result.perSecond));
+  const line = (name: string): string =>
+    `${Math.round(rate(name))}/s, p50 ${median(of(name).map((result) => result.p50Ms)).toFixed(2)} ms, p99 ${median(of(name).map((result) => result.p99Ms)).toFixed(2)} ms`;
+  // Ratios are taken within a round and their median reported, so that drift of the machine cancels out.
+  const ratio = (a: string, b: string): number =>
+    median(of(a).map((result, i) => result.perSecond / (of(b)[i]?.perSecond ?? Number.NaN)));
+  const failures = [...results.values()].flat().reduce((sum, result) => sum + result.failures, 0);
+  const added = median(alone.hearth.map((result) => result.p50Ms)) - median(alone.bare.map((result) => result.p50Ms));
+  return [
+    row('bare node:http echo, 32 connections', line('bare')),
+    row('workerd echo, 32 connections', line('workerd')),
+    row('Hearth event handler, process, 32 connections', line('hearth')),
+    row('Hearth fetch handler, process, 32 connections', line('fetch')),
+    row('Hearth event handler / bare', ratio('hearth', 'bare').toFixed(2), '>= 0.8', ratio('hearth', 'bare') >= 0.8),
+    row('Hearth event handler / workerd', ratio('hearth', 'workerd').toFixed(2), '> 1', ratio('hearth', 'workerd') > 1),
+    row('Hearth fetch handler / workerd', ratio('fetch', 'workerd').toFixed(2)),
+    row('added to the median of one connection', `${added.toFixed(3)} ms`),
+    row('failed requests', String(failures), '0', failures === 0),
+  ];
+}
