@@ -100,7 +100,7 @@ export class MemoryLogs implements LogStore {
         (filter.levels === undefined || filter.levels.includes(line.level)) &&
         (filter.search === undefined || line.text.toLowerCase().includes(filter.search.toLowerCase())) &&
         (filter.since === undefined || line.at >= filter.since) &&
-        (filter.until === undefined || line.at < filter.until) &&
+        (filter.until === undefined || line.at <= filter.until) &&
         (filter.afterSeq === undefined || line.seq > filter.afterSeq),
     );
     return filter.fromEnd ? found.slice(-filter.limit) : found.slice(0, filter.limit);

@@ -1,0 +1,97 @@
+import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
+import { PlatformError } from '../../../shared/errors.ts';
+import type { FunctionId, InvocationId } from '../../../shared/ids.ts';
+import type { LogEntry } from '../../core/ports/log-sink.ts';
+import type { LogStore, StoredLogLine } from '../../core/ports/store.ts';
+
+/** Enough for 2^53, so that ids sort as texts in the order of arrival. */
+const idDigits = 16;
+const idPattern = /^\d{16}$/;
+
+export function idOfSeq(seq: number): string {
+  return String(seq).padStart(idDigits, '0');
+}
+
+/** Rejects what is no id of a log line, as `invalid_request`/`bad_cursor`. */
+export function seqOfId(id: string): number {
+  const seq = Number(id);
+  if (!idPattern.test(id) || !Number.isSafeInteger(seq)) {
+    throw new PlatformError(
+      'invalid_request',
+      'bad_cursor',
+      'The cursor is not the id of a log line. Leave it out to start anew.',
+    );
+  }
+  return seq;
+}
+
+export function toLogLine(line: StoredLogLine): LogLine {
+  return {
+    id: idOfSeq(line.seq),
+    at: new Date(line.at).toISOString(),
+    functionName: line.functionName,
+    version: line.version,
+    invocationId: line.invocationId ?? null,
+    instanceId: line.instanceId ?? null,
+    level: line.level,
+    stream: line.stream,
+    text: line.text,
+  };
+}
+
+const levels = ['debug', 'info', 'warn', 'error'] as const satisfies readonly LogEntry['level'][];
+
+/** This level and above. */
+export function levelsFrom(level: LogEntry['level'] | undefined): readonly LogEntry['level'][] | undefined {
+  return level === undefined || level === 'debug' ? undefined : levels.slice(levels.indexOf(level));
+}
+
+export type StoreFilter = Parameters<LogStore['query']>[0];
+
+/** A query of the API as the store takes it: from the end, unless it says where to begin. */
+export function toStoreFilter(functionId: FunctionId | undefined, query: LogQuery): StoreFilter {
+  const since = timeOf(query.since, 'since');
+  return {
+    functionId,
+    invocationId: query.invocation as InvocationId | undefined,
+    levels: levelsFrom(query.level),
+    search: query.search === '' ? undefined : query.search,
+    since,
+    until: timeOf(query.until, 'until'),
+    afterSeq: query.cursor === undefined ? undefined : seqOfId(query.cursor),
+    // One more than asked for says whether there is a next page.
+    limit: query.limit + 1,
+    fromEnd: since === undefined && query.cursor === undefined,
+  };
+}
+
+/** Whether the store would give this line; for lines that it does not have yet. */
+export function matches(filter: StoreFilter, line: StoredLogLine): boolean {
+  const { functionId, invocationId, since, until, afterSeq } = filter;
+  return (
+    (functionId === undefined || line.functionId === functionId) &&
+    (invocationId === undefined || line.invocationId === invocationId) &&
+    (filter.levels === undefined || filter.levels.includes(line.level)) &&
+    (since === undefined || line.at >= since) &&
+    (until === undefined || line.at <= until) &&
+    (afterSeq === undefined || line.seq > afterSeq) &&
+    containsText(line.text, filter.search)
+  );
+}
+
+/** Plain text, without regard to upper and lower case of ASCII letters, as SQL's LIKE. */
+export function containsText(text: string, search: string | undefined): boolean {
+  return search === undefined || search === '' || lowerAscii(text).includes(lowerAscii(search));
+}
+
+function lowerAscii(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+function timeOf(text: string | undefined, name: string): number | undefined {
+  if (text === undefined) return undefined;
+  const at = Date.parse(text);
+  if (Number.isNaN(at))
+    throw new PlatformError('invalid_request', 'bad_time', `\`${name}\` is not a time such as 2030-01-01T00:00:00Z.`);
+  return at;
+}
