@@ -34,7 +34,7 @@ export async function ensureAdminToken(options: EnsureAdminTokenOptions): Promis
   const { store, dataDirectory, configuredToken, clock } = options;
   const known = await store.tokens.all();
   if (configuredToken) {
-    await useConfigured(store.tokens, known, configuredToken, clock.now());
+    await adoptConfigured(store.tokens, known, configuredToken, clock.now());
     return { source: 'configured', path: undefined };
   }
   for (const token of known) if (token.name === configuredName) await store.tokens.remove(token.id);
@@ -56,7 +56,7 @@ export async function ensureAdminToken(options: EnsureAdminTokenOptions): Promis
 
 const isForEver = (token: TokenRecord) => token.expiresAt === undefined;
 
-async function useConfigured(
+async function adoptConfigured(
   tokens: TokenStore,
   known: readonly TokenRecord[],
   secret: string,

@@ -1,0 +1,125 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PlatformError } from '../../../shared/errors.ts';
+import type { FunctionFault, InvocationOutcome, PlatformFault } from '../../../shared/invocation.ts';
+import type { Invocation, InvocationReport } from '../../core/invocation.ts';
+import type { Resolution } from '../../core/ports/function-directory.ts';
+import { CallResponse } from '../call-response.ts';
+import type { ApiContext } from '../context.ts';
+import { disconnectSignal } from './deploy.ts';
+
+/** How each fault of a function is answered. */
+const functionFaultErrors: Readonly<Record<FunctionFault, { kind: 'function_error' | 'timed_out'; code: string }>> = {
+  timeout: { kind: 'timed_out', code: 'function_timeout' },
+  'out-of-memory': { kind: 'function_error', code: 'out_of_memory' },
+  exited: { kind: 'function_error', code: 'function_exited' },
+  'init-failed': { kind: 'function_error', code: 'init_failed' },
+  'response-too-large': { kind: 'function_error', code: 'response_too_large' },
+  'bad-response': { kind: 'function_error', code: 'bad_response' },
+};
+const platformFaultErrors: Readonly<Record<PlatformFault, { kind: 'unavailable'; code: string }>> = {
+  'sandbox-lost': { kind: 'unavailable', code: 'sandbox_lost' },
+  capacity: { kind: 'unavailable', code: 'no_capacity' },
+  driver: { kind: 'unavailable', code: 'driver_failed' },
+  'shutting-down': { kind: 'unavailable', code: 'draining' },
+  protocol: { kind: 'unavailable', code: 'protocol_violation' },
+};
+
+/** What a failed call is answered with, for callers who may see the function's own error. */
+export function errorOfCall(outcome: Exclude<InvocationOutcome, { kind: 'success' }>, id: string): PlatformError {
+  const { message } = outcome;
+  switch (outcome.kind) {
+    case 'function-error': {
+      const { type, stack } = outcome;
+      const detail = { invocationId: id, type, message, stack };
+      return new PlatformError('function_error', 'function_error', `the function failed: ${type}: ${message}`, {
+        detail,
+      });
+    }
+    case 'function-fault': {
+      const { kind, code } = functionFaultErrors[outcome.fault];
+      return new PlatformError(kind, code, message, { detail: { invocationId: id, type: outcome.fault, message } });
+    }
+    case 'platform-fault': {
+      const { kind, code } = platformFaultErrors[outcome.fault];
+      return new PlatformError(kind, code, message, { detail: { invocationId: id } });
+    }
+    case 'cancelled':
+      return new PlatformError('conflict', 'invocation_cancelled', message, { detail: { invocationId: id } });
+  }
+}
+
+const milliseconds = (value: number) => value.toFixed(2);
+
+function serverTiming({ timing }: InvocationReport): string {
+  const phases = [
+    ['queue', timing.queuedMs],
+    ['acquire', timing.acquireMs],
+    ['boot', timing.bootMs],
+    ['load', timing.loadMs],
+    ['init', timing.initMs],
+    ['exec', timing.handlerMs],
+    ['total', timing.totalMs],
+  ] as const;
+  return phases.map(([name, ms]) => `${name};dur=${milliseconds(ms)}`).join(', ');
+}
+
+/** The two headers of a function's response that say how to read its body; all others stay inside. */
+function copyContentHeaders(reply: FastifyReply, response: CallResponse): void {
+  const head = response.responseHead;
+  reply.header('content-type', 'application/json; charset=utf-8');
+  if (head === undefined) return;
+  if (head.status !== 200) reply.header('hearth-function-status', String(head.status));
+  for (let i = 0; i + 1 < head.headers.length; i += 2) {
+    const name = head.headers[i]?.toLowerCase() ?? '';
+    const value = head.headers[i + 1] ?? '';
+    if (name === 'content-type' || name === 'content-encoding') reply.header(name, value);
+  }
+}
+
+/** Runs a synchronous call and answers with the function's own result. */
+export async function answerCall(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  resolution: Resolution,
+  call: { readonly payload: Buffer; readonly traceparent: string | undefined },
+): Promise<FastifyReply> {
+  const { invocations } = context.controlPlane;
+  const { clock, maxHeldResponseBytes, maxHeldResponseMs } = context;
+  const invocation = invocations.prepare(resolution, call.payload, { traceparent: call.traceparent, depth: 0 });
+  const response = new CallResponse({ clock, maxHeldBytes: maxHeldResponseBytes, maxHeldMs: maxHeldResponseMs });
+  const running = invocations.run(invocation, response, disconnectSignal(reply));
+  reply.header('hearth-invocation-id', invocation.id);
+  const first = await Promise.race([running, response.flowing]);
+  if (!('outcome' in first)) {
+    copyContentHeaders(reply, response);
+    void finishFlowing(context, request, invocation, response, running);
+    return reply.code(200).send(first);
+  }
+  reply.header('hearth-start', first.start);
+  reply.header('server-timing', serverTiming(first));
+  if (first.outcome.kind !== 'success') {
+    response.fail(first.outcome.message);
+    throw errorOfCall(first.outcome, invocation.id);
+  }
+  copyContentHeaders(reply, response);
+  return reply.code(200).send(response.finish() ?? response.flowing);
+}
+
+/** The status line is out: a failure can only be shown by cutting the connection. */
+async function finishFlowing(
+  context: ApiContext,
+  request: FastifyRequest,
+  invocation: Invocation,
+  response: CallResponse,
+  running: Promise<InvocationReport>,
+): Promise<void> {
+  try {
+    const { outcome } = await running;
+    if (outcome.kind === 'success') response.finish();
+    else response.fail(outcome.message);
+  } catch (error) {
+    context.logger.error({ err: error, requestId: request.id, invocationId: invocation.id }, 'a call broke off');
+    response.fail('the call broke off');
+  }
+}

@@ -1,0 +1,177 @@
+import type {
+  Alias,
+  FunctionDocument,
+  FunctionStats,
+  Route,
+  Schedule,
+  VersionDocument,
+} from '../../shared/api/functions.ts';
+import type { DeadLetter, InvocationDocument } from '../../shared/api/invocations.ts';
+import type { AuditEntry, TokenDocument } from '../../shared/api/system.ts';
+import { PlatformError } from '../../shared/errors.ts';
+import type { FunctionEntry } from '../control-plane/function-directory.ts';
+import type { ScheduleView } from '../control-plane/schedules.ts';
+import type {
+  AliasRecord,
+  AuditRecord,
+  DeadLetterRecord,
+  InvocationRecord,
+  RouteRecord,
+  TokenRecord,
+  VersionRecord,
+} from '../core/ports/store.ts';
+
+/** RFC 3339 in UTC. */
+export const timeText = (at: number): string => new Date(at).toISOString();
+const timeOrNull = (at: number | undefined): string | null => (at === undefined ? null : timeText(at));
+
+/** JSON text as a value; what is not JSON as text; null when there is nothing. */
+export function jsonValue(bytes: Buffer | undefined): unknown {
+  if (bytes === undefined) return null;
+  const text = bytes.toString('utf8');
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+export function routeDocument(record: RouteRecord, functionName: string): Route {
+  return { id: record.id, functionName, path: record.path, methods: [...record.methods], alias: record.alias };
+}
+
+/** Where the gateway answers for a function: its first route, else `/{name}`. */
+export function functionUrl(entry: FunctionEntry, gatewayUrl: string): string {
+  const path = entry.routes[0]?.path ?? `/${entry.record.name}`;
+  return gatewayUrl.replace(/\/$/, '') + path;
+}
+
+function liveVersionOf(entry: FunctionEntry): number | null {
+  const targets = entry.aliases.get('live')?.versions ?? [];
+  const heaviest = [...targets].sort((a, b) => b.weight - a.weight || b.version - a.version)[0];
+  return heaviest?.version ?? null;
+}
+
+export function functionDocument(
+  entry: FunctionEntry,
+  gatewayUrl: string,
+  stats: FunctionStats | undefined,
+): FunctionDocument {
+  const { record, versions, routes } = entry;
+  const latest = versions.get(record.latestVersion);
+  if (latest === undefined) {
+    throw new PlatformError('internal', 'latest_version_missing', `function ${record.name} has no latest version`);
+  }
+  return {
+    id: record.id,
+    name: record.name,
+    description: record.description,
+    tags: [...record.tags],
+    enabled: record.isEnabled,
+    runtime: latest.config.runtime,
+    isolation: latest.config.isolation,
+    latestVersion: record.latestVersion,
+    liveVersion: liveVersionOf(entry),
+    url: functionUrl(entry, gatewayUrl),
+    routes: routes.map((route) => routeDocument(route, record.name)),
+    createdAt: timeText(record.createdAt),
+    updatedAt: timeText(record.updatedAt),
+    ...(stats === undefined ? {} : { stats }),
+  };
+}
+
+export function versionDocument(record: VersionRecord, entry: FunctionEntry): VersionDocument {
+  const aliases = [...entry.aliases.values()].filter((alias) =>
+    alias.versions.some((target) => target.version === record.version),
+  );
+  return {
+    id: record.id,
+    functionName: entry.record.name,
+    version: record.version,
+    config: record.config,
+    digest: record.digest,
+    sizeBytes: record.sizeBytes,
+    fileCount: record.fileCount,
+    message: record.message,
+    createdAt: timeText(record.createdAt),
+    createdBy: record.createdBy,
+    aliases: aliases.map((alias) => alias.name).sort(),
+  };
+}
+
+export function aliasDocument(record: AliasRecord): Alias {
+  return {
+    name: record.name,
+    versions: record.versions.map(({ version, weight }) => ({ version, weight })),
+    updatedAt: timeText(record.updatedAt),
+  };
+}
+
+export function scheduleDocument({ record, functionName, nextTicks }: ScheduleView): Schedule {
+  return {
+    id: record.id,
+    functionName,
+    name: record.name,
+    cron: record.cron,
+    timeZone: record.timeZone,
+    payload: jsonValue(Buffer.from(record.payload)),
+    alias: record.alias,
+    misfire: record.misfire,
+    enabled: record.isEnabled,
+    lastTickAt: timeOrNull(record.lastTickAt),
+    nextTicks: nextTicks.map(timeText),
+  };
+}
+
+export function invocationDocument(record: InvocationRecord): InvocationDocument {
+  return {
+    id: record.id,
+    functionName: record.functionName,
+    version: record.version,
+    qualifier: record.qualifier,
+    trigger: record.trigger,
+    status: record.status,
+    start: record.start,
+    attempts: record.attempts,
+    createdAt: timeText(record.createdAt),
+    startedAt: timeOrNull(record.startedAt),
+    finishedAt: timeOrNull(record.finishedAt),
+    httpStatus: record.httpStatus ?? null,
+    timing: record.timing ?? null,
+    usage: record.usage ?? null,
+    error: record.error ?? null,
+    instanceId: record.instanceId ?? null,
+    traceparent: record.traceparent ?? null,
+    nextAttemptAt: timeOrNull(record.nextAttemptAt),
+    replayOf: record.replayOf ?? null,
+  };
+}
+
+export function deadLetterDocument({ invocation, reason, deadAt, payload }: DeadLetterRecord): DeadLetter {
+  return {
+    invocationId: invocation.id,
+    functionName: invocation.functionName,
+    version: invocation.version,
+    attempts: invocation.attempts,
+    reason,
+    error: invocation.error ?? null,
+    createdAt: timeText(invocation.createdAt),
+    deadAt: timeText(deadAt),
+    payload: jsonValue(payload),
+  };
+}
+
+export function tokenDocument(record: TokenRecord): TokenDocument {
+  return {
+    id: record.id,
+    name: record.name,
+    scope: record.scope,
+    createdAt: timeText(record.createdAt),
+    expiresAt: timeOrNull(record.expiresAt),
+    lastUsedAt: timeOrNull(record.lastUsedAt),
+  };
+}
+
+export function auditDocument(record: AuditRecord): AuditEntry {
+  return { ...record, at: timeText(record.at) };
+}

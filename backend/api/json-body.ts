@@ -1,0 +1,56 @@
+import { PlatformError } from '../../shared/errors.ts';
+
+const maxDepth = 64;
+
+const badJson = (message: string) => new PlatformError('invalid_request', 'bad_json', message);
+
+/**
+ * Parses JSON that a caller sent. Throws `invalid_request`/`bad_json` with the position of a syntax error, and refuses what
+ * could hurt code that handles the value later: nesting deeper than 64 levels, and the keys that reach prototypes.
+ */
+export function parseJson(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw badJson(`the body is not valid JSON: ${describe(error, text)}`);
+  }
+  checkShape(value);
+  return value;
+}
+
+/** V8 quotes the input in some of its messages; the position is what helps, and is all that is repeated. */
+function describe(error: unknown, text: string): string {
+  const message = error instanceof Error ? error.message : '';
+  const position = /at position (\d+)/.exec(message)?.[1];
+  if (position !== undefined) {
+    const before = text.slice(0, Number(position));
+    const line = before.split('\n').length;
+    const column = before.length - before.lastIndexOf('\n');
+    return `unexpected content at position ${position} (line ${line}, column ${column})`;
+  }
+  if (text.trim() === '') return 'it is empty';
+  return `it ends too early or has unexpected content (${text.length} characters)`;
+}
+
+/** Walks without recursion, so that depth cannot overflow the stack before it is found to be too deep. */
+export function checkShape(root: unknown): void {
+  const stack: { readonly value: unknown; readonly depth: number }[] = [{ value: root, depth: 0 }];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    const { value, depth } = next;
+    if (typeof value !== 'object' || value === null) continue;
+    if (depth >= maxDepth) throw badJson(`the JSON is nested deeper than ${maxDepth} levels`);
+    if (Array.isArray(value)) {
+      for (const item of value) if (typeof item === 'object') stack.push({ value: item, depth: depth + 1 });
+      continue;
+    }
+    for (const key of Object.keys(value)) {
+      const child: unknown = Reflect.get(value, key);
+      const reachesPrototype =
+        key === '__proto__' ||
+        (key === 'constructor' && typeof child === 'object' && child !== null && Object.hasOwn(child, 'prototype'));
+      if (reachesPrototype) throw badJson(`the JSON has the key ${JSON.stringify(key)}, which is not allowed`);
+      if (typeof child === 'object') stack.push({ value: child, depth: depth + 1 });
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import { pageOf, pageQuerySchema } from '../../../shared/api/paging.ts';
+import {
+  auditEntrySchema,
+  createdTokenSchema,
+  createTokenSchema,
+  tokenSchema,
+  whoamiSchema,
+} from '../../../shared/api/system.ts';
+import { actorOf } from '../auth.ts';
+import type { ApiContext } from '../context.ts';
+import { auditDocument, tokenDocument } from '../documents.ts';
+import { pageInMemory } from '../memory-page.ts';
+import { type Api, bearerOnly, idParams, noContent, problems } from '../route-docs.ts';
+
+const docs = { tags: ['access'], security: bearerOnly };
+const tokenPageSchema = pageOf(tokenSchema);
+const auditPageSchema = pageOf(auditEntrySchema);
+
+export function accessRoutes(app: Api, context: ApiContext): void {
+  const { tokens, store } = context.controlPlane;
+
+  app.route({
+    method: 'GET',
+    url: '/whoami',
+    config: { access: 'any' },
+    schema: {
+      ...docs,
+      operationId: 'whoami',
+      summary: 'The token that this request came with',
+      response: { 200: whoamiSchema, ...problems() },
+    },
+    handler: async (request) => {
+      const { tokenId, name } = actorOf(request);
+      return { tokenId, name, scope: request.token?.scope ?? 'read' };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/tokens',
+    config: { access: 'admin' },
+    schema: {
+      ...docs,
+      operationId: 'listTokens',
+      summary: 'List tokens, oldest first, without their secrets',
+      querystring: pageQuerySchema,
+      response: { 200: tokenPageSchema, ...problems() },
+    },
+    handler: async (request) => {
+      const { limit, cursor } = request.query;
+      const page = pageInMemory(tokens.list(), (token) => token.id, { limit, cursor });
+      return { items: page.items.map(tokenDocument), nextCursor: page.nextCursor };
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/tokens',
+    config: { access: 'admin' },
+    schema: {
+      ...docs,
+      operationId: 'createToken',
+      summary: 'Create a token; its secret is shown this once',
+      body: createTokenSchema,
+      response: { 201: createdTokenSchema, ...problems(413, 415) },
+    },
+    handler: async (request, reply) => {
+      const { record, secret } = await tokens.create(request.body, actorOf(request));
+      return reply.code(201).send({ ...tokenDocument(record), secret });
+    },
+  });
+
+  app.route({
+    method: 'DELETE',
+    url: '/tokens/:id',
+    config: { access: 'admin' },
+    schema: {
+      ...docs,
+      operationId: 'deleteToken',
+      summary: 'Revoke a token, at once',
+      params: idParams,
+      response: { 204: noContent, ...problems(404, 409) },
+    },
+    handler: async (request, reply) => {
+      await tokens.revoke(request.params.id, actorOf(request));
+      return reply.code(204).send();
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/audit',
+    config: { access: 'deploy' },
+    schema: {
+      ...docs,
+      operationId: 'listAudit',
+      summary: 'Who changed what, newest first',
+      querystring: pageQuerySchema,
+      response: { 200: auditPageSchema, ...problems() },
+    },
+    handler: async (request) => {
+      const { limit, cursor } = request.query;
+      const page = await store.audit.list({ limit, cursor });
+      return { items: page.items.map(auditDocument), nextCursor: page.nextCursor };
+    },
+  });
+}

@@ -1,0 +1,277 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import {
+  acceptedSchema,
+  deadLetterPageSchema,
+  invocationDetailSchema,
+  invocationListQuerySchema,
+  invocationPageSchema,
+  invokeQuerySchema,
+} from '../../../shared/api/invocations.ts';
+import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
+import { PlatformError } from '../../../shared/errors.ts';
+import { limits } from '../../../shared/limits.ts';
+import { actorOf } from '../auth.ts';
+import type { ApiContext } from '../context.ts';
+import { sendAccepted } from '../controllers/accepted.ts';
+import { answerCall } from '../controllers/invoke.ts';
+import { deadLetterDocument, invocationDocument, jsonValue } from '../documents.ts';
+import { readRawBody } from '../raw-body.ts';
+import { type Api, bearerOnly, idParams, nameParams, noContent, problems } from '../route-docs.ts';
+
+const docs = { tags: ['invocations'], security: bearerOnly };
+/** W3C trace context; all-zero ids are invalid. */
+const traceparentPattern = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+const callHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, '1 to 255 visible ASCII characters')
+    .optional()
+    .describe('Asynchronous only: the same key again answers with the first invocation.'),
+  traceparent: z.string().max(256).optional().describe('W3C trace context; passed on when it is valid.'),
+});
+
+/** JSON up to this size is checked before it travels; larger payloads are the function's to parse. */
+const maxCheckedBytes = limits.maxAsyncPayloadBytes;
+
+function checkJson(payload: Buffer): void {
+  if (payload.length === 0 || payload.length > maxCheckedBytes) return;
+  try {
+    JSON.parse(payload.toString('utf8'));
+  } catch (error) {
+    const position = /at position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
+    const where = position === undefined ? 'it ends too early or is no JSON at all' : `at position ${position}`;
+    throw new PlatformError('invalid_request', 'bad_json', `the payload is not valid JSON: ${where}`);
+  }
+}
+
+/** The payload goes to the function as bytes, so this route has a body parser of its own. */
+export function invokeRoute(app: Api, context: ApiContext): void {
+  const { invocations, directory } = context.controlPlane;
+  const limitOf = (request: FastifyRequest) => {
+    const { name } = request.params as { name?: string };
+    const entry = directory.find(name ?? '');
+    const sizes = [...(entry?.versions.values() ?? [])].map((version) => version.config.maxRequestBytes);
+    return Math.max(limits.maxAsyncPayloadBytes, ...sizes);
+  };
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
+    readRawBody(payload, request.headers['content-length'], limitOf(request)),
+  );
+
+  app.route({
+    method: 'POST',
+    url: '/functions/:name/invocations',
+    config: { access: 'invoke' },
+    schema: {
+      ...docs,
+      operationId: 'invokeFunction',
+      summary: 'Call a function',
+      description:
+        "Synchronous: 200 with the function's own result as the body. `?mode=async`: 202 when the call is on disk; the document at `Location` has its result later.",
+      params: nameParams,
+      querystring: invokeQuerySchema,
+      headers: callHeaders,
+      response: {
+        200: z.unknown().describe("The function's result, with the function's own content type."),
+        202: acceptedSchema,
+        ...problems(404, 409, 413, 422, 502, 504),
+      },
+    },
+    handler: async (request, reply) => {
+      const { mode, qualifier = 'live', delayMs } = request.query;
+      const resolution = invocations.resolve(request.params.name, qualifier);
+      const payload = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+      const trace = request.headers.traceparent;
+      const traceparent = trace !== undefined && traceparentPattern.test(trace) ? trace : undefined;
+      if (traceparent !== undefined) reply.header('traceparent', traceparent);
+      checkJson(payload);
+      if (mode === 'sync') {
+        if (delayMs !== undefined) throw onlyAsync('delayMs');
+        const { maxRequestBytes } = resolution.version.config;
+        if (payload.length > maxRequestBytes) {
+          const message = `this function takes payloads up to ${maxRequestBytes} bytes`;
+          throw new PlatformError('payload_too_large', 'payload_too_large', message);
+        }
+        return answerCall(context, request, reply, resolution, { payload, traceparent });
+      }
+      const submitted = await invocations.submit(resolution, payload, {
+        trigger: 'async',
+        delayMs: delayMs ?? 0,
+        idempotencyKey: request.headers['idempotency-key'],
+        traceparent,
+        depth: 0,
+        replayOf: undefined,
+      });
+      return sendAccepted(reply, submitted);
+    },
+  });
+}
+
+function onlyAsync(path: string): PlatformError {
+  const message = 'only for mode=async';
+  return new PlatformError('invalid_request', 'invalid_input', `${path}: ${message}`, { issues: [{ path, message }] });
+}
+
+export function invocationRoutes(app: Api, context: ApiContext): void {
+  const { invocations, directory } = context.controlPlane;
+
+  app.route({
+    method: 'GET',
+    url: '/invocations',
+    config: { access: 'invocations' },
+    schema: {
+      ...docs,
+      operationId: 'listInvocations',
+      summary: 'List invocations, newest first',
+      querystring: invocationListQuerySchema,
+      response: { 200: invocationPageSchema, ...problems() },
+    },
+    handler: async (request) => {
+      const { function: functionName, status, trigger, from, to, limit, cursor } = request.query;
+      const filter = {
+        functionName,
+        status,
+        trigger,
+        from: from === undefined ? undefined : Date.parse(from),
+        to: to === undefined ? undefined : Date.parse(to),
+      };
+      const page = await invocations.list(filter, { limit, cursor });
+      return { items: page.items.map(invocationDocument), nextCursor: page.nextCursor };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/invocations/:id',
+    config: { access: 'invocations' },
+    schema: {
+      ...docs,
+      operationId: 'getInvocation',
+      summary: 'One invocation with its outcome, timing, usage, payload, result and first 200 log lines',
+      params: idParams,
+      response: { 200: invocationDetailSchema, ...problems(404) },
+    },
+    handler: async (request) => {
+      const found = await invocations.get(request.params.id);
+      const functionId = directory.find(found.functionName)?.record.id;
+      const since = new Date(found.createdAt - 1000).toISOString();
+      const logs = await context.logs.query(functionId, { invocation: found.id, limit: 200, since });
+      return {
+        ...invocationDocument(found),
+        result: jsonValue(found.result),
+        payload: jsonValue(found.payload),
+        logs: [...logs.items],
+      };
+    },
+  });
+
+  app.route({
+    method: 'DELETE',
+    url: '/invocations/:id',
+    config: { access: 'invoke' },
+    schema: {
+      ...docs,
+      operationId: 'cancelInvocation',
+      summary: 'Cancel an invocation that waits or runs',
+      params: idParams,
+      response: { 204: noContent, ...problems(404, 409) },
+    },
+    handler: async (request, reply) => {
+      await invocations.cancel(request.params.id, actorOf(request));
+      return reply.code(204).send();
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/invocations/:id/replay',
+    config: { access: 'invoke' },
+    schema: {
+      ...docs,
+      operationId: 'replayInvocation',
+      summary: 'Run the kept payload of an invocation once more, asynchronously',
+      params: idParams,
+      body: z.strictObject({}).nullish(),
+      response: { 202: acceptedSchema, ...problems(404, 409, 413, 415, 422) },
+    },
+    handler: async (request, reply) =>
+      sendAccepted(reply, await invocations.replay(request.params.id, actorOf(request))),
+  });
+}
+
+const redriveAllSchema = z.strictObject({ function: nameSchema });
+const redrivenSchema = z.object({
+  redriven: z.number().int(),
+  isComplete: z.boolean().describe('False: there are more; repeat.'),
+});
+
+export function deadLetterRoutes(app: Api, context: ApiContext): void {
+  const { deadLetters } = context.controlPlane;
+
+  app.route({
+    method: 'GET',
+    url: '/dead-letters',
+    config: { access: 'invocations' },
+    schema: {
+      ...docs,
+      operationId: 'listDeadLetters',
+      summary: 'List asynchronous invocations that were given up, newest first',
+      querystring: pageQuerySchema.extend({ function: nameSchema.optional() }),
+      response: { 200: deadLetterPageSchema, ...problems(404) },
+    },
+    handler: async (request) => {
+      const { function: functionName, limit, cursor } = request.query;
+      const page = await deadLetters.list(functionName, { limit, cursor });
+      return { items: page.items.map(deadLetterDocument), nextCursor: page.nextCursor };
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/dead-letters/redrive',
+    config: { access: 'deploy' },
+    schema: {
+      ...docs,
+      operationId: 'redriveDeadLetters',
+      summary: 'Submit all dead letters of a function again',
+      body: redriveAllSchema,
+      response: { 200: redrivenSchema, ...problems(404, 413, 415) },
+    },
+    handler: async (request) => deadLetters.redriveAll(request.body.function, actorOf(request)),
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/dead-letters/:id/redrive',
+    config: { access: 'deploy' },
+    schema: {
+      ...docs,
+      operationId: 'redriveDeadLetter',
+      summary: 'Submit a dead letter again',
+      params: idParams,
+      body: z.strictObject({}).nullish(),
+      response: { 202: acceptedSchema, ...problems(404, 413, 415) },
+    },
+    handler: async (request, reply) =>
+      sendAccepted(reply, await deadLetters.redrive(request.params.id, actorOf(request))),
+  });
+
+  app.route({
+    method: 'DELETE',
+    url: '/dead-letters/:id',
+    config: { access: 'deploy' },
+    schema: {
+      ...docs,
+      operationId: 'deleteDeadLetter',
+      summary: 'Delete a dead letter with its payload',
+      params: idParams,
+      response: { 204: noContent, ...problems(404) },
+    },
+    handler: async (request, reply) => {
+      await deadLetters.remove(request.params.id, actorOf(request));
+      return reply.code(204).send();
+    },
+  });
+}

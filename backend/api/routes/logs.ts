@@ -1,0 +1,70 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type LogQuery, logPageSchema, logQuerySchema } from '../../../shared/api/invocations.ts';
+import type { FunctionId } from '../../../shared/ids.ts';
+import type { ApiContext } from '../context.ts';
+import { followLogs } from '../controllers/follow-logs.ts';
+import { type Api, bearerOnly, nameParams, problems } from '../route-docs.ts';
+
+const docs = { tags: ['logs'], security: bearerOnly };
+const description =
+  'Oldest first: from `since` or `cursor`, else the newest page. `?follow=1` answers with server-sent events `log` and resumes after `Last-Event-ID`.';
+const response = {
+  200: {
+    description: 'Log lines; with `?follow=1` a stream of them.',
+    content: { 'application/json': { schema: logPageSchema } },
+  },
+};
+
+export function logRoutes(app: Api, context: ApiContext): void {
+  const { directory } = context.controlPlane;
+  const answer = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    functionId: FunctionId | undefined,
+    query: LogQuery,
+  ) => {
+    if (query.follow !== '1' || request.method === 'HEAD') {
+      const page = await context.logs.query(functionId, query);
+      return reply.send({ items: page.items, nextCursor: page.nextCursor });
+    }
+    const header = request.headers['last-event-id'];
+    const lastEventId = typeof header === 'string' && /^[\x21-\x7e]{1,128}$/.test(header) ? header : undefined;
+    const stream = context.streams.open(reply);
+    followLogs(context, stream, functionId, query, lastEventId).catch((error: unknown) => {
+      context.logger.error({ err: error, requestId: request.id }, 'a log stream broke off');
+      stream.end();
+    });
+    return reply.send(stream.body);
+  };
+
+  app.route({
+    method: 'GET',
+    url: '/logs',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'queryLogs',
+      summary: 'Logs of all functions',
+      description,
+      querystring: logQuerySchema,
+      response: { ...response, ...problems() },
+    },
+    handler: (request, reply) => answer(request, reply, undefined, request.query),
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/functions/:name/logs',
+    config: { access: 'invocations' },
+    schema: {
+      ...docs,
+      operationId: 'queryFunctionLogs',
+      summary: 'Logs of one function',
+      description,
+      params: nameParams,
+      querystring: logQuerySchema,
+      response: { ...response, ...problems(404) },
+    },
+    handler: (request, reply) => answer(request, reply, directory.get(request.params.name).record.id, request.query),
+  });
+}

@@ -1,0 +1,31 @@
+import type { Authenticator } from '../auth.ts';
+import { type Api, problems, textResponse } from '../route-docs.ts';
+
+export interface PrometheusRouteOptions {
+  readonly prometheus: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  /** True when only this machine can reach the listener; else a token with scope read is needed. */
+  readonly isOpen: boolean;
+  readonly authenticator: Authenticator;
+}
+
+/** `/metrics` for Prometheus. */
+export function prometheusRoute(app: Api, options: PrometheusRouteOptions): void {
+  app.route({
+    method: 'GET',
+    url: '/metrics',
+    onRequest: async (request) => {
+      if (!options.isOpen) options.authenticator.authenticate(request, 'read');
+    },
+    schema: {
+      tags: ['metrics'],
+      security: [{}, { bearer: [] }],
+      operationId: 'getPrometheusMetrics',
+      summary: 'Prometheus exposition; needs a token unless the platform listens on loopback only',
+      response: { 200: textResponse('text/plain', 'Text format.'), ...problems() },
+    },
+    handler: async (_request, reply) => {
+      const { contentType, body } = await options.prometheus();
+      return reply.header('content-type', contentType).send(body as never);
+    },
+  });
+}

@@ -1,0 +1,187 @@
+import {
+  aliasPageSchema,
+  aliasSchema,
+  createVersionSchema,
+  deployedSchema,
+  putAliasSchema,
+  versionFilesSchema,
+  versionPageSchema,
+  versionSchema,
+} from '../../../shared/api/functions.ts';
+import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
+import { actorOf } from '../auth.ts';
+import type { ApiContext } from '../context.ts';
+import { deployedDocument, deploySource, disconnectSignal, receiveDeploy } from '../controllers/deploy.ts';
+import { aliasDocument, versionDocument } from '../documents.ts';
+import { etagOf, expectedRevision } from '../etag.ts';
+import { type Api, bearerOnly, ifMatchHeaders, nameParams, noContent, problems, versionNumber } from '../route-docs.ts';
+
+const versionParams = nameParams.extend({ version: versionNumber });
+const aliasParams = nameParams.extend({ alias: nameSchema });
+const docs = { tags: ['functions'], security: bearerOnly };
+
+export function versionRoutes(app: Api, context: ApiContext): void {
+  const { versions, deployments } = context.controlPlane;
+
+  app.route({
+    method: 'POST',
+    url: '/functions/:name/versions',
+    config: { access: 'deploy' },
+    preValidation: (request) => receiveDeploy(request, context.uploads),
+    schema: {
+      ...docs,
+      operationId: 'createVersion',
+      summary: 'Deploy a new version',
+      description:
+        'Settings that are left out are those of the latest version. Without code the latest bundle is used again. Unless `promote` is false, `live` moves to the new version when it is whole; until then the old one serves.',
+      consumes: ['application/json'],
+      params: nameParams,
+      headers: ifMatchHeaders,
+      body: createVersionSchema,
+      response: { 201: deployedSchema, ...problems(404, 409, 412, 413, 415, 422) },
+    },
+    handler: async (request, reply) => {
+      const source = deploySource(request, request.body.files);
+      const deployment = await deployments.createVersion(request.params.name, request.body, source, {
+        actor: actorOf(request),
+        signal: disconnectSignal(reply),
+        expectedRevision: expectedRevision(request.headers['if-match']),
+      });
+      const { name, revision } = deployment.entry.record;
+      reply.header('location', `/api/v1/functions/${name}/versions/${deployment.version.version}`);
+      reply.header('etag', etagOf(revision));
+      return reply.code(201).send(deployedDocument(deployment, context.facts.gatewayUrl()));
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/functions/:name/versions',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'listVersions',
+      summary: 'List versions, newest first',
+      params: nameParams,
+      querystring: pageQuerySchema,
+      response: { 200: versionPageSchema, ...problems(404) },
+    },
+    handler: async (request) => {
+      const { limit, cursor } = request.query;
+      const { entry, items, nextCursor } = await versions.list(request.params.name, { limit, cursor });
+      return { items: items.map((record) => versionDocument(record, entry)), nextCursor };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/functions/:name/versions/:version',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'getVersion',
+      summary: 'One version',
+      params: versionParams,
+      response: { 200: versionSchema, ...problems(404) },
+    },
+    handler: async (request) => {
+      const { entry, version } = versions.get(request.params.name, request.params.version);
+      return versionDocument(version, entry);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/functions/:name/versions/:version/files',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'getVersionFiles',
+      summary: 'The built files of a version',
+      params: versionParams,
+      response: { 200: versionFilesSchema, ...problems(404) },
+    },
+    handler: async (request) => ({
+      files: [...(await versions.files(request.params.name, request.params.version))],
+    }),
+  });
+}
+
+export function aliasRoutes(app: Api, context: ApiContext): void {
+  const { aliases } = context.controlPlane;
+
+  app.route({
+    method: 'GET',
+    url: '/functions/:name/aliases',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'listAliases',
+      summary: 'List aliases by name',
+      params: nameParams,
+      response: { 200: aliasPageSchema, ...problems(404) },
+    },
+    handler: async (request) => ({
+      items: aliases.list(request.params.name).map(aliasDocument),
+      nextCursor: null,
+    }),
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/functions/:name/aliases/:alias',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'getAlias',
+      summary: 'One alias',
+      params: aliasParams,
+      response: { 200: aliasSchema, ...problems(404) },
+    },
+    handler: async (request, reply) => {
+      const alias = aliases.get(request.params.name, request.params.alias);
+      reply.header('etag', etagOf(alias.revision));
+      return aliasDocument(alias);
+    },
+  });
+
+  app.route({
+    method: 'PUT',
+    url: '/functions/:name/aliases/:alias',
+    config: { access: 'deploy' },
+    schema: {
+      ...docs,
+      operationId: 'putAlias',
+      summary: 'Create or move an alias',
+      description: 'Moving `live` back is a rollback; two versions with weights are a canary.',
+      params: aliasParams,
+      headers: ifMatchHeaders,
+      body: putAliasSchema,
+      response: { 200: aliasSchema, ...problems(404, 409, 412, 413, 415) },
+    },
+    handler: async (request, reply) => {
+      const { name, alias: aliasName } = request.params;
+      const expected = expectedRevision(request.headers['if-match']);
+      const alias = await aliases.put(name, aliasName, request.body, expected, actorOf(request));
+      reply.header('etag', etagOf(alias.revision));
+      return aliasDocument(alias);
+    },
+  });
+
+  app.route({
+    method: 'DELETE',
+    url: '/functions/:name/aliases/:alias',
+    config: { access: 'deploy' },
+    schema: {
+      ...docs,
+      operationId: 'deleteAlias',
+      summary: 'Delete an alias that no route or schedule uses',
+      params: aliasParams,
+      response: { 204: noContent, ...problems(404, 409) },
+    },
+    handler: async (request, reply) => {
+      await aliases.remove(request.params.name, request.params.alias, actorOf(request));
+      return reply.code(204).send();
+    },
+  });
+}

@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import {
+  aliasSchema,
+  createFunctionSchema,
+  createVersionSchema,
+  deployedSchema,
+  functionSchema,
+  functionStatsSchema,
+  putAliasSchema,
+  routeSchema,
+  scheduleSchema,
+  updateFunctionSchema,
+  versionSchema,
+} from '../../shared/api/functions.ts';
+import {
+  acceptedSchema,
+  deadLetterSchema,
+  invocationDetailSchema,
+  invocationSchema,
+  logLineSchema,
+} from '../../shared/api/invocations.ts';
+import { metricPointSchema, metricsSchema } from '../../shared/api/metrics.ts';
+import { problemSchema } from '../../shared/api/paging.ts';
+import {
+  auditEntrySchema,
+  createdTokenSchema,
+  createTokenSchema,
+  driverDocumentSchema,
+  poolDocumentSchema,
+  readinessSchema,
+  runtimeDocumentSchema,
+  systemSchema,
+  tokenSchema,
+} from '../../shared/api/system.ts';
+import { versionConfigSchema } from '../../shared/version-config.ts';
+
+interface SchemaMeta {
+  readonly id: string;
+  readonly examples?: unknown[];
+  [key: string]: unknown;
+}
+
+/** The schemas that have a name of their own in the OpenAPI document, with examples for the main ones. */
+export const namedSchemas = z.registry<SchemaMeta>();
+
+const add = (schema: z.ZodType, id: string, example?: unknown) =>
+  namedSchemas.add(schema, example === undefined ? { id } : { id, examples: [example] });
+
+add(problemSchema, 'Problem', {
+  type: 'urn:hearth:error:function_not_found',
+  title: 'Not found',
+  status: 404,
+  detail: 'there is no function "resize"',
+  code: 'function_not_found',
+  requestId: 'req_01k9x3m6v2abcdefghjkmnpqrs',
+});
+add(createFunctionSchema, 'CreateFunction', {
+  name: 'hello',
+  runtime: 'nodejs',
+  handler: 'index.handler',
+  files: { 'index.mjs': 'export const handler = async (event) => ({ hello: event?.name ?? "world" });' },
+  routes: [{ path: '/hello/:name', methods: ['GET'] }],
+  timeoutMs: 30_000,
+  memoryMb: 128,
+});
+add(createVersionSchema, 'CreateVersion', {
+  files: { 'index.mjs': 'export const handler = async () => ({ hello: "again" });' },
+  message: 'say it again',
+});
+add(updateFunctionSchema, 'UpdateFunction', { description: 'says hello', enabled: true });
+add(putAliasSchema, 'PutAlias', {
+  versions: [
+    { version: 1, weight: 90 },
+    { version: 2, weight: 10 },
+  ],
+});
+add(createTokenSchema, 'CreateToken', { name: 'ci', scope: 'deploy', expiresInSeconds: 7_776_000 });
+add(acceptedSchema, 'Accepted', {
+  id: 'inv_01k9x3m6v2abcdefghjkmnpqrs',
+  status: 'queued',
+  location: '/api/v1/invocations/inv_01k9x3m6v2abcdefghjkmnpqrs',
+});
+add(versionConfigSchema, 'VersionConfig');
+add(functionStatsSchema, 'FunctionStats');
+add(functionSchema, 'Function');
+add(versionSchema, 'Version');
+add(deployedSchema, 'Deployed');
+add(aliasSchema, 'Alias');
+add(routeSchema, 'Route');
+add(scheduleSchema, 'Schedule');
+add(invocationSchema, 'Invocation');
+add(invocationDetailSchema, 'InvocationDetail');
+add(deadLetterSchema, 'DeadLetter');
+add(logLineSchema, 'LogLine');
+add(metricPointSchema, 'MetricPoint');
+add(metricsSchema, 'Metrics');
+add(tokenSchema, 'Token');
+add(createdTokenSchema, 'CreatedToken');
+add(auditEntrySchema, 'AuditEntry');
+add(driverDocumentSchema, 'Driver');
+add(runtimeDocumentSchema, 'Runtime');
+add(poolDocumentSchema, 'Pool');
+add(readinessSchema, 'Readiness');
+add(systemSchema, 'System');

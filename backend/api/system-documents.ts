@@ -1,0 +1,79 @@
+import type { DriverDocument, PoolDocument, Pools, RuntimeDocument, SystemDocument } from '../../shared/api/system.ts';
+import { limits } from '../../shared/limits.ts';
+import type { DriverFinding, RuntimeFinding } from '../control-plane/host-inventory.ts';
+import type { InstancePool, PoolView } from '../core/ports/instance-pool.ts';
+import type { ApiContext } from './context.ts';
+import { timeText } from './documents.ts';
+
+export function driverDocument({ driver, health, isDefault }: DriverFinding): DriverDocument {
+  const isHealthy = health.status === 'healthy';
+  return {
+    name: driver.name,
+    isDefault,
+    status: health.status,
+    isolation: driver.capabilities.isolation,
+    version: isHealthy ? health.version : null,
+    tier: isHealthy ? health.tier : null,
+    enforces: isHealthy ? [...health.enforces].sort() : [],
+    reason: isHealthy ? null : health.reason,
+    fix: isHealthy ? null : health.fix,
+    notes: isHealthy ? [...health.notes] : [],
+  };
+}
+
+function runtimeDocument({ name, health }: RuntimeFinding): RuntimeDocument {
+  return health.status === 'available'
+    ? { name, status: 'available', version: health.version, reason: null, fix: null }
+    : { name, status: 'missing', version: null, reason: health.reason, fix: health.fix };
+}
+
+function poolDocument({ version, instances }: PoolView): PoolDocument {
+  return {
+    functionName: version.functionName,
+    version: version.version,
+    instances: instances.map((instance) => ({
+      id: instance.id,
+      state: instance.state,
+      inFlight: instance.inFlight,
+      start: instance.start,
+      createdAt: timeText(instance.createdAt),
+      invocations: instance.invocations,
+      memoryBytes: instance.usage.memoryBytes,
+      peakMemoryBytes: instance.usage.peakMemoryBytes,
+      cpuMs: instance.usage.cpuMs,
+    })),
+  };
+}
+
+export function poolsDocument(pool: Pick<InstancePool, 'pools' | 'preWarmed'>): Pools {
+  return {
+    pools: pool.pools().map(poolDocument),
+    preWarmed: pool.preWarmed().map(({ runtime, isolation, count }) => ({ runtime, isolation, count })),
+  };
+}
+
+/** The limits of design section 10 with dotted names, and what the operator set. */
+function limitsDocument(extra: Readonly<Record<string, number | string>> = {}): Record<string, number | string> {
+  const flat: Record<string, number | string> = {};
+  for (const [name, value] of Object.entries(limits)) {
+    if (typeof value === 'number') flat[name] = value;
+    else for (const [part, bound] of Object.entries(value)) flat[`${name}.${part}`] = bound;
+  }
+  return { ...flat, ...extra };
+}
+
+export function systemDocument({ controlPlane, facts }: ApiContext): SystemDocument {
+  const { inventory } = controlPlane;
+  return {
+    version: facts.version,
+    nodeVersion: process.version,
+    startedAt: timeText(facts.startedAt),
+    gatewayUrl: facts.gatewayUrl(),
+    controlUrl: facts.controlUrl(),
+    defaultIsolation: inventory.defaultIsolation,
+    warnings: [...facts.warnings()],
+    drivers: inventory.drivers().map(driverDocument),
+    runtimes: inventory.runtimes().map(runtimeDocument),
+    limits: limitsDocument(facts.limits),
+  };
+}
