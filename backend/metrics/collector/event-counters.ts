@@ -17,7 +17,7 @@ export class DurationHistogram {
   count = 0;
 
   addMs(ms: number): void {
-    const seconds = ms > 0 ? ms / 1000 : 0;
+    const seconds = finite(ms) / 1000;
     let bucket = 0;
     while (bucket < durationBounds.length && seconds > (durationBounds[bucket] ?? 0)) bucket++;
     this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
@@ -91,6 +91,8 @@ export class LabelledCounter {
 export class EventCounters {
   readonly #maxSeries: number;
   readonly #versions = new Map<VersionId, VersionCounters>();
+  /** A function that is deleted and made anew has new ids but the same labels, and a label set may come only once. */
+  readonly #byLabels = new Map<string, VersionCounters>();
   readonly #other = new VersionCounters(other, '0');
   readonly throttles: LabelledCounter;
   readonly retries: LabelledCounter;
@@ -132,14 +134,19 @@ export class EventCounters {
   }
 
   *versions(): Generator<VersionCounters> {
-    yield* this.#versions.values();
+    yield* this.#byLabels.values();
     if (this.#other.duration.count > 0) yield this.#other;
   }
 
-  #open(version: VersionSpec): VersionCounters {
-    if (this.#versions.size >= this.#maxSeries) return this.#other;
-    const counters = new VersionCounters(version.functionName, String(version.version));
-    this.#versions.set(version.versionId, counters);
+  #open({ versionId, functionName, version }: VersionSpec): VersionCounters {
+    const labels = `${functionName}/${version}`;
+    const known = this.#byLabels.get(labels);
+    if (known === undefined && this.#byLabels.size >= this.#maxSeries) return this.#other;
+    const counters = known ?? new VersionCounters(functionName, String(version));
+    this.#byLabels.set(labels, counters);
+    // Ids of versions long gone would gather here; forgetting them costs the living one look-up by labels.
+    if (this.#versions.size >= 2 * this.#maxSeries) this.#versions.clear();
+    this.#versions.set(versionId, counters);
     return counters;
   }
 }
