@@ -1,0 +1,256 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Duplex } from 'node:stream';
+import { Call, type CallEnvironment } from './call.ts';
+import { Channel } from './channel.ts';
+import { clockOffset } from './context.ts';
+import { describeError, type StackPaths } from './errors.ts';
+import { runBatch, runCall } from './invoke.ts';
+import { type LoadedFunction, loadFunction } from './loader.ts';
+import { LogCapture, type LogOwner } from './logs.ts';
+import type { CancelReason, InitMessage, InvokeMeta } from './messages.ts';
+import { dateNow, exitProcess, monotonic, parseJson, stringifyJson } from './originals.ts';
+import { reseed } from './reseed.ts';
+import { startUsage } from './usage.ts';
+import { flagBatch, flagEnd, frameTypes, noBytes } from './wire.ts';
+
+/** Exit codes that the agent itself chooses. */
+const exits = { drained: 0, crashed: 1, lostHost: 69 } as const;
+
+/** Who is running, for logs and for errors that nobody caught. */
+class Scope implements LogOwner {
+  readonly calls: readonly Call[];
+  constructor(calls: readonly Call[]) {
+    this.calls = calls;
+  }
+  get #current(): Call {
+    return this.calls.find((call) => !call.isOver) ?? (this.calls[0] as Call);
+  }
+  get logId(): number {
+    return this.#current.logId;
+  }
+  get log(): LogOwner['log'] {
+    return this.#current.log;
+  }
+}
+
+/** One connection, one function, any number of calls. */
+export class Agent {
+  readonly #channel: Channel;
+  readonly #scopes = new AsyncLocalStorage<Scope>();
+  readonly #logs: LogCapture;
+  readonly #calls = new Map<number, Call>();
+  readonly #paths: { codeDirectory: string; readonly agentPath: string };
+  #env: CallEnvironment | undefined;
+  #loaded: LoadedFunction | undefined;
+  #isDraining = false;
+  #isExiting = false;
+
+  constructor(stream: Duplex, agentPath: string) {
+    this.#paths = { codeDirectory: '/app', agentPath };
+    const receive = (type: number, flags: number, id: number, payload: Buffer) =>
+      this.#receive(type, flags, id, payload);
+    this.#channel = new Channel(stream, receive, () => {
+      if (!this.#isExiting) exitProcess(exits.lostHost);
+    });
+    this.#logs = new LogCapture(this.#channel, this.#scopes as unknown as AsyncLocalStorage<LogOwner>);
+  }
+
+  start(): void {
+    const hello = { protocol: 1, runtime: 'nodejs', runtimeVersion: process.version, pid: process.pid };
+    this.#send(frameTypes.hello, 0, hello);
+    this.#channel.flushNow();
+    this.#logs.install();
+    startUsage();
+    process.on('uncaughtException', (error) => this.#uncaught(error));
+    process.on('exit', () => this.#channel.flushNow());
+  }
+
+  #send(type: number, id: number, value: object): void {
+    this.#channel.writer.text(type, 0, id, stringifyJson(value) ?? '{}');
+    this.#channel.flush();
+  }
+
+  #receive(type: number, flags: number, id: number, payload: Buffer): void {
+    switch (type) {
+      case frameTypes.invoke:
+        this.#invoke(flags, id, payload);
+        return;
+      case frameTypes.body:
+        this.#calls.get(id)?.body.push(payload, (flags & flagEnd) !== 0);
+        return;
+      case frameTypes.end:
+        this.#calls.get(id)?.body.push(noBytes, true);
+        return;
+      case frameTypes.window:
+        this.#calls.get(id)?.addCredit(payload.readUInt32BE(0));
+        return;
+      case frameTypes.cancel:
+        this.#cancel(id, payload);
+        return;
+      case frameTypes.init:
+        void this.#init(readJson(payload) as InitMessage);
+        return;
+      default:
+        this.#receiveRare(type, payload);
+    }
+  }
+
+  #receiveRare(type: number, payload: Buffer): void {
+    switch (type) {
+      case frameTypes.ping:
+        this.#channel.writer.raw(frameTypes.pong, 0, 0, payload);
+        break;
+      case frameTypes.drain:
+        this.#isDraining = true;
+        this.#exitIfDrained();
+        break;
+      case frameTypes.beforeSnapshot:
+        (globalThis as { gc?: () => void }).gc?.();
+        this.#channel.writer.raw(type, 0, 0, noBytes);
+        break;
+      case frameTypes.afterRestore: {
+        const { nowMs, entropy } = readJson(payload) as { nowMs: number; entropy: string };
+        clockOffset.ms = nowMs - dateNow();
+        reseed(Buffer.from(entropy, 'base64'));
+        this.#channel.writer.raw(type, 0, 0, noBytes);
+        break;
+      }
+      default:
+    }
+    this.#channel.flush();
+  }
+
+  async #init(init: InitMessage): Promise<void> {
+    const startedAt = monotonic();
+    try {
+      this.#paths.codeDirectory = init.codeDirectory;
+      this.#logs.limit({ lineBytes: init.logLineBytes, limitBytes: init.logLimitBytes });
+      setEnvironment(init);
+      enableSourceMaps();
+      const paths: StackPaths = this.#paths;
+      const ended = (call: Call) => this.#ended(call);
+      this.#env = { channel: this.#channel, logs: this.#logs, init, paths, ended };
+      const loaded = await loadFunction(init.codeDirectory, init.handler);
+      const importedAt = monotonic();
+      await loaded.init?.();
+      this.#loaded = loaded;
+      const style = loaded.fetch === undefined ? 'event' : 'fetch';
+      if (style === 'fetch') warmUpFetch();
+      const handlesBatch = loaded.handleBatch !== undefined;
+      const importMs = importedAt - startedAt;
+      this.#send(frameTypes.ready, 0, { style, handlesBatch, importMs, initMs: monotonic() - importedAt });
+    } catch (error) {
+      this.#crash([], error);
+    }
+  }
+
+  #invoke(flags: number, id: number, payload: Buffer): void {
+    const env = this.#env;
+    const loaded = this.#loaded;
+    if (env === undefined || loaded === undefined) return;
+    const bodyAt = 4 + payload.readUInt32BE(0);
+    const meta = parseJson(payload.toString('utf8', 4, bodyAt));
+    if ((flags & flagBatch) !== 0) {
+      this.#invokeBatch(env, loaded, id, (meta as { items: readonly InvokeMeta[] }).items, payload, bodyAt);
+      return;
+    }
+    const call = new Call(env, id, meta as InvokeMeta, payload.subarray(bodyAt), (flags & flagEnd) !== 0);
+    this.#run(loaded, env.init, call);
+  }
+
+  #invokeBatch(
+    env: CallEnvironment,
+    loaded: LoadedFunction,
+    id: number,
+    items: readonly InvokeMeta[],
+    payload: Buffer,
+    bodyAt: number,
+  ): void {
+    let offset = bodyAt;
+    const calls = items.map((item, i) => {
+      const end = offset + (item.bodyBytes ?? 0);
+      const call = new Call(env, id + i, item, payload.subarray(offset, end), true);
+      call.sharedBy = items.length;
+      offset = end;
+      return call;
+    });
+    const { handleBatch } = loaded;
+    if (handleBatch === undefined) {
+      for (const call of calls) this.#run(loaded, env.init, call);
+      return;
+    }
+    for (const call of calls) this.#calls.set(call.id, call);
+    void this.#scopes.run(new Scope(calls), () => runBatch(handleBatch, env.init, calls));
+  }
+
+  #run(loaded: LoadedFunction, init: InitMessage, call: Call): void {
+    this.#calls.set(call.id, call);
+    void this.#scopes.run(new Scope([call]), runCall, loaded, init, call);
+  }
+
+  #cancel(id: number, payload: Buffer): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    const { reason } = readJson(payload) as { reason: CancelReason };
+    this.#scopes.run(new Scope([call]), () => call.cancel(reason));
+  }
+
+  #ended(call: Call): void {
+    this.#calls.delete(call.id);
+    if (this.#isDraining) this.#exitIfDrained();
+  }
+
+  #exitIfDrained(): void {
+    if (this.#calls.size === 0) this.#exit(exits.drained);
+  }
+
+  /** Nobody caught it. A handler for such errors of the function's own comes first, as it does in plain Node. */
+  #uncaught(error: unknown): void {
+    if (process.listenerCount('uncaughtException') > 1) return;
+    const scope = this.#scopes.getStore();
+    const running = scope === undefined ? [...this.#calls.values()] : scope.calls.filter((call) => !call.isOver);
+    this.#crash(running, error);
+  }
+
+  /** Fails these calls, or says it without a call, and exits. */
+  #crash(calls: readonly Call[], error: unknown): void {
+    for (const call of calls) call.fail(error, true);
+    if (calls.length === 0) this.#send(frameTypes.error, 0, { ...describeError(error, this.#paths), fatal: true });
+    this.#exit(exits.crashed);
+  }
+
+  #exit(code: number): void {
+    if (this.#isExiting) return;
+    this.#isExiting = true;
+    this.#channel.finish(() => exitProcess(code));
+  }
+}
+
+function readJson(payload: Buffer): unknown {
+  return parseJson(payload.toString('utf8'));
+}
+
+function setEnvironment(init: InitMessage): void {
+  const { env } = process;
+  Object.assign(env, init.env);
+  env['AWS_LAMBDA_FUNCTION_NAME'] = init.functionName;
+  env['AWS_LAMBDA_FUNCTION_VERSION'] = String(init.functionVersion);
+  env['AWS_LAMBDA_FUNCTION_MEMORY_SIZE'] = String(init.memoryLimitMb);
+  env['LAMBDA_TASK_ROOT'] = init.codeDirectory;
+  env['_HANDLER'] = init.handler;
+  process.execArgv = [];
+  process.chdir(init.codeDirectory);
+}
+
+/** Stacks in the words of what the user wrote. Packages are left out: their maps are large and rarely wanted. */
+function enableSourceMaps(): void {
+  const { setSourceMapsSupport } = process.getBuiltinModule('node:module');
+  if (setSourceMapsSupport === undefined) process.setSourceMapsEnabled(true);
+  else setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
+}
+
+/** Node loads its fetch classes on first use; better before READY than in the first call. */
+function warmUpFetch(): void {
+  void new Request('http://localhost/', { method: 'POST', body: 'x' });
+  void new Response('x').body;
+}

@@ -1,0 +1,12 @@
+/** The agent that runs inside a Node.js sandbox: one file without dependencies. It speaks docs/protocol.md with the host. */
+
+import { Agent } from './agent-loop.ts';
+import { openStream } from './channel.ts';
+
+const address = process.env['HEARTH_CHANNEL'];
+if (address === undefined || address === '') {
+  process.stderr.write('HEARTH_CHANNEL is not set: the driver must say where the host listens, for example fd:3\n');
+  process.exit(64);
+}
+for (const name of Object.keys(process.env)) if (name.startsWith('HEARTH_')) delete process.env[name];
+new Agent(openStream(address), __filename).start();

@@ -1,0 +1,82 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { later } from './originals.ts';
+import { FrameReader, type FrameReceiver, FrameWriter } from './wire.ts';
+
+const flushBytes = 262_144;
+
+/** Opens what HEARTH_CHANNEL names: `fd:3`, `unix:/path`, `tcp:host:port` or `serial:/dev/…`. */
+export function openStream(address: string): Duplex {
+  const colon = address.indexOf(':');
+  const kind = address.slice(0, colon);
+  const rest = address.slice(colon + 1);
+  const net = process.getBuiltinModule('node:net');
+  if (kind === 'fd') return new net.Socket({ fd: Number(rest), readable: true, writable: true });
+  if (kind === 'unix') return net.connect(rest);
+  if (kind === 'tcp') {
+    const at = rest.lastIndexOf(':');
+    const socket: Socket = net.connect(Number(rest.slice(at + 1)), rest.slice(0, at));
+    socket.setNoDelay(true);
+    return socket;
+  }
+  if (kind === 'serial') {
+    const fs = process.getBuiltinModule('node:fs');
+    const fd = fs.openSync(rest, 'r+');
+    const { Duplex: DuplexStream } = process.getBuiltinModule('node:stream');
+    const readable = fs.createReadStream(rest, { fd, autoClose: false });
+    const writable = fs.createWriteStream(rest, { fd, autoClose: false });
+    return DuplexStream.from({ readable, writable });
+  }
+  throw new Error(
+    `HEARTH_CHANNEL is ${JSON.stringify(address)}; it must be fd:3, unix:/path, tcp:host:port or serial:/dev/x`,
+  );
+}
+
+/** Frames to and from the host. The agent cannot live without it: when it ends, `onLost` is called. */
+export class Channel {
+  readonly writer = new FrameWriter();
+  readonly #stream: Duplex;
+  readonly #write: (bytes: Buffer) => boolean;
+  #isFlushing = false;
+
+  constructor(stream: Duplex, receive: FrameReceiver, onLost: () => void) {
+    this.#stream = stream;
+    this.#write = stream.write.bind(stream) as (bytes: Buffer) => boolean;
+    const reader = new FrameReader(receive);
+    stream.on('data', (chunk: Buffer) => reader.push(chunk));
+    stream.on('end', onLost);
+    stream.on('close', onLost);
+    stream.on('error', onLost);
+  }
+
+  /** Promises that what was written is sent when this turn of the event loop is over. */
+  flush(): void {
+    if (this.writer.bytes >= flushBytes) {
+      this.flushNow();
+      return;
+    }
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    later(() => {
+      this.#isFlushing = false;
+      this.flushNow();
+    });
+  }
+
+  flushNow(): void {
+    const buffers = this.writer.take();
+    if (buffers.length > 1) this.#stream.cork();
+    for (const buffer of buffers) this.#write(buffer);
+    if (buffers.length > 1) this.#stream.uncork();
+  }
+
+  /** Sends everything that is left, then calls back, also when the host no longer reads. */
+  finish(done: () => void): void {
+    this.flushNow();
+    const timer = setTimeout(done, 1000);
+    this.#stream.end(() => {
+      clearTimeout(timer);
+      done();
+    });
+  }
+}

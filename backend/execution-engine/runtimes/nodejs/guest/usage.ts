@@ -1,0 +1,33 @@
+import { cpuUsage, monotonic, residentBytes, resourceUsage } from './originals.ts';
+
+const sampleEveryMs = 100;
+let peakBytes = 0;
+let sampledAt = Number.NEGATIVE_INFINITY;
+let inheritedKiB = 0;
+
+/**
+ * The kernel's high-water mark survives exec, so a process may begin with its parent's. Call once at start: up to that
+ * mark, memory is sampled instead.
+ */
+export function startUsage(): void {
+  const { maxRSS } = resourceUsage();
+  inheritedKiB = maxRSS * 1024 > residentBytes() * 1.5 ? maxRSS : 0;
+}
+
+/** CPU time of the whole process in microseconds; calls that overlap share what passes between start and end. */
+export function cpuMicroseconds(): number {
+  const { user, system } = cpuUsage();
+  return user + system;
+}
+
+/** The members of `cpuMs` and `peakMemoryBytes` as JSON text, for a call that began at `startedAt` microseconds of CPU. */
+export function usageJson(startedAt: number, sharedBy: number): string {
+  const now = monotonic();
+  if (now - sampledAt >= sampleEveryMs) {
+    sampledAt = now;
+    const { maxRSS } = resourceUsage();
+    peakBytes = maxRSS > inheritedKiB ? maxRSS * 1024 : Math.max(peakBytes, residentBytes());
+  }
+  const cpuMs = Math.max(0, cpuMicroseconds() - startedAt) / 1000 / sharedBy;
+  return `"cpuMs":${cpuMs},"peakMemoryBytes":${peakBytes}`;
+}
