@@ -1,0 +1,149 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { functionFaults, platformFaults, startKinds } from '../../../shared/invocation.ts';
+import { invocation } from '../../../tests/support/metrics-fixture.ts';
+import type { InvocationReport } from '../../core/invocation.ts';
+import { ByteWriter } from '../../util/byte-codec.ts';
+import { Measurement } from './measurement.ts';
+import { toMetricPoint } from './metric-point.ts';
+
+const base = invocation({ at: 0 }).report;
+const outcome = fc.oneof(
+  fc.constant({ kind: 'success' as const }),
+  fc.constant({ kind: 'cancelled' as const, message: '' }),
+  fc.constant({ kind: 'function-error' as const, type: 'E', message: '', stack: '' }),
+  fc.constantFrom(...functionFaults).map((fault) => ({ kind: 'function-fault' as const, fault, message: '' })),
+  fc
+    .constantFrom(...platformFaults)
+    .map((fault) => ({ kind: 'platform-fault' as const, fault, message: '', retryable: true })),
+);
+/** Whole milliseconds, so that sums do not depend on the order. */
+const whole = fc.nat(100_000);
+const report: fc.Arbitrary<InvocationReport> = fc
+  .record({
+    outcome,
+    start: fc.constantFrom(...startKinds),
+    ms: whole,
+    bytes: whole,
+    httpStatus: fc.constantFrom(undefined, 200, 500),
+  })
+  .map(({ ms, bytes, ...rest }) => ({
+    ...base,
+    ...rest,
+    timing: {
+      queuedMs: ms % 7,
+      acquireMs: ms % 90,
+      bootMs: ms % 60,
+      loadMs: ms % 5,
+      initMs: ms % 25,
+      firstByteMs: 1,
+      handlerMs: ms,
+      totalMs: ms + 1,
+    },
+    usage: { cpuMs: ms % 13, peakMemoryBytes: bytes, requestBytes: bytes, responseBytes: ms },
+  }));
+
+function measure(reports: readonly InvocationReport[]): Measurement {
+  const measurement = new Measurement();
+  for (const one of reports) measurement.addInvocation(one);
+  return measurement;
+}
+function encode(measurement: Measurement): Buffer {
+  const writer = new ByteWriter();
+  measurement.encode(writer);
+  return writer.copy();
+}
+
+describe('Measurement', () => {
+  test('adds up in any grouping to the same point', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(report), { maxLength: 4 }), (groups) => {
+        const sum = new Measurement();
+        for (const group of groups) sum.merge(Measurement.decode(encode(measure(group))));
+        const { errorsByKind, ...rest } = toMetricPoint(sum, 0);
+        const { errorsByKind: expectedErrors, ...expected } = toMetricPoint(measure(groups.flat()), 0);
+        expect(rest).toEqual(expected);
+        expect(errorsByKind).toEqual(expectedErrors);
+      }),
+    );
+  });
+
+  test('counts as errors what failed: not success, not cancelled, but 5xx', () => {
+    fc.assert(
+      fc.property(fc.array(report), (reports) => {
+        const failed = reports.filter(
+          ({ outcome: { kind }, httpStatus }) =>
+            (kind !== 'success' && kind !== 'cancelled') || (kind === 'success' && httpStatus === 500),
+        );
+        const { errors, errorsByKind, invocations } = measure(reports);
+        expect([errors, invocations]).toEqual([failed.length, reports.length]);
+        expect([...errorsByKind.values()].reduce((sum, count) => sum + count, 0)).toBe(errors);
+      }),
+    );
+  });
+
+  test('takes cold, pre-warmed and restored starts as cold, with the mean of each phase', () => {
+    const reports = startKinds.map((start) => ({
+      ...base,
+      start,
+      timing: { ...base.timing, acquireMs: 50, bootMs: 30, initMs: 12 },
+    }));
+    const point = toMetricPoint(measure(reports), 0);
+    expect(point.coldStarts).toBe(3);
+    expect(point.coldMs).toMatchObject({ boot: 30, load: 0, init: 12 });
+    expect(point.coldMs?.p50).toBeCloseTo(50, 0);
+  });
+
+  test('leaves the handler out for invocations that never reached one', () => {
+    const point = toMetricPoint(measure([{ ...base, instanceId: undefined }]), 0);
+    expect([point.handlerMs, point.totalMs?.max]).toEqual([null, 2]);
+  });
+
+  test('is an empty point when nothing happened: null, not zero', () => {
+    const point = toMetricPoint(new Measurement(), 86_400_000);
+    expect(point).toMatchObject({
+      at: '1970-01-02T00:00:00.000Z',
+      invocations: 0,
+      totalMs: null,
+      queuedMs: null,
+      coldMs: null,
+    });
+  });
+
+  test('does not let numbers from a sandbox spoil a sum', () => {
+    const hostile = [Number.NaN, -1, Number.POSITIVE_INFINITY].map((value) => ({
+      ...base,
+      usage: { cpuMs: value, peakMemoryBytes: value, requestBytes: value, responseBytes: value },
+    }));
+    const { cpuMs, peakMemoryBytes, requestBytes } = Measurement.decode(encode(measure(hostile)));
+    for (const sum of [cpuMs, peakMemoryBytes, requestBytes]) expect(sum).toBe(1e12);
+  });
+
+  test('either refuses hostile bytes or reads a measurement that encodes to the same bytes', () => {
+    const valid = encode(measure([base, { ...base, start: 'cold' }, { ...base, httpStatus: 503 }]));
+    const hostile = fc.oneof(
+      fc.uint8Array({ maxLength: 100 }),
+      fc.tuple(fc.nat(valid.length - 1), fc.nat(255)).map(([at, byte]) => {
+        const bytes = Buffer.from(valid);
+        bytes[at] = byte;
+        return bytes;
+      }),
+      fc.nat(valid.length - 1).map((length) => valid.subarray(0, length)),
+      fc.constant(Buffer.concat([valid, Buffer.from([0])])),
+    );
+    fc.assert(
+      fc.property(hostile, (bytes) => {
+        let measurement: Measurement;
+        try {
+          measurement = Measurement.decode(bytes);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'bad_encoding' });
+          return;
+        }
+        expect(encode(measurement).equals(Buffer.from(bytes))).toBe(true);
+        expect(JSON.stringify(toMetricPoint(measurement, 0))).not.toContain('NaN');
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
