@@ -1,0 +1,202 @@
+import type {
+  Alias,
+  CreateFunction,
+  CreateVersion,
+  Deployed,
+  FunctionDocument,
+  PutAlias,
+  Schedule,
+  ScheduleInput,
+  UpdateFunction,
+  VersionDocument,
+  VersionFiles,
+} from '../../shared/api/functions.ts';
+import type {
+  Accepted,
+  DeadLetter,
+  InvocationDetail,
+  InvocationDocument,
+  LogLine,
+} from '../../shared/api/invocations.ts';
+import type { Gauges, Metrics } from '../../shared/api/metrics.ts';
+import type { CreatedToken, CreateToken, Pools, SystemDocument, TokenDocument } from '../../shared/api/system.ts';
+import type { ApiClient, QueryValues } from './client.ts';
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+/** A document with the ETag that an update sends back as `If-Match`. */
+export type Tagged<T> = T & { readonly etag: string | null };
+
+/** What an update sends: schedules may leave out what has a default. */
+export type FunctionChange = Omit<UpdateFunction, 'schedules'> & { readonly schedules?: readonly ScheduleInput[] };
+
+/** What a synchronous test call answered. */
+export interface InvokeAnswer {
+  readonly status: number;
+  readonly invocationId: string | undefined;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+const root = '/api/v1';
+const segment = encodeURIComponent;
+const functionPath = (name: string) => `${root}/functions/${segment(name)}`;
+const ifMatch = (etag: string | null): { headers?: Record<string, string> } =>
+  etag === null ? {} : { headers: { 'if-match': etag } };
+const withSignal = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal });
+
+export const apiPaths = {
+  metricsStream: `${root}/metrics/stream`,
+  logs: (name: string) => `${functionPath(name)}/logs`,
+} as const;
+
+/** The control API, one method per thing that the dashboard does. Every method rejects with ApiError. */
+export class Api {
+  readonly client: ApiClient;
+
+  constructor(options: { readonly client: ApiClient }) {
+    this.client = options.client;
+  }
+
+  #get<T>(path: string, query?: QueryValues, signal?: AbortSignal): Promise<T> {
+    return this.client.json<T>('GET', path, { ...(query === undefined ? {} : { query }), ...withSignal(signal) });
+  }
+
+  functions(query: { search?: string; cursor?: string; limit?: number }, signal?: AbortSignal) {
+    return this.#get<Page<FunctionDocument>>(`${root}/functions`, { ...query, stats: 1 }, signal);
+  }
+
+  async function(name: string, signal?: AbortSignal): Promise<Tagged<FunctionDocument>> {
+    const response = await this.client.send('GET', functionPath(name), {
+      query: { stats: 1 },
+      ...withSignal(signal),
+    });
+    const document = (await response.json()) as FunctionDocument;
+    return { ...document, etag: response.headers.get('etag') };
+  }
+
+  createFunction(body: CreateFunction): Promise<Deployed> {
+    return this.client.json('POST', `${root}/functions`, { body });
+  }
+
+  updateFunction(name: string, body: FunctionChange, etag: string | null): Promise<FunctionDocument> {
+    return this.client.json('PATCH', functionPath(name), { body, ...ifMatch(etag) });
+  }
+
+  deleteFunction(name: string): Promise<void> {
+    return this.client.json('DELETE', functionPath(name));
+  }
+
+  versions(name: string, cursor?: string, signal?: AbortSignal) {
+    return this.#get<Page<VersionDocument>>(`${functionPath(name)}/versions`, { cursor, limit: 50 }, signal);
+  }
+
+  version(name: string, version: number, signal?: AbortSignal): Promise<VersionDocument> {
+    return this.#get(`${functionPath(name)}/versions/${version}`, undefined, signal);
+  }
+
+  versionFiles(name: string, version: number, signal?: AbortSignal): Promise<VersionFiles> {
+    return this.#get(`${functionPath(name)}/versions/${version}/files`, undefined, signal);
+  }
+
+  createVersion(name: string, body: CreateVersion): Promise<Deployed> {
+    return this.client.json('POST', `${functionPath(name)}/versions`, { body });
+  }
+
+  aliases(name: string, signal?: AbortSignal): Promise<Page<Alias>> {
+    return this.#get(`${functionPath(name)}/aliases`, undefined, signal);
+  }
+
+  putAlias(name: string, alias: string, body: PutAlias): Promise<Alias> {
+    return this.client.json('PUT', `${functionPath(name)}/aliases/${segment(alias)}`, { body });
+  }
+
+  schedules(name: string, signal?: AbortSignal): Promise<Page<Schedule>> {
+    return this.#get(`${functionPath(name)}/schedules`, undefined, signal);
+  }
+
+  /** Calls the function with an event. A failing function is a rejection with `thrown`, like every other failure. */
+  async invoke(name: string, eventText: string, qualifier: string, signal: AbortSignal): Promise<InvokeAnswer> {
+    const response = await this.client.send('POST', `${functionPath(name)}/invocations`, {
+      query: { qualifier },
+      body: JSON.parse(eventText),
+      signal,
+    });
+    return {
+      status: response.status,
+      invocationId: response.headers.get('hearth-invocation-id') ?? undefined,
+      contentType: response.headers.get('content-type') ?? '',
+      body: await response.text(),
+    };
+  }
+
+  invokeAsync(name: string, eventText: string, qualifier: string): Promise<Accepted> {
+    return this.client.json('POST', `${functionPath(name)}/invocations`, {
+      query: { mode: 'async', qualifier },
+      body: JSON.parse(eventText),
+    });
+  }
+
+  invocations(query: QueryValues, signal?: AbortSignal): Promise<Page<InvocationDocument>> {
+    return this.#get(`${root}/invocations`, query, signal);
+  }
+
+  invocation(id: string, signal?: AbortSignal): Promise<InvocationDetail> {
+    return this.#get(`${root}/invocations/${segment(id)}`, undefined, signal);
+  }
+
+  replay(id: string): Promise<Accepted> {
+    return this.client.json('POST', `${root}/invocations/${segment(id)}/replay`);
+  }
+
+  cancel(id: string): Promise<void> {
+    return this.client.json('DELETE', `${root}/invocations/${segment(id)}`);
+  }
+
+  logs(name: string, query: QueryValues, signal?: AbortSignal): Promise<Page<LogLine>> {
+    return this.#get(apiPaths.logs(name), query, signal);
+  }
+
+  deadLetters(query: QueryValues, signal?: AbortSignal): Promise<Page<DeadLetter>> {
+    return this.#get(`${root}/dead-letters`, query, signal);
+  }
+
+  redrive(id: string): Promise<Accepted> {
+    return this.client.json('POST', `${root}/dead-letters/${segment(id)}/redrive`);
+  }
+
+  discardDeadLetter(id: string): Promise<void> {
+    return this.client.json('DELETE', `${root}/dead-letters/${segment(id)}`);
+  }
+
+  metrics(query: QueryValues, signal?: AbortSignal): Promise<Metrics> {
+    return this.#get(`${root}/metrics`, query, signal);
+  }
+
+  gauges(signal?: AbortSignal): Promise<Gauges> {
+    return this.#get(`${root}/metrics/gauges`, undefined, signal);
+  }
+
+  system(signal?: AbortSignal): Promise<SystemDocument> {
+    return this.#get(`${root}/system`, undefined, signal);
+  }
+
+  pools(signal?: AbortSignal): Promise<Pools> {
+    return this.#get(`${root}/system/pools`, undefined, signal);
+  }
+
+  tokens(signal?: AbortSignal): Promise<Page<TokenDocument>> {
+    return this.#get(`${root}/tokens`, { limit: 200 }, signal);
+  }
+
+  createToken(body: CreateToken): Promise<CreatedToken> {
+    return this.client.json('POST', `${root}/tokens`, { body });
+  }
+
+  revokeToken(id: string): Promise<void> {
+    return this.client.json('DELETE', `${root}/tokens/${segment(id)}`);
+  }
+}

@@ -1,0 +1,64 @@
+import type { LogLine } from '../../shared/api/invocations.ts';
+
+export interface LogSnapshot {
+  readonly lines: readonly LogLine[];
+  /** Lines that were dropped at the old end, because the tab keeps only so many. */
+  readonly dropped: number;
+}
+
+/** The newest lines of a stream, in the order of their ids, each once, whatever arrives twice after a reconnect. */
+export class LogBuffer {
+  readonly #capacity: number;
+  #snapshot: LogSnapshot = { lines: [], dropped: 0 };
+  #lastId = '';
+
+  constructor(options: { readonly capacity: number }) {
+    this.#capacity = options.capacity;
+  }
+
+  get snapshot(): LogSnapshot {
+    return this.#snapshot;
+  }
+
+  /** The id to go on from. */
+  get lastId(): string {
+    return this.#lastId;
+  }
+
+  /** Lines in ascending order; those that are not newer than the last one are left out. False: nothing was new. */
+  add(lines: readonly LogLine[]): boolean {
+    const fresh: LogLine[] = [];
+    for (const line of lines) {
+      if (this.#lastId !== '' && compareIds(line.id, this.#lastId) <= 0) continue;
+      this.#lastId = line.id;
+      fresh.push(line);
+    }
+    if (fresh.length === 0) return false;
+    const all = [...this.#snapshot.lines, ...fresh];
+    const excess = Math.max(0, all.length - this.#capacity);
+    this.#snapshot = { lines: excess > 0 ? all.slice(excess) : all, dropped: this.#snapshot.dropped + excess };
+    return true;
+  }
+
+  clear(): void {
+    this.#snapshot = { lines: [], dropped: 0 };
+  }
+}
+
+/** Ids are sortable: by number where they are numbers, as text otherwise. */
+export function compareIds(a: string, b: string): number {
+  if (/^\d+$/.test(a) && /^\d+$/.test(b)) return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+const order: readonly LogLine['level'][] = ['debug', 'info', 'warn', 'error'];
+
+/** The lines at this level and above that contain the text. */
+export function filterLines(lines: readonly LogLine[], level: string, search: string): readonly LogLine[] {
+  const least = order.findIndex((candidate) => candidate === level);
+  const needle = search.trim().toLowerCase();
+  if (least <= 0 && needle === '') return lines;
+  return lines.filter(
+    (line) => order.indexOf(line.level) >= least && (needle === '' || line.text.toLowerCase().includes(needle)),
+  );
+}

@@ -1,0 +1,110 @@
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { type TimeRange, windowOf } from '../util/time-range.ts';
+import type { Api } from './api.ts';
+import type { QueryValues } from './client.ts';
+
+/**
+ * Query options, one per document. Keys begin with the noun, so that `invalidateQueries({queryKey: ['functions']})` reaches
+ * everything that a deployment may have changed.
+ */
+export const queries = {
+  functions: (api: Api, search = '') =>
+    infiniteQueryOptions({
+      queryKey: ['functions', 'list', search],
+      queryFn: ({ pageParam, signal }) =>
+        api.functions({ search, limit: 100, ...(pageParam === '' ? {} : { cursor: pageParam }) }, signal),
+      initialPageParam: '',
+      getNextPageParam: (page) => page.nextCursor ?? undefined,
+      placeholderData: keepPreviousData,
+      refetchInterval: 10_000,
+    }),
+  function: (api: Api, name: string) =>
+    queryOptions({
+      queryKey: ['functions', 'one', name],
+      queryFn: ({ signal }) => api.function(name, signal),
+      refetchInterval: 15_000,
+    }),
+  versions: (api: Api, name: string) =>
+    infiniteQueryOptions({
+      queryKey: ['functions', 'one', name, 'versions'],
+      queryFn: ({ pageParam, signal }) => api.versions(name, pageParam === '' ? undefined : pageParam, signal),
+      initialPageParam: '',
+      getNextPageParam: (page) => page.nextCursor ?? undefined,
+    }),
+  version: (api: Api, name: string, version: number) =>
+    queryOptions({
+      queryKey: ['versions', name, version],
+      queryFn: ({ signal }) => api.version(name, version, signal),
+    }),
+  versionFiles: (api: Api, name: string, version: number) =>
+    queryOptions({
+      // A version never changes: neither do its files.
+      queryKey: ['version-files', name, version],
+      queryFn: ({ signal }) => api.versionFiles(name, version, signal),
+      staleTime: Number.POSITIVE_INFINITY,
+    }),
+  aliases: (api: Api, name: string) =>
+    queryOptions({
+      queryKey: ['functions', 'one', name, 'aliases'],
+      queryFn: ({ signal }) => api.aliases(name, signal),
+    }),
+  schedules: (api: Api, name: string) =>
+    queryOptions({
+      queryKey: ['functions', 'one', name, 'schedules'],
+      queryFn: ({ signal }) => api.schedules(name, signal),
+      refetchInterval: 30_000,
+    }),
+  invocations: (api: Api, filter: QueryValues) =>
+    infiniteQueryOptions({
+      queryKey: ['invocations', 'list', filter],
+      queryFn: ({ pageParam, signal }) =>
+        api.invocations({ ...filter, limit: 50, ...(pageParam === '' ? {} : { cursor: pageParam }) }, signal),
+      initialPageParam: '',
+      getNextPageParam: (page) => page.nextCursor ?? undefined,
+      placeholderData: keepPreviousData,
+      refetchInterval: 5000,
+    }),
+  invocation: (api: Api, id: string) =>
+    queryOptions({
+      queryKey: ['invocations', 'one', id],
+      queryFn: ({ signal }) => api.invocation(id, signal),
+    }),
+  deadLetters: (api: Api) =>
+    infiniteQueryOptions({
+      queryKey: ['dead-letters'],
+      queryFn: ({ pageParam, signal }) =>
+        api.deadLetters({ limit: 50, ...(pageParam === '' ? {} : { cursor: pageParam }) }, signal),
+      initialPageParam: '',
+      getNextPageParam: (page) => page.nextCursor ?? undefined,
+      refetchInterval: 15_000,
+    }),
+  /** The range as a series. `isLive` moves the window with the clock; otherwise it stays where it was first asked. */
+  metrics: (api: Api, range: TimeRange, functionName: string | undefined, isLive: boolean) =>
+    queryOptions({
+      queryKey: ['metrics', 'series', range.id, functionName ?? ''],
+      queryFn: ({ signal }) => {
+        const window = windowOf(range, Date.now());
+        return api.metrics({ ...window, function: functionName, stepMs: range.stepMs }, signal);
+      },
+      placeholderData: keepPreviousData,
+      staleTime: isLive ? range.refreshMs / 2 : Number.POSITIVE_INFINITY,
+      refetchInterval: isLive ? range.refreshMs : false,
+    }),
+  /** The total of the period before the range, for the change that the tiles show. */
+  previousTotal: (api: Api, range: TimeRange, functionName: string | undefined, isLive: boolean) =>
+    queryOptions({
+      queryKey: ['metrics', 'previous', range.id, functionName ?? ''],
+      queryFn: async ({ signal }) => {
+        const window = windowOf(range, Date.now() - range.spanMs);
+        const answer = await api.metrics({ ...window, function: functionName, stepMs: range.stepMs }, signal);
+        return answer.total;
+      },
+      refetchInterval: isLive ? 60_000 : false,
+      staleTime: 30_000,
+    }),
+  system: (api: Api) =>
+    queryOptions({ queryKey: ['system'], queryFn: ({ signal }) => api.system(signal), staleTime: 30_000 }),
+  pools: (api: Api) =>
+    queryOptions({ queryKey: ['pools'], queryFn: ({ signal }) => api.pools(signal), refetchInterval: 3000 }),
+  tokens: (api: Api) => queryOptions({ queryKey: ['tokens'], queryFn: ({ signal }) => api.tokens(signal) }),
+} as const;

@@ -1,0 +1,178 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link, Outlet, useRouterState } from '@tanstack/react-router';
+import {
+  Boxes,
+  Flame,
+  Inbox,
+  KeyRound,
+  LayoutDashboard,
+  ListTree,
+  LogOut,
+  Menu,
+  Search,
+  ServerCog,
+} from 'lucide-react';
+import { lazy, Suspense, useEffect, useState } from 'react';
+import { useApi, useBackend } from '../api/context.tsx';
+import { queries } from '../api/queries.ts';
+import { paths } from '../path-builder.ts';
+import { Button, IconButton } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { Skeleton } from '../ui/spinner.tsx';
+import { Toaster } from '../ui/toast.tsx';
+import { ErrorBoundary } from './error-boundary.tsx';
+import { SafetyBanner } from './safety-banner.tsx';
+import { ThemePicker } from './theme-picker.tsx';
+
+const CommandPalette = lazy(() =>
+  import('./command-palette.tsx').then((module) => ({ default: module.CommandPalette })),
+);
+
+export const sections = [
+  { path: paths.overview(), label: 'Overview', Icon: LayoutDashboard },
+  { path: paths.functions(), label: 'Functions', Icon: Boxes },
+  { path: paths.invocations(), label: 'Invocations', Icon: ListTree },
+  { path: paths.deadLetters(), label: 'Dead letters', Icon: Inbox },
+  { path: paths.system(), label: 'System', Icon: ServerCog },
+  { path: paths.tokens(), label: 'Tokens', Icon: KeyRound },
+] as const;
+
+function Brand() {
+  return (
+    <Link
+      to={paths.overview()}
+      className="flex h-8 items-center gap-2 text-lg font-semibold tracking-tight text-text no-underline"
+    >
+      <Flame className="size-5 text-accent" aria-hidden="true" />
+      Hearth
+    </Link>
+  );
+}
+
+function Navigation({ onNavigate }: { readonly onNavigate?: () => void }) {
+  return (
+    <nav aria-label="Main" className="flex flex-col gap-0.5">
+      {sections.map(({ path, label, Icon }) => (
+        <Link
+          key={path}
+          to={path}
+          activeOptions={{ exact: path === paths.overview() }}
+          {...(onNavigate === undefined ? {} : { onClick: onNavigate })}
+          className="flex h-8 items-center gap-2.5 rounded-md px-2.5 text-sm text-muted no-underline hover:bg-raised hover:text-text aria-[current=page]:bg-raised aria-[current=page]:font-medium aria-[current=page]:text-text [&[aria-current=page]>svg]:text-accent"
+        >
+          <Icon className="size-4 shrink-0" aria-hidden="true" />
+          {label}
+        </Link>
+      ))}
+    </nav>
+  );
+}
+
+function SideFooter() {
+  const { session } = useBackend();
+  const { data } = useQuery(queries.system(useApi()));
+  return (
+    <div className="flex flex-col gap-2 text-xs text-faint">
+      <ThemePicker />
+      <div className="flex items-center justify-between">
+        <span className="tabular pl-2.5">{data === undefined ? '' : `Hearth ${data.version}`}</span>
+        <IconButton label="Sign out" onClick={() => session.signOut()}>
+          <LogOut className="size-4" aria-hidden="true" />
+        </IconButton>
+      </div>
+    </div>
+  );
+}
+
+function PaletteButton({ onOpen, isCompact }: { readonly onOpen: () => void; readonly isCompact?: boolean }) {
+  if (isCompact === true) {
+    return (
+      <IconButton label="Search and commands" onClick={onOpen}>
+        <Search className="size-4" aria-hidden="true" />
+      </IconButton>
+    );
+  }
+  return (
+    <Button
+      onClick={onOpen}
+      aria-keyshortcuts="Control+K Meta+K"
+      className="w-full !justify-start text-muted"
+      icon={<Search className="size-4" aria-hidden="true" />}
+    >
+      Find…
+      <kbd className="ml-auto font-sans text-xs text-faint">Ctrl K</kbd>
+    </Button>
+  );
+}
+
+function usePalette(): readonly [boolean, (isOpen: boolean) => void] {
+  const [isOpen, setIsOpen] = useState(false);
+  useEffect(() => {
+    function onKey(event: KeyboardEvent): void {
+      if (event.key.toLowerCase() !== 'k' || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey)
+        return;
+      event.preventDefault();
+      setIsOpen(true);
+    }
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, []);
+  return [isOpen, setIsOpen];
+}
+
+/** The frame around every page: the rail (a menu on narrow screens), warnings, the page. */
+export function AppShell() {
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const [isPaletteOpen, setPaletteOpen] = usePalette();
+  const [isMenuOpen, setMenuOpen] = useState(false);
+  return (
+    <div className="min-h-screen lg:grid lg:grid-cols-[13.5rem_minmax(0,1fr)]">
+      <a
+        href="#main"
+        className="absolute top-2 left-2 z-50 -translate-y-20 rounded-md bg-accent px-3 py-1.5 text-accent-on focus:translate-y-0"
+      >
+        Skip to the content
+      </a>
+      <aside className="sticky top-0 hidden h-screen flex-col gap-4 border-r border-line px-3 py-4 lg:flex">
+        <div className="px-2.5">
+          <Brand />
+        </div>
+        <PaletteButton onOpen={() => setPaletteOpen(true)} />
+        <Navigation />
+        <div className="grow" />
+        <SideFooter />
+      </aside>
+      <div className="sticky top-0 z-30 flex items-center justify-between border-b border-line bg-bg px-4 py-2 lg:hidden">
+        <Brand />
+        <div className="flex gap-1">
+          <PaletteButton isCompact onOpen={() => setPaletteOpen(true)} />
+          <IconButton label="Menu" onClick={() => setMenuOpen(true)}>
+            <Menu className="size-5" aria-hidden="true" />
+          </IconButton>
+        </div>
+      </div>
+      <Dialog isOpen={isMenuOpen} onClose={() => setMenuOpen(false)} title="Menu">
+        <div className="flex flex-col gap-4">
+          <Navigation onNavigate={() => setMenuOpen(false)} />
+          <SideFooter />
+        </div>
+      </Dialog>
+      <div className="flex min-w-0 flex-col">
+        <SafetyBanner />
+        <main id="main" tabIndex={-1} className="mx-auto w-full max-w-[88rem] grow px-4 py-5 outline-none sm:px-6">
+          <ErrorBoundary resetKey={path}>
+            <Suspense fallback={<Skeleton lines={8} />}>
+              <Outlet />
+            </Suspense>
+          </ErrorBoundary>
+        </main>
+      </div>
+      {isPaletteOpen && (
+        <Suspense fallback={null}>
+          <CommandPalette onClose={() => setPaletteOpen(false)} />
+        </Suspense>
+      )}
+      <Toaster />
+    </div>
+  );
+}

@@ -1,0 +1,109 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { Dialog as Radix } from 'radix-ui';
+import { useState } from 'react';
+import { useApi } from '../api/context.tsx';
+import { queries } from '../api/queries.ts';
+import { paths } from '../path-builder.ts';
+import { classes } from '../ui/classes.ts';
+import { setTheme, themes } from '../ui/theme.ts';
+import { type Command, matchCommands } from '../util/commands.ts';
+import { useSettled } from '../util/hooks.ts';
+import { sections } from './app-shell.tsx';
+
+function useCommands(search: string): readonly Command[] {
+  const { data } = useInfiniteQuery(queries.functions(useApi(), useSettled(search.trim(), 150)));
+  const functions = (data?.pages ?? []).flatMap((page) => page.items);
+  return [
+    ...functions.slice(0, 50).flatMap((fn): readonly Command[] => [
+      { id: `fn ${fn.name}`, label: fn.name, group: 'Function', path: paths.function(fn.name) },
+      { id: `test ${fn.name}`, label: `Test ${fn.name}`, group: 'Action', path: paths.function(fn.name, 'code') },
+      { id: `logs ${fn.name}`, label: `Logs of ${fn.name}`, group: 'Action', path: paths.function(fn.name, 'logs') },
+      {
+        id: `ver ${fn.name}`,
+        label: `Versions of ${fn.name}`,
+        group: 'Action',
+        path: paths.function(fn.name, 'versions'),
+      },
+    ]),
+    { id: 'new', label: 'New function', group: 'Action', path: paths.newFunction() },
+    ...sections.map(
+      (section): Command => ({ id: section.path, label: section.label, group: 'Page', path: section.path }),
+    ),
+    ...themes.map((theme): Command => ({ id: `theme ${theme}`, label: `Theme: ${theme}`, group: 'Action', theme })),
+  ];
+}
+
+/** Ctrl+K: go anywhere, do the common things, by typing. */
+export function CommandPalette({ onClose }: { readonly onClose: () => void }) {
+  const [search, setSearch] = useState('');
+  const [active, setActive] = useState(0);
+  const navigate = useNavigate();
+  const found = matchCommands(useCommands(search), search).slice(0, 12);
+  const current = found[Math.min(active, found.length - 1)];
+  const run = (command: Command | undefined) => {
+    if (command === undefined) return;
+    onClose();
+    if (command.theme !== undefined) setTheme(command.theme);
+    if (command.path !== undefined) navigate({ to: command.path }).catch(() => undefined);
+  };
+  const onKey = (key: string): boolean => {
+    if (key === 'ArrowDown') setActive(Math.min(active + 1, found.length - 1));
+    else if (key === 'ArrowUp') setActive(Math.max(active - 1, 0));
+    else if (key === 'Enter') run(current);
+    else return false;
+    return true;
+  };
+  return (
+    <Radix.Root open onOpenChange={(open) => !open && onClose()}>
+      <Radix.Portal>
+        <Radix.Overlay className="dialog-overlay fixed inset-0 z-40 bg-[#0008]" />
+        <Radix.Content
+          aria-describedby={undefined}
+          className="dialog-content fixed top-[12vh] left-1/2 z-40 w-[min(36rem,calc(100vw-1.5rem))] -translate-x-1/2 overflow-hidden rounded-lg border border-line-strong bg-surface shadow-2xl"
+        >
+          <Radix.Title className="sr-only">Search and commands</Radix.Title>
+          <input
+            role="combobox"
+            aria-label="Search functions, pages and actions"
+            aria-expanded="true"
+            aria-controls="palette-list"
+            aria-activedescendant={current === undefined ? undefined : `palette-${current.id}`}
+            placeholder="Search functions, pages and actions"
+            value={search}
+            onChange={(event) => {
+              setSearch(event.target.value);
+              setActive(0);
+            }}
+            onKeyDown={(event) => {
+              if (onKey(event.key)) event.preventDefault();
+            }}
+            className="h-12 w-full border-b border-line bg-surface px-4 text-base outline-none"
+          />
+          <div id="palette-list" role="listbox" aria-label="Results" className="max-h-[50vh] overflow-y-auto p-1.5">
+            {found.map((command) => (
+              // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard works through the field (aria-activedescendant)
+              <div
+                key={command.id}
+                id={`palette-${command.id}`}
+                role="option"
+                tabIndex={-1}
+                aria-selected={command === current}
+                onClick={() => run(command)}
+                onMouseMove={() => setActive(found.indexOf(command))}
+                className={classes(
+                  'flex h-9 cursor-pointer items-center justify-between rounded-md px-3 text-sm',
+                  command === current && 'bg-raised',
+                )}
+              >
+                <span className="truncate">{command.label}</span>
+                <span className="text-xs text-faint">{command.group}</span>
+              </div>
+            ))}
+          </div>
+          {found.length === 0 && <p className="px-4 pb-6 text-center text-sm text-muted">Nothing found</p>}
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  );
+}

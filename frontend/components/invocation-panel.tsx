@@ -1,0 +1,128 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { Ban, RotateCcw } from 'lucide-react';
+import type { ReactNode } from 'react';
+import type { InvocationDetail } from '../../shared/api/invocations.ts';
+import { useApi } from '../api/context.tsx';
+import { queries } from '../api/queries.ts';
+import { paths } from '../path-builder.ts';
+import { Button } from '../ui/button.tsx';
+import { CopyButton } from '../ui/copy-button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { toast } from '../ui/toast.tsx';
+import { formatDateTime } from '../util/format.ts';
+import { InvocationResult } from './invocation-result.tsx';
+import { QueryView } from './query-view.tsx';
+import { isOver } from './status.tsx';
+
+function Fact({ label, children }: { readonly label: string; readonly children: ReactNode }) {
+  return (
+    <div className="flex min-w-0 flex-col">
+      <dt className="text-xs text-faint">{label}</dt>
+      <dd className="text-sm break-words">{children}</dd>
+    </div>
+  );
+}
+
+function Facts({ detail }: { readonly detail: InvocationDetail }) {
+  return (
+    <dl className="tabular grid grid-cols-2 gap-x-4 gap-y-2 sm:grid-cols-3">
+      <Fact label="Function">
+        <Link to={paths.function(detail.functionName)} className="text-accent underline">
+          {detail.functionName}
+        </Link>{' '}
+        v{detail.version}
+      </Fact>
+      <Fact label="Trigger">{detail.trigger}</Fact>
+      <Fact label="Called as">{detail.qualifier}</Fact>
+      <Fact label="Accepted">{formatDateTime(detail.createdAt)}</Fact>
+      <Fact label="Attempts">{detail.attempts}</Fact>
+      {detail.nextAttemptAt !== null && <Fact label="Next attempt">{formatDateTime(detail.nextAttemptAt)}</Fact>}
+      <Fact label="Instance">
+        <span className="font-mono text-xs break-all">{detail.instanceId ?? '–'}</span>
+      </Fact>
+      {detail.replayOf !== null && (
+        <Fact label="Replay of">
+          <Link to={paths.invocation(detail.replayOf)} className="font-mono text-xs break-all text-accent underline">
+            {detail.replayOf}
+          </Link>
+        </Fact>
+      )}
+    </dl>
+  );
+}
+
+function Actions({ detail }: { readonly detail: InvocationDetail }) {
+  const api = useApi();
+  const queryClient = useQueryClient();
+  const renew = () => queryClient.invalidateQueries({ queryKey: ['invocations'] });
+  const replay = useMutation({
+    mutationFn: () => api.replay(detail.id),
+    onSuccess: async (accepted) => {
+      toast.done('Replay queued', accepted.id);
+      await renew();
+    },
+    onError: (error) => toast.failed('Not replayed', error),
+  });
+  const cancel = useMutation({
+    mutationFn: () => api.cancel(detail.id),
+    onSuccess: async () => {
+      toast.done('Cancelled');
+      await renew();
+    },
+    onError: (error) => toast.failed('Not cancelled', error),
+  });
+  const hasPayload = detail.payload !== null && detail.payload !== undefined;
+  return (
+    <div className="flex flex-wrap gap-2">
+      <Button
+        icon={<RotateCcw className="size-3.5" aria-hidden="true" />}
+        isBusy={replay.isPending}
+        disabledReason={hasPayload ? undefined : 'Its event was not kept, so it cannot be sent again'}
+        onClick={() => replay.mutate()}
+      >
+        Replay
+      </Button>
+      {!isOver(detail.status) && (
+        <Button
+          icon={<Ban className="size-3.5" aria-hidden="true" />}
+          isBusy={cancel.isPending}
+          onClick={() => cancel.mutate()}
+        >
+          Cancel
+        </Button>
+      )}
+    </div>
+  );
+}
+
+/** Everything that is known of one invocation. */
+export function InvocationView({ id }: { readonly id: string }) {
+  const query = useQuery({
+    ...queries.invocation(useApi(), id),
+    refetchInterval: (state) => (state.state.data !== undefined && isOver(state.state.data.status) ? false : 1500),
+  });
+  return (
+    <QueryView query={query} lines={10}>
+      {(detail) => (
+        <div className="flex min-w-0 flex-col gap-5">
+          <div className="flex items-center gap-1">
+            <code className="font-mono text-xs break-all text-muted">{detail.id}</code>
+            <CopyButton text={detail.id} label="Copy the id" />
+          </div>
+          <Facts detail={detail} />
+          <InvocationResult detail={detail} />
+          <Actions detail={detail} />
+        </div>
+      )}
+    </QueryView>
+  );
+}
+
+export function InvocationPanel({ id, onClose }: { readonly id: string; readonly onClose: () => void }) {
+  return (
+    <Dialog isOpen={id !== ''} onClose={onClose} title="Invocation" shape="side">
+      {id !== '' && <InvocationView id={id} />}
+    </Dialog>
+  );
+}

@@ -1,0 +1,71 @@
+import { Link } from '@tanstack/react-router';
+import type { InvocationDetail } from '../../shared/api/invocations.ts';
+import { paths } from '../path-builder.ts';
+import { Callout } from '../ui/callout.tsx';
+import { CodeBlock } from '../ui/copy-button.tsx';
+import { Tabs } from '../ui/tabs.tsx';
+import { TimingBar } from '../ui/timing-bar.tsx';
+import { formatBytes, formatMs, prettyJson } from '../util/format.ts';
+import { LogLines } from './log-lines.tsx';
+import { StartBadge, StatusBadge } from './status.tsx';
+
+function ErrorBlock({ error }: { readonly error: NonNullable<InvocationDetail['error']> }) {
+  return (
+    <div className="flex flex-col gap-2">
+      <Callout tone="danger" title={`${error.type}: ${error.message}`} />
+      {error.stack !== undefined && error.stack !== '' && <CodeBlock text={error.stack} label="stack" />}
+    </div>
+  );
+}
+
+function ResultBlock({ detail, body }: { readonly detail: InvocationDetail; readonly body: string | undefined }) {
+  if (detail.error !== null) return <ErrorBlock error={detail.error} />;
+  const text = body ?? (detail.result === null || detail.result === undefined ? '' : prettyJson(detail.result));
+  if (text === '') return <p className="text-sm text-muted">No result was kept.</p>;
+  return <CodeBlock text={prettyJson(text)} label="result" />;
+}
+
+/** What came of an invocation, in tabs. `body` is the answer itself where it is known better than the record. */
+export function InvocationResult({ detail, body }: { readonly detail: InvocationDetail; readonly body?: string }) {
+  return (
+    <div className="flex min-w-0 flex-col gap-3">
+      <div className="tabular flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-muted">
+        <StatusBadge status={detail.status} />
+        {detail.httpStatus !== null && <span>HTTP {detail.httpStatus}</span>}
+        {detail.timing !== null && <span>{formatMs(detail.timing.totalMs)}</span>}
+        <StartBadge start={detail.start} />
+        {detail.usage !== null && (
+          <span>
+            {formatMs(detail.usage.cpuMs)} CPU · {formatBytes(detail.usage.peakMemoryBytes)}
+          </span>
+        )}
+        {detail.attempts > 1 && <span>attempt {detail.attempts}</span>}
+        <Link to={paths.invocation(detail.id)} className="ml-auto text-accent underline">
+          Details
+        </Link>
+      </div>
+      {detail.timing !== null && <TimingBar timing={detail.timing} />}
+      <Tabs
+        label="Outcome"
+        items={[
+          {
+            id: 'result',
+            label: detail.error === null ? 'Result' : 'Error',
+            content: <ResultBlock detail={detail} body={body} />,
+          },
+          { id: 'logs', label: `Logs (${detail.logs.length})`, content: <LogLines lines={detail.logs} /> },
+          {
+            id: 'payload',
+            label: 'Event',
+            content:
+              detail.payload === null || detail.payload === undefined ? (
+                <p className="text-sm text-muted">The event was not kept.</p>
+              ) : (
+                <CodeBlock text={prettyJson(detail.payload)} label="event" />
+              ),
+          },
+        ]}
+      />
+    </div>
+  );
+}

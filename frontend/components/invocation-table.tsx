@@ -1,0 +1,170 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { ListTree } from 'lucide-react';
+import type { ReactNode } from 'react';
+import type { InvocationDocument } from '../../shared/api/invocations.ts';
+import type { Timing } from '../../shared/invocation.ts';
+import { useApi } from '../api/context.tsx';
+import { queries } from '../api/queries.ts';
+import { Card } from '../ui/card.tsx';
+import { EmptyState } from '../ui/empty-state.tsx';
+import { Select } from '../ui/field.tsx';
+import { Table, type TableColumn } from '../ui/table.tsx';
+import { formatBytes, formatDateTime, formatMs } from '../util/format.ts';
+import { useUrlValue } from '../util/hooks.ts';
+import { phasesOf } from '../util/timing.ts';
+import { InvocationPanel } from './invocation-panel.tsx';
+import { LoadMore } from './load-more.tsx';
+import { QueryView } from './query-view.tsx';
+import { StartBadge, StatusBadge, statusLabels } from './status.tsx';
+
+/** A bar as long as the call took, in relation to the longest one shown; its pieces are the phases. */
+function DurationBar({ timing, longestMs }: { readonly timing: Timing | null; readonly longestMs: number }) {
+  if (timing === null) return null;
+  return (
+    <span aria-hidden="true" className="inline-flex h-2 w-24 overflow-hidden rounded-sm bg-raised">
+      {phasesOf(timing).map((phase) => (
+        <span
+          key={phase.id}
+          style={{ width: `${(phase.ms / Math.max(longestMs, 0.01)) * 100}%`, background: `var(${phase.color})` }}
+        />
+      ))}
+    </span>
+  );
+}
+
+function columns(
+  longestMs: number,
+  withFunction: boolean,
+  onOpen: (id: string) => void,
+): readonly TableColumn<InvocationDocument>[] {
+  return [
+    {
+      id: 'at',
+      label: 'Time',
+      cell: (row) => (
+        <button type="button" className="min-h-6 whitespace-nowrap hover:underline" onClick={() => onOpen(row.id)}>
+          {formatDateTime(row.createdAt)}
+        </button>
+      ),
+    },
+    ...(withFunction
+      ? [
+          {
+            id: 'fn',
+            label: 'Function',
+            cell: (row: InvocationDocument) => <span className="font-medium">{row.functionName}</span>,
+          },
+        ]
+      : []),
+    { id: 'status', label: 'Status', cell: (row) => <StatusBadge status={row.status} /> },
+    { id: 'version', label: 'Version', isNumber: true, isSecondary: true, cell: (row) => `v${row.version}` },
+    { id: 'trigger', label: 'Trigger', isSecondary: true, cell: (row) => row.trigger },
+    { id: 'start', label: 'Start', isSecondary: true, cell: (row) => <StartBadge start={row.start} /> },
+    {
+      id: 'ms',
+      label: 'Duration',
+      isNumber: true,
+      cell: (row) => (
+        <span className="inline-flex items-center gap-2.5">
+          <span className="hidden sm:inline-flex">
+            <DurationBar timing={row.timing} longestMs={longestMs} />
+          </span>
+          <span className="min-w-14">{formatMs(row.timing?.totalMs)}</span>
+        </span>
+      ),
+    },
+    {
+      id: 'memory',
+      label: 'Memory',
+      isNumber: true,
+      isSecondary: true,
+      cell: (row) => formatBytes(row.usage?.peakMemoryBytes),
+    },
+    {
+      id: 'error',
+      label: 'Error',
+      isSecondary: true,
+      className: 'max-w-64 truncate text-muted',
+      cell: (row) => (row.error === null ? '' : row.error.message),
+    },
+  ];
+}
+
+const statusOptions = [
+  { value: '', label: 'All statuses' },
+  ...Object.entries(statusLabels).map(([value, label]) => ({ value, label })),
+];
+const triggerOptions = [
+  { value: '', label: 'All triggers' },
+  ...['http', 'api', 'async', 'schedule', 'replay'].map((value) => ({ value, label: value })),
+];
+
+/** Invocations with filters (in the address) and a panel with the details of one. */
+export function InvocationTable({
+  functionName,
+  filters,
+}: {
+  readonly functionName?: string;
+  readonly filters?: ReactNode;
+}) {
+  const [status, setStatus] = useUrlValue('status');
+  const [trigger, setTrigger] = useUrlValue('trigger');
+  const [fn] = useUrlValue('function');
+  const [openId, setOpenId] = useUrlValue('invocation');
+  const query = useInfiniteQuery(queries.invocations(useApi(), { function: functionName ?? fn, status, trigger }));
+  const isFiltered = status !== '' || trigger !== '' || fn !== '';
+  return (
+    <Card isFlush>
+      <div className="flex flex-wrap items-center gap-2 border-b border-line px-4 py-2.5">
+        {filters}
+        <Select
+          aria-label="Status"
+          options={statusOptions}
+          value={status}
+          onChange={(event) => setStatus(event.target.value)}
+        />
+        <Select
+          aria-label="Trigger"
+          options={triggerOptions}
+          value={trigger}
+          onChange={(event) => setTrigger(event.target.value)}
+        />
+      </div>
+      <div className={query.data === undefined ? 'p-4' : ''}>
+        <QueryView query={query} lines={8}>
+          {({ pages }) => {
+            const rows = pages.flatMap((page) => page.items);
+            if (rows.length === 0) return <NoInvocations isFiltered={isFiltered} />;
+            const longestMs = Math.max(...rows.map((row) => row.timing?.totalMs ?? 0));
+            return (
+              <Table
+                label="Invocations"
+                columns={columns(longestMs, functionName === undefined, setOpenId)}
+                rows={rows}
+                rowKey={(row) => row.id}
+                onRowClick={(row) => setOpenId(row.id)}
+              />
+            );
+          }}
+        </QueryView>
+        <LoadMore query={query} />
+      </div>
+      <InvocationPanel id={openId} onClose={() => setOpenId('')} />
+    </Card>
+  );
+}
+
+function NoInvocations({ isFiltered }: { readonly isFiltered: boolean }) {
+  if (isFiltered) return <EmptyState icon={<ListTree />} title="Nothing matches these filters" />;
+  return (
+    <EmptyState icon={<ListTree />} title="No invocations yet">
+      Each call over HTTP, the API, a schedule or the queue is recorded here: its status, where its time went, its log
+      lines.{' '}
+      <Link to="/functions" className="text-accent underline">
+        Test a function
+      </Link>{' '}
+      to see the first one.
+    </EmptyState>
+  );
+}

@@ -1,0 +1,37 @@
+import type { LogLine } from '../../shared/api/invocations.ts';
+import { classes } from '../ui/classes.ts';
+import { stripAnsi } from '../util/ansi.ts';
+import { formatClock } from '../util/format.ts';
+
+export const levelClasses: Readonly<Record<LogLine['level'], string>> = {
+  debug: 'text-faint',
+  info: 'text-info',
+  warn: 'text-warn',
+  error: 'text-danger',
+};
+
+/** The few lines of one invocation; long streams use LogList. */
+export function LogLines({ lines }: { readonly lines: readonly LogLine[] }) {
+  if (lines.length === 0) return <p className="text-sm text-muted">This call wrote no log lines.</p>;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls must be reachable by keyboard
+    <div
+      tabIndex={0}
+      role="region"
+      aria-label="Log lines"
+      className="max-h-96 overflow-auto rounded-md border border-line bg-raised py-1.5"
+    >
+      <ol className="font-mono text-xs leading-5">
+        {lines.map((line) => (
+          <li key={line.id} className="flex gap-3 px-3">
+            <time dateTime={line.at} className="tabular shrink-0 text-faint">
+              {formatClock(line.at)}
+            </time>
+            <span className={classes('w-10 shrink-0', levelClasses[line.level])}>{line.level}</span>
+            <span className="min-w-0 break-words whitespace-pre-wrap">{stripAnsi(line.text)}</span>
+          </li>
+        ))}
+      </ol>
+    </div>
+  );
+}

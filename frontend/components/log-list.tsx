@@ -1,0 +1,119 @@
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { ArrowDown } from 'lucide-react';
+import { useEffect, useRef, useState } from 'react';
+import type { LogLine } from '../../shared/api/invocations.ts';
+import { Button } from '../ui/button.tsx';
+import { classes } from '../ui/classes.ts';
+import { stripAnsi } from '../util/ansi.ts';
+import { formatClock } from '../util/format.ts';
+import { levelClasses } from './log-lines.tsx';
+
+const rowPx = 22;
+
+function Row({ line, onInvocation }: { readonly line: LogLine; readonly onInvocation: (id: string) => void }) {
+  const { invocationId } = line;
+  return (
+    <>
+      <time dateTime={line.at} className="tabular shrink-0 text-faint">
+        {formatClock(line.at)}
+      </time>
+      <span className={classes('w-10 shrink-0', levelClasses[line.level])}>{line.level}</span>
+      <span className="hidden w-9 shrink-0 text-faint sm:inline">v{line.version}</span>
+      <span
+        title={line.text}
+        className={classes('min-w-0 grow truncate whitespace-pre', line.stream === 'platform' && 'text-muted italic')}
+      >
+        {stripAnsi(line.text).replaceAll('\n', ' ⏎ ')}
+      </span>
+      {invocationId !== null && (
+        <button
+          type="button"
+          className="shrink-0 text-faint hover:text-accent hover:underline"
+          onClick={() => onInvocation(invocationId)}
+          aria-label={`Invocation ${invocationId}`}
+        >
+          …{invocationId.slice(-6)}
+        </button>
+      )}
+    </>
+  );
+}
+
+export interface LogListProps {
+  readonly lines: readonly LogLine[];
+  readonly onInvocation: (id: string) => void;
+}
+
+/** A tail of any length: only what is visible is in the page. Scrolling up stops the following; the button goes on. */
+export function LogList({ lines, onInvocation }: LogListProps) {
+  const area = useRef<HTMLDivElement>(null);
+  const [isFollowing, setIsFollowing] = useState(true);
+  const [seenId, setSeenId] = useState('');
+  const virtual = useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => area.current,
+    estimateSize: () => rowPx,
+    overscan: 20,
+  });
+  const lastId = lines.at(-1)?.id ?? '';
+  useEffect(() => {
+    const element = area.current;
+    if (isFollowing && element !== null && lastId !== '') element.scrollTop = element.scrollHeight;
+  }, [isFollowing, lastId]);
+  const onScroll = () => {
+    const element = area.current;
+    if (element === null) return;
+    const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < rowPx * 2;
+    if (isAtEnd !== isFollowing) {
+      setIsFollowing(isAtEnd);
+      setSeenId(lastId);
+    }
+  };
+  const seenAt = isFollowing ? lines.length - 1 : lines.findLastIndex((line) => line.id === seenId);
+  const newLines = lines.length - 1 - seenAt;
+  return (
+    <div className="relative">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls must be reachable by keyboard */}
+      <div
+        ref={area}
+        role="log"
+        aria-label="Log lines"
+        aria-live="off"
+        tabIndex={0}
+        onScroll={onScroll}
+        className="h-[min(60vh,40rem)] overflow-y-auto overflow-x-hidden py-1 font-mono text-xs"
+      >
+        <div className="relative w-full" style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map((item) => {
+            const line = lines[item.index];
+            if (line === undefined) return null;
+            return (
+              <div
+                key={line.id}
+                className={classes(
+                  'absolute top-0 left-0 flex w-full items-center gap-3 px-4 hover:bg-raised',
+                  line.level === 'error' && 'bg-danger-soft',
+                )}
+                style={{ height: rowPx, transform: `translateY(${item.start}px)` }}
+              >
+                <Row line={line} onInvocation={onInvocation} />
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      {!isFollowing && (
+        <div className="absolute bottom-3 left-1/2 -translate-x-1/2">
+          <Button
+            tone="primary"
+            size="small"
+            icon={<ArrowDown className="size-3.5" aria-hidden="true" />}
+            onClick={() => setIsFollowing(true)}
+          >
+            {newLines > 0 ? `${newLines} new ${newLines === 1 ? 'line' : 'lines'}` : 'Follow'}
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,171 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Play } from 'lucide-react';
+import { useRef, useState } from 'react';
+import type { InvocationDetail } from '../../shared/api/invocations.ts';
+import type { Api } from '../api/api.ts';
+import { useApi } from '../api/context.tsx';
+import { queries } from '../api/queries.ts';
+import { processServerError, type ServerError } from '../api/server-error.ts';
+import { Button } from '../ui/button.tsx';
+import { Callout, ErrorCallout } from '../ui/callout.tsx';
+import { Card } from '../ui/card.tsx';
+import { CodeEditor } from '../ui/code-editor.tsx';
+import { Select } from '../ui/field.tsx';
+import { Spinner } from '../ui/spinner.tsx';
+import { InvocationResult } from './invocation-result.tsx';
+import { isOver } from './status.tsx';
+
+type Mode = 'sync' | 'async';
+
+interface Run {
+  readonly invocationId: string | undefined;
+  readonly error: ServerError | undefined;
+  readonly body: string | undefined;
+}
+
+async function call(api: Api, name: string, event: string, mode: Mode, signal: AbortSignal): Promise<Run> {
+  try {
+    if (mode === 'async') {
+      const accepted = await api.invokeAsync(name, event, 'live');
+      return { invocationId: accepted.id, error: undefined, body: undefined };
+    }
+    const answer = await api.invoke(name, event, 'live', signal);
+    return { invocationId: answer.invocationId, error: undefined, body: answer.body };
+  } catch (thrown) {
+    const error = processServerError(thrown);
+    return { invocationId: error.invocationId, error, body: undefined };
+  }
+}
+
+/** The invocation's document; asked for again while it runs, and once more for log lines that were still on their way. */
+function useDetail(id: string | undefined): InvocationDetail | undefined {
+  const api = useApi();
+  const { data } = useQuery({
+    ...queries.invocation(api, id ?? ''),
+    enabled: id !== undefined,
+    refetchInterval: (query) => {
+      const detail = query.state.data;
+      if (detail === undefined) return 300;
+      if (!isOver(detail.status)) return 700;
+      return query.state.dataUpdateCount < 4 ? 500 : false;
+    },
+    retry: 5,
+    retryDelay: 200,
+  });
+  return id === undefined ? undefined : data;
+}
+
+function jsonError(text: string): string | undefined {
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : 'not JSON';
+  }
+}
+
+function Outcome({ run, detail }: { readonly run: Run; readonly detail: InvocationDetail | undefined }) {
+  if (detail !== undefined)
+    return <InvocationResult detail={detail} {...(run.body === undefined ? {} : { body: run.body })} />;
+  if (run.error !== undefined && run.invocationId === undefined) return <ErrorCallout error={run.error} />;
+  return <Spinner label="Reading what was recorded" />;
+}
+
+export interface TestPanelProps {
+  readonly functionName: string;
+  readonly firstEvent: string;
+  /** Whether the editor holds changes that the call will not see. */
+  readonly hasChanges: boolean;
+  /** Called with a function that starts the test, for the shortcut in the other editor. */
+  readonly onReady: (run: () => void) => void;
+}
+
+/** Calls the live version with an event, and shows what came of it: result, logs, where the time went. */
+export function TestPanel({ functionName, firstEvent, hasChanges, onReady }: TestPanelProps) {
+  const api = useApi();
+  const queryClient = useQueryClient();
+  const [event, setEvent] = useState(firstEvent);
+  const [mode, setMode] = useState<Mode>('sync');
+  const abort = useRef<AbortController | undefined>(undefined);
+  const test = useMutation({
+    mutationFn: () => {
+      abort.current = new AbortController();
+      return call(api, functionName, event, mode, abort.current.signal);
+    },
+    onSettled: () => queryClient.invalidateQueries({ queryKey: ['metrics'] }),
+  });
+  const wrong = jsonError(event);
+  const run = () => {
+    if (wrong === undefined && !test.isPending) test.mutate();
+  };
+  onReady(run);
+  const detail = useDetail(test.data?.invocationId);
+  return (
+    <Card
+      title="Test"
+      actions={
+        <>
+          <Select
+            aria-label="How to call"
+            className="!h-7"
+            value={mode}
+            options={[
+              { value: 'sync', label: 'Wait for the result' },
+              { value: 'async', label: 'Queue it (async)' },
+            ]}
+            onChange={(change) => setMode(change.target.value === 'async' ? 'async' : 'sync')}
+          />
+          {test.isPending && (
+            <Button size="small" onClick={() => abort.current?.abort()}>
+              Cancel
+            </Button>
+          )}
+          <Button
+            tone="primary"
+            size="small"
+            icon={<Play className="size-3.5" aria-hidden="true" />}
+            isBusy={test.isPending}
+            disabledReason={wrong === undefined ? undefined : 'The event is not valid JSON'}
+            aria-keyshortcuts="Control+Enter Meta+Enter"
+            onClick={run}
+          >
+            Run
+          </Button>
+        </>
+      }
+    >
+      <div className="flex flex-col gap-3">
+        <div>
+          <div className="mb-1 flex items-baseline justify-between text-sm">
+            <span className="font-medium">Event (JSON)</span>
+            <span className="text-xs text-faint">Ctrl+Enter runs</span>
+          </div>
+          <CodeEditor
+            label="Event as JSON"
+            fileName="event.json"
+            text={event}
+            onChange={setEvent}
+            onRun={run}
+            minHeight="7rem"
+            maxHeight="16rem"
+          />
+          {wrong !== undefined && (
+            <p role="alert" className="mt-1 text-xs text-danger">
+              {wrong}
+            </p>
+          )}
+        </div>
+        {hasChanges && <Callout tone="info" title="This calls the live version. Deploy to test your changes." />}
+        <div aria-live="polite">
+          {test.isPending && <Spinner label="Running" />}
+          {!test.isPending && test.data !== undefined && <Outcome run={test.data} detail={detail} />}
+          {test.data === undefined && !test.isPending && (
+            <p className="text-sm text-muted">
+              The result, the log lines of this call and where its time went appear here.
+            </p>
+          )}
+        </div>
+      </div>
+    </Card>
+  );
+}

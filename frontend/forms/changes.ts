@@ -1,0 +1,92 @@
+import type { VersionFiles } from '../../shared/api/functions.ts';
+import type { Files } from './draft.ts';
+
+/** What can be edited of a bundle, and the names of what cannot (binary, or too large to be sent). */
+export function splitFiles(deployed: VersionFiles): { readonly texts: Files; readonly opaque: readonly string[] } {
+  const texts: Record<string, string> = {};
+  const opaque: string[] = [];
+  for (const file of deployed.files) {
+    if (file.text === null) opaque.push(file.path);
+    else texts[file.path] = file.text;
+  }
+  return { texts, opaque };
+}
+
+/** The names of files that were added, removed or edited. */
+export function changedFiles(before: Files, after: Files): ReadonlySet<string> {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return new Set([...names].filter((name) => before[name] !== after[name]));
+}
+
+export interface FieldChange {
+  readonly key: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+function flatten(value: unknown, prefix: string, into: Map<string, string>): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    for (const [key, inner] of Object.entries(value)) flatten(inner, prefix === '' ? key : `${prefix}.${key}`, into);
+    return;
+  }
+  // Values of the environment may be secret: a comparison names them, and says only that they differ.
+  into.set(prefix, prefix.startsWith('env.') ? `•••• ${fingerprint(String(value))}` : (JSON.stringify(value) ?? ''));
+}
+
+/** FNV-1a, 32 bit: enough to see that two values differ, not enough to learn them. */
+function fingerprint(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return (hash >>> 16).toString(16).padStart(4, '0');
+}
+
+/** The settings that differ between two configurations, by their dotted names. */
+export function changedFields(before: unknown, after: unknown): readonly FieldChange[] {
+  const [a, b] = [new Map<string, string>(), new Map<string, string>()];
+  flatten(before, '', a);
+  flatten(after, '', b);
+  const keys = [...new Set([...a.keys(), ...b.keys()])].sort();
+  return keys
+    .map((key) => ({ key, before: a.get(key) ?? 'not set', after: b.get(key) ?? 'not set' }))
+    .filter((change) => change.before !== change.after);
+}
+
+export interface LineChange {
+  readonly kind: 'same' | 'added' | 'removed';
+  readonly text: string;
+}
+
+const mostCells = 4_000_000;
+
+/** A line diff by the longest common subsequence; files that are too long for that are shown as replaced. */
+export function diffLines(before: string, after: string): readonly LineChange[] {
+  const a = before === '' ? [] : before.replace(/\n$/, '').split('\n');
+  const b = after === '' ? [] : after.replace(/\n$/, '').split('\n');
+  if (a.length * b.length > mostCells) {
+    return [
+      ...a.map((text): LineChange => ({ kind: 'removed', text })),
+      ...b.map((text): LineChange => ({ kind: 'added', text })),
+    ];
+  }
+  const width = b.length + 1;
+  const lengths = new Uint32Array((a.length + 1) * width);
+  const at = (i: number, j: number) => lengths[i * width + j] ?? 0;
+  for (let i = a.length - 1; i >= 0; i--) {
+    for (let j = b.length - 1; j >= 0; j--) {
+      lengths[i * width + j] = a[i] === b[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
+    }
+  }
+  const changes: LineChange[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < a.length || j < b.length) {
+    if (i < a.length && j < b.length && a[i] === b[j]) {
+      changes.push({ kind: 'same', text: a[i] ?? '' });
+      i++;
+      j++;
+    } else if (j >= b.length || (i < a.length && at(i + 1, j) >= at(i, j + 1))) {
+      changes.push({ kind: 'removed', text: a[i++] ?? '' });
+    } else changes.push({ kind: 'added', text: b[j++] ?? '' });
+  }
+  return changes;
+}

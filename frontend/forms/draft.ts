@@ -1,0 +1,145 @@
+import type { CreateFunction, VersionDocument } from '../../shared/api/functions.ts';
+import { namePattern } from '../../shared/ids.ts';
+import { limits } from '../../shared/limits.ts';
+import type { IsolationLevel } from '../../shared/version-config.ts';
+import type { Template } from './templates.ts';
+
+export type Files = Readonly<Record<string, string>>;
+
+/** Settings as the form holds them: numbers are text until they are sent. */
+export interface SettingsDraft {
+  readonly handler: string;
+  readonly timeoutMs: string;
+  readonly memoryMb: string;
+  readonly cpus: string;
+  readonly concurrency: string;
+  readonly minInstances: string;
+  readonly maxInstances: string;
+  /** Empty: what the platform does when nothing is said. */
+  readonly isolation: IsolationLevel | '';
+  readonly egress: 'none' | 'all' | '';
+  /** `NAME=value`, one a line. */
+  readonly env: string;
+}
+
+export type SettingsErrors = Partial<Record<keyof SettingsDraft | 'name', string>>;
+
+export const emptySettings: SettingsDraft = {
+  handler: 'index.handler',
+  timeoutMs: String(limits.timeoutMs.default),
+  memoryMb: String(limits.memoryMb.default),
+  cpus: String(limits.cpus.default),
+  concurrency: String(limits.concurrency.default),
+  minInstances: '0',
+  maxInstances: String(limits.maxInstances.default),
+  isolation: '',
+  egress: '',
+  env: '',
+};
+
+export function settingsOfTemplate(template: Template): SettingsDraft {
+  return { ...emptySettings, handler: template.handler };
+}
+
+export function settingsOfVersion(version: VersionDocument): SettingsDraft {
+  const { config } = version;
+  return {
+    handler: config.handler,
+    timeoutMs: String(config.timeoutMs),
+    memoryMb: String(config.memoryMb),
+    cpus: String(config.cpus),
+    concurrency: String(config.concurrency),
+    minInstances: String(config.minInstances),
+    maxInstances: String(config.maxInstances),
+    isolation: config.isolation,
+    egress: config.egress,
+    env: Object.entries(config.env)
+      .map(([key, value]) => `${key}=${/[\n\r"]|^\s|\s$/.test(value) ? JSON.stringify(value) : value}`)
+      .join('\n'),
+  };
+}
+
+/** Reads `NAME=value` lines as they stand in a .env file: comments, `export`, and quotes are understood. */
+export function parseEnv(text: string): {
+  readonly env: Readonly<Record<string, string>>;
+  readonly error: string | undefined;
+} {
+  const env: Record<string, string> = {};
+  for (const [index, raw] of text.split(/\r?\n/).entries()) {
+    const line = raw.trim().replace(/^export\s+/, '');
+    if (line === '' || line.startsWith('#')) continue;
+    const match = /^([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$/.exec(line);
+    if (match === null) return { env, error: `line ${index + 1}: expected NAME=value` };
+    const [, key = '', value = ''] = match;
+    env[key] = unquote(value.trim());
+  }
+  return { env, error: undefined };
+}
+
+function unquote(value: string): string {
+  if (value.length >= 2 && value.startsWith('"') && value.endsWith('"')) {
+    try {
+      return String(JSON.parse(value));
+    } catch {
+      return value.slice(1, -1);
+    }
+  }
+  return value.length >= 2 && value.startsWith("'") && value.endsWith("'") ? value.slice(1, -1) : value;
+}
+
+export function nameError(name: string): string | undefined {
+  if (namePattern.test(name)) return undefined;
+  return 'Lower-case letters, digits and hyphens, 1 to 63, not starting or ending with a hyphen';
+}
+
+const ranges = {
+  timeoutMs: limits.timeoutMs,
+  memoryMb: limits.memoryMb,
+  cpus: limits.cpus,
+  concurrency: limits.concurrency,
+  minInstances: { min: 0, max: 100 },
+  maxInstances: limits.maxInstances,
+} as const;
+const numberKeys = ['timeoutMs', 'memoryMb', 'cpus', 'concurrency', 'minInstances', 'maxInstances'] as const;
+
+export function checkSettings(draft: SettingsDraft): SettingsErrors {
+  const errors: SettingsErrors = {};
+  for (const key of numberKeys) {
+    const { min, max } = ranges[key];
+    const value = Number(draft[key]);
+    const isWhole = key === 'cpus' || Number.isInteger(value);
+    if (draft[key].trim() === '' || !isWhole || !(value >= min && value <= max)) {
+      errors[key] = `A ${key === 'cpus' ? '' : 'whole '}number from ${min} to ${max}`;
+    }
+  }
+  if (!/^[\w./-]+$/.test(draft.handler)) errors.handler = 'file.export, for example index.handler';
+  const { error } = parseEnv(draft.env);
+  if (error !== undefined) errors.env = error;
+  return errors;
+}
+
+/** What is sent of checked settings. */
+export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
+  return {
+    handler: draft.handler,
+    timeoutMs: Number(draft.timeoutMs),
+    memoryMb: Number(draft.memoryMb),
+    cpus: Number(draft.cpus),
+    concurrency: Number(draft.concurrency),
+    minInstances: Number(draft.minInstances),
+    maxInstances: Number(draft.maxInstances),
+    env: parseEnv(draft.env).env,
+    ...(draft.isolation === '' ? {} : { isolation: draft.isolation }),
+    ...(draft.egress === '' ? {} : { egress: draft.egress }),
+  };
+}
+
+/** Why a file cannot be called so, or undefined. */
+export function fileNameError(name: string, files: Files): string | undefined {
+  if (name.trim() === '') return 'Give the file a name';
+  if (name.startsWith('/') || name.split('/').some((part) => part === '' || part === '.' || part === '..')) {
+    return 'A path inside the bundle, such as lib/util.ts';
+  }
+  if (name in files) return 'There is a file of this name already';
+  return undefined;
+}

@@ -1,0 +1,135 @@
+import type { DriverDocument } from '../../shared/api/system.ts';
+import { Field, Input, Select, TextArea } from '../ui/field.tsx';
+import type { SettingsDraft, SettingsErrors } from './draft.ts';
+
+export interface SettingsFieldsProps {
+  readonly draft: SettingsDraft;
+  readonly errors: SettingsErrors;
+  readonly drivers: readonly DriverDocument[];
+  readonly onChange: (draft: SettingsDraft) => void;
+}
+
+const numberFields = [
+  { key: 'timeoutMs', label: 'Timeout (ms)', hint: 'Up to 900000' },
+  { key: 'memoryMb', label: 'Memory (MiB)', hint: 'Hard limit' },
+  { key: 'cpus', label: 'CPUs', hint: 'Fractions are allowed' },
+  { key: 'concurrency', label: 'Concurrency', hint: 'Calls at once in one instance' },
+  { key: 'minInstances', label: 'Kept warm', hint: 'Instances that always run' },
+  { key: 'maxInstances', label: 'Most instances', hint: 'Further calls wait' },
+] as const;
+
+const levelNames: Readonly<Record<DriverDocument['isolation'], string>> = {
+  none: 'no isolation',
+  process: 'sandboxed process',
+  container: 'container',
+  microvm: 'microVM',
+  unikernel: 'unikernel',
+};
+
+/** Levels that this host cannot give are shown, but cannot be chosen; the reason and the fix stand below. */
+function IsolationField({ draft, drivers, onChange }: Pick<SettingsFieldsProps, 'draft' | 'drivers' | 'onChange'>) {
+  const defaultDriver = drivers.find((driver) => driver.isDefault);
+  const missing = drivers.filter((driver) => driver.status !== 'healthy' && driver.name !== 'fake');
+  const options = [
+    { value: '', label: `Default${defaultDriver === undefined ? '' : ` (${defaultDriver.name})`}` },
+    ...drivers.map((driver) => ({
+      value: driver.name,
+      label: `${driver.name}: ${levelNames[driver.isolation]}${driver.status === 'healthy' ? '' : ' (not available here)'}`,
+      isDisabled: driver.status !== 'healthy',
+    })),
+  ];
+  return (
+    <div className="flex flex-col gap-1.5">
+      <Field label="Isolation" hint="How the code is kept apart from the host and from other functions">
+        {(control) => (
+          <Select
+            {...control}
+            options={options}
+            value={draft.isolation}
+            onChange={(event) => {
+              const name = drivers.find((driver) => driver.name === event.target.value)?.name;
+              onChange({ ...draft, isolation: name ?? '' });
+            }}
+          />
+        )}
+      </Field>
+      {missing.length > 0 && (
+        <details className="text-xs text-muted">
+          <summary className="min-h-6 leading-6">
+            Why {missing.length} {missing.length === 1 ? 'level is' : 'levels are'} not available
+          </summary>
+          <ul className="mt-1 flex flex-col gap-1">
+            {missing.map((driver) => (
+              <li key={driver.name}>
+                <strong className="font-medium text-text">{driver.name}</strong>: {driver.reason ?? 'not found'}
+                {driver.fix !== null && <> Fix: {driver.fix}</>}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </div>
+  );
+}
+
+/** The settings of a version, for a new function and for a new version. */
+export function SettingsFields({ draft, errors, drivers, onChange }: SettingsFieldsProps) {
+  return (
+    <div className="flex flex-col gap-4">
+      <Field label="Handler" hint="file.export" error={errors.handler}>
+        {(control) => (
+          <Input
+            {...control}
+            className="font-mono"
+            value={draft.handler}
+            onChange={(event) => onChange({ ...draft, handler: event.target.value })}
+          />
+        )}
+      </Field>
+      <IsolationField draft={draft} drivers={drivers} onChange={onChange} />
+      <div className="grid grid-cols-2 gap-3">
+        {numberFields.map(({ key, label, hint }) => (
+          <Field key={key} label={label} hint={hint} error={errors[key]}>
+            {(control) => (
+              <Input
+                {...control}
+                inputMode="decimal"
+                className="tabular"
+                value={draft[key]}
+                onChange={(event) => onChange({ ...draft, [key]: event.target.value })}
+              />
+            )}
+          </Field>
+        ))}
+      </div>
+      <Field label="Outgoing network" hint="What the code may reach">
+        {(control) => (
+          <Select
+            {...control}
+            value={draft.egress}
+            options={[
+              { value: '', label: 'Default' },
+              { value: 'none', label: 'None' },
+              { value: 'all', label: 'All' },
+            ]}
+            onChange={(event) => {
+              const value = event.target.value;
+              onChange({ ...draft, egress: value === 'none' || value === 'all' ? value : '' });
+            }}
+          />
+        )}
+      </Field>
+      <Field label="Environment" hint="NAME=value, one a line; a .env file can be pasted" error={errors.env}>
+        {(control) => (
+          <TextArea
+            {...control}
+            rows={4}
+            className="font-mono"
+            value={draft.env}
+            onChange={(event) => onChange({ ...draft, env: event.target.value })}
+          />
+        )}
+      </Field>
+    </div>
+  );
+}

@@ -1,0 +1,56 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { RouterProvider } from '@tanstack/react-router';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { Api } from './api/api.ts';
+import { ApiClient } from './api/client.ts';
+import { BackendProvider } from './api/context.tsx';
+import { LiveMetrics } from './api/live-metrics.ts';
+import { ApiError } from './api/server-error.ts';
+import { Session } from './api/session.ts';
+import { createDashboardRouter } from './routes.tsx';
+import './styles/index.css';
+import { applyTheme } from './ui/theme.ts';
+import { TooltipProvider } from './ui/tooltip.tsx';
+
+applyTheme();
+
+const session = new Session({ lasting: localStorage, passing: sessionStorage });
+/** Before the router reads the address: a token must not stay in the history. */
+function adoptToken(): void {
+  const rest = session.adopt(location.hash);
+  if (rest !== undefined) history.replaceState(history.state, '', location.pathname + location.search + rest);
+}
+adoptToken();
+globalThis.addEventListener('hashchange', adoptToken);
+
+const client = new ApiClient({ session, baseUrl: '', fetch: globalThis.fetch });
+const live = new LiveMetrics({ client });
+const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 2000,
+      // What the platform refused will not be granted by asking again; what it could not answer may be.
+      retry: (count, error) => count < 2 && !(error instanceof ApiError && error.status < 500),
+      refetchIntervalInBackground: false,
+    },
+  },
+});
+session.subscribe(() => {
+  live.reset();
+  queryClient.clear();
+});
+
+const root = document.getElementById('root');
+if (root === null) throw new Error('index.html has no element #root');
+createRoot(root).render(
+  <StrictMode>
+    <QueryClientProvider client={queryClient}>
+      <BackendProvider backend={{ api: new Api({ client }), session, live }}>
+        <TooltipProvider>
+          <RouterProvider router={createDashboardRouter()} />
+        </TooltipProvider>
+      </BackendProvider>
+    </QueryClientProvider>
+  </StrictMode>,
+);

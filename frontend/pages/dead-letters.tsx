@@ -1,0 +1,171 @@
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { Inbox, RotateCcw } from 'lucide-react';
+import { useState } from 'react';
+import type { DeadLetter } from '../../shared/api/invocations.ts';
+import { useApi } from '../api/context.tsx';
+import { queries } from '../api/queries.ts';
+import { InvocationPanel } from '../components/invocation-panel.tsx';
+import { LoadMore } from '../components/load-more.tsx';
+import { PageHeader } from '../components/page-header.tsx';
+import { QueryView } from '../components/query-view.tsx';
+import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
+import { paths } from '../path-builder.ts';
+import { Badge } from '../ui/badge.tsx';
+import { Button } from '../ui/button.tsx';
+import { Card } from '../ui/card.tsx';
+import { EmptyState } from '../ui/empty-state.tsx';
+import { Table, type TableColumn } from '../ui/table.tsx';
+import { toast } from '../ui/toast.tsx';
+import { formatAgo } from '../util/format.ts';
+import { useNow, useUrlValue } from '../util/hooks.ts';
+
+const reasons: Readonly<Record<DeadLetter['reason'], string>> = {
+  'attempts-exhausted': 'attempts used up',
+  'too-old': 'too old',
+  'function-deleted': 'function deleted',
+};
+
+interface Actions {
+  readonly redrive: (letter: DeadLetter) => void;
+  readonly discard: (letter: DeadLetter) => void;
+  readonly open: (id: string) => void;
+}
+
+function columns(now: number, actions: Actions): readonly TableColumn<DeadLetter>[] {
+  return [
+    {
+      id: 'fn',
+      label: 'Function',
+      cell: (row) => (
+        <Link to={paths.function(row.functionName)} className="font-medium text-text hover:underline">
+          {row.functionName}
+        </Link>
+      ),
+    },
+    { id: 'reason', label: 'Why', cell: (row) => <Badge tone="danger">{reasons[row.reason]}</Badge> },
+    {
+      id: 'error',
+      label: 'Last error',
+      className: 'max-w-80 truncate',
+      cell: (row) => (
+        <button
+          type="button"
+          className="min-h-6 max-w-full truncate hover:underline"
+          onClick={() => actions.open(row.invocationId)}
+        >
+          {row.error === null ? 'Details' : `${row.error.type}: ${row.error.message}`}
+        </button>
+      ),
+    },
+    { id: 'attempts', label: 'Attempts', isNumber: true, isSecondary: true, cell: (row) => row.attempts },
+    { id: 'dead', label: 'Given up', isNumber: true, cell: (row) => formatAgo(row.deadAt, now) },
+    {
+      id: 'actions',
+      label: '',
+      isNumber: true,
+      cell: (row) => (
+        <span className="inline-flex gap-1.5">
+          <Button size="small" tone="ghost" onClick={() => actions.discard(row)}>
+            Discard
+          </Button>
+          <Button
+            size="small"
+            icon={<RotateCcw className="size-3.5" aria-hidden="true" />}
+            onClick={() => actions.redrive(row)}
+          >
+            Redrive
+          </Button>
+        </span>
+      ),
+    },
+  ];
+}
+
+export function DeadLettersPage() {
+  const api = useApi();
+  const now = useNow();
+  const queryClient = useQueryClient();
+  const query = useInfiniteQuery(queries.deadLetters(api));
+  const [openId, setOpenId] = useUrlValue('invocation');
+  const [discarding, setDiscarding] = useState<DeadLetter | undefined>();
+  const renew = () => queryClient.invalidateQueries({ queryKey: ['dead-letters'] });
+  const redrive = useMutation({
+    mutationFn: async (letters: readonly DeadLetter[]) => {
+      for (const letter of letters) await api.redrive(letter.invocationId);
+      return letters.length;
+    },
+    onSuccess: (count) => toast.done(count === 1 ? 'Queued again' : `${count} invocations queued again`),
+    onError: (error) => toast.failed('Not redriven', error),
+    onSettled: renew,
+  });
+  const discard = useMutation({
+    mutationFn: (letter: DeadLetter) => api.discardDeadLetter(letter.invocationId),
+    onSuccess: () => toast.done('Discarded'),
+    onError: (error) => toast.failed('Not discarded', error),
+    onSettled: () => {
+      setDiscarding(undefined);
+      return renew();
+    },
+  });
+  const letters = query.data?.pages.flatMap((page) => page.items) ?? [];
+  return (
+    <>
+      <PageHeader
+        title="Dead letters"
+        note="Asynchronous invocations that were given up, kept with their events."
+        actions={
+          letters.length > 1 && (
+            <Button
+              isBusy={redrive.isPending}
+              icon={<RotateCcw className="size-4" aria-hidden="true" />}
+              onClick={() => redrive.mutate(letters)}
+            >
+              Redrive all {letters.length}
+            </Button>
+          )
+        }
+      />
+      <Card isFlush>
+        <div className={query.data === undefined ? 'p-4' : ''}>
+          <QueryView query={query} lines={6}>
+            {() =>
+              letters.length === 0 ? (
+                <EmptyState icon={<Inbox />} title="Nothing was given up">
+                  An asynchronous invocation that fails is tried again, with growing waits. When its attempts or its
+                  time are used up, it stays here with its event, until you fix the function and redrive it.
+                </EmptyState>
+              ) : (
+                <Table
+                  label="Dead letters"
+                  columns={columns(now, {
+                    redrive: (letter) => redrive.mutate([letter]),
+                    discard: setDiscarding,
+                    open: setOpenId,
+                  })}
+                  rows={letters}
+                  rowKey={(row) => row.invocationId}
+                />
+              )
+            }
+          </QueryView>
+          <LoadMore query={query} />
+        </div>
+      </Card>
+      <InvocationPanel id={openId} onClose={() => setOpenId('')} />
+      <ConfirmDialog
+        isOpen={discarding !== undefined}
+        onClose={() => setDiscarding(undefined)}
+        title="Discard this event?"
+        action="Discard"
+        isDangerous
+        isBusy={discard.isPending}
+        onConfirm={() => {
+          if (discarding !== undefined) discard.mutate(discarding);
+        }}
+      >
+        <p>The event of {discarding?.functionName} is deleted for good and can no longer be redriven.</p>
+      </ConfirmDialog>
+    </>
+  );
+}

@@ -1,0 +1,132 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Rocket, Undo2 } from 'lucide-react';
+import { useRef, useState } from 'react';
+import type { FunctionDocument, VersionFiles } from '../../shared/api/functions.ts';
+import { useApi } from '../api/context.tsx';
+import { queries } from '../api/queries.ts';
+import { DeployProgress } from '../components/deploy-progress.tsx';
+import { QueryView } from '../components/query-view.tsx';
+import { TestPanel } from '../components/test-panel.tsx';
+import { useFunction } from '../components/use-function.ts';
+import { changedFiles, splitFiles } from '../forms/changes.ts';
+import type { Files } from '../forms/draft.ts';
+import { FileEditor } from '../forms/file-editor.tsx';
+import { templateOf } from '../forms/templates.ts';
+import { Button } from '../ui/button.tsx';
+import { Callout } from '../ui/callout.tsx';
+import { Input } from '../ui/field.tsx';
+import { toast } from '../ui/toast.tsx';
+import { useUrlValue } from '../util/hooks.ts';
+
+interface EditorProps {
+  readonly fn: FunctionDocument;
+  readonly version: number;
+  readonly deployed: VersionFiles;
+}
+
+function Editor({ fn, version, deployed }: EditorProps) {
+  const api = useApi();
+  const queryClient = useQueryClient();
+  const { texts, opaque } = splitFiles(deployed);
+  const [files, setFiles] = useState<Files>(texts);
+  const [message, setMessage] = useState('');
+  const [templateId] = useUrlValue('template');
+  const runTest = useRef<() => void>(() => undefined);
+  const changed = changedFiles(texts, files);
+  const hasChanges = changed.size > 0;
+  const deploy = useMutation({
+    mutationFn: async () => {
+      // A deployment replaces code, not settings: they are taken over from the version that was edited.
+      const { config } = await api.version(fn.name, version);
+      return api.createVersion(fn.name, { ...config, files, ...(message === '' ? {} : { message }) });
+    },
+    onSuccess: async (done) => {
+      setMessage('');
+      toast.done(
+        `Version ${done.version.version} is live`,
+        'The version before is one click away on the page Versions.',
+      );
+      await queryClient.invalidateQueries({ queryKey: ['functions'] });
+    },
+  });
+  const submit = () => {
+    if (hasChanges && opaque.length === 0 && !deploy.isPending) deploy.mutate();
+  };
+  const reason = !hasChanges
+    ? 'Nothing was changed'
+    : opaque.length > 0
+      ? 'This bundle has files that cannot be edited here'
+      : undefined;
+  return (
+    <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(22rem,32rem)]">
+      <div className="flex min-w-0 flex-col gap-3">
+        <FileEditor
+          files={files}
+          onChange={setFiles}
+          changed={changed}
+          onRun={() => runTest.current()}
+          onSave={submit}
+          minHeight="24rem"
+        />
+        {opaque.length > 0 && (
+          <Callout tone="info" title={`${opaque.length} files are binary or too large to be shown`}>
+            Deploy changes of this bundle with the CLI: <code className="font-mono">hearth deploy</code>. Not shown:{' '}
+            {opaque.slice(0, 5).join(', ')}
+          </Callout>
+        )}
+        <form
+          className="flex flex-wrap items-center gap-2"
+          onSubmit={(event) => {
+            event.preventDefault();
+            submit();
+          }}
+        >
+          <Input
+            aria-label="What changed (optional)"
+            placeholder="What changed (optional)"
+            maxLength={1000}
+            className="min-w-40 max-w-96 grow"
+            value={message}
+            onChange={(event) => setMessage(event.target.value)}
+          />
+          <Button
+            type="submit"
+            tone="primary"
+            icon={<Rocket className="size-4" aria-hidden="true" />}
+            isBusy={deploy.isPending}
+            disabledReason={reason}
+            aria-keyshortcuts="Control+S Meta+S"
+          >
+            Deploy new version
+          </Button>
+          {hasChanges && (
+            <Button tone="ghost" icon={<Undo2 className="size-4" aria-hidden="true" />} onClick={() => setFiles(texts)}>
+              Discard changes
+            </Button>
+          )}
+          <span className="text-xs text-faint">Editing a copy of version {version}</span>
+        </form>
+        <DeployProgress isDeploying={deploy.isPending} error={deploy.error} buildLog={deploy.data?.buildLog} />
+      </div>
+      <TestPanel
+        functionName={fn.name}
+        firstEvent={templateId === '' ? '{\n  "name": "Ada"\n}' : templateOf(templateId).event}
+        hasChanges={hasChanges}
+        onReady={(run) => {
+          runTest.current = run;
+        }}
+      />
+    </div>
+  );
+}
+
+export function FunctionCodeTab() {
+  const fn = useFunction();
+  const version = fn.liveVersion ?? fn.latestVersion;
+  const files = useQuery(queries.versionFiles(useApi(), fn.name, version));
+  return (
+    <QueryView query={files} lines={12}>
+      {(deployed) => <Editor key={version} fn={fn} version={version} deployed={deployed} />}
+    </QueryView>
+  );
+}

@@ -1,0 +1,6 @@
+import { InvocationTable } from '../components/invocation-table.tsx';
+import { useFunction } from '../components/use-function.ts';
+
+export function FunctionInvocationsTab() {
+  return <InvocationTable functionName={useFunction().name} />;
+}

@@ -1,0 +1,179 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import type { VersionDocument } from '../../shared/api/functions.ts';
+import type { FunctionChange } from '../api/api.ts';
+import { useApi } from '../api/context.tsx';
+import { queries } from '../api/queries.ts';
+import { DeployProgress } from '../components/deploy-progress.tsx';
+import { QueryView } from '../components/query-view.tsx';
+import { useFunction } from '../components/use-function.ts';
+import { splitFiles } from '../forms/changes.ts';
+import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
+import { checkSettings, configOf, settingsOfVersion } from '../forms/draft.ts';
+import { SettingsFields } from '../forms/settings-fields.tsx';
+import { paths } from '../path-builder.ts';
+import { Button } from '../ui/button.tsx';
+import { Card } from '../ui/card.tsx';
+import { Field, Input } from '../ui/field.tsx';
+import { toast } from '../ui/toast.tsx';
+
+/** Settings belong to a version: changing them deploys the same code with other settings. */
+function VersionSettings({ version }: { readonly version: VersionDocument }) {
+  const api = useApi();
+  const queryClient = useQueryClient();
+  const before = settingsOfVersion(version);
+  const [draft, setDraft] = useState(before);
+  const system = useQuery(queries.system(api)).data;
+  const errors = checkSettings(draft);
+  const isChanged = JSON.stringify(before) !== JSON.stringify(draft);
+  const firstError = Object.values(errors)[0];
+  const deploy = useMutation({
+    mutationFn: async () => {
+      const { texts, opaque } = splitFiles(await api.versionFiles(version.functionName, version.version));
+      if (opaque.length > 0)
+        throw new Error(`${opaque[0] ?? 'A file'} cannot be sent from here; deploy the change with the CLI`);
+      return api.createVersion(version.functionName, {
+        ...version.config,
+        ...configOf(draft),
+        files: texts,
+        message: 'Settings changed',
+      });
+    },
+    onSuccess: async (done) => {
+      toast.done(`Version ${done.version.version} is live`, 'Same code, new settings');
+      await queryClient.invalidateQueries({ queryKey: ['functions'] });
+    },
+  });
+  const reason = !isChanged ? 'Nothing was changed' : firstError;
+  return (
+    <Card title="Settings" note={`of version ${version.version}; saving deploys the same code as a new version`}>
+      <form
+        className="flex flex-col gap-4"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (reason === undefined) deploy.mutate();
+        }}
+      >
+        <SettingsFields draft={draft} errors={errors} drivers={system?.drivers ?? []} onChange={setDraft} />
+        <DeployProgress isDeploying={deploy.isPending} error={deploy.error} buildLog={undefined} />
+        <div>
+          <Button type="submit" tone="primary" isBusy={deploy.isPending} disabledReason={reason}>
+            Save as new version
+          </Button>
+        </div>
+      </form>
+    </Card>
+  );
+}
+
+function Description() {
+  const fn = useFunction();
+  const api = useApi();
+  const queryClient = useQueryClient();
+  const [description, setDescription] = useState(fn.description);
+  const [tags, setTags] = useState(fn.tags.join(', '));
+  const save = useMutation({
+    mutationFn: (change: FunctionChange) => api.updateFunction(fn.name, change, fn.etag),
+    onSuccess: async () => {
+      toast.done('Saved');
+      await queryClient.invalidateQueries({ queryKey: ['functions'] });
+    },
+    onError: (error) => toast.failed('Not saved', error),
+  });
+  const tagList = tags
+    .split(',')
+    .map((tag) => tag.trim())
+    .filter(Boolean);
+  return (
+    <Card title="About">
+      <form
+        className="flex flex-col gap-3"
+        onSubmit={(event) => {
+          event.preventDefault();
+          save.mutate({ description, tags: tagList });
+        }}
+      >
+        <Field label="Description">
+          {(control) => (
+            <Input
+              {...control}
+              maxLength={2000}
+              value={description}
+              onChange={(event) => setDescription(event.target.value)}
+            />
+          )}
+        </Field>
+        <Field label="Tags" hint="Separated by commas">
+          {(control) => <Input {...control} value={tags} onChange={(event) => setTags(event.target.value)} />}
+        </Field>
+        <div className="flex flex-wrap gap-2">
+          <Button type="submit" isBusy={save.isPending}>
+            Save
+          </Button>
+          <Button onClick={() => save.mutate({ enabled: !fn.enabled })} isBusy={save.isPending}>
+            {fn.enabled ? 'Disable the function' : 'Enable the function'}
+          </Button>
+        </div>
+        <p className="text-xs text-faint">A disabled function answers 503 to every call and runs no schedule.</p>
+      </form>
+    </Card>
+  );
+}
+
+function DangerZone() {
+  const fn = useFunction();
+  const api = useApi();
+  const navigate = useNavigate();
+  const queryClient = useQueryClient();
+  const [isAsking, setIsAsking] = useState(false);
+  const remove = useMutation({
+    mutationFn: () => api.deleteFunction(fn.name),
+    onSuccess: async () => {
+      await navigate({ to: paths.functions() });
+      queryClient.removeQueries({ queryKey: ['functions', 'one', fn.name] });
+      await queryClient.invalidateQueries({ queryKey: ['functions', 'list'] });
+      toast.done(`${fn.name} was deleted`);
+    },
+    onError: (error) => toast.failed('Not deleted', error),
+  });
+  return (
+    <Card title="Danger zone" className="border-danger">
+      <p className="mb-3 text-sm text-muted">
+        Deleting removes the function with its versions, aliases, routes and schedules. Its records stay until their
+        retention ends.
+      </p>
+      <Button tone="danger" onClick={() => setIsAsking(true)}>
+        Delete this function
+      </Button>
+      <ConfirmDialog
+        isOpen={isAsking}
+        onClose={() => setIsAsking(false)}
+        title={`Delete ${fn.name}?`}
+        action="Delete for good"
+        isDangerous
+        isBusy={remove.isPending}
+        typed={fn.name}
+        onConfirm={() => remove.mutate()}
+      >
+        <p>This cannot be undone. Callers get 404 from now on.</p>
+      </ConfirmDialog>
+    </Card>
+  );
+}
+
+export function FunctionSettingsTab() {
+  const fn = useFunction();
+  const version = useQuery(queries.version(useApi(), fn.name, fn.liveVersion ?? fn.latestVersion));
+  return (
+    <div className="grid items-start gap-4 lg:grid-cols-2">
+      <QueryView query={version} lines={10}>
+        {(document) => <VersionSettings key={document.id} version={document} />}
+      </QueryView>
+      <div className="flex flex-col gap-4">
+        <Description />
+        <DangerZone />
+      </div>
+    </div>
+  );
+}

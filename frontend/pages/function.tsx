@@ -1,0 +1,94 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link, Outlet } from '@tanstack/react-router';
+import { Suspense } from 'react';
+import { useApi } from '../api/context.tsx';
+import { queries } from '../api/queries.ts';
+import { processServerError } from '../api/server-error.ts';
+import { PageHeader } from '../components/page-header.tsx';
+import { RuntimeBadge } from '../components/runtime-badge.tsx';
+import { type FunctionTab, functionTabs, paths } from '../path-builder.ts';
+import { Badge, Dot } from '../ui/badge.tsx';
+import { buttonClasses } from '../ui/button.tsx';
+import { ErrorCallout } from '../ui/callout.tsx';
+import { EmptyState } from '../ui/empty-state.tsx';
+import { Skeleton } from '../ui/spinner.tsx';
+import { tabClasses } from '../ui/tabs.tsx';
+import { stateOf } from '../util/function-state.ts';
+import { useNameParam } from '../util/hooks.ts';
+
+const tabNames: Readonly<Record<FunctionTab, string>> = {
+  overview: 'Overview',
+  code: 'Code and test',
+  invocations: 'Invocations',
+  logs: 'Logs',
+  versions: 'Versions',
+  triggers: 'Triggers',
+  settings: 'Settings',
+};
+
+/** The frame of one function: what it is, and its tabs, each with an address of its own. */
+export function FunctionPage() {
+  const name = useNameParam();
+  const query = useQuery(queries.function(useApi(), name));
+  const fn = query.data;
+  if (fn === undefined && query.error !== null) {
+    const error = processServerError(query.error);
+    if (error.status !== 404) return <ErrorCallout error={error} />;
+    return (
+      <>
+        <PageHeader title={name} />
+        <EmptyState
+          title={`There is no function ${name}`}
+          actions={
+            <Link to={paths.functions()} className={buttonClasses()}>
+              All functions
+            </Link>
+          }
+        >
+          It may have been deleted, or the address has a typing error.
+        </EmptyState>
+      </>
+    );
+  }
+  const state = fn === undefined ? undefined : stateOf(fn);
+  return (
+    <>
+      <PageHeader
+        title={name}
+        note={fn?.description === '' ? undefined : fn?.description}
+        heading={
+          <span className="flex flex-wrap items-center gap-x-3 gap-y-1">
+            <span>
+              <Link to={paths.functions()} className="font-normal text-faint no-underline hover:text-text">
+                Functions <span aria-hidden="true">/</span>{' '}
+              </Link>
+              {name}
+            </span>
+          </span>
+        }
+        actions={
+          fn !== undefined &&
+          state !== undefined && (
+            <>
+              <Badge tone={state.tone}>
+                <Dot tone={state.tone} />
+                {state.label}
+              </Badge>
+              <RuntimeBadge runtime={fn.runtime} />
+              <Badge>{fn.isolation}</Badge>
+              <Badge tone="accent">{fn.liveVersion === null ? 'not live' : `live v${fn.liveVersion}`}</Badge>
+            </>
+          )
+        }
+      />
+      <nav aria-label="Function" className="mb-4 flex overflow-x-auto border-b border-line">
+        {functionTabs.map((tab) => (
+          <Link key={tab} to={paths.function(name, tab)} activeOptions={{ exact: true }} className={tabClasses}>
+            {tabNames[tab]}
+          </Link>
+        ))}
+      </nav>
+      <Suspense fallback={<Skeleton lines={8} />}>{fn === undefined ? <Skeleton lines={8} /> : <Outlet />}</Suspense>
+    </>
+  );
+}

@@ -1,0 +1,175 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { Plus, SearchX } from 'lucide-react';
+import { useState } from 'react';
+import type { FunctionDocument } from '../../shared/api/functions.ts';
+import { useApi } from '../api/context.tsx';
+import { queries } from '../api/queries.ts';
+import { FirstRun } from '../components/first-run.tsx';
+import { LoadMore } from '../components/load-more.tsx';
+import { PageHeader } from '../components/page-header.tsx';
+import { QueryView } from '../components/query-view.tsx';
+import { RuntimeBadge } from '../components/runtime-badge.tsx';
+import { paths } from '../path-builder.ts';
+import { Dot } from '../ui/badge.tsx';
+import { Button, buttonClasses } from '../ui/button.tsx';
+import { Card } from '../ui/card.tsx';
+import { EmptyState } from '../ui/empty-state.tsx';
+import { Input } from '../ui/field.tsx';
+import { Sparkline } from '../ui/sparkline.tsx';
+import { Table, type TableColumn, type TableSort } from '../ui/table.tsx';
+import { formatAgo, formatCount, formatMs, formatPercent } from '../util/format.ts';
+import { type FunctionSortKey, sortFunctions, stateOf } from '../util/function-state.ts';
+import { useNow, useSettled, useSlashFocus, useUrlValue } from '../util/hooks.ts';
+
+function NameCell({ fn }: { readonly fn: FunctionDocument }) {
+  const state = stateOf(fn);
+  return (
+    <div className="flex min-w-44 items-start gap-2.5">
+      <span title={state.label} className="mt-1.5">
+        <Dot tone={state.tone} />
+        <span className="sr-only">{state.label}</span>
+      </span>
+      <div className="min-w-0">
+        <Link
+          to={paths.function(fn.name)}
+          className="font-medium text-text hover:underline"
+          onClick={(event) => event.stopPropagation()}
+        >
+          {fn.name}
+        </Link>
+        {fn.description !== '' && <p className="max-w-80 truncate text-xs text-faint">{fn.description}</p>}
+      </div>
+    </div>
+  );
+}
+
+function columns(now: number): readonly TableColumn<FunctionDocument>[] {
+  const share = (fn: FunctionDocument, key: 'errors' | 'coldStarts') =>
+    fn.stats === undefined || fn.stats.invocations === 0 ? null : fn.stats[key] / fn.stats.invocations;
+  return [
+    { id: 'name', label: 'Function', isSortable: true, cell: (fn) => <NameCell fn={fn} /> },
+    { id: 'runtime', label: 'Runtime', isSecondary: true, cell: (fn) => <RuntimeBadge runtime={fn.runtime} /> },
+    {
+      id: 'requests',
+      label: 'Requests, 1 h',
+      isNumber: true,
+      isSortable: true,
+      cell: (fn) => (
+        <span className="inline-flex items-center gap-2.5">
+          <Sparkline
+            values={fn.stats?.sparkline ?? []}
+            label={`Requests of ${fn.name} over the last hour`}
+            className="hidden h-5 w-20 sm:block"
+          />
+          <span className="min-w-9">{formatCount(fn.stats?.invocations)}</span>
+        </span>
+      ),
+    },
+    {
+      id: 'errors',
+      label: 'Errors',
+      isNumber: true,
+      isSortable: true,
+      cell: (fn) => (
+        <span className={(share(fn, 'errors') ?? 0) >= 0.02 ? 'font-medium text-danger' : ''}>
+          {formatPercent(share(fn, 'errors'))}
+        </span>
+      ),
+    },
+    { id: 'p95', label: 'p95', isNumber: true, isSortable: true, cell: (fn) => formatMs(fn.stats?.p95Ms) },
+    {
+      id: 'cold',
+      label: 'Cold',
+      isNumber: true,
+      isSortable: true,
+      isSecondary: true,
+      cell: (fn) => formatPercent(share(fn, 'coldStarts')),
+    },
+    { id: 'live', label: 'Live', isNumber: true, cell: (fn) => (fn.liveVersion === null ? '–' : `v${fn.liveVersion}`) },
+    {
+      id: 'updated',
+      label: 'Last change',
+      isNumber: true,
+      isSortable: true,
+      isSecondary: true,
+      cell: (fn) => formatAgo(fn.updatedAt, now),
+    },
+  ];
+}
+
+const sortKeys: readonly FunctionSortKey[] = ['name', 'requests', 'errors', 'p95', 'cold', 'updated'];
+
+function FunctionTable({ functions }: { readonly functions: readonly FunctionDocument[] }) {
+  const now = useNow();
+  const navigate = useNavigate();
+  const [sort, setSort] = useState<TableSort>({ column: 'name', isDescending: false });
+  const key = sortKeys.find((candidate) => candidate === sort.column) ?? 'name';
+  return (
+    <Table
+      label="Functions"
+      columns={columns(now)}
+      rows={sortFunctions(functions, key, sort.isDescending)}
+      rowKey={(fn) => fn.id}
+      sort={sort}
+      onSort={setSort}
+      onRowClick={(fn) => {
+        navigate({ to: paths.function(fn.name) }).catch(() => undefined);
+      }}
+    />
+  );
+}
+
+export function FunctionsPage() {
+  const [search, setSearch] = useUrlValue('search');
+  const settled = useSettled(search.trim());
+  const query = useInfiniteQuery(queries.functions(useApi(), settled));
+  useSlashFocus('function-search');
+  const newButton = (
+    <Link to={paths.newFunction()} className={buttonClasses('primary')}>
+      <Plus className="size-4" aria-hidden="true" />
+      New function
+    </Link>
+  );
+  return (
+    <>
+      <PageHeader title="Functions" actions={newButton} />
+      <QueryView query={query} lines={8}>
+        {({ pages }) => {
+          const functions = pages.flatMap((page) => page.items);
+          if (functions.length === 0 && settled === '') return <FirstRun />;
+          return (
+            <Card isFlush>
+              <div className="flex items-center gap-3 border-b border-line px-4 py-2.5">
+                <Input
+                  id="function-search"
+                  type="search"
+                  aria-label="Search functions"
+                  aria-keyshortcuts="/"
+                  placeholder="Search name, description, tag   /"
+                  className="max-w-80"
+                  value={search}
+                  onChange={(event) => setSearch(event.target.value)}
+                />
+                <span className="tabular ml-auto text-xs whitespace-nowrap text-faint" role="status">
+                  {functions.length}
+                  {query.hasNextPage ? '+' : ''} shown
+                </span>
+              </div>
+              {functions.length === 0 ? (
+                <EmptyState
+                  icon={<SearchX />}
+                  title={`No function matches “${settled}”`}
+                  actions={<Button onClick={() => setSearch('')}>Clear the search</Button>}
+                />
+              ) : (
+                <FunctionTable functions={functions} />
+              )}
+              <LoadMore query={query} />
+            </Card>
+          );
+        }}
+      </QueryView>
+    </>
+  );
+}

@@ -1,0 +1,20 @@
+/** Every path of the dashboard, in one place. Names are encoded here and nowhere else. */
+const segment = encodeURIComponent;
+
+export const functionTabs = ['overview', 'code', 'invocations', 'logs', 'versions', 'triggers', 'settings'] as const;
+export type FunctionTab = (typeof functionTabs)[number];
+
+export const paths = {
+  overview: () => '/',
+  signIn: () => '/sign-in',
+  functions: () => '/functions',
+  newFunction: (template?: string) =>
+    template === undefined ? '/functions/new' : `/functions/new?template=${segment(template)}`,
+  function: (name: string, tab: FunctionTab = 'overview') =>
+    tab === 'overview' ? `/functions/${segment(name)}` : `/functions/${segment(name)}/${tab}`,
+  invocations: () => '/invocations',
+  invocation: (id: string) => `/invocations/${segment(id)}`,
+  deadLetters: () => '/dead-letters',
+  system: () => '/system',
+  tokens: () => '/tokens',
+} as const;

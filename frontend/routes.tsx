@@ -1,0 +1,99 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Navigate } from '@tanstack/react-router';
+import { useIsSignedIn } from './api/context.tsx';
+import { AppShell } from './components/app-shell.tsx';
+import { NotFoundPage } from './pages/not-found.tsx';
+import { SignInPage } from './pages/sign-in.tsx';
+import { paths } from './path-builder.ts';
+
+/** Without a token there is one page; the address stays, so that signing in leads to where somebody wanted to go. */
+function Gate() {
+  return useIsSignedIn() ? <AppShell /> : <SignInPage />;
+}
+
+const rootRoute = createRootRoute({ component: Gate, notFoundComponent: NotFoundPage });
+const page = <Path extends string>(path: Path, component: ReturnType<typeof lazyRouteComponent>) =>
+  createRoute({ getParentRoute: () => rootRoute, path, component });
+
+const functionPage = lazyRouteComponent(() => import('./pages/function.tsx'), 'FunctionPage');
+const functionRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/functions/$name',
+  component: functionPage,
+});
+const tab = <Path extends string>(path: Path, component: ReturnType<typeof lazyRouteComponent>) =>
+  createRoute({ getParentRoute: () => functionRoute, path, component });
+
+const routeTree = rootRoute.addChildren([
+  page(
+    '/',
+    lazyRouteComponent(() => import('./pages/overview.tsx'), 'OverviewPage'),
+  ),
+  page('/sign-in', () => <Navigate to={paths.overview()} replace />),
+  page(
+    '/functions',
+    lazyRouteComponent(() => import('./pages/functions.tsx'), 'FunctionsPage'),
+  ),
+  page(
+    '/functions/new',
+    lazyRouteComponent(() => import('./pages/new-function.tsx'), 'NewFunctionPage'),
+  ),
+  functionRoute.addChildren([
+    tab(
+      '/',
+      lazyRouteComponent(() => import('./pages/function-overview.tsx'), 'FunctionOverviewTab'),
+    ),
+    tab(
+      '/code',
+      lazyRouteComponent(() => import('./pages/function-code.tsx'), 'FunctionCodeTab'),
+    ),
+    tab(
+      '/invocations',
+      lazyRouteComponent(() => import('./pages/function-invocations.tsx'), 'FunctionInvocationsTab'),
+    ),
+    tab(
+      '/logs',
+      lazyRouteComponent(() => import('./pages/function-logs.tsx'), 'FunctionLogsTab'),
+    ),
+    tab(
+      '/versions',
+      lazyRouteComponent(() => import('./pages/function-versions.tsx'), 'FunctionVersionsTab'),
+    ),
+    tab(
+      '/triggers',
+      lazyRouteComponent(() => import('./pages/function-triggers.tsx'), 'FunctionTriggersTab'),
+    ),
+    tab(
+      '/settings',
+      lazyRouteComponent(() => import('./pages/function-settings.tsx'), 'FunctionSettingsTab'),
+    ),
+  ]),
+  page(
+    '/invocations',
+    lazyRouteComponent(() => import('./pages/invocations.tsx'), 'InvocationsPage'),
+  ),
+  page(
+    '/invocations/$id',
+    lazyRouteComponent(() => import('./pages/invocation.tsx'), 'InvocationPage'),
+  ),
+  page(
+    '/dead-letters',
+    lazyRouteComponent(() => import('./pages/dead-letters.tsx'), 'DeadLettersPage'),
+  ),
+  page(
+    '/system',
+    lazyRouteComponent(() => import('./pages/system.tsx'), 'SystemPage'),
+  ),
+  page(
+    '/tokens',
+    lazyRouteComponent(() => import('./pages/tokens.tsx'), 'TokensPage'),
+  ),
+]);
+
+export function createDashboardRouter() {
+  return createRouter({
+    routeTree,
+    defaultPreload: 'intent',
+    scrollRestoration: true,
+    defaultNotFoundComponent: NotFoundPage,
+  });
+}

@@ -1,0 +1,143 @@
+import { useEffect, useRef } from 'react';
+import UPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { stackColumns } from '../util/series.ts';
+import type { ChartProps } from './chart.tsx';
+import { useShownTheme } from './theme.ts';
+
+type Row = (number | null)[];
+
+/** A canvas needs colours as they are now: lets the browser resolve `var()` and `light-dark()`. */
+function resolveColor(variable: string): string {
+  const probe = document.createElement('i');
+  probe.style.color = `var(${variable})`;
+  document.body.append(probe);
+  const color = getComputedStyle(probe).color;
+  probe.remove();
+  return color;
+}
+
+function transparent(color: string, share: number): string {
+  return `color-mix(in srgb, ${color} ${Math.round(share * 100)}%, transparent)`;
+}
+
+/** Stacked series are drawn from the highest sum down, so that each covers what belongs to those below it. */
+function dataOf(props: ChartProps): UPlot.AlignedData {
+  const columns = props.series.map((series) => series.values);
+  const drawn = props.shape === 'lines' ? columns : [...stackColumns(columns)].reverse();
+  return [[...props.x], ...drawn.map((column): Row => [...column])];
+}
+
+function seriesOptions(props: ChartProps): UPlot.Series[] {
+  const ordered = props.shape === 'lines' ? props.series : [...props.series].reverse();
+  return ordered.map((series) => {
+    const stroke = resolveColor(series.color);
+    const base: UPlot.Series = { label: series.label, stroke, width: 1.5, spanGaps: false, points: { show: false } };
+    if (props.shape === 'stacked-bars') {
+      const paths = UPlot.paths.bars?.({ size: [0.8, 14], align: 1 });
+      return { ...base, fill: stroke, width: 0, ...(paths === undefined ? {} : { paths }) };
+    }
+    if (props.shape === 'areas') return { ...base, fill: transparent(stroke, 0.22) };
+    return series.dash === undefined ? base : { ...base, dash: [...series.dash] };
+  });
+}
+
+function axes(format: ChartProps['format']): UPlot.Axis[] {
+  const stroke = resolveColor('--faint');
+  const grid = { stroke: resolveColor('--grid'), width: 1 };
+  const font = '11px system-ui, sans-serif';
+  return [
+    { stroke, grid: { show: false }, ticks: { show: false }, font, size: 26, gap: 4, space: 70, values: timeLabels },
+    {
+      stroke,
+      grid,
+      ticks: { show: false },
+      font,
+      size: 58,
+      gap: 6,
+      space: 34,
+      values: (_plot, splits) => splits.map((value) => format(value)),
+    },
+  ];
+}
+
+const two = (value: number) => String(value).padStart(2, '0');
+
+/** 24-hour clock; days where the range is longer than one. */
+function timeLabels(_plot: UPlot, splits: number[]): string[] {
+  const stepSeconds = (splits[1] ?? 0) - (splits[0] ?? 0);
+  return splits.map((seconds) => {
+    const date = new Date(seconds * 1000);
+    if (stepSeconds >= 86_400) return `${date.getMonth() + 1}/${date.getDate()}`;
+    const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
+    return stepSeconds < 60 ? `${clock}:${two(date.getSeconds())}` : clock;
+  });
+}
+
+export interface ChartCanvasProps extends ChartProps {
+  readonly height: number;
+  readonly onIndex: (index: number | undefined) => void;
+}
+
+function optionsOf(props: ChartCanvasProps, width: number): UPlot.Options {
+  const top = props.max;
+  return {
+    width,
+    height: props.height,
+    legend: { show: false },
+    padding: [8, 8, 0, 0],
+    cursor: {
+      y: false,
+      drag: { setScale: false, x: false, y: false },
+      points: { show: false },
+      ...(props.syncKey === undefined ? {} : { sync: { key: props.syncKey } }),
+    },
+    scales: {
+      x: { time: true },
+      y: { range: (_plot, _min, max) => [0, top ?? (max > 0 ? max * 1.08 : 1)] },
+    },
+    axes: axes(props.format),
+    series: [{}, ...seriesOptions(props)],
+    hooks: { setCursor: [(plot) => props.onIndex(plot.cursor.idx ?? undefined)] },
+  };
+}
+
+/** The drawing of a Chart. Its own chunk: uPlot is loaded only where charts are shown. */
+export function ChartCanvas(props: ChartCanvasProps) {
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<UPlot | undefined>(undefined);
+  const latest = useRef(props);
+  latest.current = props;
+  const theme = useShownTheme();
+  const shape = `${theme} ${props.shape} ${props.max ?? ''} ${props.series.map((s) => s.label + s.color).join()}`;
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `shape` names everything that needs a new plot; new data does not
+  useEffect(() => {
+    const element = host.current;
+    if (element === null) return;
+    const made = new UPlot(optionsOf(latest.current, element.clientWidth), dataOf(latest.current), element);
+    plot.current = made;
+    const observer = new ResizeObserver(() => {
+      if (element.clientWidth > 0) made.setSize({ width: element.clientWidth, height: latest.current.height });
+    });
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = undefined;
+    };
+  }, [shape]);
+
+  useEffect(() => {
+    plot.current?.setData(dataOf(props));
+  }, [props]);
+
+  return (
+    <div
+      ref={host}
+      role="img"
+      aria-label={`Chart: ${props.title}. The table view has the numbers.`}
+      className="size-full"
+    />
+  );
+}

@@ -1,0 +1,49 @@
+import { formatDateTime } from '../util/format.ts';
+import type { ChartSeries } from './chart.tsx';
+
+export interface ChartTableProps {
+  readonly label: string;
+  readonly x: readonly number[];
+  readonly series: readonly ChartSeries[];
+  readonly format: (value: number | null) => string;
+}
+
+/** The numbers of a chart, newest first; steps in which nothing happened are left out. */
+export function ChartTable({ label, x, series, format }: ChartTableProps) {
+  const rows = x
+    .map((seconds, index) => ({ seconds, values: series.map((item) => item.values[index] ?? null) }))
+    .filter((row) => row.values.some((value) => value !== null && value !== 0))
+    .reverse();
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls must be reachable by keyboard
+    <div className="h-full overflow-auto" tabIndex={0} role="region" aria-label={`${label} as a table`}>
+      <table className="tabular w-full text-xs">
+        <thead className="sticky top-0 bg-surface text-faint">
+          <tr>
+            <th scope="col" className="py-1 text-left font-medium">
+              Time
+            </th>
+            {series.map((item) => (
+              <th key={item.label} scope="col" className="py-1 pl-3 text-right font-medium">
+                {item.label}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={row.seconds} className="border-t border-line">
+              <td className="py-1 whitespace-nowrap">{formatDateTime(new Date(row.seconds * 1000).toISOString())}</td>
+              {row.values.map((value, index) => (
+                <td key={series[index]?.label} className="py-1 pl-3 text-right">
+                  {format(value)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {rows.length === 0 && <p className="py-4 text-center text-sm text-faint">Nothing in this range</p>}
+    </div>
+  );
+}

@@ -1,0 +1,37 @@
+import type { FunctionDocument } from '../../shared/api/functions.ts';
+import type { Tone } from '../ui/badge.tsx';
+
+/** The state of a function in a word, from its last hour. */
+export function stateOf(fn: FunctionDocument): { readonly tone: Tone; readonly label: string } {
+  if (!fn.enabled) return { tone: 'neutral', label: 'Disabled' };
+  if (fn.liveVersion === null) return { tone: 'warn', label: 'Nothing live' };
+  const invocations = fn.stats?.invocations ?? 0;
+  const errors = fn.stats?.errors ?? 0;
+  if (invocations === 0) return { tone: 'neutral', label: 'Idle' };
+  if (errors >= 2 && errors / invocations >= 0.02) return { tone: 'danger', label: 'Failing' };
+  return { tone: 'ok', label: 'Healthy' };
+}
+
+export type FunctionSortKey = 'name' | 'requests' | 'errors' | 'p95' | 'cold' | 'updated';
+
+const ratio = (part: number | undefined, whole: number | undefined) => (part ?? 0) / Math.max(1, whole ?? 0);
+const sortValues: Readonly<Record<Exclude<FunctionSortKey, 'name'>, (fn: FunctionDocument) => number>> = {
+  requests: (fn) => fn.stats?.invocations ?? 0,
+  errors: (fn) => ratio(fn.stats?.errors, fn.stats?.invocations),
+  p95: (fn) => fn.stats?.p95Ms ?? -1,
+  cold: (fn) => ratio(fn.stats?.coldStarts, fn.stats?.invocations),
+  updated: (fn) => Date.parse(fn.updatedAt),
+};
+
+/** Sorted by a column; functions that are equal in it stay in the order of their names. */
+export function sortFunctions(
+  functions: readonly FunctionDocument[],
+  key: FunctionSortKey,
+  isDescending: boolean,
+): readonly FunctionDocument[] {
+  const sign = isDescending ? -1 : 1;
+  const byName = (a: FunctionDocument, b: FunctionDocument) => a.name.localeCompare(b.name, 'en');
+  if (key === 'name') return functions.toSorted((a, b) => sign * byName(a, b));
+  const value = sortValues[key];
+  return functions.toSorted((a, b) => sign * (value(a) - value(b)) || byName(a, b));
+}

@@ -1,0 +1,128 @@
+import type { FunctionDocument } from '../../shared/api/functions.ts';
+import type { LiveTick, MetricPoint, Metrics } from '../../shared/api/metrics.ts';
+import { formatCount, formatPercent } from './format.ts';
+
+/** A column per step of the window; null where nothing is known. */
+export type Column = readonly (number | null)[];
+
+/** What a failed invocation counts as in the charts. */
+export const requestGroups = ['Success', 'Function error', 'Timeout or limit', 'Platform', 'Throttled'] as const;
+export type RequestGroup = (typeof requestGroups)[number];
+
+const platformKinds = new Set([
+  'platform-fault',
+  'sandbox-lost',
+  'capacity',
+  'driver',
+  'shutting-down',
+  'protocol',
+  'cancelled',
+]);
+
+export function groupOfErrorKind(kind: string): RequestGroup {
+  if (kind === 'function-error') return 'Function error';
+  return platformKinds.has(kind) ? 'Platform' : 'Timeout or limit';
+}
+
+/** The counters of one step by group. Errors that name no kind count as errors of the function. */
+export function countsByGroup(point: MetricPoint): Readonly<Record<RequestGroup, number>> {
+  const counts: Record<RequestGroup, number> = {
+    Success: Math.max(0, point.invocations - point.errors),
+    'Function error': 0,
+    'Timeout or limit': 0,
+    Platform: 0,
+    Throttled: point.throttles,
+  };
+  let named = 0;
+  for (const [kind, count] of Object.entries(point.errorsByKind)) {
+    counts[groupOfErrorKind(kind)] += count;
+    named += count;
+  }
+  counts['Function error'] += Math.max(0, point.errors - named);
+  return counts;
+}
+
+/** The steps of a window on a regular grid: seconds since 1970, and the point of each step or undefined. */
+export function gridOf(metrics: Metrics): {
+  readonly x: readonly number[];
+  readonly points: readonly (MetricPoint | undefined)[];
+} {
+  const from = Math.floor(Date.parse(metrics.from) / metrics.stepMs) * metrics.stepMs;
+  const to = Date.parse(metrics.to);
+  const byStep = new Map(metrics.points.map((point) => [Math.floor(Date.parse(point.at) / metrics.stepMs), point]));
+  const x: number[] = [];
+  const points: (MetricPoint | undefined)[] = [];
+  for (let at = from; at < to && x.length < 5000; at += metrics.stepMs) {
+    x.push(at / 1000);
+    points.push(byStep.get(Math.floor(at / metrics.stepMs)));
+  }
+  return { x, points };
+}
+
+/** Requests per second of each group. */
+export function requestColumns(
+  points: readonly (MetricPoint | undefined)[],
+  stepMs: number,
+): Readonly<Record<RequestGroup, Column>> {
+  const perStep = points.map((point) => (point === undefined ? undefined : countsByGroup(point)));
+  const column = (group: RequestGroup): Column =>
+    perStep.map((counts) => (counts === undefined ? null : counts[group] / (stepMs / 1000)));
+  return {
+    Success: column('Success'),
+    'Function error': column('Function error'),
+    'Timeout or limit': column('Timeout or limit'),
+    Platform: column('Platform'),
+    Throttled: column('Throttled'),
+  };
+}
+
+export const errorShare = (total: Pick<MetricPoint, 'invocations' | 'errors'> | null | undefined): number | null =>
+  total === null || total === undefined || total.invocations === 0 ? null : total.errors / total.invocations;
+
+/** Adds columns up, so that each can be drawn on top of the ones before it. Null stays null only where all are. */
+export function stackColumns(columns: readonly Column[]): readonly Column[] {
+  const sums: (number | null)[] = [];
+  return columns.map((column) =>
+    column.map((value, index) => {
+      const below = sums[index] ?? null;
+      const sum = value === null && below === null ? null : (value ?? 0) + (below ?? 0);
+      sums[index] = sum;
+      return sum;
+    }),
+  );
+}
+
+/** Requests per second over the last `seconds` ticks. */
+export function liveRate(ticks: readonly LiveTick[], seconds: number): number | null {
+  const last = ticks.slice(-seconds);
+  if (last.length === 0) return null;
+  const spanMs = last.reduce((sum, tick) => sum + tick.stepMs, 0);
+  const count = last.reduce((sum, tick) => sum + (tick.total?.invocations ?? 0), 0);
+  return spanMs === 0 ? null : count / (spanMs / 1000);
+}
+
+export interface Health {
+  readonly level: 'good' | 'bad' | 'idle';
+  readonly sentence: string;
+  /** Functions that fail, the worst first. */
+  readonly failing: readonly FunctionDocument[];
+}
+
+/** One sentence about the last hour. A function is failing when one call in fifty, and at least two calls, went wrong. */
+export function healthOf(functions: readonly FunctionDocument[]): Health {
+  const withStats = functions.filter((fn) => fn.stats !== undefined);
+  const invocations = withStats.reduce((sum, fn) => sum + (fn.stats?.invocations ?? 0), 0);
+  const share = (fn: FunctionDocument) => (fn.stats?.errors ?? 0) / Math.max(1, fn.stats?.invocations ?? 0);
+  const failing = withStats
+    .filter((fn) => (fn.stats?.errors ?? 0) >= 2 && share(fn) >= 0.02)
+    .sort((a, b) => share(b) - share(a));
+  if (failing.length > 0) {
+    const names = failing.slice(0, 3).map((fn) => `${fn.name} (${formatPercent(share(fn))})`);
+    const more = failing.length > 3 ? ` and ${failing.length - 3} more` : '';
+    const subject = failing.length === 1 ? '1 function is failing' : `${failing.length} functions are failing`;
+    return { level: 'bad', sentence: `${subject}: ${names.join(', ')}${more}`, failing };
+  }
+  if (invocations === 0) return { level: 'idle', sentence: 'No calls in the last hour', failing };
+  const calls = invocations === 1 ? '1 call' : `${formatCount(invocations)} calls`;
+  return { level: 'good', sentence: `All good: ${calls} in the last hour`, failing };
+}

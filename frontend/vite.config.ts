@@ -1,0 +1,23 @@
+import { join } from 'node:path';
+import tailwindcss from '@tailwindcss/vite';
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+
+/** `HEARTH_CONTROL_URL` names the platform that `vite dev` talks to; the built dashboard is served by that platform itself. */
+const controlUrl = process.env['HEARTH_CONTROL_URL'] ?? 'http://127.0.0.1:3000';
+
+export default defineConfig({
+  root: import.meta.dirname,
+  base: '/',
+  plugins: [react(), tailwindcss()],
+  server: { proxy: { '/api': controlUrl, '/openapi.json': controlUrl, '/docs': controlUrl } },
+  build: {
+    outDir: join(import.meta.dirname, '../dist/dashboard'),
+    emptyOutDir: true,
+    target: 'es2023',
+    // The polyfill is of no use to browsers that understand the rest, and data: scripts would break the content security policy.
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    reportCompressedSize: false,
+  },
+});
