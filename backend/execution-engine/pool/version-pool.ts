@@ -119,6 +119,7 @@ export class VersionPool implements InstanceOwner {
     this.#live++;
     this.#list(instance);
     this.#serveWaiters();
+    this.#host.demandChanged(this);
     if (instance.isIdle) this.#host.instanceIdle();
   }
 
@@ -133,7 +134,10 @@ export class VersionPool implements InstanceOwner {
     this.#circuit = circuitAfterFailure(this.#circuit, clock.monotonic(), circuit);
     this.#lastFailure = error;
     this.#line.rejectSlots(this.version.config.concurrency, error);
-    if (this.#circuit.kind !== 'open') return;
+    if (this.#circuit.kind !== 'open') {
+      this.#host.demandChanged(this);
+      return;
+    }
     if (this.#live === 0 && this.booting === 0) this.#line.rejectAll(this.#openError(this.#circuit));
     // Provisioned instances and waiters of busy instances are tried again when the circuit allows a probe.
     this.#cancelProbe?.();
