@@ -1,0 +1,5 @@
+import { initialMigration } from './0001-initial.ts';
+import type { Migration } from './migration.ts';
+
+/** All migrations, oldest first. Add at the end; never change or remove one that was released. */
+export const migrations: readonly Migration[] = [initialMigration];

@@ -1,0 +1,81 @@
+import { type Selectable, sql } from 'kysely';
+import type { FunctionId, InvocationId } from '../../../shared/ids.ts';
+import type { DeadLetterReason } from '../../core/ports/invocation-queue.ts';
+import type { DeadLetterRecord, Page, PageRequest } from '../../core/ports/store.ts';
+import { bufferOf } from '../columns.ts';
+import { decodeCursor, encodeCursor, pageOf } from '../cursor.ts';
+import { type SqlSession, touched } from '../sql-session.ts';
+import type { DeadLetterRow, InvocationRow, PayloadRow } from '../tables.ts';
+import { template } from '../template.ts';
+import { toInvocationRecord } from './invocation-rows.ts';
+
+export const insertDeadLetter = template<Omit<DeadLetterRow, 'seq'>>((db, slot) =>
+  db.insertInto('dead_letters').values({
+    invocation_id: slot.invocation_id,
+    function_id: slot.function_id,
+    reason: slot.reason,
+    dead_at: slot.dead_at,
+  }),
+);
+const deleteDeadLetter = template<{ readonly id: InvocationId }>((db, slot) =>
+  db.deleteFrom('dead_letters').where('invocation_id', '=', slot.id),
+);
+const letGo = template<{ readonly id: InvocationId }>((db, slot) =>
+  db.updateTable('invocations').set({ is_kept: 0 }).where('id', '=', slot.id),
+);
+
+type Joined = Selectable<InvocationRow> & {
+  readonly body: PayloadRow['body'] | null;
+  readonly reason: DeadLetterReason;
+  readonly dead_at: number;
+  readonly dead_seq: number;
+};
+
+/** Table `dead_letters`: invocations that were given up, kept with their payload until somebody removes them. */
+export class DeadLetterModel {
+  readonly #session: SqlSession;
+
+  constructor(options: { readonly session: SqlSession }) {
+    this.#session = options.session;
+  }
+
+  /** Newest first. */
+  async list(functionId: FunctionId | undefined, page: PageRequest): Promise<Page<DeadLetterRecord>> {
+    const key = decodeCursor('dead-letters', ['n', 'n'], page.cursor);
+    let query = this.#session.db
+      .selectFrom('dead_letters as d')
+      .innerJoin('invocations as i', 'i.id', 'd.invocation_id')
+      .leftJoin('payloads as p', (on) =>
+        on.onRef('p.invocation_id', '=', 'd.invocation_id').on('p.kind', '=', 'payload'),
+      )
+      .selectAll('i')
+      .select(['p.body', 'd.reason', 'd.dead_at', 'd.seq as dead_seq'])
+      .orderBy('d.dead_at', 'desc')
+      .orderBy('d.seq', 'desc')
+      .limit(page.limit + 1);
+    if (functionId !== undefined) query = query.where('d.function_id', '=', functionId);
+    if (key !== undefined) {
+      const [at, seq] = key.map(Number);
+      query = query.where(sql<boolean>`(d.dead_at, d.seq) < (${at}, ${seq})`);
+    }
+    return pageOf<Joined, DeadLetterRecord>(await query.execute(), page.limit, toRecord, (row) =>
+      encodeCursor('dead-letters', [row.dead_at, row.dead_seq]),
+    );
+  }
+
+  /** The invocation itself stays until its retention ends. */
+  async remove(id: InvocationId): Promise<boolean> {
+    return touched(
+      await this.#session.write([this.#session.step(deleteDeadLetter, { id }, 1), this.#session.step(letGo, { id })]),
+    );
+  }
+}
+
+function toRecord(row: Joined): DeadLetterRecord {
+  return {
+    invocation: toInvocationRecord(row),
+    reason: row.reason,
+    deadAt: row.dead_at,
+    payload: row.body === null ? Buffer.alloc(0) : bufferOf(row.body),
+  };
+}

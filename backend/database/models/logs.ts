@@ -1,0 +1,103 @@
+import type { LogStore, StoredLogLine } from '../../core/ports/store.ts';
+import { rowsOf, type SqlSession, touched } from '../sql-session.ts';
+import type { LogRow } from '../tables.ts';
+import { template } from '../template.ts';
+import { deleteInSteps } from './prune.ts';
+
+const insertLine = template<LogRow>((db, slot) =>
+  db.insertInto('logs').values({
+    seq: slot.seq,
+    at: slot.at,
+    function_id: slot.function_id,
+    function_name: slot.function_name,
+    version: slot.version,
+    invocation_id: slot.invocation_id,
+    instance_id: slot.instance_id,
+    level: slot.level,
+    stream: slot.stream,
+    text: slot.text,
+  }),
+);
+const selectLastSeq = template<Record<never, never>>((db) =>
+  db.selectFrom('logs').select('seq').orderBy('seq', 'desc').limit(1),
+);
+
+/** Table `logs`. */
+export class LogModel implements LogStore {
+  readonly #session: SqlSession;
+
+  constructor(options: { readonly session: SqlSession }) {
+    this.#session = options.session;
+  }
+
+  async append(lines: readonly StoredLogLine[]): Promise<void> {
+    if (lines.length === 0) return;
+    await this.#session.write(lines.map((line) => this.#session.step(insertLine, toRow(line))));
+  }
+
+  async lastSeq(): Promise<number> {
+    const results = await this.#session.read([this.#session.step(selectLastSeq, {})]);
+    return touched(results) ? Number(results[0]?.rows[0]?.[0]) : 0;
+  }
+
+  async query(filter: Parameters<LogStore['query']>[0]): Promise<readonly StoredLogLine[]> {
+    const { functionId, invocationId, levels, search, since, until, afterSeq, limit, fromEnd } = filter;
+    let query = this.#session.db.selectFrom('logs').selectAll().limit(limit);
+    if (functionId !== undefined) query = query.where('function_id', '=', functionId);
+    if (invocationId !== undefined) query = query.where('invocation_id', '=', invocationId);
+    if (levels !== undefined) query = query.where('level', 'in', levels);
+    if (since !== undefined) query = query.where('at', '>=', since);
+    if (until !== undefined) query = query.where('at', '<=', until);
+    if (afterSeq !== undefined) query = query.where('seq', '>', afterSeq);
+    if (search !== undefined && search !== '') {
+      query = query.where(({ ref }) => this.#session.flavour.contains(ref('text'), search));
+    }
+    const { sql, parameters } = query.orderBy('seq', fromEnd ? 'desc' : 'asc').compile();
+    const [result] = await this.#session.read([
+      { sql, parameters: parameters as (string | number)[], skipWhenNone: 0 },
+    ]);
+    const lines = rowsOf<LogRow>(result).map(toRecord);
+    return fromEnd ? lines.reverse() : lines;
+  }
+
+  prune(before: number): Promise<number> {
+    return deleteInSteps((limit) =>
+      this.#session.db
+        .deleteFrom('logs')
+        .where(({ eb, selectFrom }) =>
+          eb('seq', 'in', selectFrom('logs').select('seq').where('at', '<', before).orderBy('at').limit(limit)),
+        )
+        .executeTakeFirstOrThrow(),
+    );
+  }
+}
+
+function toRow(line: StoredLogLine): LogRow {
+  return {
+    seq: line.seq,
+    at: line.at,
+    function_id: line.functionId,
+    function_name: line.functionName,
+    version: line.version,
+    invocation_id: line.invocationId ?? null,
+    instance_id: line.instanceId ?? null,
+    level: line.level,
+    stream: line.stream,
+    text: line.text,
+  };
+}
+
+function toRecord(row: LogRow): StoredLogLine {
+  return {
+    seq: row.seq,
+    at: row.at,
+    functionId: row.function_id,
+    functionName: row.function_name,
+    version: row.version,
+    invocationId: row.invocation_id ?? undefined,
+    instanceId: row.instance_id ?? undefined,
+    level: row.level,
+    stream: row.stream,
+    text: row.text,
+  };
+}

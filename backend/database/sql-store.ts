@@ -1,0 +1,109 @@
+import type { Clock } from '../core/ports/clock.ts';
+import type { InvocationQueue } from '../core/ports/invocation-queue.ts';
+import type {
+  AliasStore,
+  AuditStore,
+  FunctionStore,
+  InvocationStore,
+  LogStore,
+  MetricPointStore,
+  RouteStore,
+  SandboxStore,
+  ScheduleStore,
+  Store,
+  TokenStore,
+  VersionStore,
+} from '../core/ports/store.ts';
+import { migrate } from './migrations/migrate.ts';
+import type { Migration } from './migrations/migration.ts';
+import { AliasModel } from './models/aliases.ts';
+import { AuditModel } from './models/audit.ts';
+import { FunctionModel } from './models/functions.ts';
+import { InvocationQueueModel, type ReadySource } from './models/invocation-queue.ts';
+import { InvocationModel } from './models/invocations.ts';
+import { LogModel } from './models/logs.ts';
+import { MetricPointModel } from './models/metric-points.ts';
+import { RouteModel } from './models/routes.ts';
+import { SandboxModel } from './models/sandboxes.ts';
+import { ScheduleModel } from './models/schedules.ts';
+import { TokenModel } from './models/tokens.ts';
+import { VersionModel } from './models/versions.ts';
+import { DeferredReadySignal, ReadySignal } from './ready-signal.ts';
+import type { SqlSession } from './sql-session.ts';
+import type { HealthRow } from './tables.ts';
+import { template } from './template.ts';
+
+export interface SqlStoreOptions {
+  readonly session: SqlSession;
+  readonly clock: Clock;
+  readonly migrations: readonly Migration[];
+  /** Flushes and closes what the session stands on. */
+  readonly close: () => Promise<void>;
+}
+
+const noteCheck = template<HealthRow>((db, slot) =>
+  db
+    .insertInto('health')
+    .values({ id: slot.id, checked_at: slot.checked_at })
+    .onConflict((on) => on.column('id').doUpdateSet((eb) => ({ checked_at: eb.ref('excluded.checked_at') }))),
+);
+
+/** The store over any SQL engine that can give it a session. */
+export class SqlStore implements Store {
+  readonly functions: FunctionStore;
+  readonly versions: VersionStore;
+  readonly aliases: AliasStore;
+  readonly routes: RouteStore;
+  readonly schedules: ScheduleStore;
+  readonly invocations: InvocationStore;
+  readonly queue: InvocationQueue;
+  readonly logs: LogStore;
+  readonly metricPoints: MetricPointStore;
+  readonly tokens: TokenStore;
+  readonly audit: AuditStore;
+  readonly sandboxes: SandboxStore;
+  readonly #options: SqlStoreOptions;
+  readonly #ready: ReadySignal;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: SqlStoreOptions, ready = new ReadySignal(), source: ReadySource = ready) {
+    const { session } = options;
+    this.#options = options;
+    this.#ready = ready;
+    this.functions = new FunctionModel({ session });
+    this.versions = new VersionModel({ session });
+    this.aliases = new AliasModel({ session });
+    this.routes = new RouteModel({ session });
+    this.schedules = new ScheduleModel({ session, transaction: (work) => this.transaction(work) });
+    this.invocations = new InvocationModel({ session });
+    this.queue = new InvocationQueueModel({ session, ready: source });
+    this.logs = new LogModel({ session });
+    this.metricPoints = new MetricPointModel({ session });
+    this.tokens = new TokenModel({ session });
+    this.audit = new AuditModel({ session });
+    this.sandboxes = new SandboxModel({ session });
+  }
+
+  migrate(): Promise<readonly string[]> {
+    return migrate(this.#options.session, this.#options.migrations, this.#options.clock.now());
+  }
+
+  async transaction<T>(work: (tx: Store) => Promise<T>): Promise<T> {
+    const deferred = new DeferredReadySignal({ target: this.#ready });
+    const result = await this.#options.session.transaction((session) =>
+      work(new SqlStore({ ...this.#options, session, close: async () => {} }, this.#ready, deferred)),
+    );
+    deferred.deliver();
+    return result;
+  }
+
+  async check(): Promise<void> {
+    const row = { id: 1, checked_at: this.#options.clock.now() };
+    await this.#options.session.write([this.#options.session.step(noteCheck, row)]);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#options.close();
+    return this.#closing;
+  }
+}

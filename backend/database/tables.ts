@@ -1,0 +1,227 @@
+import type { Generated } from 'kysely';
+import type {
+  BundleDigest,
+  FunctionId,
+  InstanceId,
+  InvocationId,
+  RouteId,
+  SandboxId,
+  ScheduleId,
+  TokenId,
+  VersionId,
+} from '../../shared/ids.ts';
+import type { InvocationStatus, StartKind, TriggerKind } from '../../shared/invocation.ts';
+import type { DeadLetterReason } from '../core/ports/invocation-queue.ts';
+import type { LogEntry } from '../core/ports/log-sink.ts';
+import type { TokenRecord } from '../core/ports/store.ts';
+
+/** 0 or 1: neither of our engines is asked for a boolean, so both store the same. */
+export type Flag = number;
+/** JSON as text. */
+export type Json = string;
+/** Milliseconds since 1970. */
+export type Time = number;
+
+export interface FunctionRow {
+  id: FunctionId;
+  name: string;
+  description: string;
+  tags: Json;
+  is_enabled: Flag;
+  latest_version: number;
+  created_at: Time;
+  updated_at: Time;
+  revision: number;
+}
+
+export interface VersionRow {
+  id: VersionId;
+  function_id: FunctionId;
+  version: number;
+  digest: BundleDigest;
+  size_bytes: number;
+  file_count: number;
+  config: Json;
+  message: string;
+  created_at: Time;
+  created_by: string;
+}
+
+export interface AliasRow {
+  function_id: FunctionId;
+  name: string;
+  versions: Json;
+  updated_at: Time;
+  revision: number;
+}
+
+export interface RouteRow {
+  id: RouteId;
+  function_id: FunctionId;
+  position: number;
+  path: string;
+  methods: Json;
+  alias: string;
+}
+
+export interface ScheduleRow {
+  id: ScheduleId;
+  function_id: FunctionId;
+  position: number;
+  name: string;
+  cron: string;
+  time_zone: string;
+  payload: Json;
+  alias: string;
+  misfire: 'skip' | 'run-once';
+  is_enabled: Flag;
+  created_at: Time;
+  last_tick_at: Time | null;
+}
+
+export interface InvocationRow {
+  /** Order of arrival; breaks ties between equal times. */
+  seq: Generated<number>;
+  id: InvocationId;
+  function_id: FunctionId;
+  function_name: string;
+  version: number;
+  qualifier: string;
+  trigger_kind: TriggerKind;
+  status: InvocationStatus;
+  start_kind: StartKind;
+  attempts: number;
+  created_at: Time;
+  started_at: Time | null;
+  finished_at: Time | null;
+  http_status: number | null;
+  timing: Json | null;
+  usage: Json | null;
+  error: Json | null;
+  instance_id: InstanceId | null;
+  traceparent: string | null;
+  next_attempt_at: Time | null;
+  replay_of: InvocationId | null;
+  /** A dead letter refers to it: retention leaves it alone. */
+  is_kept: Flag;
+}
+
+/** What went in and what came out, apart from the row, so that a change of status never copies a body. Written once. */
+export interface PayloadRow {
+  invocation_id: InvocationId;
+  kind: 'payload' | 'result';
+  body: Uint8Array;
+}
+
+export interface QueueRow {
+  invocation_id: InvocationId;
+  function_id: FunctionId;
+  version_id: VersionId;
+  /** When its current attempt should run; the order of the queue. */
+  due_at: Time;
+  /** When it can be claimed: `due_at` while it waits, the end of the lease while it is leased. */
+  available_at: Time;
+  attempts: number;
+  max_attempts: number;
+  expires_at: Time;
+  depth: number;
+  idempotency_key: string | null;
+  lease_owner: string | null;
+  lease_token: string | null;
+}
+
+export interface DeadLetterRow {
+  seq: Generated<number>;
+  invocation_id: InvocationId;
+  function_id: FunctionId;
+  reason: DeadLetterReason;
+  dead_at: Time;
+}
+
+export interface IdempotencyKeyRow {
+  function_id: FunctionId;
+  key: string;
+  invocation_id: InvocationId;
+  payload_hash: string;
+  expires_at: Time;
+}
+
+export interface LogRow {
+  seq: number;
+  at: Time;
+  function_id: FunctionId;
+  function_name: string;
+  version: number;
+  invocation_id: InvocationId | null;
+  instance_id: InstanceId | null;
+  level: LogEntry['level'];
+  stream: LogEntry['stream'];
+  text: string;
+}
+
+export interface MetricPointRow {
+  seq: Generated<number>;
+  function_id: FunctionId;
+  version: number;
+  step_ms: number;
+  at: Time;
+  data: Uint8Array;
+}
+
+export interface TokenRow {
+  id: TokenId;
+  name: string;
+  scope: TokenRecord['scope'];
+  hash: string;
+  created_at: Time;
+  expires_at: Time | null;
+  last_used_at: Time | null;
+}
+
+export interface AuditRow {
+  seq: Generated<number>;
+  id: string;
+  at: Time;
+  actor: string;
+  action: string;
+  target: string;
+  detail: Json;
+  address: string;
+}
+
+export interface SandboxRow {
+  id: SandboxId;
+  handle: Json;
+  created_at: Time;
+}
+
+export interface HealthRow {
+  id: number;
+  checked_at: Time;
+}
+
+export interface MigrationRow {
+  name: string;
+  applied_at: Time;
+}
+
+/** The schema as the newest migration leaves it, for every SQL engine. */
+export interface Tables {
+  functions: FunctionRow;
+  versions: VersionRow;
+  aliases: AliasRow;
+  routes: RouteRow;
+  schedules: ScheduleRow;
+  invocations: InvocationRow;
+  payloads: PayloadRow;
+  invocation_queue: QueueRow;
+  dead_letters: DeadLetterRow;
+  idempotency_keys: IdempotencyKeyRow;
+  logs: LogRow;
+  metric_points: MetricPointRow;
+  tokens: TokenRow;
+  audit: AuditRow;
+  sandboxes: SandboxRow;
+  health: HealthRow;
+  schema_migrations: MigrationRow;
+}
