@@ -33,36 +33,42 @@ export class WorkerChannel {
   #lastId = 0;
   #ended: PlatformError | undefined;
   #isClosed = false;
+  #isOpen = false;
 
-  private constructor(options: WorkerChannelOptions, worker: Worker) {
-    this.#worker = worker;
+  private constructor(options: WorkerChannelOptions) {
+    // Nothing of our environment or flags is needed there.
+    this.#worker = new Worker(options.workerUrl, { workerData: options.thread, env: {}, execArgv: [] });
     this.#path = options.thread.path;
     this.#onFatal = options.onFatal;
-    worker.on('message', (message: WireFromThread) => {
-      if (message.kind === 'replies') this.#settle(message.replies);
-    });
-    worker.on('error', (cause) => this.#end(cause));
-    worker.on('exit', () => this.#end(undefined));
-    worker.unref();
   }
 
   /** Starts the thread and waits until the database is open. Rejects when it cannot be opened. */
   static async open(options: WorkerChannelOptions): Promise<WorkerChannel> {
-    const { path } = options.thread;
-    // Nothing of our environment or flags is needed there.
-    const worker = new Worker(options.workerUrl, { workerData: options.thread, env: {}, execArgv: [] });
-    await new Promise<void>((resolve, reject) => {
-      worker.once('error', (cause) => reject(threadEnded(path, cause)));
-      worker.once('exit', () => reject(threadEnded(path, undefined)));
-      worker.once('message', (message: WireFromThread) => {
-        if (message.kind !== 'refused') resolve();
-        else if (message.holder !== undefined && message.error.code === 'SQLITE_BUSY')
-          reject(folderInUse(path, message.holder));
-        else reject(platformErrorOf(message.error, path));
+    const channel = new WorkerChannel(options);
+    await channel.#opened();
+    return channel;
+  }
+
+  #opened(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#worker.on('message', (message: WireFromThread) => {
+        if (message.kind === 'replies') {
+          this.#settle(message.replies);
+        } else if (message.kind === 'opened') {
+          this.#isOpen = true;
+          this.#worker.unref();
+          resolve();
+        } else {
+          reject(refusal(message, this.#path));
+        }
       });
+      const end = (cause: Error | undefined) => {
+        reject(threadEnded(this.#path, cause));
+        if (this.#isOpen) this.#end(cause);
+      };
+      this.#worker.on('error', end);
+      this.#worker.on('exit', () => end(undefined));
     });
-    worker.removeAllListeners();
-    return new WorkerChannel(options, worker);
   }
 
   /** Runs the steps as a unit (a group commit's share, or a read); `tx` inside the transaction that is open. */
@@ -162,6 +168,10 @@ export class WorkerChannel {
 function transferable(value: SqlValue): SqlValue {
   if (!(value instanceof Uint8Array) || value.byteLength === value.buffer.byteLength) return value;
   return new Uint8Array(value);
+}
+
+function refusal({ error, holder }: Extract<WireFromThread, { readonly kind: 'refused' }>, path: string): PlatformError {
+  return holder !== undefined && error.code === 'SQLITE_BUSY' ? folderInUse(path, holder) : platformErrorOf(error, path);
 }
 
 function threadEnded(path: string, cause: Error | undefined): PlatformError {
