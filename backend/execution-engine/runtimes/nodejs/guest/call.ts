@@ -60,8 +60,9 @@ export class Call implements LogOwner {
   get isOver(): boolean {
     return this.#isOver;
   }
-  get isCancelled(): boolean {
-    return this.#cancelled !== undefined;
+  /** Throws when the call was cancelled before its handler began: there is no use in beginning it. */
+  expectWanted(): void {
+    if (this.#cancelled !== undefined) throw this.#cancelled;
   }
 
   /** Answers with a body that is whole. */

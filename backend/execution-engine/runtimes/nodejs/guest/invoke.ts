@@ -14,9 +14,12 @@ export async function runCall(loaded: LoadedFunction, init: InitMessage, call: C
   try {
     if (loaded.handler !== undefined) {
       const event = await eventOf(call, init);
+      call.expectWanted();
       await sendResult(call, await runHandler(loaded.handler, event, call));
     } else if (loaded.fetch !== undefined) {
-      const response = await loaded.fetch(await fetchRequest(call), environment(), call.context);
+      const request = await fetchRequest(call);
+      call.expectWanted();
+      const response = await loaded.fetch(request, environment(), call.context);
       await fetchResult(call, response);
     } else if (loaded.handleBatch !== undefined) {
       await runBatch(loaded.handleBatch, init, [call]);
