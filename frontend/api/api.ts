@@ -18,7 +18,7 @@ import type {
   InvocationDocument,
   LogLine,
 } from '../../shared/api/invocations.ts';
-import type { Gauges, Metrics } from '../../shared/api/metrics.ts';
+import type { Metrics } from '../../shared/api/metrics.ts';
 import type { CreatedToken, CreateToken, Pools, SystemDocument, TokenDocument } from '../../shared/api/system.ts';
 import type { ApiClient, QueryValues } from './client.ts';
 
@@ -115,7 +115,11 @@ export class Api {
   }
 
   schedules(name: string, signal?: AbortSignal): Promise<Page<Schedule>> {
-    return this.#get(`${functionPath(name)}/schedules`, undefined, signal);
+    return this.#get(`${root}/schedules`, { function: name, limit: 200 }, signal);
+  }
+
+  runSchedule(id: string): Promise<Accepted> {
+    return this.client.json('POST', `${root}/schedules/${segment(id)}/run`);
   }
 
   /** Calls the function with an event. A failing function is a rejection with `thrown`, like every other failure. */
@@ -174,10 +178,6 @@ export class Api {
 
   metrics(query: QueryValues, signal?: AbortSignal): Promise<Metrics> {
     return this.#get(`${root}/metrics`, query, signal);
-  }
-
-  gauges(signal?: AbortSignal): Promise<Gauges> {
-    return this.#get(`${root}/metrics/gauges`, undefined, signal);
   }
 
   system(signal?: AbortSignal): Promise<SystemDocument> {

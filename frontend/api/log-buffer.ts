@@ -45,17 +45,17 @@ export class LogBuffer {
   }
 }
 
-/** Ids are sortable: by number where they are numbers, as text otherwise. */
+/** Ids ascend; shorter ones come first, so that numbers without leading zeros compare as numbers. */
 export function compareIds(a: string, b: string): number {
-  if (/^\d+$/.test(a) && /^\d+$/.test(b)) return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+  if (a.length !== b.length) return a.length - b.length;
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-const order: readonly LogLine['level'][] = ['debug', 'info', 'warn', 'error'];
+const order: readonly string[] = ['debug', 'info', 'warn', 'error'];
 
 /** The lines at this level and above that contain the text. */
 export function filterLines(lines: readonly LogLine[], level: string, search: string): readonly LogLine[] {
-  const least = order.findIndex((candidate) => candidate === level);
+  const least = order.indexOf(level);
   const needle = search.trim().toLowerCase();
   if (least <= 0 && needle === '') return lines;
   return lines.filter(

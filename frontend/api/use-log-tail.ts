@@ -2,11 +2,14 @@ import { useEffect, useRef, useState } from 'react';
 import type { LogLine } from '../../shared/api/invocations.ts';
 import { apiPaths } from './api.ts';
 import { useApi } from './context.tsx';
+import type { StreamEvent } from './event-stream.ts';
 import { followEvents, type StreamState } from './follow.ts';
-import { LogBuffer, type LogSnapshot } from './log-buffer.ts';
+import { compareIds, LogBuffer, type LogSnapshot } from './log-buffer.ts';
 import { processServerError, type ServerError } from './server-error.ts';
 
 export interface LogTail extends LogSnapshot {
+  /** Lines that the platform left out, because this reader was too slow for them. */
+  readonly skipped: number;
   readonly state: StreamState;
   readonly error: ServerError | undefined;
   readonly clear: () => void;
@@ -23,6 +26,15 @@ function parseLine(data: string): LogLine | undefined {
   }
 }
 
+function skippedIn(events: readonly StreamEvent[]): number {
+  let count = 0;
+  for (const { event, data } of events) {
+    const found = event === 'skipped' ? /"skipped":\s*(\d+)/.exec(data)?.[1] : undefined;
+    count += Number(found ?? 0);
+  }
+  return count;
+}
+
 /** What a tab keeps: enough to read back, little enough to stay fast. */
 const keptLines = 50_000;
 
@@ -32,6 +44,7 @@ export function useLogTail(functionName: string): LogTail {
   const buffer = useRef(new LogBuffer({ capacity: keptLines }));
   const [snapshot, setSnapshot] = useState<LogSnapshot>(buffer.current.snapshot);
   const [state, setState] = useState<StreamState>('connecting');
+  const [skipped, setSkipped] = useState(0);
   const [error, setError] = useState<ServerError | undefined>();
 
   useEffect(() => {
@@ -55,6 +68,8 @@ export function useLogTail(functionName: string): LogTail {
         onState: setState,
         onRefused: (refused) => setError(processServerError(refused)),
         onEvents: (events) => {
+          const missed = skippedIn(events);
+          if (missed > 0) setSkipped((before) => before + missed);
           const parsed = events.map((event) => parseLine(event.data)).filter((line) => line !== undefined);
           if (lines.add(parsed)) show();
         },
@@ -63,7 +78,7 @@ export function useLogTail(functionName: string): LogTail {
     api
       .logs(functionName, { limit: 200 }, abort.signal)
       .then((page) => {
-        lines.add(page.items.toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.id < b.id ? -1 : 1)));
+        lines.add(page.items.toSorted((a, b) => compareIds(a.id, b.id)));
         show();
         follow();
       })
@@ -81,5 +96,5 @@ export function useLogTail(functionName: string): LogTail {
     buffer.current.clear();
     setSnapshot(buffer.current.snapshot);
   };
-  return { ...snapshot, state, error, clear };
+  return { ...snapshot, skipped, state, error, clear };
 }

@@ -1,17 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
-import {
-  Boxes,
-  Flame,
-  Inbox,
-  KeyRound,
-  LayoutDashboard,
-  ListTree,
-  LogOut,
-  Menu,
-  Search,
-  ServerCog,
-} from 'lucide-react';
+import { Flame, LogOut, Menu, Search } from 'lucide-react';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { useApi, useBackend } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
@@ -22,20 +11,12 @@ import { Skeleton } from '../ui/spinner.tsx';
 import { Toaster } from '../ui/toast.tsx';
 import { ErrorBoundary } from './error-boundary.tsx';
 import { SafetyBanner } from './safety-banner.tsx';
+import { sections } from './sections.ts';
 import { ThemePicker } from './theme-picker.tsx';
 
 const CommandPalette = lazy(() =>
   import('./command-palette.tsx').then((module) => ({ default: module.CommandPalette })),
 );
-
-export const sections = [
-  { path: paths.overview(), label: 'Overview', Icon: LayoutDashboard },
-  { path: paths.functions(), label: 'Functions', Icon: Boxes },
-  { path: paths.invocations(), label: 'Invocations', Icon: ListTree },
-  { path: paths.deadLetters(), label: 'Dead letters', Icon: Inbox },
-  { path: paths.system(), label: 'System', Icon: ServerCog },
-  { path: paths.tokens(), label: 'Tokens', Icon: KeyRound },
-] as const;
 
 function Brand() {
   return (

@@ -9,7 +9,7 @@ import { classes } from '../ui/classes.ts';
 import { setTheme, themes } from '../ui/theme.ts';
 import { type Command, matchCommands } from '../util/commands.ts';
 import { useSettled } from '../util/hooks.ts';
-import { sections } from './app-shell.tsx';
+import { sections } from './sections.ts';
 
 function useCommands(search: string): readonly Command[] {
   const { data } = useInfiniteQuery(queries.functions(useApi(), useSettled(search.trim(), 150)));

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
 import { processServerError } from '../api/server-error.ts';
 import { Callout, ErrorCallout } from '../ui/callout.tsx';
+import { ScrollArea } from '../ui/scroll-area.tsx';
 import { Spinner } from '../ui/spinner.tsx';
 import { formatSpan } from '../util/format.ts';
 
@@ -17,15 +18,9 @@ function Seconds() {
 function BuildLog({ lines }: { readonly lines: readonly string[] }) {
   if (lines.length === 0) return null;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls must be reachable by keyboard
-    <pre
-      tabIndex={0}
-      role="region"
-      aria-label="Build log"
-      className="max-h-72 overflow-auto rounded-md border border-line bg-raised px-3 py-2 font-mono text-xs leading-5 whitespace-pre-wrap"
-    >
-      {lines.join('\n')}
-    </pre>
+    <ScrollArea label="Build log" className="max-h-72 overflow-auto rounded-md border border-line bg-raised">
+      <pre className="px-3 py-2 font-mono text-xs leading-5 whitespace-pre-wrap">{lines.join('\n')}</pre>
+    </ScrollArea>
   );
 }
 

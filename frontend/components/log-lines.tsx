@@ -1,5 +1,6 @@
 import type { LogLine } from '../../shared/api/invocations.ts';
 import { classes } from '../ui/classes.ts';
+import { ScrollArea } from '../ui/scroll-area.tsx';
 import { stripAnsi } from '../util/ansi.ts';
 import { formatClock } from '../util/format.ts';
 
@@ -14,13 +15,7 @@ export const levelClasses: Readonly<Record<LogLine['level'], string>> = {
 export function LogLines({ lines }: { readonly lines: readonly LogLine[] }) {
   if (lines.length === 0) return <p className="text-sm text-muted">This call wrote no log lines.</p>;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls must be reachable by keyboard
-    <div
-      tabIndex={0}
-      role="region"
-      aria-label="Log lines"
-      className="max-h-96 overflow-auto rounded-md border border-line bg-raised py-1.5"
-    >
+    <ScrollArea label="Log lines" className="max-h-96 overflow-auto rounded-md border border-line bg-raised py-1.5">
       <ol className="font-mono text-xs leading-5">
         {lines.map((line) => (
           <li key={line.id} className="flex gap-3 px-3">
@@ -32,6 +27,6 @@ export function LogLines({ lines }: { readonly lines: readonly LogLine[] }) {
           </li>
         ))}
       </ol>
-    </div>
+    </ScrollArea>
   );
 }

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { LogLine } from '../../shared/api/invocations.ts';
 import { Button } from '../ui/button.tsx';
 import { classes } from '../ui/classes.ts';
+import { ScrollArea } from '../ui/scroll-area.tsx';
 import { stripAnsi } from '../util/ansi.ts';
 import { formatClock } from '../util/format.ts';
 import { levelClasses } from './log-lines.tsx';
@@ -46,7 +47,7 @@ export interface LogListProps {
 
 /** A tail of any length: only what is visible is in the page. Scrolling up stops the following; the button goes on. */
 export function LogList({ lines, onInvocation }: LogListProps) {
-  const area = useRef<HTMLDivElement>(null);
+  const area = useRef<HTMLElement>(null);
   const [isFollowing, setIsFollowing] = useState(true);
   const [seenId, setSeenId] = useState('');
   const virtual = useVirtualizer({
@@ -73,13 +74,10 @@ export function LogList({ lines, onInvocation }: LogListProps) {
   const newLines = lines.length - 1 - seenAt;
   return (
     <div className="relative">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls must be reachable by keyboard */}
-      <div
-        ref={area}
+      <ScrollArea
+        areaRef={area}
         role="log"
-        aria-label="Log lines"
-        aria-live="off"
-        tabIndex={0}
+        label="Log lines"
         onScroll={onScroll}
         className="h-[min(60vh,40rem)] overflow-y-auto overflow-x-hidden py-1 font-mono text-xs"
       >
@@ -101,7 +99,7 @@ export function LogList({ lines, onInvocation }: LogListProps) {
             );
           })}
         </div>
-      </div>
+      </ScrollArea>
       {!isFollowing && (
         <div className="absolute bottom-3 left-1/2 -translate-x-1/2">
           <Button

@@ -7,20 +7,25 @@ import { changedFields, changedFiles, diffLines, type LineChange, splitFiles } f
 import { ErrorCallout } from '../ui/callout.tsx';
 import { classes } from '../ui/classes.ts';
 import { Dialog } from '../ui/dialog.tsx';
+import { ScrollArea } from '../ui/scroll-area.tsx';
 import { Skeleton } from '../ui/spinner.tsx';
 
 const signs = { same: ' ', added: '+', removed: '−' } as const;
 const lineClasses = { same: 'text-muted', added: 'bg-ok-soft text-ok', removed: 'bg-danger-soft text-danger' } as const;
 
+interface NumberedLine {
+  readonly number: number;
+  /** Undefined stands for lines that were left out. */
+  readonly line: LineChange | undefined;
+}
+
 /** Drops what is far from any change, so that a long file does not hide a short one. */
-function nearChanges(lines: readonly LineChange[], around = 3): readonly (LineChange | undefined)[] {
-  const keep = lines.map((_, index) =>
-    lines.slice(Math.max(0, index - around), index + around + 1).some((line) => line.kind !== 'same'),
-  );
-  const shown: (LineChange | undefined)[] = [];
-  lines.forEach((line, index) => {
-    if (keep[index] === true) shown.push(line);
-    else if (shown.length === 0 || shown.at(-1) !== undefined) shown.push(undefined);
+function nearChanges(lines: readonly LineChange[], around = 3): readonly NumberedLine[] {
+  const shown: NumberedLine[] = [];
+  lines.forEach((line, number) => {
+    const isNear = lines.slice(Math.max(0, number - around), number + around + 1).some((near) => near.kind !== 'same');
+    if (isNear) shown.push({ number, line });
+    else if (shown.length === 0 || shown.at(-1)?.line !== undefined) shown.push({ number, line: undefined });
   });
   return shown;
 }
@@ -29,17 +34,13 @@ function FileDiff({ name, before, after }: { readonly name: string; readonly bef
   return (
     <section>
       <h3 className="mb-1 font-mono text-sm font-medium">{name}</h3>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls must be reachable by keyboard */}
-      <div
-        tabIndex={0}
-        role="region"
-        aria-label={`Changes of ${name}`}
+      <ScrollArea
+        label={`Changes of ${name}`}
         className="overflow-x-auto rounded-md border border-line py-1 font-mono text-xs leading-5"
       >
-        {nearChanges(diffLines(before, after)).map((line, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the lines of a comparison never move
+        {nearChanges(diffLines(before, after)).map(({ number, line }) => (
           <div
-            key={index}
+            key={number}
             className={classes(
               'min-w-fit px-3 whitespace-pre',
               line === undefined ? 'text-faint' : lineClasses[line.kind],
@@ -48,7 +49,7 @@ function FileDiff({ name, before, after }: { readonly name: string; readonly bef
             {line === undefined ? '  …' : `${signs[line.kind]} ${line.text}`}
           </div>
         ))}
-      </div>
+      </ScrollArea>
     </section>
   );
 }

@@ -1,11 +1,26 @@
 import type { VersionFiles } from '../../shared/api/functions.ts';
 import type { Files } from './draft.ts';
 
-/** What can be edited of a bundle, and the names of what cannot (binary, or too large to be sent). */
+const sourceEndings = ['.ts', '.mts', '.cts', '.tsx', '.jsx', '.js', '.mjs', '.cjs'] as const;
+
+/**
+ * A build puts `x.mjs` or `x.cjs` with its source map beside the source `x.ts`. Sent back, the old output would be taken for
+ * the source: only what somebody wrote is edited and deployed.
+ */
+function isBuilt(path: string, names: ReadonlySet<string>): boolean {
+  const output = path.endsWith('.map') ? path.slice(0, -4) : path;
+  const stem = /^(.*)\.[mc]js$/.exec(output)?.[1];
+  if (stem === undefined || !names.has(`${output}.map`)) return false;
+  return sourceEndings.some((ending) => `${stem}${ending}` !== output && names.has(`${stem}${ending}`));
+}
+
+/** What can be edited of a bundle, and the names of what cannot (binary, or too large to be sent). Without what the build made. */
 export function splitFiles(deployed: VersionFiles): { readonly texts: Files; readonly opaque: readonly string[] } {
   const texts: Record<string, string> = {};
   const opaque: string[] = [];
+  const names = new Set(deployed.files.map((file) => file.path));
   for (const file of deployed.files) {
+    if (isBuilt(file.path, names)) continue;
     if (file.text === null) opaque.push(file.path);
     else texts[file.path] = file.text;
   }
@@ -58,16 +73,8 @@ export interface LineChange {
 
 const mostCells = 4_000_000;
 
-/** A line diff by the longest common subsequence; files that are too long for that are shown as replaced. */
-export function diffLines(before: string, after: string): readonly LineChange[] {
-  const a = before === '' ? [] : before.replace(/\n$/, '').split('\n');
-  const b = after === '' ? [] : after.replace(/\n$/, '').split('\n');
-  if (a.length * b.length > mostCells) {
-    return [
-      ...a.map((text): LineChange => ({ kind: 'removed', text })),
-      ...b.map((text): LineChange => ({ kind: 'added', text })),
-    ];
-  }
+/** Lengths of the longest common subsequence of every pair of ends, row by row. */
+function commonLengths(a: readonly string[], b: readonly string[]): (i: number, j: number) => number {
   const width = b.length + 1;
   const lengths = new Uint32Array((a.length + 1) * width);
   const at = (i: number, j: number) => lengths[i * width + j] ?? 0;
@@ -76,17 +83,34 @@ export function diffLines(before: string, after: string): readonly LineChange[] 
       lengths[i * width + j] = a[i] === b[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
     }
   }
+  return at;
+}
+
+const linesOf = (text: string): readonly string[] => (text === '' ? [] : text.replace(/\n$/, '').split('\n'));
+const changed = (kind: LineChange['kind'], lines: readonly string[]) =>
+  lines.map((text): LineChange => ({ kind, text }));
+
+/** A line diff by the longest common subsequence; files that are too long for that are shown as replaced. */
+export function diffLines(before: string, after: string): readonly LineChange[] {
+  const [a, b] = [linesOf(before), linesOf(after)];
+  if (a.length * b.length > mostCells) return [...changed('removed', a), ...changed('added', b)];
+  const common = commonLengths(a, b);
   const changes: LineChange[] = [];
   let i = 0;
   let j = 0;
-  while (i < a.length || j < b.length) {
-    if (i < a.length && j < b.length && a[i] === b[j]) {
-      changes.push({ kind: 'same', text: a[i] ?? '' });
+  while (i < a.length && j < b.length) {
+    const [old = '', next = ''] = [a[i], b[j]];
+    if (old === next) {
+      changes.push({ kind: 'same', text: old });
       i++;
       j++;
-    } else if (j >= b.length || (i < a.length && at(i + 1, j) >= at(i, j + 1))) {
-      changes.push({ kind: 'removed', text: a[i++] ?? '' });
-    } else changes.push({ kind: 'added', text: b[j++] ?? '' });
+    } else if (common(i + 1, j) >= common(i, j + 1)) {
+      changes.push({ kind: 'removed', text: old });
+      i++;
+    } else {
+      changes.push({ kind: 'added', text: next });
+      j++;
+    }
   }
-  return changes;
+  return [...changes, ...changed('removed', a.slice(i)), ...changed('added', b.slice(j))];
 }

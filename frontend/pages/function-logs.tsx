@@ -66,6 +66,11 @@ export function FunctionLogsTab() {
           … {formatCount(tail.dropped)} older lines are no longer kept in this tab
         </p>
       )}
+      {tail.skipped > 0 && (
+        <p className="border-b border-line px-4 py-1 text-xs text-warn">
+          … {formatCount(tail.skipped)} lines came too fast to be shown live; they are stored
+        </p>
+      )}
       {tail.lines.length === 0 && tail.error === undefined ? (
         <EmptyState icon={<ScrollText />} title="Waiting for the first line">
           <p className="mb-3">

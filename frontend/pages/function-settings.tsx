@@ -19,7 +19,7 @@ import { Field, Input } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
 
 /** Settings belong to a version: changing them deploys the same code with other settings. */
-function VersionSettings({ version }: { readonly version: VersionDocument }) {
+function VersionSettings({ version, isLatest }: { readonly version: VersionDocument; readonly isLatest: boolean }) {
   const api = useApi();
   const queryClient = useQueryClient();
   const before = settingsOfVersion(version);
@@ -30,15 +30,15 @@ function VersionSettings({ version }: { readonly version: VersionDocument }) {
   const firstError = Object.values(errors)[0];
   const deploy = useMutation({
     mutationFn: async () => {
+      const body = { ...version.config, ...configOf(draft), message: 'Settings changed' };
+      // The platform takes the code of the latest version when none is sent; any other code has to be sent again.
+      const isReusable = isLatest && draft.handler === version.config.handler;
+      if (isReusable) return api.createVersion(version.functionName, body);
       const { texts, opaque } = splitFiles(await api.versionFiles(version.functionName, version.version));
-      if (opaque.length > 0)
-        throw new Error(`${opaque[0] ?? 'A file'} cannot be sent from here; deploy the change with the CLI`);
-      return api.createVersion(version.functionName, {
-        ...version.config,
-        ...configOf(draft),
-        files: texts,
-        message: 'Settings changed',
-      });
+      if (opaque.length > 0) {
+        throw new Error(`${opaque[0] ?? 'A file'} cannot be sent from a browser; deploy this change with the CLI`);
+      }
+      return api.createVersion(version.functionName, { ...body, files: texts });
     },
     onSuccess: async (done) => {
       toast.done(`Version ${done.version.version} is live`, 'Same code, new settings');
@@ -168,7 +168,9 @@ export function FunctionSettingsTab() {
   return (
     <div className="grid items-start gap-4 lg:grid-cols-2">
       <QueryView query={version} lines={10}>
-        {(document) => <VersionSettings key={document.id} version={document} />}
+        {(document) => (
+          <VersionSettings key={document.id} version={document} isLatest={document.version === fn.latestVersion} />
+        )}
       </QueryView>
       <div className="flex flex-col gap-4">
         <Description />

@@ -123,11 +123,13 @@ function Routes() {
 function ScheduleRow({
   schedule,
   now,
+  onRun,
   onToggle,
   onRemove,
 }: {
   readonly schedule: Schedule;
   readonly now: number;
+  readonly onRun: () => void;
   readonly onToggle: () => void;
   readonly onRemove: () => void;
 }) {
@@ -139,6 +141,9 @@ function ScheduleRow({
         <span className="text-xs text-faint">{schedule.timeZone}</span>
         <Badge tone={schedule.enabled ? 'ok' : 'neutral'}>{schedule.enabled ? 'on' : 'paused'}</Badge>
         <span className="ml-auto flex gap-1">
+          <Button size="small" tone="ghost" onClick={onRun} aria-label={`Run ${schedule.name} now`}>
+            Run now
+          </Button>
           <Button
             size="small"
             tone="ghost"
@@ -166,7 +171,13 @@ function Schedules() {
   const fn = useFunction();
   const now = useNow();
   const save = useSaveTriggers();
-  const query = useQuery(queries.schedules(useApi(), fn.name));
+  const api = useApi();
+  const query = useQuery(queries.schedules(api, fn.name));
+  const run = useMutation({
+    mutationFn: (schedule: Schedule) => api.runSchedule(schedule.id),
+    onSuccess: (accepted) => toast.done('Queued', accepted.id),
+    onError: (error) => toast.failed('Not started', error),
+  });
   return (
     <Card title="Schedules" note="asynchronous, with retries">
       <QueryView query={query} lines={3}>
@@ -184,6 +195,7 @@ function Schedules() {
                   key={schedule.id}
                   schedule={schedule}
                   now={now}
+                  onRun={() => run.mutate(schedule)}
                   onToggle={() =>
                     save.mutate({
                       schedules: items.map((item) => ({

@@ -26,7 +26,7 @@ function NameCell({ fn }: { readonly fn: FunctionDocument }) {
   const state = stateOf(fn);
   return (
     <div className="flex min-w-44 items-start gap-2.5">
-      <span title={state.label} className="mt-1.5">
+      <span title={state.label} className="flex h-5 items-center">
         <Dot tone={state.tone} />
         <span className="sr-only">{state.label}</span>
       </span>

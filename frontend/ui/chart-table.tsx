@@ -1,5 +1,6 @@
 import { formatDateTime } from '../util/format.ts';
 import type { ChartSeries } from './chart.tsx';
+import { ScrollArea } from './scroll-area.tsx';
 
 export interface ChartTableProps {
   readonly label: string;
@@ -15,8 +16,7 @@ export function ChartTable({ label, x, series, format }: ChartTableProps) {
     .filter((row) => row.values.some((value) => value !== null && value !== 0))
     .reverse();
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls must be reachable by keyboard
-    <div className="h-full overflow-auto" tabIndex={0} role="region" aria-label={`${label} as a table`}>
+    <ScrollArea label={`${label} as a table`} className="h-full overflow-auto">
       <table className="tabular w-full text-xs">
         <thead className="sticky top-0 bg-surface text-faint">
           <tr>
@@ -44,6 +44,6 @@ export function ChartTable({ label, x, series, format }: ChartTableProps) {
         </tbody>
       </table>
       {rows.length === 0 && <p className="py-4 text-center text-sm text-faint">Nothing in this range</p>}
-    </div>
+    </ScrollArea>
   );
 }

@@ -102,7 +102,8 @@ export function CodeMirrorView(props: CodeEditorProps) {
         const extensions = extensionsOf(latest, language);
         const state = EditorState.create({ doc: latest.current.text, extensions });
         view.current = new EditorView({ state, parent });
-      });
+      })
+      .catch(() => undefined);
     return () => {
       isGone = true;
       view.current?.destroy();

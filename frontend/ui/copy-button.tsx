@@ -2,6 +2,7 @@ import { Check, Copy } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { IconButton } from './button.tsx';
 import { classes } from './classes.ts';
+import { ScrollArea } from './scroll-area.tsx';
 
 async function copyText(text: string): Promise<void> {
   if (navigator.clipboard !== undefined) {
@@ -55,15 +56,9 @@ export function CodeBlock({
 }) {
   return (
     <div className={classes('relative min-w-0 rounded-md border border-line bg-raised', className)}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a block that scrolls must be reachable by keyboard */}
-      <pre
-        tabIndex={0}
-        role="region"
-        aria-label={label}
-        className="max-h-96 overflow-auto py-2 pr-10 pl-3 font-mono text-xs leading-5"
-      >
-        {text}
-      </pre>
+      <ScrollArea label={label} className="max-h-96 overflow-auto rounded-md">
+        <pre className="w-fit min-w-full py-2 pr-10 pl-3 font-mono text-xs leading-5">{text}</pre>
+      </ScrollArea>
       <div className="absolute top-0.5 right-0.5">
         <CopyButton text={text} label={`Copy ${label}`} />
       </div>

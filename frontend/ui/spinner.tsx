@@ -10,17 +10,14 @@ export function Spinner({ label }: { readonly label?: string }) {
   );
 }
 
+const barWidths = ['92%', '75%', '58%', '81%', '64%', '87%', '70%', '53%', '95%', '78%', '61%', '84%'];
+
 /** Grey bars where something will be, so that nothing jumps when it arrives. */
 export function Skeleton({ lines = 3, label = 'Loading' }: { readonly lines?: number; readonly label?: string }) {
   return (
     <div role="status" aria-label={label} className="flex flex-col gap-2.5 py-2">
-      {Array.from({ length: lines }, (_, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the bars are all the same
-        <div
-          key={index}
-          className="h-4 animate-pulse rounded bg-raised"
-          style={{ width: `${92 - ((index * 17) % 40)}%` }}
-        />
+      {barWidths.slice(0, lines).map((width) => (
+        <div key={width} className="h-4 animate-pulse rounded bg-raised" style={{ width }} />
       ))}
     </div>
   );

@@ -1,6 +1,7 @@
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { classes } from './classes.ts';
+import { ScrollArea } from './scroll-area.tsx';
 
 export interface TableColumn<Row> {
   readonly id: string;
@@ -51,8 +52,9 @@ function Head<Row>({ column, sort, onSort }: { column: TableColumn<Row> } & Pick
             onSort?.({ column: column.id, isDescending: isSorted ? !sort.isDescending : column.isNumber === true })
           }
         >
-          {column.label}
+          {column.isNumber !== true && column.label}
           <Arrow aria-hidden="true" className={classes('size-3', !isSorted && 'opacity-0')} />
+          {column.isNumber === true && column.label}
         </button>
       ) : (
         column.label
@@ -64,8 +66,7 @@ function Head<Row>({ column, sort, onSort }: { column: TableColumn<Row> } & Pick
 /** A dense table that scrolls sideways by itself when the screen is narrow. */
 export function Table<Row>({ label, columns, rows, rowKey, sort, onSort, onRowClick, rowClass }: TableProps<Row>) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls must be reachable by keyboard
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
+    <ScrollArea label={label} className="overflow-x-auto">
       <table className="tabular w-full border-collapse text-sm">
         <thead>
           <tr className="border-b border-line">
@@ -108,6 +109,6 @@ export function Table<Row>({ label, columns, rows, rowKey, sort, onSort, onRowCl
           ))}
         </tbody>
       </table>
-    </div>
+    </ScrollArea>
   );
 }
