@@ -1,0 +1,168 @@
+import { PlatformError } from '../../shared/errors.ts';
+import type { FunctionId } from '../../shared/ids.ts';
+import { FairQueue, type FairQueueTicket } from '../core/policies/fair-queue.ts';
+import type { VersionSpec } from '../core/version.ts';
+import type { SchedulerSettings } from './scheduler-settings.ts';
+
+/** How busy one function is. */
+export interface FunctionLoad {
+  readonly functionId: FunctionId;
+  inFlight: number;
+  /** Most invocations in flight, by the configuration of the version that was called last. */
+  limit: number;
+  /** Moving average of the handler's time. */
+  expectedMs: number;
+}
+
+export interface AdmissionOptions {
+  readonly settings: Pick<SchedulerSettings, 'maxConcurrentInvocations' | 'maxQueued' | 'maxQueuedPerFunction'>;
+  /** For the throttle metric. */
+  readonly onThrottle: (functionName: string, limit: 'function' | 'queue') => void;
+}
+
+interface Entry {
+  readonly load: FunctionLoad;
+  readonly isBounded: boolean;
+  readonly admit: (load: FunctionLoad) => void;
+}
+
+/** Weight of the newest call in the moving average of handler times. */
+const newestWeight = 0.1;
+/** Functions whose calls are slow get fewer of them, down to a tenth: fairness is by time, within reason. */
+const quantumMs = 100;
+const maxCostMs = 1000;
+/** Idle functions are forgotten when there are more than this. */
+const maxLoads = 10_000;
+const retryAfterSeconds = { min: 1, max: 60 } as const;
+
+/**
+ * Decides which calls run: at most `maxInstances x concurrency` of a function and `maxConcurrentInvocations` of the host. The others
+ * wait in a bounded queue that is fair across functions (deficit round robin by expected handler time).
+ */
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #loads = new Map<FunctionId, FunctionLoad>();
+  readonly #queue = new FairQueue<FunctionLoad, Entry>({
+    costOf: ({ load }) => Math.min(maxCostMs, load.expectedMs),
+    quantum: quantumMs,
+  });
+  #inFlight = 0;
+  /** Waiting entries that count against the bounds. */
+  #bounded = 0;
+  readonly #boundedOf = new Map<FunctionLoad, number>();
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Synchronous calls that wait. */
+  get queued(): number {
+    return this.#bounded;
+  }
+
+  /** A place at once, or undefined: then `wait`. The hot path. */
+  tryEnter(version: VersionSpec): FunctionLoad | undefined {
+    const load = this.#loadOf(version);
+    if (load.inFlight >= load.limit || this.#inFlight >= this.#options.settings.maxConcurrentInvocations)
+      return undefined;
+    if (this.#queue.size > 0 && this.#queue.sizeOf(load) > 0) return undefined;
+    load.inFlight++;
+    this.#inFlight++;
+    return load;
+  }
+
+  /**
+   * Waits for a place; `admit` is called when there is one. Throws `throttled` (`concurrency_limit` or `queue_full`, with
+   * Retry-After) when it is bounded and too many wait.
+   */
+  wait(version: VersionSpec, isBounded: boolean, admit: (load: FunctionLoad) => void): FairQueueTicket {
+    const load = this.#loadOf(version);
+    if (isBounded) this.#assertRoom(version, load);
+    const entry: Entry = { load, isBounded, admit };
+    const ticket = this.#queue.push(load, entry);
+    this.#count(entry, 1);
+    return {
+      leave: () => {
+        const left = ticket.leave();
+        if (left) this.#count(entry, -1);
+        return left;
+      },
+    };
+  }
+
+  /** Gives the place back and lets the next one in. */
+  leave(load: FunctionLoad, handlerMs: number): void {
+    load.expectedMs += (handlerMs - load.expectedMs) * newestWeight;
+    load.inFlight--;
+    this.#inFlight--;
+    if (this.#queue.size > 0) this.#admitNext();
+  }
+
+  #admitNext(): void {
+    while (this.#inFlight < this.#options.settings.maxConcurrentInvocations) {
+      const entry = this.#queue.takeNext((load) => load.inFlight < load.limit);
+      if (entry === undefined) return;
+      this.#count(entry, -1);
+      entry.load.inFlight++;
+      this.#inFlight++;
+      entry.admit(entry.load);
+    }
+  }
+
+  #assertRoom(version: VersionSpec, load: FunctionLoad): void {
+    const { maxQueued, maxQueuedPerFunction } = this.#options.settings;
+    const ofFunction = this.#boundedOf.get(load) ?? 0;
+    if (ofFunction >= maxQueuedPerFunction) {
+      this.#options.onThrottle(version.functionName, 'function');
+      const message = `${version.functionName} runs ${load.inFlight} calls of at most ${load.limit}, and ${ofFunction} wait; try again later or raise maxInstances or concurrency`;
+      throw this.#throttled('concurrency_limit', message, load);
+    }
+    if (this.#bounded >= maxQueued) {
+      this.#options.onThrottle(version.functionName, 'queue');
+      throw this.#throttled(
+        'queue_full',
+        `the host is busy: ${this.#bounded} calls wait already; try again later`,
+        load,
+      );
+    }
+  }
+
+  #throttled(code: string, message: string, load: FunctionLoad): PlatformError {
+    const ahead = (this.#boundedOf.get(load) ?? 0) + 1;
+    const seconds = Math.ceil((ahead * load.expectedMs) / Math.max(1, load.limit) / 1000);
+    const clamped = Math.min(retryAfterSeconds.max, Math.max(retryAfterSeconds.min, seconds));
+    return new PlatformError('throttled', code, message, { retryAfterSeconds: clamped });
+  }
+
+  #count(entry: Entry, change: 1 | -1): void {
+    if (!entry.isBounded) return;
+    this.#bounded += change;
+    const now = (this.#boundedOf.get(entry.load) ?? 0) + change;
+    if (now === 0) this.#boundedOf.delete(entry.load);
+    else this.#boundedOf.set(entry.load, now);
+  }
+
+  #loadOf(version: VersionSpec): FunctionLoad {
+    const { maxInstances, minInstances, concurrency, batch } = version.config;
+    const limit = Math.max(maxInstances, minInstances) * Math.max(concurrency, batch.maxSize);
+    const known = this.#loads.get(version.functionId);
+    if (known !== undefined) {
+      known.limit = limit;
+      return known;
+    }
+    if (this.#loads.size >= maxLoads) this.#forgetIdle();
+    const load: FunctionLoad = { functionId: version.functionId, inFlight: 0, limit, expectedMs: 1 };
+    this.#loads.set(version.functionId, load);
+    return load;
+  }
+
+  #forgetIdle(): void {
+    for (const [functionId, load] of this.#loads) {
+      if (load.inFlight === 0 && this.#queue.sizeOf(load) === 0) this.#loads.delete(functionId);
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import type { InvocationId } from '../../shared/ids.ts';
+import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Claim } from '../core/ports/invocation-queue.ts';
+import type { VersionSpec } from '../core/version.ts';
+import type { FunctionLoad } from './admission.ts';
+import { KeptBody } from './kept-body.ts';
+import type { Run } from './run.ts';
+
+export interface AsyncRunOptions {
+  readonly claim: Claim;
+  readonly version: VersionSpec;
+  readonly clock: Clock;
+  readonly maxResultBytes: number;
+  readonly onFinished: (run: AsyncRun, report: InvocationReport) => void;
+}
+
+/** One attempt of an asynchronous invocation. Its time limit begins when an instance is there, not while it waits. */
+export class AsyncRun implements Run {
+  readonly claim: Claim;
+  readonly version: VersionSpec;
+  readonly enteredMs: number;
+  readonly hasStreamingBody = false;
+  load: FunctionLoad | undefined;
+  admittedMs: number;
+  /** Somebody asked for its end. */
+  isCancelled = false;
+  /** Another process may run it by now: what comes of it here does not count. */
+  isLost = false;
+  readonly #options: AsyncRunOptions;
+  readonly #kept: KeptBody;
+  readonly #abort = new AbortController();
+
+  constructor(options: AsyncRunOptions) {
+    this.#options = options;
+    this.claim = options.claim;
+    this.version = options.version;
+    this.enteredMs = options.clock.monotonic();
+    this.admittedMs = this.enteredMs;
+    this.#kept = new KeptBody({ maxBytes: options.maxResultBytes, next: undefined });
+  }
+
+  get id(): InvocationId {
+    return this.claim.item.id;
+  }
+
+  get sink(): ResponseSink {
+    return this.#kept;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get waitUntilAt(): number {
+    return this.claim.item.expiresAt;
+  }
+
+  /** JSON text of the result, if it is kept. */
+  get result(): Buffer | undefined {
+    return this.#kept.json();
+  }
+
+  abort(reason: string): void {
+    this.#abort.abort(reason);
+  }
+
+  invocation(): Invocation {
+    const { item, attempt } = this.claim;
+    return {
+      id: item.id,
+      version: this.version,
+      qualifier: item.qualifier,
+      trigger: item.trigger,
+      request: { kind: 'event', body: item.payload },
+      acceptedAt: item.acceptedAt,
+      enteredAt: this.enteredMs,
+      deadlineAt: this.#options.clock.now() + this.version.config.timeoutMs,
+      attempt,
+      traceparent: item.traceparent,
+      depth: item.depth,
+      replayOf: item.replayOf,
+    };
+  }
+
+  finished(report: InvocationReport): void {
+    this.#options.onFinished(this, report);
+  }
+
+  refused(): void {
+    // The dispatcher sees the rejection.
+  }
+}

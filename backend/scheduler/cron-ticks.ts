@@ -1,0 +1,42 @@
+import { Cron } from 'croner';
+import { PlatformError } from '../../shared/errors.ts';
+
+/** Ticks of one cron expression in one time zone. Times are wall clock ms; the zone's rules decide what happens when clocks change. */
+export interface CronTicks {
+  /** The first tick after `at`, or undefined when there is none any more. */
+  nextAfter(at: number): number | undefined;
+  /** The newest tick at or before `at`, or undefined. */
+  newestUntil(at: number): number | undefined;
+}
+
+/**
+ * Five fields, or six with seconds first. Throws `invalid_request` / `bad_cron` or `bad_time_zone` with what is wrong.
+ * DST, as croner does it: a tick in the hour that does not exist runs at the same distance after the change; one in the
+ * hour that exists twice runs once.
+ */
+export function cronTicks(expression: string, timeZone: string): CronTicks {
+  const cron = parse(expression, timeZone);
+  return {
+    nextAfter: (at) => cron.nextRun(new Date(at))?.getTime(),
+    // One second is the finest grain of a pattern; `previousRuns` looks strictly before its reference.
+    newestUntil: (at) => cron.previousRuns(1, new Date(Math.floor(at / 1000) * 1000 + 1000))[0]?.getTime(),
+  };
+}
+
+function parse(expression: string, timeZone: string): Cron {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone });
+  } catch {
+    throw new PlatformError(
+      'invalid_request',
+      'bad_time_zone',
+      `${timeZone} is no time zone, for example Europe/Berlin`,
+    );
+  }
+  try {
+    return new Cron(expression, { timezone: timeZone, paused: true, mode: '5-or-6-parts' });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : 'it cannot be read';
+    throw new PlatformError('invalid_request', 'bad_cron', `${expression} is no cron expression: ${why}`, { cause });
+  }
+}

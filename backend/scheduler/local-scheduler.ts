@@ -1,0 +1,227 @@
+import { PlatformError } from '../../shared/errors.ts';
+import type { InvocationId } from '../../shared/ids.ts';
+import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { FunctionDirectory } from '../core/ports/function-directory.ts';
+import type { InstancePool } from '../core/ports/instance-pool.ts';
+import type { InvocationJournal } from '../core/ports/invocation-journal.ts';
+import type { InvocationQueue, NewAsyncInvocation } from '../core/ports/invocation-queue.ts';
+import type { Logger } from '../core/ports/logger.ts';
+import type { MetricsSink } from '../core/ports/metrics-sink.ts';
+import type { Scheduler, SchedulerStats, SubmitResult } from '../core/ports/scheduler.ts';
+import type { FunctionStore, ScheduleStore } from '../core/ports/store.ts';
+import { Admission } from './admission.ts';
+import { AsyncDispatcher } from './async-dispatcher.ts';
+import { outcomeOfWait, reportWithoutInstance } from './reports.ts';
+import type { Run } from './run.ts';
+import { Runner } from './runner.ts';
+import { ScheduleTicker } from './schedule-ticker.ts';
+import type { SchedulerSettings } from './scheduler-settings.ts';
+import { recordOf, SyncRun } from './sync-run.ts';
+
+export interface LocalSchedulerOptions {
+  readonly pool: InstancePool;
+  readonly queue: InvocationQueue;
+  readonly schedules: ScheduleStore;
+  /** For the names of the functions that schedules belong to. */
+  readonly functions: Pick<FunctionStore, 'all'>;
+  readonly directory: FunctionDirectory;
+  readonly journal: InvocationJournal;
+  readonly metrics: MetricsSink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Names this process in leases of the durable queue; another value after every start. */
+  readonly owner: string;
+  readonly settings: SchedulerSettings;
+}
+
+/** The scheduler of one host, in this process. */
+export class LocalScheduler implements Scheduler {
+  readonly #options: LocalSchedulerOptions;
+  readonly #admission: Admission;
+  readonly #runner: Runner;
+  readonly #dispatcher: AsyncDispatcher;
+  readonly #ticker: ScheduleTicker;
+  /** Ends the wait of everything that is not admitted yet. */
+  readonly #waiting = new Set<(error: PlatformError) => void>();
+  /** Synchronous calls of the API, which can be cancelled by id. */
+  readonly #cancellable = new Map<InvocationId, AbortController>();
+  #running = 0;
+  #idle: (() => void)[] = [];
+  #isDraining = false;
+
+  constructor(options: LocalSchedulerOptions) {
+    this.#options = options;
+    const { settings, metrics, clock, pool } = options;
+    this.#admission = new Admission({
+      settings,
+      onThrottle: (functionName, limit) => metrics.record({ kind: 'throttle', at: clock.now(), functionName, limit }),
+    });
+    this.#runner = new Runner({ pool, clock, admission: this.#admission });
+    this.#dispatcher = new AsyncDispatcher({ ...options, start: (run) => this.#start(run, false) });
+    this.#ticker = new ScheduleTicker({ ...options, onFired: () => this.#dispatcher.wake() });
+  }
+
+  async start(): Promise<void> {
+    await this.#dispatcher.start();
+    await this.#ticker.start();
+  }
+
+  /** Call it after schedules or functions have changed. */
+  schedulesChanged(): void {
+    this.#ticker.changed();
+  }
+
+  invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<InvocationReport> {
+    const refusal = this.#refusal(invocation.depth);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const run = new SyncRun({
+      invocation,
+      sink,
+      // A call of the gateway ends with its connection; its id is not known to anybody before it is over.
+      signal: invocation.trigger === 'http' ? signal : this.#cancellableSignal(invocation.id, signal),
+      nowMs: this.#options.clock.monotonic(),
+      maxRecordedBytes: this.#options.settings.maxRecordedBytes,
+      onFinished: this.#onFinished,
+      onRefused: this.#onRefused,
+    });
+    this.#running++;
+    return this.#start(run, true);
+  }
+
+  async submit(item: NewAsyncInvocation): Promise<SubmitResult> {
+    const refusal = this.#refusal(item.depth);
+    if (refusal !== undefined) throw refusal;
+    const { id, isDuplicate } = await this.#options.queue.enqueue(item);
+    this.#dispatcher.added();
+    return { id, isDuplicate };
+  }
+
+  async cancel(id: InvocationId): Promise<boolean> {
+    const running = this.#cancellable.get(id);
+    if (running !== undefined) {
+      running.abort('cancelled by request');
+      return true;
+    }
+    return await this.#dispatcher.cancel(id);
+  }
+
+  stats(): SchedulerStats {
+    return {
+      inFlight: this.#admission.inFlight,
+      queued: this.#admission.queued,
+      asyncDepth: this.#dispatcher.depth,
+    };
+  }
+
+  async drain(deadlineAt: number): Promise<void> {
+    this.#isDraining = true;
+    this.#ticker.stop();
+    const { clock } = this.#options;
+    const dispatcherDone = this.#dispatcher.drain(deadlineAt);
+    if (this.#running > 0) {
+      const idle = new AbortController();
+      this.#idle.push(() => idle.abort());
+      await clock.sleep(Math.max(0, deadlineAt - clock.now()), idle.signal);
+    }
+    for (const reject of [...this.#waiting]) reject(drainingError());
+    await dispatcherDone;
+  }
+
+  /** Admits a run now or later and sees it through. */
+  #start(run: Run, isBounded: boolean): Promise<InvocationReport> {
+    const load = this.#admission.tryEnter(run.version);
+    if (load === undefined) return this.#waitAndRun(run, isBounded);
+    run.load = load;
+    return this.#runner.run(run);
+  }
+
+  async #waitAndRun(run: Run, isBounded: boolean): Promise<InvocationReport> {
+    let isAdmitted: boolean;
+    try {
+      isAdmitted = await this.#wait(run, isBounded);
+    } catch (error) {
+      run.refused();
+      throw error;
+    }
+    if (isAdmitted) return await this.#runner.run(run);
+    const report = reportWithoutInstance(run, outcomeOfWait(run), this.#options.clock.monotonic());
+    run.finished(report);
+    return report;
+  }
+
+  /** False when the deadline passed or the caller left first. Rejects with `throttled` or, at the end of a drain, `unavailable`. */
+  #wait(run: Run, isBounded: boolean): Promise<boolean> {
+    const { clock } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    const finish = () => {
+      cancelTimer();
+      run.signal.removeEventListener('abort', giveUp);
+      this.#waiting.delete(refuse);
+    };
+    const ticket = this.#admission.wait(run.version, isBounded, (load) => {
+      finish();
+      run.load = load;
+      run.admittedMs = clock.monotonic();
+      resolve(true);
+    });
+    const giveUp = () => {
+      if (!ticket.leave()) return;
+      finish();
+      resolve(false);
+    };
+    const refuse = (error: PlatformError) => {
+      if (!ticket.leave()) return;
+      finish();
+      reject(error);
+    };
+    const cancelTimer = clock.after(run.waitUntilAt - clock.now(), giveUp);
+    run.signal.addEventListener('abort', giveUp, { once: true });
+    this.#waiting.add(refuse);
+    if (run.signal.aborted) giveUp();
+    return promise;
+  }
+
+  readonly #onFinished = (run: SyncRun, report: InvocationReport): void => {
+    const { metrics, journal, clock } = this.#options;
+    const at = clock.now();
+    const invocation = run.invocation();
+    metrics.record({ kind: 'invocation', at, version: run.version, trigger: invocation.trigger, report });
+    journal.append(recordOf(invocation, report, at), run.payload());
+    this.#ended(run);
+  };
+
+  readonly #onRefused = (run: SyncRun): void => this.#ended(run);
+
+  #ended(run: SyncRun): void {
+    if (this.#cancellable.size > 0) this.#cancellable.delete(run.id);
+    this.#running--;
+    if (this.#running > 0 || this.#idle.length === 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Aborts with the caller's signal, or when the invocation is cancelled by id. */
+  #cancellableSignal(id: InvocationId, signal: AbortSignal): AbortSignal {
+    const controller = new AbortController();
+    this.#cancellable.set(id, controller);
+    if (signal.aborted) controller.abort(signal.reason);
+    else
+      signal.addEventListener('abort', () => controller.abort(signal.reason), {
+        once: true,
+        signal: controller.signal,
+      });
+    return controller.signal;
+  }
+
+  #refusal(depth: number): PlatformError | undefined {
+    if (this.#isDraining) return drainingError();
+    const { maxCallDepth } = this.#options.settings;
+    if (depth <= maxCallDepth) return undefined;
+    const message = `functions called functions ${depth} times in a row; at most ${maxCallDepth} are allowed, so this looks like a loop`;
+    return new PlatformError('unprocessable', 'recursion_limit', message);
+  }
+}
+
+function drainingError(): PlatformError {
+  return new PlatformError('unavailable', 'draining', 'the platform is shutting down', { retryAfterSeconds: 5 });
+}

@@ -1,0 +1,96 @@
+import { PlatformError } from '../../shared/errors.ts';
+import type { InvocationOutcome, Usage } from '../../shared/invocation.ts';
+import type { InvocationReport } from '../core/invocation.ts';
+import type { InstanceResult, Lease } from '../core/ports/instance-pool.ts';
+import type { Run } from './run.ts';
+
+const noUsage: Usage = { cpuMs: 0, peakMemoryBytes: 0, requestBytes: 0, responseBytes: 0 };
+
+/** The report of an attempt that ran in an instance. */
+export function reportOfResult(run: Run, lease: Lease, result: InstanceResult, nowMs: number): InvocationReport {
+  const { acquireMs, bootMs, loadMs, initMs } = lease.phases;
+  return {
+    outcome: result.outcome,
+    start: lease.start,
+    instanceId: lease.instance.id,
+    httpStatus: result.httpStatus,
+    timing: {
+      queuedMs: run.admittedMs - run.enteredMs,
+      acquireMs,
+      bootMs,
+      loadMs,
+      initMs,
+      firstByteMs: result.firstByteMs,
+      handlerMs: result.handlerMs,
+      totalMs: nowMs - run.enteredMs,
+    },
+    usage: {
+      cpuMs: result.cpuMs,
+      peakMemoryBytes: result.peakMemoryBytes,
+      requestBytes: result.requestBytes,
+      responseBytes: result.responseBytes,
+    },
+  };
+}
+
+/** The report of an attempt that never reached an instance. */
+export function reportWithoutInstance(run: Run, outcome: InvocationOutcome, nowMs: number): InvocationReport {
+  const admittedMs = run.load === undefined ? nowMs : run.admittedMs;
+  return {
+    outcome,
+    start: 'none',
+    instanceId: undefined,
+    httpStatus: undefined,
+    timing: {
+      queuedMs: admittedMs - run.enteredMs,
+      acquireMs: nowMs - admittedMs,
+      bootMs: 0,
+      loadMs: 0,
+      initMs: 0,
+      firstByteMs: 0,
+      handlerMs: 0,
+      totalMs: nowMs - run.enteredMs,
+    },
+    usage: noUsage,
+  };
+}
+
+/**
+ * Waiting ended before there was an instance: `cancelled` when the caller is gone, else platform-fault `capacity`. The function has not
+ * run, so this is no `timeout` of the function, although the caller's deadline is what ended the wait.
+ */
+export function outcomeOfWait(run: Run): InvocationOutcome {
+  if (run.signal.aborted) return cancelledOutcome(run.signal);
+  return {
+    kind: 'platform-fault',
+    fault: 'capacity',
+    message: 'no instance became free before the deadline of the call',
+    retryable: true,
+  };
+}
+
+export function cancelledOutcome(signal: AbortSignal): InvocationOutcome {
+  const reason: unknown = signal.reason;
+  const message = typeof reason === 'string' ? reason : 'the caller disconnected';
+  return { kind: 'cancelled', message };
+}
+
+/** What `acquire` rejected with, as an outcome: the version's own fault, or the platform's. */
+export function outcomeOfAcquireError(error: PlatformError): InvocationOutcome {
+  if (error.kind === 'function_error') {
+    const fault = error.code === 'out_of_memory' ? 'out-of-memory' : 'init-failed';
+    return { kind: 'function-fault', fault, message: error.message };
+  }
+  if (error.code === 'draining') {
+    return { kind: 'platform-fault', fault: 'shutting-down', message: error.message, retryable: true };
+  }
+  const fault = error.code === 'capacity' ? 'capacity' : 'driver';
+  return { kind: 'platform-fault', fault, message: error.message, retryable: true };
+}
+
+export function asPlatformError(error: unknown): PlatformError {
+  if (error instanceof PlatformError) return error;
+  return new PlatformError('internal', 'unexpected', 'something unexpected happened; the platform log says what', {
+    cause: error,
+  });
+}
