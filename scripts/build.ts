@@ -3,7 +3,7 @@
  * `node scripts/build.ts [guest|server|cli|dashboard …]`; all of them by default.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
@@ -41,27 +41,36 @@ async function bundle(options: BuildOptions & { outfile: string }): Promise<void
 
 const targets: Readonly<Record<string, Target>> = {
   guest: {
-    inputs: ['backend/execution-engine/runtimes/nodejs/guest'],
+    inputs: [
+      'backend/execution-engine/runtimes/nodejs/guest',
+      'backend/execution-engine/runtimes/python/guest',
+      'scripts/build.ts',
+    ],
     output: 'dist/guest/nodejs/agent.cjs',
-    run: () =>
-      bundle({
+    run: async () => {
+      await bundle({
         entryPoints: ['backend/execution-engine/runtimes/nodejs/guest/agent.ts'],
         outfile: 'dist/guest/nodejs/agent.cjs',
         format: 'cjs',
-      }),
+      });
+      await mkdir(join(root, 'dist/guest/python'), { recursive: true });
+      const python = join(root, 'backend/execution-engine/runtimes/python/guest/agent.py');
+      if (existsSync(python)) await copyFile(python, join(root, 'dist/guest/python/agent.py'));
+    },
   },
   server: {
-    inputs: ['backend', 'shared', 'package-lock.json'],
+    inputs: ['backend', 'shared', 'package-lock.json', 'scripts/build.ts'],
     output: 'dist/server/main.mjs',
-    run: () =>
-      bundle({
-        entryPoints: ['backend/main.ts'],
-        outfile: 'dist/server/main.mjs',
-        format: 'esm',
-        sourcemap: true,
-        external,
-        banner: { js: requireBanner },
-      }),
+    run: async () => {
+      const server = { format: 'esm', sourcemap: true, external, banner: { js: requireBanner } } as const;
+      // The database's threads run a file of their own.
+      await bundle({
+        ...server,
+        entryPoints: ['backend/database/sqlite/worker.ts'],
+        outfile: 'dist/server/sqlite-worker.mjs',
+      });
+      await bundle({ ...server, entryPoints: ['backend/main.ts'], outfile: 'dist/server/main.mjs' });
+    },
   },
   cli: {
     inputs: ['cli', 'shared', 'package-lock.json'],
@@ -119,7 +128,6 @@ export async function buildStale(names: readonly string[] = Object.keys(targets)
     const stamp = join(root, `${target.output}.stamp`);
     await rm(stamp, { force: true });
     await writeFile(stamp, startedAt.toISOString());
-    const { utimes } = await import('node:fs/promises');
     await utimes(stamp, startedAt, startedAt);
     built.push(name);
   }
