@@ -51,7 +51,7 @@ export class LiveWindows {
     this.#secondAt = startOfStep(now, secondMs);
   }
 
-  /** Events that were counted as `otherFunctions` because of `maxSeries`. */
+  /** Events that were counted as `otherFunctions`: beyond `maxSeries`, or throttles of an unknown function. */
   get overflow(): number {
     return this.#overflow;
   }
