@@ -38,7 +38,7 @@ export class Agent {
   readonly #channel: Channel;
   readonly #scopes = new AsyncLocalStorage<Scope>();
   readonly #logs: LogCapture;
-  readonly #calls = new Map<number, Call>();
+  readonly #calls = sturdyMap<Call>();
   readonly #paths: { codeDirectory: string; readonly agentPath: string };
   #env: CallEnvironment | undefined;
   #loaded: LoadedFunction | undefined;
@@ -224,6 +224,13 @@ export class Agent {
     this.#isExiting = true;
     this.#channel.finish(() => exitProcess(code));
   }
+}
+
+/** A Map whose methods stay what they are when user code overwrites those of the prototype. */
+function sturdyMap<Value>(): Map<number, Value> {
+  const map = new Map<number, Value>();
+  const { get, set, delete: remove, values } = map;
+  return Object.assign(map, { get, set, delete: remove, values });
 }
 
 function readJson(payload: Buffer): unknown {

@@ -174,7 +174,7 @@ export class Call implements LogOwner {
       const { type, message, stack } = describeError(error, this.#env.paths);
       this.#env.logs.write(this, 'error', `waitUntil: ${stack === '' ? `${type}: ${message}` : stack}`);
     });
-    this.#work.push(watched);
+    this.#work[this.#work.length] = watched;
   }
 
   async #finish(background: boolean): Promise<void> {

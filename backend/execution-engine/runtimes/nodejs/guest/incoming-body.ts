@@ -18,7 +18,7 @@ export class IncomingBody {
   constructor(first: Buffer, isComplete: boolean, grant: (bytes: number) => void) {
     this.#isComplete = isComplete;
     this.#grant = grant;
-    if (first.length > 0) this.#chunks.push(first);
+    if (first.length > 0) this.#chunks[0] = first;
   }
 
   /** The body if all of it has arrived. */
@@ -29,7 +29,7 @@ export class IncomingBody {
   }
 
   push(chunk: Buffer, isLast: boolean): void {
-    if (chunk.length > 0) this.#chunks.push(chunk);
+    if (chunk.length > 0) this.#chunks[this.#chunks.length] = chunk;
     this.#isComplete ||= isLast;
     this.#onChange?.();
   }

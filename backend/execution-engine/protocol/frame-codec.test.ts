@@ -1,0 +1,210 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FrameDecoder } from './frame-decoder.ts';
+import { FrameEncoder } from './frame-encoder.ts';
+import { headerBytes, maxPayloadBytes, Violation } from './frames.ts';
+
+interface Frame {
+  readonly type: number;
+  readonly flags: number;
+  readonly id: number;
+  readonly payload: Buffer;
+}
+
+const frames = fc.array(
+  fc.record({
+    type: fc.integer({ min: 1, max: 16 }),
+    flags: fc.integer({ min: 0, max: 3 }),
+    id: fc.integer({ min: 0, max: 0xffff_ffff }),
+    payload: fc.oneof(
+      { weight: 9, arbitrary: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)) },
+      { weight: 1, arbitrary: fc.integer({ min: 0, max: 100_000 }).map((size) => Buffer.alloc(size, size & 255)) },
+    ),
+  }),
+  { maxLength: 12 },
+);
+/** Sizes of the chunks that a stream arrives in; the last one repeats. */
+const cuts = fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 20 });
+
+function encode(list: readonly Frame[]): Buffer {
+  const encoder = new FrameEncoder();
+  for (const { type, flags, id, payload } of list) encoder.raw(type, flags, id, payload);
+  return Buffer.concat(encoder.take());
+}
+
+function collect(): { readonly decoder: FrameDecoder; readonly received: Frame[] } {
+  const received: Frame[] = [];
+  const decoder = new FrameDecoder({
+    receive: (type, flags, id, payload) => received.push({ type, flags, id, payload }),
+  });
+  return { decoder, received };
+}
+
+function pushInPieces(decoder: FrameDecoder, bytes: Buffer, sizes: readonly number[]): void {
+  let offset = 0;
+  for (let i = 0; offset < bytes.length; i++) {
+    const size = sizes[Math.min(i, sizes.length - 1)] ?? 1;
+    decoder.push(Buffer.from(bytes.subarray(offset, offset + size)));
+    offset += size;
+  }
+}
+
+describe('FrameDecoder', () => {
+  it('returns what was encoded, however the bytes are cut', () => {
+    fc.assert(
+      fc.property(frames, cuts, (list, sizes) => {
+        const { decoder, received } = collect();
+        pushInPieces(decoder, encode(list), sizes);
+        expect(received).toEqual(list);
+        expect(decoder.bufferedBytes).toBe(0);
+      }),
+      { numRuns: 4000 },
+    );
+  });
+
+  it('delivers every whole frame of a truncated stream and holds less than one frame', () => {
+    fc.assert(
+      fc.property(frames, cuts, fc.double({ min: 0, max: 1, noNaN: true }), (list, sizes, share) => {
+        const bytes = encode(list);
+        const cut = bytes.subarray(0, Math.floor(bytes.length * share));
+        const { decoder, received } = collect();
+        pushInPieces(decoder, cut, sizes);
+        expect(received).toEqual(list.slice(0, received.length));
+        const delivered = received.reduce((sum, frame) => sum + headerBytes + frame.payload.length, 0);
+        expect(decoder.bufferedBytes).toBe(cut.length - delivered);
+        expect(
+          received.length === list.length ||
+            decoder.bufferedBytes < headerBytes + list[received.length]!.payload.length,
+        ).toBe(true);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('throws nothing but Violation on random bytes and never holds more than one frame', () => {
+    let violations = 0;
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 400 }),
+      fc
+        .tuple(fc.integer({ min: 0, max: 0xffff_ffff }), fc.uint8Array({ minLength: 8, maxLength: 100 }))
+        .map(([length, rest]) => Buffer.concat([u32(length), rest])),
+      fc
+        .tuple(
+          fc.integer({ min: 0, max: 40 }),
+          fc.integer({ min: 0, max: 18 }),
+          fc.integer({ min: 0, max: 4 }),
+          fc.uint8Array({ maxLength: 60 }),
+        )
+        .map(([length, type, flags, rest]) =>
+          Buffer.concat([u32(length), Buffer.from([type, flags, 0, 0, 0, 0, 0, 1]), rest]),
+        ),
+    );
+    fc.assert(
+      fc.property(bytes, cuts, (input, sizes) => {
+        const { decoder, received } = collect();
+        try {
+          pushInPieces(decoder, Buffer.from(input), sizes);
+        } catch (error) {
+          violations++;
+          expect(error).toBeInstanceOf(Violation);
+        }
+        expect(decoder.bufferedBytes).toBeLessThanOrEqual(maxPayloadBytes + headerBytes);
+        for (const frame of received) {
+          expect(frame.type).toBeGreaterThan(0);
+          expect(frame.type).toBeLessThanOrEqual(16);
+          expect(frame.flags).toBeLessThanOrEqual(3);
+        }
+      }),
+      { numRuns: 6000 },
+    );
+    expect(violations).toBeGreaterThan(1000);
+  });
+
+  it('accepts the longest payload and refuses one byte more before anything of it came', () => {
+    const { decoder, received } = collect();
+    decoder.push(encode([{ type: 5, flags: 0, id: 1, payload: Buffer.alloc(maxPayloadBytes) }]));
+    expect(received[0]?.payload.length).toBe(maxPayloadBytes);
+    const over = Buffer.concat([u32(maxPayloadBytes + 1), Buffer.from([5, 0, 0, 0, 0, 0, 0, 1])]);
+    expect(() => decoder.push(over)).toThrow(Violation);
+  });
+
+  it('slices a frame that lies within a chunk instead of copying it', () => {
+    const { decoder, received } = collect();
+    const chunk = encode([{ type: 5, flags: 0, id: 1, payload: Buffer.from('abc') }]);
+    decoder.push(chunk);
+    expect(received[0]?.payload.buffer).toBe(chunk.buffer);
+  });
+
+  it('delivers nothing after it was stopped, even from the same chunk', () => {
+    const received: number[] = [];
+    const decoder: FrameDecoder = new FrameDecoder({
+      receive: (_type, _flags, id) => {
+        received.push(id);
+        decoder.stop();
+      },
+    });
+    const frame = { type: 5, flags: 0, payload: Buffer.from('x') };
+    decoder.push(
+      encode([
+        { ...frame, id: 1 },
+        { ...frame, id: 2 },
+      ]),
+    );
+    decoder.push(encode([{ ...frame, id: 3 }]));
+    expect(received).toEqual([1]);
+  });
+});
+
+describe('FrameEncoder', () => {
+  it('encodes text and meta with bodies of any size, in order', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.string({ unit: 'grapheme', maxLength: 100 }), fc.integer({ min: 0, max: 40_000 })), {
+          maxLength: 8,
+        }),
+        (items) => {
+          const encoder = new FrameEncoder();
+          for (const [text, size] of items) {
+            encoder.text(8, 0, 1, text);
+            encoder.meta(4, 1, 2, text, [Buffer.alloc(size, 7), Buffer.from('end')]);
+            encoder.u32(11, 3, size);
+          }
+          const announced = encoder.bytes;
+          const taken = encoder.take();
+          expect(taken.reduce((sum, bytes) => sum + bytes.length, 0)).toBe(announced);
+          const { decoder, received } = collect();
+          for (const bytes of taken) decoder.push(bytes);
+          const seen = received.map(({ type, payload }) => {
+            if (type === 8) return payload.toString();
+            if (type === 11) return payload.readUInt32BE(0);
+            const metaBytes = payload.readUInt32BE(0);
+            const body = payload.subarray(4 + metaBytes);
+            expect(body.subarray(-3).toString()).toBe('end');
+            return [payload.toString('utf8', 4, 4 + metaBytes), body.length - 3];
+          });
+          const valid = (text: string) => Buffer.from(text).toString();
+          expect(seen).toEqual(items.flatMap(([text, size]) => [valid(text), [valid(text), size], size]));
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('puts small frames into one block and never writes to a block that was taken', () => {
+    const encoder = new FrameEncoder();
+    for (let i = 0; i < 100; i++) encoder.text(8, 0, i, 'x');
+    const taken = encoder.take();
+    expect(taken).toHaveLength(1);
+    const copy = Buffer.from(taken[0]!);
+    for (let i = 0; i < 100; i++) encoder.text(8, 0, i, 'y');
+    encoder.take();
+    expect(taken[0]).toEqual(copy);
+    expect(encoder.take()).toEqual([]);
+  });
+});
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
