@@ -67,8 +67,8 @@ export const initialMigration: Migration = {
       last_tick_at ${integer},
       unique (function_id, name)
     ) ${strict}`);
-    await createInvocations(db, { integer, blob, strict, sequence: flavour.sequence });
-    await createObservations(db, { integer, blob, strict, sequence: flavour.sequence });
+    await createInvocations(db, { integer, blob, strict, clustered, sequence: flavour.sequence });
+    await createObservations(db, { integer, blob, strict, clustered, sequence: flavour.sequence });
 
     await run(sql`create table tokens (
       id text not null primary key,
@@ -92,11 +92,15 @@ interface Words {
   readonly integer: RawBuilder<unknown>;
   readonly blob: RawBuilder<unknown>;
   readonly strict: RawBuilder<unknown>;
+  readonly clustered: RawBuilder<unknown>;
   readonly sequence: RawBuilder<unknown>;
 }
 
 /** Invocations outlive their function, so they do not refer to it. */
-async function createInvocations(db: Kysely<unknown>, { integer, blob, strict, sequence }: Words): Promise<void> {
+async function createInvocations(
+  db: Kysely<unknown>,
+  { integer, blob, strict, clustered, sequence }: Words,
+): Promise<void> {
   const run = (statement: RawBuilder<unknown>) => statement.execute(db);
   await run(sql`create table invocations (
     seq ${sequence},
@@ -149,7 +153,7 @@ async function createInvocations(db: Kysely<unknown>, { integer, blob, strict, s
     lease_owner text,
     lease_token text,
     check ((lease_owner is null) = (lease_token is null))
-  ) ${strict}`);
+  ) ${clustered}`);
   await run(
     sql`create index invocation_queue_by_function on invocation_queue (function_id, available_at, lease_token)`,
   );

@@ -19,7 +19,7 @@ import { bufferOf, jsonOrNull } from '../columns.ts';
 import { rest, rowsOf, type SqlSession, type Step, touched } from '../sql-session.ts';
 import type { InvocationRow, PayloadRow, QueueRow } from '../tables.ts';
 import { insertDeadLetter } from './dead-letters.ts';
-import { insertInvocation } from './invocation-rows.ts';
+import { insertNewInvocation } from './invocation-rows.ts';
 import { payloadSteps } from './payloads.ts';
 import * as statements from './queue-statements.ts';
 
@@ -104,7 +104,7 @@ export class InvocationQueueModel implements InvocationQueue {
 
   #enqueueSteps(item: NewAsyncInvocation): Step[] {
     return [
-      this.#session.step(insertInvocation, {
+      this.#session.step(insertNewInvocation, {
         id: item.id,
         function_id: item.functionId,
         function_name: item.functionName,

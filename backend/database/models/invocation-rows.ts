@@ -8,33 +8,40 @@ import { template } from '../template.ts';
 /** What is written of an invocation when it is new. */
 export type NewInvocationRow = Omit<InvocationRow, 'seq' | 'is_kept'>;
 
+const valuesOf = (slot: NewInvocationRow) => ({
+  id: slot.id,
+  function_id: slot.function_id,
+  function_name: slot.function_name,
+  version: slot.version,
+  qualifier: slot.qualifier,
+  trigger_kind: slot.trigger_kind,
+  status: slot.status,
+  start_kind: slot.start_kind,
+  attempts: slot.attempts,
+  created_at: slot.created_at,
+  started_at: slot.started_at,
+  finished_at: slot.finished_at,
+  http_status: slot.http_status,
+  timing: slot.timing,
+  usage: slot.usage,
+  error: slot.error,
+  instance_id: slot.instance_id,
+  traceparent: slot.traceparent,
+  next_attempt_at: slot.next_attempt_at,
+  replay_of: slot.replay_of,
+  is_kept: 0,
+});
+
+/** Fails when the id exists. */
+export const insertNewInvocation = template<NewInvocationRow>((db, slot) =>
+  db.insertInto('invocations').values(valuesOf(slot)),
+);
+
 /** Leaves an invocation that exists as it is. */
 export const insertInvocation = template<NewInvocationRow>((db, slot) =>
   db
     .insertInto('invocations')
-    .values({
-      id: slot.id,
-      function_id: slot.function_id,
-      function_name: slot.function_name,
-      version: slot.version,
-      qualifier: slot.qualifier,
-      trigger_kind: slot.trigger_kind,
-      status: slot.status,
-      start_kind: slot.start_kind,
-      attempts: slot.attempts,
-      created_at: slot.created_at,
-      started_at: slot.started_at,
-      finished_at: slot.finished_at,
-      http_status: slot.http_status,
-      timing: slot.timing,
-      usage: slot.usage,
-      error: slot.error,
-      instance_id: slot.instance_id,
-      traceparent: slot.traceparent,
-      next_attempt_at: slot.next_attempt_at,
-      replay_of: slot.replay_of,
-      is_kept: 0,
-    })
+    .values(valuesOf(slot))
     .onConflict((on) => on.column('id').doNothing()),
 );
 

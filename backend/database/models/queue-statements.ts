@@ -79,9 +79,9 @@ export const leaseDue = template<{
       ),
       candidates (invocation_id, available_at, turn) as (
         select q.invocation_id, q.available_at,
-          row_number() over (partition by q.function_id order by q.available_at, q.rowid)
-        from turns join invocation_queue q on q.rowid in (
-          select i.rowid from invocation_queue i
+          row_number() over (partition by q.function_id order by q.available_at, q.invocation_id)
+        from turns join invocation_queue q on q.invocation_id in (
+          select i.invocation_id from invocation_queue i
           where i.function_id = turns.function_id and i.available_at <= ${slot.now}
           order by i.available_at limit ${slot.max}
         )

@@ -170,8 +170,13 @@ function transferable(value: SqlValue): SqlValue {
   return new Uint8Array(value);
 }
 
-function refusal({ error, holder }: Extract<WireFromThread, { readonly kind: 'refused' }>, path: string): PlatformError {
-  return holder !== undefined && error.code === 'SQLITE_BUSY' ? folderInUse(path, holder) : platformErrorOf(error, path);
+function refusal(
+  { error, holder }: Extract<WireFromThread, { readonly kind: 'refused' }>,
+  path: string,
+): PlatformError {
+  return holder !== undefined && error.code === 'SQLITE_BUSY'
+    ? folderInUse(path, holder)
+    : platformErrorOf(error, path);
 }
 
 function threadEnded(path: string, cause: Error | undefined): PlatformError {
