@@ -130,7 +130,7 @@ export class AsyncDispatcher {
       const dueAt = await queue.nextDueAt();
       this.#wakeIn(dueAt === undefined ? pollMs : Math.min(pollMs, Math.max(1, dueAt - clock.now())));
     } catch (error) {
-      logger.error({ error }, 'could not claim from the queue; trying again');
+      logger.error({ err: error }, 'could not claim from the queue; trying again');
       this.#wakeIn(backoffMs(++this.#claimFailures, storageBackoff, Math.random()));
     }
   }
@@ -148,7 +148,7 @@ export class AsyncDispatcher {
       () => this.#closed(),
       (error: unknown) => {
         this.#options.logger.error(
-          { error, invocationId: claim.item.id },
+          { err: error, invocationId: claim.item.id },
           'an asynchronous invocation was left to its lease',
         );
         this.#closed();
@@ -237,7 +237,7 @@ export class AsyncDispatcher {
         return;
       } catch (error) {
         if (clock.now() > claim.leaseExpiresAt + this.#options.settings.leaseMs * 4) throw error;
-        logger.error({ error, invocationId: id }, 'could not store the result of an invocation; trying again');
+        logger.error({ err: error, invocationId: id }, 'could not store the result of an invocation; trying again');
         await clock.sleep(backoffMs(failures, storageBackoff, Math.random()));
       }
     }
@@ -264,7 +264,7 @@ export class AsyncDispatcher {
       this.#beat();
       for (const run of this.#running.values()) {
         this.#extend(run).catch((error: unknown) => {
-          logger.error({ error, invocationId: run.id }, 'could not extend the lease of an invocation');
+          logger.error({ err: error, invocationId: run.id }, 'could not extend the lease of an invocation');
         });
       }
     });
@@ -288,7 +288,7 @@ export class AsyncDispatcher {
       (depth) => {
         this.#depth = depth;
       },
-      (error: unknown) => logger.debug({ error }, 'could not read the depth of the queue'),
+      (error: unknown) => logger.debug({ err: error }, 'could not read the depth of the queue'),
     );
   }
 

@@ -81,7 +81,7 @@ export class ScheduleTicker {
         if (!this.#isStopped && !this.#mustReload) await this.#handle(entry);
       }
     } catch (error) {
-      this.#options.logger.error({ error }, 'could not work on schedules; trying again');
+      this.#options.logger.error({ err: error }, 'could not work on schedules; trying again');
     } finally {
       this.#isBusy = false;
       this.#turnSoon(this.#mustReload ? 1000 : this.#waitMs());
@@ -115,7 +115,7 @@ export class ScheduleTicker {
       }
       return [{ schedule, functionName, ticks, handledAt, nextAt: ticks.nextAfter(handledAt) }];
     } catch (error) {
-      logger.warn({ error, scheduleId: schedule.id }, 'a schedule cannot be read and does not run');
+      logger.warn({ err: error, scheduleId: schedule.id }, 'a schedule cannot be read and does not run');
       return [];
     }
   }
@@ -135,7 +135,7 @@ export class ScheduleTicker {
     try {
       await this.#mark(entry, decision.tickAt, decision.kind === 'fire');
     } catch (error) {
-      logger.error({ error, scheduleId: entry.schedule.id }, 'a tick could not be stored; trying again');
+      logger.error({ err: error, scheduleId: entry.schedule.id }, 'a tick could not be stored; trying again');
       return;
     }
     entry.handledAt = decision.tickAt;
@@ -164,7 +164,7 @@ export class ScheduleTicker {
       return this.#options.directory.resolve(entry.functionName, entry.schedule.alias);
     } catch (error) {
       const code = error instanceof PlatformError ? error.code : 'unexpected';
-      this.#options.logger.warn({ error, code, function: entry.functionName }, 'a schedule has nothing to run');
+      this.#options.logger.warn({ err: error, code, function: entry.functionName }, 'a schedule has nothing to run');
       return undefined;
     }
   }

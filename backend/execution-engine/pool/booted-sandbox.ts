@@ -78,7 +78,7 @@ export class BootedSandbox {
     this.#forcedOutcome ??= outcome;
     this.#lose();
     this.sandbox.destroy(reason).catch((error: unknown) => {
-      this.#options.logger.error({ error, sandboxId: this.sandbox.id, reason }, 'could not remove a sandbox');
+      this.#options.logger.error({ err: error, sandboxId: this.sandbox.id, reason }, 'could not remove a sandbox');
     });
   }
 
@@ -133,7 +133,7 @@ export class BootedSandbox {
       for await (const line of this.sandbox.output()) this.owner?.output(line);
     };
     read().catch((error: unknown) => {
-      this.#options.logger.debug({ error, sandboxId: this.sandbox.id }, 'the output of a sandbox ended early');
+      this.#options.logger.debug({ err: error, sandboxId: this.sandbox.id }, 'the output of a sandbox ended early');
     });
   }
 }

@@ -1,5 +1,5 @@
 import { PlatformError } from '../../../shared/errors.ts';
-import { newId } from '../../../shared/ids.ts';
+import type { InstanceId } from '../../../shared/ids.ts';
 import type { StartKind } from '../../../shared/invocation.ts';
 import type { BundleStore } from '../../core/ports/bundle-store.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -27,6 +27,14 @@ const maxImages = 512;
 /** What a start begins with: a pre-warmed sandbox, or room for a new one. */
 export type StartFrom = { readonly preWarmed: BootedSandbox } | { readonly reservation: Reservation };
 
+export interface InstanceStart {
+  readonly id: InstanceId;
+  readonly version: VersionSpec;
+  readonly from: StartFrom;
+  readonly owner: InstanceOwner;
+  readonly signal: AbortSignal;
+}
+
 /** Turns a version into an instance: sandbox, files, INIT, READY, with the time that each step took. */
 export class InstanceStarter {
   readonly #options: InstanceStarterOptions;
@@ -38,15 +46,9 @@ export class InstanceStarter {
   }
 
   /** Rejects with nothing left behind. Uses up what it is given in any case. */
-  async start(
-    version: VersionSpec,
-    from: StartFrom,
-    owner: InstanceOwner,
-    signal: AbortSignal,
-  ): Promise<PooledInstance> {
+  async start({ id, version, from, owner, signal }: InstanceStart): Promise<PooledInstance> {
     const { clock } = this.#options;
     const beganMs = clock.monotonic();
-    const id = newId('instance', clock.now());
     const logs = this.#logsOf(version, id);
     const body = await this.#body(version, from, signal).catch((error: unknown) => {
       this.#images.delete(`${version.config.isolation} ${version.digest}`);

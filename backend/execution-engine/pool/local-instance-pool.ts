@@ -1,5 +1,5 @@
 import { PlatformError } from '../../../shared/errors.ts';
-import type { VersionId } from '../../../shared/ids.ts';
+import { type InstanceId, newId, type VersionId } from '../../../shared/ids.ts';
 import { limits } from '../../../shared/limits.ts';
 import type { RuntimeName } from '../../../shared/version-config.ts';
 import { keepAliveMs } from '../../core/policies/scaling.ts';
@@ -214,9 +214,11 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
   #startBoot(pool: VersionPool): Promise<void> | undefined {
     const from = this.#startFrom(pool);
     if (from === undefined) return undefined;
-    pool.booting++;
-    this.#record(pool.version, 'none', 'starting', 'preWarmed' in from ? 'pre-warmed' : 'cold');
-    return this.#boot(pool, from);
+    const id = newId('instance', this.clock.now());
+    const start = 'preWarmed' in from ? 'pre-warmed' : 'cold';
+    pool.bootStarted(id, start);
+    this.#record(pool.version, 'none', 'starting', start);
+    return this.#boot(pool, id, from);
   }
 
   #startFrom(pool: VersionPool): StartFrom | undefined {
@@ -233,9 +235,15 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     return undefined;
   }
 
-  async #boot(pool: VersionPool, from: StartFrom): Promise<void> {
+  async #boot(pool: VersionPool, id: InstanceId, from: StartFrom): Promise<void> {
     try {
-      const instance = await this.#starter.start(pool.version, from, pool, this.#stop.signal);
+      const instance = await this.#starter.start({
+        id,
+        version: pool.version,
+        from,
+        owner: pool,
+        signal: this.#stop.signal,
+      });
       this.#record(pool.version, 'starting', 'idle', instance.start);
       pool.bootSucceeded(instance);
       if (this.#isDraining) instance.destroy('the platform is shutting down', shutdownOutcome);
@@ -243,9 +251,9 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       const error = startError(cause);
       this.#record(pool.version, 'starting', 'dead', error.code);
       if (error.kind !== 'function_error') {
-        this.#options.logger.warn({ error: cause, function: pool.version.functionName }, 'an instance did not start');
+        this.#options.logger.warn({ err: cause, function: pool.version.functionName }, 'an instance did not start');
       }
-      pool.bootFailed(this.#isDraining ? drainingError() : error, this.#isDraining);
+      pool.bootFailed(id, this.#isDraining ? drainingError() : error, this.#isDraining);
     }
   }
 

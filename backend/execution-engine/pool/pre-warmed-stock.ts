@@ -181,7 +181,7 @@ export class PreWarmedStock {
   #failed(shelf: Shelf, error: unknown): void {
     shelf.booting--;
     this.#count--;
-    this.#options.logger.warn({ error, shape: shelf.shape.key }, 'a pre-warmed sandbox did not start');
+    this.#options.logger.warn({ err: error, shape: shelf.shape.key }, 'a pre-warmed sandbox did not start');
     this.#backOff(shelf);
   }
 

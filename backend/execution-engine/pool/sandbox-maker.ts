@@ -96,7 +96,7 @@ export class SandboxMaker {
   #keepRecord(sandbox: Sandbox): void {
     const { sandboxes, clock, logger } = this.#options;
     const fail = (error: unknown) =>
-      logger.warn({ error, sandboxId: sandbox.id }, 'could not update the record of sandboxes');
+      logger.warn({ err: error, sandboxId: sandbox.id }, 'could not update the record of sandboxes');
     const stored = sandboxes.put(sandbox.handle, clock.now()).catch(fail);
     const remove = () => stored.then(() => sandboxes.remove(sandbox.id)).catch(fail);
     sandbox.exited.then(remove, remove);

@@ -1,5 +1,6 @@
 import { PlatformError } from '../../../shared/errors.ts';
-import type { InvocationOutcome } from '../../../shared/invocation.ts';
+import type { InstanceId } from '../../../shared/ids.ts';
+import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts';
 import {
   type CircuitSettings,
   type CircuitState,
@@ -9,7 +10,7 @@ import {
 } from '../../core/policies/circuit.ts';
 import { bootsWanted } from '../../core/policies/scaling.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { InstanceState, Lease, PoolView, StartPhases } from '../../core/ports/instance-pool.ts';
+import type { InstanceState, InstanceView, Lease, PoolView, StartPhases } from '../../core/ports/instance-pool.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import type { InstanceOwner, PooledInstance } from './pooled-instance.ts';
 import { WaitingLine } from './waiting-line.ts';
@@ -34,8 +35,9 @@ export class VersionPool implements InstanceOwner {
   readonly instances = new Set<PooledInstance>();
   /** Kept warm by configuration. */
   minInstances = 0;
-  booting = 0;
   lastUsedMs: number;
+  /** Boots under way, from before the sandbox is there. */
+  readonly #starting = new Map<InstanceId, InstanceView>();
   readonly #host: VersionPoolHost;
   /** Instances with free slots, the most recently used last, so that spares at the bottom age out. */
   readonly #free: PooledInstance[] = [];
@@ -62,7 +64,7 @@ export class VersionPool implements InstanceOwner {
   get isEmpty(): boolean {
     return (
       this.instances.size === 0 &&
-      this.booting === 0 &&
+      this.#starting.size === 0 &&
       this.#line.size === 0 &&
       this.minInstances === 0 &&
       this.#circuit.kind === 'closed'
@@ -96,7 +98,7 @@ export class VersionPool implements InstanceOwner {
     const { concurrency, maxInstances } = this.version.config;
     return bootsWanted({
       waitingSlots: this.#line.slots,
-      booting: this.booting,
+      booting: this.#starting.size,
       live: this.#live,
       minInstances: this.minInstances,
       maxInstances,
@@ -110,8 +112,14 @@ export class VersionPool implements InstanceOwner {
     return this.#line.size > 0;
   }
 
+  bootStarted(id: InstanceId, start: StartKind): void {
+    const createdAt = this.#host.clock.now();
+    const usage = { cpuMs: 0, memoryBytes: 0, peakMemoryBytes: 0, pids: 0 };
+    this.#starting.set(id, { id, state: 'starting', inFlight: 0, start, createdAt, invocations: 0, usage });
+  }
+
   bootSucceeded(instance: PooledInstance): void {
-    this.booting--;
+    this.#starting.delete(instance.id);
     this.#circuit = closedCircuit;
     this.#lastFailure = undefined;
     this.#cancelProbe?.();
@@ -127,8 +135,8 @@ export class VersionPool implements InstanceOwner {
    * The waiters that this boot would have served get its error; the others try again, unless the circuit is open now.
    * A boot that was called off blames nobody.
    */
-  bootFailed(error: PlatformError, isCalledOff: boolean): void {
-    this.booting--;
+  bootFailed(id: InstanceId, error: PlatformError, isCalledOff: boolean): void {
+    this.#starting.delete(id);
     if (isCalledOff) return;
     const { clock, circuit } = this.#host;
     this.#circuit = circuitAfterFailure(this.#circuit, clock.monotonic(), circuit);
@@ -138,7 +146,7 @@ export class VersionPool implements InstanceOwner {
       this.#host.demandChanged(this);
       return;
     }
-    if (this.#live === 0 && this.booting === 0) this.#line.rejectAll(this.#openError(this.#circuit));
+    if (this.#live === 0 && this.#starting.size === 0) this.#line.rejectAll(this.#openError(this.#circuit));
     // Provisioned instances and waiters of busy instances are tried again when the circuit allows a probe.
     this.#cancelProbe?.();
     this.#cancelProbe = clock.after(this.#circuit.openMs, () => this.#host.demandChanged(this));
@@ -178,7 +186,7 @@ export class VersionPool implements InstanceOwner {
   }
 
   view(): PoolView {
-    const instances = [...this.instances].map((instance) => instance.view());
+    const instances = [...this.#starting.values(), ...[...this.instances].map((instance) => instance.view())];
     return { version: this.version, instances, waiting: this.#line.size };
   }
 
