@@ -37,7 +37,7 @@ function Navigation({ onNavigate }: { readonly onNavigate?: () => void }) {
         <Link
           key={path}
           to={path}
-          activeOptions={{ exact: path === paths.overview() }}
+          activeOptions={{ exact: path === paths.overview(), includeSearch: false }}
           {...(onNavigate === undefined ? {} : { onClick: onNavigate })}
           className="flex h-8 items-center gap-2.5 rounded-md px-2.5 text-sm text-muted no-underline hover:bg-raised hover:text-text aria-[current=page]:bg-raised aria-[current=page]:font-medium aria-[current=page]:text-text [&[aria-current=page]>svg]:text-accent"
         >
@@ -123,7 +123,7 @@ export function AppShell() {
         <div className="grow" />
         <SideFooter />
       </aside>
-      <div className="sticky top-0 z-30 flex items-center justify-between border-b border-line bg-bg px-4 py-2 lg:hidden">
+      <header className="sticky top-0 z-30 flex items-center justify-between border-b border-line bg-bg px-4 py-2 lg:hidden">
         <Brand />
         <div className="flex gap-1">
           <PaletteButton isCompact onOpen={() => setPaletteOpen(true)} />
@@ -131,7 +131,7 @@ export function AppShell() {
             <Menu className="size-5" aria-hidden="true" />
           </IconButton>
         </div>
-      </div>
+      </header>
       <Dialog isOpen={isMenuOpen} onClose={() => setMenuOpen(false)} title="Menu">
         <div className="flex flex-col gap-4">
           <Navigation onNavigate={() => setMenuOpen(false)} />

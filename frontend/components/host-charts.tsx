@@ -14,12 +14,15 @@ export function HostCharts({ ticks }: { readonly ticks: readonly LiveTick[] }) {
         shape="areas"
         x={x}
         max={1}
+        minSpanSeconds={120}
         format={formatPercent}
         emptyText="Waiting for the first second"
         series={[{ label: 'Used', values: host.map((gauge) => gauge.cpuPercent / 100), color: '--series-1' }]}
       />
       <Chart
         title="Memory"
+        isBinary
+        minSpanSeconds={120}
         note="of the host, since this page is open"
         shape="lines"
         x={x}

@@ -9,7 +9,7 @@ import { stripAnsi } from '../util/ansi.ts';
 import { formatClock } from '../util/format.ts';
 import { levelClasses } from './log-lines.tsx';
 
-const rowPx = 22;
+const rowPx = 24;
 
 function Row({ line, onInvocation }: { readonly line: LogLine; readonly onInvocation: (id: string) => void }) {
   const { invocationId } = line;
@@ -29,11 +29,14 @@ function Row({ line, onInvocation }: { readonly line: LogLine; readonly onInvoca
       {invocationId !== null && (
         <button
           type="button"
-          className="shrink-0 text-faint hover:text-accent hover:underline"
+          className="h-6 min-w-6 shrink-0 text-faint hover:text-accent hover:underline"
           onClick={() => onInvocation(invocationId)}
-          aria-label={`Invocation ${invocationId}`}
         >
-          …{invocationId.slice(-6)}
+          <span className="sr-only">Invocation </span>
+          <span className="max-sm:sr-only">…{invocationId.slice(-6)}</span>
+          <span aria-hidden="true" className="sm:hidden">
+            →
+          </span>
         </button>
       )}
     </>

@@ -62,7 +62,8 @@ function columns(now: number, actions: Actions): readonly TableColumn<DeadLetter
     { id: 'dead', label: 'Given up', isNumber: true, cell: (row) => formatAgo(row.deadAt, now) },
     {
       id: 'actions',
-      label: '',
+      label: 'Actions',
+      isLabelHidden: true,
       isNumber: true,
       cell: (row) => (
         <span className="inline-flex gap-1.5">

@@ -141,7 +141,7 @@ function ScheduleRow({
         <span className="text-xs text-faint">{schedule.timeZone}</span>
         <Badge tone={schedule.enabled ? 'ok' : 'neutral'}>{schedule.enabled ? 'on' : 'paused'}</Badge>
         <span className="ml-auto flex gap-1">
-          <Button size="small" tone="ghost" onClick={onRun} aria-label={`Run ${schedule.name} now`}>
+          <Button size="small" tone="ghost" onClick={onRun} aria-label={`Run now: ${schedule.name}`}>
             Run now
           </Button>
           <Button

@@ -65,7 +65,8 @@ function columns(
     { id: 'size', label: 'Size', isNumber: true, isSecondary: true, cell: (row) => formatBytes(row.sizeBytes) },
     {
       id: 'actions',
-      label: '',
+      label: 'Actions',
+      isLabelHidden: true,
       isNumber: true,
       cell: (row) => {
         const isWhole = shareOf(shares, row.version) === 1;

@@ -83,7 +83,12 @@ export function FunctionPage() {
       />
       <nav aria-label="Function" className="mb-4 flex overflow-x-auto border-b border-line">
         {functionTabs.map((tab) => (
-          <Link key={tab} to={paths.function(name, tab)} activeOptions={{ exact: true }} className={tabClasses}>
+          <Link
+            key={tab}
+            to={paths.function(name, tab)}
+            activeOptions={{ exact: true, includeSearch: false }}
+            className={tabClasses}
+          >
             {tabNames[tab]}
           </Link>
         ))}

@@ -34,7 +34,8 @@ function columns(now: number, onRevoke: (token: TokenDocument) => void): readonl
     { id: 'created', label: 'Created', isSecondary: true, cell: (row) => formatDateTime(row.createdAt) },
     {
       id: 'actions',
-      label: '',
+      label: 'Actions',
+      isLabelHidden: true,
       isNumber: true,
       cell: (row) => (
         <Button size="small" tone="ghost" onClick={() => onRevoke(row)} aria-label={`Revoke ${row.name}`}>

@@ -42,7 +42,10 @@ function seriesOptions(props: ChartProps): UPlot.Series[] {
   });
 }
 
-function axes(format: ChartProps['format']): UPlot.Axis[] {
+/** Steps of a scale in bytes: 1, 2, 4 … up to 1 PiB. */
+const binarySteps = Array.from({ length: 51 }, (_, power) => 2 ** power);
+
+function axes({ format, isBinary }: Pick<ChartProps, 'format' | 'isBinary'>): UPlot.Axis[] {
   const stroke = resolveColor('--faint');
   const grid = { stroke: resolveColor('--grid'), width: 1 };
   const font = '11px system-ui, sans-serif';
@@ -57,6 +60,7 @@ function axes(format: ChartProps['format']): UPlot.Axis[] {
       gap: 6,
       space: 34,
       values: (_plot, splits) => splits.map((value) => format(value)),
+      ...(isBinary === true ? { incrs: binarySteps } : {}),
     },
   ];
 }
@@ -81,6 +85,7 @@ export interface ChartCanvasProps extends ChartProps {
 
 function optionsOf(props: ChartCanvasProps, width: number): UPlot.Options {
   const top = props.max;
+  const minSpan = props.minSpanSeconds;
   return {
     width,
     height: props.height,
@@ -93,10 +98,13 @@ function optionsOf(props: ChartCanvasProps, width: number): UPlot.Options {
       ...(props.syncKey === undefined ? {} : { sync: { key: props.syncKey } }),
     },
     scales: {
-      x: { time: true },
+      x: {
+        time: true,
+        ...(minSpan === undefined ? {} : { range: (_plot, min, max) => [Math.min(min, max - minSpan), max] }),
+      },
       y: { range: (_plot, _min, max) => [0, top ?? (max > 0 ? max * 1.08 : 1)] },
     },
-    axes: axes(props.format),
+    axes: axes(props),
     series: [{}, ...seriesOptions(props)],
     hooks: { setCursor: [(plot) => props.onIndex(plot.cursor.idx ?? undefined)] },
   };

@@ -28,6 +28,10 @@ export interface ChartProps {
   readonly height?: number;
   /** Upper end of the scale when it is known, for example 100 per cent. */
   readonly max?: number;
+  /** Bytes: the scale goes in powers of two. */
+  readonly isBinary?: boolean;
+  /** Shows at least this much time, even when less is known. */
+  readonly minSpanSeconds?: number;
   readonly emptyText?: string;
   readonly className?: string;
 }
@@ -45,7 +49,7 @@ function Legend({ props, index }: { readonly props: ChartProps; readonly index: 
             style={{ borderColor: `var(${series.color})`, borderStyle: series.dash === undefined ? 'solid' : 'dashed' }}
           />
           {series.label}
-          <span className="tabular min-w-10 font-medium text-text">
+          <span className="tabular font-medium text-text">
             {props.format(index === undefined ? lastValue(series.values) : (series.values[index] ?? null))}
           </span>
         </li>

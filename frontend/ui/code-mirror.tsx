@@ -71,6 +71,7 @@ function extensionsOf(latest: { readonly current: CodeEditorProps }, language: E
     EditorView.contentAttributes.of({
       'aria-label': `${props.label}. Press Escape, then Tab, to leave the editor.`,
       spellcheck: 'false',
+      tabindex: '0',
     }),
     EditorState.readOnly.of(props.isReadOnly === true),
     EditorView.updateListener.of((update) => {

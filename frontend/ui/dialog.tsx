@@ -26,9 +26,16 @@ export function Dialog({ isOpen, onClose, title, description, children, footer, 
       <Radix.Portal>
         <Radix.Overlay className="dialog-overlay fixed inset-0 z-40 bg-[#0008]" />
         <Radix.Content
+          tabIndex={-1}
+          onOpenAutoFocus={(event) => {
+            // Not the close button, whose tooltip would open: a field that asked for the focus keeps it, else the dialog has it.
+            event.preventDefault();
+            const content = event.currentTarget;
+            if (content instanceof HTMLElement && !content.contains(document.activeElement)) content.focus();
+          }}
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
           className={classes(
-            'dialog-content fixed z-40 flex flex-col border border-line-strong bg-surface shadow-2xl',
+            'dialog-content fixed z-40 flex flex-col border outline-none border-line-strong bg-surface shadow-2xl',
             shapes[shape],
           )}
         >

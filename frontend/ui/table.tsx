@@ -6,6 +6,8 @@ import { ScrollArea } from './scroll-area.tsx';
 export interface TableColumn<Row> {
   readonly id: string;
   readonly label: string;
+  /** The label is for screen readers only, as of buttons. */
+  readonly isLabelHidden?: boolean;
   readonly cell: (row: Row) => ReactNode;
   readonly isNumber?: boolean;
   /** Left out on narrow screens. */
@@ -57,7 +59,7 @@ function Head<Row>({ column, sort, onSort }: { column: TableColumn<Row> } & Pick
           {column.isNumber === true && column.label}
         </button>
       ) : (
-        column.label
+        <span className={column.isLabelHidden === true ? 'sr-only' : ''}>{column.label}</span>
       )}
     </th>
   );
@@ -66,7 +68,7 @@ function Head<Row>({ column, sort, onSort }: { column: TableColumn<Row> } & Pick
 /** A dense table that scrolls sideways by itself when the screen is narrow. */
 export function Table<Row>({ label, columns, rows, rowKey, sort, onSort, onRowClick, rowClass }: TableProps<Row>) {
   return (
-    <ScrollArea label={label} className="overflow-x-auto">
+    <ScrollArea label={label} className="relative overflow-x-auto">
       <table className="tabular w-full border-collapse text-sm">
         <thead>
           <tr className="border-b border-line">
