@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { PlatformError } from '../shared/errors.ts';
 import { newId } from '../shared/ids.ts';
+import type { RuntimeName } from '../shared/version-config.ts';
 import { createApiServer } from './api/server.ts';
 import { loadSettings, SettingsError } from './config/load-settings.ts';
 import type { Settings } from './config/schema.ts';
@@ -17,6 +18,7 @@ import { InMemoryFunctionDirectory } from './control-plane/function-directory.ts
 import { HostInventory } from './control-plane/host-inventory.ts';
 import { Tokens } from './control-plane/tokens.ts';
 import type { DriverHealth } from './core/ports/isolation-driver.ts';
+import type { RuntimeAdapter } from './core/ports/runtime-adapter.ts';
 import { SystemClock } from './core/system-clock.ts';
 import { openSqliteStore } from './database/sqlite/open-sqlite-store.ts';
 import { DirectoryBundleStore } from './execution-engine/builder/directory-bundle-store.ts';
@@ -64,7 +66,11 @@ function createAdapters(settings: Settings) {
   const pythonPath = findPython(settings, process.env['PATH'] ?? '');
   const nodejs = new NodejsAdapter({ nodePath, agentPath: join(here.root, 'dist/guest/nodejs/agent.cjs') });
   const python = new PythonAdapter({ pythonPath, agentPath: join(here.root, 'dist/guest/python/agent.py') });
-  return { nodePath, pythonPath, byName: new Map([nodejs, python].map((adapter) => [adapter.name, adapter])) };
+  return {
+    nodePath,
+    pythonPath,
+    byName: new Map<RuntimeName, RuntimeAdapter>([nodejs, python].map((adapter) => [adapter.name, adapter])),
+  };
 }
 
 /** Builds everything, in the order in which parts need one another. Nothing listens yet. */
