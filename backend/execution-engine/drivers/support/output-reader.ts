@@ -34,18 +34,22 @@ const lineOverheadBytes = 64;
  */
 export class OutputReader implements AsyncIterable<OutputLine> {
   readonly #limits: OutputLimits;
+  readonly #onLine: (line: OutputLine) => void;
   readonly #queue: OutputLine[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
   #queuedBytes = 0;
   #tokens: number;
   #refilledAt = performance.now();
+  readonly #over = Promise.withResolvers<void>();
   #openStreams = 0;
   #ended = false;
   #dropping = false;
   #waiter: Waiter | undefined;
 
-  constructor(limits: OutputLimits = defaultOutputLimits) {
+  /** `onLine` sees every kept line as it is read, whether or not somebody iterates. */
+  constructor(limits: OutputLimits = defaultOutputLimits, onLine: (line: OutputLine) => void = () => undefined) {
     this.#limits = limits;
+    this.#onLine = onLine;
     this.#tokens = limits.burstBytes;
   }
 
@@ -66,6 +70,11 @@ export class OutputReader implements AsyncIterable<OutputLine> {
     });
   }
 
+  /** Resolves when all streams have closed: no line is read after that. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
   /** One line that does not come from a stream. */
   push(stream: OutputLine['stream'], text: string): void {
     this.#line(stream, text, false);
@@ -74,6 +83,7 @@ export class OutputReader implements AsyncIterable<OutputLine> {
   /** No more lines. Happens by itself when all attached streams have closed. */
   end(): void {
     this.#ended = true;
+    this.#over.resolve();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     if (this.#queue.length === 0) this.#settle({ done: true, value: undefined });
@@ -122,6 +132,7 @@ export class OutputReader implements AsyncIterable<OutputLine> {
 
   #enqueue(stream: OutputLine['stream'], text: string, truncated: boolean): void {
     const line = { stream, text, atMs: Date.now(), truncated };
+    this.#onLine(line);
     if (this.#settle({ done: false, value: line })) return;
     this.#queuedBytes += text.length + lineOverheadBytes;
     this.#queue.push(line);

@@ -40,7 +40,8 @@ function decide(arch: FilterArch, call: Call): number {
   const data = Buffer.alloc(64);
   data.writeUInt32LE(call.number >>> 0, 0);
   data.writeUInt32LE(call.arch ?? native[arch], 4);
-  (call.args ?? []).forEach((arg, index) => data.writeBigUInt64LE(BigInt.asUintN(64, arg), 16 + index * 8));
+  for (const [index, arg] of (call.args ?? []).entries())
+    data.writeBigUInt64LE(BigInt.asUintN(64, arg), 16 + index * 8);
   return run(programs[arch], data);
 }
 

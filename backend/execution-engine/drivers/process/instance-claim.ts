@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PlatformError } from '../../../../shared/errors.ts';
+
+/** Who uses an instance number: written once, never changed. */
+export interface ClaimRecord {
+  readonly pid: number;
+  /** Field 22 of /proc/<pid>/stat, so that a reused pid is not taken for the same process. */
+  readonly startTime: string;
+  readonly token: string;
+  /** The instance's directory, below which all its slots and staged files are. */
+  readonly directory: string;
+}
+
+export interface InstanceClaim {
+  readonly number: number;
+  readonly directory: string;
+  release(): void;
+}
+
+/** 1 … 60, so that with 1000 sandboxes each the user ids of all instances are a small block. */
+export const maxInstances = 60;
+
+/**
+ * Takes the lowest free instance number of this machine. Numbers separate platforms that run side by side: each has its
+ * own user ids, control groups and directories. A dead owner's number stays taken until a sweep has cleaned up after it.
+ */
+export function claimInstance(registry: string, directoryOf: (number: number) => string): InstanceClaim {
+  mkdirSync(registry, { recursive: true, mode: 0o755 });
+  const pid = process.pid;
+  const token = randomBytes(8).toString('hex');
+  for (let number = 1; number <= maxInstances; number++) {
+    const directory = directoryOf(number);
+    const record: ClaimRecord = { pid, startTime: startTimeOf(pid) ?? '', token, directory };
+    const file = claimFile(registry, number);
+    const draft = join(registry, `.${token}`);
+    writeFileSync(draft, JSON.stringify(record), { mode: 0o644 });
+    try {
+      // link() either makes the whole file or fails: nobody ever reads half a claim.
+      linkSync(draft, file);
+      return { number, directory, release: () => releaseClaim(file, token) };
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    } finally {
+      unlinkSync(draft);
+    }
+  }
+  throw new PlatformError(
+    'unavailable',
+    'no_instance_number',
+    `${maxInstances} platform instances are registered in ${registry}; stop one, or remove the files of dead ones`,
+  );
+}
+
+/** Claims whose owner is gone, with their numbers. Files that are no claims are left alone. */
+export function deadClaims(registry: string): readonly { readonly number: number; readonly record: ClaimRecord }[] {
+  const dead: { number: number; record: ClaimRecord }[] = [];
+  for (const name of listQuietly(registry)) {
+    const number = Number(/^(\d{1,2})\.json$/.exec(name)?.[1] ?? Number.NaN);
+    if (Number.isNaN(number)) continue;
+    const record = readClaim(claimFile(registry, number));
+    if (record !== undefined && startTimeOf(record.pid) !== record.startTime) dead.push({ number, record });
+  }
+  return dead;
+}
+
+/** Frees the number of a dead owner, after cleaning up. */
+export function releaseDeadClaim(registry: string, number: number, record: ClaimRecord): void {
+  releaseClaim(claimFile(registry, number), record.token);
+}
+
+function claimFile(registry: string, number: number): string {
+  return join(registry, `${number}.json`);
+}
+
+function releaseClaim(file: string, token: string): void {
+  if (readClaim(file)?.token === token) rmSync(file, { force: true });
+}
+
+function readClaim(file: string): ClaimRecord | undefined {
+  try {
+    const value = JSON.parse(readFileSync(file, 'utf8')) as Partial<ClaimRecord>;
+    const { pid, startTime, token, directory } = value;
+    if (typeof pid !== 'number' || typeof startTime !== 'string' || startTime === '') return undefined;
+    if (typeof token !== 'string' || typeof directory !== 'string') return undefined;
+    return { pid, startTime, token, directory };
+  } catch {
+    return undefined;
+  }
+}
+
+/** When a process started, in clock ticks since boot as /proc has it, or undefined when there is no such process. */
+export function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The command name, in brackets, may hold spaces and brackets; the fields after the last one do not.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended; its parent just has not noticed.
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function listQuietly(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}

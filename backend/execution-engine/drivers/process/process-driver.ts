@@ -1,0 +1,269 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { PlatformError } from '../../../../shared/errors.ts';
+import type { SandboxId } from '../../../../shared/ids.ts';
+import { MiB } from '../../../../shared/limits.ts';
+import type {
+  DriverCapabilities,
+  DriverHealth,
+  IsolationDriver,
+  PreparedImage,
+  SandboxSpec,
+  SweepReport,
+} from '../../../core/ports/isolation-driver.ts';
+import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import type { DriverLogger } from '../support/driver-logger.ts';
+import { silentLogger } from '../support/driver-logger.ts';
+import type { OutputLimits } from '../support/output-reader.ts';
+import { defaultOutputLimits } from '../support/output-reader.ts';
+import { bwrapArguments, bwrapCommand, launcherProcesses } from './bwrap-arguments.ts';
+import type { Cgroup } from './cgroup.ts';
+import type { FleetLimits } from './cgroup-tree.ts';
+import type { HostEnvironment, HostOptions } from './host-environment.ts';
+import { openHost } from './host-environment.ts';
+import { probeHost, type Tier } from './probe.ts';
+import { ProcessSandbox } from './process-sandbox.ts';
+import type { StagedRoot } from './root-stage.ts';
+import type { Slot } from './slots.ts';
+import { closingLauncher } from './stray-descriptors.ts';
+import { sweepDeadInstances } from './sweep.ts';
+
+export interface ProcessDriverOptions {
+  /** For slots and staged files. One below /var/lib/hearth is used instead where sandboxes cannot reach it. */
+  readonly runDirectory: string;
+  /** Below this tier `probe` says unhealthy. `partial` (the default) accepts a host without control groups. */
+  readonly minimumTier?: Tier;
+  /** Cap over all sandboxes together; default 80 % of the memory and 16,384 processes. */
+  readonly fleet?: Partial<FleetLimits>;
+  /** Name of the control group above all of ours; default `hearth`. */
+  readonly cgroupParent?: string;
+  /** Sandboxes get user ids from here on when the platform is root; default 200000. */
+  readonly uidBase?: number;
+  /** Where platform instances on this machine register; default /run/hearth/instances for root, else in the run directory. */
+  readonly registryDirectory?: string;
+  readonly outputLimits?: OutputLimits;
+  readonly logger?: DriverLogger;
+}
+
+/** How often version 1 control groups are asked whether the kernel has killed in them. */
+const starvationCheckMs = 100;
+/** Only what bwrap itself needs; its environment can be read inside as /proc/1/environ. */
+const bareEnvironment = { PATH: '/usr/bin:/bin' };
+
+/**
+ * Runs sandboxes as processes behind bubblewrap: own namespaces, own user id, a system call allow-list, a root with nothing but the
+ * runtime, and control groups. What each wall is for: docs/drivers/process.md. Spawns from the thread that calls, and the
+ * sandboxes die with that thread: use it from the main thread only.
+ */
+export class ProcessDriver implements IsolationDriver {
+  readonly name = 'process';
+  readonly capabilities: DriverCapabilities = {
+    isolation: 'process',
+    channel: 'fd',
+    enforces: new Set(['memory', 'cpu', 'pids', 'tmp', 'network']),
+    egress: new Set(['none']),
+    specialise: true,
+    pause: true,
+    survivesRestart: false,
+  };
+  readonly #options: HostOptions;
+  readonly #minimumTier: Tier;
+  readonly #outputLimits: OutputLimits;
+  readonly #logger: DriverLogger;
+  readonly #live = new Map<SandboxId, ProcessSandbox>();
+  #host: HostEnvironment | undefined;
+  #starvationTimer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: ProcessDriverOptions) {
+    this.#options = {
+      runDirectory: options.runDirectory,
+      cgroupParent: options.cgroupParent ?? 'hearth',
+      registryDirectory: options.registryDirectory,
+      fleet: options.fleet ?? {},
+      uidBase: options.uidBase ?? 200_000,
+    };
+    this.#minimumTier = options.minimumTier ?? 'partial';
+    this.#outputLimits = options.outputLimits ?? defaultOutputLimits;
+    this.#logger = options.logger ?? silentLogger;
+  }
+
+  async probe(signal: AbortSignal): Promise<DriverHealth> {
+    return await probeHost({
+      openHost: () => this.#open(),
+      create: (spec, until) => this.create(spec, until),
+      minimumTier: this.#minimumTier,
+      signal,
+    });
+  }
+
+  /** Nothing to bring along: a sandbox links the files at the moment it needs them. */
+  prepare(image: PreparedImage): Promise<PreparedImage> {
+    return Promise.resolve(image);
+  }
+
+  async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+    if (spec.limits.egress !== 'none') {
+      const message =
+        'the process driver cannot let functions reach the network; use egress "none" or another isolation';
+      throw new PlatformError('unprocessable', 'limit_not_enforced', message);
+    }
+    throwIfAborted(signal);
+    const host = this.#open();
+    const root = await host.roots.rootFor(spec.plan);
+    throwIfAborted(signal);
+    const slot = host.slots.take();
+    let cgroup: Cgroup | undefined;
+    let sandbox: ProcessSandbox;
+    try {
+      if (spec.image !== undefined) await slot.load(spec.image, signal);
+      throwIfAborted(signal);
+      cgroup = this.#makeCgroup(host, slot, spec);
+      sandbox = this.#spawn({ host, slot, cgroup, spec });
+    } catch (error) {
+      await cgroup?.remove();
+      await slot.free();
+      throw asPlatformError(error);
+    }
+    return await this.#begin({ sandbox, host, root, slot, spec, signal });
+  }
+
+  /** Sandboxes die with the platform. */
+  recover(): Promise<Sandbox | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
+    const strangers = [...this.#live.values()].filter((sandbox) => !known.has(sandbox.id));
+    await Promise.all(strangers.map((sandbox) => sandbox.destroy('swept')));
+    const report = await sweepDeadInstances(this.#options);
+    return {
+      removed: [...strangers.map((sandbox) => `sandbox ${sandbox.id}`), ...report.removed],
+      failed: report.failed,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#live.values()].map((sandbox) => sandbox.destroy('driver closed')));
+    this.#watchStarvation();
+    const host = this.#host;
+    this.#host = undefined;
+    await host?.close();
+  }
+
+  #open(): HostEnvironment {
+    if (this.#closed) throw new PlatformError('unavailable', 'driver_closed', 'the process driver is closed');
+    this.#host ??= openHost(this.#options);
+    return this.#host;
+  }
+
+  #makeCgroup(host: HostEnvironment, slot: Slot, spec: SandboxSpec): Cgroup | undefined {
+    if (host.cgroups.isEmpty) return undefined;
+    return host.cgroups.create(String(slot.number), {
+      memoryBytes: spec.limits.memoryMb * MiB,
+      cpus: spec.limits.cpus,
+      maxPids: spec.limits.maxPids + launcherProcesses,
+    });
+  }
+
+  #spawn(parts: { host: HostEnvironment; slot: Slot; cgroup: Cgroup | undefined; spec: SandboxSpec }): ProcessSandbox {
+    const { host, slot, cgroup, spec } = parts;
+    const uid = host.uidOf(slot.number);
+    // Without a memory control group each process is limited alone: the best there is, and `probe` says so.
+    const dataBytes = host.cgroups.enforces.has('memory') ? undefined : spec.limits.memoryMb * MiB;
+    const command = bwrapCommand(spec.plan.argv, spec.limits, dataBytes);
+    const { file, args } = closingLauncher(host.bwrap, command, host.strayDescriptors);
+    // A fresh descriptor each time: bwrap reads it to the end, and the position is shared with whoever inherits it.
+    const filter = openSync(host.filterFile, 'r');
+    try {
+      const child = spawn(file, args, {
+        cwd: '/',
+        env: bareEnvironment,
+        stdio: ['ignore', 'pipe', 'pipe', 'pipe', filter, 'pipe', 'pipe'],
+        // Node drops the supplementary groups too. Never as real root: /proc/sys of the host would be writable.
+        ...(uid === undefined ? {} : { uid, gid: uid }),
+      });
+      return new ProcessSandbox({
+        id: spec.id,
+        child,
+        cgroup,
+        slot,
+        outputLimits: this.#outputLimits,
+        hasImage: spec.image !== undefined,
+        onGone: (failures) => this.#forget(spec.id, failures),
+      });
+    } finally {
+      closeSync(filter);
+    }
+  }
+
+  /**
+   * bwrap waits for its arguments, so the order is safe: 1. into the control groups, 2. the arguments, 3. it makes the
+   * namespaces and starts the agent. Nothing of the sandbox ever runs outside its limits.
+   */
+  async #begin(parts: {
+    sandbox: ProcessSandbox;
+    host: HostEnvironment;
+    root: StagedRoot;
+    slot: Slot;
+    spec: SandboxSpec;
+    signal: AbortSignal;
+  }): Promise<Sandbox> {
+    const { sandbox, host, root, slot, spec, signal } = parts;
+    this.#live.set(spec.id, sandbox);
+    this.#watchStarvation();
+    const onAbort = (): void => void sandbox.destroy('aborted');
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await sandbox.start(
+        bwrapArguments({
+          rootDirectory: root.directory,
+          binds: root.binds,
+          slotDirectory: slot.directory,
+          limits: spec.limits,
+          env: spec.plan.env,
+          masks: host.masks,
+        }),
+      );
+      throwIfAborted(signal);
+      return sandbox;
+    } catch (cause) {
+      await sandbox.destroy('it could not begin');
+      throwIfAborted(signal);
+      const detail = sandbox.lastError === '' ? 'it ended before it began' : sandbox.lastError;
+      throw new PlatformError('unavailable', 'sandbox_not_started', `a sandbox could not be started: ${detail}`, {
+        cause,
+      });
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #forget(id: SandboxId, failures: readonly string[]): void {
+    this.#live.delete(id);
+    if (failures.length > 0) this.#logger.error({ sandboxId: id, failures }, 'a sandbox left something behind');
+    this.#watchStarvation();
+  }
+
+  /** Runs the check while there is something to check. */
+  #watchStarvation(): void {
+    if (this.#live.size === 0) {
+      clearInterval(this.#starvationTimer);
+      this.#starvationTimer = undefined;
+    } else {
+      this.#starvationTimer ??= setInterval(() => {
+        for (const sandbox of this.#live.values()) sandbox.endIfStarved();
+      }, starvationCheckMs).unref();
+    }
+  }
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new PlatformError('unavailable', 'aborted', 'starting a sandbox was aborted');
+}
+
+function asPlatformError(cause: unknown): PlatformError {
+  if (cause instanceof PlatformError) return cause;
+  return new PlatformError('unavailable', 'sandbox_not_started', 'a sandbox could not be started', { cause });
+}

@@ -1,0 +1,241 @@
+import type { ChildProcess } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PlatformError } from '../../../../shared/errors.ts';
+import type { SandboxId } from '../../../../shared/ids.ts';
+import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
+import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
+import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
+import type { OutputLimits } from '../support/output-reader.ts';
+import { OutputReader } from '../support/output-reader.ts';
+import { killTree, signalTree, treeUsage } from '../support/process-tree.ts';
+import { descriptors } from './bwrap-arguments.ts';
+import type { Cgroup } from './cgroup.ts';
+import type { Slot } from './slots.ts';
+
+export interface ProcessSandboxOptions {
+  readonly id: SandboxId;
+  readonly child: ChildProcess;
+  readonly cgroup: Cgroup | undefined;
+  readonly slot: Slot;
+  readonly outputLimits: OutputLimits;
+  readonly hasImage: boolean;
+  /** Called once, when nothing is left; with the failures to free something, if there were. */
+  readonly onGone: (failures: readonly string[]) => void;
+}
+
+/** How long a killed process may take to leave before it is reported as left behind. */
+const killPatienceMs = 2000;
+const outputPatienceMs = 500;
+
+/** One bubblewrap sandbox. Made by `ProcessDriver.create`, which joins the control group and hands over the arguments. */
+export class ProcessSandbox implements Sandbox {
+  readonly id: SandboxId;
+  readonly handle: SandboxHandle;
+  readonly exited: Promise<ExitReport>;
+  readonly cgroup: Cgroup | undefined;
+  readonly #child: ChildProcess;
+  readonly #slot: Slot;
+  readonly #output: OutputReader;
+  readonly #onGone: (failures: readonly string[]) => void;
+  readonly #begun = Promise.withResolvers<void>();
+  #status = '';
+  #insidePid: number | undefined;
+  #reason: string | undefined;
+  #heapExhausted = false;
+  #killedForMemory = false;
+  #specialised: boolean;
+  #finalUsage: ResourceUsage | undefined;
+  #lastError = '';
+
+  constructor(options: ProcessSandboxOptions) {
+    const { child } = options;
+    this.id = options.id;
+    this.cgroup = options.cgroup;
+    this.#child = child;
+    this.#slot = options.slot;
+    this.#specialised = options.hasImage;
+    this.#onGone = options.onGone;
+    const data = { pid: child.pid ?? 0, slot: options.slot.number };
+    this.handle = { schema: 1, driver: 'process', id: options.id, data };
+    this.#output = new OutputReader(options.outputLimits, (line) => this.#watchLine(line));
+    this.#begun.promise.catch(() => undefined);
+    this.exited = new Promise((resolve) => {
+      child.once('error', (error) => {
+        this.#begun.reject(error);
+        // Without a process there will be no exit event.
+        if (child.pid === undefined) void this.#finish(null, null).then(resolve);
+      });
+      child.once('exit', (code, signal) => {
+        this.#begun.reject(new Error(`ended at once, code ${code}, signal ${signal}`));
+        void this.#finish(code, signal).then(resolve);
+      });
+    });
+    if (child.pid !== undefined) this.#attach();
+  }
+
+  /** Joins the control groups, hands bwrap its arguments, and resolves when process 1 is in its namespaces; rejects when it ended before. */
+  async start(bwrapArguments: Buffer): Promise<void> {
+    const { pid } = this.#child;
+    if (pid !== undefined) await this.cgroup?.join(pid);
+    const channel = pipeOf(this.#child, descriptors.arguments);
+    // It breaks when bwrap ends early, which `begun` reports.
+    channel.on('error', () => channel.destroy());
+    channel.end(bwrapArguments);
+    await this.#begun.promise;
+  }
+
+  /** The last line on stderr; says what was wrong when bwrap could not begin. */
+  get lastError(): string {
+    return this.#lastError;
+  }
+
+  connect(signal: AbortSignal): Promise<Duplex> {
+    if (signal.aborted) return Promise.reject(new PlatformError('unavailable', 'aborted', 'connect was aborted'));
+    return Promise.resolve(pipeOf(this.#child, descriptors.channel));
+  }
+
+  async specialise(image: PreparedImage, signal: AbortSignal): Promise<void> {
+    if (this.#specialised)
+      throw new PlatformError('conflict', 'already_specialised', 'the sandbox has an image already');
+    this.#specialised = true;
+    await this.#slot.load(image, signal);
+  }
+
+  output(): AsyncIterable<OutputLine> {
+    return this.#output;
+  }
+
+  usage(): Promise<ResourceUsage> {
+    if (this.#finalUsage !== undefined) return Promise.resolve(this.#finalUsage);
+    const usage = this.cgroup?.enforcesMemory ? this.cgroup.usage() : treeUsage(this.#child.pid);
+    return Promise.resolve(usage);
+  }
+
+  async pause(): Promise<void> {
+    if (this.cgroup?.canFreeze) await this.cgroup.freeze(true);
+    else signalTree(this.#insidePid, 'SIGSTOP');
+  }
+
+  async resume(): Promise<void> {
+    if (this.cgroup?.canFreeze) await this.cgroup.freeze(false);
+    else signalTree(this.#insidePid, 'SIGCONT');
+  }
+
+  async destroy(reason: string): Promise<void> {
+    this.#reason ??= reason;
+    this.#kill();
+    await this.exited;
+  }
+
+  /**
+   * Ends the sandbox if the kernel has killed one of its processes for lack of memory: version 1 control groups kill one
+   * process after the other, and a bomb that forks would go on for ever.
+   */
+  endIfStarved(): void {
+    if (this.#killedForMemory || (this.cgroup?.oomKills() ?? 0) === 0) return;
+    this.#killedForMemory = true;
+    this.#kill();
+  }
+
+  #attach(): void {
+    const { stdout, stderr } = this.#child;
+    if (stdout !== null) this.#output.attach('stdout', stdout);
+    if (stderr !== null) this.#output.attach('stderr', stderr);
+    const status = pipeOf(this.#child, descriptors.status);
+    status.on('error', () => status.destroy());
+    status.on('data', (chunk: Buffer) => this.#readStatus(chunk));
+    // Until somebody connects, a channel that breaks is nobody's business but ours, and we learn of the end anyway.
+    pipeOf(this.#child, descriptors.channel).on('error', () => undefined);
+  }
+
+  /** `--json-status-fd`: one document with `child-pid` at the start, one with `exit-code` if the command ran. bwrap writes it, not the code inside. */
+  #readStatus(chunk: Buffer): void {
+    this.#status += chunk.toString('latin1');
+    if (this.#insidePid !== undefined) return;
+    const pid = /"child-pid": (\d+)[\s,}]/.exec(this.#status)?.[1];
+    if (pid === undefined) return;
+    this.#insidePid = Number(pid);
+    this.#begun.resolve();
+  }
+
+  #watchLine(line: OutputLine): void {
+    if (line.stream !== 'stderr') return;
+    this.#lastError = line.text;
+    if (tellsHeapExhausted(line.text)) this.#heapExhausted = true;
+  }
+
+  #kill(): void {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (this.cgroup?.kill()) return;
+    // Killing bwrap kills process 1 of the namespace with it (die-with-parent), and that all others.
+    this.#child.kill('SIGKILL');
+  }
+
+  /** After bwrap has ended: sees to it that everything inside has too, and frees what the sandbox held. */
+  async #finish(code: number | null, signal: string | null): Promise<ExitReport> {
+    const failures: string[] = [];
+    const attempt = async (what: string, work: () => Promise<void> | void): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    };
+    await attempt('processes', () => this.#awaitEmpty());
+    // What it said last explains its end. Nobody holds the other ends any more, so this does not take long; but never wait for ever.
+    await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
+    const ending = this.#describe(code, signal);
+    const gaveUp = this.#heapExhausted && this.#reason === undefined && ending.code !== 0;
+    const outOfMemory = this.#killedForMemory || (this.cgroup?.oomKills() ?? 0) > 0 || gaveUp;
+    this.#finalUsage = { ...(this.cgroup?.usage() ?? emptyUsage), pids: 0, memoryBytes: 0 };
+    // The channel reads to its end by itself; what is left of it when nobody reads must not keep the descriptor.
+    await attempt('control group', async () => this.cgroup?.remove());
+    await attempt('slot directory', () => this.#slot.free());
+    this.#onGone(failures);
+    return { ...ending, outOfMemory, reason: this.#reason };
+  }
+
+  async #awaitEmpty(): Promise<void> {
+    this.cgroup?.kill();
+    const deadline = performance.now() + killPatienceMs;
+    while (this.#livesInside()) {
+      if (performance.now() > deadline) throw new Error('a process did not end');
+      await delay(2);
+    }
+  }
+
+  #livesInside(): boolean {
+    if (this.cgroup !== undefined) {
+      const pids = this.cgroup.processes();
+      killTree(pids);
+      return pids.length > 0;
+    }
+    if (this.#insidePid === undefined) return false;
+    try {
+      process.kill(this.#insidePid, 0);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #describe(
+    code: number | null,
+    signal: string | null,
+  ): { readonly code: number | null; readonly signal: string | null } {
+    const inner = /"exit-code": (\d+)/.exec(this.#status)?.[1];
+    if (this.#reason === undefined && inner === undefined && code !== null) {
+      this.#reason = `the sandbox could not be set up: ${this.#lastError}`;
+    }
+    return inner === undefined ? { code, signal } : decodeStatus(Number(inner));
+  }
+}
+
+const emptyUsage: ResourceUsage = { cpuMs: 0, memoryBytes: 0, peakMemoryBytes: 0, pids: 0 };
+
+/** Node makes every pipe of a child a socket pair, so each is a duplex; its types only know the first five. */
+function pipeOf(child: ChildProcess, descriptor: number): Duplex {
+  const pipes: readonly unknown[] = child.stdio;
+  return pipes[descriptor] as Duplex;
+}

@@ -1,0 +1,18 @@
+import { constants } from 'node:os';
+
+const signalNames = new Map<number, string>(
+  Object.entries(constants.signals).map(([name, number]) => [number, name] as const),
+);
+/** V8 ends by abort() when its heap is full, Python by an exception; the message is on stderr. */
+const heapMessages = /JavaScript heap out of memory|Zone Allocation failed|^MemoryError\b/;
+
+/** How a process ended; shells and launchers show a signal as 128 + its number. */
+export function decodeStatus(status: number): { readonly code: number | null; readonly signal: string | null } {
+  const signal = status > 128 ? signalNames.get(status - 128) : undefined;
+  return signal === undefined ? { code: status, signal: null } : { code: null, signal };
+}
+
+/** Whether a line of stderr says that the runtime's own heap limit ended the process. */
+export function tellsHeapExhausted(text: string): boolean {
+  return heapMessages.test(text);
+}
