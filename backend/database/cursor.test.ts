@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PlatformError } from '../../shared/errors.ts';
+import { decodeCursor, encodeCursor, pageOf } from './cursor.ts';
+
+describe('cursors', () => {
+  it('come back as they went', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 60 }), fc.maxSafeInteger(), (text, number) => {
+        expect(decodeCursor('list', ['s', 'n'], encodeCursor('list', [text, number]))).toEqual([text, number]);
+      }),
+    );
+    expect(decodeCursor('list', ['s'], undefined)).toBeUndefined();
+  });
+
+  it('that we did not make are refused, and nothing else happens', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json(), fc.base64String()), (text) => {
+        for (const cursor of [text, Buffer.from(text).toString('base64url')]) {
+          expect(() => decodeCursor('list', ['s', 'n'], cursor)).toThrow(PlatformError);
+        }
+      }),
+    );
+  });
+
+  it('of another list, of another shape, with parts that are no whole numbers are refused', () => {
+    for (const cursor of [
+      encodeCursor('other', ['a', 1]),
+      encodeCursor('list', ['a']),
+      encodeCursor('list', ['a', 1, 1]),
+      encodeCursor('list', [1, 'a']),
+      encodeCursor('list', ['a', 1.5]),
+    ]) {
+      expect(() => decodeCursor('list', ['s', 'n'], cursor)).toThrow('does not belong to this list');
+    }
+  });
+
+  it('are given only when there is more', () => {
+    const page = (rows: number[]) => pageOf(rows, 2, String, (row) => `after ${row}`);
+    expect(page([])).toEqual({ items: [], nextCursor: null });
+    expect(page([1, 2])).toEqual({ items: ['1', '2'], nextCursor: null });
+    expect(page([1, 2, 3])).toEqual({ items: ['1', '2'], nextCursor: 'after 2' });
+  });
+});

@@ -1,0 +1,185 @@
+import BetterSqlite3, { type Database } from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { newId } from '../../shared/ids.ts';
+import {
+  functionRecord,
+  invocationRecord,
+  logLine,
+  newItem,
+  scheduleRecord,
+  settleReport,
+} from '../../tests/conformance/store-records.ts';
+import { testClock } from '../../tests/conformance/store-support.ts';
+import type { Store } from '../core/ports/store.ts';
+import { migrations } from './migrations/table.ts';
+import type { Step, StepResult } from './sql-session.ts';
+import { SqlStore } from './sql-store.ts';
+import type { TransactionLane } from './sqlite/dialect.ts';
+import { SqliteSession } from './sqlite/sqlite-session.ts';
+import { StatementCache } from './sqlite/statement-cache.ts';
+
+/** The models over a database in this thread, so that their very statements can be explained. */
+class RecordingLane implements TransactionLane {
+  readonly #database: Database;
+  readonly #statements: StatementCache;
+  readonly seen: Step[] = [];
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#statements = new StatementCache({ database });
+  }
+
+  async read(steps: readonly Step[]): Promise<readonly StepResult[]> {
+    this.seen.push(...steps);
+    return this.#statements.run(steps.map((step) => [step.sql, step.parameters, step.skipWhenNone]));
+  }
+
+  write(steps: readonly Step[]): Promise<readonly StepResult[]> {
+    return this.read(steps);
+  }
+
+  async begin(): Promise<TransactionLane> {
+    this.#database.exec('begin');
+    return this;
+  }
+
+  async commit(): Promise<void> {
+    this.#database.exec('commit');
+  }
+
+  async rollback(): Promise<void> {
+    this.#database.exec('rollback');
+  }
+}
+
+let database: Database;
+let lane: RecordingLane;
+let store: Store;
+
+beforeEach(async () => {
+  database = new BetterSqlite3(':memory:');
+  lane = new RecordingLane(database);
+  store = new SqlStore({ session: new SqliteSession({ lane }), clock: testClock, migrations, close: async () => {} });
+  await store.migrate();
+  lane.seen.length = 0;
+});
+afterEach(() => {
+  database.close();
+});
+
+/** The tables that a statement walks from end to end, or sorts. Walking an index or the primary key in its order is what pages do. */
+function walks(step: Step): string[] {
+  if (/ order by "seq"( desc)? limit \?$/.test(step.sql) && !step.sql.includes('where')) return [];
+  const rows = database.prepare(`explain query plan ${step.sql}`).all(...step.parameters) as { detail: string }[];
+  return rows
+    .map((row) => row.detail)
+    .filter((detail) => (detail.startsWith('SCAN ') && !detail.includes(' USING ')) || detail.includes('TEMP B-TREE'))
+    .map((detail) => `${detail} in ${step.sql}`);
+}
+
+const ofClaim = /SCAN (present|heads|turns|candidates|CONSTANT ROW|\(subquery)|TEMP B-TREE/;
+
+describe('the statements of the models', () => {
+  it('claim from indexes, sorting no more than they lease', async () => {
+    await store.queue.enqueue(newItem({ idempotencyKey: 'k' }));
+    const [claim] = await store.queue.claim('o', 1, 10, 5000);
+    if (claim === undefined) throw new Error('nothing claimed');
+    expect(lane.seen.flatMap(walks).filter((walk) => !ofClaim.test(walk))).toEqual([]);
+    const plan = database
+      .prepare(`explain query plan ${lane.seen.find((step) => step.sql.includes('recursive'))?.sql}`)
+      .all(...(lane.seen.find((step) => step.sql.includes('recursive'))?.parameters ?? [])) as { detail: string }[];
+    const details = plan.map((row) => row.detail).join('\n');
+    expect(details).toContain('SEARCH i USING COVERING INDEX invocation_queue_by_function');
+    expect(details).not.toMatch(/SCAN (i|invocation_queue)$/m);
+  });
+
+  it('settle, extend, cancel and look without walking', async () => {
+    for (let i = 0; i < 5; i++) await store.queue.enqueue(newItem());
+    const claims = await store.queue.claim('o', 5, 10, 5000);
+    lane.seen.length = 0;
+    const report = settleReport('success');
+    const dispositions = [
+      { kind: 'done', report, result: Buffer.from('1') },
+      { kind: 'retry', runAt: 1, report, error: undefined },
+      { kind: 'dead-letter', reason: 'too-old', report, error: undefined },
+      { kind: 'cancelled', report },
+      { kind: 'release' },
+    ] as const;
+    for (const [i, disposition] of dispositions.entries()) {
+      const claim = claims[i];
+      if (claim === undefined) throw new Error('nothing claimed');
+      await store.queue.extend(claim, 6000);
+      expect(await store.queue.settle(claim, disposition, 6000)).toBe(true);
+    }
+    await store.queue.cancel(newId('invocation'), 1);
+    await store.queue.releaseOwned('o');
+    await store.queue.depth(newId('function'));
+    await store.queue.nextDueAt();
+    expect(lane.seen.flatMap(walks)).toEqual([]);
+  });
+
+  it('write records, logs, points, ticks and sandboxes without walking', async () => {
+    const record = functionRecord('resize');
+    await store.functions.create(record);
+    await store.schedules.replace(record.id, [scheduleRecord(record.id, 'nightly')]);
+    await store.routes.replace(record.id, []);
+    await store.schedules.fireTick(newId('schedule'), 1, undefined);
+    const payload = { payload: Buffer.from('1'), result: Buffer.from('2') };
+    await store.invocations.record([{ record: invocationRecord(), payload }]);
+    await store.logs.append([logLine(1)]);
+    await store.metricPoints.put([{ functionId: record.id, version: 1, stepMs: 1, at: 1, data: Buffer.from('x') }]);
+    await store.tokens.touch(newId('token'), 1);
+    await store.sandboxes.put({ schema: 1, driver: 'fake', id: newId('sandbox'), data: {} }, 1);
+    await store.sandboxes.remove(newId('sandbox'));
+    await store.check();
+    expect(lane.seen.flatMap(walks)).toEqual([]);
+  });
+
+  it('read pages along an index', async () => {
+    const functionId = newId('function');
+    const page = { limit: 10, cursor: undefined };
+    const none = {
+      functionId: undefined,
+      functionName: undefined,
+      status: undefined,
+      trigger: undefined,
+      from: undefined,
+      to: undefined,
+    };
+    await store.functions.findByName('resize');
+    await store.functions.list(page);
+    await store.versions.find(functionId, 1);
+    await store.versions.list(functionId, page);
+    await store.invocations.find(newId('invocation'));
+    await store.invocations.list(none, page);
+    await store.invocations.list({ ...none, functionId, from: 1, to: 2 }, page);
+    await store.invocations.list({ ...none, functionName: 'resize' }, page);
+    await store.invocations.list({ ...none, status: 'function-error' }, page);
+    await store.invocations.deadLetters(undefined, page);
+    await store.invocations.deadLetters(functionId, page);
+    await store.audit.list(page);
+    const logs = {
+      functionId: undefined,
+      invocationId: undefined,
+      levels: undefined,
+      search: undefined,
+      since: undefined,
+      until: undefined,
+      afterSeq: undefined,
+      limit: 10,
+      fromEnd: true,
+    };
+    await store.logs.query({ ...logs, functionId, search: 'x', since: 1 });
+    await store.logs.query({ ...logs, invocationId: newId('invocation'), fromEnd: false });
+    await store.logs.query({ ...logs, afterSeq: 5, fromEnd: false });
+    await store.logs.lastSeq();
+    expect(lane.seen.flatMap(walks)).toEqual([]);
+  });
+
+  it('prune along an index', async () => {
+    await store.invocations.prune(10);
+    await store.logs.prune(10);
+    await store.metricPoints.prune(10, 10);
+    expect(lane.seen.flatMap(walks)).toEqual([]);
+  });
+});

@@ -1,0 +1,17 @@
+/** A platform in small for the kill test: enqueues without end and prints every id once it is acknowledged. */
+import { writeSync } from 'node:fs';
+import { openSqliteStore } from '../../backend/database/sqlite/open-sqlite-store.ts';
+import { newItem } from './store-records.ts';
+import { testClock, testLogger } from './store-support.ts';
+
+const store = await openSqliteStore({ path: process.argv[2] ?? '', clock: testClock, logger: testLogger });
+await store.migrate();
+await Promise.all(
+  Array.from({ length: 8 }, async () => {
+    for (;;) {
+      const item = newItem();
+      await store.queue.enqueue(item);
+      writeSync(1, `${item.id}\n`);
+    }
+  }),
+);
