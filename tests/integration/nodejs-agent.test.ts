@@ -1,6 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import { httpRequest, NodejsAgentRig } from '../support/nodejs-agent-rig.ts';
+import { AgentConnection } from '../../backend/execution-engine/protocol/agent-connection.ts';
+import { httpRequest, NodejsAgentRig, wallClock } from '../support/nodejs-agent-rig.ts';
 
 const rigs: NodejsAgentRig[] = [];
 afterEach(async () => {
@@ -727,5 +734,67 @@ describe('forged frames', () => {
         for (let i = 0; i < 200; i++) for (let at = 0; at < all.length;) { try { at += fs.writeSync(3, all, at); } catch (e) { if (e.code !== 'EAGAIN') throw e; } } return new Promise(() => {}); };`,
     });
     expect((await flood.invoke()).result.outcome).toMatchObject({ kind: 'platform-fault', fault: 'protocol' });
+  });
+});
+
+describe('channels', () => {
+  it.each(['unix', 'tcp'])('connects over %s', async (kind) => {
+    const directory = await mkdtemp(join(tmpdir(), 'hearth-channel-'));
+    const server = createServer();
+    const path = join(directory, 'agent.sock');
+    await new Promise<void>((resolve) => {
+      if (kind === 'unix') server.listen(path, resolve);
+      else server.listen(0, '127.0.0.1', resolve);
+    });
+    const address = server.address();
+    const channel = typeof address === 'string' ? `unix:${address}` : `tcp:127.0.0.1:${address?.port}`;
+    const agent = join(import.meta.dirname, '../../dist/guest/nodejs/agent.cjs');
+    const child = spawn(process.execPath, [agent], { stdio: 'ignore', env: { HEARTH_CHANNEL: channel } });
+    const [stream] = (await once(server, 'connection')) as [Socket];
+    const connection = new AgentConnection({ stream, clock: wallClock });
+    expect(await connection.open()).toMatchObject({
+      protocol: 1,
+      runtime: 'nodejs',
+      runtimeVersion: process.version,
+      pid: child.pid,
+    });
+    const gone = once(child, 'exit');
+    connection.drain();
+    expect(await gone).toEqual([0, null]);
+    server.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it.each([
+    [undefined, 'HEARTH_CHANNEL is not set'],
+    ['pigeon:7', 'it must be fd:3, unix:/path'],
+  ])('says what is wrong with the channel %s', async (channel, message) => {
+    const agent = join(import.meta.dirname, '../../dist/guest/nodejs/agent.cjs');
+    const child = spawn(process.execPath, [agent], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: channel === undefined ? {} : { HEARTH_CHANNEL: channel },
+    });
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const [code] = await once(child, 'close');
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(message);
+  });
+
+  it('ends with the host', async () => {
+    const rig = await started('export const handler = () => 1; setInterval(() => {}, 1000);');
+    const exited = rig.exited();
+    rig.connection.close('the host goes');
+    expect(await exited).toBe(69);
+  });
+
+  it('loads what fetch needs while it waits for a version', async () => {
+    const rig = await NodejsAgentRig.start({ 'index.mjs': 'export default () => new Response("x");' });
+    rigs.push(rig);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await rig.init()).style).toBe('fetch');
+    expect((await rig.invoke({ request: httpRequest() })).body.toString()).toBe('x');
   });
 });

@@ -11,6 +11,7 @@ import type { CancelReason, InitMessage, InvokeMeta } from './messages.ts';
 import { dateNow, exitProcess, monotonic, parseJson, stringifyJson } from './originals.ts';
 import { reseed } from './reseed.ts';
 import { startUsage } from './usage.ts';
+import { warmUpFetch, warmUpWhileIdle } from './warm-up.ts';
 import { flagBatch, flagEnd, frameTypes, noBytes } from './wire.ts';
 
 /** Exit codes that the agent itself chooses. */
@@ -42,6 +43,7 @@ export class Agent {
   readonly #paths: { codeDirectory: string; readonly agentPath: string };
   #env: CallEnvironment | undefined;
   #loaded: LoadedFunction | undefined;
+  #stopWarmUp: () => void = () => undefined;
   #isDraining = false;
   #isExiting = false;
 
@@ -61,8 +63,13 @@ export class Agent {
     this.#channel.flushNow();
     this.#logs.install();
     startUsage();
+    this.#stopWarmUp = warmUpWhileIdle();
     process.on('uncaughtException', (error) => this.#uncaught(error));
-    process.on('exit', () => this.#channel.flushNow());
+    process.on('exit', () => {
+      for (const call of this.#calls.values()) this.#logs.flushPartial(call);
+      this.#logs.flushPartial(undefined);
+      this.#channel.flushNow();
+    });
   }
 
   #send(type: number, id: number, value: object): void {
@@ -122,6 +129,7 @@ export class Agent {
 
   async #init(init: InitMessage): Promise<void> {
     const startedAt = monotonic();
+    this.#stopWarmUp();
     try {
       this.#paths.codeDirectory = init.codeDirectory;
       this.#logs.limit({ lineBytes: init.logLineBytes, limitBytes: init.logLimitBytes });
@@ -254,10 +262,4 @@ function enableSourceMaps(): void {
   const { setSourceMapsSupport } = process.getBuiltinModule('node:module');
   if (setSourceMapsSupport === undefined) process.setSourceMapsEnabled(true);
   else setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
-}
-
-/** Node loads its fetch classes on first use; better before READY than in the first call. */
-function warmUpFetch(): void {
-  void new Request('http://localhost/', { method: 'POST', body: 'x' });
-  void new Response('x').body;
 }

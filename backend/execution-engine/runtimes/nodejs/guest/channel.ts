@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { later } from './originals.ts';
+import { cancelTimer, later, startTimer } from './originals.ts';
 import { FrameReader, type FrameReceiver, FrameWriter } from './wire.ts';
 
 const flushBytes = 262_144;
+/** How long a host that no longer reads can hold up the exit. */
+const lastWordsMs = 1000;
 
 /** Opens what HEARTH_CHANNEL names: `fd:3`, `unix:/path`, `tcp:host:port` or `serial:/dev/…`. */
 export function openStream(address: string): Duplex {
@@ -73,9 +75,9 @@ export class Channel {
   /** Sends everything that is left, then calls back, also when the host no longer reads. */
   finish(done: () => void): void {
     this.flushNow();
-    const timer = setTimeout(done, 1000);
+    const timer = startTimer(done, lastWordsMs);
     this.#stream.end(() => {
-      clearTimeout(timer);
+      cancelTimer(timer);
       done();
     });
   }

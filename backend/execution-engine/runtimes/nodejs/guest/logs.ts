@@ -85,9 +85,9 @@ export class LogCapture {
     this.#emit(owner, levels[level], level === 'warn' || level === 'error' ? stderr : stdout, text);
   }
 
-  /** Sends what an owner wrote without a line break; called before its call ends. */
-  flushPartial(owner: LogOwner): void {
-    const { partial } = owner.log;
+  /** Sends what an owner, or code outside any call, wrote without a line break; called before the end. */
+  flushPartial(owner: LogOwner | undefined): void {
+    const { partial } = owner?.log ?? this.#outside;
     for (const stream of [stdout, stderr]) {
       const text = partial[stream];
       if (text === undefined || text === '') continue;

@@ -7,6 +7,8 @@ export const stringifyJson: (value: unknown) => string | undefined = JSON.string
 export const dateNow = Date.now;
 export const monotonic: () => number = performance.now.bind(performance);
 export const later = setImmediate;
+export const startTimer = setTimeout;
+export const cancelTimer = clearTimeout;
 export const exitProcess: (code: number) => never = process.exit.bind(process);
 export const cpuUsage = process.cpuUsage.bind(process);
 export const resourceUsage = process.resourceUsage.bind(process);
