@@ -35,6 +35,12 @@ export interface LocalSchedulerOptions {
   readonly settings: SchedulerSettings;
 }
 
+interface Cancellable {
+  readonly controller: AbortController;
+  /** Stops listening to the caller. */
+  readonly unlink: () => void;
+}
+
 /** The scheduler of one host, in this process. */
 export class LocalScheduler implements Scheduler {
   readonly #options: LocalSchedulerOptions;
@@ -45,7 +51,7 @@ export class LocalScheduler implements Scheduler {
   /** Ends the wait of everything that is not admitted yet. */
   readonly #waiting = new Set<(error: PlatformError) => void>();
   /** Synchronous calls of the API, which can be cancelled by id. */
-  readonly #cancellable = new Map<InvocationId, AbortController>();
+  readonly #cancellable = new Map<InvocationId, Cancellable>();
   #running = 0;
   #idle: (() => void)[] = [];
   #isDraining = false;
@@ -100,7 +106,7 @@ export class LocalScheduler implements Scheduler {
   async cancel(id: InvocationId): Promise<boolean> {
     const running = this.#cancellable.get(id);
     if (running !== undefined) {
-      running.abort('cancelled by request');
+      running.controller.abort('cancelled by request');
       return true;
     }
     return await this.#dispatcher.cancel(id);
@@ -194,7 +200,7 @@ export class LocalScheduler implements Scheduler {
   readonly #onRefused = (run: SyncRun): void => this.#ended(run);
 
   #ended(run: SyncRun): void {
-    if (this.#cancellable.size > 0) this.#cancellable.delete(run.id);
+    if (this.#cancellable.size > 0) this.#forgetCancellable(run.id);
     this.#running--;
     if (this.#running > 0 || this.#idle.length === 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
@@ -203,14 +209,16 @@ export class LocalScheduler implements Scheduler {
   /** Aborts with the caller's signal, or when the invocation is cancelled by id. */
   #cancellableSignal(id: InvocationId, signal: AbortSignal): AbortSignal {
     const controller = new AbortController();
-    this.#cancellable.set(id, controller);
-    if (signal.aborted) controller.abort(signal.reason);
-    else
-      signal.addEventListener('abort', () => controller.abort(signal.reason), {
-        once: true,
-        signal: controller.signal,
-      });
+    const onAbort = () => controller.abort(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    this.#cancellable.set(id, { controller, unlink: () => signal.removeEventListener('abort', onAbort) });
     return controller.signal;
+  }
+
+  #forgetCancellable(id: InvocationId): void {
+    this.#cancellable.get(id)?.unlink();
+    this.#cancellable.delete(id);
   }
 
   #refusal(depth: number): PlatformError | undefined {
