@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { createFunctionSchema, versionSchema } from '../../shared/api/functions.ts';
+import {
+  checkSettings,
+  configOf,
+  emptySettings,
+  fileNameError,
+  nameError,
+  parseEnv,
+  settingsOfVersion,
+} from './draft.ts';
+
+describe('parseEnv', () => {
+  it('reads what stands in .env files', () => {
+    const text = ['# comment', 'A=1', 'export B = two words', 'C="line\\nbreak"', "D='single'", 'E=', 'F=a=b', ''].join(
+      '\r\n',
+    );
+    expect(parseEnv(text)).toEqual({
+      env: { A: '1', B: 'two words', C: 'line\nbreak', D: 'single', E: '', F: 'a=b' },
+      error: undefined,
+    });
+  });
+
+  it('names the line that it does not understand', () => {
+    expect(parseEnv('A=1\n2B=3').error).toBe('line 2: expected NAME=value');
+  });
+
+  it('keeps text in quotes that is no JSON string', () =>
+    expect(parseEnv('A="C:\\dir"').env).toEqual({ A: 'C:\\dir' }));
+});
+
+describe('settings', () => {
+  it('are accepted by the platform as they stand', () => {
+    expect(checkSettings(emptySettings)).toEqual({});
+    const body = { name: 'f', files: { 'index.mjs': '' }, ...configOf(emptySettings) };
+    expect(createFunctionSchema.safeParse(body).success).toBe(true);
+  });
+
+  it('name each wrong field', () => {
+    const errors = checkSettings({
+      ...emptySettings,
+      timeoutMs: '0',
+      memoryMb: '12.5',
+      cpus: 'many',
+      handler: 'a b',
+      env: 'x',
+      maxInstances: '',
+    });
+    expect(Object.keys(errors).sort()).toEqual(['cpus', 'env', 'handler', 'maxInstances', 'memoryMb', 'timeoutMs']);
+    expect(errors.timeoutMs).toBe('A whole number from 1 to 900000');
+    expect(checkSettings({ ...emptySettings, cpus: '0.5' })).toEqual({});
+  });
+
+  it('come back from a version as they were', () => {
+    const config = {
+      ...{
+        runtime: 'nodejs',
+        handler: 'index.handler',
+        isolation: 'process',
+        timeoutMs: 5000,
+        memoryMb: 256,
+        cpus: 0.5,
+        maxPids: 64,
+        tmpMb: 64,
+      },
+      ...{
+        env: { A: 'plain', B: 'two\nlines', C: ' padded "x"' },
+        concurrency: 2,
+        minInstances: 1,
+        maxInstances: 9,
+        idleTimeoutMs: 60_000,
+      },
+      ...{
+        initTimeoutMs: 10_000,
+        batch: { maxSize: 1, windowMs: 0 },
+        egress: 'none',
+        maxRequestBytes: 1,
+        maxResponseBytes: 1,
+        cors: null,
+      },
+      retry: { maxAttempts: 1, maxAgeMs: 1000, minBackoffMs: 10, maxBackoffMs: 10 },
+    };
+    const at = '2026-11-24T12:00:00Z';
+    const version = versionSchema.parse({
+      id: 'v',
+      functionName: 'f',
+      version: 1,
+      config,
+      digest: '',
+      sizeBytes: 1,
+      fileCount: 1,
+      message: '',
+      createdAt: at,
+      createdBy: '',
+      aliases: [],
+    });
+    const { handler, isolation, timeoutMs, memoryMb, cpus, concurrency, minInstances, maxInstances, env, egress } =
+      version.config;
+    expect(configOf(settingsOfVersion(version))).toEqual({
+      handler,
+      isolation,
+      timeoutMs,
+      memoryMb,
+      cpus,
+      concurrency,
+      minInstances,
+      maxInstances,
+      env,
+      egress,
+    });
+  });
+});
+
+describe('names', () => {
+  it('checks the name of a function', () => {
+    expect(nameError('my-fn-2')).toBeUndefined();
+    for (const wrong of ['', 'My', '-a', 'a-', 'a_b', 'x'.repeat(64)]) expect(nameError(wrong)).toBeDefined();
+  });
+
+  it('checks the name of a file', () => {
+    expect(fileNameError('lib/util.ts', {})).toBeUndefined();
+    for (const wrong of ['', '/etc/passwd', '../x', 'a//b', 'a/', './a'])
+      expect(fileNameError(wrong, {})).toBeDefined();
+    expect(fileNameError('a.ts', { 'a.ts': '' })).toMatch(/already/);
+  });
+});

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { type FunctionDocument, functionSchema } from '../../shared/api/functions.ts';
+import { sortFunctions, stateOf } from './function-state.ts';
+import { isUnsandboxed } from './system.ts';
+
+function fn(name: string, invocations: number, errors: number, more: Partial<FunctionDocument> = {}): FunctionDocument {
+  return functionSchema.parse({
+    id: name,
+    name,
+    description: '',
+    tags: [],
+    enabled: true,
+    runtime: 'nodejs',
+    isolation: 'process',
+    latestVersion: 1,
+    liveVersion: 1,
+    url: '',
+    routes: [],
+    createdAt: '2026-11-24T12:00:00Z',
+    updatedAt: '2026-11-24T12:00:00Z',
+    stats: { windowMs: 1, invocations, errors, p50Ms: null, p95Ms: invocations || null, coldStarts: 0, sparkline: [] },
+    ...more,
+  });
+}
+
+describe('stateOf', () => {
+  it.each([
+    [fn('a', 0, 0, { enabled: false }), 'Disabled'],
+    [fn('a', 5, 0, { liveVersion: null }), 'Nothing live'],
+    [fn('a', 0, 0), 'Idle'],
+    [fn('a', 10, 1), 'Healthy'],
+    [fn('a', 10, 2), 'Failing'],
+    [fn('a', 1000, 2), 'Healthy'],
+  ])('case %#', (document, label) => expect(stateOf(document).label).toBe(label));
+});
+
+describe('sortFunctions', () => {
+  const list = [fn('b', 5, 5), fn('a', 5, 0), fn('c', 9, 1)];
+  const names = (key: Parameters<typeof sortFunctions>[1], isDescending: boolean) =>
+    sortFunctions(list, key, isDescending).map((item) => item.name);
+
+  it('sorts by a column, and by name where it is equal', () => {
+    expect(names('requests', true)).toEqual(['c', 'a', 'b']);
+    expect(names('requests', false)).toEqual(['a', 'b', 'c']);
+    expect(names('errors', true)).toEqual(['b', 'c', 'a']);
+    expect(names('name', true)).toEqual(['c', 'b', 'a']);
+  });
+
+  it('leaves the list as it was', () => expect(list.map((item) => item.name)).toEqual(['b', 'a', 'c']));
+});
+
+describe('isUnsandboxed', () => {
+  const driver = { name: 'unsandboxed', status: 'healthy' } as never;
+  it('warns when code can run without a sandbox', () => {
+    expect(isUnsandboxed({ defaultIsolation: 'process', drivers: [] })).toBe(false);
+    expect(isUnsandboxed({ defaultIsolation: 'process', drivers: [driver] })).toBe(true);
+    expect(isUnsandboxed({ defaultIsolation: 'unsandboxed', drivers: [] })).toBe(true);
+  });
+});

@@ -1,0 +1,160 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type FunctionDocument, functionSchema } from '../../shared/api/functions.ts';
+import { type LiveTick, type MetricPoint, metricPointSchema, metricsSchema } from '../../shared/api/metrics.ts';
+import {
+  countsByGroup,
+  errorShare,
+  gridOf,
+  groupOfErrorKind,
+  healthOf,
+  liveRate,
+  requestColumns,
+  stackColumns,
+} from './series.ts';
+
+const start = Date.parse('2026-11-24T12:00:00.000Z');
+const at = (seconds: number) => new Date(start + seconds * 1000).toISOString();
+
+function point(seconds: number, more: Partial<MetricPoint> = {}): MetricPoint {
+  return metricPointSchema.parse({
+    at: at(seconds),
+    invocations: 10,
+    errors: 0,
+    errorsByKind: {},
+    throttles: 0,
+    coldStarts: 0,
+    totalMs: null,
+    queuedMs: null,
+    handlerMs: null,
+    coldMs: null,
+    cpuMs: 0,
+    peakMemoryBytes: 0,
+    requestBytes: 0,
+    responseBytes: 0,
+    ...more,
+  });
+}
+
+describe('countsByGroup', () => {
+  it('puts every error into one group', () => {
+    const counts = countsByGroup(
+      point(0, {
+        invocations: 20,
+        errors: 7,
+        errorsByKind: { 'function-error': 3, timeout: 2, 'sandbox-lost': 1 },
+        throttles: 4,
+      }),
+    );
+    expect(counts).toEqual({ Success: 13, 'Function error': 4, 'Timeout or limit': 2, Platform: 1, Throttled: 4 });
+  });
+
+  it('knows whose fault a kind is', () => {
+    expect(groupOfErrorKind('function-error')).toBe('Function error');
+    expect(groupOfErrorKind('out-of-memory')).toBe('Timeout or limit');
+    expect(groupOfErrorKind('platform-fault')).toBe('Platform');
+    expect(groupOfErrorKind('something-new')).toBe('Timeout or limit');
+  });
+});
+
+describe('gridOf', () => {
+  const metrics = metricsSchema.parse({
+    from: at(0),
+    to: at(50),
+    stepMs: 10_000,
+    points: [point(10), point(40)],
+    total: null,
+  });
+
+  it('has a column for every step, and keeps gaps as gaps', () => {
+    const { x, points } = gridOf(metrics);
+    expect(x).toEqual([0, 10, 20, 30, 40].map((seconds) => start / 1000 + seconds));
+    expect(points.map((item) => item !== undefined)).toEqual([false, true, false, false, true]);
+    expect(requestColumns(points, metrics.stepMs).Success).toEqual([null, 1, null, null, 1]);
+  });
+
+  it('does not run away when the step is tiny', () => {
+    expect(gridOf({ ...metrics, to: at(1_000_000), stepMs: 1000 }).x).toHaveLength(5000);
+  });
+});
+
+describe('stackColumns', () => {
+  it('adds up from the bottom, and is null only where nothing is known', () => {
+    expect(
+      stackColumns([
+        [1, null, null],
+        [2, 3, null],
+      ]),
+    ).toEqual([
+      [1, null, null],
+      [3, 3, null],
+    ]);
+  });
+
+  it('never goes down from one layer to the next', () => {
+    const column = fc.array(fc.option(fc.nat(1000)), { minLength: 5, maxLength: 5 });
+    fc.assert(
+      fc.property(fc.array(column, { minLength: 2, maxLength: 6 }), (columns) => {
+        const stacked = stackColumns(columns);
+        for (let layer = 1; layer < stacked.length; layer++) {
+          for (let index = 0; index < 5; index++) {
+            expect(stacked[layer]?.[index] ?? 0).toBeGreaterThanOrEqual(stacked[layer - 1]?.[index] ?? 0);
+          }
+        }
+      }),
+    );
+  });
+});
+
+describe('errorShare and liveRate', () => {
+  it('has no share without calls', () => {
+    expect(errorShare(point(0, { invocations: 0 }))).toBeNull();
+    expect(errorShare(point(0, { invocations: 8, errors: 2 }))).toBe(0.25);
+    expect(errorShare(null)).toBeNull();
+  });
+
+  it('is calls by seconds over the last ticks, silent seconds included', () => {
+    const tick = (total: MetricPoint | null) =>
+      ({ at: at(0), stepMs: 1000, total, functions: {} }) as unknown as LiveTick;
+    expect(liveRate([tick(point(0, { invocations: 500 })), tick(point(1)), tick(null)], 2)).toBe(5);
+    expect(liveRate([], 10)).toBeNull();
+  });
+});
+
+describe('healthOf', () => {
+  const fn = (name: string, invocations: number, errors: number): FunctionDocument =>
+    functionSchema.parse({
+      id: name,
+      name,
+      description: '',
+      tags: [],
+      enabled: true,
+      runtime: 'nodejs',
+      isolation: 'process',
+      latestVersion: 1,
+      liveVersion: 1,
+      url: 'http://localhost/f',
+      routes: [],
+      createdAt: at(0),
+      updatedAt: at(0),
+      stats: { windowMs: 3_600_000, invocations, errors, p50Ms: 1, p95Ms: 2, coldStarts: 0, sparkline: [] },
+    });
+
+  it('names those that fail, the worst first', () => {
+    const health = healthOf([fn('a', 100, 3), fn('b', 10, 9), fn('fine', 1000, 1)]);
+    expect(health.level).toBe('bad');
+    expect(health.sentence).toBe('2 functions are failing: b (90 %), a (3 %)');
+  });
+
+  it('does not cry wolf about a single failure', () => {
+    expect(healthOf([fn('a', 3, 1)])).toMatchObject({ level: 'good', sentence: 'All good: 3 calls in the last hour' });
+  });
+
+  it('shortens long lists', () => {
+    expect(healthOf(['a', 'b', 'c', 'd', 'e'].map((name) => fn(name, 10, 10))).sentence).toMatch(/and 2 more$/);
+  });
+
+  it('says when nothing happened', () => {
+    expect(healthOf([fn('a', 0, 0)])).toMatchObject({ level: 'idle', sentence: 'No calls in the last hour' });
+  });
+});
