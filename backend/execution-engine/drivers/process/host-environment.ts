@@ -20,6 +20,7 @@ export interface HostOptions {
   readonly registryDirectory: string | undefined;
   readonly fleet: Partial<FleetLimits>;
   readonly uidBase: number;
+  readonly bwrapPath: string | undefined;
 }
 
 /** User ids of one instance: `uidBase + number * uidsPerInstance + slot`. */
@@ -79,7 +80,7 @@ export function openHost(options: HostOptions): HostEnvironment {
       `process sandboxes need Linux on x64 or arm64, this is ${process.platform} ${arch}`,
     );
   }
-  const bwrap = requireProgram('bwrap', 'bubblewrap');
+  const bwrap = options.bwrapPath ?? requireProgram('bwrap', 'bubblewrap');
   const prlimit = requireProgram('prlimit', 'util-linux');
   const root = isRoot();
   const base = openRunDirectory(options.runDirectory, root);

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import type { LimitName } from '../../../../shared/api/system.ts';
 import { PlatformError } from '../../../../shared/errors.ts';
@@ -15,6 +16,7 @@ import { findProgram, isRoot } from './host-environment.ts';
 export type Tier = 'strict' | 'partial';
 
 export interface ProbeParts {
+  readonly bwrapPath: string | undefined;
   readonly openHost: () => HostEnvironment;
   readonly create: (spec: SandboxSpec, signal: AbortSignal) => Promise<Sandbox>;
   readonly minimumTier: Tier;
@@ -32,11 +34,11 @@ const guestNode = '/usr/bin/node';
 
 /** Starts a real sandbox, attacks the host from inside, and says what holds. Never rejects. */
 export async function probeHost(parts: ProbeParts): Promise<DriverHealth> {
-  const bwrap = findProgram('bwrap');
-  if (bwrap === undefined) {
+  const bwrap = parts.bwrapPath ?? findProgram('bwrap');
+  if (bwrap === undefined || !existsSync(bwrap)) {
     return {
       status: 'undetected',
-      reason: 'bubblewrap (bwrap) is not installed',
+      reason: bwrap === undefined ? 'bubblewrap (bwrap) is not installed' : `there is no ${bwrap}`,
       fix: 'install it: apt-get install bubblewrap, dnf install bubblewrap, or apk add bubblewrap',
     };
   }

@@ -11,9 +11,8 @@ import type {
   SandboxSpec,
   SweepReport,
 } from '../../../core/ports/isolation-driver.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
-import type { DriverLogger } from '../support/driver-logger.ts';
-import { silentLogger } from '../support/driver-logger.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { defaultOutputLimits } from '../support/output-reader.ts';
 import { bwrapArguments, bwrapCommand, launcherProcesses } from './bwrap-arguments.ts';
@@ -42,7 +41,9 @@ export interface ProcessDriverOptions {
   /** Where platform instances on this machine register; default /run/hearth/instances for root, else in the run directory. */
   readonly registryDirectory?: string;
   readonly outputLimits?: OutputLimits;
-  readonly logger?: DriverLogger;
+  readonly logger?: Logger;
+  /** The bubblewrap to use; default: the first in /usr/bin, /usr/local/bin, /bin, /usr/sbin. */
+  readonly bwrapPath?: string;
 }
 
 /** How often version 1 control groups are asked whether the kernel has killed in them. */
@@ -69,7 +70,7 @@ export class ProcessDriver implements IsolationDriver {
   readonly #options: HostOptions;
   readonly #minimumTier: Tier;
   readonly #outputLimits: OutputLimits;
-  readonly #logger: DriverLogger;
+  readonly #logger: Logger | undefined;
   readonly #live = new Map<SandboxId, ProcessSandbox>();
   #host: HostEnvironment | undefined;
   #starvationTimer: NodeJS.Timeout | undefined;
@@ -82,14 +83,16 @@ export class ProcessDriver implements IsolationDriver {
       registryDirectory: options.registryDirectory,
       fleet: options.fleet ?? {},
       uidBase: options.uidBase ?? 200_000,
+      bwrapPath: options.bwrapPath,
     };
     this.#minimumTier = options.minimumTier ?? 'partial';
     this.#outputLimits = options.outputLimits ?? defaultOutputLimits;
-    this.#logger = options.logger ?? silentLogger;
+    this.#logger = options.logger;
   }
 
   async probe(signal: AbortSignal): Promise<DriverHealth> {
     return await probeHost({
+      bwrapPath: this.#options.bwrapPath,
       openHost: () => this.#open(),
       create: (spec, until) => this.create(spec, until),
       minimumTier: this.#minimumTier,
@@ -242,7 +245,7 @@ export class ProcessDriver implements IsolationDriver {
 
   #forget(id: SandboxId, failures: readonly string[]): void {
     this.#live.delete(id);
-    if (failures.length > 0) this.#logger.error({ sandboxId: id, failures }, 'a sandbox left something behind');
+    if (failures.length > 0) this.#logger?.error({ sandboxId: id, failures }, 'a sandbox left something behind');
     this.#watchStarvation();
   }
 

@@ -19,7 +19,7 @@ import {
 import { dirname, join } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
 import type { PlanMount, RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
-import { linkFile, linkTree } from './file-linking.ts';
+import { linkFile, linkTree } from '../support/file-linking.ts';
 import { isPassable } from './run-directory.ts';
 import { findSharedLibraries } from './shared-libraries.ts';
 

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
-import { linkTree, linkTreeSync } from './file-linking.ts';
+import { linkTree, linkTreeSync } from '../support/file-linking.ts';
 
 /** Up to so many files are linked at once without leaving the event loop: faster than asking the thread pool, well under a millisecond. */
 const maxBlockingFiles = 64;
