@@ -155,7 +155,7 @@ async function createInvocations(
     check ((lease_owner is null) = (lease_token is null))
   ) ${clustered}`);
   await run(
-    sql`create index invocation_queue_by_function on invocation_queue (function_id, available_at, lease_token)`,
+    sql`create index invocation_queue_by_function on invocation_queue (function_id, available_at, invocation_id, lease_token)`,
   );
   await run(sql`create index invocation_queue_by_time on invocation_queue (available_at)`);
   await run(

@@ -53,7 +53,8 @@ export const selectKey = template<Pick<IdempotencyKeyRow, 'function_id' | 'key'>
 /**
  * Leases what is due. Every function with something due gets its turn before any gets a second one, the one that waits
  * longest first; so a flood of one function costs the others nothing. The functions are found by jumping from one to
- * the next in the index (function_id, available_at), never by walking a backlog.
+ * the next in the index (function_id, available_at, invocation_id), never by walking a backlog, and `picks` takes from
+ * each in turn (a recursive query with an order takes its rows in that order: https://www.sqlite.org/lang_with.html).
  */
 export const leaseDue = template<{
   readonly now: number;
@@ -77,16 +78,24 @@ export const leaseDue = template<{
       turns (function_id) as materialized (
         select function_id from heads where available_at <= ${slot.now} order by available_at limit ${slot.max}
       ),
-      candidates (invocation_id, available_at, turn) as (
-        select q.invocation_id, q.available_at,
-          row_number() over (partition by q.function_id order by q.available_at, q.invocation_id)
-        from turns join invocation_queue q on q.invocation_id in (
+      picks (function_id, invocation_id, available_at, turn) as (
+        select turns.function_id, q.invocation_id, q.available_at, 1
+        from turns join invocation_queue q on q.invocation_id = (
           select i.invocation_id from invocation_queue i
-          where i.function_id = turns.function_id and i.available_at <= ${slot.now}
-          order by i.available_at limit ${slot.max}
+          where i.function_id = turns.function_id
+          order by i.available_at, i.invocation_id limit 1
         )
+        union all
+        select picks.function_id, q.invocation_id, q.available_at, picks.turn + 1
+        from picks join invocation_queue q on q.invocation_id = (
+          select i.invocation_id from invocation_queue i
+          where i.function_id = picks.function_id and i.available_at <= ${slot.now}
+            and (i.available_at, i.invocation_id) > (picks.available_at, picks.invocation_id)
+          order by i.available_at, i.invocation_id limit 1
+        )
+        order by 4, 3 limit ${slot.max}
       )
-    select invocation_id from candidates order by turn, available_at limit ${slot.max}
+    select invocation_id from picks
   )`;
   return db
     .updateTable('invocation_queue')
