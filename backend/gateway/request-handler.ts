@@ -7,7 +7,7 @@ import type { FunctionDirectory, RouteMatch } from '../core/ports/function-direc
 import type { Scheduler } from '../core/ports/scheduler.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import { type FaultResponse, faultOfError, faultOfOutcome, renderFault } from './fault-responses.ts';
-import { readBody } from './request-body.ts';
+import { declaredLength, readBody } from './request-body.ts';
 import { type RequestHeaders, readHeaders } from './request-headers.ts';
 import { ResponseWriter } from './response-writer.ts';
 
@@ -24,6 +24,7 @@ export interface RequestHandlerOptions {
   readonly trustsProxy: boolean;
 }
 
+const smallBodyBytes = 65_536;
 /** Answers for load balancers; no function name can begin with an underscore. */
 const healthPath = '/_hearth/healthz';
 
@@ -171,12 +172,11 @@ export class RequestHandler {
           writer.finish(report);
           return;
         }
-        // A body that is still arriving would be read as the next request.
-        if (!response.req.complete) closeAfter(response);
+        closeIfMuchIsUnread(response);
         writer.fail(fault);
       },
       (error: unknown) => {
-        if (!response.req.complete) closeAfter(response);
+        closeIfMuchIsUnread(response);
         if (!(error instanceof PlatformError) || error.kind === 'internal')
           this.#options.logger.error(
             { err: error, invocationId: invocation.id },
@@ -215,13 +215,14 @@ function closeAfter(response: ServerResponse): void {
   response.setHeader('connection', 'close');
 }
 
+/** Node reads and drops the rest of a body after the response; worth it for a small one only. */
+function closeIfMuchIsUnread(response: ServerResponse): void {
+  const length = declaredLength(response.req);
+  if (!response.req.complete && (length === undefined || length > smallBodyBytes)) closeAfter(response);
+}
+
 function answer(response: ServerResponse, fault: FaultResponse): void {
-  if (
-    !response.req.complete &&
-    response.req.headers['content-length'] !== undefined &&
-    response.req.headers['content-length'] !== '0'
-  )
-    closeAfter(response);
+  closeIfMuchIsUnread(response);
   const { headers, body } = renderFault(fault, undefined);
   response.writeHead(fault.status, headers);
   response.end(response.req.method === 'HEAD' ? undefined : body);

@@ -142,7 +142,7 @@ async function bodyOf(invocation: Invocation): Promise<Buffer> {
 const ok: Run = async (invocation, sink) => {
   const body = await bodyOf(invocation);
   sink.head({ status: 200, headers: ['content-type', 'text/plain'], isEventResult: false });
-  sink.chunk(body);
+  void sink.chunk(body);
   return { kind: 'success' };
 };
 
@@ -191,7 +191,7 @@ describe('the gateway', () => {
     const run: Run = async (invocation, sink) => {
       if (invocation.request.kind !== 'http') throw new Error('http expected');
       sink.head({ status: 200, headers: [], isEventResult: false });
-      sink.chunk(
+      void sink.chunk(
         Buffer.from(`${invocation.request.scheme} ${invocation.request.clientAddress} ${invocation.request.host}`),
       );
       return { kind: 'success' };
@@ -214,9 +214,9 @@ describe('the gateway', () => {
     });
     const { port } = await start(async (_invocation, sink) => {
       sink.head({ status: 201, headers: ['x-a', '1', 'content-length', '999'], isEventResult: false });
-      sink.chunk(Buffer.from('first'));
+      void sink.chunk(Buffer.from('first'));
       await gate;
-      sink.chunk(Buffer.from('second'));
+      void sink.chunk(Buffer.from('second'));
       return { kind: 'success' };
     });
     const text = await new Promise<string>((resolve, reject) => {
@@ -240,7 +240,7 @@ describe('the gateway', () => {
         try {
           const body = await bodyOf(invocation);
           sink.head({ status: 200, headers: [], isEventResult: false });
-          sink.chunk(Buffer.from(String(body.length)));
+          void sink.chunk(Buffer.from(String(body.length)));
           return { kind: 'success' };
         } catch {
           return { kind: 'cancelled', message: 'upload stopped' };
