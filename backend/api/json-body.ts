@@ -40,17 +40,17 @@ export function checkShape(root: unknown): void {
     const { value, depth } = next;
     if (typeof value !== 'object' || value === null) continue;
     if (depth >= maxDepth) throw badJson(`the JSON is nested deeper than ${maxDepth} levels`);
-    if (Array.isArray(value)) {
-      for (const item of value) if (typeof item === 'object') stack.push({ value: item, depth: depth + 1 });
-      continue;
-    }
-    for (const key of Object.keys(value)) {
-      const child: unknown = Reflect.get(value, key);
-      const reachesPrototype =
-        key === '__proto__' ||
-        (key === 'constructor' && typeof child === 'object' && child !== null && Object.hasOwn(child, 'prototype'));
-      if (reachesPrototype) throw badJson(`the JSON has the key ${JSON.stringify(key)}, which is not allowed`);
+    if (!Array.isArray(value)) checkKeys(value);
+    for (const child of Object.values(value)) {
       if (typeof child === 'object') stack.push({ value: child, depth: depth + 1 });
     }
   }
+}
+
+function checkKeys(value: object): void {
+  const constructed: unknown = Object.hasOwn(value, 'constructor') ? Reflect.get(value, 'constructor') : undefined;
+  const reachesPrototype =
+    typeof constructed === 'object' && constructed !== null && Object.hasOwn(constructed, 'prototype');
+  if (Object.hasOwn(value, '__proto__')) throw badJson('the JSON has the key "__proto__", which is not allowed');
+  if (reachesPrototype) throw badJson('the JSON has the key "constructor" with "prototype", which is not allowed');
 }

@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { Multipart } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { PlatformError } from '../../shared/errors.ts';
 import type { BundleSource } from '../core/ports/bundle-builder.ts';
@@ -45,7 +46,7 @@ export async function receiveUpload(request: FastifyRequest, limits: UploadLimit
       request.upload = await storeArchive(part.file, limits.directory);
     } else if (part.fieldname === 'config') {
       if (config !== undefined) throw badUpload('the part `config` is there twice');
-      config = part.type === 'file' ? parseJson((await part.toBuffer()).toString('utf8')) : configValue(part.value);
+      config = await readConfig(part);
     } else {
       if (part.type === 'file') part.file.resume();
       throw badUpload('a deploy has the parts `config` (JSON) and `bundle` (a file: .zip or .tar.gz), and no others');
@@ -53,6 +54,10 @@ export async function receiveUpload(request: FastifyRequest, limits: UploadLimit
   }
   if (request.upload === undefined) throw badUpload('the part `bundle` is missing: send the archive as a file');
   request.body = config ?? {};
+}
+
+async function readConfig(part: Multipart): Promise<unknown> {
+  return part.type === 'file' ? parseJson((await part.toBuffer()).toString('utf8')) : configValue(part.value);
 }
 
 /** The multipart reader parses fields that say they are JSON by itself. */
