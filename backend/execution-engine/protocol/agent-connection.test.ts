@@ -384,8 +384,9 @@ describe('what a function may not do', () => {
     expect(short.heads[0]?.headers).toEqual(['X-A', '1', 'content-length', '4']);
     const head = callOf(http(emptyBuffer, 'HEAD'));
     const second = connection.invoke(head);
-    agent.response((await agent.next(t.invoke)).id, { headers: ['content-length', '4'] });
+    agent.response((await agent.next(t.invoke)).id, { headers: ['content-length', '4'] }, 'abcdef');
     expect((await second).outcome.kind).toBe('success');
+    expect(head.chunks).toEqual([]);
   });
 
   it('ignores second answers and answers after the end, and counts a flood of them', async () => {
@@ -417,6 +418,7 @@ describe('logs', () => {
     const { id } = await agent.next(t.invoke);
     agent.raw(t.log, id, logFrame(1, 0, 0, 'hello\nworld'));
     agent.raw(t.log, 0, logFrame(3, 1, 1, 'ü\u0000'));
+    agent.raw(t.log, 0, logFrame(1, 0, 0, 'x'.repeat(101)));
     await settle();
     call.abort.abort();
     await result;
@@ -425,6 +427,7 @@ describe('logs', () => {
     expect(logs.map(({ at: _at, ...line }) => line)).toEqual([
       { invocationId: call.invocation.id, level: 'info', stream: 'stdout', text: 'hello\nworld', truncated: false },
       { invocationId: undefined, level: 'error', stream: 'stderr', text: 'ü\u0000', truncated: true },
+      { invocationId: undefined, level: 'info', stream: 'stdout', text: 'x'.repeat(100), truncated: true },
       { invocationId: call.invocation.id, level: 'warn', stream: 'stderr', text: 'late', truncated: false },
     ]);
   });

@@ -1,6 +1,5 @@
 import { PlatformError } from '../../../shared/errors.ts';
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
-import { limits } from '../../../shared/limits.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 import type { Call, CallHost, CallPhase } from './call.ts';
 import { CallSender } from './call-sender.ts';
@@ -44,7 +43,7 @@ export class AgentConnection {
     this.#waiting = new Waiter({ clock });
     this.#deadlines = new Deadlines({ clock, items: () => this.#calls.values() });
     const monotonic = () => clock.monotonic();
-    this.#logs = new LogMeter({ monotonic, limitBytes: limits.maxLogBytesPerInvocation });
+    this.#logs = new LogMeter({ monotonic });
     this.#frames = new FrameStream({
       stream,
       receive: (type, flags, id, payload) => this.#receive(type, flags, id, payload),
@@ -94,7 +93,7 @@ export class AgentConnection {
   async init(message: InitMessage, options: { readonly signal?: AbortSignal } = {}): Promise<Ready> {
     this.#expect('greeted');
     this.#state = 'initialising';
-    this.#logs.limitBytes = message.logLimitBytes;
+    this.#logs.limit(message);
     const failed = (why: string) =>
       new PlatformError('function_error', 'exited', `the function ended while it started: ${why}`);
     const late = () =>
@@ -300,7 +299,7 @@ export class AgentConnection {
   }
 
   #log(call: Call | undefined, payload: Buffer): void {
-    const { level, stream, truncated, text, textBytes } = parseLog(payload);
+    const { level, stream, truncated, text, textBytes } = parseLog(payload, this.#logs.lineBytes);
     const verdict = this.#logs.admit(call, textBytes);
     if (verdict === 'dropped') return;
     this.#options.onLog?.({

@@ -49,6 +49,8 @@ export class Call {
   #responded = false;
   #httpStatus: number | undefined;
   #contentLength: number | undefined;
+  /** HEAD, 204 and 304 have none, whatever the function sends. */
+  #dropsBody = false;
   #firstByteMs = 0;
   #responseBytes = 0;
   #creditBytes = initialCreditBytes;
@@ -120,7 +122,8 @@ export class Call {
         );
       else {
         this.#httpStatus = checked.head.isEventResult ? undefined : checked.head.status;
-        this.#contentLength = this.#hasNoBody(meta.status) ? undefined : checked.contentLength;
+        this.#dropsBody = this.#hasNoBody(meta.status);
+        this.#contentLength = this.#dropsBody ? undefined : checked.contentLength;
         this.call.sink.head(checked.head);
         this.#deliver(body);
       }
@@ -199,7 +202,7 @@ export class Call {
       this.#fault('bad-response', `content-length is ${this.#contentLength}, but the body is longer`);
       return;
     }
-    const full = this.call.sink.chunk(data);
+    const full = this.#dropsBody ? undefined : this.call.sink.chunk(data);
     if (full === undefined) this.#consumed(data.length);
     else {
       const consumed = () => this.#consumed(data.length);

@@ -1,4 +1,4 @@
-import { KiB } from '../../../shared/limits.ts';
+import { KiB, limits } from '../../../shared/limits.ts';
 import { Violation } from './frames.ts';
 
 /** More entries than this per call, or per window outside calls, are dropped even when they are tiny. */
@@ -15,18 +15,27 @@ export class LogMeter {
   readonly #monotonic: () => number;
   readonly #outside: MeteredCall = { logBytes: 0, logEntries: 0 };
   #windowEndsAt = 0;
-  /** `logLimitBytes` of INIT. */
-  limitBytes: number;
+  #limitBytes: number = limits.maxLogBytesPerInvocation;
+  #lineBytes: number = limits.maxLogLineBytes;
 
-  constructor(options: { readonly monotonic: () => number; readonly limitBytes: number }) {
+  constructor(options: { readonly monotonic: () => number }) {
     this.#monotonic = options.monotonic;
-    this.limitBytes = options.limitBytes;
+  }
+
+  get lineBytes(): number {
+    return this.#lineBytes;
+  }
+
+  /** The limits that INIT names; the platform's defaults until then. */
+  limit(init: { readonly logLimitBytes: number; readonly logLineBytes: number }): void {
+    this.#limitBytes = init.logLimitBytes;
+    this.#lineBytes = init.logLineBytes;
   }
 
   /** What becomes of an entry of so many bytes; `last` is the one after which the rest is dropped. `call` is undefined for id 0. */
   admit(call: MeteredCall | undefined, bytes: number): 'kept' | 'last' | 'dropped' {
     const meter = call ?? this.#window();
-    const most = call === undefined ? this.limitBytes : this.limitBytes * 1.25 + 64 * KiB;
+    const most = call === undefined ? this.#limitBytes : this.#limitBytes * 1.25 + 64 * KiB;
     meter.logBytes += bytes;
     meter.logEntries++;
     if (meter.logBytes > most) throw new Violation(`more than ${Math.round(most)} bytes of logs`);

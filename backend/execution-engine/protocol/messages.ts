@@ -146,7 +146,8 @@ export interface LogMessage {
 }
 const levels = ['debug', 'info', 'warn', 'error'] as const;
 
-export function parseLog(payload: Buffer): LogMessage {
+/** Text beyond `maxTextBytes` is cut, which agents do themselves. */
+export function parseLog(payload: Buffer, maxTextBytes: number): LogMessage {
   if (payload.length < 4) throw new Violation('LOG is too short');
   const level = levels[payload[0] as number];
   const flags = payload.readUInt16BE(2);
@@ -155,8 +156,8 @@ export function parseLog(payload: Buffer): LogMessage {
   return {
     level,
     stream: stream === 0 ? 'stdout' : 'stderr',
-    truncated: flags === 1,
-    text: payload.toString('utf8', 4),
+    truncated: flags === 1 || payload.length - 4 > maxTextBytes,
+    text: payload.toString('utf8', 4, 4 + maxTextBytes),
     textBytes: payload.length - 4,
   };
 }

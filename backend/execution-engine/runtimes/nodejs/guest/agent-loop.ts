@@ -63,7 +63,7 @@ export class Agent {
     this.#channel.flushNow();
     this.#logs.install();
     startUsage();
-    this.#stopWarmUp = warmUpWhileIdle();
+    this.#stopWarmUp = warmUpWhileIdle(this.#logs);
     process.on('uncaughtException', (error) => this.#uncaught(error));
     process.on('exit', () => {
       for (const call of this.#calls.values()) this.#logs.flushPartial(call);

@@ -1,4 +1,3 @@
-import type { Channel } from './channel.ts';
 import { abortReason, Context } from './context.ts';
 import { describeError, NamedError, type StackPaths } from './errors.ts';
 import { IncomingBody } from './incoming-body.ts';
@@ -6,11 +5,17 @@ import { type LogCapture, type LogOwner, newLogMeter } from './logs.ts';
 import type { CancelReason, InitMessage, InvokeMeta } from './messages.ts';
 import { stringifyJson, utf8Length } from './originals.ts';
 import { cpuMicroseconds, usageJson } from './usage.ts';
-import { flagEnd, frameTypes, initialCreditBytes, maxChunkBytes } from './wire.ts';
+import { type FrameWriter, flagEnd, frameTypes, initialCreditBytes, maxChunkBytes } from './wire.ts';
+
+/** Where frames go. */
+export interface Outlet {
+  readonly writer: FrameWriter;
+  flush(): void;
+}
 
 /** What calls share: the loaded function and the way to the host. */
 export interface CallEnvironment {
-  readonly channel: Channel;
+  readonly channel: Outlet;
   readonly logs: LogCapture;
   readonly init: InitMessage;
   readonly paths: StackPaths;

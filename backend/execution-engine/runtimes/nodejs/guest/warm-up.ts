@@ -1,4 +1,9 @@
+import { Call, type CallEnvironment } from './call.ts';
+import { runCall } from './invoke.ts';
+import type { LogCapture } from './logs.ts';
+import type { HttpMeta, InitMessage } from './messages.ts';
 import { cancelTimer, later, startTimer } from './originals.ts';
+import { FrameWriter, noBytes } from './wire.ts';
 
 /** An INIT that is due comes sooner than this; an agent that waits longer was started ahead and has time. */
 const idleMs = 25;
@@ -12,16 +17,56 @@ export function warmUpFetch(): void {
   void new Response('x').body;
 }
 
+/** Two calls that go nowhere, so that the first real one does not wait for the compiler. */
+async function rehearse(logs: LogCapture): Promise<void> {
+  const init: InitMessage = {
+    functionName: 'rehearsal',
+    functionVersion: 0,
+    handler: 'index.handler',
+    codeDirectory: '/',
+    env: {},
+    memoryLimitMb: 0,
+    concurrency: 1,
+    initTimeoutMs: 0,
+    maxResponseBytes: 1024,
+    logLimitBytes: 0,
+    logLineBytes: 0,
+  };
+  const env: CallEnvironment = {
+    channel: { writer: new FrameWriter(), flush: () => undefined },
+    logs,
+    init,
+    paths: { codeDirectory: '/', agentPath: '/' },
+    ended: () => undefined,
+  };
+  const common = { invocationId: 'rehearsal', deadlineMs: 0, attempt: 1, trigger: 'api', depth: 0 };
+  const http: HttpMeta = {
+    ...common,
+    kind: 'http',
+    method: 'GET',
+    target: '/?a=b',
+    headers: ['accept', '*/*'],
+    clientAddress: '',
+    scheme: 'http',
+    host: 'localhost',
+    params: {},
+  };
+  const handler = () => ({ statusCode: 200, body: 'x' });
+  const loaded = { handler, handleBatch: undefined, fetch: undefined, init: undefined };
+  await runCall(loaded, init, new Call(env, 1, { ...common, kind: 'event' }, noBytes, true));
+  await runCall(loaded, init, new Call(env, 2, http, noBytes, true));
+}
+
 /**
  * What an agent that was started ahead of any version does while it waits: loads the parts of Node that functions need, one per
  * turn of the event loop. Returns the function that ends it.
  */
-export function warmUpWhileIdle(): () => void {
+export function warmUpWhileIdle(logs: LogCapture): () => void {
   const steps: (() => unknown)[] = [
     () => process.getBuiltinModule('node:util').inspect({ a: [1, 'b'] }),
     () => process.getBuiltinModule('node:module').createRequire('/'),
     () => import(emptyModule),
-    () => void new AbortController().signal,
+    () => rehearse(logs),
     warmUpFetch,
   ];
   let isOver = false;
