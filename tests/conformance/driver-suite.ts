@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,6 +49,8 @@ export function describeDriver(name: string, options: SuiteOptions): void {
 
     beforeAll(async () => {
       directory = mkdtempSync(join(tmpdir(), 'hearth-driver-'));
+      // Passable for sandboxes, or a driver would put its state elsewhere, out of sight of the checks below.
+      chmodSync(directory, 0o711);
       driver = options.makeDriver(directory);
       health = await driver.probe(never);
       if (health.status !== 'healthy')

@@ -40,6 +40,8 @@ export class CgroupTree {
     const instances = new Map<CgroupRole, CgroupDirectory>();
     const notes: string[] = [];
     const roles = new Set<CgroupRole>(options.mounts.keys());
+    // Version 2 freezes too, and lets a frozen group be killed; the old freezer is not needed beside it.
+    if (roles.has('unified')) roles.delete('freezer');
     for (const role of roles) {
       const mount = options.mounts.get(role);
       const parent = mount === undefined ? undefined : makeParent(mount, options.parent);
@@ -144,8 +146,6 @@ function adoptUnified(instances: Map<CgroupRole, CgroupDirectory>): void {
     writeControl(unified.path, 'cgroup.subtree_control', enable.map((name) => `+${name}`).join(' '));
   const enabled = new Set(readWords(unified.path, 'cgroup.subtree_control'));
   for (const role of limitRoles) if (!instances.has(role) && enabled.has(role)) instances.set(role, unified);
-  // Freezing by version 2 also works on a group that is about to be killed; the old freezer is not needed beside it.
-  instances.delete('freezer');
 }
 
 function limitFleet(instances: ReadonlyMap<CgroupRole, CgroupDirectory>, fleet: FleetLimits): void {

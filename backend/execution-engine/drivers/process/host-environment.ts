@@ -1,6 +1,6 @@
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
 import { guestPrlimit, maskCandidates } from './bwrap-arguments.ts';
 import { readCgroupMounts } from './cgroup-hierarchies.ts';
@@ -129,9 +129,21 @@ function openClaimed(
     close: async () => {
       await cgroups.remove();
       rmSync(claim.directory, { recursive: true, force: true });
+      removeFallback(claim.directory, options.runDirectory);
       claim.release();
     },
   };
+}
+
+/** A place below /var/lib/hearth that was made for us alone goes with the last instance in it. */
+function removeFallback(instanceDirectory: string, wanted: string): void {
+  const base = dirname(instanceDirectory);
+  if (base === resolve(wanted)) return;
+  try {
+    rmdirSync(base);
+  } catch {
+    // Another instance of the same installation is in it.
+  }
 }
 
 function requireProgram(name: string, packageName: string): string {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
+import { startTimeOf } from '../support/process-tree.ts';
 
 /** Who uses an instance number: written once, never changed. */
 export interface ClaimRecord {
@@ -85,19 +86,6 @@ function readClaim(file: string): ClaimRecord | undefined {
     if (typeof pid !== 'number' || typeof startTime !== 'string' || startTime === '') return undefined;
     if (typeof token !== 'string' || typeof directory !== 'string') return undefined;
     return { pid, startTime, token, directory };
-  } catch {
-    return undefined;
-  }
-}
-
-/** When a process started, in clock ticks since boot as /proc has it, or undefined when there is no such process. */
-export function startTimeOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command name, in brackets, may hold spaces and brackets; the fields after the last one do not.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended; its parent just has not noticed.
-    return fields[0] === 'Z' ? undefined : fields[19];
   } catch {
     return undefined;
   }

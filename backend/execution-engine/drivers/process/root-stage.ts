@@ -20,8 +20,8 @@ import { dirname, join } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
 import type { PlanMount, RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
 import { linkFile, linkTree } from '../support/file-linking.ts';
+import { findSharedLibraries } from '../support/shared-libraries.ts';
 import { isPassable } from './run-directory.ts';
-import { findSharedLibraries } from './shared-libraries.ts';
 
 /** A read-only root directory for every sandbox of one plan. */
 export interface StagedRoot {

@@ -1,6 +1,13 @@
+import {
+  allowedPersonalities,
+  allowedSyscalls,
+  conditionalSyscalls,
+  forbiddenIoctls,
+  newNamespaceFlags,
+  socketFamilies as families,
+} from '../../support/syscalls.ts';
 import type { BpfLine } from './bpf.ts';
 import { assembleBpf } from './bpf.ts';
-import { allowedSyscalls, conditionalSyscalls } from './syscalls.ts';
 
 export type FilterArch = 'x64' | 'arm64';
 
@@ -26,15 +33,6 @@ const x32Bit = 0x40000000;
 const offsetNumber = 0;
 const offsetArch = 4;
 const offsetArgument = (index: number) => 16 + index * 8;
-
-/** linux/sched.h: all CLONE_NEW*, CLONE_NEWTIME included. */
-const newNamespaceFlags = 0x7e020080;
-/** linux/socket.h */
-const families = { unix: 1, inet: 2, inet6: 10, netlink: 16 } as const;
-/** asm-generic/ioctls.h: TIOCSTI and TIOCLINUX type into a terminal, TIOCSETD changes its line discipline. */
-const forbiddenIoctls = [0x5412, 0x541c, 0x5423];
-/** personality(2): the default one and "tell me mine". */
-const allowedPersonalities = [0, 0xffffffff];
 
 const ret = (value: number): BpfLine => ({ op: 'return', value });
 const load = (offset: number): BpfLine => ({ op: 'load', offset });
