@@ -71,3 +71,16 @@ function signalQuietly(pid: number, signal: NodeJS.Signals): void {
     // Gone already.
   }
 }
+
+/** When a process started, in clock ticks since boot as /proc has it, or undefined when there is no such process. */
+export function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The command name, in brackets, may hold spaces and brackets; the fields after the last one do not.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended; its parent just has not noticed.
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}

@@ -2,9 +2,9 @@ import {
   allowedPersonalities,
   allowedSyscalls,
   conditionalSyscalls,
+  socketFamilies as families,
   forbiddenIoctls,
   newNamespaceFlags,
-  socketFamilies as families,
 } from '../../support/syscalls.ts';
 import type { BpfLine } from './bpf.ts';
 import { assembleBpf } from './bpf.ts';
