@@ -1,0 +1,297 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { buildStale } from '../../scripts/build.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { accessibilityFaults, findChromium, launchChromium, overflowPx, watchComplaints } from './support/browser.ts';
+
+const executablePath = findChromium();
+/** How long a state that comes by itself may take on a busy machine. */
+const patience = { timeout: 20_000 };
+
+/** The dashboard as people use it: a real Chromium, a real platform, real functions. */
+describe.skipIf(executablePath === undefined)('dashboard', () => {
+  let platform: Platform;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    await buildStale(['guest', 'server', 'dashboard']);
+    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    await open({});
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.dispose();
+  });
+
+  afterEach(() => {
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
+  /** A fresh browser profile; signed in unless said otherwise. */
+  async function open(options: { theme?: 'light' | 'dark'; width?: number; isSignedIn?: boolean }): Promise<void> {
+    await context?.close();
+    context = await browser.newContext({
+      viewport: { width: options.width ?? 1366, height: 768 },
+      colorScheme: options.theme ?? 'light',
+    });
+    page = await context.newPage();
+    page.setDefaultTimeout(30_000);
+    complaints = watchComplaints(page);
+    const fragment = options.isSignedIn === false ? '' : `#token=${platform.token}`;
+    await page.goto(`${platform.url}/${fragment}`);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+  }
+
+  const go = async (path: string) => {
+    await page.goto(platform.url + path);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+  };
+  const button = (name: string) => page.getByRole('button', { name, exact: true });
+  const seen = (text: string | RegExp) => page.getByText(text).first().waitFor();
+  const deploy = async (template: string, name: string) => {
+    await go(`/functions/new?template=${template}`);
+    await page.getByLabel('Name', { exact: true }).fill(name);
+    await button('Deploy').click();
+    await page.waitForURL(`**/functions/${name}/code**`);
+  };
+  const runTest = async () => {
+    await button('Run').click();
+    await page.getByRole('tab', { name: 'Result' }).waitFor();
+  };
+
+  it('signs in with the link of the first start, and takes the token out of the address', async () => {
+    await page.waitForURL((url) => !url.href.includes('token'));
+    expect(page.url()).toBe(`${platform.url}/`);
+    await page.reload();
+    await seen('Deploy your first function');
+    await button('Sign out').click();
+    await seen('Sign in to Hearth');
+  });
+
+  it('says what is wrong with a token, and where to find a right one', async () => {
+    await open({ isSignedIn: false });
+    await page.getByLabel('Access token').fill('wrong');
+    await button('Sign in').click();
+    await seen('This token is not valid.');
+    await seen('data/admin-token');
+    await page.getByLabel('Access token').fill(platform.token);
+    await page.keyboard.press('Enter');
+    await seen('Deploy your first function');
+  });
+
+  it('leads from the empty page to the first answer', async () => {
+    await open({});
+    await page.getByRole('link', { name: /HTTP JSON API/ }).click();
+    await page.getByLabel('Name', { exact: true }).fill('hello');
+    await button('Deploy').click();
+    await page.waitForURL('**/functions/hello/code**');
+    await runTest();
+    await page.getByText('Hello, Ada!').first().waitFor();
+    await page.getByRole('tab', { name: /^Logs \([1-9]/ }).click();
+    await seen('greeting Ada');
+    expect(await page.getByRole('img', { name: /^Timing: .*Handler/ }).count()).toBe(1);
+  });
+
+  it('deploys an edit with the keyboard, compares, and rolls back with one click', async () => {
+    const answer = async () => (await fetch(`${platform.gatewayUrl}/hello?name=Bo`)).text();
+    await go('/functions/hello/code');
+    const editor = page.getByRole('textbox', { name: /Source of index\.ts/ });
+    await editor.waitFor();
+    await editor.press('ControlOrMeta+a');
+    await page.keyboard.insertText("export const handler = async () => ({ statusCode: 200, body: 'second edition' });");
+    await seen('This calls the live version.');
+    await page.getByLabel('What changed (optional)').fill('Second edition');
+    await editor.press('ControlOrMeta+s');
+    await seen('Version 2 is live');
+    await expect.poll(answer, patience).toBe('second edition');
+
+    await page.getByRole('link', { name: 'Versions' }).click();
+    await seen('Second edition');
+    await button('Compare').click();
+    await page.getByRole('dialog').getByText('second edition').waitFor();
+    await page.keyboard.press('Escape');
+    await button('Roll back').click();
+    await button('Roll back to v1').click();
+    await seen('Traffic moved');
+    await expect.poll(answer, patience).toContain('Hello, Bo!');
+  });
+
+  it('shows the words of a build that fails, beside the code', async () => {
+    await go('/functions/new?template=json-api');
+    await page.getByLabel('Name', { exact: true }).fill('broken');
+    const editor = page.getByRole('textbox', { name: /Source of index\.ts/ });
+    await editor.press('ControlOrMeta+a');
+    await page.keyboard.insertText('export const handler = async ( => {');
+    await button('Deploy').click();
+    await page.getByRole('alert').getByText('build_failed').waitFor();
+    expect(page.url()).toContain('/functions/new');
+  });
+
+  it('shows what a failing function threw', async () => {
+    await deploy('fetch-app', 'thrower');
+    await deployCode(
+      'thrower',
+      'index.mjs',
+      "export const handler = async () => { throw new RangeError('too far'); };",
+    );
+    await go('/functions/thrower/code');
+    await button('Run').click();
+    await page.getByRole('tab', { name: 'Error' }).waitFor();
+    await seen('RangeError: too far');
+    await page.getByText('Function error').first().waitFor();
+  });
+
+  async function deployCode(name: string, file: string, text: string): Promise<void> {
+    const body = { files: { [file]: text }, handler: 'index.handler', runtime: 'nodejs' };
+    const response = await platform.api('POST', `/api/v1/functions/${name}/versions`, body);
+    expect(response.status, await response.clone().text()).toBe(201);
+  }
+
+  it('queues a call, follows its retries, and finds it in the list', async () => {
+    await deploy('async-worker', 'orders');
+    await page.getByLabel('How to call').selectOption('async');
+    await button('Run').click();
+    await page.getByRole('tab', { name: 'Result' }).waitFor();
+    await seen('attempt 3');
+    await seen('"state": "shipped"');
+    await go('/functions/orders/invocations?status=success');
+    await page.getByRole('cell', { name: 'async' }).waitFor();
+    await page.getByRole('row').nth(1).click();
+    await page
+      .getByRole('dialog')
+      .getByText('"order": 1042')
+      .or(page.getByRole('tab', { name: 'Event' }))
+      .first()
+      .waitFor();
+  });
+
+  it('tails logs as they are written, filtered by level and text', async () => {
+    await go('/functions/hello/logs');
+    await seen('Live');
+    await fetch(`${platform.gatewayUrl}/hello?name=Tail`);
+    await page
+      .getByRole('region', { name: 'Log lines' })
+      .or(page.getByRole('log'))
+      .getByText('greeting Tail')
+      .waitFor();
+    await page.getByLabel('Filter by text').fill('nothing has this text');
+    await expect.poll(() => page.getByText('greeting Tail').count(), patience).toBe(0);
+    await page.getByLabel('Filter by text').fill('tail');
+    await seen('greeting Tail');
+  });
+
+  it('runs Python, and shows the next ticks of a schedule', async () => {
+    await deploy('python-handler', 'words');
+    await runTest();
+    await seen('"words": 6');
+    await deploy('cron', 'sweeper');
+    await go('/functions/sweeper/triggers');
+    await seen('*/5 * * * *');
+    await seen(/Next: 20\d\d-/);
+  });
+
+  it('shows the traffic live, in charts and as tables', async () => {
+    await go('/?range=15m');
+    for (let index = 0; index < 20; index++) await fetch(`${platform.gatewayUrl}/hello?name=${index}`);
+    await page.getByRole('img', { name: /^Chart: Requests/ }).waitFor();
+    await seen(/(function is|functions are) failing|All good/);
+    await button('View Requests as table').click();
+    await page.getByRole('region', { name: 'Requests as a table' }).getByRole('cell').first().waitFor();
+    await seen('Live');
+    await page.getByRole('button', { name: /Pause$/ }).click();
+    await seen('Paused');
+  });
+
+  it('shows the secret of a token once, and revokes it', async () => {
+    await go('/tokens');
+    await button('New token').click();
+    await page.getByRole('dialog').getByLabel('Name').fill('pipeline');
+    await button('Create').click();
+    await seen('shown only this once');
+    const secret = (await page.getByRole('region', { name: 'secret' }).innerText()).trim();
+    const call = () => fetch(`${platform.url}/api/v1/whoami`, { headers: { authorization: `Bearer ${secret}` } });
+    expect((await call()).status).toBe(200);
+    await button('I have copied it').click();
+    await button('Revoke pipeline').click();
+    await button('Revoke').click();
+    await expect.poll(async () => (await call()).status, patience).toBe(401);
+  });
+
+  it('finds its way by the command palette', async () => {
+    await go('/system');
+    await seen('strict');
+    await page.keyboard.press('Control+k');
+    await page.getByRole('combobox', { name: /Search/ }).fill('words');
+    await page.getByRole('option', { name: /^words/ }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/functions/words');
+  });
+
+  it('deletes a function only when its name is typed', async () => {
+    await go('/functions/words/settings');
+    await button('Delete this function').click();
+    const confirm = page.getByRole('dialog').getByRole('button', { name: 'Delete for good' });
+    expect(await confirm.getAttribute('aria-disabled')).toBe('true');
+    await page.getByLabel('Type words to confirm').fill('words');
+    await confirm.click();
+    await seen('words was deleted');
+    expect((await platform.api('GET', '/api/v1/functions/words')).status).toBe(404);
+  });
+
+  const pages = [
+    '/',
+    '/functions',
+    '/functions/new',
+    '/functions/hello',
+    '/functions/hello/code',
+    '/functions/hello/invocations',
+    '/functions/hello/logs',
+    '/functions/hello/versions',
+    '/functions/sweeper/triggers',
+    '/functions/hello/settings',
+    '/functions/no-such-function',
+    '/invocations',
+    '/dead-letters',
+    '/system',
+    '/tokens',
+  ];
+
+  it.each(['light', 'dark'] as const)('is accessible on every page in the %s theme', async (theme) => {
+    await open({ theme });
+    for (const path of pages) {
+      await go(path);
+      await page.waitForLoadState('load');
+      await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count(), patience).toBe(0);
+      expect(await accessibilityFaults(page), path).toEqual([]);
+    }
+  });
+
+  it('fits on a screen of 320 pixels', async () => {
+    await open({ width: 320 });
+    for (const path of pages) {
+      await go(path);
+      await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count(), patience).toBe(0);
+      expect(await overflowPx(page), path).toBeLessThanOrEqual(0);
+    }
+  });
+
+  it('loads at most 200 kB of compressed JavaScript for the overview', async () => {
+    const scripts = new Set<string>();
+    page.on('response', (response) => {
+      if (response.url().endsWith('.js')) scripts.add(new URL(response.url()).pathname);
+    });
+    await go('/');
+    await page.getByRole('img', { name: /^Chart: Requests/ }).waitFor();
+    const dist = join(import.meta.dirname, '../../dist/dashboard');
+    const bytes = [...scripts].reduce((sum, path) => sum + gzipSync(readFileSync(join(dist, path))).length, 0);
+    expect(scripts.size).toBeGreaterThan(0);
+    expect(bytes).toBeLessThanOrEqual(200_000);
+  });
+});
