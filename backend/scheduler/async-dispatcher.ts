@@ -1,5 +1,5 @@
 import { PlatformError } from '../../shared/errors.ts';
-import type { InvocationId } from '../../shared/ids.ts';
+import type { FunctionId, InvocationId } from '../../shared/ids.ts';
 import type { InvocationReport } from '../core/invocation.ts';
 import { backoffMs } from '../core/policies/backoff.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -28,6 +28,7 @@ export interface AsyncDispatcherOptions {
 
 /** The queue is looked at this often even if nobody says that something is due: other processes' leases end silently. */
 const pollMs = 5000;
+const heldBackPollMs = 250;
 const depthRefreshMs = 1000;
 const storageBackoff = { minMs: 200, maxMs: 10_000 };
 /** A disabled function is looked at again after this. */
@@ -45,6 +46,7 @@ export class AsyncDispatcher {
   readonly #running = new Map<InvocationId, AsyncRun>();
   /** Claims that are not settled yet, running or not. */
   #open = 0;
+  readonly #openOf = new Map<FunctionId, number>();
   #isStopped = false;
   #isClaiming = false;
   #claimAgain = false;
@@ -117,22 +119,35 @@ export class AsyncDispatcher {
   async #claimDue(): Promise<void> {
     const { queue, clock, owner, settings, logger } = this.#options;
     this.#cancelTimer?.();
+    let isHoldingBack = false;
     try {
       for (;;) {
         this.#claimAgain = false;
         const free = settings.asyncConcurrency - this.#open;
         if (this.#isStopped || free <= 0) return;
-        const claims = await queue.claim(owner, free, settings.leaseMs, clock.now());
+        const { max, except } = this.#shares(free);
+        isHoldingBack = except.length > 0;
+        const claims = await queue.claim(owner, max, settings.leaseMs, clock.now(), except);
         this.#claimFailures = 0;
         for (const claim of claims) this.#take(claim);
         if (claims.length === 0 && !this.#claimAgain) break;
       }
       const dueAt = await queue.nextDueAt();
-      this.#wakeIn(dueAt === undefined ? pollMs : Math.min(pollMs, Math.max(1, dueAt - clock.now())));
+      // What is held back is due all the time; it is looked at again when an attempt ends.
+      const soonestMs = isHoldingBack ? heldBackPollMs : 1;
+      this.#wakeIn(dueAt === undefined ? pollMs : Math.min(pollMs, Math.max(soonestMs, dueAt - clock.now())));
     } catch (error) {
       logger.error({ err: error }, 'could not claim from the queue; trying again');
       this.#wakeIn(backoffMs(++this.#claimFailures, storageBackoff, Math.random()));
     }
+  }
+
+  /** Every function may hold an equal part of the capacity, counting one more function than there are, so that there is room for it. */
+  #shares(free: number): { readonly max: number; readonly except: readonly FunctionId[] } {
+    const functions = Math.max(1, this.#openOf.size);
+    const share = Math.max(1, Math.ceil(this.#options.settings.asyncConcurrency / (functions + 1)));
+    const except = [...this.#openOf].filter(([, open]) => open >= share).map(([functionId]) => functionId);
+    return { max: Math.min(free, share), except };
   }
 
   #wakeIn(ms: number): void {
@@ -142,28 +157,38 @@ export class AsyncDispatcher {
   }
 
   #take(claim: Claim): void {
+    const { functionId } = claim.item;
     this.#open++;
+    this.#openOf.set(functionId, (this.#openOf.get(functionId) ?? 0) + 1);
     this.#beat();
     this.#process(claim).then(
-      () => this.#closed(),
+      () => this.#closed(functionId),
       (error: unknown) => {
         this.#options.logger.error(
           { err: error, invocationId: claim.item.id },
           'an asynchronous invocation was left to its lease',
         );
-        this.#closed();
+        this.#closed(functionId);
       },
     );
   }
 
-  #closed(): void {
+  #closed(functionId: FunctionId): void {
     this.#open--;
+    const left = (this.#openOf.get(functionId) ?? 1) - 1;
+    if (left === 0) this.#openOf.delete(functionId);
+    else this.#openOf.set(functionId, left);
     if (this.#open === 0) this.#emptied?.();
     this.wake();
   }
 
   async #process(claim: Claim): Promise<void> {
     const { clock, settings } = this.#options;
+    // Claimed while the drain began.
+    if (this.#isStopped) {
+      await this.#settle(claim, { kind: 'release' });
+      return;
+    }
     const found = this.#resolve(claim);
     if ('disposition' in found) {
       await this.#settle(claim, found.disposition);

@@ -62,8 +62,17 @@ export interface EnqueueResult {
 export interface InvocationQueue {
   /** Rejects with `conflict`/`idempotency_key_reused` when the key was used with another function or payload. */
   enqueue(item: NewAsyncInvocation): Promise<EnqueueResult>;
-  /** Leases up to `max` invocations that are due, oldest first, at most `perFunction` in all of one function. */
-  claim(owner: string, max: number, leaseMs: number, now: number): Promise<readonly Claim[]>;
+  /**
+   * Leases up to `max` invocations that are due, oldest first. `except` names functions that have their share already: theirs
+   * stay, so that a long backlog of one function does not keep those of others waiting.
+   */
+  claim(
+    owner: string,
+    max: number,
+    leaseMs: number,
+    now: number,
+    except?: readonly FunctionId[],
+  ): Promise<readonly Claim[]>;
   /** False: the lease was lost. */
   extend(claim: Claim, leaseExpiresAt: number): Promise<boolean>;
   /** False: the lease was lost and nothing was changed. */

@@ -1,3 +1,4 @@
+import { PlatformError } from '../../../shared/errors.ts';
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Logger } from '../../core/ports/logger.ts';
@@ -50,13 +51,28 @@ export class BootedSandbox {
   ): Promise<BootedSandbox> {
     const booted = new BootedSandbox(options);
     booted.#readOutput();
+    let report: ExitReport | undefined;
+    const gone = new AbortController();
+    const onAbort = () => gone.abort(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    // `exited` never rejects. Without this, a sandbox that dies early would be waited for until the time-out.
+    void booted.exited.then((exit) => {
+      report = exit;
+      gone.abort();
+    });
     try {
-      const channel = await options.sandbox.connect(signal);
-      booted.#link = await openLink(channel, booted.#events(), signal);
+      const channel = await options.sandbox.connect(gone.signal);
+      booted.#link = await openLink(channel, booted.#events(), gone.signal);
       return booted;
     } catch (error) {
       booted.destroy('it did not start');
-      throw error;
+      if (signal.aborted) throw error;
+      // The stream ends a moment before the exit report, which knows more.
+      await options.clock.sleep(report === undefined ? options.exitWaitMs : 0, gone.signal);
+      throw earlyEnd(report, options.reservation.memoryMb) ?? error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
     }
   }
 
@@ -136,4 +152,13 @@ export class BootedSandbox {
       this.#options.logger.debug({ err: error, sandboxId: this.sandbox.id }, 'the output of a sandbox ended early');
     });
   }
+}
+
+/** Why there was no HELLO, when the sandbox ended by itself. */
+function earlyEnd(report: ExitReport | undefined, memoryMb: number): PlatformError | undefined {
+  if (report === undefined || (report.reason !== undefined && !report.outOfMemory)) return undefined;
+  const outcome = outcomeOfExit(report, memoryMb);
+  const why = 'message' in outcome ? outcome.message : 'it ended';
+  if (report.outOfMemory) return new PlatformError('function_error', 'out_of_memory', `while it started, it ${why}`);
+  return new PlatformError('unavailable', 'start_failed', `the sandbox ended before its agent answered: ${why}`);
 }
