@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -737,6 +738,23 @@ describe('forged frames', () => {
   });
 });
 
+/** Starts the agent on a pseudo terminal and passes its bytes on to a TCP port. */
+const serialRelay = `
+import os, pty, select, socket, subprocess, sys, tty
+master, slave = pty.openpty()
+tty.setraw(slave)
+host = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+child = subprocess.Popen(sys.argv[2:], env={'HEARTH_CHANNEL': 'serial:' + os.ttyname(slave)})
+while child.poll() is None:
+    ready = select.select([master, host], [], [], 0.05)[0]
+    if master in ready: host.sendall(os.read(master, 65536))
+    if host in ready:
+        data = host.recv(1024)
+        if not data: child.kill()
+        else: os.write(master, data)
+sys.exit(child.wait())
+`;
+
 describe('channels', () => {
   it.each(['unix', 'tcp'])('connects over %s', async (kind) => {
     const directory = await mkdtemp(join(tmpdir(), 'hearth-channel-'));
@@ -764,6 +782,29 @@ describe('channels', () => {
     server.close();
     await rm(directory, { recursive: true, force: true });
   });
+
+  it.skipIf(!existsSync('/usr/bin/python3'))(
+    'talks over a serial device, and exits although nobody writes to it',
+    async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const agent = join(import.meta.dirname, '../../dist/guest/nodejs/agent.cjs');
+      const relay = spawn('/usr/bin/python3', ['-c', serialRelay, String(port), process.execPath, agent], {
+        stdio: ['ignore', 'inherit', 'inherit'],
+      });
+      const [stream] = (await once(server, 'connection')) as [Socket];
+      const connection = new AgentConnection({ stream, clock: wallClock });
+      expect(await connection.open()).toMatchObject({ runtime: 'nodejs' });
+      expect(await connection.ping()).toBeGreaterThan(0);
+      const closed = once(relay, 'close');
+      connection.drain();
+      expect(String((await printed)[0])).toBe('exit 0\n');
+      await closed;
+      connection.close('test over');
+      server.close();
+    },
+  );
 
   it.each([
     [undefined, 'HEARTH_CHANNEL is not set'],

@@ -21,17 +21,36 @@ export function openStream(address: string): Duplex {
     socket.setNoDelay(true);
     return socket;
   }
-  if (kind === 'serial') {
-    const fs = process.getBuiltinModule('node:fs');
-    const fd = fs.openSync(rest, 'r+');
-    const { Duplex: DuplexStream } = process.getBuiltinModule('node:stream');
-    const readable = fs.createReadStream(rest, { fd, autoClose: false });
-    const writable = fs.createWriteStream(rest, { fd, autoClose: false });
-    return DuplexStream.from({ readable, writable });
-  }
+  if (kind === 'serial') return openDevice(rest);
   throw new Error(
     `HEARTH_CHANNEL is ${JSON.stringify(address)}; it must be fd:3, unix:/path, tcp:host:port or serial:/dev/x`,
   );
+}
+
+/**
+ * A character device, polled like a socket. File streams would do, but they leave a thread blocked in read(), and the process
+ * could not exit before the host writes once more.
+ */
+function openDevice(path: string): Duplex {
+  const fd = process.getBuiltinModule('node:fs').openSync(path, 'r+');
+  const tty = process.getBuiltinModule('node:tty');
+  if (tty.isatty(fd)) {
+    const readable = new tty.ReadStream(fd);
+    readable.setRawMode(true);
+    return readable as unknown as Duplex;
+  }
+  const { Pipe, constants } = (process as unknown as { binding(name: string): PipeBinding }).binding('pipe_wrap');
+  const handle = new Pipe(constants.SOCKET);
+  handle.open(fd);
+  const net = process.getBuiltinModule('node:net');
+  const options = { handle, readable: true, writable: true };
+  return new net.Socket(options as unknown as ConstructorParameters<typeof net.Socket>[0]);
+}
+
+/** What of Node's own pipe is used: there is no public way to poll a device that is neither terminal nor socket. */
+interface PipeBinding {
+  readonly Pipe: new (type: number) => { open(fd: number): void };
+  readonly constants: { readonly SOCKET: number };
 }
 
 /** Frames to and from the host. The agent cannot live without it: when it ends, `onLost` is called. */
