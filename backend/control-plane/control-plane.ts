@@ -31,7 +31,7 @@ export interface ControlPlaneOptions {
   readonly builder: BundleBuilder;
   readonly bundles: BundleStore;
   readonly pool: Pick<InstancePool, 'provision' | 'retireVersion' | 'pools' | 'preWarmed'>;
-  readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'stats'>;
+  readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'stats' | 'schedulesChanged'>;
   readonly journal: Pick<InvocationJournal, 'pending'>;
   readonly metrics: Pick<MetricsSink, 'record'>;
   readonly clock: Clock;
@@ -63,7 +63,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const { store, directory, inventory, tokens, bundles, pool, scheduler, journal, clock, logger } = options;
   const lock = new ChangeLock();
   const gate = new BundleGate({ bundles, digests: () => store.versions.digests(), logger });
-  const rollout = new Rollout({ directory, pool, gate, logger });
+  const rollout = new Rollout({ directory, pool, scheduler, gate, logger });
   const invocations = new Invocations({ store, directory, scheduler, journal, clock });
   return {
     functions: new Functions({ store, directory, rollout, lock, clock }),

@@ -1,5 +1,6 @@
 import type { FunctionId, VersionId } from '../../shared/ids.ts';
 import type { InstancePool } from '../core/ports/instance-pool.ts';
+import type { Scheduler } from '../core/ports/scheduler.ts';
 import type { VersionSpec } from '../core/version.ts';
 import type { BundleGate } from './bundle-gate.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
@@ -8,11 +9,12 @@ import type { Logger } from './logger.ts';
 export interface RolloutOptions {
   readonly directory: InMemoryFunctionDirectory;
   readonly pool: Pick<InstancePool, 'provision' | 'retireVersion' | 'pools'>;
+  readonly scheduler: Pick<Scheduler, 'schedulesChanged'>;
   readonly gate: BundleGate;
   readonly logger: Logger;
 }
 
-/** Brings the pool in line with the directory after a change. The change is on disk then: nothing here makes it fail. */
+/** Brings pool and scheduler in line with the directory after a change. The change is on disk then: nothing here makes it fail. */
 export class Rollout {
   readonly #options: RolloutOptions;
 
@@ -24,6 +26,7 @@ export class Rollout {
   afterChange(id: FunctionId, before: readonly VersionSpec[]): void {
     const { directory } = this.#options;
     this.provision();
+    this.#options.scheduler.schedulesChanged();
     const still = new Set<VersionId>(directory.referenced(id).map((version) => version.versionId));
     for (const version of before) {
       if (!still.has(version.versionId)) void this.#retire(version, 'no alias refers to it any more');
@@ -33,6 +36,7 @@ export class Rollout {
   /** Ends every instance of a function that is gone, then its bundles. */
   afterRemoval(id: FunctionId): void {
     this.provision();
+    this.#options.scheduler.schedulesChanged();
     const running = this.#options.pool.pools().filter((view) => view.version.functionId === id);
     const retired = running.map((view) => this.#retire(view.version, 'its function was deleted'));
     void Promise.all(retired).then(() => this.#options.gate.requestPrune());

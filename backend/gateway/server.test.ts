@@ -74,6 +74,7 @@ async function start(
       return 'outcome' in result ? result : report(result);
     },
     submit: () => Promise.reject(new Error('not used')),
+    schedulesChanged: () => undefined,
     cancel: async () => false,
     stats: () => ({ inFlight: 0, queued: 0, asyncDepth: 0 }),
   };

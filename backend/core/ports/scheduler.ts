@@ -27,6 +27,8 @@ export interface Scheduler {
   invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<InvocationReport>;
   /** Resolves when the invocation is on disk. */
   submit(item: NewAsyncInvocation): Promise<SubmitResult>;
+  /** Schedules or functions have changed: look again what is due next. Returns at once. */
+  schedulesChanged(): void;
   /** Cancels a queued invocation or aborts a running one; false when it is over or unknown. */
   cancel(id: InvocationId): Promise<boolean>;
   stats(): SchedulerStats;

@@ -25,7 +25,7 @@ import type { SandboxHandle } from './sandbox.ts';
 
 /**
  * Everything durable, one small interface per aggregate. Every write resolves only when it is on disk. Times are Clock.now
- * milliseconds. One conformance suite (tests/conformance/store.ts) holds for every implementation.
+ * milliseconds. One conformance suite (tests/conformance/store-suite.ts) holds for every implementation.
  */
 export interface Store {
   readonly functions: FunctionStore;
