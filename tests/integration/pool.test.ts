@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Lease } from '../../backend/core/ports/instance-pool.ts';
 import type { VersionSpec } from '../../backend/core/version.ts';
+import type { FakeScript } from '../../backend/execution-engine/drivers/fake/fake-script.ts';
 import { invocationOf, KeepingSink, type PoolRigOptions, poolRig, versionOf } from '../fakes/pool-rig.ts';
 
 type Rig = ReturnType<typeof poolRig>;
@@ -183,6 +184,22 @@ describe('versions that do not start', () => {
     const version = versionOf({ initTimeoutMs: 100 });
     await expect(r.pool.acquire(version, never)).rejects.toMatchObject({ kind: 'function_error', code });
     await expect.poll(() => r.driver.live.length).toBe(0);
+  });
+
+  it.each([
+    ['exits', { outOfMemory: false, code: 'start_failed', message: 'code 9' }],
+    ['runs out of memory', { outOfMemory: true, code: 'out_of_memory', message: '128 MB' }],
+  ])('notices at once that a sandbox %s before its agent says hello', async (_, { outOfMemory, code, message }) => {
+    const agent: FakeScript['agent'] = (_channel, body) => {
+      setTimeout(() => (outOfMemory ? body.outOfMemory() : body.exit(9)), 5);
+    };
+    const r = rig({ script: () => ({ agent }) });
+    const beganMs = r.clock.monotonic();
+    await expect(r.pool.acquire(versionOf(), never)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(message),
+    });
+    expect(r.clock.monotonic() - beganMs).toBeLessThan(3000);
   });
 
   it('refuses a version that no budget could hold, saying so', async () => {
