@@ -55,6 +55,19 @@ function useDetail(id: string | undefined): InvocationDetail | undefined {
   return id === undefined ? undefined : data;
 }
 
+const eventKey = (functionName: string) => `hearth.event.${functionName}`;
+
+/** The last event that was sent from this tab; for the tab only, as events may hold what nobody else shall see. */
+const rememberedEvent = (functionName: string) => sessionStorage.getItem(eventKey(functionName)) ?? undefined;
+
+function rememberEvent(functionName: string, event: string): void {
+  try {
+    sessionStorage.setItem(eventKey(functionName), event);
+  } catch {
+    // The storage is full: the event is only not remembered.
+  }
+}
+
 function jsonError(text: string): string | undefined {
   try {
     JSON.parse(text);
@@ -84,12 +97,13 @@ export interface TestPanelProps {
 export function TestPanel({ functionName, firstEvent, hasChanges, onReady }: TestPanelProps) {
   const api = useApi();
   const queryClient = useQueryClient();
-  const [event, setEvent] = useState(firstEvent);
+  const [event, setEvent] = useState(() => rememberedEvent(functionName) ?? firstEvent);
   const [mode, setMode] = useState<Mode>('sync');
   const abort = useRef<AbortController | undefined>(undefined);
   const test = useMutation({
     mutationFn: () => {
       abort.current = new AbortController();
+      rememberEvent(functionName, event);
       return call(api, functionName, event, mode, abort.current.signal);
     },
     onSettled: () => queryClient.invalidateQueries({ queryKey: ['metrics'] }),

@@ -14,6 +14,7 @@ import { EmptyState } from '../ui/empty-state.tsx';
 import { Table } from '../ui/table.tsx';
 import { formatAgo, formatBytes, formatCount, formatMs } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
+import { limitName, limitText } from '../util/system.ts';
 
 const statusTones: Readonly<Record<DriverDocument['status'], Tone>> = {
   healthy: 'ok',
@@ -79,15 +80,6 @@ function Runtime({ runtime }: { readonly runtime: RuntimeDocument }) {
       <Reason reason={runtime.reason} fix={runtime.fix} />
     </li>
   );
-}
-
-/** Limits carry their unit in their name. */
-function limitText(name: string, value: number | string): string {
-  if (typeof value === 'string') return value;
-  if (/bytes$/i.test(name)) return formatBytes(value);
-  if (/ms$/i.test(name)) return formatMs(value);
-  if (/mb$/i.test(name)) return `${formatCount(value)} MiB`;
-  return formatCount(value);
 }
 
 function Facts({ rows }: { readonly rows: readonly (readonly [string, string])[] }) {
@@ -172,18 +164,11 @@ function Details({ system }: { readonly system: SystemDocument }) {
         <Callout key={warning} tone="warn" title={warning} />
       ))}
       <div className="grid items-start gap-4 lg:grid-cols-2">
-        <Card title="Isolation drivers" note="what this host can give">
-          <ul>
-            {system.drivers.map((driver) => (
-              <Driver key={driver.name} driver={driver} />
-            ))}
-          </ul>
-        </Card>
-        <div className="flex flex-col gap-4">
-          <Card title="Runtimes">
+        <div className="flex min-w-0 flex-col gap-4">
+          <Card title="Isolation drivers" note="what this host can give">
             <ul>
-              {system.runtimes.map((runtime) => (
-                <Runtime key={runtime.name} runtime={runtime} />
+              {system.drivers.map((driver) => (
+                <Driver key={driver.name} driver={driver} />
               ))}
             </ul>
           </Card>
@@ -199,9 +184,20 @@ function Details({ system }: { readonly system: SystemDocument }) {
               ]}
             />
           </Card>
+        </div>
+        <div className="flex min-w-0 flex-col gap-4">
+          <Card title="Runtimes">
+            <ul>
+              {system.runtimes.map((runtime) => (
+                <Runtime key={runtime.name} runtime={runtime} />
+              ))}
+            </ul>
+          </Card>
           <Card title="Limits">
             <Facts
-              rows={Object.entries(system.limits).map(([name, value]) => [name, limitText(name, value)] as const)}
+              rows={Object.entries(system.limits).map(
+                ([name, value]) => [limitName(name), limitText(name, value)] as const,
+              )}
             />
           </Card>
         </div>

@@ -28,17 +28,34 @@ function dataOf(props: ChartProps): UPlot.AlignedData {
   return [[...props.x], ...drawn.map((column): Row => [...column])];
 }
 
+/** Values between two gaps: a line would not show them. */
+function lonePoints(values: ArrayLike<number | null | undefined>): number[] {
+  const isKnown = (index: number) => values[index] !== null && values[index] !== undefined;
+  const found: number[] = [];
+  for (let index = 0; index < values.length; index++) {
+    if (isKnown(index) && !isKnown(index - 1) && !isKnown(index + 1)) found.push(index);
+  }
+  return found;
+}
+
 function seriesOptions(props: ChartProps): UPlot.Series[] {
   const ordered = props.shape === 'lines' ? props.series : [...props.series].reverse();
   return ordered.map((series) => {
     const stroke = resolveColor(series.color);
     const base: UPlot.Series = { label: series.label, stroke, width: 1.5, spanGaps: false, points: { show: false } };
+    const dots: UPlot.Series.Points = {
+      show: true,
+      size: 4,
+      fill: stroke,
+      width: 0,
+      filter: (plot, index) => lonePoints(plot.data[index] ?? []),
+    };
     if (props.shape === 'stacked-bars') {
       const paths = UPlot.paths.bars?.({ size: [0.8, 14], align: 1 });
       return { ...base, fill: stroke, width: 0, ...(paths === undefined ? {} : { paths }) };
     }
     if (props.shape === 'areas') return { ...base, fill: transparent(stroke, 0.22) };
-    return series.dash === undefined ? base : { ...base, dash: [...series.dash] };
+    return { ...base, points: dots, ...(series.dash === undefined ? {} : { dash: [...series.dash] }) };
   });
 }
 

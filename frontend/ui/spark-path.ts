@@ -17,8 +17,12 @@ export function sparkPath(
     } else piece.push([round(index * step), round(height - 1.5 - value * scale)]);
   });
   if (piece.length > 0) pieces.push(piece);
-  const lineOf = (points: readonly (readonly [number, number])[]) =>
-    `M${points.map(([x, y]) => `${x},${y}`).join('L')}`;
+  const lineOf = (points: readonly (readonly [number, number])[]) => {
+    const [first] = points;
+    // A point between two gaps is a line without length: its round ends make it a dot.
+    const drawn = points.length === 1 && first !== undefined ? [first, first] : points;
+    return `M${drawn.map(([x, y]) => `${x},${y}`).join('L')}`;
+  };
   return {
     line: pieces.map(lineOf).join(''),
     area: pieces

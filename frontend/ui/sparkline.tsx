@@ -29,6 +29,7 @@ export function Sparkline({ values, label, color = '--series-1', width = 96, hei
         strokeWidth="1.5"
         vectorEffect="non-scaling-stroke"
         strokeLinejoin="round"
+        strokeLinecap="round"
       />
     </svg>
   );

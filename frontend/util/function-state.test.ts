@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type FunctionDocument, functionSchema } from '../../shared/api/functions.ts';
 import { sortFunctions, stateOf } from './function-state.ts';
-import { isUnsandboxed } from './system.ts';
 
 function fn(name: string, invocations: number, errors: number, more: Partial<FunctionDocument> = {}): FunctionDocument {
   return functionSchema.parse({
@@ -47,13 +46,4 @@ describe('sortFunctions', () => {
   });
 
   it('leaves the list as it was', () => expect(list.map((item) => item.name)).toEqual(['b', 'a', 'c']));
-});
-
-describe('isUnsandboxed', () => {
-  const driver = { name: 'unsandboxed', status: 'healthy' } as never;
-  it('warns when code can run without a sandbox', () => {
-    expect(isUnsandboxed({ defaultIsolation: 'process', drivers: [] })).toBe(false);
-    expect(isUnsandboxed({ defaultIsolation: 'process', drivers: [driver] })).toBe(true);
-    expect(isUnsandboxed({ defaultIsolation: 'unsandboxed', drivers: [] })).toBe(true);
-  });
 });
