@@ -799,7 +799,7 @@ describe('channels', () => {
       expect(await connection.ping()).toBeGreaterThan(0);
       const closed = once(relay, 'close');
       connection.drain();
-    expect(await closed).toEqual([0, null]);
+      expect(await closed).toEqual([0, null]);
       connection.close('test over');
       server.close();
     },
