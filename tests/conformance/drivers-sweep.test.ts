@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startTimeOf } from '../../backend/execution-engine/drivers/process/instance-claim.ts';
+import { startTimeOf } from '../../backend/execution-engine/drivers/support/process-tree.ts';
 import { ProcessDriver } from '../../backend/execution-engine/drivers/process/process-driver.ts';
 
 const maker = join(import.meta.dirname, '../fixtures/drivers/orphan-maker.ts');

@@ -51,7 +51,7 @@ export class CgroupTree {
       }
       if (mount.version === 1) limitParent(role, parent);
       const path = join(parent, options.instance);
-      mkdirSync(path, { recursive: true });
+      makeGroup(path);
       instances.set(role, { version: mount.version, path });
     }
     adoptUnified(instances);
@@ -101,7 +101,7 @@ function makeParent(mount: CgroupMount, name: string): string | undefined {
   for (const base of new Set([mount.mountPoint, join(mount.mountPoint, mount.ownPath)])) {
     const parent = join(base, name);
     try {
-      mkdirSync(parent, { recursive: true });
+      makeGroup(parent);
       accessSync(parent, constants.W_OK);
       if (mount.version === 1 || delegateControllers(base, parent)) return parent;
     } catch {
@@ -121,13 +121,22 @@ function delegateControllers(base: string, parent: string): boolean {
   const enable = available.map((name) => `+${name}`).join(' ');
   if (!writeControl(base, 'cgroup.subtree_control', enable)) {
     const leaf = join(base, 'platform');
-    mkdirSync(leaf, { recursive: true });
+    makeGroup(leaf);
     for (const pid of readProcesses(base)) writeControl(leaf, 'cgroup.procs', pid);
     if (!writeControl(base, 'cgroup.subtree_control', enable)) return false;
   }
   writeControl(parent, 'cgroup.subtree_control', enable);
   writeControl(parent, 'cpu.weight', fleetWeight);
   return true;
+}
+
+/** Not recursive: that loops for ever on pseudo file systems which refuse with ENOENT. */
+function makeGroup(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
 }
 
 function limitParent(role: CgroupRole, parent: string): void {

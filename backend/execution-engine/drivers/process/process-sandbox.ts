@@ -184,6 +184,7 @@ export class ProcessSandbox implements Sandbox {
     };
     await attempt('processes', () => this.#awaitEmpty());
     // What it said last explains its end. Nobody holds the other ends any more, so this does not take long; but never wait for ever.
+    this.#output.finish();
     await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
     const ending = this.#describe(code, signal);
     const gaveUp = this.#heapExhausted && this.#reason === undefined && ending.code !== 0;

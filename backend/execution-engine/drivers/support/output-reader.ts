@@ -37,6 +37,8 @@ export class OutputReader implements AsyncIterable<OutputLine> {
   readonly #onLine: (line: OutputLine) => void;
   readonly #queue: OutputLine[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #sources = new Set<Readable>();
+  #writersGone = false;
   #queuedBytes = 0;
   #tokens: number;
   #refilledAt = performance.now();
@@ -56,6 +58,7 @@ export class OutputReader implements AsyncIterable<OutputLine> {
   /** Reads `source` from now on. Call for all streams before the first ends. */
   attach(stream: OutputLine['stream'], source: Readable): void {
     this.#openStreams++;
+    this.#sources.add(source);
     const splitter = new LineSplitter({
       maxLineBytes: this.#limits.maxLineBytes,
       onLine: (text, cut) => this.#line(stream, text, cut),
@@ -73,6 +76,12 @@ export class OutputReader implements AsyncIterable<OutputLine> {
   /** Resolves when all streams have closed: no line is read after that. */
   get over(): Promise<void> {
     return this.#over.promise;
+  }
+
+  /** Nobody writes any more: what is left in the pipes is read to the end without waiting. */
+  finish(): void {
+    this.#writersGone = true;
+    for (const source of this.#sources) source.resume();
   }
 
   /** One line that does not come from a stream. */
@@ -105,6 +114,7 @@ export class OutputReader implements AsyncIterable<OutputLine> {
     }
     this.#dropping = true;
     splitter.reset();
+    if (this.#writersGone) return;
     source.pause();
     const timer = setTimeout(() => {
       this.#timers.delete(timer);

@@ -124,6 +124,7 @@ export class UnsandboxedSandbox implements Sandbox {
     this.#ended = true;
     // What it started in its group ends with it; what left the group (setsid) after the parent's death cannot be found: no isolation.
     this.#killGroup();
+    this.#output.finish();
     await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
     this.#child.stdout?.destroy();
     this.#child.stderr?.destroy();
