@@ -5,7 +5,7 @@ import { buildStale } from './build.ts';
 
 const root = join(import.meta.dirname, '..');
 await buildStale(['guest', 'dashboard']);
-const server = spawn(process.execPath, ['--watch', '--enable-source-maps', 'backend/main.ts'], {
+const server = spawn(process.execPath, ['--watch', 'backend/main.ts'], {
   cwd: root,
   stdio: 'inherit',
 });

@@ -6,4 +6,4 @@ cd "$(dirname "$0")/.."
 hearth_install
 hearth_find_node
 "$NODE" scripts/build.ts >&2
-exec "$NODE" --enable-source-maps dist/server/main.mjs "$@"
+exec "$NODE" dist/server/main.mjs "$@"

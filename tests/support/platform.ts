@@ -53,7 +53,7 @@ export function platformEnvironment(
 /** Starts the built platform (dist/server/main.mjs) and waits until it is ready. Rejects with its output when it ends before. */
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
   const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'hearth-data-'));
-  const child = spawn(process.execPath, ['--enable-source-maps', join(root, 'dist/server/main.mjs')], {
+  const child = spawn(process.execPath, [join(root, 'dist/server/main.mjs')], {
     cwd: root,
     env: platformEnvironment(dataDirectory, options.environment),
     stdio: ['ignore', 'pipe', 'pipe'],

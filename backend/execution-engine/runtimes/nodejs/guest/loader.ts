@@ -65,6 +65,8 @@ export function readExports(module: Exports, exportPath: readonly string[], name
   const handleBatch = found('handleBatch') as BatchHandler | undefined;
   const initFunction = found('init');
   const common = { handleBatch, init: exportPath.join('.') === 'init' ? undefined : (initFunction as () => unknown) };
+  // A handler setting of `index.handleBatch` says that single calls are batches of one, too.
+  if (handleBatch !== undefined && named === handleBatch) return { ...common, handler: undefined, fetch: undefined };
   const namedFetch = fetchOf(named);
   if (namedFetch !== undefined) return { ...common, handler: undefined, fetch: namedFetch };
   if (typeof named === 'function') return { ...common, handler: named as EventHandler, fetch: undefined };

@@ -669,6 +669,25 @@ def parameters_of(target):
         return []
 
 
+def single_of(batch_handler):
+    """With a handler setting of `main.handle_batch`, a call that comes alone is a batch of one."""
+
+    def only(results):
+        if not isinstance(results, (list, tuple)) or len(results) != 1:
+            raise TypeError("handle_batch must return a list with one result or exception per event")
+        if isinstance(results[0], BaseException):
+            raise results[0]
+        return results[0]
+
+    if is_async(batch_handler):
+
+        async def single(event, context):
+            return only(await batch_handler([event], context))
+
+        return single
+    return lambda event, context: only(batch_handler([event], context))
+
+
 def is_async(target):
     if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
         return True
@@ -824,6 +843,8 @@ class Agent:
         self.handler = target
         batch_handler = getattr(module, "handle_batch", None)
         self.batch_handler = batch_handler if callable(batch_handler) and self.style == "event" else None
+        if self.batch_handler is not None and target is self.batch_handler:
+            self.handler = target = single_of(target)
         init = getattr(module, "init", None)
         self.handlers_async = self.style == "asgi" or is_async(target)
         if self.handlers_async or is_async(self.batch_handler):
