@@ -159,6 +159,19 @@ describe('versions that do not start', () => {
     expect(r.driver.created).toHaveLength(5);
   });
 
+  it('remembers failures that are seconds apart', async () => {
+    const r = rig({
+      init: () => 'fail',
+      settings: { sweepIntervalMs: 5, circuit: { threshold: 2, minOpenMs: 60_000, maxOpenMs: 60_000 } },
+    });
+    await r.pool.start();
+    const version = versionOf();
+    for (const code of ['init_failed', 'init_failed', 'init_circuit_open']) {
+      await expect(r.pool.acquire(version, never)).rejects.toMatchObject({ code });
+      await r.clock.sleep(40);
+    }
+  });
+
   it('probes once when the time is over, and closes on success', async () => {
     const circuit = { threshold: 2, minOpenMs: 60, maxOpenMs: 1000 };
     const r = rig({

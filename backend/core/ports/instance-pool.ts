@@ -78,8 +78,10 @@ export interface PreWarmedView {
 }
 
 /**
- * Owns every instance. `acquire` rejects with a PlatformError: `unavailable` (driver unhealthy, no capacity, draining),
- * or `function_error` with code `init_failed` / `init_timeout` / `out_of_memory` and detail {type, message, stack} when the version cannot start.
+ * Owns every instance. `acquire` rejects with a PlatformError: `unavailable` (`driver_unhealthy`, `capacity`, `draining`,
+ * `start_failed`, `start_timeout`, `acquire_aborted`, or `init_circuit_open` with retryAfterSeconds after several failed starts in a row),
+ * `unprocessable` (the driver cannot enforce a limit), or `function_error` with code `init_failed` / `init_timeout` / `exited` /
+ * `out_of_memory` and detail {type, message, stack} when the version cannot start.
  */
 export interface InstancePool {
   /** A warm lease without waiting, or undefined. The hot path. */

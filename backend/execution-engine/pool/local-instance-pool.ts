@@ -273,7 +273,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       for (const instance of pool.spareInstances()) {
         if (now - instance.idleSinceMs >= keepMs) instance.drain('it was idle for too long');
       }
-      if (pool.isEmpty) this.#pools.delete(versionId);
+      if (pool.isForgettable) this.#pools.delete(versionId);
     }
     this.#stock.sweep();
     // A driver may have become healthy, a back-off may be over.

@@ -107,15 +107,12 @@ function startTimeout(bootTimeoutMs: number): PlatformError {
   return new PlatformError('unavailable', 'start_timeout', `a sandbox did not start within ${bootTimeoutMs} ms`);
 }
 
+/** What `acquire` may reject with because of a start; anything else (a bundle that is gone, a bug) is no news for callers. */
+const startErrorKinds: readonly string[] = ['function_error', 'unavailable', 'unprocessable'];
+
 /** Any failure on the way to an instance, as the PlatformError that `acquire` documents. */
 export function startError(error: unknown): PlatformError {
-  if (error instanceof PlatformError) return error;
-  return new PlatformError(
-    'unavailable',
-    'start_failed',
-    'an instance could not be started; the platform log says why',
-    {
-      cause: error,
-    },
-  );
+  if (error instanceof PlatformError && startErrorKinds.includes(error.kind)) return error;
+  const message = 'an instance could not be started; the platform log says why';
+  return new PlatformError('unavailable', 'start_failed', message, { cause: error });
 }

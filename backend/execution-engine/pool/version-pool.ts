@@ -27,6 +27,8 @@ export interface VersionPoolHost {
   instanceDead(instance: PooledInstance): void;
 }
 
+/** After this long without a call, a version that failed to start gets a fresh chance. */
+const rememberFailuresMs = 120_000;
 const warmPhases: StartPhases = { acquireMs: 0, bootMs: 0, loadMs: 0, initMs: 0 };
 
 /** All instances of one version, the calls that wait for one, and the decision how many more to start. */
@@ -46,6 +48,7 @@ export class VersionPool implements InstanceOwner {
   #live = 0;
   #circuit: CircuitState = closedCircuit;
   #lastFailure: PlatformError | undefined;
+  #lastFailureMs = 0;
   #cancelProbe: (() => void) | undefined;
   #emptied: (() => void)[] = [];
 
@@ -60,15 +63,11 @@ export class VersionPool implements InstanceOwner {
     return this.#line.size;
   }
 
-  /** Nothing lives here, nothing waits, and nothing is remembered that matters. */
-  get isEmpty(): boolean {
-    return (
-      this.instances.size === 0 &&
-      this.#starting.size === 0 &&
-      this.#line.size === 0 &&
-      this.minInstances === 0 &&
-      this.#circuit.kind === 'closed'
-    );
+  /** Nothing lives here, nothing waits, and failures are long past. */
+  get isForgettable(): boolean {
+    if (this.instances.size > 0 || this.#starting.size > 0 || this.#line.size > 0 || this.minInstances > 0)
+      return false;
+    return this.#circuit === closedCircuit || this.#host.clock.monotonic() - this.#lastFailureMs > rememberFailuresMs;
   }
 
   tryAcquire(slots: number): Lease | undefined {
@@ -141,6 +140,7 @@ export class VersionPool implements InstanceOwner {
     const { clock, circuit } = this.#host;
     this.#circuit = circuitAfterFailure(this.#circuit, clock.monotonic(), circuit);
     this.#lastFailure = error;
+    this.#lastFailureMs = clock.monotonic();
     this.#line.rejectSlots(this.version.config.concurrency, error);
     if (this.#circuit.kind !== 'open') {
       this.#host.demandChanged(this);
