@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import { MiB } from '../../../../shared/limits.ts';
+import type { RuntimeName } from '../../../../shared/version-config.ts';
 import type {
   DriverCapabilities,
   DriverHealth,
@@ -174,7 +175,9 @@ export class ProcessDriver implements IsolationDriver {
     const { host, slot, cgroup, spec } = parts;
     const uid = host.uidOf(slot.number);
     // Without a memory control group each process is limited alone: the best there is, and `probe` says so.
-    const dataBytes = host.cgroups.enforces.has('memory') ? undefined : spec.limits.memoryMb * MiB;
+    const dataBytes = host.cgroups.enforces.has('memory')
+      ? undefined
+      : spec.limits.memoryMb * MiB + reservedBytes(spec.plan.runtime);
     const command = bwrapCommand(spec.plan.argv, spec.limits, dataBytes);
     const { file, args } = closingLauncher(host.bwrap, command, host.strayDescriptors);
     // A fresh descriptor each time: bwrap reads it to the end, and the position is shared with whoever inherits it.
@@ -260,6 +263,11 @@ export class ProcessDriver implements IsolationDriver {
       }, starvationCheckMs).unref();
     }
   }
+}
+
+/** What a runtime maps without using it counts against RLIMIT_DATA: V8 of Node 24 reserves 560 MiB for code. */
+function reservedBytes(runtime: RuntimeName): number {
+  return (runtime === 'nodejs' ? 600 : 32) * MiB;
 }
 
 function throwIfAborted(signal: AbortSignal): void {
