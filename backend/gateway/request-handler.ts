@@ -167,6 +167,7 @@ export class RequestHandler {
   #run(invocation: Invocation, writer: ResponseWriter, abort: AbortController, response: ServerResponse): void {
     this.#options.scheduler.invoke(invocation, writer, abort.signal).then(
       (report) => {
+        dropRest(invocation, response);
         const fault = faultOfOutcome(report.outcome);
         if (fault === undefined) {
           writer.finish(report);
@@ -176,6 +177,7 @@ export class RequestHandler {
         writer.fail(fault);
       },
       (error: unknown) => {
+        dropRest(invocation, response);
         closeIfMuchIsUnread(response);
         if (!(error instanceof PlatformError) || error.kind === 'internal')
           this.#options.logger.error(
@@ -219,6 +221,16 @@ function closeAfter(response: ServerResponse): void {
 function closeIfMuchIsUnread(response: ServerResponse): void {
   const length = declaredLength(response.req);
   if (!response.req.complete && (length === undefined || length > smallBodyBytes)) closeAfter(response);
+}
+
+/** A streamed body that the function did not read to its end would block the connection for ever. */
+function dropRest(invocation: Invocation, response: ServerResponse): void {
+  const { request } = invocation;
+  if (request.kind !== 'http' || Buffer.isBuffer(request.body) || response.req.complete) return;
+  closeAfter(response);
+  response.req.unpipe();
+  response.req.resume();
+  request.body.destroy();
 }
 
 function answer(response: ServerResponse, fault: FaultResponse): void {

@@ -419,6 +419,17 @@ describe('the gateway', () => {
     expect(await raw(port, text)).toMatch(/^HTTP\/1\.1 400 /);
   });
 
+  it('goes on serving after a function that answers without reading its streamed body', async () => {
+    const { port } = await start(async (_invocation, sink) => {
+      sink.head({ status: 200, headers: [], isEventResult: false });
+      await sink.chunk(Buffer.from('early'));
+      return { kind: 'success' };
+    });
+    const upload = `POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${`186a0\r\n${'a'.repeat(100_000)}\r\n`.repeat(20)}0\r\n\r\n`;
+    expect(await raw(port, upload)).toMatch(/^HTTP\/1\.1 200 [\s\S]*connection: close[\s\S]*early$/i);
+    expect((await call(port, '/echo')).body).toBe('early');
+  });
+
   it('answers 431 to headers that are too large', async () => {
     const { port } = await start(ok);
     expect(await raw(port, `GET /echo HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(40_000)}\r\n\r\n`)).toMatch(
