@@ -12,7 +12,7 @@ const commands = [
   'hearth logs hello --follow',
 ].join('\n');
 
-export function TemplateCards({ count }: { readonly count: number }) {
+function TemplateCards({ count }: { readonly count: number }) {
   return (
     <ul className="grid gap-3 sm:grid-cols-2 lg:grid-cols-3">
       {templates.slice(0, count).map((template) => (

@@ -193,16 +193,27 @@ function Details({ system }: { readonly system: SystemDocument }) {
               ))}
             </ul>
           </Card>
-          <Card title="Limits">
-            <Facts
-              rows={Object.entries(system.limits).map(
-                ([name, value]) => [limitName(name), limitText(name, value)] as const,
-              )}
-            />
-          </Card>
         </div>
       </div>
     </>
+  );
+}
+
+function Limits({ limits }: Pick<SystemDocument, 'limits'>) {
+  return (
+    <Card title="Limits" note="of this installation">
+      <dl className="tabular gap-x-8 text-sm sm:columns-2 xl:columns-3">
+        {Object.entries(limits).map(([name, value]) => (
+          <div
+            key={name}
+            className="flex min-h-7 break-inside-avoid items-center justify-between gap-4 border-b border-line py-0.5"
+          >
+            <dt className="text-muted">{limitName(name)}</dt>
+            <dd className="text-right break-all">{limitText(name, value)}</dd>
+          </div>
+        ))}
+      </dl>
+    </Card>
   );
 }
 
@@ -228,6 +239,7 @@ export function SystemPage() {
             </QueryView>
           </div>
         </Card>
+        {system.data !== undefined && <Limits limits={system.data.limits} />}
       </div>
     </>
   );

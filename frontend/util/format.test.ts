@@ -45,6 +45,8 @@ describe('formatSpan', () => {
 describe('formatCount and formatRate', () => {
   it.each([
     [0, '0'],
+    [0.05, '0.05'],
+    [2.5, '2.5'],
     [950, '950'],
     [9999, '9,999'],
     [12_345, '12.3k'],

@@ -13,7 +13,8 @@ function trimmed(value: number, digits: number): string {
 export function formatCount(value: number | null | undefined): string {
   if (!isNumber(value)) return dash;
   const size = Math.abs(value);
-  if (size < 10_000) return size < 10 && !Number.isInteger(value) ? trimmed(value, 1) : integer.format(value);
+  if (size < 10_000)
+    return size < 10 && !Number.isInteger(value) ? trimmed(value, size < 1 ? 2 : 1) : integer.format(value);
   if (size < 999_500) return `${trimmed(value / 1000, size < 100_000 ? 1 : 0)}k`;
   return `${trimmed(value / 1_000_000, 2)}M`;
 }
