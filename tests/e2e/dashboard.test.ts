@@ -273,6 +273,42 @@ describe.skipIf(executablePath === undefined)('dashboard', () => {
     }
   });
 
+  it('is accessible with its dialogs and menus open', async () => {
+    const check = async (what: string) => {
+      await page.getByRole('dialog').waitFor();
+      // What fades in has less contrast on its way.
+      const stillMoving =
+        'document.getAnimations().filter((item) => item.playState === "running" && item.effect.getTiming().iterations === 1).length';
+      await expect.poll(() => page.evaluate(stillMoving), patience).toBe(0);
+      expect(await accessibilityFaults(page), what).toEqual([]);
+      await page.keyboard.press('Escape');
+    };
+    await open({ theme: 'dark' });
+    await page.keyboard.press('Control+k');
+    await page.getByRole('option').first().waitFor();
+    await check('palette');
+    await go('/functions/hello/versions');
+    await button('Compare').click();
+    await page.getByRole('dialog').getByText('index.ts').waitFor();
+    await check('comparison');
+    await button('Split').click();
+    await check('traffic');
+    await go('/invocations');
+    await page.getByRole('cell').first().getByRole('button').click();
+    await page
+      .getByRole('dialog')
+      .getByRole('tab', { name: 'Result' })
+      .or(page.getByRole('tab', { name: 'Error' }))
+      .waitFor();
+    await check('invocation');
+    await go('/tokens');
+    await button('New token').click();
+    await check('token');
+    await open({ width: 390 });
+    await button('Menu').click();
+    await check('menu');
+  });
+
   it('fits on a screen of 320 pixels', async () => {
     await open({ width: 320 });
     for (const path of pages) {
