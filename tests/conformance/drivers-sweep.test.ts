@@ -3,8 +3,8 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startTimeOf } from '../../backend/execution-engine/drivers/support/process-tree.ts';
 import { ProcessDriver } from '../../backend/execution-engine/drivers/process/process-driver.ts';
+import { startTimeOf } from '../../backend/execution-engine/drivers/support/process-tree.ts';
 
 const maker = join(import.meta.dirname, '../fixtures/drivers/orphan-maker.ts');
 const children: ChildProcess[] = [];

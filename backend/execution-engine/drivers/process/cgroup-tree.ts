@@ -9,9 +9,9 @@ export interface FleetLimits {
   readonly maxPids: number;
 }
 
-/** Functions together weigh an eighth of the platform's thread: it outranks them whenever they compete. */
-const fleetShares = 128;
-const fleetWeight = 12;
+/** Functions together weigh a quarter of one platform thread: it outranks them whenever they compete. */
+const fleetShares = 256;
+const fleetWeight = 25;
 const limitRoles: readonly CgroupRole[] = ['memory', 'pids', 'cpu'];
 
 /**
