@@ -1,4 +1,5 @@
 import { PlatformError } from '../../shared/errors.ts';
+import { jsonErrorPosition } from './json-position.ts';
 
 const maxDepth = 64;
 
@@ -12,25 +13,22 @@ export function parseJson(text: string): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (error) {
-    throw badJson(`the body is not valid JSON: ${describe(error, text)}`);
+  } catch {
+    throw badJson(`the body is not valid JSON: ${describePosition(text)}`);
   }
   checkShape(value);
   return value;
 }
 
-/** V8 quotes the input in some of its messages; the position is what helps, and is all that is repeated. */
-function describe(error: unknown, text: string): string {
-  const message = error instanceof Error ? error.message : '';
-  const position = /at position (\d+)/.exec(message)?.[1];
-  if (position !== undefined) {
-    const before = text.slice(0, Number(position));
-    const line = before.split('\n').length;
-    const column = before.length - before.lastIndexOf('\n');
-    return `unexpected content at position ${position} (line ${line}, column ${column})`;
-  }
+/** Where a text stops being JSON, for a message; nothing of the text itself is repeated. */
+export function describePosition(text: string): string {
   if (text.trim() === '') return 'it is empty';
-  return `it ends too early or has unexpected content (${text.length} characters)`;
+  const position = jsonErrorPosition(text);
+  if (position >= text.length) return `it ends too early, after ${text.length} characters`;
+  const before = text.slice(0, position);
+  const line = before.split('\n').length;
+  const column = before.length - before.lastIndexOf('\n');
+  return `unexpected content at position ${position} (line ${line}, column ${column})`;
 }
 
 /** Walks without recursion, so that depth cannot overflow the stack before it is found to be too deep. */

@@ -26,7 +26,7 @@ export class Rollout {
   afterChange(id: FunctionId, before: readonly VersionSpec[]): void {
     const { directory } = this.#options;
     this.provision();
-    this.#options.scheduler.schedulesChanged();
+    this.#reschedule();
     const still = new Set<VersionId>(directory.referenced(id).map((version) => version.versionId));
     for (const version of before) {
       if (!still.has(version.versionId)) void this.#retire(version, 'no alias refers to it any more');
@@ -36,7 +36,7 @@ export class Rollout {
   /** Ends every instance of a function that is gone, then its bundles. */
   afterRemoval(id: FunctionId): void {
     this.provision();
-    this.#options.scheduler.schedulesChanged();
+    this.#reschedule();
     const running = this.#options.pool.pools().filter((view) => view.version.functionId === id);
     const retired = running.map((view) => this.#retire(view.version, 'its function was deleted'));
     void Promise.all(retired).then(() => this.#options.gate.requestPrune());
@@ -48,6 +48,14 @@ export class Rollout {
       this.#options.pool.provision(this.#options.directory.provisioned());
     } catch (error) {
       this.#options.logger.error({ err: error }, 'could not tell the pool what to keep warm');
+    }
+  }
+
+  #reschedule(): void {
+    try {
+      this.#options.scheduler.schedulesChanged();
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'could not tell the scheduler that schedules changed');
     }
   }
 

@@ -17,6 +17,7 @@ import type { ApiContext } from '../context.ts';
 import { sendAccepted } from '../controllers/accepted.ts';
 import { answerCall } from '../controllers/invoke.ts';
 import { deadLetterDocument, invocationDocument, jsonValue } from '../documents.ts';
+import { describePosition } from '../json-body.ts';
 import { readRawBody } from '../raw-body.ts';
 import { type Api, bearerOnly, idParams, nameParams, noContent, problems } from '../route-docs.ts';
 
@@ -37,12 +38,12 @@ const maxCheckedBytes = limits.maxAsyncPayloadBytes;
 
 function checkJson(payload: Buffer): void {
   if (payload.length === 0 || payload.length > maxCheckedBytes) return;
+  const text = payload.toString('utf8');
   try {
-    JSON.parse(payload.toString('utf8'));
-  } catch (error) {
-    const position = /at position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
-    const where = position === undefined ? 'it ends too early or is no JSON at all' : `at position ${position}`;
-    throw new PlatformError('invalid_request', 'bad_json', `the payload is not valid JSON: ${where}`);
+    JSON.parse(text);
+  } catch {
+    const message = `the payload is not valid JSON: ${describePosition(text)}`;
+    throw new PlatformError('invalid_request', 'bad_json', message);
   }
 }
 

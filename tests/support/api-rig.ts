@@ -1,0 +1,357 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { type ApiServerOptions, createApiServer } from '../../backend/api/server.ts';
+import { type ControlPlane, createControlPlane } from '../../backend/control-plane/control-plane.ts';
+import { InMemoryFunctionDirectory } from '../../backend/control-plane/function-directory.ts';
+import { HostInventory } from '../../backend/control-plane/host-inventory.ts';
+import { hashSecret, newSecret, Tokens } from '../../backend/control-plane/tokens.ts';
+import type { Invocation, InvocationReport, ResponseSink } from '../../backend/core/invocation.ts';
+import type { BundleBuilder } from '../../backend/core/ports/bundle-builder.ts';
+import type { BundleStore } from '../../backend/core/ports/bundle-store.ts';
+import type { Clock } from '../../backend/core/ports/clock.ts';
+import type { DriverHealth, IsolationDriver } from '../../backend/core/ports/isolation-driver.ts';
+import type { LogReader } from '../../backend/core/ports/log-sink.ts';
+import type { MetricsReader } from '../../backend/core/ports/metrics-reader.ts';
+import type { RuntimeAdapter, RuntimeHealth } from '../../backend/core/ports/runtime-adapter.ts';
+import type { Scheduler } from '../../backend/core/ports/scheduler.ts';
+import type { Store, TokenRecord } from '../../backend/core/ports/store.ts';
+import { SystemClock } from '../../backend/core/system-clock.ts';
+import type { VersionSpec } from '../../backend/core/version.ts';
+import { openSqliteStore } from '../../backend/database/sqlite/open-sqlite-store.ts';
+import type { LogLine } from '../../shared/api/invocations.ts';
+import type { LiveTick } from '../../shared/api/metrics.ts';
+import { PlatformError } from '../../shared/errors.ts';
+import { type BundleDigest, type InstanceId, newId } from '../../shared/ids.ts';
+import type { InvocationOutcome } from '../../shared/invocation.ts';
+
+const unused = (name: string) => () => {
+  throw new Error(`${name} is not part of this rig`);
+};
+
+/** Drivers whose health a test sets. */
+export function healthDriver(name: IsolationDriver['name'], health: () => DriverHealth): IsolationDriver {
+  return {
+    name,
+    capabilities: {
+      isolation: 'process',
+      channel: 'fd',
+      enforces: new Set(['memory', 'cpu', 'pids', 'tmp', 'network']),
+      egress: new Set(['none', 'all']),
+      specialise: true,
+      pause: false,
+      survivesRestart: false,
+    },
+    probe: async () => health(),
+    prepare: unused('prepare'),
+    create: unused('create'),
+    recover: unused('recover'),
+    sweep: unused('sweep'),
+    close: async () => undefined,
+  };
+}
+
+export const healthy: DriverHealth = {
+  status: 'healthy',
+  version: '1',
+  tier: 'strict',
+  enforces: new Set(['memory', 'cpu', 'pids', 'tmp', 'network']),
+  notes: [],
+};
+
+function runtime(name: 'nodejs' | 'python', health: () => RuntimeHealth): RuntimeAdapter {
+  return { name, probe: async () => health(), validate: async () => [], plan: unused('plan') };
+}
+
+/** Bundles in memory; a file `broken` fails the build. */
+export class MemoryBundles implements BundleStore, BundleBuilder {
+  readonly held = new Map<BundleDigest, { path: string; sizeBytes: number; text: string | null }[]>();
+  builds = 0;
+  /** A build waits for this. */
+  gate: Promise<void> = Promise.resolve();
+
+  async build(source: Parameters<BundleBuilder['build']>[0]): ReturnType<BundleBuilder['build']> {
+    this.builds++;
+    await this.gate;
+    const texts = source.kind === 'inline' ? Object.entries(source.files) : [['archive', source.format] as const];
+    if (texts.some(([path]) => path === 'broken')) {
+      throw new PlatformError('unprocessable', 'build_failed', 'the build failed', { detail: { buildLog: ['no'] } });
+    }
+    const files = texts.map(([path, content]) => {
+      const text = typeof content === 'string' ? content : null;
+      return { path, sizeBytes: text?.length ?? 0, text };
+    });
+    const digest = createHash('sha256').update(JSON.stringify(texts)).digest('hex') as BundleDigest;
+    this.held.set(digest, files);
+    return { image: await this.open(digest), log: [`built ${files.length} files`] };
+  }
+
+  put = unused('put');
+
+  async open(digest: BundleDigest) {
+    const files = this.held.get(digest);
+    if (files === undefined) throw new PlatformError('not_found', 'bundle_not_found', 'gone');
+    const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+    return { digest, directory: `/nowhere/${digest}`, sizeBytes, fileCount: files.length };
+  }
+
+  async files(digest: BundleDigest) {
+    await this.open(digest);
+    return this.held.get(digest) ?? [];
+  }
+
+  async prune(keep: ReadonlySet<BundleDigest>) {
+    const gone = [...this.held.keys()].filter((digest) => !keep.has(digest));
+    for (const digest of gone) this.held.delete(digest);
+    return gone.length;
+  }
+}
+
+export function reportOf(outcome: InvocationOutcome): InvocationReport {
+  const timing = {
+    queuedMs: 1,
+    acquireMs: 2,
+    bootMs: 0,
+    loadMs: 0,
+    initMs: 0,
+    firstByteMs: 1,
+    handlerMs: 3,
+    totalMs: 6,
+  };
+  const usage = { cpuMs: 1, peakMemoryBytes: 1024, requestBytes: 1, responseBytes: 1 };
+  const instanceId: InstanceId = newId('instance');
+  return { outcome, start: 'warm', instanceId, httpStatus: 200, timing, usage };
+}
+
+/** A scheduler that runs a script instead of functions, and queues into the store. */
+export class ScriptedScheduler implements Scheduler {
+  readonly calls: Invocation[] = [];
+  readonly #store: Store;
+  script: (invocation: Invocation, sink: ResponseSink, signal: AbortSignal) => Promise<InvocationOutcome> = async (
+    { request },
+    sink,
+  ) => {
+    sink.head({ status: 200, headers: ['content-type', 'application/json'], isEventResult: true });
+    sink.chunk(request.kind === 'event' && request.body.length > 0 ? request.body : Buffer.from('null'));
+    return { kind: 'success' };
+  };
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<InvocationReport> {
+    this.calls.push(invocation);
+    return reportOf(await this.script(invocation, sink, signal));
+  }
+
+  submit(item: Parameters<Scheduler['submit']>[0]) {
+    return this.#store.queue.enqueue(item);
+  }
+
+  cancel(id: Parameters<Scheduler['cancel']>[0]) {
+    return this.#store.queue.cancel(id, Date.now());
+  }
+
+  start = async () => undefined;
+  drain = async () => undefined;
+  schedulesChanged = () => undefined;
+  stats = () => ({ inFlight: 0, queued: 0, asyncDepth: 0 });
+}
+
+/** What the pool was told. */
+export class RecordingPool {
+  provisioned: readonly VersionSpec[] = [];
+  readonly retired: string[] = [];
+  provision = (versions: readonly VersionSpec[]) => {
+    this.provisioned = versions;
+  };
+  retireVersion = async (_id: string, reason: string) => {
+    this.retired.push(reason);
+  };
+  pools = () => [];
+  preWarmed = () => [{ runtime: 'nodejs', isolation: 'process', count: 1 }];
+}
+
+/** Log lines in memory, with live listeners. */
+export class MemoryLogs implements LogReader {
+  readonly lines: LogLine[] = [];
+  readonly listeners = new Set<(lines: readonly LogLine[], skipped: number) => void>();
+
+  add(text: string): LogLine {
+    const line: LogLine = {
+      id: String(this.lines.length + 1).padStart(16, '0'),
+      at: new Date().toISOString(),
+      functionName: 'hello',
+      version: 1,
+      invocationId: null,
+      instanceId: null,
+      level: 'info',
+      stream: 'stdout',
+      text,
+    };
+    this.lines.push(line);
+    for (const listener of this.listeners) listener([line], 0);
+    return line;
+  }
+
+  async query(_id: unknown, query: Parameters<LogReader['query']>[1]) {
+    const { cursor, limit } = query;
+    const rest = cursor === undefined ? this.lines.slice(-limit) : this.lines.filter((line) => line.id > cursor);
+    const items = rest.slice(0, limit);
+    return { items, nextCursor: rest.length > items.length ? (items.at(-1)?.id ?? null) : null };
+  }
+
+  subscribe(_filter: unknown, listener: (lines: readonly LogLine[], skipped: number) => void) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+}
+
+/** Metrics without data, and ticks that a test sends. */
+export class EmptyMetrics implements MetricsReader {
+  readonly listeners = new Set<(tick: LiveTick) => void>();
+  series: MetricsReader['series'] = async ({ from, to, stepMs }) => ({
+    from: new Date(from).toISOString(),
+    to: new Date(to).toISOString(),
+    stepMs: stepMs ?? 10_000,
+    points: [],
+    total: null,
+  });
+  functionStats: MetricsReader['functionStats'] = async (ids, windowMs) =>
+    new Map(
+      ids.map((id) => [
+        id,
+        { windowMs, invocations: 0, errors: 0, p50Ms: null, p95Ms: null, coldStarts: 0, sparkline: [] },
+      ]),
+    );
+  gauges = unused('gauges');
+  subscribe(listener: (tick: LiveTick) => void) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+}
+
+export interface ApiRig extends AsyncDisposable {
+  readonly app: FastifyInstance;
+  readonly controlPlane: ControlPlane;
+  readonly store: Store;
+  readonly scheduler: ScriptedScheduler;
+  readonly bundles: MemoryBundles;
+  readonly pool: RecordingPool;
+  readonly logs: MemoryLogs;
+  readonly metrics: EmptyMetrics;
+  readonly directory: string;
+  readonly errors: object[];
+  /** Changes what the next probes find. */
+  readonly health: { process: DriverHealth; docker: DriverHealth; nodejs: RuntimeHealth; python: RuntimeHealth };
+  /** Bearer headers of a token with each scope. */
+  readonly as: Readonly<Record<TokenRecord['scope'], { authorization: string }>>;
+  /** A second control plane over the same store, as after a restart. */
+  restart(): Promise<ControlPlane>;
+}
+
+/** The control plane and the API over a real SQLite store, with scripted edges. Nothing listens until a test says so. */
+export async function apiRig(
+  options: Partial<ApiServerOptions> & { readonly clock?: Clock; readonly hostMemoryBytes?: number } = {},
+): Promise<ApiRig> {
+  const directory = mkdtempSync(join(tmpdir(), 'hearth-api-'));
+  const clock = options.clock ?? new SystemClock();
+  const errors: object[] = [];
+  const logger = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: () => undefined,
+    error: (e: object) => errors.push(e),
+  };
+  const store = await openSqliteStore({ path: join(directory, 'hearth.db'), clock, logger });
+  await store.migrate();
+  const secrets = await scopedTokens(store, clock.now());
+  const health: ApiRig['health'] = {
+    process: healthy,
+    docker: { status: 'undetected', reason: 'no Docker socket', fix: 'install Docker' },
+    nodejs: { status: 'available', version: '24.0.0' },
+    python: { status: 'missing', reason: 'no python3 on this host', fix: 'install python3' },
+  };
+  const bundles = new MemoryBundles();
+  const pool = new RecordingPool();
+  const scheduler = new ScriptedScheduler(store);
+  const build = async () => {
+    const functions = new InMemoryFunctionDirectory();
+    await functions.load(store);
+    const tokens = new Tokens({ store, clock, logger });
+    await tokens.load();
+    const inventory = new HostInventory({
+      drivers: [healthDriver('process', () => health.process), healthDriver('docker', () => health.docker)],
+      runtimes: [runtime('nodejs', () => health.nodejs), runtime('python', () => health.python)],
+      defaultIsolation: 'process',
+      hostMemoryBytes: options.hostMemoryBytes ?? 4 * 1024 ** 3,
+      clock,
+      recheckAfterMs: 0,
+    });
+    await inventory.refresh();
+    const journal = { pending: () => undefined };
+    const metrics = { record: () => undefined };
+    const edges = { builder: bundles, bundles, pool, scheduler, journal, metrics, clock, logger };
+    return createControlPlane({ store, directory: functions, inventory, tokens, ...edges });
+  };
+  const controlPlane = await build();
+  const logs = new MemoryLogs();
+  const metrics = new EmptyMetrics();
+  const app = createApiServer({
+    controlPlane,
+    logs,
+    metrics,
+    prometheus: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'hearth_up 1\n' }),
+    facts: {
+      version: '0.1.0',
+      startedAt: clock.now(),
+      gatewayUrl: () => 'http://127.0.0.1:8080',
+      controlUrl: () => 'http://127.0.0.1:3000',
+      warnings: () => [],
+      isDraining: () => false,
+      diskFreeBytes: async () => 10 * 1024 ** 3,
+      minDiskFreeBytes: 1024,
+    },
+    logger,
+    uploadDirectory: directory,
+    isLoopbackOnly: true,
+    ...options,
+  });
+  await app.ready();
+  return {
+    app,
+    controlPlane,
+    store,
+    scheduler,
+    bundles,
+    pool,
+    logs,
+    metrics,
+    directory,
+    errors,
+    health,
+    as: secrets,
+    restart: build,
+    [Symbol.asyncDispose]: async () => {
+      await app.close();
+      await controlPlane.settled();
+      await store.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function scopedTokens(store: Store, now: number): Promise<ApiRig['as']> {
+  const scopes = ['admin', 'deploy', 'invoke', 'read'] as const;
+  const headers: [TokenRecord['scope'], { authorization: string }][] = [];
+  for (const scope of scopes) {
+    const secret = newSecret();
+    const record = { id: newId('token'), name: `test ${scope}`, scope, hash: hashSecret(secret), createdAt: now };
+    await store.tokens.create({ ...record, expiresAt: undefined, lastUsedAt: undefined });
+    headers.push([scope, { authorization: `Bearer ${secret}` }]);
+  }
+  return Object.fromEntries(headers) as unknown as ApiRig['as'];
+}
