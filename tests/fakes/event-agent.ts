@@ -6,8 +6,19 @@ import { frameFlags, frameTypes } from '../../backend/execution-engine/protocol/
 
 /** What an event tells the fake agent to do; the default is to answer at once with `{instance, value}`. */
 export interface FakeEvent {
-  readonly op?: 'echo' | 'hang' | 'sleep' | 'throw' | 'exit' | 'oom' | 'kill' | 'print' | 'garbage' | 'stubborn';
-  /** For `sleep`. */
+  readonly op?:
+    | 'echo'
+    | 'hang'
+    | 'sleep'
+    | 'throw'
+    | 'exit'
+    | 'oom'
+    | 'kill'
+    | 'print'
+    | 'garbage'
+    | 'stubborn'
+    | 'background';
+  /** For `sleep` and `background`. */
   readonly ms?: number;
   readonly value?: unknown;
 }
@@ -112,6 +123,7 @@ class EventAgent {
       );
     const op = event.op ?? 'echo';
     if (op === 'echo') this.#answer(id, event);
+    else if (op === 'background') this.#answerAndGoOn(id, event);
     else if (op === 'sleep') answerLater(event.ms ?? 10);
     else if (op === 'exit') this.#body.exit(7);
     else if (op === 'kill') this.#body.kill('SIGKILL');
@@ -145,6 +157,18 @@ class EventAgent {
     this.#encoder.meta(frameTypes.response, frameFlags.end, id, JSON.stringify(meta), [result]);
     this.#flush();
     this.#ended(id);
+  }
+
+  /** The response is whole, but work of `waitUntil` goes on. */
+  #answerAndGoOn(id: number, event: FakeEvent): void {
+    const meta = { status: 200, headers: [], event: true, cpuMs: 1, peakMemoryBytes: 1000, background: true };
+    this.#encoder.meta(frameTypes.response, frameFlags.end, id, JSON.stringify(meta), [Buffer.from('null')]);
+    this.#flush();
+    const finish = () => {
+      this.#text(frameTypes.end, 0, id, { cpuMs: 1, peakMemoryBytes: 1000 });
+      this.#ended(id);
+    };
+    this.#inside.set(id, setTimeout(finish, event.ms ?? 10));
   }
 
   #ended(id: number): void {

@@ -362,6 +362,18 @@ describe('what happens inside', () => {
 });
 
 describe('retiring and draining', () => {
+  it('lets background work of an answered call finish, without a slot, before an instance goes', async () => {
+    const r = rig();
+    const version = versionOf();
+    const first = await runOnce(r, version, { op: 'background', ms: 150 });
+    expect(first.outcome.kind).toBe('success');
+    expect((await runOnce(r, version, {})).id).toBe(first.id);
+    const beganMs = r.clock.monotonic();
+    await r.pool.retireVersion(version.versionId, 'replaced');
+    expect(r.clock.monotonic() - beganMs).toBeGreaterThan(60);
+    expect(r.driver.live).toEqual([]);
+  });
+
   it('fails no call when a version is replaced under load', async () => {
     const r = rig({ initDelayMs: 5 });
     const old = versionOf({ maxInstances: 4 });
