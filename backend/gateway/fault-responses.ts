@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorKind } from '../../shared/errors.ts';
 import { PlatformError } from '../../shared/errors.ts';
-import type { InvocationOutcome } from '../../shared/invocation.ts';
+import type { FunctionFault, InvocationOutcome, PlatformFault } from '../../shared/invocation.ts';
 
 /** What the public gets to see when a call did not end in a response of the function: no type, no message, no stack of user code. */
 export interface FaultResponse {
@@ -36,6 +36,23 @@ const fault = (status: number, code: string, detail: string, retryAfterSeconds?:
   retryAfterSeconds,
 });
 
+/** The same codes as in the control API (docs/error-codes.md). */
+const functionFaultCodes: Readonly<Record<FunctionFault, string>> = {
+  timeout: 'function_timeout',
+  'out-of-memory': 'out_of_memory',
+  exited: 'function_exited',
+  'init-failed': 'init_failed',
+  'response-too-large': 'response_too_large',
+  'bad-response': 'bad_response',
+};
+const platformFaultCodes: Readonly<Record<PlatformFault, string>> = {
+  'sandbox-lost': 'sandbox_lost',
+  capacity: 'no_capacity',
+  driver: 'driver_failed',
+  'shutting-down': 'draining',
+  protocol: 'protocol_violation',
+};
+
 /** For errors that were thrown before or instead of an invocation. */
 export function faultOfError(error: unknown): FaultResponse {
   if (!(error instanceof PlatformError)) return fault(500, 'internal', 'Something went wrong in the platform.');
@@ -52,12 +69,13 @@ export function faultOfOutcome(outcome: InvocationOutcome): FaultResponse | unde
     case 'function-error':
       return fault(502, 'function_error', 'The function failed.');
     case 'function-fault':
-      if (outcome.fault === 'timeout') return fault(504, 'timed_out', 'The function did not answer in time.');
-      return fault(502, outcome.fault.replaceAll('-', '_'), 'The function failed.');
+      if (outcome.fault === 'timeout')
+        return fault(504, functionFaultCodes.timeout, 'The function did not answer in time.');
+      return fault(502, functionFaultCodes[outcome.fault], 'The function failed.');
     case 'platform-fault':
       if (outcome.fault === 'sandbox-lost' || outcome.fault === 'protocol')
-        return fault(502, outcome.fault.replaceAll('-', '_'), 'The function failed.');
-      return fault(503, outcome.fault.replaceAll('-', '_'), 'The function cannot run right now.', 1);
+        return fault(502, platformFaultCodes[outcome.fault], 'The function failed.');
+      return fault(503, platformFaultCodes[outcome.fault], 'The function cannot run right now.', 1);
     case 'cancelled':
       return fault(499, 'cancelled', 'The call was cancelled.');
   }

@@ -268,9 +268,9 @@ describe('the gateway', () => {
   it('turns faults into plain problem documents without what user code said', async () => {
     const cases: readonly [InvocationOutcome, number, string][] = [
       [{ kind: 'function-error', type: 'TypeError', message: 'secret', stack: 'at secret' }, 502, 'function_error'],
-      [{ kind: 'function-fault', fault: 'timeout', message: 'x' }, 504, 'timed_out'],
+      [{ kind: 'function-fault', fault: 'timeout', message: 'x' }, 504, 'function_timeout'],
       [{ kind: 'function-fault', fault: 'out-of-memory', message: 'x' }, 502, 'out_of_memory'],
-      [{ kind: 'platform-fault', fault: 'capacity', message: 'x', retryable: true }, 503, 'capacity'],
+      [{ kind: 'platform-fault', fault: 'capacity', message: 'x', retryable: true }, 503, 'no_capacity'],
       [{ kind: 'platform-fault', fault: 'sandbox-lost', message: 'x', retryable: true }, 502, 'sandbox_lost'],
     ];
     let next = 0;

@@ -40,13 +40,13 @@ describe('limits, each tripped by a hostile function', () => {
     await deploy('waits', `export async function handler(event) { ${calm} await new Promise(() => {}); }`, {
       timeoutMs: 300,
     });
-    expect(await call('waits')).toMatchObject({ status: 504, body: { code: 'timed_out' } });
+    expect(await call('waits')).toMatchObject({ status: 504, body: { code: 'function_timeout' } });
     await expectRecovered('waits');
   });
 
   it('timeout: a synchronous infinite loop dies the same way', async () => {
     await deploy('loops', `export function handler(event) { ${calm} for (;;); }`, { timeoutMs: 300 });
-    expect(await call('loops')).toMatchObject({ status: 504, body: { code: 'timed_out' } });
+    expect(await call('loops')).toMatchObject({ status: 504, body: { code: 'function_timeout' } });
     await expectRecovered('loops');
   });
 
@@ -151,8 +151,8 @@ export async function handler({ port }) { return { code: await new Promise((reso
   });
 
   it.each([
-    ['process.exit', 'process.exit(7)', 'exited'],
-    ['a kill of everything', 'process.kill(-1, "SIGKILL"); await new Promise(() => {})', 'exited'],
+    ['process.exit', 'process.exit(7)', 'function_exited'],
+    ['a kill of itself', 'process.kill(process.pid, "SIGKILL"); await new Promise(() => {})', 'function_exited'],
     ['an unhandled rejection', 'Promise.reject(new Error("late")); await new Promise(() => {})', 'function_error'],
   ])('%s ends that call at once, not at the timeout', async (what, code, expected) => {
     const name = `ends-${what.replace(/[^a-z]+/g, '-')}`;
