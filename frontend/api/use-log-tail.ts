@@ -29,7 +29,7 @@ function parseLine(data: string): LogLine | undefined {
 function skippedIn(events: readonly StreamEvent[]): number {
   let count = 0;
   for (const { event, data } of events) {
-    const found = event === 'skipped' ? /"skipped":\s*(\d+)/.exec(data)?.[1] : undefined;
+    const found = event === 'skipped' ? data.match(/"skipped":\s*(\d+)/)?.[1] : undefined;
     count += Number(found ?? 0);
   }
   return count;

@@ -9,7 +9,7 @@ const sourceEndings = ['.ts', '.mts', '.cts', '.tsx', '.jsx', '.js', '.mjs', '.c
  */
 function isBuilt(path: string, names: ReadonlySet<string>): boolean {
   const output = path.endsWith('.map') ? path.slice(0, -4) : path;
-  const stem = /^(.*)\.[mc]js$/.exec(output)?.[1];
+  const stem = output.match(/^(.*)\.[mc]js$/)?.[1];
   if (stem === undefined || !names.has(`${output}.map`)) return false;
   return sourceEndings.some((ending) => `${stem}${ending}` !== output && names.has(`${stem}${ending}`));
 }

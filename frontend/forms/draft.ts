@@ -68,7 +68,7 @@ export function parseEnv(text: string): {
   for (const [index, raw] of text.split(/\r?\n/).entries()) {
     const line = raw.trim().replace(/^export\s+/, '');
     if (line === '' || line.startsWith('#')) continue;
-    const match = /^([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$/.exec(line);
+    const match = line.match(/^([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$/);
     if (match === null) return { env, error: `line ${index + 1}: expected NAME=value` };
     const [, key = '', value = ''] = match;
     env[key] = unquote(value.trim());
