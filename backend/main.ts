@@ -291,9 +291,7 @@ async function run(parts: Parts, settings: Settings, logger: Logger, warnings: r
   await parts.logs.start();
   parts.metrics.start();
   parts.retention.start();
-  await pool.start();
-  await scheduler.start();
-  controlPlane.provision();
+  // Before anything is started for functions, so that a taken port ends a start that has left no trace.
   const controlPort = await listenForControl(api, settings);
   const gatewayPort = await gateway.listen(settings.HEARTH_HOST, settings.HEARTH_GATEWAY_PORT);
   urls = {
@@ -303,6 +301,9 @@ async function run(parts: Parts, settings: Settings, logger: Logger, warnings: r
         ? urlOf(settings.HEARTH_HOST, gatewayPort)
         : settings.HEARTH_GATEWAY_URL.replace(/\/+$/, ''),
   };
+  await pool.start();
+  await scheduler.start();
+  controlPlane.provision();
   return {
     controlUrl: urls.control,
     gatewayUrl: urls.gateway,

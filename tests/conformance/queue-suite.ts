@@ -92,6 +92,15 @@ export function describeQueue(current: () => Store): void {
       expect(await queue.claim('o', 50, 100, 1000)).toHaveLength(50);
     });
 
+    it('passes over the functions that have their share', async () => {
+      const { queue } = current();
+      const [busy, other] = [newId('function'), newId('function')];
+      for (const functionId of [busy, busy, other]) await queue.enqueue(newItem({ functionId, runAt: 1 }));
+      const claims = await queue.claim('o', 10, 100, 1000, [busy]);
+      expect(claims.map((claim) => claim.item.functionId)).toEqual([other]);
+      expect(await queue.claim('o', 10, 100, 1000, [])).toHaveLength(2);
+    });
+
     it('serves the functions that wait longest when there are more than places', async () => {
       const { queue } = current();
       for (let runAt = 9; runAt >= 0; runAt--) await queue.enqueue(newItem({ runAt }));

@@ -17,7 +17,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 /** Runs the platform to its end; for starts that fail. */
 function startAndFail(environment: Record<string, string>) {
   const run = spawnSync(process.execPath, [join(root, 'dist/server/main.mjs')], {
-    env: platformEnvironment(folder, environment),
+    env: platformEnvironment(folder, { LOG_LEVEL: 'error', ...environment }),
     encoding: 'utf8',
     timeout: 60_000,
   });

@@ -522,6 +522,14 @@ describe('batches', () => {
       expect(outcome).toMatchObject({ type: 'InvalidResult', message: expect.stringContaining(message) });
   });
 
+  it('takes a handler setting of index.handleBatch for single calls too', async () => {
+    const source =
+      'export const handleBatch = (events) => events.map((n) => (n === 2 ? new RangeError("two") : [n, events.length]));';
+    const rig = await started(source, { handler: 'index.handleBatch' });
+    expect(await rig.event(1)).toEqual([1, 1]);
+    await expect(rig.event(2)).rejects.toThrow('two');
+  });
+
   it('runs items side by side when there is no handleBatch, and prefers handler for single calls', async () => {
     const rig = await started(
       `let waiting = []; export const handler = (n) => new Promise((resolve) => { waiting.push(() => resolve(n * 2)); if (waiting.length === 3) for (const go of waiting) go(); });`,

@@ -141,11 +141,18 @@ export class InvocationQueueModel implements InvocationQueue {
     ];
   }
 
-  async claim(owner: string, max: number, leaseMs: number, now: number): Promise<readonly Claim[]> {
+  async claim(
+    owner: string,
+    max: number,
+    leaseMs: number,
+    now: number,
+    except: readonly FunctionId[] = [],
+  ): Promise<readonly Claim[]> {
     if (max < 1) return [];
     const token = randomBytes(16).toString('base64url');
+    const lease = { owner, max, now, token, leaseExpiresAt: now + leaseMs, except: JSON.stringify(except) };
     const [, , leased] = await this.#session.write([
-      this.#session.step(statements.leaseDue, { owner, max, now, token, leaseExpiresAt: now + leaseMs }, rest),
+      this.#session.step(statements.leaseDue, lease, rest),
       this.#session.step(statements.markRunning, { token, now }),
       this.#session.step(statements.selectLeased, { token }),
     ]);

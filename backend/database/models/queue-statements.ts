@@ -62,6 +62,8 @@ export const leaseDue = template<{
   readonly owner: string;
   readonly token: string;
   readonly leaseExpiresAt: number;
+  /** JSON array of the functions that are passed over. */
+  readonly except: string;
 }>((db, slot) => {
   const due = sql<InvocationId>`(
     with recursive
@@ -76,7 +78,9 @@ export const leaseDue = template<{
         from present where function_id is not null
       ),
       turns (function_id) as materialized (
-        select function_id from heads where available_at <= ${slot.now} order by available_at limit ${slot.max}
+        select function_id from heads
+        where available_at <= ${slot.now} and function_id not in (select value from json_each(${slot.except}))
+        order by available_at limit ${slot.max}
       ),
       picks (function_id, invocation_id, available_at, turn) as (
         select turns.function_id, q.invocation_id, q.available_at, 1

@@ -40,6 +40,7 @@ export class Agent {
   readonly #scopes = new AsyncLocalStorage<Scope>();
   readonly #logs: LogCapture;
   readonly #calls = sturdyMap<Call>();
+  readonly #codeDirectory: string | undefined;
   readonly #paths: { codeDirectory: string; readonly agentPath: string };
   #env: CallEnvironment | undefined;
   #loaded: LoadedFunction | undefined;
@@ -47,7 +48,9 @@ export class Agent {
   #isDraining = false;
   #isExiting = false;
 
-  constructor(stream: Duplex, agentPath: string) {
+  /** `codeDirectory` overrides the one in INIT. */
+  constructor(stream: Duplex, agentPath: string, codeDirectory: string | undefined) {
+    this.#codeDirectory = codeDirectory;
     this.#paths = { codeDirectory: '/app', agentPath };
     const receive = (type: number, flags: number, id: number, payload: Buffer) =>
       this.#receive(type, flags, id, payload);
@@ -127,7 +130,8 @@ export class Agent {
     this.#channel.flush();
   }
 
-  async #init(init: InitMessage): Promise<void> {
+  async #init(message: InitMessage): Promise<void> {
+    const init = this.#codeDirectory === undefined ? message : { ...message, codeDirectory: this.#codeDirectory };
     const startedAt = monotonic();
     this.#stopWarmUp();
     try {

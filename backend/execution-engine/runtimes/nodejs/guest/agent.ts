@@ -8,5 +8,7 @@ if (address === undefined || address === '') {
   process.stderr.write('HEARTH_CHANNEL is not set: the driver must say where the host listens, for example fd:3\n');
   process.exit(64);
 }
+// Where nothing is mounted (isolation level unsandboxed) the driver says where the code really is.
+const codeDirectory = process.env['HEARTH_CODE_DIRECTORY'];
 for (const name of Object.keys(process.env)) if (name.startsWith('HEARTH_')) delete process.env[name];
-new Agent(openStream(address), __filename).start();
+new Agent(openStream(address), __filename, codeDirectory).start();

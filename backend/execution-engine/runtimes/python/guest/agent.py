@@ -505,11 +505,11 @@ class Call:
 
 
 class Settings:
-    def __init__(self, message):
+    def __init__(self, message, code_directory=None):
         self.function_name = message["functionName"]
         self.function_version = message["functionVersion"]
         self.handler = message["handler"]
-        self.code_directory = message["codeDirectory"]
+        self.code_directory = code_directory or message["codeDirectory"]
         self.env = message.get("env") or {}
         self.memory_limit_mb = message["memoryLimitMb"]
         self.concurrency = max(1, int(message.get("concurrency", 1)))
@@ -758,8 +758,9 @@ class Batch:
 
 
 class Agent:
-    def __init__(self, channel):
+    def __init__(self, channel, code_directory=None):
         self.channel = channel
+        self.code_directory = code_directory
         self.parser = FrameParser()
         self.logs = Logs(channel)
         self.calls = self.logs.calls
@@ -991,7 +992,7 @@ class Agent:
             self.draining = True
             self.check_drained()
         elif kind == INIT:
-            self.settings = Settings(decode_json(payload.decode("utf-8")))
+            self.settings = Settings(decode_json(payload.decode("utf-8")), self.code_directory)
         elif kind == BEFORE_SNAPSHOT:
             self.channel.frame(BEFORE_SNAPSHOT, 0, 0, b"")
         elif kind == AFTER_RESTORE:
@@ -1729,8 +1730,10 @@ def wsgi_environ(meta, call, settings):
 def main():
     sys.dont_write_bytecode = True
     channel = Channel(os.environ.pop("HEARTH_CHANNEL", ""))
+    # Where nothing is mounted (isolation level unsandboxed) the driver says where the code really is.
+    code_directory = os.environ.pop("HEARTH_CODE_DIRECTORY", None)
     try:
-        Agent(channel).run()
+        Agent(channel, code_directory).run()
     except ChannelClosed:
         os._exit(0)
 
