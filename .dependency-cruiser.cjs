@@ -21,7 +21,12 @@ module.exports = {
     only('util-is-a-leaf', 'backend/util/', ['backend/util/', 'shared/']),
     only('core-is-pure', 'backend/core/', ['backend/core/', 'shared/']),
     only('config-is-a-leaf', 'backend/config/', ['backend/config/', 'shared/', 'backend/util/']),
-    only('startup-direction', 'backend/startup/', ['backend/startup/', 'backend/config/', 'backend/control-plane/', ...core]),
+    only('startup-direction', 'backend/startup/', [
+      'backend/startup/',
+      'backend/config/',
+      'backend/control-plane/',
+      ...core,
+    ]),
     only('api-direction', 'backend/api/', ['backend/api/', 'backend/control-plane/', ...core]),
     only('gateway-direction', 'backend/gateway/', ['backend/gateway/', ...core]),
     only('control-plane-direction', 'backend/control-plane/', ['backend/control-plane/', ...core]),

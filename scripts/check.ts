@@ -17,7 +17,7 @@ const checks: readonly Check[] = [
   {
     name: 'import direction',
     argv: [
-      bin('dependency-cruiser/bin/dependency-cruise.mjs'),
+      bin('dependency-cruiser/bin/dependency-cruiser.mjs'),
       '--config',
       '.dependency-cruiser.cjs',
       'shared',

@@ -32,7 +32,8 @@ export function loadSettings(environment: Readonly<Record<string, string | undef
     if (value !== undefined && value !== '') input[name] = value;
   }
   for (const name of Object.keys(environment)) {
-    if (name.startsWith('HEARTH_') && !isSettingName(name) && !cliNames.has(name)) warnings.push(unknownName(name, 'the environment'));
+    if (name.startsWith('HEARTH_') && !isSettingName(name) && !cliNames.has(name))
+      warnings.push(unknownName(name, 'the environment'));
   }
   const parsed = settingsSchema.safeParse(input);
   if (!parsed.success) {
