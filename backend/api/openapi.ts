@@ -37,6 +37,19 @@ function multipartBody(configRef: unknown): JsonObject {
   };
 }
 
+/** The generator calls every response without a text "Default Response". */
+function describeSuccess(responses: Record<string, JsonObject>): void {
+  const texts: Readonly<Record<string, string>> = {
+    200: 'What was asked for.',
+    201: 'Created; `Location` says where.',
+    202: 'Accepted: it is on disk. `Location` says where its result will be.',
+    204: 'Done.',
+  };
+  for (const [status, response] of Object.entries(responses)) {
+    if (response['description'] === 'Default Response') response['description'] = texts[status] ?? 'Done.';
+  }
+}
+
 const operationsWithMultipart = new Set(['createFunction', 'createVersion']);
 
 /** What the route schemas cannot say: multipart forms and raw bodies. */
@@ -44,6 +57,7 @@ function completeOperations(document: JsonObject): void {
   for (const path of Object.values((document['paths'] ?? {}) as Record<string, Record<string, JsonObject>>)) {
     for (const operation of Object.values(path)) {
       const id = String(operation['operationId']);
+      describeSuccess(operation['responses'] as Record<string, JsonObject>);
       if (id === 'invokeFunction') operation['requestBody'] = payloadBody;
       if (!operationsWithMultipart.has(id)) continue;
       const body = operation['requestBody'] as { content: Record<string, JsonObject> };

@@ -34,17 +34,16 @@ import {
 } from '../../shared/api/system.ts';
 import { versionConfigSchema } from '../../shared/version-config.ts';
 
-interface SchemaMeta {
-  readonly id: string;
-  readonly examples?: unknown[];
-  [key: string]: unknown;
-}
+/**
+ * The schemas that have a name of their own in the OpenAPI document, with examples for the main ones. It is zod's global
+ * registry because `describe` keeps its texts there, and a document is made from one registry.
+ */
+export const namedSchemas = z.globalRegistry;
 
-/** The schemas that have a name of their own in the OpenAPI document, with examples for the main ones. */
-export const namedSchemas = z.registry<SchemaMeta>();
-
-const add = (schema: z.ZodType, id: string, example?: unknown) =>
-  namedSchemas.add(schema, example === undefined ? { id } : { id, examples: [example] });
+const add = (schema: z.ZodType, id: string, example?: unknown) => {
+  const known = namedSchemas.get(schema) ?? {};
+  namedSchemas.add(schema, { ...known, id, ...(example === undefined ? {} : { examples: [example] }) });
+};
 
 add(problemSchema, 'Problem', {
   type: 'urn:hearth:error:function_not_found',

@@ -14,6 +14,7 @@ import type { MetricsReader } from '../core/ports/metrics-reader.ts';
 import { Authenticator, FailureLimiter } from './auth.ts';
 import type { ApiContext, SystemFacts } from './context.ts';
 import { mapError, rawTransportProblem, TransportError, titleOf } from './error-mapping.ts';
+import { IdleConnections } from './idle-connections.ts';
 import { parseJson } from './json-body.ts';
 import { registerOpenApi } from './openapi.ts';
 import type { Api } from './route-docs.ts';
@@ -102,8 +103,14 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     maxHeldResponseMs: options.maxHeldResponseMs ?? 100,
   };
   prepare(app, options);
-  app.addHook('preClose', async () => streams.closeAll());
-  void app.register(async (scope) => registerRoutes(scope as unknown as Api, options, context));
+  const connections = new IdleConnections(app.server);
+  app.addHook('preClose', async () => {
+    streams.closeAll();
+    connections.close();
+  });
+  const routes = async (root: FastifyInstance) => registerRoutes(root as unknown as Api, options, context);
+  // Without a scope of its own, as fastify-plugin does it: the OpenAPI generator belongs to the server as a whole.
+  void app.register(Object.assign(routes, { [Symbol.for('skip-override')]: true }));
   return app as unknown as FastifyInstance;
 }
 

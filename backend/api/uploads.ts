@@ -36,6 +36,17 @@ const badUpload = (message: string) => new PlatformError('invalid_request', 'bad
  * `invalid_request`/`bad_upload` or `bad_json`, `payload_too_large`.
  */
 export async function receiveUpload(request: FastifyRequest, limits: UploadLimits): Promise<void> {
+  try {
+    await readParts(request, limits);
+  } catch (error) {
+    // The parser throws plain errors at malformed forms; those with a status or from the file system speak for themselves.
+    const isPlain = error instanceof Error && !('statusCode' in error) && !('syscall' in error);
+    if (error instanceof PlatformError || !isPlain) throw error;
+    throw badUpload(`this is not a valid multipart form: ${error.message.slice(0, 100)}`);
+  }
+}
+
+async function readParts(request: FastifyRequest, limits: UploadLimits): Promise<void> {
   let config: unknown;
   const options = {
     limits: { fileSize: limits.maxArchiveBytes, fieldSize: limits.maxConfigBytes, files: 2, fields: 4, parts: 4 },
@@ -79,7 +90,11 @@ async function storeArchive(file: NodeJS.ReadableStream & { truncated?: boolean 
     return { source: { kind: 'archive', path, format: await archiveFormat(path) }, discard };
   } catch (error) {
     await discard();
-    throw error;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
+    throw new PlatformError('unavailable', 'storage_full', 'there is no room for this upload; free some disk space', {
+      cause: error,
+    });
   }
 }
 

@@ -29,7 +29,7 @@ export const routePageSchema = pageOf(routeSchema);
 
 export const scheduleInputSchema = z.strictObject({
   name: nameSchema,
-  cron: z.string().min(9).max(120).describe('Five or six fields, or @daily and the like.'),
+  cron: z.string().min(6).max(120).describe('Five or six fields, or @daily and the like.'),
   timeZone: z.string().max(64).default('UTC').describe('IANA name.'),
   payload: z.unknown().optional(),
   alias: nameSchema.default('live'),

@@ -77,7 +77,7 @@ export function invokeRoute(app: Api, context: ApiContext): void {
       response: {
         200: z.unknown().describe("The function's result, with the function's own content type."),
         202: acceptedSchema,
-        ...problems(404, 409, 413, 422, 502, 504),
+        ...problems(404, 409, 413, 415, 422, 502, 504),
       },
     },
     handler: async (request, reply) => {

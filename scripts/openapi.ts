@@ -1,0 +1,67 @@
+/**
+ * Writes docs/openapi.json from the schemas that validate. `node scripts/openapi.ts --check` only compares, and fails when
+ * the file is out of step.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { createApiServer } from '../backend/api/server.ts';
+import type { ControlPlane } from '../backend/control-plane/control-plane.ts';
+
+const root = join(import.meta.dirname, '..');
+const path = join(root, 'docs/openapi.json');
+
+/** Stands in for a part that describing the API does not need; any use of it is a mistake. */
+function unneeded<T extends object>(name: string): T {
+  return new Proxy({} as T, {
+    get: (_target, member) => {
+      if (typeof member === 'symbol') return undefined;
+      throw new Error(`the description of the API must not use ${name}.${member}`);
+    },
+  });
+}
+
+const parts = ['functions', 'deployments', 'versions', 'aliases', 'schedules', 'invocations', 'deadLetters', 'tokens'];
+const more = ['inventory', 'directory', 'store', 'pool', 'clock'];
+
+/** The OpenAPI document as text, as it is committed. */
+export async function openApiText(): Promise<string> {
+  const version = String(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version);
+  const controlPlane = Object.fromEntries([...parts, ...more].map((name) => [name, unneeded(name)]));
+  const app = createApiServer({
+    controlPlane: controlPlane as unknown as ControlPlane,
+    logs: unneeded('logs'),
+    metrics: unneeded('metrics'),
+    prometheus: () => Promise.reject(new Error('not here')),
+    facts: {
+      version,
+      startedAt: 0,
+      gatewayUrl: () => '',
+      controlUrl: () => '',
+      warnings: () => [],
+      isDraining: () => false,
+      diskFreeBytes: async () => 0,
+      minDiskFreeBytes: 0,
+    },
+    logger: unneeded('logger'),
+    uploadDirectory: '',
+    isLoopbackOnly: false,
+  });
+  try {
+    await app.ready();
+    return `${JSON.stringify(app.swagger(), null, 2)}\n`;
+  } finally {
+    await app.close();
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const text = await openApiText();
+  if (!process.argv.includes('--check')) {
+    writeFileSync(path, text);
+    process.stdout.write(`wrote docs/openapi.json (${text.length} bytes)\n`);
+  } else if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
+    process.stderr.write('docs/openapi.json is out of step with the schemas; run: node scripts/openapi.ts\n');
+    process.exitCode = 1;
+  }
+}
