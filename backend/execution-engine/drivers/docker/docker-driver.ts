@@ -1,0 +1,358 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { PlatformError } from '../../../../shared/errors.ts';
+import type { SandboxId } from '../../../../shared/ids.ts';
+import type { RuntimeName } from '../../../../shared/version-config.ts';
+import type {
+  DriverCapabilities,
+  DriverHealth,
+  IsolationDriver,
+  PreparedImage,
+  SandboxSpec,
+  SweepReport,
+} from '../../../core/ports/isolation-driver.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
+import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
+import { ChannelListener } from './channel-listener.ts';
+import { containerSpec } from './container-spec.ts';
+import { DockerSandbox } from './docker-sandbox.ts';
+import { parseEngineHost } from './engine/endpoint.ts';
+import { EngineClient } from './engine/engine-client.ts';
+import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
+import type { EngineInfo } from './engine/engine-types.ts';
+import { EventWatch } from './event-watch.ts';
+import { type ImagePlan, type ImageProgress, type RuntimeImage, RuntimeImages } from './images/runtime-images.ts';
+import { labels, type OwnerRecord, ownerOf } from './owner.ts';
+import { probeEngine } from './probe.ts';
+import { buildSeccompProfile } from './seccomp-profile.ts';
+import { type Slot, SlotTable } from './slots.ts';
+import { sweepContainers, sweepDirectories } from './sweep.ts';
+
+export interface DockerDriverOptions {
+  /** For what is mounted into containers. The daemon must see the same files under the same path. */
+  readonly runDirectory: string;
+  /** `unix:///path` or `tcp://host:port`; empty or left out: /var/run/docker.sock. */
+  readonly dockerHost?: string;
+  /** Images to use instead of building them from this host's runtimes. */
+  readonly images?: Partial<Readonly<Record<RuntimeName, string>>>;
+  readonly outputLimits?: OutputLimits;
+  /** Sandboxes get user ids from here on; default 210000000. Where the daemon maps user ids, all get 65532. */
+  readonly uidBase?: number;
+  /** How long a daemon may be away before the sandboxes that it made are given up; default 10,000. */
+  readonly daemonPatienceMs?: number;
+  /** Longest wait for an answer of the daemon to one request; default 30,000. */
+  readonly requestTimeoutMs?: number;
+  readonly logger?: Logger;
+}
+
+const maxSandboxes = 10_000;
+/** Above what distributions give to users, subordinate ids and the process driver. */
+const defaultUidBase = 210_000_000;
+/** `nonroot` of the distroless images; mapped by every user namespace of the usual 65,536 ids. */
+const sharedUserId = 65_532;
+const defaultDaemonPatienceMs = 10_000;
+
+/** What is settled once a daemon has answered. */
+interface Session {
+  readonly info: EngineInfo;
+  readonly seccompProfile: string;
+  readonly slots: SlotTable;
+}
+
+/**
+ * Runs sandboxes as containers of a Docker Engine (20.10 or newer), or of Podman's compatible service. Containers are made from images of
+ * this host's own runtimes, reach the platform through a Unix socket that is mounted into them, and nothing else. What each
+ * wall is for: docs/drivers/docker.md.
+ */
+export class DockerDriver implements IsolationDriver {
+  readonly name = 'docker';
+  readonly capabilities: DriverCapabilities = {
+    isolation: 'container',
+    channel: 'unix',
+    enforces: new Set(['memory', 'cpu', 'pids', 'tmp', 'network']),
+    egress: new Set(['none']),
+    specialise: true,
+    pause: true,
+    survivesRestart: false,
+  };
+  readonly #options: DockerDriverOptions;
+  readonly #engine: EngineClient;
+  readonly #images: RuntimeImages;
+  readonly #logger: Logger | undefined;
+  readonly #base: string;
+  readonly #live = new Map<SandboxId, DockerSandbox>();
+  /** Sandboxes whose container may exist before there is an object for it; a sweep must not take it for lost. */
+  readonly #making = new Set<SandboxId>();
+  #owner: OwnerRecord | undefined;
+  #session: Promise<Session> | undefined;
+  #events: EventWatch | undefined;
+  #probedDaemon: string | undefined;
+  #closed = false;
+
+  constructor(options: DockerDriverOptions) {
+    this.#options = options;
+    this.#logger = options.logger;
+    this.#base = join(resolve(options.runDirectory), 'docker');
+    this.#engine = new EngineClient({
+      endpoint: parseEngineHost(options.dockerHost ?? ''),
+      ...(options.requestTimeoutMs === undefined ? {} : { timeoutMs: options.requestTimeoutMs }),
+    });
+    this.#images = new RuntimeImages({
+      engine: this.#engine,
+      logger: options.logger,
+      ...(options.images === undefined ? {} : { prebuilt: options.images }),
+    });
+  }
+
+  /** A container is started for real with the first daemon that answers, and again when it is another one. */
+  async probe(signal: AbortSignal): Promise<DriverHealth> {
+    const { health, daemon } = await probeEngine({
+      engine: this.#engine,
+      create: (spec, until) => this.create(spec, until),
+      directory: () => join(this.#base, this.#openOwner().token),
+      provenDaemon: this.#probedDaemon,
+      limitsOf: async (sandbox) => await this.#engine.stats(String(sandbox.handle.data['container'] ?? '')),
+      signal,
+    });
+    this.#probedDaemon = health.status === 'healthy' ? daemon : undefined;
+    // A daemon that was replaced may be another version with other abilities.
+    if (health.status !== 'healthy') this.#session = undefined;
+    return health;
+  }
+
+  /** Nothing to bring along: a sandbox links the files at the moment it needs them. */
+  prepare(image: PreparedImage): Promise<PreparedImage> {
+    return Promise.resolve(image);
+  }
+
+  /** Makes the image of this plan unless the daemon has it. */
+  ensureImage(plan: ImagePlan, signal: AbortSignal, onProgress?: ImageProgress): Promise<RuntimeImage> {
+    return this.#images.ensure(plan, signal, onProgress);
+  }
+
+  /** Runtime images that the daemon has. */
+  listImages(signal: AbortSignal): ReturnType<RuntimeImages['list']> {
+    return this.#images.list(signal);
+  }
+
+  async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+    if (spec.limits.egress !== 'none') {
+      const message =
+        'the docker driver cannot let functions reach the network; use egress "none" or another isolation';
+      throw new PlatformError('unprocessable', 'limit_not_enforced', message);
+    }
+    throwIfAborted(signal);
+    this.#making.add(spec.id);
+    try {
+      return await this.#make(await this.#open(signal), spec, signal);
+    } finally {
+      this.#making.delete(spec.id);
+    }
+  }
+
+  /** Sandboxes end with the platform: their channel does. What is left of them is swept. */
+  recover(): Promise<Sandbox | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
+    const strangers = [...this.#live.values()].filter((sandbox) => !known.has(sandbox.id));
+    await Promise.all(strangers.map((sandbox) => sandbox.destroy('swept')));
+    const owner = this.#openOwner();
+    const containers = await sweepContainers({ engine: this.#engine, owner, isLive: (id) => this.#isLive(id) });
+    const directories = containers.failed.length > 0 ? undefined : await sweepDirectories(this.#base, owner);
+    return {
+      removed: [
+        ...strangers.map((sandbox) => `sandbox ${sandbox.id}`),
+        ...containers.removed,
+        ...(directories?.removed ?? []),
+      ],
+      failed: [...containers.failed, ...(directories?.failed ?? [])],
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#images.close();
+    await Promise.all([...this.#live.values()].map((sandbox) => sandbox.destroy('driver closed')));
+    await this.#events?.close();
+    this.#engine.close();
+    if (this.#owner !== undefined) rmSync(join(this.#base, this.#owner.token), { recursive: true, force: true });
+  }
+
+  async #make(session: Session, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+    const slot = session.slots.take();
+    let channel: ChannelListener | undefined;
+    let containerId: string;
+    try {
+      if (spec.image !== undefined) await slot.load(spec.image, signal);
+      channel = await ChannelListener.open(slot.socketPath);
+      containerId = await this.#createContainer(session, slot, spec, signal);
+    } catch (error) {
+      channel?.close('it could not be made');
+      await this.#removeStray(spec.id);
+      await slot.free();
+      throw asPlatformError(error);
+    }
+    return await this.#begin({ slot, channel, containerId, spec, signal });
+  }
+
+  async #open(signal: AbortSignal): Promise<Session> {
+    if (this.#closed) throw new PlatformError('unavailable', 'driver_closed', 'the docker driver is closed');
+    this.#session ??= this.#openSession();
+    const session = this.#session;
+    session.catch(() => {
+      if (this.#session === session) this.#session = undefined;
+    });
+    const opened = await session;
+    await this.#events?.start();
+    throwIfAborted(signal);
+    return opened;
+  }
+
+  async #openSession(): Promise<Session> {
+    const info = await this.#engine.info();
+    const owner = this.#openOwner();
+    const isMapped = (info.SecurityOptions ?? []).some((option) => /name=(userns|rootless)/.test(option));
+    const uidBase = this.#options.uidBase ?? defaultUidBase;
+    this.#events ??= new EventWatch({
+      engine: this.#engine,
+      label: `${labels.instance}=${owner.token}`,
+      actions: ['oom'],
+      onEvent: (event) => this.#onOutOfMemory(event.Actor?.Attributes?.[labels.sandbox]),
+      onBack: () => void this.#removeLost(),
+      logger: this.#logger,
+    });
+    return {
+      info,
+      seccompProfile: JSON.stringify(buildSeccompProfile(info.Architecture)),
+      slots: new SlotTable({
+        directory: join(this.#base, owner.token),
+        count: maxSandboxes,
+        userIdOf: (slot) => (isMapped ? sharedUserId : uidBase + slot),
+      }),
+    };
+  }
+
+  #openOwner(): OwnerRecord {
+    if (this.#owner !== undefined) return this.#owner;
+    mkdirSync(this.#base, { recursive: true, mode: 0o700 });
+    const owner = ownerOf(this.#base);
+    const directory = join(this.#base, owner.token);
+    // Nobody but the platform (and the daemon) may pass: below are sockets that anybody may connect to.
+    mkdirSync(directory, { mode: 0o700 });
+    writeFileSync(join(directory, 'owner.json'), JSON.stringify(owner), { mode: 0o600 });
+    this.#owner = owner;
+    return owner;
+  }
+
+  async #createContainer(session: Session, slot: Slot, spec: SandboxSpec, signal: AbortSignal): Promise<string> {
+    const owner = this.#openOwner();
+    const make = async (): Promise<string> => {
+      const image = await this.#images.ensure(spec.plan, signal);
+      const container = containerSpec({
+        spec,
+        image: image.reference,
+        userId: slot.userId,
+        paths: slot.paths,
+        seccompProfile: session.seccompProfile,
+        labels: {
+          [labels.sandbox]: spec.id,
+          [labels.instance]: owner.token,
+          [labels.home]: owner.home,
+          [labels.owner]: JSON.stringify(owner),
+        },
+      });
+      return await this.#engine.createContainer(containerName(spec.id), container, signal);
+    };
+    try {
+      return await make();
+    } catch (error) {
+      if (!isEngineError(error, engineErrorCodes.imageMissing)) throw error;
+      // Somebody deleted it after we had seen it: made again, once.
+      this.#images.forget(spec.plan);
+      return await make();
+    }
+  }
+
+  async #begin(parts: {
+    readonly slot: Slot;
+    readonly channel: ChannelListener;
+    readonly containerId: string;
+    readonly spec: SandboxSpec;
+    readonly signal: AbortSignal;
+  }): Promise<Sandbox> {
+    const { slot, channel, containerId, spec, signal } = parts;
+    const sandbox = new DockerSandbox({
+      id: spec.id,
+      containerId,
+      engine: this.#engine,
+      channel,
+      slot,
+      outputLimits: this.#options.outputLimits ?? defaultOutputLimits,
+      hasImage: spec.image !== undefined,
+      daemonPatienceMs: this.#options.daemonPatienceMs ?? defaultDaemonPatienceMs,
+      onGone: (failures) => this.#forget(spec.id, failures),
+    });
+    this.#live.set(spec.id, sandbox);
+    let started = false;
+    try {
+      // Attached before the start, so that not a line is missed.
+      sandbox.readFrom(await this.#engine.attachOutput(containerId));
+      await this.#engine.startContainer(containerId, signal);
+      started = true;
+      sandbox.setPid((await this.#engine.inspectContainer(containerId)).State.Pid);
+      sandbox.watch();
+      throwIfAborted(signal);
+      return sandbox;
+    } catch (error) {
+      // A start that failed or was aborted may have happened nevertheless; removing ends it in any case.
+      sandbox.watch();
+      await sandbox.destroy('it could not begin').catch(() => undefined);
+      throwIfAborted(signal);
+      if (started || sandbox.lastError === '') throw asPlatformError(error);
+      const message = `a sandbox could not be started: ${sandbox.lastError}`;
+      throw new PlatformError('unavailable', 'sandbox_not_started', message, { cause: error });
+    }
+  }
+
+  #forget(id: SandboxId, failures: readonly string[]): void {
+    this.#live.delete(id);
+    if (failures.length > 0) this.#logger?.error({ sandboxId: id, failures }, 'a sandbox left something behind');
+  }
+
+  #isLive(id: string): boolean {
+    return this.#live.has(id as SandboxId) || this.#making.has(id as SandboxId);
+  }
+
+  #onOutOfMemory(id: string | undefined): void {
+    this.#live.get((id ?? '') as SandboxId)?.endForMemory();
+  }
+
+  /** After the daemon was away: containers of ours that we have given up meanwhile. */
+  async #removeLost(): Promise<void> {
+    const owner = this.#openOwner();
+    const isLive = (id: string): boolean => this.#isLive(id);
+    const report = await sweepContainers({ engine: this.#engine, owner, isLive });
+    if (report.removed.length > 0) this.#logger?.info(report, 'removed containers that were lost with the daemon');
+  }
+
+  /** An aborted or broken request may have made the container all the same. */
+  async #removeStray(id: SandboxId): Promise<void> {
+    await this.#engine.removeContainer(containerName(id)).catch(() => undefined);
+  }
+}
+
+function containerName(id: SandboxId): string {
+  return `hearth-${id}`;
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new PlatformError('unavailable', 'aborted', 'starting a sandbox was aborted');
+}
+
+function asPlatformError(cause: unknown): PlatformError {
+  if (cause instanceof PlatformError) return cause;
+  return new PlatformError('unavailable', 'sandbox_not_started', 'a sandbox could not be started', { cause });
+}

@@ -1,0 +1,295 @@
+import { readFileSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PlatformError } from '../../../../shared/errors.ts';
+import type { SandboxId } from '../../../../shared/ids.ts';
+import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
+import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
+import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
+import { type OutputLimits, OutputReader } from '../support/output-reader.ts';
+import type { ChannelListener } from './channel-listener.ts';
+import { launcherProcesses } from './container-spec.ts';
+import type { AttachedOutput } from './engine/demultiplexer.ts';
+import type { EngineClient } from './engine/engine-client.ts';
+import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
+import type { ContainerInspection, ContainerStats } from './engine/engine-types.ts';
+import type { Slot } from './slots.ts';
+
+export interface DockerSandboxOptions {
+  readonly id: SandboxId;
+  readonly containerId: string;
+  readonly engine: EngineClient;
+  readonly channel: ChannelListener;
+  readonly slot: Slot;
+  readonly outputLimits: OutputLimits;
+  readonly hasImage: boolean;
+  /** How long a daemon that went away may stay away before its containers are given up. */
+  readonly daemonPatienceMs: number;
+  /** Called once, when nothing is left that can be freed now; with what could not be. */
+  readonly onGone: (failures: readonly string[]) => void;
+}
+
+const outputPatienceMs = 500;
+const retryPauseMs = 100;
+/** The same for a sandbox that is being destroyed: its processes have been killed already where that is possible. */
+const dyingPatienceMs = 1000;
+/** The daemon learns of an out-of-memory kill and of the end of a container on different ways; the first may be later. */
+const oomPatienceMs = 150;
+const oomPauseMs = 25;
+
+/** How a container ended, as far as it can be known. */
+interface Ending {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The daemon still has the container's record. */
+  readonly hasRecord: boolean;
+}
+
+/** One container. Made by `DockerDriver.create`, which starts it. */
+export class DockerSandbox implements Sandbox {
+  readonly id: SandboxId;
+  readonly containerId: string;
+  readonly handle: SandboxHandle;
+  readonly exited: Promise<ExitReport>;
+  readonly #options: DockerSandboxOptions;
+  readonly #output: OutputReader;
+  readonly #exit = Promise.withResolvers<ExitReport>();
+  #pid = 0;
+  #reason: string | undefined;
+  #killedForMemory = false;
+  #heapExhausted = false;
+  #specialised: boolean;
+  #killing: Promise<boolean> | undefined;
+  #usage: ResourceUsage = { cpuMs: 0, memoryBytes: 0, peakMemoryBytes: 0, pids: 0 };
+  #lastError = '';
+  #over = false;
+
+  constructor(options: DockerSandboxOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.containerId = options.containerId;
+    this.#specialised = options.hasImage;
+    this.handle = { schema: 1, driver: 'docker', id: options.id, data: { container: options.containerId } };
+    this.#output = new OutputReader(options.outputLimits, (line) => this.#watchLine(line));
+    this.exited = this.#exit.promise;
+  }
+
+  /** The last line on stderr; says what was wrong when the program could not be started. */
+  get lastError(): string {
+    return this.#lastError;
+  }
+
+  readFrom(attached: AttachedOutput): void {
+    this.#output.attach('stdout', attached.stdout);
+    this.#output.attach('stderr', attached.stderr);
+  }
+
+  /** From the start on: waits for the end, and cleans up after it. */
+  watch(): void {
+    this.#watch().then(this.#exit.resolve, (error: unknown) => {
+      // Nothing in there rejects on purpose; if something does, the sandbox must still be over for everybody.
+      const reason = this.#reason ?? `watching it failed: ${error instanceof Error ? error.message : String(error)}`;
+      this.#options.channel.sever();
+      this.#options.onGone([reason]);
+      this.#exit.resolve({ code: null, signal: null, outOfMemory: false, reason });
+    });
+  }
+
+  connect(signal: AbortSignal): Promise<Duplex> {
+    return this.#options.channel.connect(signal);
+  }
+
+  async specialise(image: PreparedImage, signal: AbortSignal): Promise<void> {
+    if (this.#specialised)
+      throw new PlatformError('conflict', 'already_specialised', 'the sandbox has an image already');
+    this.#specialised = true;
+    await this.#options.slot.load(image, signal);
+  }
+
+  output(): AsyncIterable<OutputLine> {
+    return this.#output;
+  }
+
+  async usage(): Promise<ResourceUsage> {
+    if (!this.#over) this.#usage = toUsage(await this.#options.engine.stats(this.containerId), this.#usage);
+    return this.#usage;
+  }
+
+  async pause(): Promise<void> {
+    await this.#options.engine.pauseContainer(this.containerId);
+  }
+
+  async resume(): Promise<void> {
+    await this.#options.engine.unpauseContainer(this.containerId);
+  }
+
+  async destroy(reason: string): Promise<void> {
+    this.#reason ??= reason;
+    await this.#kill();
+    await this.exited;
+  }
+
+  /** The kernel has killed a process of this container for lack of memory: the rest of it is not worth keeping. */
+  endForMemory(): void {
+    if (this.#over) return;
+    this.#killedForMemory = true;
+    void this.#kill();
+  }
+
+  /** Kills and removes in one request; what cannot be done because the daemon is away is done to the processes directly. */
+  #kill(): Promise<boolean> {
+    this.#killing ??= this.#killOnce();
+    return this.#killing;
+  }
+
+  /** True when the daemon has removed the container. */
+  async #killOnce(): Promise<boolean> {
+    if (this.#over) return true;
+    try {
+      await this.#options.engine.removeContainer(this.containerId);
+      return true;
+    } catch (error) {
+      if (isEngineError(error, engineErrorCodes.containerMissing)) return true;
+      killInit(this.#pid, this.containerId);
+      this.#options.channel.sever();
+      return false;
+    }
+  }
+
+  async #watch(): Promise<ExitReport> {
+    const ending = await this.#awaitEnd();
+    // What it said last explains its end.
+    await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
+    const outOfMemory = await this.#findOutOfMemory(ending);
+    this.#over = true;
+    const failures = await this.#cleanUp(ending);
+    this.#options.onGone(failures);
+    return { code: ending.code, signal: ending.signal, outOfMemory, reason: this.#reason };
+  }
+
+  /** Waits as long as the container lives, through restarts of the daemon. */
+  async #awaitEnd(): Promise<Ending> {
+    const { engine, daemonPatienceMs } = this.#options;
+    let lostAt: number | undefined;
+    for (;;) {
+      try {
+        if (lostAt !== undefined) this.#pid = (await engine.inspectContainer(this.containerId)).State.Pid || this.#pid;
+        const code = await engine.waitContainer(this.containerId);
+        return { ...decodeStatus(code), hasRecord: true };
+      } catch (error) {
+        if (isEngineError(error, engineErrorCodes.containerMissing)) return this.#vanished();
+        lostAt ??= performance.now();
+        const patienceMs = this.#reason === undefined ? daemonPatienceMs : Math.min(daemonPatienceMs, dyingPatienceMs);
+        if (performance.now() - lostAt > patienceMs) return this.#abandon(error);
+        await delay(retryPauseMs, undefined, { ref: false });
+      }
+    }
+  }
+
+  #vanished(): Ending {
+    if (this.#reason === undefined && !this.#killedForMemory)
+      this.#reason = 'its container was removed by somebody else';
+    return { code: null, signal: null, hasRecord: false };
+  }
+
+  /** The daemon stays away: ends what can be ended from here. Its record of the container is swept when it is back. */
+  #abandon(error: unknown): Ending {
+    const why = error instanceof Error ? error.message : String(error);
+    this.#reason ??= `the Docker daemon is gone: ${why}`;
+    killInit(this.#pid, this.containerId);
+    this.#options.channel.sever();
+    return { code: null, signal: null, hasRecord: true };
+  }
+
+  async #findOutOfMemory(ending: Ending): Promise<boolean> {
+    if (this.#killedForMemory) return true;
+    if (this.#reason !== undefined) return false;
+    if (this.#heapExhausted && ending.code !== 0) return true;
+    if (ending.signal !== 'SIGKILL' || !ending.hasRecord) return false;
+    const deadline = performance.now() + oomPatienceMs;
+    for (;;) {
+      const state = await this.#inspectQuietly();
+      if (state?.OOMKilled === true || this.#killedForMemory) return true;
+      if (state === undefined || performance.now() > deadline) return false;
+      await delay(oomPauseMs);
+    }
+  }
+
+  async #inspectQuietly(): Promise<ContainerInspection['State'] | undefined> {
+    try {
+      return (await this.#options.engine.inspectContainer(this.containerId)).State;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #cleanUp(ending: Ending): Promise<readonly string[]> {
+    const failures: string[] = [];
+    const attempt = async (what: string, work: () => Promise<void> | void): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    };
+    this.#options.channel.close(this.#reason ?? describe(ending, this.#lastError));
+    if (ending.hasRecord) {
+      await attempt('container', async () => {
+        if ((await this.#killing) !== true) await removeIfThere(this.#options.engine, this.containerId);
+      });
+    }
+    this.#output.end();
+    await attempt('slot directory', () => this.#options.slot.free());
+    return failures;
+  }
+
+  #watchLine(line: OutputLine): void {
+    if (line.stream !== 'stderr') return;
+    this.#lastError = line.text;
+    if (tellsHeapExhausted(line.text)) this.#heapExhausted = true;
+  }
+
+  /** The host's number of process 1 of the container, for the day when the daemon cannot be asked to kill it. */
+  setPid(pid: number): void {
+    this.#pid = pid;
+  }
+}
+
+async function removeIfThere(engine: EngineClient, containerId: string): Promise<void> {
+  try {
+    await engine.removeContainer(containerId);
+  } catch (error) {
+    if (!isEngineError(error, engineErrorCodes.containerMissing, engineErrorCodes.conflict)) throw error;
+  }
+}
+
+/**
+ * Kills process 1 of a container, and with it all others, without the daemon. Only on the same host, with the right to, and
+ * only if the control groups of that process still name the container.
+ */
+function killInit(pid: number, containerId: string): void {
+  if (pid <= 1) return;
+  try {
+    if (readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(containerId)) process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended, is not ours to kill, or lives on another machine.
+  }
+}
+
+function describe(ending: Ending, lastError: string): string {
+  const how = ending.signal === null ? `it exited with code ${ending.code}` : `it ended by ${ending.signal}`;
+  return lastError === '' ? how : `${how}: ${lastError}`;
+}
+
+/** Memory without the page cache that can be dropped at once, as `docker stats` counts it. */
+function toUsage(stats: ContainerStats, before: ResourceUsage): ResourceUsage {
+  const memory = stats.memory_stats;
+  const cache = memory?.stats?.['total_inactive_file'] ?? memory?.stats?.['inactive_file'] ?? 0;
+  const memoryBytes = Math.max(0, (memory?.usage ?? 0) - cache);
+  return {
+    cpuMs: (stats.cpu_stats?.cpu_usage?.total_usage ?? 0) / 1e6,
+    memoryBytes,
+    peakMemoryBytes: Math.max(before.peakMemoryBytes, memoryBytes, memory?.max_usage ?? 0),
+    pids: Math.max(0, (stats.pids_stats?.current ?? 0) - launcherProcesses),
+  };
+}

@@ -1,0 +1,128 @@
+/** The parts of the Docker Engine API (https://docs.docker.com/reference/api/engine/) that the driver uses, as the daemon spells them. */
+
+export interface EngineVersion {
+  readonly Version: string;
+  readonly ApiVersion: string;
+  readonly Os: string;
+  readonly Arch: string;
+}
+
+export interface EngineInfo {
+  readonly ID: string;
+  readonly ServerVersion: string;
+  readonly Architecture: string;
+  readonly OSType: string;
+  readonly Driver: string;
+  readonly CgroupDriver?: string;
+  readonly CgroupVersion?: string;
+  readonly MemoryLimit?: boolean;
+  readonly SwapLimit?: boolean;
+  readonly PidsLimit?: boolean;
+  readonly CpuCfsQuota?: boolean;
+  readonly SecurityOptions?: readonly string[] | null;
+}
+
+export interface ContainerMount {
+  readonly Type: 'bind';
+  readonly Source: string;
+  readonly Target: string;
+  readonly ReadOnly: boolean;
+  readonly BindOptions?: { readonly Propagation: 'rprivate' };
+}
+
+export interface ContainerSpec {
+  readonly Image: string;
+  readonly Entrypoint: readonly string[];
+  readonly Cmd: readonly string[];
+  readonly Env: readonly string[];
+  readonly User: string;
+  readonly WorkingDir: string;
+  readonly Hostname: string;
+  readonly AttachStdout: boolean;
+  readonly AttachStderr: boolean;
+  readonly OpenStdin: false;
+  readonly Tty: false;
+  readonly Labels: Readonly<Record<string, string>>;
+  readonly StopSignal: string;
+  readonly HostConfig: HostConfig;
+}
+
+export interface HostConfig {
+  readonly Init: boolean;
+  readonly ReadonlyRootfs: boolean;
+  readonly Privileged: false;
+  readonly NetworkMode: string;
+  readonly IpcMode: 'none';
+  readonly CgroupnsMode: 'private';
+  readonly CapDrop: readonly string[];
+  readonly SecurityOpt: readonly string[];
+  readonly MaskedPaths: readonly string[];
+  readonly ReadonlyPaths: readonly string[];
+  readonly Tmpfs: Readonly<Record<string, string>>;
+  readonly Mounts: readonly ContainerMount[];
+  readonly Memory: number;
+  readonly MemorySwap: number;
+  readonly MemorySwappiness?: number;
+  readonly NanoCpus: number;
+  readonly CpuShares: number;
+  readonly PidsLimit: number;
+  readonly OomScoreAdj: number;
+  readonly Ulimits: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
+  readonly LogConfig: { readonly Type: 'none'; readonly Config: Readonly<Record<string, string>> };
+  readonly RestartPolicy: { readonly Name: 'no' };
+  readonly AutoRemove: false;
+}
+
+export interface ContainerInspection {
+  readonly Id: string;
+  readonly Image: string;
+  readonly State: {
+    readonly Status: string;
+    readonly Running: boolean;
+    readonly Paused: boolean;
+    readonly OOMKilled: boolean;
+    readonly Pid: number;
+    readonly ExitCode: number;
+    readonly Error: string;
+  };
+}
+
+export interface ContainerListing {
+  readonly Id: string;
+  readonly State: string;
+  readonly Labels: Readonly<Record<string, string>> | null;
+}
+
+export interface ContainerStats {
+  readonly cpu_stats?: { readonly cpu_usage?: { readonly total_usage?: number } };
+  readonly memory_stats?: {
+    readonly usage?: number;
+    /** Version 1 control groups alone. */
+    readonly max_usage?: number;
+    readonly limit?: number;
+    readonly stats?: Readonly<Record<string, number>>;
+  };
+  readonly pids_stats?: { readonly current?: number; readonly limit?: number };
+}
+
+export interface ImageListing {
+  readonly Id: string;
+  readonly RepoTags: readonly string[] | null;
+  readonly Size: number;
+  readonly Labels: Readonly<Record<string, string>> | null;
+}
+
+export interface ImageInspection {
+  readonly Id: string;
+  readonly Size: number;
+  readonly Config?: { readonly Labels?: Readonly<Record<string, string>> | null };
+}
+
+export interface EngineEvent {
+  readonly Type?: string;
+  readonly Action?: string;
+  readonly Actor?: { readonly ID?: string; readonly Attributes?: Readonly<Record<string, string>> };
+}
+
+/** `key=value` or `key`, for example `{ label: ['hearth.sandbox'] }`. */
+export type EngineFilters = Readonly<Record<string, readonly string[]>>;

@@ -1,0 +1,149 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import type { LimitName } from '../../../../shared/api/system.ts';
+import { PlatformError } from '../../../../shared/errors.ts';
+import { newId } from '../../../../shared/ids.ts';
+import { MiB } from '../../../../shared/limits.ts';
+import type { DriverHealth, SandboxLimits, SandboxSpec } from '../../../core/ports/isolation-driver.ts';
+import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import { launcherProcesses } from './container-spec.ts';
+import type { EngineClient } from './engine/engine-client.ts';
+import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
+import type { ContainerStats, EngineInfo } from './engine/engine-types.ts';
+import { probeProgram } from './probe-program.ts';
+
+export interface ProbeOptions {
+  readonly engine: EngineClient;
+  readonly create: (spec: SandboxSpec, signal: AbortSignal) => Promise<Sandbox>;
+  readonly limitsOf: (sandbox: Sandbox) => Promise<ContainerStats>;
+  /** A directory of this platform for the program of the probe. */
+  readonly directory: () => string;
+  /** The daemon, as `describeDaemon` names it, with which a container has been tried out already. */
+  readonly provenDaemon: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+const probeLimits: SandboxLimits = { memoryMb: 96, cpus: 1, maxPids: 32, tmpMb: 4, egress: 'none' };
+const maxAnswerBytes = 64 * 1024;
+/** Slow where the image has to be made first, and then the machine is busy. */
+const probeTimeoutMs = 60_000;
+
+interface Finding {
+  readonly open: readonly string[];
+  readonly tmpMb: number;
+}
+
+const proven = new Map<string, { readonly enforces: ReadonlySet<LimitName>; readonly open: readonly string[] }>();
+
+/** Asks the daemon, then starts a hostile container. `daemon` names what was tried. Never rejects. */
+export async function probeEngine(options: ProbeOptions): Promise<{ health: DriverHealth; daemon: string }> {
+  const { engine } = options;
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(probeTimeoutMs)]);
+  try {
+    await engine.ping(signal);
+    const info = await engine.info(signal);
+    const daemon = `${info.ID} ${info.ServerVersion}`;
+    if (info.OSType !== 'linux') {
+      const reason = `the daemon runs ${info.OSType} containers`;
+      return { daemon, health: { status: 'unhealthy', reason, fix: 'switch it to Linux containers' } };
+    }
+    const finding = options.provenDaemon === daemon ? proven.get(daemon) : await tryContainer(options, info, signal);
+    if (finding === undefined) throw new Error('a daemon that was tried has no finding');
+    proven.set(daemon, finding);
+    return { daemon, health: healthOf(info, finding) };
+  } catch (error) {
+    return { daemon: '', health: unhealthy(error) };
+  }
+}
+
+async function tryContainer(
+  options: ProbeOptions,
+  info: EngineInfo,
+  signal: AbortSignal,
+): Promise<{ readonly enforces: ReadonlySet<LimitName>; readonly open: readonly string[] }> {
+  const program = join(options.directory(), 'probe.cjs');
+  writeFileSync(program, probeProgram, { mode: 0o644 });
+  const sandbox = await options.create(
+    {
+      id: newId('sandbox'),
+      image: undefined,
+      limits: probeLimits,
+      plan: {
+        runtime: 'nodejs',
+        argv: ['/hearth/node', '/hearth/probe.cjs'],
+        env: {},
+        agent: { hostPath: program, guestPath: '/hearth/probe.cjs' },
+        toolchain: [{ hostPath: process.execPath, guestPath: '/hearth/node' }],
+      },
+    },
+    signal,
+  );
+  try {
+    const ended = sandbox.exited.then((report) => {
+      const message = `the container ended before it answered (exit code ${report.code}); does the daemon see the same files under the same path as Hearth?`;
+      throw new PlatformError('unavailable', 'docker_probe_failed', message);
+    });
+    ended.catch(() => undefined);
+    const finding = await Promise.race([ended, sandbox.connect(signal).then(readFinding)]);
+    const limits = await options.limitsOf(sandbox);
+    const enforces = new Set<LimitName>();
+    if (limits.memory_stats?.limit === probeLimits.memoryMb * MiB) enforces.add('memory');
+    if (limits.pids_stats?.limit === probeLimits.maxPids + launcherProcesses) enforces.add('pids');
+    if (info.CpuCfsQuota === true) enforces.add('cpu');
+    if (finding.tmpMb > 0 && finding.tmpMb <= probeLimits.tmpMb) enforces.add('tmp');
+    if (!finding.open.some((way) => way.startsWith('see network'))) enforces.add('network');
+    return { enforces, open: finding.open };
+  } finally {
+    await sandbox.destroy('the probe is over');
+  }
+}
+
+async function readFinding(channel: Duplex): Promise<Finding> {
+  let text = '';
+  for await (const chunk of channel as AsyncIterable<Buffer>) {
+    text += chunk.toString('utf8');
+    if (text.length > maxAnswerBytes) break;
+    if (text.endsWith('\n')) return JSON.parse(text) as Finding;
+  }
+  throw new PlatformError('unavailable', 'docker_probe_failed', 'the container of the probe gave no answer');
+}
+
+function healthOf(
+  info: EngineInfo,
+  finding: { readonly enforces: ReadonlySet<LimitName>; readonly open: readonly string[] },
+): DriverHealth {
+  if (finding.open.length > 0) {
+    return {
+      status: 'unhealthy',
+      reason: `hostile code in a container could ${finding.open.join('; ')}`,
+      fix: 'use Docker Engine 20.10 or newer with runc and seccomp, as docs/drivers/docker.md says',
+    };
+  }
+  const all: readonly LimitName[] = ['memory', 'cpu', 'pids', 'tmp', 'network'];
+  const missing = all.filter((name) => !finding.enforces.has(name));
+  const isRootless = (info.SecurityOptions ?? []).some((option) => option.includes('name=rootless'));
+  return {
+    status: 'healthy',
+    version: info.ServerVersion,
+    tier: missing.length === 0 ? 'strict' : 'partial',
+    enforces: finding.enforces,
+    notes: [
+      `storage ${info.Driver}, control groups version ${info.CgroupVersion ?? '1'} by ${info.CgroupDriver ?? 'unknown'}`,
+      'containers share the kernel of this host',
+      ...missing.map(
+        (name) =>
+          `the ${name} limit is not enforced${isRootless ? '; delegate control groups to the user (docs/drivers/docker.md)' : ''}`,
+      ),
+    ],
+  };
+}
+
+function unhealthy(error: unknown): DriverHealth {
+  const message = error instanceof Error ? error.message : String(error);
+  const cut = message.indexOf('; ');
+  const reason = cut < 0 ? message : message.slice(0, cut);
+  const fix = cut < 0 ? 'see docs/drivers/docker.md' : message.slice(cut + 2);
+  const isAbsent = isEngineError(error, engineErrorCodes.notRunning);
+  return { status: isAbsent ? 'undetected' : 'unhealthy', reason, fix };
+}
