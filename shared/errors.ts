@@ -55,8 +55,3 @@ export class PlatformError extends Error {
     this.detail = options.detail ?? {};
   }
 }
-
-/** Ends an exhaustive switch: a new union member that is not handled becomes a compile error. */
-export function assertNever(value: never): never {
-  throw new PlatformError('internal', 'unexpected_value', `unexpected value ${JSON.stringify(value)}`);
-}

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { limits, MiB } from './limits.ts';
 
-export const runtimeNames = ['nodejs', 'python', 'custom'] as const;
+const runtimeNames = ['nodejs', 'python', 'custom'] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
 export const isolationLevels = ['process', 'docker', 'firecracker', 'qemu', 'nanos', 'unsandboxed', 'fake'] as const;
 /** Which driver runs a version. `unsandboxed` exists only behind an explicit setting, `fake` only in tests. */
@@ -9,7 +9,7 @@ export type IsolationLevel = (typeof isolationLevels)[number];
 
 const range = (r: { min: number; max: number }) => z.number().int().min(r.min).max(r.max);
 
-export const retrySchema = z
+const retrySchema = z
   .strictObject({
     maxAttempts: z.number().int().min(1).max(20).describe('Attempts in total, the first included.'),
     maxAgeMs: z.number().int().min(1000).max(604_800_000).describe('No new attempt after this age.'),
@@ -23,7 +23,7 @@ export const retrySchema = z
   })
   .describe('Retries of asynchronous and scheduled invocations. Synchronous calls are never retried.');
 
-export const batchSchema = z
+const batchSchema = z
   .strictObject({
     maxSize: z.number().int().min(1).max(1000).describe('Most calls in one batch.'),
     windowMs: z
@@ -35,7 +35,7 @@ export const batchSchema = z
   })
   .describe('Calls that wait anyway travel and run together.');
 
-export const corsSchema = z
+const corsSchema = z
   .strictObject({
     origins: z.array(z.string().min(1).max(255)).min(1).max(50).describe('Allowed origins, or "*".'),
     methods: z.array(z.string()).max(20).optional(),
@@ -47,7 +47,7 @@ export const corsSchema = z
 
 /** Names that the platform sets itself inside a sandbox. */
 const reservedEnv = /^(HEARTH_|AWS_LAMBDA_|_HANDLER$|LD_|NODE_OPTIONS$|PATH$|PYTHON(PATH|HOME|STARTUP)$)/;
-export const envSchema = z
+const envSchema = z
   .record(
     z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'letters, digits and _ only, not starting with a digit'),
     z.string().max(32_768),

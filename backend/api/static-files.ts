@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
  * No inline scripts. Inline styles are needed: the dashboard's dialogs (scroll lock) and Swagger UI put style elements into
  * the page at run time.
  */
-export const pagePolicy = [
+const pagePolicy = [
   "default-src 'self'",
   "style-src 'self' 'unsafe-inline'",
   "img-src 'self' data:",

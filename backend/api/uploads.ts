@@ -16,7 +16,7 @@ declare module 'fastify' {
 }
 
 /** An archive in a temporary file of its own; `discard` deletes it. */
-export interface Upload {
+interface Upload {
   readonly source: BundleSource;
   discard(): Promise<void>;
 }

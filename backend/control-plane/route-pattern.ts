@@ -1,6 +1,6 @@
 import { PlatformError } from '../../shared/errors.ts';
 
-export type PatternSegment =
+type PatternSegment =
   | { readonly kind: 'literal'; readonly text: string }
   | { readonly kind: 'param'; readonly name: string }
   | { readonly kind: 'rest' };

@@ -16,11 +16,11 @@ import type { LogEntry } from '../core/ports/log-sink.ts';
 import type { TokenRecord } from '../core/ports/store.ts';
 
 /** 0 or 1: neither of our engines is asked for a boolean, so both store the same. */
-export type Flag = number;
+type Flag = number;
 /** JSON as text. */
-export type Json = string;
+type Json = string;
 /** Milliseconds since 1970. */
-export type Time = number;
+type Time = number;
 
 export interface FunctionRow {
   id: FunctionId;
@@ -200,7 +200,7 @@ export interface HealthRow {
   checked_at: Time;
 }
 
-export interface MigrationRow {
+interface MigrationRow {
   name: string;
   applied_at: Time;
 }

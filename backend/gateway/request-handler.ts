@@ -11,7 +11,7 @@ import { declaredLength, readBody } from './request-body.ts';
 import { type RequestHeaders, readHeaders } from './request-headers.ts';
 import { ResponseWriter } from './response-writer.ts';
 
-export interface GatewayLogger {
+interface GatewayLogger {
   error(detail: object, message: string): void;
 }
 

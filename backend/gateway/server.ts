@@ -4,7 +4,7 @@ import { PlatformError } from '../../shared/errors.ts';
 import { RequestHandler, type RequestHandlerOptions } from './request-handler.ts';
 
 /** Node's time-outs, set on purpose (docs/gateway.md). Milliseconds. */
-export const gatewayTimeouts = {
+const gatewayTimeouts = {
   /** From the first byte of a request to the end of its headers. */
   headers: 10_000,
   /** From the first byte of a request to the end of its body: a slow upload may take this long. */

@@ -18,7 +18,7 @@ interface Sample {
 }
 
 /** A number of another part that only grows, for example lines dropped by the log. */
-export interface ExtraCounter {
+interface ExtraCounter {
   /** Without the prefix, ends in `_total`. */
   readonly name: string;
   readonly help: string;

@@ -69,7 +69,7 @@ export function outcomeOfWait(run: Run): InvocationOutcome {
   };
 }
 
-export function cancelledOutcome(signal: AbortSignal): InvocationOutcome {
+function cancelledOutcome(signal: AbortSignal): InvocationOutcome {
   const reason: unknown = signal.reason;
   const message = typeof reason === 'string' ? reason : 'the caller disconnected';
   return { kind: 'cancelled', message };

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { isolationLevels, versionConfigInputSchema, versionConfigSchema } from '../version-config.ts';
 import { nameSchema, pageOf, timeSchema } from './paging.ts';
 
-export const httpMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+const httpMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
-export const routeInputSchema = z.strictObject({
+const routeInputSchema = z.strictObject({
   path: z
     .string()
     .max(512)
@@ -27,7 +27,7 @@ export const routeSchema = z.object({
 export type Route = z.infer<typeof routeSchema>;
 export const routePageSchema = pageOf(routeSchema);
 
-export const scheduleInputSchema = z.strictObject({
+const scheduleInputSchema = z.strictObject({
   name: nameSchema,
   cron: z.string().min(6).max(120).describe('Five or six fields, or @daily and the like.'),
   timeZone: z.string().max(64).default('UTC').describe('IANA name.'),
@@ -57,7 +57,7 @@ export type Schedule = z.infer<typeof scheduleSchema>;
 export const schedulePageSchema = pageOf(scheduleSchema);
 
 /** Inline source files: path inside the bundle -> text, or base64 for binary. */
-export const filesSchema = z
+const filesSchema = z
   .record(z.string().min(1).max(512), z.union([z.string(), z.strictObject({ base64: z.base64() })]))
   .describe('Path inside the bundle -> content.');
 export type InlineFiles = z.infer<typeof filesSchema>;

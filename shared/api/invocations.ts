@@ -76,7 +76,6 @@ export const invocationListQuerySchema = pageQuerySchema.extend({
   from: timeSchema.optional(),
   to: timeSchema.optional(),
 });
-export type InvocationListQuery = z.infer<typeof invocationListQuerySchema>;
 
 export const logQuerySchema = pageQuerySchema.extend({
   follow: z.enum(['0', '1']).optional().describe('1: stay connected and stream (text/event-stream).'),

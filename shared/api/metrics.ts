@@ -32,7 +32,6 @@ export const metricsQuerySchema = z.object({
   to: timeSchema.optional().describe('Now when left out.'),
   stepMs: z.coerce.number().int().min(1000).max(86_400_000).optional().describe('Chosen from the range when left out.'),
 });
-export type MetricsQuery = z.infer<typeof metricsQuerySchema>;
 
 export const metricsSchema = z.object({
   from: timeSchema,

@@ -11,7 +11,6 @@ export const pageQuerySchema = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().max(512).optional().describe('`nextCursor` of the page before.'),
 });
-export type PageQuery = z.infer<typeof pageQuerySchema>;
 
 /** A page of a list in a stable order; `nextCursor` is null on the last page. */
 export const pageOf = <T extends z.ZodType>(item: T) =>

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isolationLevels } from '../version-config.ts';
 import { timeSchema } from './paging.ts';
 
-export const limitNames = ['memory', 'cpu', 'pids', 'tmp', 'network'] as const;
+const limitNames = ['memory', 'cpu', 'pids', 'tmp', 'network'] as const;
 export type LimitName = (typeof limitNames)[number];
 
 export const driverDocumentSchema = z.object({

@@ -7,7 +7,7 @@ interface Reply {
 }
 
 /** What a command inside the sandbox failed with; `code` is an errno name where there is one. */
-export class BodyError extends Error {
+class BodyError extends Error {
   readonly code: string | null;
 
   constructor(error: { readonly code: string | null; readonly message: string }) {

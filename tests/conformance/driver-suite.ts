@@ -17,12 +17,12 @@ import type { LimitName } from '../../shared/api/system.ts';
 import { newId } from '../../shared/ids.ts';
 import { BodyClient } from './driver-body.ts';
 
-export const suiteLimits: SandboxLimits = { memoryMb: 160, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' };
+const suiteLimits: SandboxLimits = { memoryMb: 160, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' };
 const never = new AbortController().signal;
 const bodyPath = join(import.meta.dirname, '../fixtures/drivers/body.cjs');
 
 /** Runs tests/fixtures/drivers/body.cjs with this very Node. */
-export const bodyPlan: RuntimePlan = {
+const bodyPlan: RuntimePlan = {
   runtime: 'nodejs',
   argv: ['/usr/bin/node', '--max-old-space-size=96', '/rt/body.cjs'],
   env: {},

@@ -5,7 +5,7 @@ import { FrameEncoder } from '../../backend/execution-engine/protocol/frame-enco
 import { frameFlags, frameTypes } from '../../backend/execution-engine/protocol/frames.ts';
 
 /** What an event tells the fake agent to do; the default is to answer at once with `{instance, value}`. */
-export interface FakeEvent {
+interface FakeEvent {
   readonly op?:
     | 'echo'
     | 'hang'
@@ -30,7 +30,7 @@ export interface EventAgentOptions {
 }
 
 /** Counts that tests assert on. */
-export interface AgentCounts {
+interface AgentCounts {
   /** Calls that are inside right now, over all sandboxes. */
   inside: number;
   maxInside: number;

@@ -23,7 +23,7 @@ export const quietLogger: Logger = {
   error: () => undefined,
 };
 
-export const fakeAdapter: RuntimeAdapter = {
+const fakeAdapter: RuntimeAdapter = {
   name: 'nodejs',
   probe: () => Promise.resolve({ status: 'available', version: '1' }),
   validate: () => Promise.resolve([]),

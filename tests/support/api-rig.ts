@@ -32,7 +32,7 @@ const unused = (name: string) => () => {
 };
 
 /** Drivers whose health a test sets. */
-export function healthDriver(name: IsolationDriver['name'], health: () => DriverHealth): IsolationDriver {
+function healthDriver(name: IsolationDriver['name'], health: () => DriverHealth): IsolationDriver {
   return {
     name,
     capabilities: {
@@ -53,7 +53,7 @@ export function healthDriver(name: IsolationDriver['name'], health: () => Driver
   };
 }
 
-export const healthy: DriverHealth = {
+const healthy: DriverHealth = {
   status: 'healthy',
   version: '1',
   tier: 'strict',
@@ -66,7 +66,7 @@ function runtime(name: 'nodejs' | 'python', health: () => RuntimeHealth): Runtim
 }
 
 /** Bundles in memory; a file `broken` fails the build. */
-export class MemoryBundles implements BundleStore, BundleBuilder {
+class MemoryBundles implements BundleStore, BundleBuilder {
   readonly held = new Map<BundleDigest, { path: string; sizeBytes: number; text: string | null }[]>();
   builds = 0;
   /** A build waits for this. */
@@ -109,7 +109,7 @@ export class MemoryBundles implements BundleStore, BundleBuilder {
   }
 }
 
-export function reportOf(outcome: InvocationOutcome): InvocationReport {
+function reportOf(outcome: InvocationOutcome): InvocationReport {
   const timing = {
     queuedMs: 1,
     acquireMs: 2,
@@ -126,7 +126,7 @@ export function reportOf(outcome: InvocationOutcome): InvocationReport {
 }
 
 /** A scheduler that runs a script instead of functions, and queues into the store. */
-export class ScriptedScheduler implements Scheduler {
+class ScriptedScheduler implements Scheduler {
   readonly calls: Invocation[] = [];
   readonly #store: Store;
   script: (invocation: Invocation, sink: ResponseSink, signal: AbortSignal) => Promise<InvocationOutcome> = async (
@@ -162,7 +162,7 @@ export class ScriptedScheduler implements Scheduler {
 }
 
 /** What the pool was told. */
-export class RecordingPool {
+class RecordingPool {
   provisioned: readonly VersionSpec[] = [];
   readonly retired: string[] = [];
   provision = (versions: readonly VersionSpec[]) => {
@@ -176,7 +176,7 @@ export class RecordingPool {
 }
 
 /** Log lines in memory, with live listeners. */
-export class MemoryLogs implements LogReader {
+class MemoryLogs implements LogReader {
   readonly lines: LogLine[] = [];
   readonly listeners = new Set<(lines: readonly LogLine[], skipped: number) => void>();
 
@@ -211,7 +211,7 @@ export class MemoryLogs implements LogReader {
 }
 
 /** Metrics without data, and ticks that a test sends. */
-export class EmptyMetrics implements MetricsReader {
+class EmptyMetrics implements MetricsReader {
   readonly listeners = new Set<(tick: LiveTick) => void>();
   series: MetricsReader['series'] = async ({ from, to, stepMs }) => ({
     from: new Date(from).toISOString(),

@@ -22,7 +22,7 @@ export const frames = {
   afterRestore: 16,
 } as const;
 export const flagEnd = 1;
-export const flagBatch = 2;
+const flagBatch = 2;
 
 export interface RawFrame {
   readonly type: number;
@@ -36,7 +36,7 @@ export interface RawResponse {
   readonly body: Buffer;
 }
 
-export function encodeFrame(type: number, id: number, payload: Buffer | string = '', flags = 0): Buffer {
+function encodeFrame(type: number, id: number, payload: Buffer | string = '', flags = 0): Buffer {
   const bytes = Buffer.from(payload as string);
   const header = Buffer.alloc(12);
   header.writeUInt32BE(bytes.length, 0);
@@ -46,7 +46,7 @@ export function encodeFrame(type: number, id: number, payload: Buffer | string =
   return Buffer.concat([header, bytes]);
 }
 
-export function withMeta(meta: unknown, body: Buffer = Buffer.alloc(0)): Buffer {
+function withMeta(meta: unknown, body: Buffer = Buffer.alloc(0)): Buffer {
   const json = Buffer.from(JSON.stringify(meta));
   const length = Buffer.alloc(4);
   length.writeUInt32BE(json.length);

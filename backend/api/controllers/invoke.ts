@@ -25,7 +25,7 @@ const platformFaultErrors: Readonly<Record<PlatformFault, { kind: 'unavailable';
 };
 
 /** What a failed call is answered with, for callers who may see the function's own error. */
-export function errorOfCall(outcome: Exclude<InvocationOutcome, { kind: 'success' }>, id: string): PlatformError {
+function errorOfCall(outcome: Exclude<InvocationOutcome, { kind: 'success' }>, id: string): PlatformError {
   const { message } = outcome;
   switch (outcome.kind) {
     case 'function-error': {

@@ -1,4 +1,4 @@
-export type MisfirePolicy = 'skip' | 'run-once';
+type MisfirePolicy = 'skip' | 'run-once';
 
 export interface MisfireInput {
   /** The newest tick at or before now that was neither fired nor skipped, or undefined when there is none. */

@@ -15,7 +15,7 @@ export const manifestSchema = z.strictObject({
 });
 /** What a stored bundle consists of. Its digest is computed from this, so a manifest that was altered betrays itself. */
 export type BundleManifest = z.infer<typeof manifestSchema>;
-export type ManifestFile = BundleManifest['files'][number];
+type ManifestFile = BundleManifest['files'][number];
 
 export async function hashFile(path: string): Promise<string> {
   const hash = createHash('sha256');

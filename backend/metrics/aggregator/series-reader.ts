@@ -6,7 +6,7 @@ import type { Measured } from './recent-seconds.ts';
 import { minuteMs, secondMs, slotMs, startOfStep } from './steps.ts';
 
 /** Where measurements are that the store does not have yet. */
-export interface LiveMeasurements {
+interface LiveMeasurements {
   /** The second that is going on. */
   open(functionIds: ReadonlySet<FunctionId>, version: number | undefined): Measured[];
   seconds(functionId: FunctionId, version: number | undefined, from: number, to: number): Measured[];

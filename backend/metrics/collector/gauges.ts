@@ -2,7 +2,7 @@ import type { Gauges } from '../../../shared/api/metrics.ts';
 import type { PoolView, PreWarmedView } from '../../core/ports/instance-pool.ts';
 import type { SchedulerStats } from '../../core/ports/scheduler.ts';
 
-export interface PoolState {
+interface PoolState {
   readonly pools: readonly PoolView[];
   readonly preWarmed: readonly PreWarmedView[];
 }

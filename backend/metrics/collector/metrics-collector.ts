@@ -25,7 +25,7 @@ export interface MetricRetention {
   readonly minutesMs: number;
   readonly hoursMs: number;
 }
-export const defaultMetricRetention: MetricRetention = {
+const defaultMetricRetention: MetricRetention = {
   secondsMs: 15 * minuteMs,
   slotsMs: 6 * hourMs,
   minutesMs: 7 * 24 * hourMs,

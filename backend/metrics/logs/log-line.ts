@@ -13,7 +13,7 @@ export function idOfSeq(seq: number): string {
 }
 
 /** Rejects what is no id of a log line, as `invalid_request`/`bad_cursor`. */
-export function seqOfId(id: string): number {
+function seqOfId(id: string): number {
   const seq = Number(id);
   if (!idPattern.test(id) || !Number.isSafeInteger(seq)) {
     throw new PlatformError(

@@ -21,7 +21,7 @@ export interface InstanceClaim {
 }
 
 /** 1 … 60, so that with 1000 sandboxes each the user ids of all instances are a small block. */
-export const maxInstances = 60;
+const maxInstances = 60;
 
 /**
  * Takes the lowest free instance number of this machine. Numbers separate platforms that run side by side: each has its

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** fcntl.h O_CLOEXEC as /proc/<pid>/fdinfo shows it (octal). */
 const closeOnExec = 0o2000000;
 /** Up to here a sandbox is given descriptors of its own, which take the place of what is there. */
-export const lastUsedDescriptor = 6;
+const lastUsedDescriptor = 6;
 
 /**
  * Open descriptors that a child would inherit, for example of a shell or supervisor that started the platform. Node's own close by

@@ -5,7 +5,7 @@ import type { ResourceUsage } from '../../../core/ports/sandbox.ts';
 const msPerTick = 10;
 
 /** A process and all its descendants, parents first, as /proc shows them now. A process that ended is left out. */
-export function listTree(root: number): readonly number[] {
+function listTree(root: number): readonly number[] {
   const found: number[] = [];
   const queue = [root];
   for (let pid = queue.shift(); pid !== undefined; pid = queue.shift()) {

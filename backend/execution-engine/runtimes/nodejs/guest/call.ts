@@ -8,7 +8,7 @@ import { cpuMicroseconds, usageJson } from './usage.ts';
 import { type FrameWriter, flagEnd, frameTypes, initialCreditBytes, maxChunkBytes } from './wire.ts';
 
 /** Where frames go. */
-export interface Outlet {
+interface Outlet {
   readonly writer: FrameWriter;
   flush(): void;
 }

@@ -80,7 +80,7 @@ function stackOf(error: ErrorLike, paths: StackPaths): string {
 }
 
 /** User frames with paths relative to the code directory; frames of the agent and of Node's inside are left out. */
-export function cleanStack(stack: string, paths: StackPaths): string {
+function cleanStack(stack: string, paths: StackPaths): string {
   const { codeDirectory, agentPath } = paths;
   const lines = stack.split('\n').filter((line) => {
     if (!line.startsWith('    at ')) return true;

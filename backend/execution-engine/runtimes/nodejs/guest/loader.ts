@@ -6,7 +6,7 @@ const httpMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 export type EventHandler = (event: unknown, context: unknown, callback?: unknown) => unknown;
 export type BatchHandler = (events: readonly unknown[], context: unknown) => unknown;
-export type FetchHandler = (request: Request, env: unknown, context: unknown) => unknown;
+type FetchHandler = (request: Request, env: unknown, context: unknown) => unknown;
 
 /** What a module offers. At least one of the three is there. */
 export interface LoadedFunction {
@@ -19,7 +19,7 @@ export interface LoadedFunction {
 type Exports = Readonly<Record<string, unknown>>;
 
 /** `dir/file.export` as AWS Lambda reads it: the file's name ends at its first dot, what follows may be nested. */
-export function splitHandler(handler: string): { readonly file: string; readonly exportPath: readonly string[] } {
+function splitHandler(handler: string): { readonly file: string; readonly exportPath: readonly string[] } {
   const slash = handler.lastIndexOf('/') + 1;
   const dot = handler.indexOf('.', slash);
   if (dot <= slash || dot === handler.length - 1)
@@ -58,7 +58,7 @@ async function importFile(filename: string): Promise<unknown> {
 }
 
 /** Finds out which styles a module's exports offer. */
-export function readExports(module: Exports, exportPath: readonly string[], name: string): LoadedFunction {
+function readExports(module: Exports, exportPath: readonly string[], name: string): LoadedFunction {
   const byDefault = member(module, 'default');
   const named = nested(module, exportPath) ?? nested(byDefault, exportPath);
   const found = (key: string) => asFunction(member(module, key) ?? member(byDefault, key));

@@ -190,7 +190,7 @@ export class LogCapture {
 }
 
 /** The longest prefix that has at most so many bytes and does not end in half a character. */
-export function cutUtf8(text: string, maxBytes: number): string {
+function cutUtf8(text: string, maxBytes: number): string {
   let cut = Buffer.from(text).toString('utf8', 0, maxBytes);
   while (cut.endsWith('\ufffd')) cut = cut.slice(0, -1);
   return cut;

@@ -22,7 +22,7 @@ interface CommonMeta {
   readonly traceparent?: string;
   readonly bodyBytes?: number;
 }
-export interface EventMeta extends CommonMeta {
+interface EventMeta extends CommonMeta {
   readonly kind: 'event';
 }
 export interface HttpMeta extends CommonMeta {

@@ -17,4 +17,3 @@ export const bytesFrom: (text: string, encoding?: BufferEncoding) => Buffer = Bu
 export const allocate = Buffer.allocUnsafeSlow;
 export const joinBytes = Buffer.concat;
 export const utf8Length = Buffer.byteLength;
-export const isBytes = Buffer.isBuffer;
