@@ -3,7 +3,7 @@ import { rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ResourceUsage } from '../../../core/ports/sandbox.ts';
-import type { CgroupRole } from './cgroup-hierarchies.ts';
+import type { CgroupRole } from '../support/cgroup-hierarchies.ts';
 
 export interface CgroupDirectory {
   readonly version: 1 | 2;

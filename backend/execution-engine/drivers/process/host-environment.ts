@@ -2,8 +2,8 @@ import { accessSync, chmodSync, constants, existsSync, mkdirSync, rmdirSync, rmS
 import { totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
+import { readCgroupMounts } from '../support/cgroup-hierarchies.ts';
 import { guestPrlimit, maskCandidates } from './bwrap-arguments.ts';
-import { readCgroupMounts } from './cgroup-hierarchies.ts';
 import type { FleetLimits } from './cgroup-tree.ts';
 import { CgroupTree } from './cgroup-tree.ts';
 import { claimInstance, type InstanceClaim } from './instance-claim.ts';

@@ -14,10 +14,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseCgroupMounts } from '../support/cgroup-hierarchies.ts';
 import { linkTree, linkTreeSync } from '../support/file-linking.ts';
 import { parseLdd } from '../support/shared-libraries.ts';
 import { bwrapArguments, bwrapCommand } from './bwrap-arguments.ts';
-import { parseCgroupMounts } from './cgroup-hierarchies.ts';
 import { CgroupTree } from './cgroup-tree.ts';
 import { claimInstance, deadClaims, releaseDeadClaim } from './instance-claim.ts';
 import { isPassable, openRunDirectory } from './run-directory.ts';
