@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { PlatformError } from '../../shared/errors.ts';
+import { parseRoutePattern, splitPath } from './route-pattern.ts';
+import { RouteTrie } from './route-trie.ts';
+
+function trieOf(...routes: readonly (readonly [string, ...string[]])[]): RouteTrie<string> {
+  const trie = new RouteTrie<string>();
+  for (const [path, ...methods] of routes) trie.add(parseRoutePattern(path), methods, path);
+  return trie;
+}
+function match(trie: RouteTrie<string>, method: string, path: string) {
+  const split = splitPath(path);
+  return split === undefined ? ({ kind: 'none' } as const) : trie.match(method, split);
+}
+
+describe('matching', () => {
+  const trie = trieOf(
+    ['/'],
+    ['/users/me'],
+    ['/users/:id'],
+    ['/users/:id/posts', 'GET'],
+    ['/users/*'],
+    ['/files/*', 'GET', 'PUT'],
+    ['/a/:x/c'],
+    ['/a/b/d'],
+  );
+
+  test.each([
+    ['/', '/', {}],
+    ['/users/me', '/users/me', {}],
+    ['/users/me/', '/users/me', {}],
+    ['/users/7', '/users/:id', { id: '7' }],
+    ['/users/7/posts', '/users/:id/posts', { id: '7' }],
+    ['/users/me/posts', '/users/:id/posts', { id: 'me' }],
+    ['/users/7/x/y', '/users/*', { '*': '7/x/y' }],
+    ['/users/', '/users/*', { '*': '' }],
+    ['/a/b/c', '/a/:x/c', { x: 'b' }],
+    ['/a/b/d', '/a/b/d', {}],
+    ['/users/%C3%A9', '/users/:id', { id: 'é' }],
+    ['/%75sers/me', '/users/me', {}],
+  ])('%s goes to %s', (path, value, params) => {
+    expect(match(trie, 'GET', path)).toEqual({ kind: 'match', value, params });
+  });
+
+  test.each([
+    '/files',
+    '/nothing',
+    '/users/../secret',
+    '/users/%2e%2e/secret',
+    '/users/a%2fb',
+    '/users/a%5cb',
+    '/users/%00',
+    '/users/%zz',
+    '/users/%',
+    'users/me',
+    '',
+    '/a/b/e',
+  ])('%j matches nothing', (path) => {
+    expect(match(trie, 'GET', path).kind).toBe('none');
+  });
+
+  test('methods: the next best route, else 405; HEAD goes with GET', () => {
+    expect(match(trie, 'POST', '/files/a')).toEqual({ kind: 'method-not-allowed', allow: ['GET', 'HEAD', 'PUT'] });
+    expect(match(trie, 'HEAD', '/files/a')).toMatchObject({ kind: 'match' });
+    expect(match(trie, 'POST', '/users/7/posts')).toMatchObject({ value: '/users/*' });
+  });
+
+  test('a trie that was built to branch everywhere costs a bounded number of steps', () => {
+    const hostile = new RouteTrie<number>();
+    const depth = 14;
+    for (let i = 0; i < 2 ** depth; i++) {
+      const path = Array.from({ length: depth }, (_, bit) => ((i >> bit) & 1 ? '/a' : `/:p${bit}`)).join('');
+      hostile.add(parseRoutePattern(`${path}/end`), [], i);
+    }
+    const path = splitPath(`${'/a'.repeat(depth)}/other`);
+    const startedAt = performance.now();
+    for (let i = 0; i < 10; i++)
+      expect(hostile.match('GET', path ?? { segments: [], hasTrailingSlash: false }).kind).toBe('none');
+    expect((performance.now() - startedAt) / 10).toBeLessThan(50);
+  });
+});
+
+describe('patterns', () => {
+  test.each(['/a/*/b', '/:', '/:1', '/:a/:a', '/:__proto__', '/../a', '/a//b', '/%2f', 'a', `/${'a/'.repeat(40)}`])(
+    '%s is refused',
+    (path) => {
+      expect(() => parseRoutePattern(path)).toThrow(PlatformError);
+    },
+  );
+});
+
+test('removing what was added leaves a trie that matches nothing, whatever the routes', () => {
+  const segment = fc.constantFrom('a', 'b', ':x', ':y');
+  const path = fc
+    .tuple(fc.uniqueArray(segment, { maxLength: 4 }), fc.boolean())
+    .map(([parts, rest]) => `/${[...parts, ...(rest ? ['*'] : [])].join('/')}`);
+  fc.assert(
+    fc.property(fc.array(path, { maxLength: 12 }), fc.array(path, { maxLength: 12 }), (kept, removed) => {
+      const trie = trieOf(...kept.map((one): [string] => [one]));
+      for (const one of removed) trie.add(parseRoutePattern(one), [], 'gone');
+      for (const one of removed) trie.remove(parseRoutePattern(one), (value) => value === 'gone');
+      const reference = trieOf(...kept.map((one): [string] => [one]));
+      for (const one of [...kept, ...removed, '/a/b', '/a/z/', '/']) {
+        const concrete = one.replaceAll(/[:*]/g, '');
+        expect(match(trie, 'GET', concrete)).toEqual(match(reference, 'GET', concrete));
+      }
+      for (const one of removed)
+        expect(trie.at(parseRoutePattern(one)).some((entry) => entry.value === 'gone')).toBe(false);
+    }),
+    { seed: 4 },
+  );
+});
