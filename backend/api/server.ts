@@ -247,7 +247,13 @@ function answerUnknown(
     throw new TransportError('method_not_allowed', `${request.method} is not possible here; ${allow} are`, { allow });
   }
   const isPage = request.method === 'GET' || request.method === 'HEAD';
-  if (page !== undefined && isPage && !/^\/(api|docs)(\/|$)/.test(path) && !/\.[a-z0-9]{1,8}$/i.test(path)) {
+  if (
+    page !== undefined &&
+    split !== undefined &&
+    isPage &&
+    !/^\/(api|docs)(\/|$)/.test(path) &&
+    !/\.[a-z0-9]{1,8}$/i.test(path)
+  ) {
     return page(reply);
   }
   throw new PlatformError(
