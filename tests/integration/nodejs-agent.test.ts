@@ -1,32 +1,11 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import { AgentConnection } from '../../backend/execution-engine/protocol/agent-connection.ts';
-import { httpRequest, NodejsAgentRig, wallClock } from '../support/nodejs-agent-rig.ts';
+import { agentRigs, httpRequest, type NodejsAgentRig } from '../support/nodejs-agent-rig.ts';
 
-const rigs: NodejsAgentRig[] = [];
-afterEach(async () => {
-  await Promise.all(rigs.splice(0).map((rig) => rig.close()));
-});
+afterEach(() => agentRigs.closeAll());
 
-async function started(
-  files: Readonly<Record<string, string>> | string,
-  init: Parameters<NodejsAgentRig['init']>[0] = {},
-) {
-  const rig = await NodejsAgentRig.start(typeof files === 'string' ? { 'index.mjs': files } : files);
-  rigs.push(rig);
-  await rig.init(init);
-  return rig;
-}
 async function failing(files: Readonly<Record<string, string>>, init: Parameters<NodejsAgentRig['init']>[0] = {}) {
-  const rig = await NodejsAgentRig.start(files);
-  rigs.push(rig);
+  const rig = await agentRigs.start(files);
   return rig.init(init).then(
     () => undefined,
     (error: unknown) => error,
@@ -37,7 +16,7 @@ const errorOf = (answer: { readonly result: { readonly outcome: unknown } }) => 
 
 describe('loading', () => {
   it('runs an ES module with top-level await and init, with its environment and directory', async () => {
-    const rig = await NodejsAgentRig.start({
+    const rig = await agentRigs.start({
       'index.mjs': `import { readFileSync } from 'node:fs';
         const greeting = await Promise.resolve('hi');
         let ready = 0;
@@ -45,7 +24,6 @@ describe('loading', () => {
         export const handler = () => ({ greeting, ready, env: { ...process.env }, file: readFileSync('note.txt', 'utf8'), argv: process.argv.slice(1), execArgv: process.execArgv });`,
       'note.txt': 'a note',
     });
-    rigs.push(rig);
     const ready = await rig.init({ env: { COLOUR: 'grün' } });
     expect(ready).toMatchObject({ style: 'event', handlesBatch: false });
     expect(ready.initMs).toBeGreaterThan(10);
@@ -78,7 +56,7 @@ describe('loading', () => {
       'index.handler',
     ],
   ])('loads %s', async (_name, files, handler) => {
-    const rig = await started(files, { handler });
+    const rig = await agentRigs.started(files, { handler });
     expect(await rig.event({ n: 41 })).toBe(42);
   });
 
@@ -123,7 +101,7 @@ describe('loading', () => {
 
 describe('event handlers', () => {
   it('gets the event and a context with both sets of names', async () => {
-    const rig = await started(
+    const rig = await agentRigs.started(
       `export const handler = (event, context) => ({ event, context, left: context.getRemainingTimeInMillis(), aborted: context.signal.aborted });`,
     );
     const answer = await rig.invoke({
@@ -150,7 +128,7 @@ describe('event handlers', () => {
   });
 
   it('turns what JSON can say into JSON and names what it cannot', async () => {
-    const rig = await started(`const values = {
+    const rig = await agentRigs.started(`const values = {
       nothing: undefined, nil: null, nan: NaN, fn: () => 1, symbol: Symbol('x'), text: 'ü', date: new Date(0), map: new Map([[1, 2]]),
       get big() { return 10n; }, get cycle() { const a = {}; a.a = a; return a; },
       get getter() { return { get x() { throw new Error('getter'); } }; }, get json() { return { toJSON() { throw new Error('toJSON'); } }; },
@@ -176,7 +154,7 @@ describe('event handlers', () => {
   });
 
   it('reports whatever is thrown and goes on', async () => {
-    const rig = await started(`class Odd extends Error { get name() { return 'Odd'; } }
+    const rig = await agentRigs.started(`class Odd extends Error { get name() { return 'Odd'; } }
       const thrown = { error: () => new RangeError('no'), odd: () => new Odd('odd'), text: () => 'text', nothing: () => undefined, object: () => ({ a: 1 }),
         cause: () => new Error('outer', { cause: new Error('inner') }), evil: () => new Proxy(new Error('x'), { get() { throw new Error('trap'); } }),
         unreadable: () => Object.defineProperty(new Error('m'), 'stack', { get() { throw 1; } }), number: () => 7 };
@@ -210,14 +188,14 @@ describe('event handlers', () => {
       sourcefile: 'index.ts',
       minifyWhitespace: true,
     });
-    const rig = await started(code);
+    const rig = await agentRigs.started(code);
     const { stack } = errorOf(await rig.invoke()) as { stack: string };
     expect(stack).toContain('index.ts:4:');
   });
 
   it('maps HTTP events and results like a function URL', async () => {
     const rig =
-      await started(`export const handler = (event) => event.rawPath === '/plain' ? event.queryStringParameters.as === 'text' ? 'hello' : { plain: true }
+      await agentRigs.started(`export const handler = (event) => event.rawPath === '/plain' ? event.queryStringParameters.as === 'text' ? 'hello' : { plain: true }
       : { statusCode: 201, headers: { 'X-One': 1, 'X-Two': ['a', 'b'] }, cookies: ['s=1; HttpOnly', 't=2'], body: JSON.stringify(event) };`);
     const answer = await rig.invoke({ request: httpRequest({ params: { id: '7' } }) });
     expect(answer.head).toEqual({
@@ -256,7 +234,7 @@ describe('event handlers', () => {
   });
 
   it('passes binary bodies both ways and reads bodies that stream in', async () => {
-    const rig = await started(
+    const rig = await agentRigs.started(
       `export const handler = (event) => ({ statusCode: 200, headers: { 'content-type': 'image/png' }, body: event.body, isBase64Encoded: event.isBase64Encoded });`,
     );
     const bytes = Buffer.from([0, 255, 1, 254, 13, 10]);
@@ -269,7 +247,7 @@ describe('event handlers', () => {
   });
 
   it('says which header or status cannot be sent', async () => {
-    const rig = await started(`export const handler = (event) => JSON.parse(event.body);`);
+    const rig = await agentRigs.started(`export const handler = (event) => JSON.parse(event.body);`);
     const outcome = async (result: object) =>
       errorOf(await rig.invoke({ request: httpRequest({ body: Buffer.from(JSON.stringify(result)) }) }));
     expect(await outcome({ statusCode: 200, headers: { 'x-a': 'a\r\nb' } })).toMatchObject({
@@ -283,7 +261,7 @@ describe('event handlers', () => {
   });
 
   it('notices a response that is too large before sending it', async () => {
-    const rig = await started(`export const handler = (n) => 'x'.repeat(n);`, { maxResponseBytes: 1000 });
+    const rig = await agentRigs.started(`export const handler = (n) => 'x'.repeat(n);`, { maxResponseBytes: 1000 });
     const options = { maxResponseBytes: 1000, request: { kind: 'event', body: Buffer.from('2000000') } as const };
     const answer = await rig.invoke(options);
     expect(answer.result.outcome).toMatchObject({ kind: 'function-fault', fault: 'response-too-large' });
@@ -294,7 +272,7 @@ describe('event handlers', () => {
   });
 
   it('streams what iterates, and Responses', async () => {
-    const rig = await started(`export const handler = (kind) => ({
+    const rig = await agentRigs.started(`export const handler = (kind) => ({
       text: () => (async function* () { yield 'a'; await new Promise((d) => setTimeout(d, 5)); yield 'b'; })(),
       lines: () => (async function* () { yield { n: 1 }; yield { n: 2 }; })(),
       web: () => new ReadableStream({ start(c) { c.enqueue(new Uint8Array([1, 2])); c.close(); } }),
@@ -323,7 +301,7 @@ describe('fetch handlers', () => {
     return Response.json({ method: request.method, url: request.url, a: request.headers.get('x-a'), body, colour: env.COLOUR, name: ctx.functionName }, { headers: { 'set-cookie': 'a=1' } }); } };`;
 
   it('serves real Requests and Responses', async () => {
-    const rig = await started(echo, { env: { COLOUR: 'red' } });
+    const rig = await agentRigs.started(echo, { env: { COLOUR: 'red' } });
     const answer = await rig.invoke({ request: httpRequest() });
     expect(answer.head).toMatchObject({
       status: 200,
@@ -341,9 +319,9 @@ describe('fetch handlers', () => {
   });
 
   it('takes a default function and exports named after methods', async () => {
-    const fn = await started('export default (request) => new Response(request.method);');
+    const fn = await agentRigs.started('export default (request) => new Response(request.method);');
     expect(textOf(await fn.invoke({ request: httpRequest({ method: 'PUT' }) }))).toBe('PUT');
-    const methods = await started(
+    const methods = await agentRigs.started(
       'export const GET = () => new Response("got"); export async function POST(r) { return new Response(await r.text(), { status: 201 }); }',
     );
     expect(textOf(await methods.invoke({ request: httpRequest({ method: 'GET', body: Buffer.alloc(0) }) }))).toBe(
@@ -357,7 +335,7 @@ describe('fetch handlers', () => {
   });
 
   it('says when it returns something else', async () => {
-    const rig = await started('export default () => ({ not: "a response" });');
+    const rig = await agentRigs.started('export default () => ({ not: "a response" });');
     expect(errorOf(await rig.invoke({ request: httpRequest() }))).toMatchObject({
       type: 'InvalidResponse',
       message: 'a fetch handler must return a Response; it returned object',
@@ -365,7 +343,7 @@ describe('fetch handlers', () => {
   });
 
   it('delivers the response at once and stays busy until waitUntil settles', async () => {
-    const rig = await started(`export default (request, env, ctx) => {
+    const rig = await agentRigs.started(`export default (request, env, ctx) => {
       ctx.waitUntil(new Promise((done) => setTimeout(() => { console.log('background done'); done(); }, 150)));
       ctx.waitUntil(Promise.reject(new Error('background failed')));
       return new Response('now'); };`);
@@ -382,7 +360,7 @@ describe('fetch handlers', () => {
   });
 
   it('streams 20 MiB through with a slow consumer, in bounded memory', async () => {
-    const rig = await started(`export default (request) => new Response(request.body);`);
+    const rig = await agentRigs.started(`export default (request) => new Response(request.body);`);
     const total = 20 * 1024 * 1024;
     const source = Readable.from(pieces(Buffer.alloc(total, 'x'), 65_536));
     let held = 0;
@@ -408,7 +386,7 @@ describe('fetch handlers', () => {
 
   it('fires Request.signal when the caller disconnects, and ends the call', async () => {
     const rig =
-      await started(`export default (request) => new Promise((resolve) => { console.log('started'); request.signal.addEventListener('abort', () => {
+      await agentRigs.started(`export default (request) => new Promise((resolve) => { console.log('started'); request.signal.addEventListener('abort', () => {
       console.log('aborted', request.signal.reason.name); resolve(new Response('late')); }); });`);
     const abort = new AbortController();
     const running = rig.invoke({ request: httpRequest(), signal: abort.signal });
@@ -422,7 +400,7 @@ describe('fetch handlers', () => {
   });
 
   it('stops an endless stream when the caller disconnects', async () => {
-    const rig = await started(
+    const rig = await agentRigs.started(
       `export default () => new Response(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(100000)); }, cancel(why) { console.log('cancelled', why.name); } }));`,
     );
     const abort = new AbortController();
@@ -447,7 +425,7 @@ function* pieces(bytes: Buffer, size: number): Generator<Buffer> {
 
 describe('cancellation', () => {
   it('does not begin what was cancelled before it arrived', async () => {
-    const rig = await started('export const handler = () => { console.log("ran"); };');
+    const rig = await agentRigs.started('export const handler = () => { console.log("ran"); };');
     const abort = new AbortController();
     const running = rig.invoke({ signal: abort.signal });
     abort.abort();
@@ -457,7 +435,7 @@ describe('cancellation', () => {
   });
 
   it('fires context.signal with a TimeoutError at the deadline', async () => {
-    const rig = await started(`export const handler = async (event, { signal }) => {
+    const rig = await agentRigs.started(`export const handler = async (event, { signal }) => {
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
       console.log(signal.reason.name); throw signal.reason; };`);
     const settled = rig.settled();
@@ -469,7 +447,7 @@ describe('cancellation', () => {
   });
 
   it('resolves at the deadline of a busy loop, which stays outstanding', async () => {
-    const rig = await started('export const handler = () => { for (;;); };');
+    const rig = await agentRigs.started('export const handler = () => { for (;;); };');
     const startedAt = performance.now();
     const { result } = await rig.invoke({ timeoutMs: 100 });
     expect(result.outcome).toMatchObject({ fault: 'timeout' });
@@ -495,7 +473,7 @@ describe('batches', () => {
   };
 
   it('gives handleBatch all events at once and each caller its own result', async () => {
-    const rig = await started(`export const handleBatch = (events, context) => events.map((n, i) =>
+    const rig = await agentRigs.started(`export const handleBatch = (events, context) => events.map((n, i) =>
       n === 3 ? new TypeError('three') : n === 4 ? { error: 'four' } : n === 5 ? { error: new RangeError('five') } : { n, size: events.length, id: context.items[i].invocationId === context.items[0].invocationId });`);
     const [one, two, three, four, five] = await events(rig, [1, 2, 3, 4, 5]);
     expect(JSON.parse(one as string)).toEqual({ n: 1, size: 5, id: true });
@@ -507,7 +485,7 @@ describe('batches', () => {
   });
 
   it('takes failures by invocation id', async () => {
-    const rig = await started(
+    const rig = await agentRigs.started(
       `export const handleBatch = (events, context) => ({ batchItemFailures: [{ itemIdentifier: context.items[1].invocationId }] });`,
     );
     expect(await events(rig, [1, 2, 3])).toMatchObject(['null', { type: 'BatchItemFailure' }, 'null']);
@@ -517,7 +495,7 @@ describe('batches', () => {
     ['null', 'it returned null'],
     ['[1]', 'it returned 1 results for 2 events'],
   ])('explains that %s is not a batch result', async (returned, message) => {
-    const rig = await started(`export const handleBatch = () => (${returned});`);
+    const rig = await agentRigs.started(`export const handleBatch = () => (${returned});`);
     for (const outcome of await events(rig, [1, 2]))
       expect(outcome).toMatchObject({ type: 'InvalidResult', message: expect.stringContaining(message) });
   });
@@ -525,17 +503,17 @@ describe('batches', () => {
   it('takes a handler setting of index.handleBatch for single calls too', async () => {
     const source =
       'export const handleBatch = (events) => events.map((n) => (n === 2 ? new RangeError("two") : [n, events.length]));';
-    const rig = await started(source, { handler: 'index.handleBatch' });
+    const rig = await agentRigs.started(source, { handler: 'index.handleBatch' });
     expect(await rig.event(1)).toEqual([1, 1]);
     await expect(rig.event(2)).rejects.toThrow('two');
   });
 
   it('runs items side by side when there is no handleBatch, and prefers handler for single calls', async () => {
-    const rig = await started(
+    const rig = await agentRigs.started(
       `let waiting = []; export const handler = (n) => new Promise((resolve) => { waiting.push(() => resolve(n * 2)); if (waiting.length === 3) for (const go of waiting) go(); });`,
     );
     expect(await events(rig, [1, 2, 3])).toEqual(['2', '4', '6']);
-    const both = await started(
+    const both = await agentRigs.started(
       `export const handler = () => 'one'; export const handleBatch = (events) => events.map(() => 'many');`,
     );
     expect(await both.event(1)).toBe('one');
@@ -545,7 +523,7 @@ describe('batches', () => {
 
 describe('logs', () => {
   it('belong to the invocation that printed them, over 50 that overlap', async () => {
-    const rig = await started(`import { setTimeout as sleep } from 'node:timers/promises';
+    const rig = await agentRigs.started(`import { setTimeout as sleep } from 'node:timers/promises';
       export const handler = async ({ n }) => { for (let i = 0; i < 5; i++) { console.log(n, i); await sleep(Math.random() * 10); process.stdout.write(n + ' raw '); await null; process.stdout.write(i + '\\n'); } return n; };`);
     const ids = new Map<string, number>();
     await Promise.all(
@@ -559,7 +537,7 @@ describe('logs', () => {
   });
 
   it('have levels, keep entries whole, and show objects', async () => {
-    const rig = await started(`console.log('at start');
+    const rig = await agentRigs.started(`console.log('at start');
       export const handler = () => { console.debug('d'); console.info('i'); console.warn('w %d', 7); console.error(new Error('e')); console.log({ a: { b: [1] } }, 'two\\nlines');
         console.table([{ a: 1 }]); console.log(''); console.group('g'); console.log('in'); console.groupEnd(); process.stderr.write('raw error\\nrest'); };`);
     const { id } = await rig.invoke();
@@ -584,7 +562,7 @@ describe('logs', () => {
   });
 
   it('are cut by line and by invocation, never by killing the instance', async () => {
-    const rig = await started(
+    const rig = await agentRigs.started(
       `export const handler = (n) => { for (let i = 0; i < n; i++) console.log('ü'.repeat(700)); return n; };`,
     );
     expect(await rig.event(100_000)).toBe(100_000);
@@ -597,7 +575,8 @@ describe('logs', () => {
   });
 
   it('after the end go to no invocation, and control bytes on stdout are text', async () => {
-    const rig = await started(`import { writeSync } from 'node:fs'; import { execSync } from 'node:child_process';
+    const rig =
+      await agentRigs.started(`import { writeSync } from 'node:fs'; import { execSync } from 'node:child_process';
       export const handler = () => { setTimeout(() => console.log('later'), 30); console.log('\\u0000\\u0000\\u0000\\u0000\\u0007\\u0001'); writeSync(1, 'raw fd\\n'); execSync('echo child', { stdio: 'inherit' }); };`);
     const { id } = await rig.invoke();
     await expect.poll(() => rig.logs.length).toBe(2);
@@ -606,243 +585,5 @@ describe('logs', () => {
       [undefined, 'later'],
     ]);
     await expect.poll(() => rig.stdout).toBe('raw fd\nchild\n');
-  });
-});
-
-describe('what a function may do to itself', () => {
-  it.each([
-    ['an unhandled rejection', 'Promise.reject(new TypeError("lost")); await new Promise(() => {});', 'TypeError'],
-    [
-      'an exception from a timer',
-      'setTimeout(() => { throw new RangeError("lost"); }, 5); await new Promise(() => {});',
-      'RangeError',
-    ],
-  ])('%s fails its own call and ends the instance', async (_name, code, type) => {
-    const rig = await started(
-      `export const handler = async (own) => { if (own) { ${code} } await new Promise(() => {}); };`,
-    );
-    const run = (own: boolean) => rig.invoke({ request: { kind: 'event', body: Buffer.from(String(own)) } });
-    const other = run(false);
-    expect(errorOf(await run(true))).toMatchObject({ kind: 'function-error', type, message: 'lost' });
-    expect(errorOf(await other)).toMatchObject({ kind: 'function-fault', fault: 'exited' });
-    expect(await rig.exited()).toBe(1);
-    expect(rig.events).toEqual(['exiting']);
-    expect(rig.closed).toHaveLength(1);
-  });
-
-  it('an error between calls is logged and ends the instance', async () => {
-    const rig = await started(
-      'export const handler = () => { setTimeout(() => { throw new Error("afterwards"); }, 30); };',
-    );
-    expect((await rig.invoke()).result.outcome.kind).toBe('success');
-    expect(await rig.exited()).toBe(1);
-    expect(rig.logs).toMatchObject([
-      { level: 'error', invocationId: undefined, text: expect.stringContaining('Error: afterwards') },
-    ]);
-  });
-
-  it('may handle such errors itself', async () => {
-    const rig =
-      await started(`process.on('uncaughtException', (e) => console.log('own', e.message)); process.on('unhandledRejection', (e) => console.log('own', e.message));
-      export const handler = async () => { setTimeout(() => { throw new Error('a'); }, 1); Promise.reject(new Error('b')); await new Promise((d) => setTimeout(d, 30)); return 1; };`);
-    expect(await rig.event(1)).toBe(1);
-    expect(rig.logs.map((line) => line.text).sort()).toEqual(['own a', 'own b']);
-  });
-
-  it.each([
-    ['process.exit(0)', 0],
-    ['process.exit(7)', 7],
-    ['process.kill(process.pid, "SIGKILL")', 'SIGKILL'],
-    ['process.abort()', 'SIGABRT'],
-    ['require("node:fs").closeSync(3)', undefined],
-  ])('%s is an exit, known at once, with its last words', async (code, exit) => {
-    const rig = await started({
-      'index.cjs': `exports.handler = () => { console.log('last words'); ${code}; return new Promise(() => {}); };`,
-    });
-    const startedAt = performance.now();
-    const { result } = await rig.invoke({ timeoutMs: 20_000 });
-    expect(result.outcome).toMatchObject({ kind: 'function-fault', fault: 'exited' });
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
-    if (exit !== undefined) expect(await rig.exited()).toBe(exit);
-    if (typeof exit === 'number') expect(rig.logs.map((line) => line.text)).toEqual(['last words']);
-  });
-
-  it('polluted globals hurt only the function', async () => {
-    const rig = await started(`export const handler = async (event) => {
-      Object.prototype.headers = ['x', 'y']; Object.prototype.status = 500; Object.prototype.toString = () => { throw 1; };
-      JSON.stringify = () => { throw new Error('mine'); }; JSON.parse = () => 'mine'; Date.now = () => 0; performance.now = () => 0;
-      globalThis.setImmediate = () => {}; globalThis.Buffer = undefined; globalThis.Error = undefined; process.exit = () => {}; process.cpuUsage = () => { throw 1; };
-      Array.prototype.push = () => { throw 1; }; console.log = undefined; globalThis.AbortController = undefined; Promise.prototype.then = undefined ?? Promise.prototype.then;
-      return { ok: event }; };`);
-    for (const n of [1, 2, 3]) expect(await rig.event(n)).toEqual({ ok: n });
-    expect(rig.violations).toEqual([]);
-  });
-
-  it('drains: finishes what runs, then exits 0', async () => {
-    const rig = await started(
-      `export const handler = () => new Promise((done) => setTimeout(() => { console.log('finished'); done('ok'); }, 60));`,
-    );
-    const running = rig.invoke();
-    rig.connection.drain();
-    expect((await running).result.outcome.kind).toBe('success');
-    expect(await rig.exited()).toBe(0);
-    expect(rig.logs.map((line) => line.text)).toEqual(['finished']);
-  });
-
-  it('answers snapshots and takes the new time and entropy', async () => {
-    const rig = await started(`export const handler = (e, c) => [Math.random(), c.getRemainingTimeInMillis()];`);
-    await rig.connection.beforeSnapshot();
-    const draw = async (fill: number) => {
-      await rig.connection.afterRestore({ nowMs: Date.now() + 5000, entropy: Buffer.alloc(64, fill) });
-      return (await rig.event(null, { timeoutMs: 10_000 })) as [number, number];
-    };
-    const [first, left] = await draw(1);
-    const [second] = await draw(2);
-    expect(first).not.toBe(second);
-    expect((await draw(1))[0]).toBe(first);
-    expect(left).toBeLessThanOrEqual(5000);
-    expect(await rig.connection.ping()).toBeGreaterThan(0);
-  });
-});
-
-describe('forged frames', () => {
-  const header = (length: number, type: number, id: number) => {
-    const bytes = Buffer.alloc(12);
-    bytes.writeUInt32BE(length, 0);
-    bytes[4] = type;
-    bytes[5] = type === 7 ? 1 : 0;
-    bytes.writeUInt32BE(id, 8);
-    return bytes.toString('base64');
-  };
-  it.each([
-    ['a wrong id', header(0, 6, 999)],
-    ['an unknown type', header(0, 99, 1)],
-    ['4 GiB', header(0xffff_ffff, 7, 1)],
-    ['bad JSON', Buffer.concat([Buffer.from(header(4, 6, 1), 'base64'), Buffer.from('oops')]).toString('base64')],
-    ['a second READY', Buffer.concat([Buffer.from(header(2, 3, 0), 'base64'), Buffer.from('{}')]).toString('base64')],
-  ])('%s on fd 3 kills this instance alone', async (_name, bytes) => {
-    const rig = await started({
-      'index.cjs': `exports.handler = () => { require('node:fs').writeSync(3, Buffer.from('${bytes}', 'base64')); return new Promise(() => {}); };`,
-    });
-    expect((await rig.invoke()).result.outcome).toMatchObject({
-      kind: 'platform-fault',
-      fault: 'protocol',
-      retryable: false,
-    });
-    expect(rig.violations).toHaveLength(1);
-    expect(rig.closed).toMatchObject([{ cause: 'violation' }]);
-  });
-
-  it('half a frame only breaks what follows, and a million frames end the instance quickly', async () => {
-    const half = await started({
-      'index.cjs': `exports.handler = () => { require('node:fs').writeSync(3, Buffer.from([0, 0, 16, 0, 7])); return new Promise(() => {}); };`,
-    });
-    expect((await half.invoke({ timeoutMs: 200 })).result.outcome.kind).not.toBe('success');
-    const flood = await started({
-      'index.cjs': `exports.handler = () => { const fs = require('node:fs'); const frame = Buffer.from('${header(4, 11, 1)}', 'base64'); const all = Buffer.concat(Array.from({ length: 5000 }, () => Buffer.concat([frame, Buffer.alloc(4)])));
-        for (let i = 0; i < 200; i++) for (let at = 0; at < all.length;) { try { at += fs.writeSync(3, all, at); } catch (e) { if (e.code !== 'EAGAIN') throw e; } } return new Promise(() => {}); };`,
-    });
-    expect((await flood.invoke()).result.outcome).toMatchObject({ kind: 'platform-fault', fault: 'protocol' });
-  });
-});
-
-/** Starts the agent on a pseudo terminal and passes its bytes on to a TCP port. */
-const serialRelay = `
-import os, pty, select, socket, subprocess, sys, tty
-master, slave = pty.openpty()
-tty.setraw(slave)
-host = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
-child = subprocess.Popen(sys.argv[2:], env={'HEARTH_CHANNEL': 'serial:' + os.ttyname(slave)})
-while child.poll() is None:
-    ready = select.select([master, host], [], [], 0.05)[0]
-    if master in ready: host.sendall(os.read(master, 65536))
-    if host in ready:
-        data = host.recv(1024)
-        if not data: child.kill()
-        else: os.write(master, data)
-sys.exit(child.wait())
-`;
-
-describe('channels', () => {
-  it.each(['unix', 'tcp'])('connects over %s', async (kind) => {
-    const directory = await mkdtemp(join(tmpdir(), 'hearth-channel-'));
-    const server = createServer();
-    const path = join(directory, 'agent.sock');
-    await new Promise<void>((resolve) => {
-      if (kind === 'unix') server.listen(path, resolve);
-      else server.listen(0, '127.0.0.1', resolve);
-    });
-    const address = server.address();
-    const channel = typeof address === 'string' ? `unix:${address}` : `tcp:127.0.0.1:${address?.port}`;
-    const agent = join(import.meta.dirname, '../../dist/guest/nodejs/agent.cjs');
-    const child = spawn(process.execPath, [agent], { stdio: 'ignore', env: { HEARTH_CHANNEL: channel } });
-    const [stream] = (await once(server, 'connection')) as [Socket];
-    const connection = new AgentConnection({ stream, clock: wallClock });
-    expect(await connection.open()).toMatchObject({
-      protocol: 1,
-      runtime: 'nodejs',
-      runtimeVersion: process.version,
-      pid: child.pid,
-    });
-    const gone = once(child, 'exit');
-    connection.drain();
-    expect(await gone).toEqual([0, null]);
-    server.close();
-    await rm(directory, { recursive: true, force: true });
-  });
-
-  it.skipIf(!existsSync('/usr/bin/python3'))(
-    'talks over a serial device, and exits although nobody writes to it',
-    async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      const { port } = server.address() as AddressInfo;
-      const agent = join(import.meta.dirname, '../../dist/guest/nodejs/agent.cjs');
-      const relay = spawn('/usr/bin/python3', ['-c', serialRelay, String(port), process.execPath, agent], {
-        stdio: ['ignore', 'inherit', 'inherit'],
-      });
-      const [stream] = (await once(server, 'connection')) as [Socket];
-      const connection = new AgentConnection({ stream, clock: wallClock });
-      expect(await connection.open()).toMatchObject({ runtime: 'nodejs' });
-      expect(await connection.ping()).toBeGreaterThan(0);
-      const closed = once(relay, 'close');
-      connection.drain();
-      expect(await closed).toEqual([0, null]);
-      connection.close('test over');
-      server.close();
-    },
-  );
-
-  it.each([
-    [undefined, 'HEARTH_CHANNEL is not set'],
-    ['pigeon:7', 'it must be fd:3, unix:/path'],
-  ])('says what is wrong with the channel %s', async (channel, message) => {
-    const agent = join(import.meta.dirname, '../../dist/guest/nodejs/agent.cjs');
-    const child = spawn(process.execPath, [agent], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: channel === undefined ? {} : { HEARTH_CHANNEL: channel },
-    });
-    let stderr = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr += chunk.toString();
-    });
-    const [code] = await once(child, 'close');
-    expect(code).not.toBe(0);
-    expect(stderr).toContain(message);
-  });
-
-  it('ends with the host', async () => {
-    const rig = await started('export const handler = () => 1; setInterval(() => {}, 1000);');
-    const exited = rig.exited();
-    rig.connection.close('the host goes');
-    expect(await exited).toBe(69);
-  });
-
-  it('loads what fetch needs while it waits for a version', async () => {
-    const rig = await NodejsAgentRig.start({ 'index.mjs': 'export default () => new Response("x");' });
-    rigs.push(rig);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    expect((await rig.init()).style).toBe('fetch');
-    expect((await rig.invoke({ request: httpRequest() })).body.toString()).toBe('x');
   });
 });

@@ -204,3 +204,30 @@ export function httpRequest(more: Partial<Extract<InvocationRequest, { kind: 'ht
     ...more,
   };
 }
+
+/** The rigs of one test file. Put `afterEach(() => agentRigs.closeAll())` there, and nothing stays behind. */
+class AgentRigs {
+  readonly #open: NodejsAgentRig[] = [];
+
+  async start(files: Readonly<Record<string, string>>): Promise<NodejsAgentRig> {
+    const rig = await NodejsAgentRig.start(files);
+    this.#open.push(rig);
+    return rig;
+  }
+
+  /** Started and initialised. One text is the file index.mjs. */
+  async started(
+    files: Readonly<Record<string, string>> | string,
+    init: Parameters<NodejsAgentRig['init']>[0] = {},
+  ): Promise<NodejsAgentRig> {
+    const rig = await this.start(typeof files === 'string' ? { 'index.mjs': files } : files);
+    await rig.init(init);
+    return rig;
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all(this.#open.splice(0).map((rig) => rig.close()));
+  }
+}
+
+export const agentRigs = new AgentRigs();
