@@ -6,6 +6,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type ts from 'typescript';
+import { findNodes, isAllowedEnvironment, isEnvironment, isErrorStatus, isShellCommand } from './syntax.ts';
 
 export interface SourceFile {
   readonly path: string;
@@ -28,37 +30,57 @@ const grep = (files: readonly SourceFile[], pattern: RegExp, say: string): strin
 export const rules: readonly Rule[] = [
   {
     name: 'the environment is read in backend/config only',
-    breaks: (files) =>
-      grep(
-        files.filter(
-          (file) =>
-            file.path.startsWith('backend/') &&
-            isProduct(file.path) &&
-            !/^backend\/(config\/|main\.ts|execution-engine\/runtimes\/[^/]+\/guest\/)/.test(file.path),
+    breaks: (files) => {
+      const say = 'take a setting as an option instead of process.env';
+      const product = files.filter((file) => isProduct(file.path) && !/^backend\/config\/|\/guest\//.test(file.path));
+      // The composition root hands the environment to the configuration, and looks for programs on the PATH.
+      const isRoot = (file: SourceFile): boolean => file.path === 'backend/main.ts';
+      const isMore = (node: ts.Node): boolean =>
+        isEnvironment(node) && !isAllowedEnvironment(node, ['PATH'], ['loadSettings']);
+      const backend = product.filter((file) => /^(backend|shared)\//.test(file.path));
+      return [
+        ...findNodes(
+          backend.filter((file) => !isRoot(file)),
+          /process/,
+          isEnvironment,
+          say,
         ),
-        /process\.env/,
-        'take a setting as an option instead of process.env',
-      ),
+        ...findNodes(backend.filter(isRoot), /process/, isMore, say),
+      ];
+    },
   },
   {
     name: 'no shell strings',
     breaks: (files) =>
-      grep(
+      findNodes(
         files.filter((file) => isProduct(file.path)),
-        /\b(exec|execSync)\(|shell: true/,
+        /child_process|shell/,
+        isShellCommand,
         'use execFile or spawn with an argument list',
-      ).filter((line) => !/guest\//.test(line) && !/\.exec\(/.test(line)),
+      ),
   },
   {
     name: 'HTTP status numbers of errors are in error-mapping.ts and the gateway only',
     breaks: (files) =>
-      grep(
+      findNodes(
         files.filter(
           (file) =>
-            /^backend\/(control-plane|scheduler|core|database|metrics)\//.test(file.path) && isProduct(file.path),
+            /^backend\/(control-plane|scheduler|core|database|metrics|startup|api\/(routes|controllers)|execution-engine\/(pool|protocol))\//.test(
+              file.path,
+            ) && isProduct(file.path),
         ),
-        /statusCode|reply\.code\(/,
+        /status|code/i,
+        isErrorStatus,
         'throw a PlatformError; its kind decides the status',
+      ),
+  },
+  {
+    name: 'the compiler is not silenced',
+    breaks: (files) =>
+      grep(
+        files.filter((file) => isSource(file.path) && !/repo-rules(\.test)?\.ts$/.test(file.path)),
+        /@ts-(ignore|nocheck|expect-error)/,
+        'make the types say it',
       ),
   },
   {
@@ -73,7 +95,7 @@ export const rules: readonly Rule[] = [
     name: 'no to-do notes',
     breaks: (files) =>
       grep(
-        files.filter((file) => isSource(file.path) && file.path !== 'scripts/repo-rules.ts'),
+        files.filter((file) => isSource(file.path) && !/repo-rules(\.test)?\.ts$/.test(file.path)),
         /\b(TODO|FIXME|XXX|HACK)\b/,
         'do it, or write down in docs why not',
       ),
@@ -101,7 +123,7 @@ export const rules: readonly Rule[] = [
     name: 'no absolute paths of one machine, no secrets',
     breaks: (files) =>
       grep(
-        files.filter((file) => file.path !== 'scripts/repo-rules.ts' && file.path !== 'package-lock.json'),
+        files.filter((file) => !/repo-rules(\.test)?\.ts$|^package-lock\.json$/.test(file.path)),
         /\/work\/main|\/home\/[a-z]+\/|BEGIN [A-Z ]*PRIVATE KEY/,
         'this belongs to one machine',
       ),
