@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+
+const isRoot = process.getuid?.() === 0;
+let folder = '';
+let isMounted = false;
+let platform: Platform | undefined;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'hearth-full-'));
+});
+afterEach(async () => {
+  await platform?.stop();
+  if (isMounted) execFileSync('umount', ['-l', folder]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Fills what is left of the file system; returns the file to delete. */
+function fill(): string {
+  const path = join(folder, 'filler');
+  const descriptor = openSync(path, 'w');
+  try {
+    for (const size of [1_048_576, 4096, 1]) {
+      const block = Buffer.alloc(size, 1);
+      try {
+        for (;;) writeSync(descriptor, block);
+      } catch {
+        // Full in steps of this size.
+      }
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  return path;
+}
+
+describe('a full disk', () => {
+  const needsRoot = isRoot ? '' : ' (skipped: mounting a small file system needs root)';
+  it.skipIf(!isRoot)(
+    `refuses writes with one clear error, goes on serving, and recovers by itself${needsRoot}`,
+    async () => {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'tmpfs', folder]);
+      isMounted = true;
+      // Sandboxes need the interpreter, which would not fit beside the filler.
+      const running = await startPlatform({
+        dataDirectory: folder,
+        environment: { HEARTH_RUN_DIR: mkdtempSync(join(tmpdir(), 'hearth-full-run-')) },
+      });
+      platform = running;
+      const source = { 'index.mjs': 'export const handler = (event) => ({ n: event.n });' };
+      expect((await running.api('POST', '/api/v1/functions', { name: 'works', files: source })).status).toBe(201);
+      expect(await (await running.api('POST', '/api/v1/functions/works/invocations', { n: 1 })).json()).toEqual({
+        n: 1,
+      });
+
+      const filler = fill();
+      const refusals = [
+        await running.api('POST', '/api/v1/functions', {
+          name: 'too-much',
+          files: { 'index.mjs': `export const handler = () => 1; // ${'x'.repeat(200_000)}` },
+        }),
+        await eventually(async () => {
+          const response = await running.api('POST', '/api/v1/functions/works/invocations?mode=async', {
+            n: 2,
+            padding: 'x'.repeat(500_000),
+          });
+          expect(response.status).toBe(503);
+          return response;
+        }),
+      ];
+      for (const response of refusals) {
+        expect(response.status).toBe(503);
+        const problem = (await response.json()) as { code: string; detail: string };
+        expect(problem.code).toBe('storage_full');
+        expect(problem.detail).toMatch(/disk|space/i);
+      }
+      expect(await (await running.api('POST', '/api/v1/functions/works/invocations', { n: 3 })).json()).toEqual({
+        n: 3,
+      });
+      expect((await fetch(`${running.url}/healthz`)).status).toBe(200);
+      expect((await fetch(`${running.url}/readyz`)).status).toBe(503);
+
+      rmSync(filler);
+      await eventually(async () => {
+        const response = await running.api('POST', '/api/v1/functions/works/invocations?mode=async', { n: 4 });
+        expect(response.status).toBe(202);
+      });
+      await eventually(async () => expect((await fetch(`${running.url}/readyz`)).status).toBe(200));
+      expect((await running.api('GET', '/api/v1/functions/too-much')).status).toBe(404);
+    },
+  );
+});
