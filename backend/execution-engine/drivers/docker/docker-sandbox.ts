@@ -8,10 +8,11 @@ import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } fr
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { type OutputLimits, OutputReader } from '../support/output-reader.ts';
 import type { ChannelListener } from './channel-listener.ts';
+import { ContainerCgroup } from './container-cgroup.ts';
 import { launcherProcesses } from './container-spec.ts';
 import type { AttachedOutput } from './engine/demultiplexer.ts';
 import type { EngineClient } from './engine/engine-client.ts';
-import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
+import { engineErrorCodes, isEngineError, isEngineGone } from './engine/engine-errors.ts';
 import type { ContainerInspection, ContainerStats } from './engine/engine-types.ts';
 import type { Slot } from './slots.ts';
 
@@ -33,6 +34,8 @@ const outputPatienceMs = 500;
 const retryPauseMs = 100;
 /** The same for a sandbox that is being destroyed: its processes have been killed already where that is possible. */
 const dyingPatienceMs = 1000;
+/** A daemon that is there but cannot say when a container ends, so often, has lost it. */
+const maxRefusals = 20;
 /** The daemon learns of an out-of-memory kill and of the end of a container on different ways; the first may be later. */
 const oomPatienceMs = 150;
 const oomPauseMs = 25;
@@ -55,6 +58,7 @@ export class DockerSandbox implements Sandbox {
   readonly #output: OutputReader;
   readonly #exit = Promise.withResolvers<ExitReport>();
   #pid = 0;
+  #cgroup: ContainerCgroup | undefined;
   #reason: string | undefined;
   #killedForMemory = false;
   #heapExhausted = false;
@@ -111,7 +115,7 @@ export class DockerSandbox implements Sandbox {
   }
 
   async usage(): Promise<ResourceUsage> {
-    if (!this.#over) this.#usage = toUsage(await this.#options.engine.stats(this.containerId), this.#usage);
+    if (!this.#over) this.#usage = this.#usageFromFiles() ?? (await this.#usageFromDaemon());
     return this.#usage;
   }
 
@@ -156,6 +160,24 @@ export class DockerSandbox implements Sandbox {
     }
   }
 
+  #usageFromFiles(): ResourceUsage | undefined {
+    try {
+      return this.#cgroup?.usage(this.#usage.peakMemoryBytes);
+    } catch {
+      // It is ending right now; the daemon knows more.
+      return undefined;
+    }
+  }
+
+  async #usageFromDaemon(): Promise<ResourceUsage> {
+    try {
+      return toUsage(await this.#options.engine.stats(this.containerId), this.#usage);
+    } catch (error) {
+      if (this.#over || isEngineError(error, engineErrorCodes.containerMissing)) return this.#usage;
+      throw error;
+    }
+  }
+
   async #watch(): Promise<ExitReport> {
     const ending = await this.#awaitEnd();
     // What it said last explains its end.
@@ -171,16 +193,20 @@ export class DockerSandbox implements Sandbox {
   async #awaitEnd(): Promise<Ending> {
     const { engine, daemonPatienceMs } = this.#options;
     let lostAt: number | undefined;
+    let refusals = 0;
     for (;;) {
       try {
-        if (lostAt !== undefined) this.#pid = (await engine.inspectContainer(this.containerId)).State.Pid || this.#pid;
+        if (lostAt !== undefined) await engine.ping();
+        lostAt = undefined;
         const code = await engine.waitContainer(this.containerId);
         return { ...decodeStatus(code), hasRecord: true };
       } catch (error) {
         if (isEngineError(error, engineErrorCodes.containerMissing)) return this.#vanished();
         lostAt ??= performance.now();
         const patienceMs = this.#reason === undefined ? daemonPatienceMs : Math.min(daemonPatienceMs, dyingPatienceMs);
-        if (performance.now() - lostAt > patienceMs) return this.#abandon(error);
+        const isTooLong = performance.now() - lostAt > patienceMs;
+        const isTooOften = !isEngineGone(error) && ++refusals > maxRefusals;
+        if (isTooLong || isTooOften) return this.#abandon(error);
         await delay(retryPauseMs, undefined, { ref: false });
       }
     }
@@ -249,9 +275,10 @@ export class DockerSandbox implements Sandbox {
     if (tellsHeapExhausted(line.text)) this.#heapExhausted = true;
   }
 
-  /** The host's number of process 1 of the container, for the day when the daemon cannot be asked to kill it. */
+  /** The host's number of process 1 of the container: for its control groups, and for the day when the daemon cannot be asked to kill it. */
   setPid(pid: number): void {
     this.#pid = pid;
+    this.#cgroup = ContainerCgroup.find(pid, this.containerId);
   }
 }
 

@@ -35,7 +35,7 @@ export async function describeImage(
   signal: AbortSignal,
 ): Promise<ImageArchive> {
   const layers = [
-    await measure(await runtimeEntries(plan.toolchain), signal),
+    await measure(await runtimeEntries(plan.toolchain, plan.agent), signal),
     await measure(agentEntries(plan.agent), signal),
   ];
   const inputs = createHash('sha256');

@@ -52,12 +52,12 @@ export function passwdFor(userId: number): string {
 }
 
 /**
- * The files of a runtime's layer: the toolchain, the shared libraries it needs, and a skeleton; nothing else of the host. Sorted by path, so
- * that the same host makes the same layer.
+ * The files of a runtime's layer: the toolchain, the shared libraries that it and the agent need, and a skeleton; nothing else of the host. Sorted by
+ * path, so that the same host makes the same layer.
  */
-export async function runtimeEntries(toolchain: readonly PlanMount[]): Promise<readonly TarEntry[]> {
+export async function runtimeEntries(toolchain: readonly PlanMount[], agent: PlanMount): Promise<readonly TarEntry[]> {
   const entries = new Map<string, TarEntry>();
-  const programs: string[] = [];
+  const programs: string[] = isElf(resolveInput(agent.hostPath)) ? [resolveInput(agent.hostPath)] : [];
   for (const path of skeleton) addDirectory(entries, path);
   for (const name of ['bin', 'sbin', 'lib', 'lib64']) addTopLink(entries, name);
   for (const [name, text] of Object.entries(etcFiles)) {
