@@ -11,14 +11,18 @@ export interface BuildContext {
   readonly signal: AbortSignal;
 }
 
-/** What the builder needs of a place where packages are installed and code is bundled, away from the platform. */
+/** A place where packages are installed and code is bundled, away from the platform. What a build sets up there lives until `close`. */
 export interface BuildTools {
-  /** Fills `<root>/node_modules` from package.json and package-lock.json. */
-  installNpm(context: BuildContext): Promise<void>;
+  /** Installs what package.json and package-lock.json name; returns the node_modules directory, outside of the bundle. */
+  installNpm(context: BuildContext): Promise<string>;
+  /** Moves the installed node_modules into the bundle. */
+  keepPackages(context: BuildContext): Promise<void>;
   /** Fills `<root>/site-packages` from requirements.txt. */
   installPip(context: BuildContext): Promise<void>;
   /** Bundles `entry` and what it imports into `output` (both relative to the root) with a linked source map. */
   bundle(context: BuildContext, request: BundleRequest): Promise<void>;
+  /** Frees what this build set up. Never rejects. */
+  close(context: BuildContext): Promise<void>;
 }
 
 export interface BundleRequest {

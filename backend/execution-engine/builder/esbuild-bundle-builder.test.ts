@@ -37,7 +37,9 @@ function adapter(name: 'nodejs' | 'python'): RuntimeAdapter {
 const noTools: BuildTools = {
   installNpm: () => Promise.reject(new Error('nothing to install was expected')),
   installPip: () => Promise.reject(new Error('nothing to install was expected')),
+  keepPackages: () => Promise.reject(new Error('nothing to keep was expected')),
   bundle: () => Promise.reject(new Error('nothing to bundle was expected')),
+  close: () => Promise.resolve(),
 };
 
 function makeBuilder(options: Partial<EsbuildBundleBuilderOptions> = {}): EsbuildBundleBuilder {
@@ -167,6 +169,7 @@ test('dependencies are installed and bundled; a failure carries the log', async 
     installNpm: async (context: BuildContext) => {
       calls.push('install');
       context.log.add('added 1 package\nin \u001b[31m1s\u001b[0m');
+      return join(context.buildDirectory, 'node_modules');
     },
     bundle: async (_context, request) => {
       calls.push(`bundle ${request.entry} -> ${request.output} ${request.packages}`);

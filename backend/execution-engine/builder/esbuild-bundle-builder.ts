@@ -9,11 +9,12 @@ import type { RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
 import type { BuildContext, BuildTools } from './build-context.ts';
 import { BuildLog } from './build-log.ts';
 import { BuildSlots } from './build-slots.ts';
+import { measure } from './directory-size.ts';
 import { EsbuildTransformer } from './esbuild-transformer.ts';
 import { parseHandler } from './handler-reference.ts';
 import { NodeBuild } from './node-build.ts';
 import { buildPython } from './python-build.ts';
-import { buildFailed } from './refusals.ts';
+import { buildFailed, bundleTooLarge } from './refusals.ts';
 import { unpackSource } from './unpack.ts';
 import { defaultUnpackLimits, type UnpackLimits } from './unpack-limits.ts';
 
@@ -106,22 +107,35 @@ export class EsbuildBundleBuilder implements BundleBuilder {
     if (adapter === undefined) {
       throw new PlatformError('unprocessable', 'runtime_unavailable', `this platform has no runtime ${config.runtime}`);
     }
-    const handler = parseHandler(config.handler);
+    const handler = parseHandler(config.handler, config.runtime);
     const buildDirectory = await mkdtemp(join(this.#workDirectory, buildPrefix));
+    let context: BuildContext | undefined;
     try {
       const upload = join(buildDirectory, 'upload');
       await mkdir(upload);
       const root = await unpackSource(source, upload, handler.file, this.#limits, signal);
-      const context: BuildContext = { root, buildDirectory, handler, log, signal };
+      context = { root, buildDirectory, handler, log, signal };
       if (config.runtime === 'nodejs') await this.#node.run(context);
       else await buildPython(context, this.#tools);
       signal.throwIfAborted();
+      await this.#checkSize(root);
       await validate(adapter, root, config.handler);
       signal.throwIfAborted();
       return { image: await this.#store.put(root), log: log.lines };
     } finally {
+      if (context !== undefined) await this.#tools.close(context);
       await rm(buildDirectory, { recursive: true, force: true });
     }
+  }
+
+  /** Dependencies count too. */
+  async #checkSize(root: string): Promise<void> {
+    const { maxBytes, maxFiles } = this.#limits;
+    const used = await measure(root, maxBytes, maxFiles);
+    if (used.bytes <= maxBytes && used.files <= maxFiles) return;
+    throw bundleTooLarge(
+      `with its dependencies the bundle has more than ${Math.floor(maxBytes / 1_048_576)} MiB or ${maxFiles} files; use fewer or smaller dependencies`,
+    );
   }
 
   /** Every failure becomes a PlatformError, with the log where there is one. */
@@ -138,6 +152,10 @@ export class EsbuildBundleBuilder implements BundleBuilder {
         `the build took longer than ${this.#maxBuildMs / 1000} s; use fewer dependencies`,
         { detail },
       );
+    }
+    if (isDiskFull(error)) {
+      const message = 'the disk of the data folder is full; free some space, then deploy again';
+      return new PlatformError('unavailable', 'storage_full', message, { cause: error, retryAfterSeconds: 30 });
     }
     if (!(error instanceof PlatformError)) {
       return new PlatformError(
@@ -166,4 +184,9 @@ async function validate(adapter: RuntimeAdapter, root: string, handler: string):
   );
   if (issues.length === 0) return;
   throw buildFailed(issues.map((issue) => `${issue.path}: ${issue.message}`).join('; '), issues);
+}
+
+function isDiskFull(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }

@@ -1,4 +1,5 @@
 import { PlatformError } from '../../../shared/errors.ts';
+import type { RuntimeName } from '../../../shared/version-config.ts';
 
 /** `src/index.handler` -> file `src/index` (extension unknown), export `handler`. */
 export interface HandlerReference {
@@ -6,9 +7,11 @@ export interface HandlerReference {
   readonly exportName: string;
 }
 
-export function parseHandler(handler: string): HandlerReference {
-  const dot = handler.lastIndexOf('.');
-  if (dot <= 0 || dot === handler.length - 1 || handler.slice(dot).includes('/')) {
+/** In Node the export may be nested (`index.api.get`), in Python the module may (`pkg.main.handler`). */
+export function parseHandler(handler: string, runtime: RuntimeName): HandlerReference {
+  const slash = handler.lastIndexOf('/') + 1;
+  const dot = runtime === 'python' ? handler.lastIndexOf('.') : handler.indexOf('.', slash);
+  if (dot <= slash || dot === handler.length - 1) {
     throw new PlatformError(
       'invalid_request',
       'handler_invalid',
@@ -16,5 +19,6 @@ export function parseHandler(handler: string): HandlerReference {
       { issues: [{ path: 'handler', message: 'must be file.export, for example index.handler' }] },
     );
   }
-  return { file: handler.slice(0, dot).replace(/^\.\//, ''), exportName: handler.slice(dot + 1) };
+  const file = handler.slice(0, dot).replace(/^\.\//, '');
+  return { file: runtime === 'python' ? file.replaceAll('.', '/') : file, exportName: handler.slice(dot + 1) };
 }

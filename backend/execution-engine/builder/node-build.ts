@@ -8,9 +8,9 @@ import { buildFailed } from './refusals.ts';
 import { standsAlone, usesModuleSyntax } from './source-imports.ts';
 import { checkSyntax } from './syntax-check.ts';
 
-/** In the order in which a handler's file is looked for; what runs as it is comes first. */
-const javascriptExtensions = ['.mjs', '.cjs', '.js'] as const;
-const compiledExtensions = ['.mts', '.cts', '.ts', '.tsx', '.jsx'] as const;
+/** In the order in which a handler's file is looked for, which is the Node agent's order. */
+const javascriptExtensions = ['.js', '.mjs', '.cjs'] as const;
+const compiledExtensions = ['.ts', '.mts', '.cts', '.tsx', '.jsx'] as const;
 
 interface Entry {
   readonly path: string;
@@ -53,8 +53,8 @@ export class NodeBuild {
       await this.#transform(context, entry);
       return;
     }
-    if (installs) await this.#tools.installNpm(context);
-    await this.#bundle(context, entry, manifest, installs);
+    const installed = installs ? await this.#tools.installNpm(context) : undefined;
+    await this.#bundle(context, entry, manifest, installed);
   }
 
   async #transform(context: BuildContext, entry: Entry): Promise<void> {
@@ -77,34 +77,40 @@ export class NodeBuild {
     context.log.add(`compiled ${entry.path} to ${output}`);
   }
 
-  async #bundle(context: BuildContext, entry: Entry, manifest: PackageManifest, installed: boolean): Promise<void> {
-    const request: BundleRequest = {
-      entry: entry.path,
-      output: outputPath(context, entry),
-      format: entry.format,
-      packages: 'bundle',
-    };
-    const modules = join(context.root, 'node_modules');
-    const addon = manifest.wantsBundle ? await findAddon(modules) : undefined;
+  async #bundle(
+    context: BuildContext,
+    entry: Entry,
+    manifest: PackageManifest,
+    installed: string | undefined,
+  ): Promise<void> {
+    const output = outputPath(context, entry);
+    const request: BundleRequest = { entry: entry.path, output, format: entry.format, packages: 'bundle' };
+    const addon = await findAddon(installed ?? join(context.root, 'node_modules'));
     if (manifest.wantsBundle && addon === undefined) {
-      try {
-        await this.#tools.bundle(context, request);
-        if (installed) await rm(modules, { recursive: true, force: true });
+      if (await this.#tryBundle(context, request, installed !== undefined)) {
+        // Its text is in the source map; left here, it would be found before the bundle.
+        if (!entry.isCompiled && entry.path !== output) await rm(join(context.root, entry.path));
         return;
-      } catch (error) {
-        if (!installed || !(error instanceof PlatformError) || error.code !== 'build_failed') throw error;
-        context.log.add('bundling failed; shipping node_modules as npm laid them out');
       }
     } else {
-      context.log.add(
-        addon === undefined
-          ? 'package.json asks for no bundle; shipping node_modules'
-          : `${addon} is a native addon; shipping node_modules`,
-      );
+      const reason = manifest.wantsBundle ? `${addon} is a native addon` : 'package.json asks for no bundle';
+      context.log.add(`${reason}; shipping node_modules`);
     }
     if (entry.isCompiled) await this.#tools.bundle(context, { ...request, packages: 'external' });
     else await checkSyntax(context.root, entry.path, this.#transformer);
-    await rm(join(modules, '.bin'), { recursive: true, force: true });
+    if (installed !== undefined) await this.#tools.keepPackages(context);
+  }
+
+  async #tryBundle(context: BuildContext, request: BundleRequest, hasFallback: boolean): Promise<boolean> {
+    try {
+      await this.#tools.bundle(context, request);
+      context.log.add(`bundled ${request.entry} to ${request.output}`);
+      return true;
+    } catch (error) {
+      if (!hasFallback || !(error instanceof PlatformError) || error.code !== 'build_failed') throw error;
+      context.log.add('bundling failed; shipping node_modules as npm laid them out');
+      return false;
+    }
   }
 }
 

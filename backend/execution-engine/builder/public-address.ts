@@ -1,0 +1,34 @@
+import { BlockList, isIPv6 } from 'node:net';
+
+const blocked = new BlockList();
+/** Loopback, private, shared (RFC 6598), link-local with cloud metadata, multicast, reserved. */
+for (const [network, prefix] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['224.0.0.0', 4],
+  ['240.0.0.0', 4],
+] as const) {
+  blocked.addSubnet(network, prefix, 'ipv4');
+}
+for (const [network, prefix] of [
+  ['::', 127],
+  ['64:ff9b:1::', 48],
+  ['fc00::', 7],
+  ['fe80::', 10],
+  ['fec0::', 10],
+  ['ff00::', 8],
+] as const) {
+  blocked.addSubnet(network, prefix, 'ipv6');
+}
+
+/** Whether an address that a name resolved to lies in the public internet. Mapped IPv4 addresses count as what they map. */
+export function isPublicAddress(address: string): boolean {
+  return !blocked.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+}
