@@ -3,18 +3,20 @@
  * main.ts, drivers/catalog.ts -> everything. The rest as below; type-only imports obey too.
  */
 const tests = '\\.test\\.ts$';
-const only = (name, from, allowed) => ({
-  name,
-  severity: 'error',
-  comment: `${from} may import only ${allowed.join(', ')}`,
-  from: {
-    path: `^(${from})`,
-    pathNot: [tests, '^backend/main\\.ts$', '^backend/execution-engine/drivers/catalog\\.ts$'],
-  },
-  to: { path: '^(shared|backend|frontend|cli|tests|scripts|bench)/', pathNot: allowed.map((path) => `^${path}`) },
-});
+const roots = [tests, '^backend/main\\.ts$', '^backend/execution-engine/drivers/catalog\\.ts$'];
+const ours = '^(shared|backend|frontend|cli|tests|scripts|bench)/';
+const directed = [];
+const only = (name, from, allowed) => {
+  directed.push(`^${from}`);
+  return {
+    name,
+    severity: 'error',
+    comment: `${from} may import only ${allowed.join(', ')}`,
+    from: { path: `^(${from})`, pathNot: roots },
+    to: { path: ours, pathNot: allowed.map((path) => `^${path}`) },
+  };
+};
 const core = ['backend/core/', 'shared/', 'backend/util/'];
-const drivers = ['process', 'docker', 'firecracker', 'qemu', 'nanos', 'fake', 'unsandboxed'];
 module.exports = {
   forbidden: [
     only('shared-imports-nothing', 'shared/', ['shared/']),
@@ -38,12 +40,11 @@ module.exports = {
     ]),
     only('protocol-direction', 'backend/execution-engine/protocol/', ['backend/execution-engine/protocol/', ...core]),
     only('guard-direction', 'backend/execution-engine/guarded-sandbox\\.ts', core),
-    ...drivers.map((name) =>
-      only(`driver-${name}-direction`, `backend/execution-engine/drivers/${name}/`, [
-        `backend/execution-engine/drivers/(${name}|support)/`,
-        ...core,
-      ]),
-    ),
+    // $2 is the driver's own folder ($1 the whole path): never another driver.
+    only('driver-direction', 'backend/execution-engine/drivers/(?!support/)([^/]+)/', [
+      'backend/execution-engine/drivers/($2|support)/',
+      ...core,
+    ]),
     only('driver-support-direction', 'backend/execution-engine/drivers/support/', [
       'backend/execution-engine/drivers/support/',
       ...core,
@@ -54,6 +55,13 @@ module.exports = {
     only('metrics-direction', 'backend/metrics/', ['backend/metrics/', ...core]),
     only('frontend-direction', 'frontend/', ['frontend/', 'shared/']),
     only('cli-direction', 'cli/', ['cli/', 'shared/']),
+    {
+      name: 'folders-have-a-direction',
+      severity: 'error',
+      comment: 'a new folder needs a rule above',
+      from: { path: '^backend/', pathNot: [...roots, ...directed] },
+      to: { path: ours },
+    },
     {
       name: 'guests-have-no-dependencies',
       severity: 'error',
