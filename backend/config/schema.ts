@@ -131,6 +131,24 @@ export const settingsSchema = z.object({
     .string()
     .default('')
     .describe('The `python3` that functions run on. Empty: /usr/bin/python3, else the first on PATH.'),
+  HEARTH_DOCKER_HOST: z
+    .string()
+    .regex(/^$|^unix:\/\/\/.|^tcp:\/\/./, 'write `unix:///path/to/docker.sock` or `tcp://host:port`')
+    .default('')
+    .describe(
+      'Where the Docker daemon of the level `docker` listens: `unix:///path/to/docker.sock` or `tcp://host:port`. Empty: DOCKER_HOST.',
+    ),
+  DOCKER_HOST: z
+    .string()
+    .default('')
+    .describe('The same, as other tools of Docker have it. Empty: `unix:///var/run/docker.sock`.'),
+  HEARTH_DOCKER_IMAGE_NODEJS: z
+    .string()
+    .default('')
+    .describe(
+      'An image for Node.js functions in containers, made with docs/drivers/docker.md. Empty: built from the `node` of this host.',
+    ),
+  HEARTH_DOCKER_IMAGE_PYTHON: z.string().default('').describe('The same for Python functions.'),
   HEARTH_BWRAP_PATH: z.string().default('').describe('The `bwrap` of the process driver. Empty: the first on PATH.'),
 });
 

@@ -17,7 +17,7 @@ import { defaultOutputLimits, type OutputLimits } from '../support/output-reader
 import { ChannelListener } from './channel-listener.ts';
 import { containerSpec } from './container-spec.ts';
 import { DockerSandbox } from './docker-sandbox.ts';
-import { parseEngineHost } from './engine/endpoint.ts';
+import { toEngineEndpoint } from './engine/endpoint.ts';
 import { EngineClient } from './engine/engine-client.ts';
 import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
 import type { EngineInfo } from './engine/engine-types.ts';
@@ -95,7 +95,7 @@ export class DockerDriver implements IsolationDriver {
     this.#logger = options.logger;
     this.#base = join(resolve(options.runDirectory), 'docker');
     this.#engine = new EngineClient({
-      endpoint: parseEngineHost(options.dockerHost ?? ''),
+      endpoint: toEngineEndpoint(options.dockerHost ?? ''),
       ...(options.requestTimeoutMs === undefined ? {} : { timeoutMs: options.requestTimeoutMs }),
     });
     this.#images = new RuntimeImages({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { describeEndpoint, parseEngineHost } from './endpoint.ts';
+import { describeEndpoint, parseEngineHost, toEngineEndpoint } from './endpoint.ts';
+import { EngineClient } from './engine-client.ts';
 
 describe('parseEngineHost', () => {
   it.each([
@@ -21,5 +22,12 @@ describe('parseEngineHost', () => {
     'unix://relative',
   ])('refuses %s with an example', (text) => {
     expect(() => parseEngineHost(text)).toThrow('unix:///path/to/docker.sock');
+  });
+});
+
+describe('toEngineEndpoint', () => {
+  it('keeps the error of an address that cannot be used, for every request', async () => {
+    const client = new EngineClient({ endpoint: toEngineEndpoint('ssh://host') });
+    await expect(client.info()).rejects.toMatchObject({ code: 'docker_host_invalid' });
   });
 });

@@ -3,7 +3,9 @@ import { PlatformError } from '../../../../../shared/errors.ts';
 /** Where a Docker Engine listens. */
 export type EngineEndpoint =
   | { readonly kind: 'unix'; readonly socketPath: string }
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  /** An address that cannot be used: every request fails with this, instead of the start of the platform. */
+  | { readonly kind: 'none'; readonly error: PlatformError };
 
 export const defaultEngineHost = 'unix:///var/run/docker.sock';
 /** Registered for Docker without TLS. */
@@ -29,7 +31,18 @@ export function parseEngineHost(text: string): EngineEndpoint {
   );
 }
 
+/** The same, for an address that may come from an environment made for other tools. */
+export function toEngineEndpoint(text: string): EngineEndpoint {
+  try {
+    return parseEngineHost(text);
+  } catch (error) {
+    if (error instanceof PlatformError) return { kind: 'none', error };
+    throw error;
+  }
+}
+
 /** How people write it. */
 export function describeEndpoint(endpoint: EngineEndpoint): string {
+  if (endpoint.kind === 'none') return 'no address';
   return endpoint.kind === 'unix' ? endpoint.socketPath : `${endpoint.host}:${endpoint.port}`;
 }

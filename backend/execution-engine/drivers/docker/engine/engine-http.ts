@@ -59,6 +59,7 @@ export class EngineHttp {
 
   #sendOnce(options: EngineRequest, mayRepeat: boolean): Promise<IncomingMessage> {
     const { endpoint } = this;
+    if (endpoint.kind === 'none') return Promise.reject(endpoint.error);
     if (options.signal?.aborted) return Promise.reject(abortedError(options.signal.reason));
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const stream = isStream(options.body) ? options.body : undefined;
