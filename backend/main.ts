@@ -214,6 +214,16 @@ async function compose(settings: Settings, logger: Logger, onFatal: (error: unkn
     counters: metrics.counters,
     gauges: () => metrics.gauges(),
     buildInfo: { version: here.version, nodeVersion: process.versions.node },
+    extraCounters: [
+      { name: 'log_lines_dropped_total', help: 'Log lines given up under load.', value: () => logs.dropped },
+      { name: 'records_dropped_total', help: 'Invocation records given up under load.', value: () => journal.dropped },
+      { name: 'metric_points_dropped_total', help: 'Points given up.', value: () => metrics.health.droppedPoints },
+      {
+        name: 'store_write_failures_total',
+        help: 'Groups of lines, records or points that had to be written again.',
+        value: () => logs.storeFailures + journal.storeFailures + metrics.health.storeFailures,
+      },
+    ],
   });
   return {
     clock,
@@ -229,6 +239,7 @@ async function compose(settings: Settings, logger: Logger, onFatal: (error: unkn
     metrics,
     pool,
     scheduler,
+    builder,
     controlPlane,
     directory,
     retention,
@@ -314,7 +325,7 @@ async function run(parts: Parts, settings: Settings, logger: Logger, warnings: r
       await api.close();
       await pool.drain(deadlineAt);
       await Promise.all(parts.drivers.map(async (driver) => await driver.close()));
-      await Promise.all([parts.retention.close(), controlPlane.settled()]);
+      await Promise.all([parts.retention.close(), controlPlane.settled(), parts.builder.close()]);
       await Promise.all([parts.journal.close(), parts.logs.close(), parts.metrics.close(), parts.host.close()]);
       await rm(join(dataDirectory, platformFile), { force: true });
       await store.close();

@@ -75,7 +75,7 @@ function judge(host: HostEnvironment, bwrap: string, report: AttackReport, minim
   if (!enforces.has('memory')) notes.push('memory is limited per process (RLIMIT_DATA), not per sandbox');
   if (!enforces.has('cpu')) notes.push('CPU time is not limited');
   if (!isRoot()) notes.push('all sandboxes run as the user id of the platform');
-  return { status: 'healthy', version: versionOf(bwrap), tier, enforces, notes };
+  return { status: 'healthy', version: `bubblewrap ${versionOf(bwrap)}`, tier, enforces, notes };
 }
 
 async function attack(parts: ProbeParts): Promise<AttackReport> {
