@@ -22,6 +22,7 @@ import { EngineClient } from './engine/engine-client.ts';
 import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
 import type { EngineInfo } from './engine/engine-types.ts';
 import { EventWatch } from './event-watch.ts';
+import { ImageMemo } from './images/image-memo.ts';
 import { type ImagePlan, type ImageProgress, type RuntimeImage, RuntimeImages } from './images/runtime-images.ts';
 import { labels, type OwnerRecord, ownerOf } from './owner.ts';
 import { probeEngine } from './probe.ts';
@@ -101,6 +102,7 @@ export class DockerDriver implements IsolationDriver {
     this.#images = new RuntimeImages({
       engine: this.#engine,
       logger: options.logger,
+      memo: new ImageMemo(join(this.#base, 'images.json')),
       ...(options.images === undefined ? {} : { prebuilt: options.images }),
     });
   }
@@ -126,9 +128,9 @@ export class DockerDriver implements IsolationDriver {
     return Promise.resolve(image);
   }
 
-  /** Makes the image of this plan unless the daemon has it. */
-  ensureImage(plan: ImagePlan, signal: AbortSignal, onProgress?: ImageProgress): Promise<RuntimeImage> {
-    return this.#images.ensure(plan, signal, onProgress);
+  /** Makes the image of this plan, from the files as they are now, unless the daemon has that very image. */
+  buildImage(plan: ImagePlan, signal: AbortSignal, onProgress?: ImageProgress): Promise<RuntimeImage> {
+    return this.#images.refresh(plan, signal, onProgress);
   }
 
   /** Runtime images that the daemon has. */

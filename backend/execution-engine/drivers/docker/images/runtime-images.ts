@@ -5,11 +5,13 @@ import type { EngineClient } from '../engine/engine-client.ts';
 import { abortedError, engineErrorCodes, isEngineError } from '../engine/engine-errors.ts';
 import { describeImage, type ImageArchive, imageLabels } from './image-archive.ts';
 import { inputKey } from './image-files.ts';
+import type { ImageMemo } from './image-memo.ts';
 
 export interface RuntimeImagesOptions {
   readonly engine: EngineClient;
   /** Images from a registry or made by hand, used instead of building; they must have the plan's paths (images/<runtime>/Dockerfile). */
   readonly prebuilt?: Partial<Readonly<Record<RuntimeName, string>>>;
+  readonly memo?: ImageMemo;
   readonly logger?: Logger | undefined;
 }
 
@@ -28,6 +30,7 @@ export class RuntimeImages {
   readonly #engine: EngineClient;
   readonly #prebuilt: Partial<Readonly<Record<RuntimeName, string>>>;
   readonly #logger: Logger | undefined;
+  readonly #memo: ImageMemo | undefined;
   readonly #closing = new AbortController();
   readonly #ensured = new Map<string, Promise<RuntimeImage>>();
   readonly #archives = new Map<string, Promise<ImageArchive>>();
@@ -35,6 +38,7 @@ export class RuntimeImages {
   constructor(options: RuntimeImagesOptions) {
     this.#engine = options.engine;
     this.#prebuilt = options.prebuilt ?? {};
+    this.#memo = options.memo;
     this.#logger = options.logger;
   }
 
@@ -59,6 +63,15 @@ export class RuntimeImages {
   /** The daemon no longer has it: the next `ensure` looks, and builds. */
   forget(plan: ImagePlan): void {
     this.#ensured.delete(this.#keyOf(plan));
+  }
+
+  /** As `ensure`, but reads the inputs again, whatever is remembered: for files that changed inside a directory. */
+  async refresh(plan: ImagePlan, signal: AbortSignal, onProgress?: ImageProgress): Promise<RuntimeImage> {
+    const key = this.#keyOf(plan);
+    this.#ensured.delete(key);
+    this.#archives.delete(key);
+    this.#memo?.forget(key);
+    return await this.ensure(plan, signal, onProgress);
   }
 
   /** Stops what is being made. */
@@ -94,9 +107,14 @@ export class RuntimeImages {
       const { Size } = await this.#engine.inspectImage(prebuilt, signal);
       return { reference: prebuilt, sizeBytes: Size, built: false };
     }
+    const remembered = this.#memo?.find(key);
+    const known = remembered === undefined ? undefined : await this.#find(remembered, signal);
+    if (remembered !== undefined && known !== undefined)
+      return { reference: remembered, sizeBytes: known, built: false };
     onProgress?.(`reading the ${plan.runtime} runtime of this host`);
     const archive = await this.#archiveOf(key, plan, signal);
     const found = await this.#find(archive.reference, signal);
+    this.#memo?.remember(key, archive.reference);
     if (found !== undefined) {
       onProgress?.(`${archive.reference} is up to date (${megabytes(found)})`);
       return { reference: archive.reference, sizeBytes: found, built: false };
