@@ -1,7 +1,7 @@
 import type { ControlPlane } from '../control-plane/control-plane.ts';
-import type { Logger } from '../control-plane/logger.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { LogReader } from '../core/ports/log-sink.ts';
+import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsReader } from '../core/ports/metrics-reader.ts';
 import type { EventStreams } from './sse.ts';
 import type { UploadLimits } from './uploads.ts';

@@ -1,6 +1,6 @@
 import type { BundleDigest } from '../../shared/ids.ts';
 import type { BundleStore } from '../core/ports/bundle-store.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from '../core/ports/logger.ts';
 
 export interface BundleGateOptions {
   readonly bundles: Pick<BundleStore, 'prune'>;

@@ -1,10 +1,10 @@
 import type { FunctionId, VersionId } from '../../shared/ids.ts';
 import type { InstancePool } from '../core/ports/instance-pool.ts';
+import type { Logger } from '../core/ports/logger.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
 import type { VersionSpec } from '../core/version.ts';
 import type { BundleGate } from './bundle-gate.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
-import type { Logger } from './logger.ts';
 
 export interface RolloutOptions {
   readonly directory: InMemoryFunctionDirectory;

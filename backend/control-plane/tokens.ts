@@ -3,10 +3,10 @@ import type { CreateToken } from '../../shared/api/system.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { newId } from '../../shared/ids.ts';
 import type { Clock } from '../core/ports/clock.ts';
+import type { Logger } from '../core/ports/logger.ts';
 import type { Store, TokenRecord } from '../core/ports/store.ts';
 import { type Actor, auditRecord } from './audit.ts';
 import { ChangeLock } from './change-lock.ts';
-import type { Logger } from './logger.ts';
 
 export interface TokensOptions {
   readonly store: Store;

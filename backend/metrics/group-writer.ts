@@ -1,6 +1,6 @@
 import { PlatformError } from '../../shared/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from '../core/ports/logger.ts';
 
 export interface GroupWriterOptions<T> {
   /** For the log, for example `log lines`. */

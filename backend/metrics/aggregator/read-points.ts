@@ -1,5 +1,5 @@
+import type { Logger } from '../../core/ports/logger.ts';
 import type { MetricPointStore } from '../../core/ports/store.ts';
-import type { Logger } from '../logger.ts';
 import { Measurement } from './measurement.ts';
 import type { Measured } from './recent-seconds.ts';
 

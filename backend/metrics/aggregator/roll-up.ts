@@ -1,7 +1,7 @@
 import type { FunctionId } from '../../../shared/ids.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import type { MetricPointRecord, MetricPointStore } from '../../core/ports/store.ts';
 import { ByteWriter } from '../../util/byte-codec.ts';
-import type { Logger } from '../logger.ts';
 import type { Measurement } from './measurement.ts';
 import { readPoints } from './read-points.ts';
 import { allFunctions, startOfStep } from './steps.ts';

@@ -1,6 +1,6 @@
 import type { FunctionId } from '../../../shared/ids.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import type { MetricPointStore } from '../../core/ports/store.ts';
-import type { Logger } from '../logger.ts';
 import { readPoints } from './read-points.ts';
 import type { Measured } from './recent-seconds.ts';
 import { minuteMs, secondMs, slotMs, startOfStep } from './steps.ts';

@@ -1,8 +1,8 @@
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InvocationJournal } from '../../core/ports/invocation-journal.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import type { InvocationPayload, InvocationRecord, Store } from '../../core/ports/store.ts';
 import { GroupWriter } from '../group-writer.ts';
-import type { Logger } from '../logger.ts';
 
 export interface GroupedJournalOptions {
   readonly store: { readonly invocations: Pick<Store['invocations'], 'record'> };

@@ -3,7 +3,7 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Gauges } from '../../../shared/api/metrics.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 
 export type HostSample = Omit<Gauges['host'], 'sandboxMemoryBytes'>;
 

@@ -1,8 +1,8 @@
 import type { Gauges, LiveTick } from '../../../shared/api/metrics.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import { Measurement } from '../aggregator/measurement.ts';
 import { toMetricPoint } from '../aggregator/metric-point.ts';
 import { allFunctions, otherFunctions, secondMs } from '../aggregator/steps.ts';
-import type { Logger } from '../logger.ts';
 import type { ClosedSeries } from './live-windows.ts';
 
 export interface LiveTicksOptions {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/ports/clock.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import type { Store } from '../../core/ports/store.ts';
-import type { Logger } from '../logger.ts';
 
 /** Something that is deleted by age. */
 export interface RetentionTarget {

@@ -1,12 +1,12 @@
 import type { FunctionId } from '../../../shared/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import type { MetricPointRecord, MetricPointStore } from '../../core/ports/store.ts';
 import { ByteWriter } from '../../util/byte-codec.ts';
 import { Measurement } from '../aggregator/measurement.ts';
 import { readPoints } from '../aggregator/read-points.ts';
 import type { Measured } from '../aggregator/recent-seconds.ts';
 import { slotMs, startOfStep } from '../aggregator/steps.ts';
-import type { Logger } from '../logger.ts';
 
 interface SlotSeries {
   readonly functionId: FunctionId;

@@ -1,8 +1,8 @@
 import type { LogLine } from '../../../shared/api/invocations.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { LogFilter } from '../../core/ports/log-sink.ts';
+import type { Logger } from '../../core/ports/logger.ts';
 import type { StoredLogLine } from '../../core/ports/store.ts';
-import type { Logger } from '../logger.ts';
 import { containsText, levelsFrom, toLogLine } from './log-line.ts';
 
 /** At most 10 batches a second of at most 200 lines each, to every follower. */
