@@ -1,4 +1,5 @@
 import type { Clock } from './ports/clock.ts';
+import { sleepOn } from './sleep.ts';
 
 /** setTimeout takes 32 bits: a longer delay would fire at once. */
 const maxTimerMs = 2 ** 31 - 1;
@@ -28,20 +29,6 @@ export class SystemClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal?.aborted) {
-        resolve();
-        return;
-      }
-      const onAbort = () => {
-        cancel();
-        resolve();
-      };
-      const cancel = this.after(ms, () => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+    return sleepOn(this, ms, signal);
   }
 }

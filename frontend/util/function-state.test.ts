@@ -1,26 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type FunctionDocument, functionSchema } from '../../shared/api/functions.ts';
+import { functionDocument as fn } from '../../tests/support/function-document.ts';
 import { sortFunctions, stateOf } from './function-state.ts';
-
-function fn(name: string, invocations: number, errors: number, more: Partial<FunctionDocument> = {}): FunctionDocument {
-  return functionSchema.parse({
-    id: name,
-    name,
-    description: '',
-    tags: [],
-    enabled: true,
-    runtime: 'nodejs',
-    isolation: 'process',
-    latestVersion: 1,
-    liveVersion: 1,
-    url: '',
-    routes: [],
-    createdAt: '2026-11-24T12:00:00Z',
-    updatedAt: '2026-11-24T12:00:00Z',
-    stats: { windowMs: 1, invocations, errors, p50Ms: null, p95Ms: invocations || null, coldStarts: 0, sparkline: [] },
-    ...more,
-  });
-}
 
 describe('stateOf', () => {
   it.each([

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type FunctionDocument, functionSchema } from '../../shared/api/functions.ts';
 import { type LiveTick, type MetricPoint, metricPointSchema, metricsSchema } from '../../shared/api/metrics.ts';
+import { functionDocument } from '../../tests/support/function-document.ts';
 import {
   countsByGroup,
   errorShare,
@@ -122,39 +122,33 @@ describe('errorShare and liveRate', () => {
 });
 
 describe('healthOf', () => {
-  const fn = (name: string, invocations: number, errors: number): FunctionDocument =>
-    functionSchema.parse({
-      id: name,
-      name,
-      description: '',
-      tags: [],
-      enabled: true,
-      runtime: 'nodejs',
-      isolation: 'process',
-      latestVersion: 1,
-      liveVersion: 1,
-      url: 'http://localhost/f',
-      routes: [],
-      createdAt: at(0),
-      updatedAt: at(0),
-      stats: { windowMs: 3_600_000, invocations, errors, p50Ms: 1, p95Ms: 2, coldStarts: 0, sparkline: [] },
-    });
-
   it('names those that fail, the worst first', () => {
-    const health = healthOf([fn('a', 100, 3), fn('b', 10, 9), fn('fine', 1000, 1)]);
+    const health = healthOf([
+      functionDocument('a', 100, 3),
+      functionDocument('b', 10, 9),
+      functionDocument('fine', 1000, 1),
+    ]);
     expect(health.level).toBe('bad');
     expect(health.sentence).toBe('2 functions are failing: b (90 %), a (3 %)');
   });
 
   it('does not cry wolf about a single failure', () => {
-    expect(healthOf([fn('a', 3, 1)])).toMatchObject({ level: 'good', sentence: 'All good: 3 calls in the last hour' });
+    expect(healthOf([functionDocument('a', 3, 1)])).toMatchObject({
+      level: 'good',
+      sentence: 'All good: 3 calls in the last hour',
+    });
   });
 
   it('shortens long lists', () => {
-    expect(healthOf(['a', 'b', 'c', 'd', 'e'].map((name) => fn(name, 10, 10))).sentence).toMatch(/and 2 more$/);
+    expect(healthOf(['a', 'b', 'c', 'd', 'e'].map((name) => functionDocument(name, 10, 10))).sentence).toMatch(
+      /and 2 more$/,
+    );
   });
 
   it('says when nothing happened', () => {
-    expect(healthOf([fn('a', 0, 0)])).toMatchObject({ level: 'idle', sentence: 'No calls in the last hour' });
+    expect(healthOf([functionDocument('a', 0, 0)])).toMatchObject({
+      level: 'idle',
+      sentence: 'No calls in the last hour',
+    });
   });
 });

@@ -1,4 +1,5 @@
 import type { Clock } from '../../backend/core/ports/clock.ts';
+import { sleepOn } from '../../backend/core/sleep.ts';
 
 interface Timer {
   readonly dueAt: number;
@@ -40,21 +41,7 @@ export class ManualClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal?.aborted) {
-        resolve();
-        return;
-      }
-      const onAbort = () => {
-        cancel();
-        resolve();
-      };
-      const cancel = this.after(ms, () => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+    return sleepOn(this, ms, signal);
   }
 
   /** Moves both clocks and runs what becomes due. Does not wait for promises: see `settle`. */

@@ -6,22 +6,14 @@ import type { Duplex } from 'node:stream';
 import type { Invocation, InvocationRequest, ResponseHead } from '../../backend/core/invocation.ts';
 import type { Clock } from '../../backend/core/ports/clock.ts';
 import type { InstanceCall, InstanceResult } from '../../backend/core/ports/instance-pool.ts';
+import { SystemClock } from '../../backend/core/system-clock.ts';
 import { AgentConnection } from '../../backend/execution-engine/protocol/agent-connection.ts';
 import type { AgentLogLine, ClosedReason } from '../../backend/execution-engine/protocol/connection-options.ts';
 import type { InitMessage, Ready } from '../../backend/execution-engine/protocol/messages.ts';
 import { type InvocationId, newId } from '../../shared/ids.ts';
 import { defaultVersionConfig } from '../../shared/version-config.ts';
 
-export const wallClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  after: (ms, run) => {
-    const timer = setTimeout(run, ms);
-    timer.unref();
-    return () => clearTimeout(timer);
-  },
-  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-};
+export const wallClock: Clock = new SystemClock();
 
 export interface Answer {
   readonly result: InstanceResult;
