@@ -41,7 +41,7 @@ import { LocalScheduler } from './scheduler/local-scheduler.ts';
 import { defaultSchedulerSettings } from './scheduler/scheduler-settings.ts';
 import { isLoopback, listenForControl, urlOf } from './startup/addresses.ts';
 import { renderBanner } from './startup/banner.ts';
-import { exampleTryPath, readExamples } from './startup/examples.ts';
+import { deployExamples, exampleTryPath } from './startup/examples.ts';
 import { findPython, makeDataDirectory, packageDirectory } from './startup/host.ts';
 import { findPackage } from './startup/package-root.ts';
 import { endWith, platformFile, type Running, stopOnSignals, writePlatformFile } from './startup/process-control.ts';
@@ -333,22 +333,6 @@ async function run(parts: Parts, settings: Settings, logger: Logger, warnings: r
   };
 }
 
-/** The example functions of a new data folder. A failure is a warning: the platform works without them. */
-async function deployExamples({ controlPlane }: Parts, logger: Logger): Promise<string | undefined> {
-  let tryPath: string | undefined;
-  const actor = { tokenId: 'platform', name: 'platform', address: '' };
-  for (const { files, ...input } of await readExamples(here.root)) {
-    try {
-      const source = files === undefined ? undefined : ({ kind: 'inline', files } as const);
-      await controlPlane.deployments.createFunction(input, source, { actor, signal: AbortSignal.timeout(60_000) });
-      tryPath ??= exampleTryPath;
-    } catch (error) {
-      logger.warn({ err: error, example: input.name }, 'an example function was not deployed');
-    }
-  }
-  return tryPath;
-}
-
 async function readNewToken({ admin }: Parts): Promise<string | undefined> {
   return admin.source === 'generated' && admin.path !== undefined
     ? (await readFile(admin.path, 'utf8')).trim()
@@ -373,7 +357,10 @@ async function main(): Promise<void> {
   const parts = await compose(settings, logger, onFatal);
   const running = await run(parts, settings, logger, warnings);
   stopOnSignals(running, settings, logger);
-  const deployed = parts.isNew && settings.HEARTH_EXAMPLES ? await deployExamples(parts, logger) : undefined;
+  const deployed =
+    parts.isNew && settings.HEARTH_EXAMPLES
+      ? await deployExamples(parts.controlPlane.deployments, here.root, logger)
+      : undefined;
   const tryPath = deployed ?? (parts.directory.find('hello') === undefined ? undefined : exampleTryPath);
   process.stdout.write(
     renderBanner({

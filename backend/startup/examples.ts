@@ -2,14 +2,39 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CreateFunction } from '../../shared/api/functions.ts';
 import { manifestFile, manifestSchema } from '../../shared/manifest.ts';
+import type { Deployments } from '../control-plane/deployments.ts';
+import type { Logger } from '../core/ports/logger.ts';
 
 /** Deployed when the data folder is new, so that the first `curl` answers. The first is the one that the banner shows. */
 const exampleFolders = ['hello-ts', 'hello-python'] as const;
 /** Answers right after the first start. */
 export const exampleTryPath = '/hello?name=Ada';
 
+/**
+ * Deploys the example functions. One that fails is a warning: the platform works without them. Resolves with the path that answers, or
+ * undefined when none was deployed.
+ */
+export async function deployExamples(
+  deployments: Pick<Deployments, 'createFunction'>,
+  packageRoot: string,
+  logger: Logger,
+): Promise<string | undefined> {
+  let tryPath: string | undefined;
+  const actor = { tokenId: 'platform', name: 'platform', address: '' };
+  for (const { files, ...input } of await readExamples(packageRoot)) {
+    try {
+      const source = files === undefined ? undefined : ({ kind: 'inline', files } as const);
+      await deployments.createFunction(input, source, { actor, signal: AbortSignal.timeout(60_000) });
+      tryPath ??= exampleTryPath;
+    } catch (error) {
+      logger.warn({ err: error, example: input.name }, 'an example function was not deployed');
+    }
+  }
+  return tryPath;
+}
+
 /** Reads the example functions from `examples/` of the package. */
-export async function readExamples(packageRoot: string): Promise<readonly CreateFunction[]> {
+async function readExamples(packageRoot: string): Promise<readonly CreateFunction[]> {
   return await Promise.all(
     exampleFolders.map(async (folder) => await readExample(join(packageRoot, 'examples', folder))),
   );
