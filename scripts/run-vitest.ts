@@ -1,28 +1,12 @@
 /**
  * Runs the named suites one after the other and ends with one line that sums them up: `N passed, N failed, N skipped`.
- * Skipped tests are listed with their reason, so that nothing is silently left out. Exit status 1 if anything failed or nothing ran.
+ * Skipped tests are listed with their reason, so that nothing is silently left out; one without a reason is a failure. Exit status 1 if anything failed or nothing ran.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-interface AssertionResult {
-  readonly status: string;
-  readonly fullName: string;
-}
-interface Report {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numPendingTests: number;
-  readonly numTodoTests: number;
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly status: string;
-    readonly message: string;
-    readonly assertionResults: readonly AssertionResult[];
-  }[];
-}
+import type { TestReport } from './test-report.ts';
 
 const root = join(import.meta.dirname, '..');
 const suites = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
@@ -30,6 +14,7 @@ const options = process.argv.slice(2).filter((argument) => argument.startsWith('
 const folder = mkdtempSync(join(tmpdir(), 'hearth-tests-'));
 const sum = { passed: 0, failed: 0, skipped: 0 };
 const skipped: string[] = [];
+const files: (TestReport['files'][number] & { readonly suite: string })[] = [];
 
 for (const suite of suites) {
   const file = join(folder, `${suite}.json`);
@@ -42,15 +27,14 @@ for (const suite of suites) {
       '--project',
       suite,
       '--reporter=default',
-      '--reporter=json',
-      `--outputFile.json=${file}`,
+      `--reporter=${join(root, 'scripts/test-report.ts')}`,
       ...options,
     ],
-    { cwd: root, stdio: 'inherit' },
+    { cwd: root, stdio: 'inherit', env: { ...process.env, HEARTH_TEST_REPORT: file } },
   );
-  let report: Report | undefined;
+  let report: TestReport | undefined;
   try {
-    report = JSON.parse(readFileSync(file, 'utf8')) as Report;
+    report = JSON.parse(readFileSync(file, 'utf8')) as TestReport;
   } catch {
     report = undefined;
   }
@@ -59,17 +43,21 @@ for (const suite of suites) {
     console.log(`${suite}: the runner ended with status ${run.status ?? run.signal} and no report`);
     continue;
   }
-  sum.passed += report.numPassedTests;
-  sum.skipped += report.numPendingTests + report.numTodoTests;
-  // A file that fails to load, or an error outside any test, counts as one failure.
-  sum.failed += Math.max(report.numFailedTests, run.status === 0 ? 0 : 1);
-  for (const result of report.testResults) {
-    for (const test of result.assertionResults) {
-      if (test.status !== 'passed' && test.status !== 'failed') skipped.push(`${suite}: ${test.fullName}`);
-    }
+  sum.passed += report.passed;
+  sum.skipped += report.skipped.length;
+  const unexplained = report.skipped.filter((test) => test.reason === undefined).length;
+  // A file that fails to load, or an error outside any test, counts as one failure; a test that is skipped without a reason as its own.
+  sum.failed += Math.max(report.failed, run.status === 0 ? 0 : 1) + unexplained;
+  for (const test of report.skipped) {
+    skipped.push(`${suite}: ${test.name}: ${test.reason ?? 'FAILED: it does not say why'}`);
   }
+  files.push(...report.files.map((each) => ({ ...each, suite })));
 }
 rmSync(folder, { recursive: true, force: true });
+const slowest = files.toSorted((a, b) => b.tookMs - a.tookMs).slice(0, 5);
+console.log(
+  `\nSlowest files:\n${slowest.map((each) => `  ${(each.tookMs / 1000).toFixed(1)} s  ${each.path}`).join('\n')}`,
+);
 if (skipped.length > 0) console.log(`\nSkipped:\n${skipped.map((line) => `  ${line}`).join('\n')}`);
 console.log(`\n${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
 process.exitCode = sum.failed > 0 || sum.passed === 0 ? 1 : 0;

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { skippedFor } from './support/skip-reason.ts';
 
 const root = join(import.meta.dirname, '..');
 const scripts = [
@@ -29,11 +30,14 @@ describe.each(scripts)('%s', (path) => {
     expect(check.status).toBe(0);
   });
 
-  it.skipIf(!hasShellcheck)('passes shellcheck [skipped without shellcheck]', () => {
-    // -x follows what is sourced, relative to the root, where every entry point goes first.
-    const check = spawnSync('shellcheck', ['-x', path], { cwd: root, encoding: 'utf8' });
-    expect(check.stdout + check.stderr).toBe('');
-  });
+  it.skipIf(!hasShellcheck)(
+    `passes shellcheck${skippedFor(hasShellcheck ? undefined : 'shellcheck is not installed')}`,
+    () => {
+      // -x follows what is sourced, relative to the root, where every entry point goes first.
+      const check = spawnSync('shellcheck', ['-x', path], { cwd: root, encoding: 'utf8' });
+      expect(check.stdout + check.stderr).toBe('');
+    },
+  );
 
   it('stops at the first failure, unless it is sourced', () => {
     const isSourced = text.startsWith('# shellcheck shell=sh');

@@ -8,6 +8,7 @@ import BetterSqlite3 from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSqliteStore } from '../../backend/database/sqlite/open-sqlite-store.ts';
 import type { InvocationId } from '../../shared/ids.ts';
+import { skippedFor } from '../support/skip-reason.ts';
 import { newItem } from './store-records.ts';
 import { testClock, testLogger } from './store-support.ts';
 
@@ -59,7 +60,9 @@ async function acknowledgedUntilKilled(path: string, round: number): Promise<str
   return output.split('\n').slice(0, -1);
 }
 
-describe.runIf(process.getuid?.() === 0)('a disk that is full', () => {
+const rootNeeded = process.getuid?.() === 0 ? undefined : 'mounting a small file system needs root';
+
+describe.skipIf(rootNeeded !== undefined)(`a disk that is full${skippedFor(rootNeeded)}`, () => {
   let mount: string;
   beforeEach(async () => {
     mount = join(folder, 'disk');

@@ -5,6 +5,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildStale } from '../../scripts/build.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
 import { accessibilityFaults, findChromium, launchChromium, overflowPx, watchComplaints } from './support/browser.ts';
 
 const executablePath = findChromium();
@@ -12,7 +13,9 @@ const executablePath = findChromium();
 const patience = { timeout: 20_000 };
 
 /** The dashboard as people use it: a real Chromium, a real platform, real functions. */
-describe.skipIf(executablePath === undefined)('dashboard', () => {
+const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
+
+describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNeeded)}`, () => {
   let platform: Platform;
   let browser: Browser;
   let context: BrowserContext;

@@ -12,6 +12,7 @@ import { EngineClient } from '../../backend/execution-engine/drivers/docker/engi
 import { newId } from '../../shared/ids.ts';
 import { BodyClient } from '../conformance/driver-body.ts';
 import { OwnDaemon, whyNoDaemon } from '../support/docker-daemon.ts';
+import { skippedFor } from '../support/skip-reason.ts';
 
 const why = whyNoDaemon();
 const { signal: never } = new AbortController();
@@ -25,9 +26,7 @@ const plan: RuntimePlan = {
 };
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
 
-if (why !== undefined) process.stderr.write(`faults of Docker skipped: ${why}\n`);
-
-describe.skipIf(why !== undefined)('docker', () => {
+describe.skipIf(why !== undefined)(`docker${skippedFor(why)}`, () => {
   const daemon = new OwnDaemon();
   const platforms: ChildProcess[] = [];
   let directory: string;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
 
 const isRoot = process.getuid?.() === 0;
 let folder = '';
@@ -39,7 +40,7 @@ function fill(): string {
 }
 
 describe('a full disk', () => {
-  const needsRoot = isRoot ? '' : ' (skipped: mounting a small file system needs root)';
+  const needsRoot = skippedFor(isRoot ? undefined : 'mounting a small file system needs root');
   it.skipIf(!isRoot)(
     `refuses writes with one clear error, goes on serving, and recovers by itself${needsRoot}`,
     async () => {

@@ -16,6 +16,7 @@ import { NodejsAdapter } from '../../backend/execution-engine/runtimes/nodejs/ad
 import { PythonAdapter } from '../../backend/execution-engine/runtimes/python/adapter.ts';
 import type { InlineFiles } from '../../shared/api/functions.ts';
 import type { RuntimeName } from '../../shared/version-config.ts';
+import { skippedFor } from '../support/skip-reason.ts';
 
 const nodePath = process.execPath;
 const pythonPath = '/usr/bin/python3';
@@ -35,7 +36,6 @@ async function registryProblem(url: string): Promise<string | undefined> {
 }
 const npmProblem = await registryProblem('https://registry.npmjs.org/ms');
 const pipProblem = await registryProblem('https://pypi.org/simple/six/');
-for (const problem of [npmProblem, pipProblem]) if (problem) process.stderr.write(`skipped: ${problem}\n`);
 
 let work: string;
 let builder: EsbuildBundleBuilder;
@@ -125,7 +125,7 @@ test('a bundle cannot take files of the host along', async () => {
 });
 
 test.skipIf(npmProblem)(
-  'npm packages are installed and bundled; scripts do not run; the cache helps the next build',
+  `npm packages are installed and bundled; scripts do not run; the cache helps the next build${skippedFor(npmProblem)}`,
   async () => {
     const files = {
       'index.js': "import ms from 'ms';\nexport const handler = () => ms('2 days');\n",
@@ -149,22 +149,28 @@ test.skipIf(npmProblem)(
   },
 );
 
-test.skipIf(npmProblem)('"bundle": false ships node_modules, and TypeScript is compiled beside them', async () => {
-  const { image } = await build({
-    'index.ts': "import ms from 'ms';\nexport const handler = (): number => ms('1s');\n",
-    'package.json': '{"dependencies":{"ms":"2.1.3"},"hearth":{"bundle":false}}',
-  });
-  expect(await readdir(join(image.directory, 'node_modules'))).toContain('ms');
-  expect(await call(image.directory, 'index.mjs')).toBe(1000);
-});
+test.skipIf(npmProblem)(
+  `"bundle": false ships node_modules, and TypeScript is compiled beside them${skippedFor(npmProblem)}`,
+  async () => {
+    const { image } = await build({
+      'index.ts': "import ms from 'ms';\nexport const handler = (): number => ms('1s');\n",
+      'package.json': '{"dependencies":{"ms":"2.1.3"},"hearth":{"bundle":false}}',
+    });
+    expect(await readdir(join(image.directory, 'node_modules'))).toContain('ms');
+    expect(await call(image.directory, 'index.mjs')).toBe(1000);
+  },
+);
 
-test.skipIf(npmProblem)('a package that does not exist fails with what npm said, and the log', async () => {
-  const files = { 'index.mjs': '', 'package.json': '{"dependencies":{"ms":"999.0.0"}}' };
-  const error = await build(files).catch((reason: unknown) => reason);
-  expect(error).toMatchObject({ kind: 'unprocessable', code: 'build_failed' });
-  expect((error as Error).message).toContain('No matching version found for ms@999.0.0');
-  expect((error as { detail: { buildLog: string[] } }).detail.buildLog.join('\n')).toContain('ETARGET');
-});
+test.skipIf(npmProblem)(
+  `a package that does not exist fails with what npm said, and the log${skippedFor(npmProblem)}`,
+  async () => {
+    const files = { 'index.mjs': '', 'package.json': '{"dependencies":{"ms":"999.0.0"}}' };
+    const error = await build(files).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ kind: 'unprocessable', code: 'build_failed' });
+    expect((error as Error).message).toContain('No matching version found for ms@999.0.0');
+    expect((error as { detail: { buildLog: string[] } }).detail.buildLog.join('\n')).toContain('ETARGET');
+  },
+);
 
 test('a build reaches the registries and nothing else', async () => {
   const hits: string[] = [];
@@ -197,7 +203,7 @@ test('a registry that is not there is named', async () => {
   await expect(build(files)).rejects.toThrow('127.0.0.1 cannot be reached (ECONNREFUSED)');
 });
 
-test.skipIf(pipProblem)('requirements.txt is installed into site-packages', async () => {
+test.skipIf(pipProblem)(`requirements.txt is installed into site-packages${skippedFor(pipProblem)}`, async () => {
   const { image } = await build(
     { 'main.py': 'import six\ndef handler(e, c): return six.__version__', 'requirements.txt': 'six==1.16.0\n' },
     'main.handler',

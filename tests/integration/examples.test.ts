@@ -6,6 +6,7 @@ import { runCli } from '../../cli/program.ts';
 import { schedulePageSchema } from '../../shared/api/functions.ts';
 import { acceptedSchema, deadLetterPageSchema, invocationDetailSchema } from '../../shared/api/invocations.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
 
 const examples = join(import.meta.dirname, '../../examples');
 /** These install packages, so they need the registry that the folder name maps to. */
@@ -28,7 +29,7 @@ for (const [example, url] of Object.entries(registries)) {
 /** Skips with the reason in the test's name, so that the summary says it. */
 const needs = (example: string) => {
   const reason = unreachable.get(example);
-  return { run: it.skipIf(reason !== undefined), suffix: reason === undefined ? '' : ` (skipped: ${reason})` };
+  return { run: it.skipIf(reason !== undefined), suffix: skippedFor(reason) };
 };
 
 let platform: Platform;

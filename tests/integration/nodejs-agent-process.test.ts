@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AgentConnection } from '../../backend/execution-engine/protocol/agent-connection.ts';
 import { agentRigs, httpRequest, wallClock } from '../support/nodejs-agent-rig.ts';
+import { skippedFor } from '../support/skip-reason.ts';
 
 afterEach(() => agentRigs.closeAll());
 
@@ -197,8 +198,9 @@ describe('channels', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  it.skipIf(!existsSync('/usr/bin/python3'))(
-    'talks over a serial device, and exits although nobody writes to it',
+  const pythonNeeded = existsSync('/usr/bin/python3') ? undefined : 'there is no /usr/bin/python3';
+  it.skipIf(pythonNeeded !== undefined)(
+    `talks over a serial device, and exits although nobody writes to it${skippedFor(pythonNeeded)}`,
     async () => {
       const server = createServer();
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

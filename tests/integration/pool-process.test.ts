@@ -14,6 +14,7 @@ import { protocolLinks } from '../../backend/execution-engine/pool/protocol-link
 import { NodejsAdapter } from '../../backend/execution-engine/runtimes/nodejs/adapter.ts';
 import type { BundleDigest } from '../../shared/ids.ts';
 import { invocationOf, KeepingSink, quietLogger, versionOf } from '../fakes/pool-rig.ts';
+import { skippedFor } from '../support/skip-reason.ts';
 
 const code = `
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,12 +34,10 @@ const clock = new SystemClock();
 const folder = mkdtempSync(join(tmpdir(), 'hearth-pool-'));
 const driver = new ProcessDriver({ runDirectory: join(folder, 'run') });
 const health = await driver.probe(never);
-if (health.status !== 'healthy') {
-  process.stderr.write(`skipped: pool over the process driver: ${health.reason}\n`);
-}
+const unhealthy = health.status === 'healthy' ? undefined : health.reason;
 const agentPath = join(import.meta.dirname, '../../dist/guest/nodejs/agent.cjs');
 
-describe.skipIf(health.status !== 'healthy')('the pool over sandboxed processes', () => {
+describe.skipIf(unhealthy !== undefined)(`the pool over sandboxed processes${skippedFor(unhealthy)}`, () => {
   const bundle = join(folder, 'bundle');
   const lines: LogEntry[] = [];
   let pool: LocalInstancePool;

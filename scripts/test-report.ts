@@ -1,0 +1,44 @@
+/** The reporter that run-vitest.ts adds: writes what it needs for its last lines to the file that HEARTH_TEST_REPORT names. */
+import { writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import type { Reporter, TestCase, TestModule } from 'vitest/node';
+
+export interface TestReport {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: readonly { readonly name: string; readonly reason: string | undefined }[];
+  readonly files: readonly { readonly path: string; readonly tookMs: number }[];
+}
+
+/** Why a test was skipped: what it gave to `context.skip`, or `(skipped: why)` in its name or the name of its group. */
+export function skipReason(fullName: string, note: string | undefined): string | undefined {
+  return note ?? /\(skipped: (.+?)\)(?: >|$)/.exec(fullName)?.[1];
+}
+
+function skippedTest(test: TestCase): TestReport['skipped'][number] {
+  const result = test.result();
+  const name = test.fullName.replace(/ \(skipped: .+?\)(?= >|$)/, '');
+  return { name, reason: skipReason(test.fullName, result.state === 'skipped' ? result.note : undefined) };
+}
+
+/** Counts of one run, with the reason of every test that did not run. */
+export function reportOf(modules: readonly TestModule[], root: string): TestReport {
+  const tests = modules.flatMap((module) => [...module.children.allTests()]);
+  const inState = (...states: readonly string[]) => tests.filter((test) => states.includes(test.result().state));
+  return {
+    passed: inState('passed').length,
+    failed: inState('failed').length,
+    skipped: inState('skipped', 'pending').map(skippedTest),
+    files: modules.map((module) => ({
+      path: relative(root, module.moduleId),
+      tookMs: module.diagnostic().duration,
+    })),
+  };
+}
+
+export default class TestReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    const path = process.env['HEARTH_TEST_REPORT'];
+    if (path !== undefined) writeFileSync(path, JSON.stringify(reportOf(modules, process.cwd())));
+  }
+}

@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { skipReason, type TestReport } from '../scripts/test-report.ts';
+import { skippedFor } from './support/skip-reason.ts';
+
+const root = join(import.meta.dirname, '..');
+const folder = mkdtempSync(join(tmpdir(), 'hearth-report-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A tree with the real runner and reporter, and one suite of planted tests. */
+beforeAll(() => {
+  mkdirSync(join(folder, 'scripts'));
+  for (const name of ['scripts/run-vitest.ts', 'scripts/test-report.ts']) {
+    writeFileSync(join(folder, name), readFileSync(join(root, name)));
+  }
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
+  const projects =
+    "['good', 'silent', 'broken', 'empty'].map((name) => ({ test: { name, include: [`${name}.test.ts`] } }))";
+  writeFileSync(join(folder, 'vitest.config.ts'), `export default { test: { projects: ${projects} } };`);
+  const planted = (name: string, body: string) =>
+    writeFileSync(
+      join(folder, `${name}.test.ts`),
+      `import { describe, it } from 'vitest';
+import { skippedFor } from ${JSON.stringify(join(import.meta.dirname, 'support/skip-reason.ts'))};
+${body}`,
+    );
+  planted(
+    'good',
+    `it('runs', () => {});
+it('looks', (context) => context.skip(true, 'no moon'));
+describe.skipIf(true)(\`night\${skippedFor('no\\n stars (yet)')}\`, () => { it('falls', () => {}); });`,
+  );
+  planted('silent', "it('runs', () => {}); it.skip('hides', () => {});");
+  planted('broken', "it('runs', () => {}); it('fails', () => { throw new Error('no'); });");
+});
+
+function run(...suites: readonly string[]) {
+  const ran = spawnSync(process.execPath, ['scripts/run-vitest.ts', ...suites], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'] },
+  });
+  return { status: ran.status, lines: ran.stdout.trimEnd().split('\n') };
+}
+
+it('ends with the sum, and says why what was skipped was skipped', () => {
+  const { status, lines } = run('good');
+  expect(lines.at(-1)).toBe('1 passed, 0 failed, 2 skipped');
+  expect(lines).toContain('  good: looks: no moon');
+  expect(lines).toContain('  good: night > falls: no stars (yet)');
+  expect(status).toBe(0);
+});
+
+it('adds up all suites, and fails for a failure, a skip without a reason and a suite without a test', () => {
+  const { status, lines } = run('good', 'silent', 'broken', 'empty');
+  expect(lines.at(-1)).toBe('3 passed, 3 failed, 3 skipped');
+  expect(lines).toContain('  silent: hides: FAILED: it does not say why');
+  expect(status).toBe(1);
+});
+
+it('fails when nothing ran', () => {
+  expect(run()).toMatchObject({ status: 1, lines: expect.arrayContaining(['0 passed, 0 failed, 0 skipped']) });
+});
+
+it('finds the reason in the note or the name', () => {
+  const nothing: TestReport['skipped'][number]['reason'] = undefined;
+  expect(skipReason('a > b', 'because')).toBe('because');
+  expect(skipReason(`a${skippedFor('x (y) z')} > b`, undefined)).toBe('x (y) z');
+  expect(skipReason(`a > b${skippedFor(undefined)}`, undefined)).toBe(nothing);
+});
