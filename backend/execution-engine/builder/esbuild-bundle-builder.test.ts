@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -151,6 +151,19 @@ test('what the runtime adapter objects to fails the build and leaves nothing', a
   const error = await build({ 'index.mjs': 'export {}' }).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'build_failed', issues, detail: { buildLog: [] } });
   await expect(readdir(join(work, 'bundles'))).rejects.toThrow('ENOENT');
+});
+
+test('a handler outside the bundle is refused before anything is read or written', async () => {
+  const host = join(work, 'host');
+  await mkdir(host);
+  await writeFile(join(host, 'key.ts'), "export const handler = (): string => 'secret';");
+  for (const handler of ['../../../host/key.handler', 'a/../../../../host/key.handler', '/host/key.handler']) {
+    await expect(build({ 'index.mjs': '' }, handler)).rejects.toMatchObject({
+      kind: 'invalid_request',
+      code: 'handler_invalid',
+    });
+  }
+  expect(await readdir(host)).toEqual(['key.ts']);
 });
 
 test('Python sources are shipped as they are', async () => {

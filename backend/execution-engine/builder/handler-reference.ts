@@ -20,5 +20,12 @@ export function parseHandler(handler: string, runtime: RuntimeName): HandlerRefe
     );
   }
   const file = handler.slice(0, dot).replace(/^\.\//, '');
+  // Builds read and write beside this path, with the platform's own rights.
+  if (file.startsWith('/') || file.split('/').includes('..')) {
+    const message = 'must name a file inside the bundle: no leading / and no ..';
+    throw new PlatformError('invalid_request', 'handler_invalid', `the handler "${handler}" ${message}`, {
+      issues: [{ path: 'handler', message }],
+    });
+  }
   return { file: runtime === 'python' ? file.replaceAll('.', '/') : file, exportName: handler.slice(dot + 1) };
 }
