@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chmod, chown, copyFile, link, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, chown, copyFile, link, mkdir, readdir, realpath, rename, rm, stat, utimes } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 const contentFolder = '_cacache/content-v2/sha512';
 
@@ -47,6 +47,9 @@ export class NpmCache {
   /** Takes over what a finished build downloaded, after checking it. */
   async adopt(buildCache: string): Promise<void> {
     const root = join(buildCache, contentFolder);
+    // A folder on the way may have become a link to anywhere.
+    const expected = join(await realpath(dirname(buildCache)), basename(buildCache), contentFolder);
+    if ((await realpath(root).catch(() => undefined)) !== expected) return;
     for (const path of await contents(root)) {
       const target = join(this.#directory, path);
       if ((await stat(target).catch(() => undefined)) !== undefined) {

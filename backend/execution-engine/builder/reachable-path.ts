@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, cp, mkdir, mkdtemp, realpath, rename, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, cp, lstat, mkdir, mkdtemp, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 const searchableByOthers = 0o001;
@@ -20,13 +20,22 @@ export async function isReachable(path: string): Promise<boolean> {
 /** The first of these directories that can be made and that a build's own user can reach. */
 export async function firstReachableDirectory(candidates: readonly string[]): Promise<string | undefined> {
   for (const candidate of candidates.map((path) => resolve(path))) {
-    const made = await mkdir(candidate, { recursive: true, mode: 0o711 }).then(
-      () => chmod(candidate, 0o755),
-      (error: unknown) => error,
-    );
-    if (made === undefined && (await isReachable(candidate))) return realpath(candidate);
+    if (!(await makeOwn(candidate))) continue;
+    await chmod(candidate, 0o755);
+    if (await isReachable(candidate)) return realpath(candidate);
   }
   return undefined;
+}
+
+/** False when it cannot be made, or is there and not ours: in a shared place such as /tmp somebody else may have been faster. */
+async function makeOwn(path: string): Promise<boolean> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o711 });
+    const info = await lstat(path);
+    return info.isDirectory() && info.uid === process.getuid?.();
+  } catch {
+    return false;
+  }
 }
 
 /**

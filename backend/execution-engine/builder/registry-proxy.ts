@@ -19,6 +19,9 @@ export interface RegistryProxyOptions {
   readonly connectTimeoutMs?: number;
 }
 
+/** npm opens 15. Each costs the platform two descriptors, and what runs in a build could ask for thousands. */
+const maxConnections = 64;
+
 class Refusal extends Error {}
 
 /**
@@ -39,6 +42,7 @@ export class RegistryProxy {
     this.#maxBytes = options.maxBytes;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 15_000;
     this.#server = createServer((incoming, response) => void this.#forward(incoming, response));
+    this.#server.maxConnections = maxConnections;
     this.#server.on('connect', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
       void this.#tunnel(incoming.url ?? '', socket, head);
     });

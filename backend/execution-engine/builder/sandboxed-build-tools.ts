@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, lstat, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -92,6 +92,8 @@ export class SandboxedBuildTools implements BuildTools {
     await this.#run(context, stage, 'npm', [npm.mount], {}, [
       ...['/build/node', `--max-old-space-size=${heapMb}`, npm.cli, hasLock ? 'ci' : 'install'],
       ...['--ignore-scripts', '--omit=dev', '--no-audit', '--no-fund', '--no-update-notifier', '--no-bin-links'],
+      // Else a bundle's own .npmrc could name any program of the bundle here.
+      '--git=/build/no-git',
       ...['--install-links', '--no-progress', '--color=false', '--loglevel=notice', '--cache=/build/home/npm'],
       ...['--userconfig=/build/home/none', '--globalconfig=/build/home/no-global', '--cafile=/build/ca.crt'],
       ...['--fetch-retries=1', '--fetch-timeout=60000', '--proxy={proxy}', '--https-proxy={proxy}'],
@@ -100,7 +102,9 @@ export class SandboxedBuildTools implements BuildTools {
     await this.#npmCache.adopt(cache).catch((error: unknown) => {
       this.#options.logger?.debug({ err: error }, 'npm cache was not updated');
     });
-    return join(stage.app, 'node_modules');
+    const packages = join(stage.app, 'node_modules');
+    await refuseLink(packages);
+    return packages;
   }
 
   async keepPackages(context: BuildContext): Promise<void> {
@@ -211,6 +215,7 @@ export class SandboxedBuildTools implements BuildTools {
   /** Moves a product of the sandbox into the bundle; it belongs to the platform from then on. */
   async #take(from: string, to: string): Promise<void> {
     if (!(await exists(from))) throw buildFailed(`the build made no ${from.split('/').at(-1)}`);
+    await refuseLink(from);
     await takeOwnership(from, this.#owner === undefined ? undefined : 0);
     await rm(to, { recursive: true, force: true });
     await mkdir(dirname(to), { recursive: true });
@@ -345,6 +350,13 @@ function findEsbuild(): string {
 function withProblems(tool: string, error: unknown, problems: readonly string[]): unknown {
   if (!(error instanceof PlatformError) || error.code !== 'build_failed' || problems.length === 0) return error;
   return buildFailed(`${tool} failed: ${problems.join('; ')}\n${error.message}`, [], error);
+}
+
+/** What runs in the sandbox can leave a link to any place of the host, which the platform, outside, must not follow. */
+async function refuseLink(path: string): Promise<void> {
+  const info = await lstat(path).catch(() => undefined);
+  if (info === undefined || info.isDirectory() || info.isFile()) return;
+  throw buildFailed(`the build made ${path.split('/').at(-1)} a link or a device; it must be a file or a folder`);
 }
 
 async function exists(path: string): Promise<boolean> {
