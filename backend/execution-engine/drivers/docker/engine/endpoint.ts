@@ -7,7 +7,7 @@ export type EngineEndpoint =
   /** An address that cannot be used: every request fails with this, instead of the start of the platform. */
   | { readonly kind: 'none'; readonly error: PlatformError };
 
-export const defaultEngineHost = 'unix:///var/run/docker.sock';
+const defaultEngineHost = 'unix:///var/run/docker.sock';
 /** Registered for Docker without TLS. */
 const defaultPort = 2375;
 
