@@ -2,10 +2,10 @@ import { PlatformError } from '../../shared/errors.ts';
 import { type InvocationId, idPattern, newId } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
+import { asyncInvocation } from '../core/policies/async-invocation.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Resolution } from '../core/ports/function-directory.ts';
 import type { InvocationJournal } from '../core/ports/invocation-journal.ts';
-import type { NewAsyncInvocation } from '../core/ports/invocation-queue.ts';
 import type { Scheduler, SubmitResult } from '../core/ports/scheduler.ts';
 import type {
   InvocationFilter,
@@ -82,7 +82,7 @@ export class Invocations {
   }
 
   /** Resolves when the call is on disk. Rejects with `payload_too_large` or `conflict`/`idempotency_key_reused`. */
-  async submit({ version, qualifier }: Resolution, payload: Buffer, context: SubmitContext): Promise<SubmitResult> {
+  async submit(resolution: Resolution, payload: Buffer, context: SubmitContext): Promise<SubmitResult> {
     checkDepth(context.depth);
     if (payload.length > limits.maxAsyncPayloadBytes) {
       throw new PlatformError(
@@ -91,26 +91,16 @@ export class Invocations {
         `an asynchronous payload may have ${limits.maxAsyncPayloadBytes} bytes; this one has ${payload.length}`,
       );
     }
-    const now = this.#options.clock.now();
-    const { retry } = version.config;
-    const item: NewAsyncInvocation = {
-      id: newId('invocation', now),
-      functionId: version.functionId,
-      functionName: version.functionName,
-      versionId: version.versionId,
-      version: version.version,
-      qualifier,
+    const item = asyncInvocation(resolution, {
+      now: this.#options.clock.now(),
+      delayMs: context.delayMs,
       trigger: context.trigger,
       payload: payload.length === 0 ? Buffer.from('null') : payload,
-      acceptedAt: now,
-      runAt: now + context.delayMs,
-      maxAttempts: retry.maxAttempts,
-      expiresAt: now + context.delayMs + retry.maxAgeMs,
       idempotencyKey: context.idempotencyKey,
       traceparent: context.traceparent,
       depth: context.depth,
       replayOf: context.replayOf,
-    };
+    });
     return this.#options.scheduler.submit(item);
   }
 

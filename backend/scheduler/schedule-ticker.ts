@@ -1,5 +1,6 @@
 import { PlatformError } from '../../shared/errors.ts';
-import { type FunctionId, newId } from '../../shared/ids.ts';
+import type { FunctionId } from '../../shared/ids.ts';
+import { asyncInvocation } from '../core/policies/async-invocation.ts';
 import { decideTick } from '../core/policies/misfire.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { FunctionDirectory, Resolution } from '../core/ports/function-directory.ts';
@@ -169,27 +170,12 @@ export class ScheduleTicker {
     }
   }
 
-  #itemOf(entry: Entry, { version, qualifier }: Resolution): NewAsyncInvocation {
-    const now = this.#options.clock.now();
-    const { retry } = version.config;
-    return {
-      id: newId('invocation', now),
-      functionId: version.functionId,
-      functionName: version.functionName,
-      versionId: version.versionId,
-      version: version.version,
-      qualifier,
+  #itemOf(entry: Entry, resolution: Resolution): NewAsyncInvocation {
+    return asyncInvocation(resolution, {
+      now: this.#options.clock.now(),
       trigger: 'schedule',
       payload: Buffer.from(entry.schedule.payload),
-      acceptedAt: now,
-      runAt: now,
-      maxAttempts: retry.maxAttempts,
-      expiresAt: now + retry.maxAgeMs,
-      idempotencyKey: undefined,
-      traceparent: undefined,
-      depth: 0,
-      replayOf: undefined,
-    };
+    });
   }
 
   #waitMs(): number {
