@@ -4,6 +4,8 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { toEngineEndpoint } from '../../backend/execution-engine/drivers/docker/engine/endpoint.ts';
+import { EngineClient } from '../../backend/execution-engine/drivers/docker/engine/engine-client.ts';
 
 const startTimeoutMs = 60_000;
 
@@ -123,4 +125,17 @@ function answers(socketPath: string): Promise<boolean> {
     asked.on('error', () => resolve(false));
     asked.end();
   });
+}
+
+/** Why no Docker daemon can be used at this address (as DOCKER_HOST has it), or undefined. */
+export async function whyNoEngine(host: string): Promise<string | undefined> {
+  const engine = new EngineClient({ endpoint: toEngineEndpoint(host), timeoutMs: 5000 });
+  try {
+    await engine.ping();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    engine.close();
+  }
 }

@@ -99,14 +99,26 @@ async function tryContainer(
   }
 }
 
-async function readFinding(channel: Duplex): Promise<Finding> {
+/** One line. The channel stays open: the program ends without it, and its limits are still to be read. */
+function readFinding(channel: Duplex): Promise<Finding> {
+  const { promise, resolve, reject } = Promise.withResolvers<Finding>();
+  const fail = (): void => {
+    const message = 'the container of the probe gave no answer; see the log of the Docker daemon';
+    reject(new PlatformError('unavailable', 'docker_probe_failed', message));
+  };
   let text = '';
-  for await (const chunk of channel as AsyncIterable<Buffer>) {
+  channel.on('data', (chunk: Buffer) => {
     text += chunk.toString('utf8');
-    if (text.length > maxAnswerBytes) break;
-    if (text.endsWith('\n')) return JSON.parse(text) as Finding;
-  }
-  throw new PlatformError('unavailable', 'docker_probe_failed', 'the container of the probe gave no answer');
+    if (text.length > maxAnswerBytes) fail();
+    if (!text.endsWith('\n')) return;
+    try {
+      resolve(JSON.parse(text) as Finding);
+    } catch {
+      fail();
+    }
+  });
+  channel.once('close', fail);
+  return promise;
 }
 
 function healthOf(
