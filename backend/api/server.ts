@@ -1,7 +1,12 @@
 import type { Socket } from 'node:net';
 import multipart from '@fastify/multipart';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { validatorCompiler } from 'fastify-type-provider-zod';
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyTypeProviderDefault,
+} from 'fastify';
+import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { PlatformError } from '../../shared/errors.ts';
 import { newId } from '../../shared/ids.ts';
 import { limits, MiB } from '../../shared/limits.ts';
@@ -108,10 +113,11 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     streams.closeAll();
     connections.close();
   });
-  const routes = async (root: FastifyInstance) => registerRoutes(root as unknown as Api, options, context);
+  const routes = async (root: FastifyInstance) =>
+    registerRoutes(root.withTypeProvider<ZodTypeProvider>(), options, context);
   // Without a scope of its own, as fastify-plugin does it: the OpenAPI generator belongs to the server as a whole.
   void app.register(Object.assign(routes, { [Symbol.for('skip-override')]: true }));
-  return app as unknown as FastifyInstance;
+  return app;
 }
 
 /** A client's own id when it is harmless in headers and logs, else a new one. */
@@ -123,7 +129,7 @@ function requestId(request: { headers: Record<string, string | string[] | undefi
 
 /** What holds for every request: parsers, headers, errors. */
 function prepare(app: FastifyInstance, options: ApiServerOptions): void {
-  app.setValidatorCompiler(validatorCompiler as never);
+  app.setValidatorCompiler(validatorCompiler);
   // Types keep responses in step with their schemas, and a test validates them; a stray field must not turn into a 500.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.removeAllContentTypeParsers();
@@ -194,9 +200,10 @@ async function registerRoutes(app: Api, options: ApiServerOptions, context: ApiC
     maxPerMinute: options.maxAuthFailuresPerMinute ?? 10,
   });
   const authenticator = new Authenticator({ tokens: context.controlPlane.tokens, limiter });
-  await registerOpenApi(app as unknown as FastifyInstance, context.facts.version);
+  const plain = app.withTypeProvider<FastifyTypeProviderDefault>();
+  await registerOpenApi(plain, context.facts.version);
   await app.register(multipart, { throwFileSizeLimit: true });
-  await app.register(async (scope) => registerApi(scope as unknown as Api, context, authenticator), {
+  await app.register(async (scope) => registerApi(scope.withTypeProvider<ZodTypeProvider>(), context, authenticator), {
     prefix: '/api/v1',
   });
   healthRoutes(app, context);
@@ -204,7 +211,6 @@ async function registerRoutes(app: Api, options: ApiServerOptions, context: ApiC
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => {
     void reply.header('cache-control', 'no-cache').type('application/json').send(JSON.stringify(app.swagger()));
   });
-  const plain = app as unknown as FastifyInstance;
   if (options.swaggerUiDirectory) await registerDocs(plain, options.swaggerUiDirectory);
   const page = options.dashboardDirectory ? await registerDashboard(plain, options.dashboardDirectory) : undefined;
   app.setNotFoundHandler((request, reply) => answerUnknown(known, page, request, reply));
@@ -228,7 +234,7 @@ async function registerApi(app: Api, context: ApiContext, authenticator: Authent
   metricsRoutes(app, context);
   accessRoutes(app, context);
   systemRoutes(app, context);
-  await app.register(async (scope) => invokeRoute(scope as unknown as Api, context));
+  await app.register(async (scope) => invokeRoute(scope.withTypeProvider<ZodTypeProvider>(), context));
 }
 
 /** A path that exists with another method: 405, or its methods for OPTIONS. A page of the dashboard: the dashboard. Else 404. */

@@ -57,7 +57,7 @@ export class Agent {
     this.#channel = new Channel(stream, receive, () => {
       if (!this.#isExiting) exitProcess(exits.lostHost);
     });
-    this.#logs = new LogCapture(this.#channel, this.#scopes as unknown as AsyncLocalStorage<LogOwner>);
+    this.#logs = new LogCapture(this.#channel, this.#scopes);
   }
 
   start(): void {

@@ -1,7 +1,11 @@
-import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { Writable } from 'node:stream';
 import type { Channel } from './channel.ts';
 import { later, monotonic, utf8Length } from './originals.ts';
+
+/** Who prints now: an AsyncLocalStorage, of which logs need no more than this. */
+interface LogOwners {
+  getStore(): LogOwner | undefined;
+}
 
 /** What logs are attributed to. */
 export interface LogOwner {
@@ -12,17 +16,20 @@ export interface LogOwner {
 /** What an owner has logged. */
 export interface LogMeter {
   bytes: number;
+  entries: number;
   isFull: boolean;
   /** Raw writes that did not end with a line break, by stream. */
   partial: [string, string];
 }
-export const newLogMeter = (): LogMeter => ({ bytes: 0, isFull: false, partial: ['', ''] });
+export const newLogMeter = (): LogMeter => ({ bytes: 0, entries: 0, isFull: false, partial: ['', ''] });
 
 const stdout = 0;
 const stderr = 1;
 const levels = { debug: 0, info: 1, warn: 2, error: 3 } as const;
 const outsideWindowMs = 10_000;
 const cutFlag = 1;
+/** The host drops what is beyond. */
+const maxEntries = 20_000;
 
 export interface LogLimits {
   readonly lineBytes: number;
@@ -32,14 +39,14 @@ export interface LogLimits {
 /** Takes over console and process.stdout/stderr: what user code prints becomes LOG frames of the invocation that printed it. */
 export class LogCapture {
   readonly #channel: Channel;
-  readonly #owners: AsyncLocalStorage<LogOwner>;
+  readonly #owners: LogOwners;
   readonly #outside = newLogMeter();
   #outsideUntil = 0;
   #limits: LogLimits = { lineBytes: 16_384, limitBytes: 1_048_576 };
   /** Set while a console method runs: its writes are one entry of this level. */
   #entry: { level: number; stream: number; text: string } | undefined;
 
-  constructor(channel: Channel, owners: AsyncLocalStorage<LogOwner>) {
+  constructor(channel: Channel, owners: LogOwners) {
     this.#channel = channel;
     this.#owners = owners;
   }
@@ -159,7 +166,9 @@ export class LogCapture {
     const meter = owner?.log ?? this.#window();
     if (meter.isFull) return;
     const { lineBytes } = this.#limits;
-    const limitBytes = owner === undefined ? this.#limits.limitBytes / 2 : this.#limits.limitBytes;
+    // Two windows of ours can meet one of the host's.
+    const share = owner === undefined ? 0.5 : 1;
+    const limitBytes = this.#limits.limitBytes * share;
     let kept = text.length > lineBytes ? text.slice(0, lineBytes) : text;
     let bytes = utf8Length(kept);
     if (bytes > lineBytes) {
@@ -167,9 +176,10 @@ export class LogCapture {
       bytes = utf8Length(kept);
     }
     const isCut = kept.length < text.length;
-    if (meter.bytes + bytes > limitBytes) {
+    const isTooMuch = meter.bytes + bytes > limitBytes;
+    if (isTooMuch || ++meter.entries >= maxEntries * share) {
       meter.isFull = true;
-      const marker = `[more than ${limitBytes} bytes of output: the rest ${owner === undefined ? 'of these ten seconds' : 'of this invocation'} is dropped]`;
+      const marker = `[more than ${isTooMuch ? `${limitBytes} bytes` : `${maxEntries * share} lines`} of output: the rest ${owner === undefined ? 'of these ten seconds' : 'of this invocation'} is dropped]`;
       this.#channel.writer.log(owner?.logId ?? 0, levels.warn, stream, cutFlag, marker);
     } else {
       meter.bytes += bytes;
@@ -183,6 +193,7 @@ export class LogCapture {
     if (now >= this.#outsideUntil) {
       this.#outsideUntil = now + outsideWindowMs;
       this.#outside.bytes = 0;
+      this.#outside.entries = 0;
       this.#outside.isFull = false;
     }
     return this.#outside;

@@ -14,7 +14,7 @@ export function reseed(entropy: Buffer): void {
 }
 
 function next(state: Uint32Array): number {
-  const [s0, s1, s2, s3] = state as unknown as readonly [number, number, number, number];
+  const [s0 = 0, s1 = 0, s2 = 0, s3 = 0] = state;
   const result = Math.imul(rotate(Math.imul(s1, 5), 7), 9) >>> 0;
   state[0] = s0 ^ s3 ^ s1;
   state[1] = s1 ^ s2 ^ s0;
