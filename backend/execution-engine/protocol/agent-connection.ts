@@ -6,7 +6,7 @@ import { CallSender } from './call-sender.ts';
 import type { AgentConnectionOptions, ClosedReason } from './connection-options.ts';
 import { Deadlines } from './deadlines.ts';
 import { FrameStream } from './frame-stream.ts';
-import { frameFlags, frameTypes, initialCreditBytes, Violation } from './frames.ts';
+import { frameFlags, frameTypes, initialCreditBytes, maxPayloadBytes, Violation } from './frames.ts';
 import { LogMeter } from './log-meter.ts';
 import { type Hello, type InitMessage, parseError, parseHello, parseLog, parseReady, type Ready } from './messages.ts';
 import { Waiter } from './waiter.ts';
@@ -36,6 +36,7 @@ export class AgentConnection {
   #idleFrames = 0;
   #strayBodyBytes = 0;
   #pings = 0;
+  #hasFailed = false;
 
   constructor(options: AgentConnectionOptions) {
     this.#options = options;
@@ -192,6 +193,9 @@ export class AgentConnection {
   }
 
   #refusal(): InvocationOutcome | undefined {
+    // Every call that is not over may have a frame on its way. An agent that answers what it has not read would fill our memory.
+    if (this.#frames.unreadBytes > (this.#calls.size + 2) * maxPayloadBytes)
+      this.#frames.close(new Violation('the agent answers calls that it has not read'));
     if (this.#state === 'ready') return undefined;
     return lost(`the instance takes no calls: its connection is ${this.#state}`, true);
   }
@@ -244,6 +248,8 @@ export class AgentConnection {
       return;
     }
     if (this.#state === 'greeted') throw new Violation('ERROR before INIT');
+    if (this.#hasFailed) throw new Violation('a second ERROR outside any call');
+    this.#hasFailed = true;
     const text = stack === '' ? `${type}: ${message}` : stack;
     this.#options.onLog?.({
       at: this.#options.clock.now(),
@@ -278,8 +284,7 @@ export class AgentConnection {
     else if (type === frameTypes.window) {
       if (payload.length !== 4) throw new Violation('WINDOW is not 4 bytes');
       const bytes = payload.readUInt32BE(0);
-      if (bytes < 1024) this.#idle();
-      call.onWindow(bytes);
+      if (!call.onWindow(bytes) || bytes < 1024) this.#idle();
     } else throw new Violation(`frame type ${type} for a call`);
   }
 

@@ -46,6 +46,7 @@ export class Call {
   readonly #maxResponseBytes: number;
   #body: RequestBody | undefined;
   #requestBytes = 0;
+  #grantedBytes = 0;
   #responded = false;
   #httpStatus: number | undefined;
   #contentLength: number | undefined;
@@ -95,8 +96,11 @@ export class Call {
     this.#body?.pump();
   }
 
-  onWindow(bytes: number): void {
+  /** False when more credit was given than was ever used. */
+  onWindow(bytes: number): boolean {
+    this.#grantedBytes += bytes;
     this.#body?.grant(bytes);
+    return this.#grantedBytes <= this.#requestBytes + (this.#body?.sentBytes ?? 0);
   }
 
   onResponse(flags: number, payload: Buffer): void {

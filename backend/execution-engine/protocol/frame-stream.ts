@@ -41,6 +41,11 @@ export class FrameStream {
     return !this.#full && !this.#over && this.encoder.bytes < flushBytes * 4;
   }
 
+  /** What the other side has not read yet, here and in the stream's own buffer. */
+  get unreadBytes(): number {
+    return this.encoder.bytes + this.#options.stream.writableLength;
+  }
+
   /** Promises that what was encoded is written when this turn of the event loop is over. */
   flush(): void {
     if (this.encoder.bytes >= flushBytes) {

@@ -3,6 +3,8 @@ import { Violation } from './frames.ts';
 
 /** More entries than this per call, or per window outside calls, are dropped even when they are tiny. */
 const maxEntries = 20_000;
+/** Agents stop at `maxEntries`; one that goes on this far wants to cost the host time. */
+const floodEntries = 4 * maxEntries;
 const windowMs = 10_000;
 
 export interface MeteredCall {
@@ -35,10 +37,12 @@ export class LogMeter {
   /** What becomes of an entry of so many bytes; `last` is the one after which the rest is dropped. `call` is undefined for id 0. */
   admit(call: MeteredCall | undefined, bytes: number): 'kept' | 'last' | 'dropped' {
     const meter = call ?? this.#window();
-    const most = call === undefined ? this.#limitBytes : this.#limitBytes * 1.25 + 64 * KiB;
+    // Agents count by windows of their own, which begin at other times, and their markers do not count.
+    const most = this.#limitBytes * 1.25 + 64 * KiB;
     meter.logBytes += bytes;
     meter.logEntries++;
     if (meter.logBytes > most) throw new Violation(`more than ${Math.round(most)} bytes of logs`);
+    if (meter.logEntries > floodEntries) throw new Violation(`more than ${floodEntries} log entries`);
     if (meter.logEntries < maxEntries) return 'kept';
     return meter.logEntries === maxEntries ? 'last' : 'dropped';
   }

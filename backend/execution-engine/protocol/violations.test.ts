@@ -8,6 +8,7 @@ import {
   rig,
   type ScriptedAgent,
   settle,
+  u32,
 } from '../../../tests/support/scripted-agent.ts';
 import { frameFlags, frameTypes as t } from './frames.ts';
 
@@ -78,6 +79,64 @@ describe('violations', () => {
     await result;
     for (let i = 0; i < 5; i++) agent.raw(t.body, id, Buffer.alloc(262_144));
     await expect.poll(() => violations).toEqual(['body bytes beyond the credit']);
+  });
+
+  it('does not hold what an agent never reads: answers without reading end it', async () => {
+    const { agent, connection, violations } = await readyRig();
+    agent.stream.pause();
+    const body = Buffer.alloc(1_000_000);
+    let sent = 0;
+    for (let id = 1; id <= 50 && connection.state === 'ready'; id++) {
+      const result = connection.invoke(callOf({ kind: 'event', body }));
+      if (connection.state !== 'ready') break;
+      sent++;
+      agent.response(id, {});
+      expect((await result).outcome.kind).toBe('success');
+    }
+    expect(violations).toEqual(['the agent answers calls that it has not read']);
+    expect(sent).toBeLessThan(10);
+  });
+
+  it('takes as many calls at once as there are, read or not', async () => {
+    const { agent, connection, violations } = await readyRig();
+    agent.stream.pause();
+    const results = Array.from({ length: 30 }, () =>
+      connection.invoke(callOf({ kind: 'event', body: Buffer.alloc(1_000_000) })),
+    );
+    agent.stream.resume();
+    for (let id = 1; id <= 30; id++) {
+      await agent.next(t.invoke);
+      agent.response(id, {});
+    }
+    for (const result of results) expect((await result).outcome.kind).toBe('success');
+    expect(violations).toEqual([]);
+  });
+
+  it('takes one ERROR outside any call, not a flood of log lines made of them', async () => {
+    const { agent, logs, violations, events } = await readyRig();
+    const error = { type: 'E', message: 'x', stack: 'y'.repeat(1000) };
+    agent.json(t.error, 0, error);
+    agent.json(t.error, 0, error);
+    await expect.poll(() => violations).toEqual(['a second ERROR outside any call']);
+    expect(logs).toHaveLength(1);
+    expect(events).toContain('exiting');
+  });
+
+  it.each<[string, (agent: ScriptedAgent, id: number) => void]>([
+    ['empty log entries of a call', (a, id) => a.raw(t.log, id, logFrame(1, 0, 0, ''))],
+    ['empty log entries outside calls', (a) => a.raw(t.log, 0, logFrame(1, 0, 0, ''))],
+    ['credit for more than was sent', (a, id) => a.raw(t.window, id, u32(65_536))],
+  ])('bounds %s', async (_name, attack) => {
+    const { agent, connection, logs, violations } = await readyRig();
+    const result = connection.invoke(callOf());
+    const { id } = await agent.next(t.invoke);
+    for (let i = 0; i < 100_000 && violations.length === 0; i++) {
+      attack(agent, id);
+      if (i % 1000 === 0) await settle();
+    }
+    await expect.poll(() => violations).toHaveLength(1);
+    expect((await result).outcome).toMatchObject({ kind: 'platform-fault', fault: 'protocol' });
+    expect(logs.length).toBeLessThanOrEqual(20_000);
   });
 
   it('refuses anything but HELLO first', async () => {

@@ -54,6 +54,8 @@ STUCK_TICKS = 3
 PARK_TICKS = 50
 DISCONNECT_GRACE_SECONDS = 0.2
 LOG_WINDOW_SECONDS = 10.0
+# The host drops what is beyond.
+LOG_ENTRIES = 20_000
 
 HEADER = struct.Struct(">IBBHI")
 U32 = struct.Struct(">I")
@@ -200,10 +202,11 @@ class FrameParser:
 class LogMeter:
     """How much of the log allowance is used: per call, and per ten seconds for what belongs to no call."""
 
-    __slots__ = ("used", "closed", "since")
+    __slots__ = ("used", "entries", "closed", "since")
 
     def __init__(self):
         self.used = 0
+        self.entries = 0
         self.closed = False
         self.since = time.monotonic()
 
@@ -231,12 +234,13 @@ class Logs:
 
     def emit(self, call, level, stream, text):
         if call is not None and not call.over:
-            meter, call_id = call.log_meter, call.id
+            meter, call_id, limit, most = call.log_meter, call.id, self.limit_bytes, LOG_ENTRIES
         else:
-            meter, call_id = self.idle_meter, 0
+            # Two windows of ours can meet one of the host's.
+            meter, call_id, limit, most = self.idle_meter, 0, self.limit_bytes // 2, LOG_ENTRIES // 2
             now = time.monotonic()
             if now - meter.since >= LOG_WINDOW_SECONDS:
-                meter.used, meter.closed, meter.since = 0, False, now
+                meter.used, meter.entries, meter.closed, meter.since = 0, 0, False, now
         if meter.closed:
             return
         data = text.encode("utf-8", "replace")
@@ -244,8 +248,9 @@ class Logs:
         if len(data) > self.line_bytes:
             data = data[: self.line_bytes].decode("utf-8", "ignore").encode("utf-8")
             flags = 1
-        if meter.used + len(data) > self.limit_bytes:
-            data = data[: max(0, self.limit_bytes - meter.used)].decode("utf-8", "ignore").encode("utf-8")
+        meter.entries += 1
+        if meter.used + len(data) > limit or meter.entries >= most:
+            data = data[: max(0, limit - meter.used)].decode("utf-8", "ignore").encode("utf-8")
             flags = 1
             meter.closed = True
         meter.used += len(data)
