@@ -6,7 +6,7 @@ const searchableByOthers = 0o001;
 const readableByOthers = 0o004;
 
 /** Whether a user without any rights on this host could open `path`: every folder above is searchable by others. */
-export async function isReachable(path: string): Promise<boolean> {
+async function isReachable(path: string): Promise<boolean> {
   const real = await realpath(path).catch(() => undefined);
   if (real === undefined) return false;
   const info = await stat(real);
