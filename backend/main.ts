@@ -24,7 +24,7 @@ import { openSqliteStore } from './database/sqlite/open-sqlite-store.ts';
 import { DirectoryBundleStore } from './execution-engine/builder/directory-bundle-store.ts';
 import { EsbuildBundleBuilder } from './execution-engine/builder/esbuild-bundle-builder.ts';
 import { SandboxedBuildTools } from './execution-engine/builder/sandboxed-build-tools.ts';
-import { createDrivers } from './execution-engine/drivers/catalog.ts';
+import { createDrivers, createRuntimeImages } from './execution-engine/drivers/catalog.ts';
 import { LocalInstancePool } from './execution-engine/pool/local-instance-pool.ts';
 import { defaultPoolSettings } from './execution-engine/pool/pool-settings.ts';
 import { protocolLinks } from './execution-engine/pool/protocol-link.ts';
@@ -195,6 +195,7 @@ async function compose(settings: Settings, logger: Logger, onFatal: (error: unkn
     scheduler,
     journal,
     metrics,
+    images: createRuntimeImages(drivers, adapters.byName),
     clock,
     logger,
   });

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { registerDeploy } from './commands/deploy.ts';
 import { registerFunctions } from './commands/functions.ts';
+import { registerImages } from './commands/images.ts';
 import { registerInit } from './commands/init.ts';
 import { registerInvoke } from './commands/invoke.ts';
 import { registerLogin } from './commands/login.ts';
@@ -49,6 +50,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerLogs,
     registerFunctions,
     registerStatus,
+    registerImages,
   ])
     register(program, context);
   inheritSettings(program, program);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { limits, MiB } from './limits.ts';
 
-const runtimeNames = ['nodejs', 'python', 'custom'] as const;
+export const runtimeNames = ['nodejs', 'python', 'custom'] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
 export const isolationLevels = ['process', 'docker', 'firecracker', 'qemu', 'nanos', 'unsandboxed', 'fake'] as const;
 /** Which driver runs a version. `unsandboxed` exists only behind an explicit setting, `fake` only in tests. */

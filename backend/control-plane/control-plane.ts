@@ -5,6 +5,7 @@ import type { InstancePool } from '../core/ports/instance-pool.ts';
 import type { InvocationJournal } from '../core/ports/invocation-journal.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsSink } from '../core/ports/metrics-sink.ts';
+import type { RuntimeImages } from '../core/ports/runtime-images.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
 import type { Store } from '../core/ports/store.ts';
 import { Aliases } from './aliases.ts';
@@ -34,6 +35,8 @@ export interface ControlPlaneOptions {
   readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'stats' | 'schedulesChanged'>;
   readonly journal: Pick<InvocationJournal, 'pending'>;
   readonly metrics: Pick<MetricsSink, 'record'>;
+  /** Of drivers that start runtimes from images. */
+  readonly images?: RuntimeImages;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -52,6 +55,7 @@ export interface ControlPlane {
   readonly directory: InMemoryFunctionDirectory;
   readonly store: Store;
   readonly pool: Pick<InstancePool, 'pools' | 'preWarmed'>;
+  readonly images: RuntimeImages | undefined;
   readonly clock: Clock;
   /** Tells the pool what to keep warm; once, when pool and directory are ready. */
   provision(): void;
@@ -78,6 +82,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     directory,
     store,
     pool,
+    images: options.images,
     clock,
     provision: () => rollout.provision(),
     settled: async () => {

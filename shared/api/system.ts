@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isolationLevels } from '../version-config.ts';
+import { isolationLevels, runtimeNames } from '../version-config.ts';
 import { timeSchema } from './paging.ts';
 
 const limitNames = ['memory', 'cpu', 'pids', 'tmp', 'network'] as const;
@@ -65,6 +65,19 @@ export const poolsSchema = z.object({
   preWarmed: z.array(z.object({ runtime: z.string(), isolation: z.string(), count: z.number() })),
 });
 export type Pools = z.infer<typeof poolsSchema>;
+
+export const runtimeImageSchema = z.object({
+  driver: z.enum(isolationLevels),
+  runtime: z.string(),
+  reference: z.string().describe('The name under which the daemon knows it.'),
+  sizeBytes: z.number().int().describe('Layers that images share are counted in each.'),
+});
+export const runtimeImagesSchema = z.object({ images: z.array(runtimeImageSchema) });
+export const buildRuntimeImageSchema = z.strictObject({ runtime: z.enum(runtimeNames) });
+export const builtRuntimeImageSchema = runtimeImageSchema.extend({
+  isNew: z.boolean().describe('False when that very image was there already.'),
+  progress: z.array(z.string()),
+});
 
 export const readinessSchema = z.object({
   ready: z.boolean(),

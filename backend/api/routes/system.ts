@@ -1,14 +1,25 @@
 import { z } from 'zod';
-import { driverDocumentSchema, poolsSchema, systemSchema } from '../../../shared/api/system.ts';
+import {
+  buildRuntimeImageSchema,
+  builtRuntimeImageSchema,
+  driverDocumentSchema,
+  poolsSchema,
+  runtimeImagesSchema,
+  systemSchema,
+} from '../../../shared/api/system.ts';
+import { PlatformError } from '../../../shared/errors.ts';
 import type { ApiContext } from '../context.ts';
 import { type Api, bearerOnly, problems } from '../route-docs.ts';
 import { driverDocument, poolsDocument, systemDocument } from '../system-documents.ts';
 
 const docs = { tags: ['system'], security: bearerOnly };
+/** A daemon that takes longer has other troubles. */
+const listTimeoutMs = 20_000;
+const buildTimeoutMs = 300_000;
 const driversSchema = z.object({ drivers: z.array(driverDocumentSchema) });
 
 export function systemRoutes(app: Api, context: ApiContext): void {
-  const { inventory, pool } = context.controlPlane;
+  const { inventory, pool, images } = context.controlPlane;
 
   app.route({
     method: 'GET',
@@ -50,6 +61,43 @@ export function systemRoutes(app: Api, context: ApiContext): void {
     handler: async (request) => {
       if (request.query.refresh === '1') await inventory.refresh();
       return { drivers: inventory.drivers().map(driverDocument) };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/system/images',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'getRuntimeImages',
+      summary: 'Images that runtimes are started from, for isolation levels that have images',
+      response: { 200: runtimeImagesSchema, ...problems() },
+    },
+    handler: async () => ({ images: [...((await images?.list(AbortSignal.timeout(listTimeoutMs))) ?? [])] }),
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/system/images',
+    config: { access: 'admin' },
+    schema: {
+      ...docs,
+      operationId: 'buildRuntimeImage',
+      summary: "Makes the image of a runtime from this host's own files, unless that very image is there",
+      body: buildRuntimeImageSchema,
+      response: { 200: builtRuntimeImageSchema, ...problems(422) },
+    },
+    handler: async (request) => {
+      if (images === undefined) {
+        throw new PlatformError(
+          'unprocessable',
+          'runtime_missing',
+          'this installation has no isolation level with images',
+        );
+      }
+      const { progress, ...image } = await images.build(request.body.runtime, AbortSignal.timeout(buildTimeoutMs));
+      return { ...image, progress: [...progress] };
     },
   });
 }

@@ -1,9 +1,16 @@
+import { PlatformError } from '../../../shared/errors.ts';
+import type { RuntimeName } from '../../../shared/version-config.ts';
 import type { Settings } from '../../config/schema.ts';
-import type { IsolationDriver } from '../../core/ports/isolation-driver.ts';
+import type { IsolationDriver, SandboxLimits } from '../../core/ports/isolation-driver.ts';
 import type { Logger } from '../../core/ports/logger.ts';
+import type { RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
+import type { RuntimeImages } from '../../core/ports/runtime-images.ts';
 import { DockerDriver } from './docker/docker-driver.ts';
 import { ProcessDriver } from './process/process-driver.ts';
 import { UnsandboxedDriver } from './unsandboxed/unsandboxed-driver.ts';
+
+/** What a plan's files are does not depend on the limits; its arguments do, and those are in no image. */
+const anyLimits: SandboxLimits = { memoryMb: 128, cpus: 1, maxPids: 64, tmpMb: 64, egress: 'none' };
 
 export interface CatalogOptions {
   readonly settings: Settings;
@@ -34,4 +41,23 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
   // Never reachable by accident: without the setting the level does not exist.
   if (settings.HEARTH_ALLOW_UNSANDBOXED) drivers.push(new UnsandboxedDriver({ runDirectory, logger }));
   return drivers;
+}
+
+/** The images of the drivers that start runtimes from images. */
+export function createRuntimeImages(
+  drivers: readonly IsolationDriver[],
+  adapters: ReadonlyMap<RuntimeName, RuntimeAdapter>,
+): RuntimeImages {
+  const docker = drivers.find((driver) => driver instanceof DockerDriver);
+  return {
+    list: async (signal) => (await docker?.listImages(signal)) ?? [],
+    build: async (runtime, signal) => {
+      const adapter = adapters.get(runtime);
+      if (docker === undefined || adapter === undefined) {
+        const message = `there is no image for ${runtime} here; runtimes with images: ${[...adapters.keys()].join(', ')}`;
+        throw new PlatformError('unprocessable', 'runtime_missing', message);
+      }
+      return await docker.buildImage(adapter.plan(anyLimits), signal);
+    },
+  };
 }

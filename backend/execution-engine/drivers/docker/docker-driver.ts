@@ -12,6 +12,7 @@ import type {
   SweepReport,
 } from '../../../core/ports/isolation-driver.ts';
 import type { Logger } from '../../../core/ports/logger.ts';
+import type { BuiltRuntimeImage, RuntimeImageRecord } from '../../../core/ports/runtime-images.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
 import { ChannelListener } from './channel-listener.ts';
@@ -23,7 +24,7 @@ import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
 import type { EngineInfo } from './engine/engine-types.ts';
 import { EventWatch } from './event-watch.ts';
 import { ImageMemo } from './images/image-memo.ts';
-import { type ImagePlan, type ImageProgress, type RuntimeImage, RuntimeImages } from './images/runtime-images.ts';
+import { type ImagePlan, RuntimeImages } from './images/runtime-images.ts';
 import { labels, type OwnerRecord, ownerOf } from './owner.ts';
 import { probeEngine } from './probe.ts';
 import { buildSeccompProfile } from './seccomp-profile.ts';
@@ -129,13 +130,16 @@ export class DockerDriver implements IsolationDriver {
   }
 
   /** Makes the image of this plan, from the files as they are now, unless the daemon has that very image. */
-  buildImage(plan: ImagePlan, signal: AbortSignal, onProgress?: ImageProgress): Promise<RuntimeImage> {
-    return this.#images.refresh(plan, signal, onProgress);
+  async buildImage(plan: ImagePlan, signal: AbortSignal): Promise<BuiltRuntimeImage> {
+    const progress: string[] = [];
+    const image = await this.#images.refresh(plan, signal, (line) => progress.push(line));
+    const { reference, sizeBytes } = image;
+    return { driver: this.name, runtime: plan.runtime, reference, sizeBytes, isNew: image.built, progress };
   }
 
-  /** Runtime images that the daemon has. */
-  listImages(signal: AbortSignal): ReturnType<RuntimeImages['list']> {
-    return this.#images.list(signal);
+  /** Runtime images that the daemon has, of all platforms that use it. */
+  async listImages(signal: AbortSignal): Promise<readonly RuntimeImageRecord[]> {
+    return (await this.#images.list(signal)).map((image) => ({ driver: this.name, ...image }));
   }
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {

@@ -1,0 +1,70 @@
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../../cli/program.ts';
+import { whyNoEngine } from '../support/docker-daemon.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+
+const dockerHost = process.env['DOCKER_HOST'] ?? '';
+const reason = await whyNoEngine(dockerHost);
+
+async function hearth(platform: Platform, ...argv: readonly string[]) {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const code = await runCli({
+    argv,
+    environment: { HEARTH_URL: platform.url, HEARTH_TOKEN: platform.token },
+    directory: import.meta.dirname,
+    streams: { stdout, stderr, stdin: new PassThrough() },
+    signal: AbortSignal.timeout(100_000),
+    version: 'test',
+  });
+  stdout.end();
+  stderr.end();
+  return { code, stdout: await text(stdout), stderr: await text(stderr) };
+}
+
+describe.skipIf(reason !== undefined)(`hearth images${skippedFor(reason)}`, () => {
+  let platform: Platform;
+  beforeAll(async () => {
+    platform = await startPlatform({ environment: { HEARTH_DOCKER_HOST: dockerHost } });
+  });
+  afterAll(async () => await platform.dispose());
+
+  it('builds what is missing, tells its progress, and nothing the second time', async () => {
+    const first = await hearth(platform, 'images', 'build');
+    expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining('python: reading the python runtime') });
+    const names = first.stdout.trim().split('\n');
+    expect(names).toEqual([expect.stringMatching(/^hearth\/nodejs:/), expect.stringMatching(/^hearth\/python:/)]);
+    const again = await hearth(platform, 'images', 'build', 'python');
+    expect(again).toMatchObject({ code: 0, stdout: `${names[1]}\n`, stderr: expect.stringContaining('is up to date') });
+    const listed = await hearth(platform, '--json', 'images', 'list');
+    expect(JSON.parse(listed.stdout)).toEqual(
+      expect.arrayContaining(names.map((reference) => expect.objectContaining({ reference, driver: 'docker' }))),
+    );
+  });
+
+  it('refuses a runtime without an image, and callers who may only look', async () => {
+    const refused = await hearth(platform, 'images', 'build', 'custom');
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain('there is no image for custom');
+    const created = await platform.api('POST', '/api/v1/tokens', { name: 'look', scope: 'read' });
+    const { secret } = (await created.json()) as { secret: string };
+    const headers = { authorization: `Bearer ${secret}` };
+    const response = await platform.api('POST', '/api/v1/system/images', { runtime: 'nodejs' }, headers);
+    expect(response.status).toBe(403);
+  });
+});
+
+describe('hearth images without a daemon', () => {
+  it('says what to do', async () => {
+    const platform = await startPlatform({ environment: { HEARTH_DOCKER_HOST: 'unix:///nonexistent/docker.sock' } });
+    try {
+      const listed = await hearth(platform, 'images', 'list');
+      expect(listed.code).toBe(8);
+      expect(listed.stderr).toContain('install and start it');
+    } finally {
+      await platform.dispose();
+    }
+  });
+});
