@@ -19,7 +19,7 @@ import { linkTree, linkTreeSync } from '../support/file-linking.ts';
 import { parseLdd } from '../support/shared-libraries.ts';
 import { bwrapArguments, bwrapCommand } from './bwrap-arguments.ts';
 import { CgroupTree } from './cgroup-tree.ts';
-import { claimInstance, deadClaims, releaseDeadClaim } from './instance-claim.ts';
+import { claimInstance, deadClaims, takeDeadClaim } from './instance-claim.ts';
 import { isPassable, openRunDirectory } from './run-directory.ts';
 import { SlotTable } from './slots.ts';
 import { closingLauncher } from './stray-descriptors.ts';
@@ -110,11 +110,43 @@ describe('claimInstance', () => {
     writeFileSync(join(directory, '9.json'), JSON.stringify(record));
     writeFileSync(join(directory, '8.json'), 'half a cl');
     writeFileSync(join(directory, 'notes.txt'), 'not ours');
-    expect(deadClaims(directory)).toEqual([{ number: 9, record }]);
-    releaseDeadClaim(directory, 9, { ...record, token: 'of another' });
-    expect(existsSync(join(directory, '9.json'))).toBe(true);
-    releaseDeadClaim(directory, 9, record);
-    expect(existsSync(join(directory, '9.json'))).toBe(false);
+    expect(deadClaims(directory)).toEqual([{ number: 9, record, file: join(directory, '9.json') }]);
+  });
+
+  const deadRecord = { pid: process.pid, startTime: '1', token: 't', directory: '/x/1' };
+  const dead = { number: 1, record: deadRecord };
+
+  it('lets one sweep, keeps the number meanwhile, and gives it back when that fails', () => {
+    const file = join(directory, '1.json');
+    writeFileSync(file, JSON.stringify(deadRecord));
+    const taken = takeDeadClaim(directory, { ...dead, file });
+    expect(taken).toBeDefined();
+    expect(takeDeadClaim(directory, { ...dead, file })).toBeUndefined();
+    expect(deadClaims(directory)).toEqual([]);
+    expect(claimInstance(directory, directoryOf).number).toBe(2);
+    taken?.giveUp();
+    expect(deadClaims(directory)).toEqual([{ ...dead, file }]);
+    takeDeadClaim(directory, { ...dead, file })?.release();
+    expect(claimInstance(directory, directoryOf).number).toBe(1);
+  });
+
+  it('does not take the claim of a living owner who was faster than the sweep', () => {
+    const file = join(directory, '1.json');
+    const living = claimInstance(directory, directoryOf);
+    const before = readFileSync(file, 'utf8');
+    expect(takeDeadClaim(directory, { ...dead, file })).toBeUndefined();
+    expect(readFileSync(file, 'utf8')).toBe(before);
+    living.release();
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('goes on where a sweeper died', () => {
+    const file = join(directory, `1.swept-by-${process.pid}-1.json`);
+    writeFileSync(file, JSON.stringify(deadRecord));
+    expect(claimInstance(directory, directoryOf).number).toBe(2);
+    expect(deadClaims(directory)).toEqual([{ ...dead, file }]);
+    takeDeadClaim(directory, { ...dead, file })?.release();
+    expect(readdirSync(directory)).toEqual(['2.json']);
   });
 });
 

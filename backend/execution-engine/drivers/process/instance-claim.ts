@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
 import { startTimeOf } from '../support/process-tree.ts';
@@ -40,7 +40,8 @@ export function claimInstance(registry: string, directoryOf: (number: number) =>
     try {
       // link() either makes the whole file or fails: nobody ever reads half a claim.
       linkSync(draft, file);
-      return { number, directory, release: () => releaseClaim(file, token) };
+      if (!isBeingSwept(registry, number)) return { number, directory, release: () => releaseClaim(file, token) };
+      releaseClaim(file, token);
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
     } finally {
@@ -54,21 +55,58 @@ export function claimInstance(registry: string, directoryOf: (number: number) =>
   );
 }
 
-/** Claims whose owner is gone, with their numbers. Files that are no claims are left alone. */
-export function deadClaims(registry: string): readonly { readonly number: number; readonly record: ClaimRecord }[] {
-  const dead: { number: number; record: ClaimRecord }[] = [];
+/** A claim whose owner is gone. */
+export interface DeadClaim {
+  readonly number: number;
+  readonly record: ClaimRecord;
+  /** The claim, or what a sweeper that died too has made of it. */
+  readonly file: string;
+}
+
+/** `<number>.json`, or `<number>.swept-by-<pid>-<start time>.json` while somebody sweeps: who renames it is the only one to. */
+const claimName = /^(\d{1,2})(?:\.swept-by-(\d+)-(\d+))?\.json$/;
+
+/** Claims whose owner is gone and that nobody sweeps. Files that are no claims are left alone. */
+export function deadClaims(registry: string): readonly DeadClaim[] {
+  const dead: DeadClaim[] = [];
   for (const name of listQuietly(registry)) {
-    const number = Number(/^(\d{1,2})\.json$/.exec(name)?.[1] ?? Number.NaN);
-    if (Number.isNaN(number)) continue;
-    const record = readClaim(claimFile(registry, number));
-    if (record !== undefined && startTimeOf(record.pid) !== record.startTime) dead.push({ number, record });
+    const [, number, sweeper, since] = claimName.exec(name) ?? [];
+    if (number === undefined || (sweeper !== undefined && startTimeOf(Number(sweeper)) === since)) continue;
+    const file = join(registry, name);
+    const record = readClaim(file);
+    if (record !== undefined && isDead(record)) dead.push({ number: Number(number), record, file });
   }
   return dead;
 }
 
-/** Frees the number of a dead owner, after cleaning up. */
-export function releaseDeadClaim(registry: string, number: number, record: ClaimRecord): void {
-  releaseClaim(claimFile(registry, number), record.token);
+/**
+ * Makes this process the only one that sweeps after a dead owner; undefined when another was faster. Until `release` nobody can
+ * claim the number, so nothing that is swept can belong to a living instance. After `giveUp` the next sweep tries again.
+ */
+export function takeDeadClaim(
+  registry: string,
+  { number, record, file }: DeadClaim,
+): { release(): void; giveUp(): void } | undefined {
+  const mine = join(registry, `${number}.swept-by-${process.pid}-${startTimeOf(process.pid) ?? ''}.json`);
+  const giveUp = (): void => renameSync(mine, claimFile(registry, number));
+  try {
+    renameSync(file, mine);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+  if (readClaim(mine)?.token === record.token) return { release: () => rmSync(mine, { force: true }), giveUp };
+  // Since it was read, somebody swept and somebody else, who lives, took the number.
+  giveUp();
+  return undefined;
+}
+
+function isDead(record: ClaimRecord): boolean {
+  return startTimeOf(record.pid) !== record.startTime;
+}
+
+function isBeingSwept(registry: string, number: number): boolean {
+  return listQuietly(registry).some((name) => name.startsWith(`${number}.swept-by-`));
 }
 
 function claimFile(registry: string, number: number): string {

@@ -9,7 +9,7 @@ import { CgroupTree } from './cgroup-tree.ts';
 import type { HostOptions } from './host-environment.ts';
 import { defaultFleet, isRoot, registryOf, uidsPerInstance } from './host-environment.ts';
 import type { ClaimRecord } from './instance-claim.ts';
-import { deadClaims, releaseDeadClaim } from './instance-claim.ts';
+import { deadClaims, takeDeadClaim } from './instance-claim.ts';
 
 const killRounds = 100;
 const killWaitMs = 10;
@@ -22,11 +22,15 @@ export async function sweepDeadInstances(options: HostOptions): Promise<SweepRep
   const removed: string[] = [];
   const failed: string[] = [];
   const registry = registryOf(options);
-  for (const { number, record } of deadClaims(registry)) {
+  for (const dead of deadClaims(registry)) {
+    const { number, record } = dead;
+    const taken = takeDeadClaim(registry, dead);
+    if (taken === undefined) continue;
     try {
       removed.push(...(await sweepInstance(options, number, record)));
-      releaseDeadClaim(registry, number, record);
+      taken.release();
     } catch (error) {
+      taken.giveUp();
       failed.push(`instance ${number}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
