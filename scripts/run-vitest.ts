@@ -46,7 +46,7 @@ for (const suite of suites) {
   sum.passed += report.passed;
   sum.skipped += report.skipped.length;
   const unexplained = report.skipped.filter((test) => test.reason === undefined).length;
-  // A file that fails to load, or an error outside any test, counts as one failure; a test that is skipped without a reason as its own.
+  // A run that fails without saying of what counts as one failure, and so does a test that is skipped without a reason.
   sum.failed += Math.max(report.failed, run.status === 0 ? 0 : 1) + unexplained;
   for (const test of report.skipped) {
     skipped.push(`${suite}: ${test.name}: ${test.reason ?? 'FAILED: it does not say why'}`);

@@ -15,19 +15,34 @@ export function skipReason(fullName: string, note: string | undefined): string |
   return note ?? /\(skipped: (.+?)\)(?: >|$)/.exec(fullName)?.[1];
 }
 
+/** A group that fails before its tests is a failure of its own; its tests only did not come to it. */
+function hasFailedGroup(test: TestCase): boolean {
+  for (let group = test.parent; ; group = group.parent) {
+    if (group.errors().length > 0) return true;
+    if (group.type === 'module') return false;
+  }
+}
+
 function skippedTest(test: TestCase): TestReport['skipped'][number] {
   const result = test.result();
+  if (hasFailedGroup(test)) return { name: test.fullName, reason: 'what prepares its group failed' };
   const name = test.fullName.replace(/ \(skipped: .+?\)(?= >|$)/, '');
   return { name, reason: skipReason(test.fullName, result.state === 'skipped' ? result.note : undefined) };
 }
 
-/** Counts of one run, with the reason of every test that did not run. */
-export function reportOf(modules: readonly TestModule[], root: string): TestReport {
+/**
+ * Counts of one run, with the reason of every test that did not run. A file or group that fails as a whole (it does not load, a hook
+ * throws) counts as one failure, and so does each error outside any test.
+ */
+export function reportOf(modules: readonly TestModule[], unhandledErrors: number, root: string): TestReport {
   const tests = modules.flatMap((module) => [...module.children.allTests()]);
   const inState = (...states: readonly string[]) => tests.filter((test) => states.includes(test.result().state));
+  const wholeFailures = modules
+    .flatMap((module) => [module, ...module.children.allSuites()])
+    .filter((group) => group.errors().length > 0).length;
   return {
     passed: inState('passed').length,
-    failed: inState('failed').length,
+    failed: inState('failed').length + wholeFailures + unhandledErrors,
     skipped: inState('skipped', 'pending').map(skippedTest),
     files: modules.map((module) => ({
       path: relative(root, module.moduleId),
@@ -37,8 +52,9 @@ export function reportOf(modules: readonly TestModule[], root: string): TestRepo
 }
 
 export default class TestReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[]): void {
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     const path = process.env['HEARTH_TEST_REPORT'];
-    if (path !== undefined) writeFileSync(path, JSON.stringify(reportOf(modules, process.cwd())));
+    if (path !== undefined)
+      writeFileSync(path, JSON.stringify(reportOf(modules, unhandledErrors.length, process.cwd())));
   }
 }

@@ -19,12 +19,12 @@ beforeAll(() => {
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
   const projects =
-    "['good', 'silent', 'broken', 'empty'].map((name) => ({ test: { name, include: [`${name}.test.ts`] } }))";
+    "['good', 'silent', 'broken', 'empty', 'unloadable', 'stray'].map((name) => ({ test: { name, include: [`${name}.test.ts`] } }))";
   writeFileSync(join(folder, 'vitest.config.ts'), `export default { test: { projects: ${projects} } };`);
   const planted = (name: string, body: string) =>
     writeFileSync(
       join(folder, `${name}.test.ts`),
-      `import { describe, it } from 'vitest';
+      `import { beforeAll, describe, it } from 'vitest';
 import { skippedFor } from ${JSON.stringify(join(import.meta.dirname, 'support/skip-reason.ts'))};
 ${body}`,
     );
@@ -35,6 +35,15 @@ it('looks', (context) => context.skip(true, 'no moon'));
 describe.skipIf(true)(\`night\${skippedFor('no\\n stars (yet)')}\`, () => { it('falls', () => {}); });`,
   );
   planted('silent', "it('runs', () => {}); it.skip('hides', () => {});");
+  planted('unloadable', "it('never runs', () => {}); throw new Error('no');");
+  planted(
+    'stray',
+    `it('runs', async () => {
+  setTimeout(() => { throw new Error('afterwards'); });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+});
+describe('group', () => { beforeAll(() => { throw new Error('no'); }); it('never runs', () => {}); });`,
+  );
   planted('broken', "it('runs', () => {}); it('fails', () => { throw new Error('no'); });");
 });
 
@@ -59,6 +68,14 @@ it('adds up all suites, and fails for a failure, a skip without a reason and a s
   const { status, lines } = run('good', 'silent', 'broken', 'empty');
   expect(lines.at(-1)).toBe('3 passed, 3 failed, 3 skipped');
   expect(lines).toContain('  silent: hides: FAILED: it does not say why');
+  expect(status).toBe(1);
+});
+
+it('counts files that do not load, groups whose hooks fail and errors outside of tests', () => {
+  expect(run('good', 'unloadable').lines.at(-1)).toBe('1 passed, 1 failed, 2 skipped');
+  const { status, lines } = run('stray');
+  expect(lines.at(-1)).toBe('1 passed, 2 failed, 1 skipped');
+  expect(lines).toContain('  stray: group > never runs: what prepares its group failed');
   expect(status).toBe(1);
 });
 
