@@ -66,7 +66,7 @@ export const poolsSchema = z.object({
 });
 export type Pools = z.infer<typeof poolsSchema>;
 
-export const runtimeImageSchema = z.object({
+const runtimeImageSchema = z.object({
   driver: z.enum(isolationLevels),
   runtime: z.string(),
   reference: z.string().describe('The name under which the daemon knows it.'),

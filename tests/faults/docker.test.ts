@@ -24,6 +24,7 @@ const plan: RuntimePlan = {
   agent: { hostPath: join(fixtures, 'body.cjs'), guestPath: '/rt/body.cjs' },
   toolchain: [{ hostPath: process.execPath, guestPath: '/usr/bin/node' }],
 };
+const orphans = 50;
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
 
 describe.skipIf(why !== undefined)(`docker${skippedFor(why)}`, () => {
@@ -110,19 +111,40 @@ describe.skipIf(why !== undefined)(`docker${skippedFor(why)}`, () => {
     await until(async () => (await ours()).length === 0);
   });
 
+  it('gives up on a daemon that hangs, and uses it again when it goes on', async () => {
+    const hasty = new DockerDriver({ runDirectory: directory, dockerHost: daemon.host, requestTimeoutMs: 1000 });
+    try {
+      const sandbox = await hasty.create({ id: newId('sandbox'), plan, limits, image: undefined }, never);
+      daemon.signal('SIGSTOP');
+      const created = hasty.create({ id: newId('sandbox'), plan, limits, image: undefined }, never);
+      await expect(created).rejects.toMatchObject({ kind: 'unavailable', code: 'docker_slow' });
+      expect(await hasty.probe(never)).toMatchObject({
+        status: 'unhealthy',
+        reason: expect.stringContaining('did not answer'),
+      });
+      daemon.signal('SIGCONT');
+      await until(async () => (await hasty.probe(never)).status === 'healthy');
+      await sandbox.destroy('over');
+    } finally {
+      daemon.signal('SIGCONT');
+      await hasty.close();
+    }
+  });
+
   it('sweeps what a killed platform left, and nothing of a living one', async () => {
-    const [victim, neighbour] = [await startPlatform(5), await startPlatform(1)];
+    const [victim, neighbour] = [await startPlatform(orphans), await startPlatform(1)];
     victim.child.kill('SIGKILL');
     await new Promise((resolve) => victim.child.once('exit', resolve));
     const report = await driver.sweep(new Set());
     expect(report.failed).toEqual([]);
-    expect(report.removed.filter((line) => line.startsWith('container'))).toHaveLength(5);
+    expect(report.removed.filter((line) => line.startsWith('container'))).toHaveLength(orphans);
     expect(report.removed.filter((line) => line.startsWith('directory'))).toHaveLength(1);
     expect(await ours()).toEqual(neighbour.containers);
     neighbour.child.kill('SIGKILL');
     await new Promise((resolve) => neighbour.child.once('exit', resolve));
     await driver.sweep(new Set());
-    expect(readdirSync(join(directory, 'docker')).filter((name) => name !== 'home-id')).toHaveLength(1);
+    const places = readdirSync(join(directory, 'docker'), { withFileTypes: true });
+    expect(places.filter((entry) => entry.isDirectory())).toHaveLength(1);
   });
 
   it('leaves containers alone that only look like its own', async () => {

@@ -53,6 +53,11 @@ export class OwnDaemon {
       rmSync(join(this.directory, name), { force: true });
   }
 
+  /** For a daemon that hangs: SIGSTOP, and SIGCONT. */
+  signal(name: NodeJS.Signals): void {
+    this.#child?.kill(name);
+  }
+
   async stop(): Promise<void> {
     await this.#end('SIGTERM');
   }
