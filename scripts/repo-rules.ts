@@ -3,7 +3,7 @@
  * the places that break it.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type ts from 'typescript';
@@ -137,7 +137,12 @@ export function trackedFiles(root: string): readonly SourceFile[] {
     encoding: 'utf8',
   }).split('\0');
   return paths
-    .filter((path) => path !== '' && !/\.(png|jpg|ico|woff2?|zip|gz)$/.test(path) && existsSync(join(root, path)))
+    .filter(
+      (path) =>
+        path !== '' &&
+        !/\.(png|jpg|ico|woff2?|zip|gz)$/.test(path) &&
+        statSync(join(root, path), { throwIfNoEntry: false })?.isFile() === true,
+    )
     .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -156,6 +156,7 @@ it('reads what git would take: new files too, ignored, binary and deleted ones n
   writeFileSync(join(temporary, '.gitignore'), '*.log\n');
   git('add', 'tracked.ts', 'gone.ts');
   rmSync(join(temporary, 'gone.ts'));
+  symlinkSync('a folder', join(temporary, 'link'));
   const found = trackedFiles(temporary).toSorted((a, b) => (a.path < b.path ? -1 : 1));
   expect(found.map((each) => each.path)).toEqual(['.gitignore', 'a folder/new.ts', 'tracked.ts']);
   expect(found[1]?.text).toBe('in a folder/new.ts');
