@@ -209,8 +209,12 @@ export function describeDriver(name: string, options: SuiteOptions): void {
     it('says what a sandbox uses', async (context) => {
       requireProcesses(context);
       const { sandbox, body } = await start();
-      await body.command('burn', { ms: 200 });
-      const usage = await sandbox.usage();
+      let usage = await sandbox.usage();
+      // On a busy machine a loop of 200 ms gets less than that of the processor.
+      for (let round = 0; usage.cpuMs <= 100 && round < 50; round++) {
+        await body.command('burn', { ms: 200 });
+        usage = await sandbox.usage();
+      }
       expect(usage.cpuMs).toBeGreaterThan(100);
       expect(usage.memoryBytes).toBeGreaterThan(1024 * 1024);
       expect(usage.peakMemoryBytes).toBeGreaterThanOrEqual(usage.memoryBytes * 0.5);

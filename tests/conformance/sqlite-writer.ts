@@ -11,7 +11,20 @@ await Promise.all(
     for (;;) {
       const item = newItem();
       await store.queue.enqueue(item);
-      writeSync(1, `${item.id}\n`);
+      acknowledge(item.id);
     }
   }),
 );
+
+/** Written before the next line of this process runs; a full pipe is waited for, because its reader may be busy. */
+function acknowledge(id: string): void {
+  for (;;) {
+    try {
+      writeSync(1, `${id}\n`);
+      return;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
