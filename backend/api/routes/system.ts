@@ -86,7 +86,7 @@ export function systemRoutes(app: Api, context: ApiContext): void {
       operationId: 'buildRuntimeImage',
       summary: "Makes the image of a runtime from this host's own files, unless that very image is there",
       body: buildRuntimeImageSchema,
-      response: { 200: builtRuntimeImageSchema, ...problems(422) },
+      response: { 200: builtRuntimeImageSchema, ...problems(413, 415, 422) },
     },
     handler: async (request) => {
       if (images === undefined) {
