@@ -6,6 +6,7 @@ import { cpus, totalmem } from 'node:os';
 import { buildStale } from '../scripts/build.ts';
 import { asyncAccept } from './async-accept.ts';
 import { coldStart } from './cold-start.ts';
+import { docker } from './docker.ts';
 import { idle } from './idle.ts';
 import { logFlood } from './log-flood.ts';
 import { manyFunctions } from './many-functions.ts';
@@ -19,6 +20,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'log-flood': logFlood,
   idle,
   'many-functions': manyFunctions,
+  docker,
 };
 
 const wanted = process.argv.slice(2);
