@@ -53,12 +53,18 @@ const platformFaultCodes: Readonly<Record<PlatformFault, string>> = {
   protocol: 'protocol_violation',
 };
 
+/** What is unavailable or cannot be processed says in its message which host this is, or quotes user code; these codes do not. */
+const publicCodes: ReadonlySet<string> = new Set(['function_disabled', 'call_depth_exceeded', 'recursion_limit']);
+const isForOperators = (error: PlatformError): boolean =>
+  (error.kind === 'unavailable' || error.kind === 'unprocessable') && !publicCodes.has(error.code);
+
 /** For errors that were thrown before or instead of an invocation. */
 export function faultOfError(error: unknown): FaultResponse {
-  if (!(error instanceof PlatformError)) return fault(500, 'internal', 'Something went wrong in the platform.');
+  if (!(error instanceof PlatformError) || error.kind === 'internal')
+    return fault(500, 'internal_error', 'Something went wrong in the platform.');
   if (error.kind === 'function_error') return fault(502, 'function_error', 'The function failed.');
-  if (error.kind === 'internal') return fault(500, 'internal', 'Something went wrong in the platform.');
-  return fault(statusOfKind[error.kind], error.code, error.message, error.retryAfterSeconds);
+  const detail = isForOperators(error) ? 'The function cannot run right now.' : error.message;
+  return fault(statusOfKind[error.kind], error.code, detail, error.retryAfterSeconds);
 }
 
 /** For invocations that failed before they answered; undefined for success. */
@@ -87,7 +93,7 @@ export function renderFault(
   invocationId: string | undefined,
 ): { readonly headers: Record<string, string>; readonly body: string } {
   const body = JSON.stringify({
-    type: `https://hearth.invalid/errors/${response.code}`,
+    type: `urn:hearth:error:${response.code}`,
     title: STATUS_CODES[response.status] ?? 'Client Closed Request',
     status: response.status,
     detail: response.detail,
