@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { PlatformError } from '../../shared/errors.ts';
+import { faultOfError, renderFault } from './fault-responses.ts';
+
+const secret = 'Error: db password is hunter2';
+
+test.each([
+  ['unavailable', 'init_circuit_open', 503],
+  ['unavailable', 'driver_unhealthy', 503],
+  ['unprocessable', 'runtime_missing', 422],
+  ['function_error', 'init_failed', 502],
+  ['internal', 'storage_bug', 500],
+] as const)('%s/%s tells the public nothing of the host or of user code', (kind, code, status) => {
+  const { body } = renderFault(faultOfError(new PlatformError(kind, code, secret)), 'inv_1');
+  expect(body).not.toContain('hunter2');
+  expect(JSON.parse(body)).toMatchObject({ status, invocationId: 'inv_1' });
+});
+
+test('what the caller can act on is said', () => {
+  const fault = (kind: 'payload_too_large' | 'unavailable', code: string) =>
+    faultOfError(new PlatformError(kind, code, 'what to do', { retryAfterSeconds: 3 }));
+  expect(fault('payload_too_large', 'request_too_large')).toMatchObject({ status: 413, detail: 'what to do' });
+  expect(fault('unavailable', 'function_disabled')).toMatchObject({ status: 503, detail: 'what to do' });
+  expect(fault('unavailable', 'capacity').retryAfterSeconds).toBe(3);
+});
+
+test('problem documents have the types of the API', () => {
+  const { body, headers } = renderFault(faultOfError(new TypeError(secret)), undefined);
+  expect(JSON.parse(body)).toMatchObject({
+    type: 'urn:hearth:error:internal_error',
+    code: 'internal_error',
+    status: 500,
+  });
+  expect(headers['content-length']).toBe(String(Buffer.byteLength(body)));
+});
