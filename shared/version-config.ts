@@ -47,10 +47,21 @@ const corsSchema = z
 
 /** Names that the platform sets itself inside a sandbox. */
 const reservedEnv = /^(HEARTH_|AWS_LAMBDA_|_HANDLER$|LD_|NODE_OPTIONS$|PATH$|PYTHON(PATH|HOME|STARTUP)$)/;
+const envName = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 const envSchema = z
   .record(
-    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'letters, digits and _ only, not starting with a digit'),
-    z.string().max(32_768),
+    z.string().regex(envName, 'letters, digits and _ only, not starting with a digit'),
+    // An environment ends a value at NUL: one runtime would cut it off silently, the other would not start.
+    z
+      .string()
+      .max(32_768)
+      .refine((value) => !value.includes('\0'), 'must not have a NUL character'),
+    {
+      error: (issue) =>
+        issue.code === 'invalid_key'
+          ? 'a name has letters, digits and _ only, and does not start with a digit'
+          : undefined,
+    },
   )
   .refine(
     (env) => Object.keys(env).every((key) => !reservedEnv.test(key)),

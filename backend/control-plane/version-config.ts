@@ -44,7 +44,8 @@ export function resolveConfig(
   for (const key of configKeys) {
     const inherited = key === 'handler' && previous?.runtime !== runtime ? undefined : previous?.[key];
     const value = input[key] ?? inherited;
-    const isSaid = input[key] !== undefined;
+    // Saying again what the version before has is no new choice: clients send back the whole configuration that they read.
+    const isSaid = input[key] !== undefined && JSON.stringify(input[key]) !== JSON.stringify(inherited);
     if (key === 'cors' && input.cors === null) merged['cors'] = null;
     else if (value !== undefined) merged[key] = value;
     if (isSaid || JSON.stringify(merged[key]) !== JSON.stringify(defaults[key])) chosen.add(key);

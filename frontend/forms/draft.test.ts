@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createFunctionSchema, versionSchema } from '../../shared/api/functions.ts';
 import {
   checkSettings,
+  chosenConfigOf,
   configOf,
   emptySettings,
   fileNameError,
@@ -34,6 +35,15 @@ describe('settings', () => {
     expect(checkSettings(emptySettings)).toEqual({});
     const body = { name: 'f', files: { 'index.mjs': '' }, ...configOf(emptySettings) };
     expect(createFunctionSchema.safeParse(body).success).toBe(true);
+  });
+
+  it('of a new function say only what was chosen: a host that does not enforce a limit refuses it when it is said', () => {
+    expect(chosenConfigOf(emptySettings)).toEqual({ handler: 'index.handler', env: {} });
+    expect(chosenConfigOf({ ...emptySettings, memoryMb: '256', env: 'A=1' })).toEqual({
+      handler: 'index.handler',
+      memoryMb: 256,
+      env: { A: '1' },
+    });
   });
 
   it('name each wrong field', () => {

@@ -118,6 +118,14 @@ export function checkSettings(draft: SettingsDraft): SettingsErrors {
   return errors;
 }
 
+/** What is sent of checked settings of a new function: what differs from the defaults, which hosts may not enforce, but then only warn of. */
+export function chosenConfigOf(draft: SettingsDraft): Partial<CreateFunction> {
+  const config = configOf(draft);
+  const isDefault = (key: (typeof numberKeys)[number]): boolean => Number(draft[key]) === Number(emptySettings[key]);
+  const defaults = new Set<string>(numberKeys.filter(isDefault));
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !defaults.has(key)));
+}
+
 /** What is sent of checked settings. */
 export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
   return {

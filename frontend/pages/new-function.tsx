@@ -7,7 +7,7 @@ import { DeployProgress } from '../components/deploy-progress.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import {
   checkSettings,
-  configOf,
+  chosenConfigOf,
   type Files,
   nameError,
   type SettingsDraft,
@@ -89,7 +89,7 @@ export function NewFunctionPage() {
     mutationFn: () =>
       api.createFunction({
         ...template.settings,
-        ...configOf(draft.settings),
+        ...chosenConfigOf(draft.settings),
         name: draft.name,
         description: draft.description,
         runtime: draft.runtime,

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { defaultVersionConfig, versionConfigInputSchema } from '../../shared/version-config.ts';
+import { resolveConfig } from './version-config.ts';
+
+const defaults = defaultVersionConfig('nodejs', 'process');
+const chosen = (...args: Parameters<typeof resolveConfig>) => [...resolveConfig(...args).chosen].sort();
+
+test('takes what was said, else what the version before has, else the default', () => {
+  const before = { ...defaults, memoryMb: 256, timeoutMs: 5000 };
+  const { config } = resolveConfig({ timeoutMs: 1000 }, before, 'process');
+  expect(config).toEqual({ ...before, timeoutMs: 1000 });
+  expect(resolveConfig({}, undefined, 'process').config).toEqual(defaults);
+  expect(resolveConfig({ runtime: 'python' }, before, 'process').config.handler).toBe('main.handler');
+});
+
+test('what was said counts as chosen, and so does what the version before has beyond the defaults', () => {
+  expect(chosen({ memoryMb: 128 }, undefined, 'process')).toEqual(['memoryMb']);
+  expect(chosen({}, { ...defaults, cpus: 2 }, 'process')).toEqual(['cpus']);
+});
+
+test('a client that sends back the configuration that it read chooses nothing new', () => {
+  expect(chosen(defaults, defaults, 'process')).toEqual([]);
+  expect(chosen({ ...defaults, tmpMb: 128 }, defaults, 'process')).toEqual(['tmpMb']);
+  expect(chosen({ ...defaults }, { ...defaults, memoryMb: 256 }, 'process')).toEqual(['memoryMb']);
+});
+
+test('refuses fields that contradict each other', () => {
+  expect(() => resolveConfig({ minInstances: 3, maxInstances: 2 }, undefined, 'process')).toThrow(
+    /minInstances must not/,
+  );
+});
+
+test('environments: names and values that no process could have are refused with what is wrong', () => {
+  const problem = (env: Record<string, string>) =>
+    versionConfigInputSchema.safeParse({ env }).error?.issues[0]?.message;
+  expect(problem({ A: 'line\n"$(x)" \u{1f600}' })).toBeUndefined();
+  expect(problem({ A: 'x\0y' })).toBe('must not have a NUL character');
+  expect(problem({ 'A=B': 'x' })).toBe('a name has letters, digits and _ only, and does not start with a digit');
+  expect(problem({ PATH: '/x' })).toContain('set by the platform');
+});
