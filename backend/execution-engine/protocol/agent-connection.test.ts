@@ -48,8 +48,8 @@ describe('handshake', () => {
     expect(third.closed).toHaveLength(1);
   });
 
-  it('rejects init with the error that user code threw', async () => {
-    const { agent, connection } = rig();
+  it('rejects init with the error that user code threw, and logs its stack', async () => {
+    const { agent, connection, logs } = rig();
     agent.json(t.hello, 0, { protocol: 1, runtime: 'nodejs', runtimeVersion: '24', pid: 2 });
     await connection.open();
     const promise = connection.init(init);
@@ -60,6 +60,7 @@ describe('handshake', () => {
       detail: { type: 'TypeError', message: 'boom', stack: 'TypeError: boom\n at x' },
     });
     expect(connection.state).toBe('closed');
+    expect(logs).toEqual([expect.objectContaining({ level: 'error', text: 'TypeError: boom\n at x' })]);
   });
 
   it('rejects init after the time limit, on exit, and names memory when the owner knows', async () => {

@@ -241,25 +241,23 @@ export class AgentConnection {
   /** ERROR 0: loading failed, or something outside any call that the agent does not survive. */
   #failed(payload: Buffer): void {
     const { type, message, stack } = parseError(payload);
-    if (this.#state === 'initialising') {
-      const text = `the function failed to start: ${type}: ${message}`;
-      const detail = { type, message, stack };
-      this.#waiting.reject('ready', new PlatformError('function_error', 'init_failed', text, { detail }));
-      return;
-    }
     if (this.#state === 'greeted') throw new Violation('ERROR before INIT');
     if (this.#hasFailed) throw new Violation('a second ERROR outside any call');
     this.#hasFailed = true;
-    const text = stack === '' ? `${type}: ${message}` : stack;
+    // A call that fails because of this says the message alone; the log names the lines of the user's code.
     this.#options.onLog?.({
       at: this.#options.clock.now(),
       invocationId: undefined,
       level: 'error',
       stream: 'stderr',
-      text,
+      text: stack === '' ? `${type}: ${message}` : stack,
       truncated: false,
     });
-    this.#exiting();
+    if (this.#state === 'initialising') {
+      const text = `the function failed to start: ${type}: ${message}`;
+      const detail = { type, message, stack };
+      this.#waiting.reject('ready', new PlatformError('function_error', 'init_failed', text, { detail }));
+    } else this.#exiting();
   }
 
   #answered(key: string, isWellFormed: boolean): void {
