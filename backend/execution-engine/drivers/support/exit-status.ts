@@ -1,7 +1,10 @@
 import { constants } from 'node:os';
 
+/** Some numbers have two names; the first is the usual one (SIGABRT, not SIGIOT). */
 const signalNames = new Map<number, string>(
-  Object.entries(constants.signals).map(([name, number]) => [number, name] as const),
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name] as const),
 );
 /** V8 ends by abort() when its heap is full, Python by an exception; the message is on stderr. */
 const heapMessages = /JavaScript heap out of memory|Zone Allocation failed|^MemoryError\b/;
