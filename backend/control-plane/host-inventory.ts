@@ -145,11 +145,19 @@ export class HostInventory {
     if (driver !== undefined && health?.status === 'healthy') return { driver, health };
     const why =
       driver === undefined || health === undefined
-        ? 'it is switched off in this installation; see docs/configuration.md'
+        ? this.#whyAbsent(level)
         : health.status === 'healthy'
           ? ''
           : `${health.reason}; ${health.fix}`;
     throw unprocessable('isolation_unavailable', `isolation ${level} is not available: ${why}`, 'isolation');
+  }
+
+  #whyAbsent(level: IsolationLevel): string {
+    if (level === 'unsandboxed') {
+      return 'it is switched off; HEARTH_ALLOW_UNSANDBOXED=true switches it on, and functions then have all rights of the platform';
+    }
+    const offered = this.#options.drivers.map((driver) => driver.name).join(', ');
+    return `this version of Hearth does not have it; choose one of ${offered}`;
   }
 
   /** Something that this configuration needs was not there when last looked at, and that is some time ago. */

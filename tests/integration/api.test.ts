@@ -92,7 +92,11 @@ describe('functions', () => {
     const docker = await deploy('boxed', { isolation: 'docker' });
     expect(docker.statusCode).toBe(422);
     expect(docker.json().detail).toBe('isolation docker is not available: no Docker socket; install Docker');
-    expect((await deploy('loose', { isolation: 'unsandboxed' })).json().code).toBe('isolation_unavailable');
+    const loose = (await deploy('loose', { isolation: 'unsandboxed' })).json();
+    expect(loose.code).toBe('isolation_unavailable');
+    expect(loose.detail).toContain('HEARTH_ALLOW_UNSANDBOXED=true');
+    const later = (await deploy('later', { isolation: 'nanos' })).json();
+    expect(later.detail).toMatch(/this version of Hearth does not have it; choose one of .*docker/);
     expect((await deploy('snake', { runtime: 'python' })).json().code).toBe('runtime_missing');
     expect((await deploy('huge', { memoryMb: 8192 })).json().code).toBe('memory_over_host');
     expect((await call('POST', '/api/v1/functions', { name: 'empty' })).json().code).toBe('code_missing');
