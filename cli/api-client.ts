@@ -41,7 +41,13 @@ export class ApiClient {
 
   /** Any request; resolves for statuses below 400 only. */
   async request(path: string, options: RequestOptions = {}): Promise<Response> {
-    const url = new URL(`${this.#profile.url}${path}`);
+    const address = `${this.#profile.url}${path}`;
+    if (!/^https?:/.test(address) || !URL.canParse(address)) {
+      throw new CliError(exitCodes.usage, `${this.#profile.url} is not an address of Hearth`, {
+        hint: 'Set HEARTH_URL to one such as http://127.0.0.1:3000',
+      });
+    }
+    const url = new URL(address);
     for (const [name, value] of Object.entries(options.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }

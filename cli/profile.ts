@@ -20,9 +20,9 @@ function profilePath(environment: Environment): string {
 /** HEARTH_URL and HEARTH_TOKEN win over what `hearth login` stored; a token is never sent to another address than the one it was stored for. */
 export function loadProfile(environment: Environment): Profile {
   const stored = readStored(environment);
-  const url = environment['HEARTH_URL'] ?? stored?.url ?? defaultUrl;
+  const url = (environment['HEARTH_URL'] ?? stored?.url ?? defaultUrl).replace(/\/+$/, '');
   const token = environment['HEARTH_TOKEN'] ?? (stored !== undefined && stored.url === url ? stored.token : undefined);
-  return { url: url.replace(/\/+$/, ''), token };
+  return { url, token };
 }
 
 function readStored(environment: Environment): { readonly url: string; readonly token: string } | undefined {

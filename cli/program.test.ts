@@ -266,3 +266,34 @@ describe('parsing', () => {
     expect(timeOf('2026-01-01T00:00:00Z', now)).toBe('2026-01-01T00:00:00.000Z');
   });
 });
+
+describe('mistakes outside the command line', () => {
+  it('says which address is no address', async () => {
+    for (const address of ['nonsense', 'ftp://x']) {
+      const { exitCode, stderr } = await run(['status'], { environment: { HEARTH_URL: address } });
+      expect(exitCode).toBe(2);
+      expect(stderr).toContain(`${address} is not an address of Hearth`);
+      expect(stderr).toContain('HEARTH_URL');
+    }
+  });
+
+  it('says that a token file cannot be read', async () => {
+    const { exitCode, stderr } = await run(['login', '--token-file', join(folder, 'missing')]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('the token file cannot be read');
+  });
+
+  it('finds the stored token under an address with a slash at its end', async () => {
+    handler = (request, response) => {
+      const isRight = request.headers.authorization === 'Bearer kept';
+      response
+        .writeHead(isRight ? 200 : 401, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ tokenId: 't', name: 'ada', scope: 'admin' }));
+    };
+    const file = join(folder, 'token');
+    writeFileSync(file, 'kept');
+    expect((await run(['login', '--token-file', file])).exitCode).toBe(0);
+    const environment = { HEARTH_URL: `${url}/`, HEARTH_TOKEN: undefined as unknown as string };
+    expect((await run(['whoami'], { environment })).stdout).toContain('ada (admin)');
+  });
+});

@@ -56,9 +56,17 @@ async function login(context: CliContext, options: Options): Promise<void> {
   else context.terminal.say(`Logged in at ${url} as ${who.name} (${who.scope}); kept in ${path}`);
 }
 
+function readToken(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new CliError(exitCodes.usage, `the token file cannot be read: ${(error as Error).message}`);
+  }
+}
+
 async function findToken(context: CliContext, options: Options): Promise<string> {
   if (options.tokenFile === '-') return await readAll(context.terminal.streams.stdin);
-  if (options.tokenFile !== undefined) return readFileSync(options.tokenFile, 'utf8');
+  if (options.tokenFile !== undefined) return readToken(options.tokenFile);
   const fromEnvironment = context.environment['HEARTH_TOKEN'];
   if (fromEnvironment !== undefined) return fromEnvironment;
   const local = join(context.directory, 'data', 'admin-token');
