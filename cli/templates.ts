@@ -11,8 +11,8 @@ const http = `interface HttpEvent {
   readonly queryStringParameters?: Readonly<Record<string, string>>;
 }
 
-export async function handler(event: HttpEvent) {
-  const name = event.queryStringParameters?.['name'] ?? 'world';
+export async function handler(event: HttpEvent | null) {
+  const name = event?.queryStringParameters?.['name'] ?? 'world';
   console.log(\`greeting \${name}\`);
   return { message: \`Hello, \${name}!\` };
 }
