@@ -175,14 +175,16 @@ export class ProcessSandbox implements Sandbox {
   /** After bwrap has ended: sees to it that everything inside has too, and frees what the sandbox held. */
   async #finish(code: number | null, signal: string | null): Promise<ExitReport> {
     const failures: string[] = [];
-    const attempt = async (what: string, work: () => Promise<void> | void): Promise<void> => {
+    const attempt = async (what: string, work: () => Promise<void> | void): Promise<boolean> => {
       try {
         await work();
+        return true;
       } catch (error) {
         failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+        return false;
       }
     };
-    await attempt('processes', () => this.#awaitEmpty());
+    const isEmpty = await attempt('processes', () => this.#awaitEmpty());
     // What it said last explains its end. Nobody holds the other ends any more, so this does not take long; but never wait for ever.
     this.#output.finish();
     await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
@@ -192,7 +194,8 @@ export class ProcessSandbox implements Sandbox {
     this.#finalUsage = { ...(this.cgroup?.usage() ?? emptyUsage), pids: 0, memoryBytes: 0 };
     // The channel reads to its end by itself; what is left of it when nobody reads must not keep the descriptor.
     await attempt('control group', async () => this.cgroup?.remove());
-    await attempt('slot directory', () => this.#slot.free());
+    // While a process lives, nobody else may get its user id; the next start sweeps.
+    if (isEmpty) await attempt('slot directory', () => this.#slot.free());
     this.#onGone(failures);
     return { ...ending, outOfMemory, reason: this.#reason };
   }
