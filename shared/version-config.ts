@@ -35,11 +35,18 @@ const batchSchema = z
   })
   .describe('Calls that wait anyway travel and run together.');
 
+/** RFC 9110, 5.6.2: methods and header names. What is let in here goes into headers of the gateway. */
+const httpToken = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/, 'not a method or header name of HTTP');
+
 const corsSchema = z
   .strictObject({
-    origins: z.array(z.string().min(1).max(255)).min(1).max(50).describe('Allowed origins, or "*".'),
-    methods: z.array(z.string()).max(20).optional(),
-    headers: z.array(z.string()).max(100).optional(),
+    origins: z
+      .array(z.string().regex(/^[\x21-\x7e]{1,255}$/, 'an origin such as https://example.com, or "*"'))
+      .min(1)
+      .max(50)
+      .describe('Allowed origins, or "*".'),
+    methods: z.array(httpToken).max(20).optional(),
+    headers: z.array(httpToken).max(100).optional(),
     maxAgeSeconds: z.number().int().min(0).max(86_400).optional(),
     credentials: z.boolean().optional(),
   })
