@@ -22,9 +22,12 @@ export interface RequestHandlerOptions {
   readonly logger: GatewayLogger;
   /** Believe X-Forwarded-* of the peer. */
   readonly trustsProxy: boolean;
+  /** How long a client may take nothing of a response that is complete here. 60,000 when left out. */
+  readonly stalledClientMs?: number;
 }
 
 const smallBodyBytes = 65_536;
+const stalledClientMs = 60_000;
 /** Answers for load balancers; no function name can begin with an underscore. */
 const healthPath = '/_hearth/healthz';
 
@@ -171,6 +174,9 @@ export class RequestHandler {
         const fault = faultOfOutcome(report.outcome);
         if (fault === undefined) {
           writer.finish(report);
+          // The invocation's deadline no longer bounds this; a client that reads nothing would hold the response for ever.
+          if (response.writableLength > smallBodyBytes)
+            response.socket?.setTimeout(this.#options.stalledClientMs ?? stalledClientMs);
           return;
         }
         closeIfMuchIsUnread(response);

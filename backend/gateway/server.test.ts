@@ -51,6 +51,7 @@ async function start(
     config?: Partial<VersionConfig>;
     route?: (method: string, path: string) => RouteResult;
     trustsProxy?: boolean;
+    stalledClientMs?: number;
   } = {},
 ): Promise<Setup> {
   const logged: object[] = [];
@@ -84,6 +85,7 @@ async function start(
     clock: new SystemClock(),
     logger: { error: (detail) => logged.push(detail) },
     trustsProxy: options.trustsProxy ?? false,
+    ...(options.stalledClientMs === undefined ? {} : { stalledClientMs: options.stalledClientMs }),
   });
   open.push(server);
   return { port: await server.listen('127.0.0.1', 0), logged };
@@ -450,5 +452,45 @@ describe('the gateway', () => {
       code: 'port_taken',
       message: expect.stringContaining('HEARTH_GATEWAY_PORT'),
     });
+  });
+});
+
+describe('a client that takes nothing of a finished response', () => {
+  const megabytes = (count: number): Run => {
+    return async (_invocation, sink) => {
+      sink.head({ status: 200, headers: [], isEventResult: false });
+      for (let i = 0; i < 4; i++) void sink.chunk(Buffer.alloc((count / 4) * 1_048_576, 120));
+      return { kind: 'success' };
+    };
+  };
+
+  it('is cut off', async () => {
+    const { port } = await start(megabytes(16), { stalledClientMs: 200 });
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    const closed = new Promise<number>((resolve) => socket.once('close', () => resolve(socket.bytesRead)));
+    socket.write('GET /echo HTTP/1.1\r\nhost: a\r\n\r\n');
+    socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    socket.resume();
+    expect(await closed).toBeLessThan(16 * 1_048_576);
+  });
+
+  it('is waited for while it takes something, however long', async () => {
+    const { port } = await start(megabytes(16), { stalledClientMs: 700 });
+    const bytes = await new Promise<number>((resolve, reject) => {
+      let read = 0;
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', reject);
+      socket.on('close', () => resolve(read));
+      socket.on('data', (chunk: Buffer) => {
+        read += chunk.length;
+        if (read % 4 !== 0) return;
+        socket.pause();
+        setTimeout(() => socket.resume(), 5);
+      });
+      socket.write('GET /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
+    });
+    expect(bytes).toBeGreaterThan(16 * 1_048_576);
   });
 });

@@ -11,6 +11,8 @@ const gatewayTimeouts = {
   request: 300_000,
   /** An idle connection between requests. */
   keepAlive: 65_000,
+  /** A connection on which nothing moves: longer than the longest call. */
+  socket: 930_000,
   /** How often the first two are looked at; Node's own default is 30 s. */
   check: 2000,
 } as const;
@@ -40,6 +42,7 @@ export class GatewayServer {
         handler.handle(request, response);
       },
     );
+    this.#server.timeout = gatewayTimeouts.socket;
     this.#server.maxHeadersCount = maxHeaderCount;
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
