@@ -192,7 +192,11 @@ def handler(event, context):
   test('send large results within the credit of the host', async () => {
     await load('def handler(event, context): return "x" * 3_000_000');
     const id = agent.invoke(1);
-    await agent.next((frame) => frame.type === frames.response && frame.id === id);
+    const head = await agent.next((frame) => frame.type === frames.response && frame.id === id);
+    // The host learns the length before the body, so that it can refuse one over the limit with an answer instead of a cut stream.
+    expect(splitMeta(head.payload).meta).toMatchObject({
+      headers: ['content-type', 'application/json', 'content-length', '3000002'],
+    });
     const got = () =>
       agent.received.filter((f) => f.type === frames.body && f.id === id).reduce((n, f) => n + f.payload.length, 0);
     // PING overtakes nothing: when its answer is here, everything sent before it is here too.

@@ -1170,8 +1170,11 @@ class Agent:
             return None
         return status, headers, False, body
 
-    def begin_large(self, call, status, headers, event):
+    def begin_large(self, call, status, headers, event, body):
+        """The head of a body that is whole: with its length, so that one over the limit is refused before any of it is sent."""
         call.head_sent = True
+        if not any(name.lower() == "content-length" for name in headers[::2]):
+            headers = [*headers, "content-length", str(len(body))]
         meta = to_json({"status": status, "headers": headers, "event": event})
         self.channel.frame(RESPONSE, 0, call.id, U32.pack(len(meta)) + meta)
 
@@ -1291,7 +1294,7 @@ class Agent:
     def complete_sync(self, call, result):
         large = self.complete_if_small(call, result)
         if large is not None:
-            self.begin_large(call, *large[:3])
+            self.begin_large(call, *large)
             self.send_body_sync(call, large[3])
             self.send_end(call)
 
@@ -1497,7 +1500,7 @@ class Agent:
             return
         large = self.complete_if_small(call, result)
         if large is not None:
-            self.begin_large(call, *large[:3])
+            self.begin_large(call, *large)
             await self.send_body_async(call, large[3])
             self.send_end(call)
 
