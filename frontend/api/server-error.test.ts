@@ -44,3 +44,15 @@ describe('processServerError', () => {
     expect(processServerError('text').code).toBe('unexpected');
   });
 });
+
+it('keeps the name of a file, and the source below it as it was laid out', () => {
+  const detail = 'index.mjs:1:8: Expected ";"\n  syntax error\n         ^^^^^';
+  const problem = { type: 't', title: 't', status: 422, detail, code: 'build_failed', requestId: 'r' };
+  const error = processServerError(new ApiError(422, problem));
+  expect(error.message).toMatch(/^index\.mjs:1:8: Expected ";"/);
+  expect(error.message).not.toContain('syntax error');
+  expect(error.buildLog).toEqual(['  syntax error', '         ^^^^^']);
+  const logged = processServerError(new ApiError(422, { ...problem, detail: 'npm failed\nE404', buildLog: ['E404'] }));
+  expect(logged.buildLog).toEqual(['E404']);
+  expect(logged.message).toMatch(/^Npm failed|^npm failed/);
+});

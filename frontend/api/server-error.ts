@@ -47,13 +47,16 @@ function actionFor(error: ApiError): string | undefined {
 
 function fromApiError(error: ApiError): ServerError {
   const problem = error.problem;
+  // What follows the first line is laid out, such as the source with a mark below it.
+  const [first = '', ...laidOut] = error.message.split('\n');
+  const buildLog = problem?.buildLog ?? [];
   return {
-    message: sentence(error.message),
+    message: sentence(first),
     code: problem?.code ?? 'bad_answer',
     status: error.status,
     action: actionFor(error),
     fields: problem?.errors ?? [],
-    buildLog: problem?.buildLog ?? [],
+    buildLog: buildLog.length > 0 ? buildLog : laidOut,
     thrown: problem?.error,
     requestId: problem?.requestId,
     invocationId: problem?.invocationId,
@@ -62,7 +65,9 @@ function fromApiError(error: ApiError): ServerError {
 
 function sentence(text: string): string {
   const trimmed = text.trim();
-  const first = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  // A file or a field keeps its name.
+  const isName = /^[\w/-]+[.:/]\S/.test(trimmed);
+  const first = isName ? trimmed : trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
   return /[.!?…]$/.test(first) ? first : `${first}.`;
 }
 
