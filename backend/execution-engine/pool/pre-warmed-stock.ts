@@ -81,7 +81,7 @@ export class PreWarmedStock {
       this.#count++;
       return this.#options.maker.make(shelf.shape, undefined, signal, reservation).then(
         (sandbox) => this.#store(shelf, sandbox),
-        (error: unknown) => this.#failed(shelf, error),
+        (error: unknown) => this.#failed(shelf, error, signal.aborted),
       );
     }
     return undefined;
@@ -178,9 +178,11 @@ export class PreWarmedStock {
     };
   }
 
-  #failed(shelf: Shelf, error: unknown): void {
+  #failed(shelf: Shelf, error: unknown, isGivenUp: boolean): void {
     shelf.booting--;
     this.#count--;
+    // The platform is going down: that is no failure of the sandbox.
+    if (isGivenUp) return;
     this.#options.logger.warn({ err: error, shape: shelf.shape.key }, 'a pre-warmed sandbox did not start');
     this.#backOff(shelf);
   }
