@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import type { ResponseHead, ResponseSink } from '../core/invocation.ts';
 import type { Clock } from '../core/ports/clock.ts';
+import { PatientWriter } from '../util/patient-writer.ts';
 
 export interface CallResponseOptions {
   readonly clock: Clock;
@@ -21,6 +22,7 @@ export class CallResponse implements ResponseSink {
   #held: Buffer[] = [];
   #heldBytes = 0;
   #stream: PassThrough | undefined;
+  #writer: PatientWriter | undefined;
   #cancelTimer: (() => void) | undefined;
   #isOver = false;
 
@@ -51,13 +53,14 @@ export class CallResponse implements ResponseSink {
       this.#flow();
       return undefined;
     }
-    return this.#write(this.#stream, data);
+    return this.#writer?.write(data);
   }
 
   /** The call is over: the held body, or undefined when it flowed (and is ended now). */
   finish(): Buffer | undefined {
     this.#close();
     if (this.#stream === undefined) return this.#held.length === 1 ? this.#held[0] : Buffer.concat(this.#held);
+    this.#writer?.flush();
     this.#stream.end();
     return undefined;
   }
@@ -80,21 +83,9 @@ export class CallResponse implements ResponseSink {
     // The reason is logged where the call ends; without a listener the error would end the process.
     stream.on('error', () => undefined);
     this.#stream = stream;
+    this.#writer = new PatientWriter(stream);
     for (const data of this.#held) stream.write(data);
     this.#held = [];
     this.#flowing.resolve(stream);
-  }
-
-  #write(stream: PassThrough, data: Buffer): Promise<void> | undefined {
-    if (stream.destroyed || stream.write(data)) return undefined;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const settle = () => {
-      stream.off('drain', settle);
-      stream.off('close', settle);
-      resolve();
-    };
-    stream.on('drain', settle);
-    stream.on('close', settle);
-    return promise;
   }
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { InvocationReport, ResponseHead, ResponseSink } from '../core/invocation.ts';
+import { PatientWriter } from '../util/patient-writer.ts';
 import { isCorsHeader } from './cors.ts';
 import { type FaultResponse, renderFault } from './fault-responses.ts';
 
@@ -13,6 +14,7 @@ export class ResponseWriter implements ResponseSink {
   readonly #corsHeaders: readonly string[] | undefined;
   #head: ResponseHead | undefined;
   #held: Buffer | undefined;
+  #writer: PatientWriter | undefined;
   #isStreaming = false;
 
   constructor(response: ServerResponse, invocationId: string, corsHeaders: readonly string[] | undefined) {
@@ -41,6 +43,7 @@ export class ResponseWriter implements ResponseSink {
   finish(report: InvocationReport): void {
     const response = this.#response;
     if (this.#isStreaming) {
+      this.#writer?.flush();
       response.end();
       return;
     }
@@ -85,17 +88,8 @@ export class ResponseWriter implements ResponseSink {
   }
 
   #write(data: Buffer): Promise<void> | undefined {
-    const response = this.#response;
-    if (response.destroyed || response.write(data)) return undefined;
-    return new Promise((resolve) => {
-      const settle = (): void => {
-        response.off('drain', settle);
-        response.off('close', settle);
-        resolve();
-      };
-      response.once('drain', settle);
-      response.once('close', settle);
-    });
+    this.#writer ??= new PatientWriter(this.#response);
+    return this.#writer.write(data);
   }
 
   /** A function's Content-Length is believed only where there is no body to measure: a wrong one would desynchronise the connection. */

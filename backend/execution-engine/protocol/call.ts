@@ -56,6 +56,7 @@ export class Call {
   #responseBytes = 0;
   #creditBytes = initialCreditBytes;
   #consumedBytes = 0;
+  #unread: { readonly room: Promise<void>; bytes: number } | undefined;
 
   constructor(
     host: CallHost,
@@ -208,10 +209,22 @@ export class Call {
     }
     const full = this.#dropsBody ? undefined : this.call.sink.chunk(data);
     if (full === undefined) this.#consumed(data.length);
-    else {
-      const consumed = () => this.#consumed(data.length);
-      full.then(consumed, consumed);
+    else this.#consumedWhen(full, data.length);
+  }
+
+  /** A sink that is full gives every chunk the same promise; they are counted together. */
+  #consumedWhen(room: Promise<void>, bytes: number): void {
+    if (this.#unread?.room === room) {
+      this.#unread.bytes += bytes;
+      return;
     }
+    const unread = { room, bytes };
+    this.#unread = unread;
+    const consumed = () => {
+      if (this.#unread === unread) this.#unread = undefined;
+      this.#consumed(unread.bytes);
+    };
+    room.then(consumed, consumed);
   }
 
   #consumed(bytes: number): void {
