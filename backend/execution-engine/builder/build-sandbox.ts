@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
@@ -117,12 +118,14 @@ export class BuildSandbox {
 
   #spawn(args: readonly string[]): ChildProcess {
     const isRoot = process.getuid?.() === 0;
-    return spawn(this.#options.bwrapPath, args, {
+    const child = spawn(this.#options.bwrapPath, args, {
       cwd: '/',
       env: { PATH: '/usr/bin:/bin' },
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(isRoot ? { uid: buildUserId, gid: buildUserId } : {}),
     });
+    dieFirst(child.pid);
+    return child;
   }
 
   /** There is no quota that works on every host, so the directory is measured while the build runs. */
@@ -140,6 +143,17 @@ export class BuildSandbox {
       }
       await setTimeout(diskCheckMs, undefined, { signal: ended, ref: false }).catch(() => undefined);
     }
+  }
+}
+
+/** The memory limit is one per process; when all together use up the machine, the kernel shall end the build and nothing else. */
+function dieFirst(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    // Before it has children, which inherit it; without the right to, they cannot lower it again.
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
+  } catch {
+    // It has ended already, which its exit tells.
   }
 }
 

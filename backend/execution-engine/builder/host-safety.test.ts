@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { BuildSandbox } from './build-sandbox.ts';
 import { NpmCache } from './npm-cache.ts';
 import { takeOwnership } from './ownership.ts';
 import { firstReachableDirectory } from './reachable-path.ts';
@@ -54,6 +55,28 @@ test('a directory that somebody else may have prepared is passed over', async ()
   await mkdir(join(work, 'theirs'));
   await chown(join(work, 'theirs'), 1234, 1234);
   expect(await firstReachableDirectory([join(work, 'theirs'), join(work, 'ours')])).toBe(join(work, 'ours'));
+});
+
+test('a build dies before the platform when memory runs out', async () => {
+  await mkdir(join(work, 'app'));
+  const sandbox = new BuildSandbox({
+    bwrapPath: '/usr/bin/bwrap',
+    memoryMb: 256,
+    maxProcesses: 64,
+    maxDiskBytes: 10_000_000,
+    maxDiskFiles: 100,
+    maxMs: 20_000,
+  });
+  const lines: string[] = [];
+  await sandbox.run({
+    argv: ['/bin/cat', '/proc/self/oom_score_adj'],
+    mounts: [{ hostPath: join(work, 'app'), guestPath: '/build/app' }],
+    env: {},
+    diskDirectory: work,
+    onLine: (line) => lines.push(line),
+    signal: new AbortController().signal,
+  });
+  expect(lines).toEqual(['1000']);
 });
 
 test('a build cannot use up the descriptors of the platform', async () => {
