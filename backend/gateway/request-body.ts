@@ -53,7 +53,10 @@ function collect(request: IncomingMessage, length: number): Promise<Buffer> {
     });
     request.once('end', () => resolve(more === undefined ? (first ?? empty) : Buffer.concat(more, length)));
     request.once('error', reject);
-    request.once('close', () => reject(new Error('the client went away')));
+    request.once('close', () => {
+      // Every request closes; an error with its stack is made only for those that are cut off.
+      if (!request.complete) reject(new Error('the client went away'));
+    });
   });
 }
 

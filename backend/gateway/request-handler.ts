@@ -196,8 +196,9 @@ export class RequestHandler {
   }
 
   #clientAddress(request: IncomingMessage, headers: RequestHeaders): string {
-    const first = headers.forwardedFor?.split(',', 1)[0]?.trim();
-    return first === undefined || first === '' ? (request.socket.remoteAddress ?? '') : first;
+    // The last entry is what the trusted proxy saw; those before it are the caller's own words.
+    const seen = headers.forwardedFor?.split(',').at(-1)?.trim();
+    return seen === undefined || seen === '' ? (request.socket.remoteAddress ?? '') : seen;
   }
 
   #forwarded(request: IncomingMessage, headers: RequestHeaders, basePath: string): readonly string[] {

@@ -205,7 +205,7 @@ describe('the gateway', () => {
       'x-forwarded-host': 'fn.example',
     };
     const trusting = await start(run, { trustsProxy: true });
-    expect((await call(trusting.port, '/echo', { headers })).body).toBe('https 9.9.9.9 fn.example');
+    expect((await call(trusting.port, '/echo', { headers })).body).toBe('https 8.8.8.8 fn.example');
     const wary = await start(run);
     expect((await call(wary.port, '/echo', { headers })).body).toBe(`http 127.0.0.1 127.0.0.1:${wary.port}`);
   });
@@ -392,6 +392,21 @@ describe('the gateway', () => {
     expect(
       (await call(port, '/echo', { headers: { origin: 'https://b.example' } })).headers['access-control-allow-origin'],
     ).toBeUndefined();
+  });
+
+  it('never lets a function speak for the platform', async () => {
+    const { port } = await start(async (_invocation, sink) => {
+      sink.head({
+        status: 200,
+        headers: ['Hearth-Invocation-Id', 'forged', 'Server-Timing', 'forged;dur=1', 'x-own', '1'],
+        isEventResult: false,
+      });
+      return { kind: 'success' };
+    });
+    const answer = await call(port, '/echo');
+    expect(answer.headers['hearth-invocation-id']).toMatch(/^inv_[0-9a-z]+$/);
+    expect(answer.headers['server-timing']).not.toContain('forged');
+    expect(answer.headers['x-own']).toBe('1');
   });
 
   it('sends no body for HEAD, 204 and 304', async () => {
