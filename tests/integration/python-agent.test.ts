@@ -401,7 +401,7 @@ async def app(scope, receive, send):
         await send({"type": "lifespan.shutdown.complete"})
         return
     first = await receive()
-    head = [(b"x-path", scope["path"].encode()), (b"x-state", scope["state"]["pool"].encode()), (b"x-first", first["body"])]
+    head = [(b"x-path", scope["path"].encode()), (b"x-root", scope["root_path"].encode()), (b"x-state", scope["state"]["pool"].encode()), (b"x-first", first["body"])]
     await send({"type": "http.response.start", "status": 207, "headers": head})
     await send({"type": "http.response.body", "body": b"early", "more_body": True})
     total = 0
@@ -414,12 +414,12 @@ async def app(scope, receive, send):
       'main.app',
     );
     expect(ready.style).toBe('asgi');
-    const id = agent.request('POST', '/caf%C3%A9?q=1', undefined, ['A', 'b']);
+    const id = agent.request('POST', '/caf%C3%A9?q=1', undefined, ['X-Forwarded-Prefix', '/my-app']);
     agent.send(frames.body, id, 'hello');
     const head = splitMeta((await agent.next((frame) => frame.type === frames.response)).payload);
     expect(head.meta).toMatchObject({
       status: 207,
-      headers: ['x-path', '/cafÃ©', 'x-state', 'open', 'x-first', 'hello'],
+      headers: ['x-path', '/my-app/cafÃ©', 'x-root', '/my-app', 'x-state', 'open', 'x-first', 'hello'],
     });
     expect((await agent.next((frame) => frame.type === frames.body)).payload.toString()).toBe('early');
     agent.send(frames.body, id, Buffer.alloc(1000));

@@ -1619,8 +1619,19 @@ class Lifespan:
         self.task.cancel()
 
 
+def mount_path(meta):
+    """Where the function is mounted: what the gateway took off the path before the function sees it (`/name`), else empty."""
+    for name, value in pairs(meta["headers"]):
+        if name.lower() == "x-forwarded-prefix":
+            return value
+    return ""
+
+
 def asgi_scope(meta, call, settings, state):
+    """ASGI's HTTP scope. As in the specification, `path` contains `root_path`, so that absolute URLs lead back here."""
     path, _, query = meta["target"].partition("?")
+    root_path = mount_path(meta)
+    path = root_path + path
     host, _, port = meta.get("host", "").partition(":")
     scope = {
         "type": "http",
@@ -1631,7 +1642,7 @@ def asgi_scope(meta, call, settings, state):
         "path": urllib.parse.unquote(path) if "%" in path else path,
         "raw_path": path.encode("latin-1", "replace"),
         "query_string": query.encode("latin-1", "replace"),
-        "root_path": "",
+        "root_path": root_path,
         "headers": [(n.lower().encode("latin-1"), v.encode("latin-1", "replace")) for n, v in pairs(meta["headers"])],
         "client": (meta.get("clientAddress", ""), 0),
         "server": (host, int(port) if port.isdigit() else 443 if meta.get("scheme") == "https" else 80),
@@ -1702,7 +1713,7 @@ def wsgi_environ(meta, call, settings):
     scheme = meta.get("scheme", "http")
     environ = {
         "REQUEST_METHOD": meta["method"],
-        "SCRIPT_NAME": "",
+        "SCRIPT_NAME": mount_path(meta),
         "PATH_INFO": urllib.parse.unquote_to_bytes(path).decode("latin-1"),
         "RAW_URI": meta["target"],
         "QUERY_STRING": query,
