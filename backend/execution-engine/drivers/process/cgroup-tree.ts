@@ -9,9 +9,12 @@ export interface FleetLimits {
   readonly maxPids: number;
 }
 
-/** Functions together weigh a quarter of one platform thread: it outranks them whenever they compete. */
-const fleetShares = 256;
-const fleetWeight = 25;
+/**
+ * Functions together weigh as much as one thread of the platform, which has several: however many functions are busy, the platform
+ * keeps at least half of any CPU that it needs. With less, a lone function waits behind everything else on the host.
+ */
+const fleetShares = 1024;
+const fleetWeight = 100;
 const limitRoles: readonly CgroupRole[] = ['memory', 'pids', 'cpu'];
 
 /**

@@ -73,7 +73,7 @@ describe('CgroupTree', () => {
     });
     expect([...tree.enforces].sort()).toEqual([]);
     expect(readFileSync(join(mountPoint, 'hearth', 'cgroup.subtree_control'), 'utf8')).toBe('+cpu +memory +pids');
-    expect(readFileSync(join(mountPoint, 'hearth', 'cpu.weight'), 'utf8')).toBe('25');
+    expect(readFileSync(join(mountPoint, 'hearth', 'cpu.weight'), 'utf8')).toBe('100');
   });
 
   it('names what it has no permission for', () => {
