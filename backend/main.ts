@@ -45,6 +45,7 @@ import { deployExamples, exampleTryPath } from './startup/examples.ts';
 import { findPython, makeDataDirectory, packageDirectory } from './startup/host.ts';
 import { findPackage } from './startup/package-root.ts';
 import { endWith, platformFile, type Running, stopOnSignals, writePlatformFile } from './startup/process-control.ts';
+import { releaseStartMemory } from './startup/release-memory.ts';
 import { warningsOf } from './startup/warnings.ts';
 
 const hourMs = 3_600_000;
@@ -379,6 +380,7 @@ async function main(): Promise<void> {
     }),
   );
   await writePlatformFile(parts.dataDirectory, running);
+  releaseStartMemory();
 }
 
 try {

@@ -31,10 +31,14 @@ const config :Workerd.Config = (
     [join(import.meta.dirname, 'baselines/echo-server.mjs'), String(barePort)],
     `http://127.0.0.1:${barePort}/`,
   );
-  const workerdBinary = createRequire(import.meta.url).resolve('workerd/bin/workerd');
+  // The program itself: workerd/bin/workerd is a script that would leave it running when it is killed.
+  const fromWorkerd = createRequire(createRequire(import.meta.url).resolve('workerd/package.json'));
+  const workerdBinary = fromWorkerd.resolve(
+    `@cloudflare/workerd-linux-${process.arch === 'x64' ? '64' : process.arch}/bin/workerd`,
+  );
   const workerd = await startServer(
-    process.execPath,
-    [workerdBinary, 'serve', join(folder, 'config.capnp')],
+    workerdBinary,
+    ['serve', join(folder, 'config.capnp')],
     `http://127.0.0.1:${workerdPort}/`,
   );
   try {
