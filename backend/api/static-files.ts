@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply } from 'fastify';
@@ -39,7 +40,14 @@ export async function registerDashboard(
       reply.header('content-security-policy', pagePolicy);
     },
   });
-  return (reply) => reply.sendFile('index.html', directory);
+  // From memory: sending the file from inside a failed look-up would stack listeners on the response.
+  const page = await readFile(join(directory, 'index.html'));
+  return (reply) =>
+    reply
+      .header('content-security-policy', pagePolicy)
+      .header('cache-control', 'no-cache')
+      .type('text/html; charset=utf-8')
+      .send(page);
 }
 
 const docsPage = `<!doctype html>

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { PlatformError } from '../../shared/errors.ts';
@@ -8,7 +8,7 @@ import type { Settings } from '../config/schema.ts';
 export function makeDataDirectory(settings: Settings): string {
   const directory = resolve(settings.HEARTH_DATA_DIR);
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeFolders(directory);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new PlatformError(
@@ -19,6 +19,16 @@ export function makeDataDirectory(settings: Settings): string {
     );
   }
   return directory;
+}
+
+/** Folder by folder: Node's own recursive mkdir never ends below /proc, where making a folder fails with ENOENT. */
+function makeFolders(directory: string): void {
+  if (existsSync(directory)) {
+    if (!statSync(directory).isDirectory()) throw new Error(`${directory} is not a folder`);
+    return;
+  }
+  if (dirname(directory) !== directory) makeFolders(dirname(directory));
+  mkdirSync(directory, { mode: 0o700 });
 }
 
 /** The `python3` that functions run on; the distribution's own before others on `searchPath`. */

@@ -56,6 +56,9 @@ describe('a start that cannot work ends with one clear line', () => {
     const { status, stderr } = startAndFail({ HEARTH_DATA_DIR: join(folder, 'file', 'data') });
     expect([status, lines(stderr)]).toEqual([1, 1]);
     expect(stderr).toContain('HEARTH_DATA_DIR');
+    const inProc = startAndFail({ HEARTH_DATA_DIR: '/proc/hearth/data' });
+    expect([inProc.status, lines(inProc.stderr)]).toEqual([1, 1]);
+    expect(inProc.stderr).toContain('HEARTH_DATA_DIR');
   });
 
   it('a database that is damaged', () => {
