@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { invocationDetailSchema } from '../../shared/api/invocations.ts';
+import { poolsSchema } from '../../shared/api/system.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 
 let platform: Platform;
@@ -78,6 +79,27 @@ describe('limits, each tripped by a hostile function', () => {
     expect(result).toMatchObject({ status: 502, body: { code: 'out_of_memory' } });
     expect(JSON.stringify(result.body)).toContain('96');
     await expectRecovered(`memory-${what}`);
+  });
+
+  it('memory: a busy function that keeps nothing stays far below the limit', async () => {
+    await deploy('busy', 'export function handler(event) { return JSON.parse(event.body); }', {
+      concurrency: 32,
+      maxInstances: 1,
+    });
+    const body = JSON.stringify({ text: 'x'.repeat(1000) });
+    for (let round = 0; round < 250; round++) {
+      const answers = await Promise.all(
+        Array.from({ length: 32 }, async () => await fetch(`${platform.gatewayUrl}/busy`, { method: 'POST', body })),
+      );
+      for (const answer of answers) {
+        expect(answer.status).toBe(200);
+        await answer.arrayBuffer();
+      }
+    }
+    const pools = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
+    const [instance] = pools.pools.find((pool) => pool.functionName === 'busy')?.instances ?? [];
+    expect(instance?.invocations).toBe(8000);
+    expect(instance?.peakMemoryBytes).toBeLessThan(100 * 1_048_576);
   });
 
   it('pids: a fork bomb meets the limit', async () => {

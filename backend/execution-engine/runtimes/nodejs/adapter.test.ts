@@ -56,10 +56,19 @@ describe('NodejsAdapter', () => {
 
   it('plans a heap below the memory limit and mounts node and the agent', () => {
     const plan = adapter().plan(limits);
-    expect(plan.argv).toEqual(['/hearth/node', '--max-old-space-size=96', '--no-deprecation', '/hearth/agent.cjs']);
+    expect(plan.argv).toEqual([
+      '/hearth/node',
+      '--max-old-space-size=76',
+      '--max-semi-space-size=2',
+      '--no-deprecation',
+      '/hearth/agent.cjs',
+    ]);
     expect(plan.agent).toEqual({ hostPath: import.meta.filename, guestPath: '/hearth/agent.cjs' });
     expect(plan.toolchain).toEqual([{ hostPath: process.execPath, guestPath: '/hearth/node' }]);
     expect(adapter().plan({ ...limits, memoryMb: 32 }).argv).toContain('--max-old-space-size=24');
+    expect(adapter().plan({ ...limits, memoryMb: 2048 }).argv).toEqual(
+      expect.arrayContaining(['--max-old-space-size=1536', '--max-semi-space-size=16']),
+    );
   });
 
   it('probes the binary and the agent for real', async () => {
