@@ -8,6 +8,7 @@ import { asyncAccept } from './async-accept.ts';
 import { coldStart } from './cold-start.ts';
 import { docker } from './docker.ts';
 import { idle } from './idle.ts';
+import { keepAlive } from './keep-alive.ts';
 import { logFlood } from './log-flood.ts';
 import { manyFunctions } from './many-functions.ts';
 import type { Row } from './support/numbers.ts';
@@ -19,6 +20,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'async-accept': asyncAccept,
   'log-flood': logFlood,
   idle,
+  'keep-alive': keepAlive,
   'many-functions': manyFunctions,
   docker,
 };
