@@ -162,6 +162,7 @@ async function compose(settings: Settings, logger: Logger, onFatal: (error: unkn
           ? Math.floor((totalmem() / 1_048_576) * 0.75)
           : settings.HEARTH_POOL_MEMORY_MB,
       maxSimultaneousBoots: settings.HEARTH_MAX_BOOTS === 0 ? availableParallelism() : settings.HEARTH_MAX_BOOTS,
+      keepAlive: settings.HEARTH_KEEP_ALIVE,
       preWarmPerRuntime: settings.HEARTH_PREWARM,
       defaultIsolation: settings.HEARTH_ISOLATION,
     },

@@ -95,7 +95,9 @@ export const versionConfigSchema = z.strictObject({
   concurrency: range(limits.concurrency).describe('Invocations in flight in one instance.'),
   minInstances: z.number().int().min(0).max(100).describe('Kept warm for the `live` alias.'),
   maxInstances: range(limits.maxInstances),
-  idleTimeoutMs: range(limits.idleTimeoutMs),
+  idleTimeoutMs: range(limits.idleTimeoutMs)
+    .nullable()
+    .describe('How long an idle instance is kept. Null: decided by the platform from when the function is called.'),
   initTimeoutMs: z.number().int().min(100).max(120_000),
   batch: batchSchema,
   retry: retrySchema,
@@ -133,7 +135,7 @@ export function defaultVersionConfig(runtime: VersionConfig['runtime'], isolatio
     concurrency: limits.concurrency.default,
     minInstances: 0,
     maxInstances: limits.maxInstances.default,
-    idleTimeoutMs: limits.idleTimeoutMs.default,
+    idleTimeoutMs: null,
     initTimeoutMs: limits.initTimeoutMs,
     batch: { maxSize: 1, windowMs: 0 },
     retry: { maxAttempts: 3, maxAgeMs: 21_600_000, minBackoffMs: 1000, maxBackoffMs: 300_000 },

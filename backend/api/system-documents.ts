@@ -27,10 +27,12 @@ function runtimeDocument({ name, health }: RuntimeFinding): RuntimeDocument {
     : { name, status: 'missing', version: null, reason: health.reason, fix: health.fix };
 }
 
-function poolDocument({ version, instances }: PoolView): PoolDocument {
+function poolDocument({ version, instances, waiting, keepAlive }: PoolView): PoolDocument {
   return {
     functionName: version.functionName,
     version: version.version,
+    waiting,
+    keepAlive: { ...keepAlive, quietMs: keepAlive.quietMs ?? null },
     instances: instances.map((instance) => ({
       id: instance.id,
       state: instance.state,

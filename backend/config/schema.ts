@@ -89,6 +89,12 @@ export const settingsSchema = z.object({
   HEARTH_POOL_MEMORY_MB: count(0, 10_000_000)
     .default(0)
     .describe('Memory limits of all instances together may not exceed this. 0: three quarters of the machine.'),
+  HEARTH_KEEP_ALIVE: z
+    .enum(['predictive', 'fixed'])
+    .default('predictive')
+    .describe(
+      'How long idle instances are kept. `predictive`: learnt from the idle times of each function, also starting instances ahead of calls (docs/scheduling.md). `fixed`: ten minutes. A function that sets `idleTimeoutMs` decides for itself.',
+    ),
   HEARTH_PREWARM: count(0, 20).default(1).describe('Sandboxes kept ready per runtime, waiting for any function.'),
   HEARTH_MAX_BOOTS: count(0, 64)
     .default(0)

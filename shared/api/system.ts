@@ -28,9 +28,26 @@ export const runtimeDocumentSchema = z.object({
 });
 export type RuntimeDocument = z.infer<typeof runtimeDocumentSchema>;
 
+const keepAliveSchema = z
+  .object({
+    basis: z
+      .enum(['configured', 'fixed', 'histogram', 'forecast'])
+      .describe('configured: the version sets idleTimeoutMs. histogram, forecast: foretold from earlier idle times.'),
+    preWarmMs: z
+      .number()
+      .describe('So long after the last call nothing is kept; then an instance is started. 0: it stays.'),
+    keepAliveMs: z.number().describe('From then on (or from the last call on) so long an instance is kept.'),
+    reason: z.string(),
+    samples: z.number().describe('Idle times seen, older ones weighing less; forgotten when the platform restarts.'),
+    quietMs: z.number().nullable().describe('Since the last call ended; null while calls run or wait.'),
+  })
+  .describe('How long idle instances are kept, and why.');
+
 export const poolDocumentSchema = z.object({
   functionName: z.string(),
   version: z.number().int(),
+  waiting: z.number().describe('Calls that wait for an instance.'),
+  keepAlive: keepAliveSchema,
   instances: z.array(
     z.object({
       id: z.string(),

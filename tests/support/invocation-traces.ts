@@ -9,7 +9,7 @@
  * Functions that are called all the time are warm under any policy: rates are cut off at `maxPerDay` to keep traces small.
  * Daily and weekly rhythms of the paper are left out.
  */
-export type TraceClass = 'timer' | 'near-periodic' | 'poisson' | 'bursty';
+type TraceClass = 'timer' | 'near-periodic' | 'poisson' | 'bursty';
 
 export interface FunctionTrace {
   readonly kind: TraceClass;

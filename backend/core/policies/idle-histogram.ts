@@ -7,7 +7,7 @@ export interface IdleHistogramSettings {
 }
 
 /** One-minute bins over four hours, as in the paper (Shahrad et al., "Serverless in the Wild", USENIX ATC 2020, section 4.2). */
-export const defaultIdleHistogramSettings: IdleHistogramSettings = { binMs: 60_000, bins: 240, maxSamples: 5000 };
+const defaultIdleHistogramSettings: IdleHistogramSettings = { binMs: 60_000, bins: 240, maxSamples: 5000 };
 
 /** Latest idle times kept as they are, for the forecast of those out of range. */
 const recentCount = 8;

@@ -1,6 +1,7 @@
 import type { InstanceId, VersionId } from '../../../shared/ids.ts';
 import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts';
 import type { Invocation, ResponseSink } from '../invocation.ts';
+import type { KeepAlivePlan } from '../policies/keep-alive.ts';
 import type { VersionSpec } from '../version.ts';
 import type { ResourceUsage } from './sandbox.ts';
 
@@ -65,10 +66,19 @@ export interface InstanceView {
   readonly usage: ResourceUsage;
 }
 
+/** How long idle instances of a version are kept, and why. */
+interface KeepAliveView extends KeepAlivePlan {
+  /** Idle times that it was decided from. */
+  readonly samples: number;
+  /** How long the version was not called, undefined while calls run or wait. */
+  readonly quietMs: number | undefined;
+}
+
 export interface PoolView {
   readonly version: VersionSpec;
   readonly instances: readonly InstanceView[];
   readonly waiting: number;
+  readonly keepAlive: KeepAliveView;
 }
 
 export interface PreWarmedView {

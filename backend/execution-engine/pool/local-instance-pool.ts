@@ -2,7 +2,6 @@ import { PlatformError } from '../../../shared/errors.ts';
 import { type InstanceId, newId, type VersionId } from '../../../shared/ids.ts';
 import { limits } from '../../../shared/limits.ts';
 import type { RuntimeName } from '../../../shared/version-config.ts';
-import { keepAliveMs } from '../../core/policies/scaling.ts';
 import type { BundleStore } from '../../core/ports/bundle-store.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InstancePool, InstanceState, Lease, PoolView, PreWarmedView } from '../../core/ports/instance-pool.ts';
@@ -18,7 +17,9 @@ import { BootGate } from './boot-gate.ts';
 import { evict } from './eviction.ts';
 import { shutdownOutcome } from './exit-outcome.ts';
 import { HostCapacity } from './host-capacity.ts';
+import { sweepIdle } from './idle-sweep.ts';
 import { InstanceStarter, type StartFrom } from './instance-starter.ts';
+import { KeepAliveBook, type VersionKeepAlive } from './keep-alive-book.ts';
 import type { PoolSettings } from './pool-settings.ts';
 import type { PooledInstance } from './pooled-instance.ts';
 import { PreWarmedStock } from './pre-warmed-stock.ts';
@@ -57,6 +58,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
   readonly #starter: InstanceStarter;
   readonly #gate: BootGate;
   readonly #usage: UsageSampler;
+  readonly #book: KeepAliveBook;
   readonly #stop = new AbortController();
   #isDraining = false;
   #cancelSweep: (() => void) | undefined;
@@ -98,6 +100,11 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       maxBoots: settings.maxSimultaneousBoots,
       startBoot: (pool) => this.#startBoot(pool),
       refill: () => (this.#isDraining ? undefined : this.#stock.refillOne(this.#stop.signal)),
+    });
+    this.#book = new KeepAliveBook({
+      mode: settings.keepAlive,
+      settings: settings.keepAlivePolicy,
+      maxVersions: settings.maxRememberedVersions,
     });
     const instances = () => this.#instances();
     this.#usage = new UsageSampler({ clock, intervalMs: settings.usageIntervalMs, instances });
@@ -175,6 +182,14 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     if (!this.#isDraining) this.#gate.request(pool);
   }
 
+  keepAliveOf(version: VersionSpec): VersionKeepAlive {
+    return this.#book.of(version, this.clock.monotonic());
+  }
+
+  calledAgain(_quietMs: number, found: PooledInstance | undefined): void {
+    if (found !== undefined) found.isAhead = false;
+  }
+
   instanceIdle(): void {
     if (this.#gate.isBlocked) this.#gate.pump();
   }
@@ -216,8 +231,8 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     if (from === undefined) return undefined;
     const id = newId('instance', this.clock.now());
     const start = 'preWarmed' in from ? 'pre-warmed' : 'cold';
-    pool.bootStarted(id, start);
-    this.#record(pool.version, 'none', 'starting', start);
+    const isAhead = pool.bootStarted(id, start);
+    this.#record(pool.version, 'none', 'starting', isAhead ? 'ahead of a foretold call' : start);
     return this.#boot(pool, id, from);
   }
 
@@ -264,15 +279,12 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     });
   }
 
-  /** Ends what was idle for too long and forgets versions that left nothing. */
+  /** Ends what was idle for too long, starts what will be needed soon, and forgets versions that left nothing. */
   #sweep(): void {
     const now = this.clock.monotonic();
     const { pressure } = this.#capacity;
     for (const [versionId, pool] of this.#pools) {
-      const keepMs = keepAliveMs({ idleTimeoutMs: pool.version.config.idleTimeoutMs, pressure });
-      for (const instance of pool.spareInstances()) {
-        if (now - instance.idleSinceMs >= keepMs) instance.drain('it was idle for too long');
-      }
+      sweepIdle(pool, now, pressure);
       if (pool.isForgettable) this.#pools.delete(versionId);
     }
     this.#stock.sweep();

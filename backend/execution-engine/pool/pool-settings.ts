@@ -1,4 +1,5 @@
 import type { CircuitSettings } from '../../core/policies/circuit.ts';
+import { defaultKeepAliveSettings, type KeepAliveSettings } from '../../core/policies/keep-alive.ts';
 import type { DriverName } from '../../core/ports/isolation-driver.ts';
 
 export interface PoolSettings {
@@ -20,6 +21,10 @@ export interface PoolSettings {
   readonly refillDelayMs: number;
   /** The driver that default shapes are pre-warmed for. */
   readonly defaultIsolation: DriverName;
+  /** `predictive`: learnt per version; `fixed`: `keepAlivePolicy.fallbackMs` for all. A version's own idleTimeoutMs wins. */
+  readonly keepAlive: 'predictive' | 'fixed';
+  readonly keepAlivePolicy: KeepAliveSettings;
+  readonly maxRememberedVersions: number;
   readonly sweepIntervalMs: number;
   readonly usageIntervalMs: number;
   /** Start failures in a row that stop starting a version for a while. */
@@ -38,6 +43,9 @@ export const defaultPoolSettings = {
   preWarmTtlMs: 600_000,
   refillDelayMs: 25,
   defaultIsolation: 'process',
+  keepAlive: 'predictive',
+  keepAlivePolicy: defaultKeepAliveSettings,
+  maxRememberedVersions: 10_000,
   sweepIntervalMs: 1000,
   usageIntervalMs: 1000,
   circuit: { threshold: 5, minOpenMs: 1000, maxOpenMs: 30_000 },

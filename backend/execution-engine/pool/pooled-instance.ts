@@ -67,6 +67,8 @@ export class PooledInstance implements Instance, SandboxOwner {
   endsWhenIdle = false;
   /** The first lease has reported the start. */
   isStartReported = false;
+  /** Started ahead of a call that was foretold, and not used since. */
+  isAhead = false;
   /** In the pool's stack of instances with free slots. */
   isListed = false;
   /** Clock.monotonic() at READY. */

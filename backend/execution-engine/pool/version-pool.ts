@@ -1,24 +1,24 @@
-import { PlatformError } from '../../../shared/errors.ts';
+import type { PlatformError } from '../../../shared/errors.ts';
 import type { InstanceId } from '../../../shared/ids.ts';
 import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts';
-import {
-  type CircuitSettings,
-  type CircuitState,
-  circuitAfterFailure,
-  circuitBeforeTry,
-  closedCircuit,
-} from '../../core/policies/circuit.ts';
+import type { CircuitSettings } from '../../core/policies/circuit.ts';
 import { bootsWanted } from '../../core/policies/scaling.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InstanceState, InstanceView, Lease, PoolView, StartPhases } from '../../core/ports/instance-pool.ts';
 import type { VersionSpec } from '../../core/version.ts';
+import type { VersionKeepAlive } from './keep-alive-book.ts';
 import type { InstanceOwner, PooledInstance } from './pooled-instance.ts';
+import { PooledLease } from './pooled-lease.ts';
+import { StartCircuit } from './start-circuit.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 /** What the pool of one version needs of the pool of the host. */
 export interface VersionPoolHost {
   readonly clock: Clock;
   readonly circuit: CircuitSettings;
+  keepAliveOf(version: VersionSpec): VersionKeepAlive;
+  /** A call came after `quietMs` without any; `found` is the idle instance that it gets at once. */
+  calledAgain(quietMs: number, found: PooledInstance | undefined): void;
   /** This version would like to boot, or no longer would. Asks back through `bootsWanted`. */
   demandChanged(pool: VersionPool): void;
   /** An instance became idle: it could be evicted for a version that waits for room. */
@@ -27,36 +27,47 @@ export interface VersionPoolHost {
   instanceDead(instance: PooledInstance): void;
 }
 
-/** After this long without a call, a version that failed to start gets a fresh chance. */
-const rememberFailuresMs = 120_000;
 const warmPhases: StartPhases = { acquireMs: 0, bootMs: 0, loadMs: 0, initMs: 0 };
 
 /** All instances of one version, the calls that wait for one, and the decision how many more to start. */
 export class VersionPool implements InstanceOwner {
   readonly version: VersionSpec;
   readonly instances = new Set<PooledInstance>();
+  readonly keepAlive: VersionKeepAlive;
   /** Kept warm by configuration. */
   minInstances = 0;
-  lastUsedMs: number;
   /** Boots under way, from before the sandbox is there. */
   readonly #starting = new Map<InstanceId, InstanceView>();
   readonly #host: VersionPoolHost;
   /** Instances with free slots, the most recently used last, so that spares at the bottom age out. */
   readonly #free: PooledInstance[] = [];
   readonly #line: WaitingLine;
+  readonly #circuit: StartCircuit;
   /** Instances that count for scaling: not draining and not dead. */
   #live = 0;
-  #circuit: CircuitState = closedCircuit;
-  #lastFailure: PlatformError | undefined;
-  #lastFailureMs = 0;
-  #cancelProbe: (() => void) | undefined;
+  /** Slots on lease. */
+  #leased = 0;
+  /** Instances wanted ahead of a call that is foretold, 0 or 1. */
+  #ahead = 0;
+  /** The boot that was begun for it. */
+  #aheadBoot: InstanceId | undefined;
+  /** `quietSinceMs` of the quiet time for which one was started already: one try each. */
+  #aheadOfMs: number | undefined;
+  /** No alias refers to the version, and nobody has called it since. */
+  #isRetired = false;
   #emptied: (() => void)[] = [];
 
   constructor(version: VersionSpec, host: VersionPoolHost) {
     this.version = version;
     this.#host = host;
     this.#line = new WaitingLine(host.clock);
-    this.lastUsedMs = host.clock.monotonic();
+    this.keepAlive = host.keepAliveOf(version);
+    this.#circuit = new StartCircuit({
+      version,
+      clock: host.clock,
+      settings: host.circuit,
+      onProbe: () => host.demandChanged(this),
+    });
   }
 
   get waiting(): number {
@@ -67,23 +78,27 @@ export class VersionPool implements InstanceOwner {
   get isForgettable(): boolean {
     if (this.instances.size > 0 || this.#starting.size > 0 || this.#line.size > 0 || this.minInstances > 0)
       return false;
-    return this.#circuit === closedCircuit || this.#host.clock.monotonic() - this.#lastFailureMs > rememberFailuresMs;
+    if (this.#expectsCall()) return false;
+    return this.#circuit.isForgettable;
   }
 
   tryAcquire(slots: number): Lease | undefined {
     if (this.#line.size > 0) return undefined;
     const instance = this.#findFree(slots);
-    return instance === undefined ? undefined : this.#lease(instance, slots, undefined);
+    if (instance === undefined) return undefined;
+    if (this.keepAlive.isQuiet) this.#wake(instance);
+    return this.#lease(instance, slots, undefined);
   }
 
   /** A lease as soon as there is one; first come, first served. */
   acquire(slots: number, signal: AbortSignal): Promise<Lease> {
-    const refusal = this.#refusal();
-    if (refusal !== undefined) return Promise.reject(refusal);
-    const { promise, isWaiting } = this.#line.join(Math.min(slots, this.version.config.concurrency), signal, () =>
-      this.#host.demandChanged(this),
-    );
+    if (this.#circuit.state() === 'open' && this.#live === 0) return Promise.reject(this.#circuit.openError());
+    const { promise, isWaiting } = this.#line.join(Math.min(slots, this.version.config.concurrency), signal, () => {
+      this.#noteQuiet();
+      this.#host.demandChanged(this);
+    });
     if (isWaiting) {
+      if (this.keepAlive.isQuiet) this.#wake(undefined);
       this.#serveWaiters();
       this.#host.demandChanged(this);
     }
@@ -92,17 +107,17 @@ export class VersionPool implements InstanceOwner {
 
   /** How many boots should begin now. */
   bootsWanted(): number {
-    this.#circuit = circuitBeforeTry(this.#circuit, this.#host.clock.monotonic());
-    if (this.#circuit.kind === 'open') return 0;
+    const circuit = this.#circuit.state();
+    if (circuit === 'open') return 0;
     const { concurrency, maxInstances } = this.version.config;
     return bootsWanted({
       waitingSlots: this.#line.slots,
       booting: this.#starting.size,
       live: this.#live,
-      minInstances: this.minInstances,
+      minInstances: Math.max(this.minInstances, this.#ahead),
       maxInstances,
       concurrency,
-      isProbing: this.#circuit.kind === 'half-open',
+      isProbing: circuit === 'half-open',
     });
   }
 
@@ -111,17 +126,34 @@ export class VersionPool implements InstanceOwner {
     return this.#line.size > 0;
   }
 
-  bootStarted(id: InstanceId, start: StartKind): void {
+  /** A call is foretold: there should be an instance by then. Starts at most one in each quiet time. */
+  startAhead(): void {
+    const { quietSinceMs } = this.keepAlive;
+    if (this.#isRetired || this.#live > 0 || this.#starting.size > 0 || this.#aheadOfMs === quietSinceMs) return;
+    this.#ahead = 1;
+    this.#host.demandChanged(this);
+  }
+
+  stopStartingAhead(): void {
+    this.#ahead = 0;
+  }
+
+  /** True when the boot is one ahead of a foretold call. */
+  bootStarted(id: InstanceId, start: StartKind): boolean {
+    const isAhead = this.#ahead > 0 && !this.isBootUrgent;
+    if (isAhead) this.#aheadBoot = id;
+    this.#ahead = 0;
+    this.#aheadOfMs = this.keepAlive.quietSinceMs;
     const createdAt = this.#host.clock.now();
     const usage = { cpuMs: 0, memoryBytes: 0, peakMemoryBytes: 0, pids: 0 };
     this.#starting.set(id, { id, state: 'starting', inFlight: 0, start, createdAt, invocations: 0, usage });
+    return isAhead;
   }
 
   bootSucceeded(instance: PooledInstance): void {
     this.#starting.delete(instance.id);
-    this.#circuit = closedCircuit;
-    this.#lastFailure = undefined;
-    this.#cancelProbe?.();
+    this.#circuit.succeeded();
+    instance.isAhead = instance.id === this.#aheadBoot;
     this.instances.add(instance);
     this.#live++;
     this.#list(instance);
@@ -137,24 +169,18 @@ export class VersionPool implements InstanceOwner {
   bootFailed(id: InstanceId, error: PlatformError, isCalledOff: boolean): void {
     this.#starting.delete(id);
     if (isCalledOff) return;
-    const { clock, circuit } = this.#host;
-    this.#circuit = circuitAfterFailure(this.#circuit, clock.monotonic(), circuit);
-    this.#lastFailure = error;
-    this.#lastFailureMs = clock.monotonic();
+    const isOpen = this.#circuit.failed(error);
     this.#line.rejectSlots(this.version.config.concurrency, error);
-    if (this.#circuit.kind !== 'open') {
-      this.#host.demandChanged(this);
-      return;
-    }
-    if (this.#live === 0 && this.#starting.size === 0) this.#line.rejectAll(this.#openError(this.#circuit));
-    // Provisioned instances and waiters of busy instances are tried again when the circuit allows a probe.
-    this.#cancelProbe?.();
-    this.#cancelProbe = clock.after(this.#circuit.openMs, () => this.#host.demandChanged(this));
+    // While it is open, provisioned instances and waiters of busy instances wait for the probe.
+    if (!isOpen) this.#host.demandChanged(this);
+    else if (this.#live === 0 && this.#starting.size === 0) this.#line.rejectAll(this.#circuit.openError());
+    this.#noteQuiet();
   }
 
   /** Instances end as soon as they are idle. Resolves when those that exist now are gone. */
   retire(reason: string): Promise<void> {
     this.minInstances = 0;
+    this.#isRetired = true;
     for (const instance of [...this.instances]) {
       instance.endsWhenIdle = true;
       this.#unlist(instance);
@@ -174,7 +200,7 @@ export class VersionPool implements InstanceOwner {
   }
 
   destroyAll(reason: string, outcome: InvocationOutcome): void {
-    this.#cancelProbe?.();
+    this.#circuit.close();
     for (const instance of [...this.instances]) instance.destroy(reason, outcome);
   }
 
@@ -187,15 +213,19 @@ export class VersionPool implements InstanceOwner {
 
   view(): PoolView {
     const instances = [...this.#starting.values(), ...[...this.instances].map((instance) => instance.view())];
-    return { version: this.version, instances, waiting: this.#line.size };
+    const { keepAlive } = this;
+    const quietMs = keepAlive.isQuiet ? this.#host.clock.monotonic() - keepAlive.quietSinceMs : undefined;
+    const keeping = { ...keepAlive.plan(), samples: keepAlive.samples, quietMs };
+    return { version: this.version, instances, waiting: this.#line.size, keepAlive: keeping };
   }
 
   release(instance: PooledInstance, slots: number, verdict: 'healthy' | 'broken'): void {
     const nowMs = this.#host.clock.monotonic();
-    this.lastUsedMs = nowMs;
+    this.#leased -= slots;
     instance.returnSlots(slots, nowMs);
     if (verdict === 'broken') instance.drain('it was reported broken');
     else this.#offer(instance);
+    if (this.#leased === 0 && this.#line.size === 0) this.keepAlive.quiet(nowMs);
   }
 
   instanceFreed(instance: PooledInstance): void {
@@ -219,6 +249,25 @@ export class VersionPool implements InstanceOwner {
 
   instanceChanged(instance: PooledInstance, from: InstanceState, reason: string): void {
     this.#host.instanceChanged(instance, from, reason);
+  }
+
+  /** The first call after a quiet time. */
+  #wake(found: PooledInstance | undefined): void {
+    const quietMs = this.keepAlive.called(this.#host.clock.monotonic());
+    this.#isRetired = false;
+    this.#ahead = 0;
+    this.#host.calledAgain(quietMs, found);
+  }
+
+  #noteQuiet(): void {
+    if (this.#leased === 0 && this.#line.size === 0) this.keepAlive.quiet(this.#host.clock.monotonic());
+  }
+
+  /** An instance may have to be started ahead of a call later. */
+  #expectsCall(): boolean {
+    if (this.#isRetired || this.#aheadOfMs === this.keepAlive.quietSinceMs) return false;
+    const { preWarmMs, keepAliveMs } = this.keepAlive.plan();
+    return preWarmMs > 0 && this.#host.clock.monotonic() - this.keepAlive.quietSinceMs < preWarmMs + keepAliveMs;
   }
 
   #offer(instance: PooledInstance): void {
@@ -253,6 +302,7 @@ export class VersionPool implements InstanceOwner {
 
   /** `sinceMs` is when the caller began to wait, undefined when it did not. */
   #lease(instance: PooledInstance, slots: number, sinceMs: number | undefined): Lease {
+    this.#leased += slots;
     instance.takeSlots(slots);
     if (instance.freeSlots <= 0) this.#unlist(instance);
     const isFirst = !instance.isStartReported;
@@ -279,45 +329,5 @@ export class VersionPool implements InstanceOwner {
     const at = this.#free.lastIndexOf(instance);
     if (at === this.#free.length - 1) this.#free.pop();
     else this.#free.splice(at, 1);
-  }
-
-  #refusal(): PlatformError | undefined {
-    this.#circuit = circuitBeforeTry(this.#circuit, this.#host.clock.monotonic());
-    if (this.#circuit.kind !== 'open' || this.#live > 0) return undefined;
-    return this.#openError(this.#circuit);
-  }
-
-  #openError(circuit: { readonly untilMs: number }): PlatformError {
-    const waitMs = Math.max(0, circuit.untilMs - this.#host.clock.monotonic());
-    const why = this.#lastFailure?.message ?? 'it failed to start';
-    return new PlatformError(
-      'unavailable',
-      'init_circuit_open',
-      `version ${this.version.version} of ${this.version.functionName} failed to start several times in a row, the last time with: ${why}. It is tried again soon`,
-      { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)), detail: this.#lastFailure?.detail ?? {} },
-    );
-  }
-}
-
-class PooledLease implements Lease {
-  readonly instance: PooledInstance;
-  readonly start: Lease['start'];
-  readonly phases: StartPhases;
-  readonly #pool: VersionPool;
-  #slots: number;
-
-  constructor(pool: VersionPool, instance: PooledInstance, slots: number, start: Lease['start'], phases: StartPhases) {
-    this.#pool = pool;
-    this.instance = instance;
-    this.#slots = slots;
-    this.start = start;
-    this.phases = phases;
-  }
-
-  release(verdict: 'healthy' | 'broken'): void {
-    if (this.#slots === 0) return;
-    const slots = this.#slots;
-    this.#slots = 0;
-    this.#pool.release(this.instance, slots, verdict);
   }
 }

@@ -9,11 +9,18 @@ function instance(state: InstanceState, memoryBytes: number): InstanceView {
   return { id: 'ins_1' as InstanceId, state, inFlight: 0, start: 'cold', createdAt: 0, invocations: 0, usage };
 }
 
+const keepAlive = { basis: 'fixed', preWarmMs: 0, keepAliveMs: 1, reason: '', samples: 0, quietMs: 0 } as const;
+
 test('counts instances by state, pre-warmed sandboxes and what waits', () => {
   const pool = {
     pools: [
-      { version: versionA1, waiting: 0, instances: [instance('idle', 10), instance('busy', 20), instance('dead', 0)] },
-      { version: versionA1, waiting: 0, instances: [instance('idle', 30)] },
+      {
+        version: versionA1,
+        waiting: 0,
+        keepAlive,
+        instances: [instance('idle', 10), instance('busy', 20), instance('dead', 0)],
+      },
+      { version: versionA1, waiting: 0, keepAlive, instances: [instance('idle', 30)] },
     ],
     preWarmed: [
       { runtime: 'nodejs', isolation: 'process', count: 2 },
