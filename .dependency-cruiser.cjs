@@ -69,6 +69,8 @@ module.exports = {
       to: {
         pathNot: [
           '^backend/execution-engine/runtimes/[^/]+/guest/',
+          // Plain code without imports, bundled into the agent.
+          '^backend/util/slot-table\\.ts$',
           '^node:',
           '^(fs|path|net|os|util|stream|module|url|async_hooks|worker_threads|perf_hooks|v8|vm|crypto|events|buffer|process|console|timers|timers/promises|string_decoder|stream/web)$',
         ],

@@ -20,23 +20,29 @@ export function corsHeaders(cors: Cors, origin: string | undefined): readonly st
   return headers;
 }
 
-/** The answer to a preflight request, which never reaches the function. */
+/** The answer to a preflight request, which never reaches the function; name, value, name, value … */
 export function preflightHeaders(
   cors: Cors,
   origin: string,
   requestedMethod: string,
   requestedHeaders: string | undefined,
-): Record<string, string> {
+): readonly string[] {
   const allowed = allowedOrigin(cors, origin);
-  if (allowed === undefined) return { vary: 'Origin' };
-  return {
-    'access-control-allow-origin': allowed,
-    'access-control-allow-methods': cors.methods?.join(', ') ?? requestedMethod,
-    'access-control-allow-headers': cors.headers?.join(', ') ?? requestedHeaders ?? '',
-    'access-control-max-age': String(cors.maxAgeSeconds ?? 600),
-    ...(cors.credentials === true ? { 'access-control-allow-credentials': 'true' } : {}),
-    vary: 'Origin, Access-Control-Request-Headers',
-  };
+  if (allowed === undefined) return ['vary', 'Origin'];
+  const headers = [
+    'access-control-allow-origin',
+    allowed,
+    'access-control-allow-methods',
+    cors.methods?.join(', ') ?? requestedMethod,
+    'access-control-allow-headers',
+    cors.headers?.join(', ') ?? requestedHeaders ?? '',
+    'access-control-max-age',
+    String(cors.maxAgeSeconds ?? 600),
+    'vary',
+    'Origin, Access-Control-Request-Headers',
+  ];
+  if (cors.credentials === true) headers.push('access-control-allow-credentials', 'true');
+  return headers;
 }
 
 /** With settings of its own, a function's CORS headers give way, so that there is one answer. */

@@ -87,11 +87,11 @@ export function faultOfOutcome(outcome: InvocationOutcome): FaultResponse | unde
   }
 }
 
-/** An RFC 9457 problem document and its headers, ready for `writeHead`. */
+/** An RFC 9457 problem document and its headers: name, value, name, value … */
 export function renderFault(
   response: FaultResponse,
   invocationId: string | undefined,
-): { readonly headers: Record<string, string>; readonly body: string } {
+): { readonly headers: readonly string[]; readonly body: string } {
   const body = JSON.stringify({
     type: `urn:hearth:error:${response.code}`,
     title: STATUS_CODES[response.status] ?? 'Client Closed Request',
@@ -100,17 +100,17 @@ export function renderFault(
     code: response.code,
     ...(invocationId === undefined ? {} : { invocationId }),
   });
-  return {
-    body,
-    headers: {
-      'content-type': 'application/problem+json',
-      'content-length': String(Buffer.byteLength(body)),
-      'cache-control': 'no-store',
-      ...(invocationId === undefined ? {} : { 'hearth-invocation-id': invocationId }),
-      ...(response.retryAfterSeconds === undefined
-        ? {}
-        : { 'retry-after': String(Math.max(1, Math.ceil(response.retryAfterSeconds))) }),
-      ...(response.allow === undefined ? {} : { allow: response.allow.join(', ') }),
-    },
-  };
+  const headers = [
+    'content-type',
+    'application/problem+json',
+    'content-length',
+    String(Buffer.byteLength(body)),
+    'cache-control',
+    'no-store',
+  ];
+  if (invocationId !== undefined) headers.push('hearth-invocation-id', invocationId);
+  if (response.retryAfterSeconds !== undefined)
+    headers.push('retry-after', String(Math.max(1, Math.ceil(response.retryAfterSeconds))));
+  if (response.allow !== undefined) headers.push('allow', response.allow.join(', '));
+  return { body, headers };
 }

@@ -6,7 +6,7 @@ import type { Body } from '../core/invocation.ts';
 /** Bodies up to this size are collected and travel in one frame; larger or unknown ones are streamed. */
 const collectBytes = 256 * 1024;
 
-const tooLarge = (maxBytes: number): PlatformError =>
+export const requestTooLarge = (maxBytes: number): PlatformError =>
   new PlatformError(
     'payload_too_large',
     'request_too_large',
@@ -33,7 +33,7 @@ export function readBody(
 ): Body | Promise<Buffer> {
   const length = declaredLength(request);
   if (length === 0) return empty;
-  if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
+  if (length !== undefined && length > maxBytes) throw requestTooLarge(maxBytes);
   if (length !== undefined && length <= collectBytes) return collect(request, length);
   const limiter = new BodyLimiter(maxBytes, onCrossed);
   request.on('error', (error) => limiter.destroy(error));
@@ -80,7 +80,7 @@ class BodyLimiter extends Transform {
       done(null, chunk);
       return;
     }
-    const error = tooLarge(this.#maxBytes);
+    const error = requestTooLarge(this.#maxBytes);
     this.#onCrossed(error);
     done(error);
   }

@@ -1,13 +1,13 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PlatformError } from '../../shared/errors.ts';
 import { newId } from '../../shared/ids.ts';
+import { Cancellation } from '../core/cancel-signal.ts';
 import type { Body, Invocation } from '../core/invocation.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { FunctionDirectory, RouteMatch } from '../core/ports/function-directory.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import { type FaultResponse, faultOfError, faultOfOutcome, renderFault } from './fault-responses.ts';
-import { declaredLength, readBody } from './request-body.ts';
+import type { Exchange } from './http/exchange.ts';
 import { type RequestHeaders, readHeaders } from './request-headers.ts';
 import { ResponseWriter } from './response-writer.ts';
 
@@ -26,7 +26,6 @@ export interface RequestHandlerOptions {
   readonly stalledClientMs?: number;
 }
 
-const smallBodyBytes = 65_536;
 const stalledClientMs = 60_000;
 /** Answers for load balancers; no function name can begin with an underscore. */
 const healthPath = '/_hearth/healthz';
@@ -48,36 +47,35 @@ export class RequestHandler {
   }
 
   /** Never rejects and never throws. */
-  handle(request: IncomingMessage, response: ServerResponse): void {
-    response.on('error', () => undefined);
+  handle(exchange: Exchange): void {
     try {
-      this.#route(request, response);
+      this.#route(exchange);
     } catch (error) {
-      this.#unexpected(error, response);
+      this.#unexpected(error, exchange);
     }
   }
 
-  #route(request: IncomingMessage, response: ServerResponse): void {
-    const headers = readHeaders(request.rawHeaders, this.#options.trustsProxy);
+  #route(exchange: Exchange): void {
+    const headers = readHeaders(exchange.rawHeaders, this.#options.trustsProxy);
     if (headers.hostCount > 1) {
-      answer(response, refuse(400, 'bad_request', 'The request has more than one Host header.'));
+      answer(exchange, refuse(400, 'bad_request', 'The request has more than one Host header.'));
       return;
     }
-    const url = request.url ?? '/';
-    if (url.charCodeAt(0) !== 47) {
-      answer(response, refuse(400, 'bad_request', 'The request target must be a path.'));
+    const { target, method } = exchange;
+    if (target.charCodeAt(0) !== 47) {
+      answer(exchange, refuse(400, 'bad_request', 'The request target must be a path.'));
       return;
     }
-    const queryAt = url.indexOf('?');
-    const path = queryAt === -1 ? url : url.slice(0, queryAt);
+    const queryAt = target.indexOf('?');
+    const path = queryAt === -1 ? target : target.slice(0, queryAt);
     if (path === healthPath) {
-      response.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end('ok\n');
+      const headers = ['content-type', 'text/plain', 'cache-control', 'no-store', 'content-length', '3'];
+      exchange.respond(200, headers, Buffer.from('ok\n'));
       return;
     }
-    const method = request.method ?? 'GET';
     const preflightFor =
       method === 'OPTIONS' && headers.origin !== undefined
-        ? request.headers['access-control-request-method']
+        ? headerValue(exchange.rawHeaders, 'access-control-request-method')
         : undefined;
     const found = this.#options.directory.matchRoute(preflightFor ?? method, path);
     switch (found.kind) {
@@ -87,43 +85,34 @@ export class RequestHandler {
             found.match.version.config.cors,
             headers.origin ?? '',
             preflightFor,
-            request.headers['access-control-request-headers'],
+            headerValue(exchange.rawHeaders, 'access-control-request-headers'),
           );
-          response.writeHead(204, extra).end();
+          exchange.respond(204, extra, undefined);
           return;
         }
-        this.#invoke(request, response, found.match, headers, url);
+        this.#invoke(exchange, found.match, headers);
         return;
       case 'method-not-allowed':
-        answer(response, refuse(405, 'method_not_allowed', `This path takes ${found.allow.join(', ')}.`, found.allow));
+        answer(exchange, refuse(405, 'method_not_allowed', `This path takes ${found.allow.join(', ')}.`, found.allow));
         return;
       case 'disabled':
-        answer(response, refuse(503, 'function_disabled', 'The function is switched off.'));
+        answer(exchange, refuse(503, 'function_disabled', 'The function is switched off.'));
         return;
       case 'none':
-        answer(response, refuse(404, 'no_route', 'No function answers at this path.'));
+        answer(exchange, refuse(404, 'no_route', 'No function answers at this path.'));
         return;
     }
   }
 
-  #invoke(
-    request: IncomingMessage,
-    response: ServerResponse,
-    match: RouteMatch,
-    headers: RequestHeaders,
-    url: string,
-  ): void {
-    const { clock } = this.#options;
+  #invoke(exchange: Exchange, match: RouteMatch, headers: RequestHeaders): void {
     const { config } = match.version;
     const id = newId('invocation');
     const cors = config.cors === null ? undefined : corsHeaders(config.cors, headers.origin);
-    const writer = new ResponseWriter(response, id, cors);
-    const abort = new AbortController();
-    response.once('close', () => {
-      if (!response.writableFinished) abort.abort();
-    });
-    const enteredAt = clock.monotonic();
-    const acceptedAt = clock.now();
+    const writer = new ResponseWriter(exchange, id, cors);
+    const cancellation = new Cancellation();
+    exchange.onGone(() => cancellation.abort());
+    const enteredAt = this.#options.clock.monotonic();
+    const acceptedAt = this.#options.clock.now();
     const start = (body: Body): void => {
       const invocation: Invocation = {
         id,
@@ -132,10 +121,10 @@ export class RequestHandler {
         trigger: 'http',
         request: {
           kind: 'http',
-          method: request.method ?? 'GET',
-          target: match.basePath === '' ? url : belowBase(url, match.basePath),
-          headers: this.#forwarded(request, headers, match.basePath),
-          clientAddress: this.#clientAddress(request, headers),
+          method: exchange.method,
+          target: match.basePath === '' ? exchange.target : belowBase(exchange.target, match.basePath),
+          headers: this.#forwarded(exchange, headers, match.basePath),
+          clientAddress: this.#clientAddress(exchange, headers),
           scheme: headers.forwardedProto === 'https' ? 'https' : 'http',
           host: headers.forwardedHost ?? headers.host ?? '',
           params: match.params,
@@ -149,102 +138,88 @@ export class RequestHandler {
         depth: 0,
         replayOf: undefined,
       };
-      this.#run(invocation, writer, abort, response);
+      this.#run(invocation, writer, cancellation, exchange);
     };
     let body: Body | Promise<Buffer>;
     try {
-      body = readBody(request, config.maxRequestBytes, (error) => {
-        abort.abort(error);
-        closeAfter(response);
+      body = exchange.readBody(config.maxRequestBytes, (error) => {
+        cancellation.abort(error);
+        exchange.closeAfter();
         writer.fail(faultOfError(error));
       });
     } catch (error) {
-      closeAfter(response);
+      exchange.closeAfter();
       writer.fail(faultOfError(error));
       return;
     }
-    if (body instanceof Promise) body.then(start, () => response.destroy());
+    if (body instanceof Promise) body.then(start, () => exchange.cut());
     else start(body);
   }
 
-  #run(invocation: Invocation, writer: ResponseWriter, abort: AbortController, response: ServerResponse): void {
-    this.#options.scheduler.invoke(invocation, writer, abort.signal).then(
-      (report) => {
-        dropRest(invocation, response);
+  #run(invocation: Invocation, writer: ResponseWriter, cancellation: Cancellation, exchange: Exchange): void {
+    const { body } = invocation.request;
+    this.#options.scheduler
+      .invoke(invocation, writer, cancellation)
+      .then((report) => {
+        exchange.dropBody(body);
         const fault = faultOfOutcome(report.outcome);
         if (fault === undefined) {
           writer.finish(report);
           // The invocation's deadline no longer bounds this; a client that reads nothing would hold the response for ever.
-          if (response.writableLength > smallBodyBytes)
-            response.socket?.setTimeout(this.#options.stalledClientMs ?? stalledClientMs);
+          exchange.limitStall(this.#options.stalledClientMs ?? stalledClientMs);
           return;
         }
-        closeIfMuchIsUnread(response);
+        exchange.closeIfMuchIsUnread();
         writer.fail(fault);
-      },
-      (error: unknown) => {
-        dropRest(invocation, response);
-        closeIfMuchIsUnread(response);
+      })
+      .catch((error: unknown) => {
+        exchange.dropBody(body);
+        exchange.closeIfMuchIsUnread();
         if (!(error instanceof PlatformError) || error.kind === 'internal')
           this.#options.logger.error(
             { err: error, invocationId: invocation.id },
             'invocation failed inside the platform',
           );
         writer.fail(faultOfError(error));
-      },
-    );
+      });
   }
 
-  #clientAddress(request: IncomingMessage, headers: RequestHeaders): string {
+  #clientAddress(exchange: Exchange, headers: RequestHeaders): string {
     // The last entry is what the trusted proxy saw; those before it are the caller's own words.
     const seen = headers.forwardedFor?.split(',').at(-1)?.trim();
-    return seen === undefined || seen === '' ? (request.socket.remoteAddress ?? '') : seen;
+    return seen === undefined || seen === '' ? exchange.remoteAddress : seen;
   }
 
-  #forwarded(request: IncomingMessage, headers: RequestHeaders, basePath: string): readonly string[] {
+  #forwarded(exchange: Exchange, headers: RequestHeaders, basePath: string): readonly string[] {
     const list = headers.passedOn;
-    const peer = request.socket.remoteAddress ?? '';
+    const peer = exchange.remoteAddress;
     list.push('x-forwarded-for', headers.forwardedFor === undefined ? peer : `${headers.forwardedFor}, ${peer}`);
     list.push('x-forwarded-proto', headers.forwardedProto === 'https' ? 'https' : 'http');
     if (basePath !== '') list.push('x-forwarded-prefix', basePath);
     return list;
   }
 
-  #unexpected(error: unknown, response: ServerResponse): void {
+  #unexpected(error: unknown, exchange: Exchange): void {
     this.#options.logger.error({ err: error }, 'request failed inside the gateway');
-    if (response.headersSent) response.destroy();
-    else answer(response, faultOfError(error));
+    if (exchange.hasStarted) exchange.cut();
+    else answer(exchange, faultOfError(error));
   }
 }
 
-/** The connection cannot be used again: part of the request is unread. */
-function closeAfter(response: ServerResponse): void {
-  if (response.headersSent) return;
-  response.shouldKeepAlive = false;
-  response.setHeader('connection', 'close');
-}
-
-/** Node reads and drops the rest of a body after the response; worth it for a small one only. */
-function closeIfMuchIsUnread(response: ServerResponse): void {
-  const length = declaredLength(response.req);
-  if (!response.req.complete && (length === undefined || length > smallBodyBytes)) closeAfter(response);
-}
-
-/** A streamed body that the function did not read to its end would block the connection for ever. */
-function dropRest(invocation: Invocation, response: ServerResponse): void {
-  const { request } = invocation;
-  if (request.kind !== 'http' || Buffer.isBuffer(request.body) || response.req.complete) return;
-  closeAfter(response);
-  response.req.unpipe();
-  response.req.resume();
-  request.body.destroy();
-}
-
-function answer(response: ServerResponse, fault: FaultResponse): void {
-  closeIfMuchIsUnread(response);
+function answer(exchange: Exchange, fault: FaultResponse): void {
+  exchange.closeIfMuchIsUnread();
   const { headers, body } = renderFault(fault, undefined);
-  response.writeHead(fault.status, headers);
-  response.end(response.req.method === 'HEAD' ? undefined : body);
+  exchange.respond(fault.status, headers, Buffer.from(body));
+}
+
+/** All values of a header that is looked at rarely, joined as Node does. */
+function headerValue(rawHeaders: readonly string[], lowerCaseName: string): string | undefined {
+  let value: string | undefined;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.toLowerCase() !== lowerCaseName) continue;
+    value = value === undefined ? rawHeaders[i + 1] : `${value}, ${rawHeaders[i + 1]}`;
+  }
+  return value;
 }
 
 /** `/echo/a?b` below `/echo` is `/a?b`; `/echo?b` is `/?b`. */

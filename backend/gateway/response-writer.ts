@@ -1,37 +1,29 @@
-import type { ServerResponse } from 'node:http';
 import type { InvocationReport, ResponseHead, ResponseSink } from '../core/invocation.ts';
-import { PatientWriter } from '../util/patient-writer.ts';
 import { isCorsHeader } from './cors.ts';
 import { type FaultResponse, renderFault } from './fault-responses.ts';
-
-/**
- * Node puts a body that is text into one write with the head, and bytes behind it into a second. Latin-1 maps bytes to characters and
- * back one to one, so a small body travels as text; the copy costs less than the second write.
- */
-const oneWriteBytes = 16_384;
+import { type Exchange, hasNoBody } from './http/exchange.ts';
 
 /**
  * Writes a function's response to the client as it is produced. The head and the first chunk are held until the end of this turn of
  * the event loop: a response that is whole by then, as most are, leaves in one write with a Content-Length instead of chunks.
  */
 export class ResponseWriter implements ResponseSink {
-  readonly #response: ServerResponse;
+  readonly #exchange: Exchange;
   readonly #invocationId: string;
   readonly #corsHeaders: readonly string[] | undefined;
   #head: ResponseHead | undefined;
   #held: Buffer | undefined;
-  #writer: PatientWriter | undefined;
   #isStreaming = false;
 
-  constructor(response: ServerResponse, invocationId: string, corsHeaders: readonly string[] | undefined) {
-    this.#response = response;
+  constructor(exchange: Exchange, invocationId: string, corsHeaders: readonly string[] | undefined) {
+    this.#exchange = exchange;
     this.#invocationId = invocationId;
     this.#corsHeaders = corsHeaders;
   }
 
   head(head: ResponseHead): void {
     this.#head = head;
-    setImmediate(() => this.#startStreaming());
+    atEndOfTurn(this);
   }
 
   chunk(data: Buffer): Promise<void> | undefined {
@@ -40,63 +32,52 @@ export class ResponseWriter implements ResponseSink {
         this.#held = data;
         return undefined;
       }
-      this.#startStreaming();
+      this.startStreaming();
     }
-    return this.#write(data);
+    return this.#exchange.write(data);
   }
 
   /** The function's response is complete. */
   finish(report: InvocationReport): void {
-    const response = this.#response;
     if (this.#isStreaming) {
-      this.#writer?.flush();
-      response.end();
+      this.#exchange.end();
       return;
     }
-    if (this.#head === undefined) return;
-    const held = this.#held;
-    const { timing } = report;
-    const isHead = response.req.method === 'HEAD';
-    const headers = this.#headers(this.#head, isHead);
-    headers.push(
-      'server-timing',
-      `queue;dur=${timing.queuedMs.toFixed(2)}, cold;dur=${timing.acquireMs.toFixed(2)}, exec;dur=${timing.handlerMs.toFixed(2)}`,
-    );
-    if (!isHead && this.#head.status !== 204 && this.#head.status !== 304)
-      headers.push('content-length', String(held?.length ?? 0));
+    const head = this.#head;
+    if (head === undefined) return;
     this.#isStreaming = true;
-    response.writeHead(this.#head.status, headers);
-    if (held === undefined || held.length > oneWriteBytes) response.end(held);
-    else response.end(held.toString('latin1'), 'latin1');
+    const { method } = this.#exchange;
+    const headers = this.#headers(head, method === 'HEAD');
+    headers.push('server-timing', serverTiming(report));
+    if (!hasNoBody(method, head.status)) headers.push('content-length', String(this.#held?.length ?? 0));
+    this.#exchange.respond(head.status, headers, this.#held);
   }
 
   /** The call failed. Before any byte has left, the client gets a problem document; after that, only a cut connection is honest. */
   fail(fault: FaultResponse): void {
-    const response = this.#response;
-    if (response.destroyed || response.writableEnded) return;
-    if (this.#isStreaming || response.headersSent) {
-      response.destroy();
+    const exchange = this.#exchange;
+    if (exchange.isOver) return;
+    if (this.#isStreaming || exchange.hasStarted) {
+      exchange.cut();
       return;
     }
     this.#isStreaming = true;
     const { headers, body } = renderFault(fault, this.#invocationId);
-    response.writeHead(fault.status, { ...headers, ...pairsToObject(this.#corsHeaders) });
-    response.end(body);
+    exchange.respond(
+      fault.status,
+      this.#corsHeaders === undefined ? headers : [...headers, ...this.#corsHeaders],
+      Buffer.from(body),
+    );
   }
 
-  #startStreaming(): void {
-    if (this.#isStreaming || this.#head === undefined || this.#response.destroyed) return;
+  /** For the end of the turn: what is not whole by now is sent piece by piece. */
+  startStreaming(): void {
+    if (this.#isStreaming || this.#head === undefined || this.#exchange.isOver) return;
     this.#isStreaming = true;
-    this.#response.writeHead(this.#head.status, this.#headers(this.#head, false));
+    this.#exchange.start(this.#head.status, this.#headers(this.#head, false));
     const held = this.#held;
     this.#held = undefined;
-    if (held === undefined) this.#response.flushHeaders();
-    else this.#response.write(held);
-  }
-
-  #write(data: Buffer): Promise<void> | undefined {
-    this.#writer ??= new PatientWriter(this.#response);
-    return this.#writer.write(data);
+    if (held !== undefined) void this.#exchange.write(held);
   }
 
   /** A function's Content-Length is believed only where there is no body to measure: a wrong one would desynchronise the connection. */
@@ -116,13 +97,30 @@ export class ResponseWriter implements ResponseSink {
   }
 }
 
+let turn: ResponseWriter[] = [];
+
+/** One callback of the event loop for all responses that began in this turn. */
+function atEndOfTurn(writer: ResponseWriter): void {
+  if (turn.push(writer) === 1) setImmediate(endTurn);
+}
+
+function endTurn(): void {
+  const writers = turn;
+  turn = [];
+  for (const writer of writers) writer.startStreaming();
+}
+
+/** W3C Server Timing: milliseconds. */
+function serverTiming({ timing }: InvocationReport): string {
+  return `queue;dur=${hundredths(timing.queuedMs)}, cold;dur=${hundredths(timing.acquireMs)}, exec;dur=${hundredths(timing.handlerMs)}`;
+}
+
+/** Two decimals, without a zero in the last place. */
+function hundredths(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}
+
 /** What the platform says of a call, a function cannot. */
 function isPlatformHeader(lowerCaseName: string): boolean {
   return lowerCaseName.startsWith('hearth-') || lowerCaseName === 'server-timing';
-}
-
-function pairsToObject(pairs: readonly string[] | undefined): Record<string, string> {
-  const object: Record<string, string> = {};
-  for (let i = 0; pairs !== undefined && i + 1 < pairs.length; i += 2) object[pairs[i] ?? ''] = pairs[i + 1] ?? '';
-  return object;
 }

@@ -1,21 +1,22 @@
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PlatformError } from '../../shared/errors.ts';
 import type { BundleDigest, FunctionId, VersionId } from '../../shared/ids.ts';
 import type { InvocationOutcome } from '../../shared/invocation.ts';
 import { defaultVersionConfig, type VersionConfig } from '../../shared/version-config.ts';
+import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
 import type { FunctionDirectory, RouteResult } from '../core/ports/function-directory.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
 import { SystemClock } from '../core/system-clock.ts';
-import { GatewayServer } from './server.ts';
+import { GatewayServer, type GatewayServerOptions } from './server.ts';
 
 type Run = (
   invocation: Invocation,
   sink: ResponseSink,
-  signal: AbortSignal,
+  signal: CancelSignal,
 ) => Promise<InvocationOutcome | InvocationReport>;
 
 const version = (config: Partial<VersionConfig> = {}) => ({
@@ -35,8 +36,13 @@ const report = (outcome: InvocationOutcome): InvocationReport => ({
   usage: { cpuMs: 0, peakMemoryBytes: 0, requestBytes: 0, responseBytes: 0 },
 });
 
+/** Which of the gateway's two parsers is tested: `direct` takes plain requests, `node` all of them. */
+let parser: 'direct' | 'node' = 'direct';
+/** Requests that ask for the end of the connection are none of the plain ones. */
+let agent: Agent | false = false;
 const open: GatewayServer[] = [];
 afterEach(async () => {
+  if (agent !== false) agent.destroy();
   await Promise.all(open.splice(0).map((server) => server.close(0)));
 });
 
@@ -52,6 +58,7 @@ async function start(
     route?: (method: string, path: string) => RouteResult;
     trustsProxy?: boolean;
     stalledClientMs?: number;
+    timeouts?: GatewayServerOptions['timeouts'];
   } = {},
 ): Promise<Setup> {
   const logged: object[] = [];
@@ -85,6 +92,8 @@ async function start(
     clock: new SystemClock(),
     logger: { error: (detail) => logged.push(detail) },
     trustsProxy: options.trustsProxy ?? false,
+    usesNodeParserOnly: parser === 'node',
+    ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
     ...(options.stalledClientMs === undefined ? {} : { stalledClientMs: options.stalledClientMs }),
   });
   open.push(server);
@@ -103,7 +112,7 @@ function call(
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(
-      { port, host: '127.0.0.1', path, method: options.method ?? 'GET', headers: options.headers ?? {}, agent: false },
+      { port, host: '127.0.0.1', path, method: options.method ?? 'GET', headers: options.headers ?? {}, agent },
       (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -149,7 +158,12 @@ const ok: Run = async (invocation, sink) => {
   return { kind: 'success' };
 };
 
-describe('the gateway', () => {
+describe.each(['direct', 'node'] as const)('the gateway, %s parser', (chosen) => {
+  beforeEach(() => {
+    parser = chosen;
+    agent = chosen === 'direct' ? new Agent({ keepAlive: true }) : false;
+  });
+
   it('passes method, target, headers and body on and answers in one piece', async () => {
     const seen: Invocation[] = [];
     const { port } = await start(async (invocation, sink, signal) => {
@@ -171,7 +185,7 @@ describe('the gateway', () => {
     expect(answer.body).toBe('hello');
     expect(answer.headers['content-length']).toBe('5');
     expect(answer.headers['hearth-invocation-id']).toMatch(/^inv_/);
-    expect(answer.headers['server-timing']).toContain('exec;dur=2.00');
+    expect(answer.headers['server-timing']).toContain('exec;dur=2');
     const request = seen[0]?.request;
     if (request?.kind !== 'http') throw new Error('http expected');
     expect(request.target).toBe('/a%20b?x=1');
@@ -470,42 +484,155 @@ describe('the gateway', () => {
   });
 });
 
-describe('a client that takes nothing of a finished response', () => {
-  const megabytes = (count: number): Run => {
-    return async (_invocation, sink) => {
-      sink.head({ status: 200, headers: [], isEventResult: false });
-      for (let i = 0; i < 4; i++) void sink.chunk(Buffer.alloc((count / 4) * 1_048_576, 120));
-      return { kind: 'success' };
-    };
-  };
+describe.each(['direct', 'node'] as const)(
+  'a client that takes nothing of a finished response, %s parser',
+  (chosen) => {
+    beforeEach(() => {
+      parser = chosen;
+    });
 
-  it('is cut off', async () => {
-    const { port } = await start(megabytes(16), { stalledClientMs: 200 });
-    const socket = connect(port, '127.0.0.1');
-    socket.on('error', () => undefined);
-    const closed = new Promise<number>((resolve) => socket.once('close', () => resolve(socket.bytesRead)));
-    socket.write('GET /echo HTTP/1.1\r\nhost: a\r\n\r\n');
-    socket.pause();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    socket.resume();
-    expect(await closed).toBeLessThan(16 * 1_048_576);
+    const megabytes = (count: number): Run => {
+      return async (_invocation, sink) => {
+        sink.head({ status: 200, headers: [], isEventResult: false });
+        for (let i = 0; i < 4; i++) void sink.chunk(Buffer.alloc((count / 4) * 1_048_576, 120));
+        return { kind: 'success' };
+      };
+    };
+
+    it('is cut off', async () => {
+      const { port } = await start(megabytes(16), { stalledClientMs: 200 });
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      const closed = new Promise<number>((resolve) => socket.once('close', () => resolve(socket.bytesRead)));
+      socket.write('GET /echo HTTP/1.1\r\nhost: a\r\n\r\n');
+      socket.pause();
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      socket.resume();
+      expect(await closed).toBeLessThan(16 * 1_048_576);
+    });
+
+    it('is waited for while it takes something, however long', async () => {
+      const { port } = await start(megabytes(16), { stalledClientMs: 700 });
+      const bytes = await new Promise<number>((resolve, reject) => {
+        let read = 0;
+        const socket = connect(port, '127.0.0.1');
+        socket.on('error', reject);
+        socket.on('close', () => resolve(read));
+        socket.on('data', (chunk: Buffer) => {
+          read += chunk.length;
+          if (read % 4 !== 0) return;
+          socket.pause();
+          setTimeout(() => socket.resume(), 5);
+        });
+        socket.write('GET /echo HTTP/1.1\r\nhost: a\r\n\r\nGET /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
+      });
+      expect(bytes).toBeGreaterThan(2 * 16 * 1_048_576);
+    });
+  },
+);
+
+describe('a connection with several requests', () => {
+  beforeEach(() => {
+    parser = 'direct';
+  });
+  const last = 'GET /echo/last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+  const post = (body: string) => `POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+
+  it('answers what was sent ahead in order, one after the other', async () => {
+    let running = 0;
+    let most = 0;
+    const { port } = await start(async (...call) => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running--;
+      return await ok(...call);
+    });
+    const bodies = Array.from({ length: 50 }, (_, i) => `body-${i};`);
+    const answer = await raw(port, bodies.map(post).join('') + last);
+    expect(answer.match(/body-\d+;/g)).toEqual(bodies);
+    expect(answer.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(51);
+    expect(most).toBe(1);
   });
 
-  it('is waited for while it takes something, however long', async () => {
-    const { port } = await start(megabytes(16), { stalledClientMs: 700 });
-    const bytes = await new Promise<number>((resolve, reject) => {
-      let read = 0;
-      const socket = connect(port, '127.0.0.1');
-      socket.on('error', reject);
-      socket.on('close', () => resolve(read));
-      socket.on('data', (chunk: Buffer) => {
-        read += chunk.length;
-        if (read % 4 !== 0) return;
-        socket.pause();
-        setTimeout(() => socket.resume(), 5);
-      });
-      socket.write('GET /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
+  it('answers thousands sent ahead that no function sees', async () => {
+    const { port } = await start(ok);
+    const answer = await raw(port, 'GET /none HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(5000) + last);
+    expect(answer.match(/HTTP\/1\.1 404 Not Found/g)).toHaveLength(5000);
+    expect(answer).toContain('HTTP/1.1 200 OK');
+  });
+
+  it('goes on with Node when a request is not plain, and loses nothing', async () => {
+    const { port } = await start(ok);
+    const chunked = 'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nsecond\r\n0\r\n\r\n';
+    const answer = await raw(port, post('first') + chunked + post('third') + last);
+    expect(answer.match(/first|second|third/g)).toEqual(['first', 'second', 'third']);
+  });
+
+  it('waits for a body and a head that come in pieces', async () => {
+    const { port } = await start(ok);
+    const socket = connect(port, '127.0.0.1');
+    socket.setNoDelay(true);
+    let answer = '';
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.on('data', (chunk) => {
+      answer += chunk.toString();
     });
-    expect(bytes).toBeGreaterThan(16 * 1_048_576);
+    for (const byte of `${post('one')}${post('two')}`.replace('\r\n\r\none', '\r\n\r\n|one').split('|')) {
+      socket.write(byte);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    for (const byte of last) {
+      socket.write(byte);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await closed;
+    expect(answer.match(/one|two/g)).toEqual(['one', 'two']);
+  });
+
+  it('gives up a body that does not go on with 408', async () => {
+    const { port } = await start(ok, { timeouts: { bodyPause: 50 } });
+    const answer = await raw(port, 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab');
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  it('ends idle connections, and not those whose call takes longer than that', async () => {
+    const { port } = await start(
+      async (...call) => {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        return await ok(...call);
+      },
+      { timeouts: { keepAlive: 100 } },
+    );
+    expect(await raw(port, post('slow'))).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*slow$/);
+  });
+
+  it('ends with the next response once the gateway closes', async () => {
+    const started = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    const { port } = await start(async (...call) => {
+      started.resolve();
+      await go.promise;
+      return await ok(...call);
+    });
+    const idle = connect(port, '127.0.0.1');
+    const idleClosed = new Promise((resolve) => idle.once('close', resolve));
+    idle.write('GET /none HTTP/1.1\r\nHost: a\r\n\r\n');
+    await new Promise((resolve) => idle.once('data', resolve));
+    const answer = raw(port, post('late') + post('never'));
+    await started.promise;
+    const closed = open[0]?.close(60_000);
+    await idleClosed;
+    go.resolve();
+    expect(await answer).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*Connection: close[\s\S]*late$/);
+    await closed;
+  });
+
+  it('does not go on when a response header would break the line', async () => {
+    const { port, logged } = await start(async (_invocation, sink) => {
+      sink.head({ status: 200, headers: ['x-a', 'b\r\nx-injected: c'], isEventResult: false });
+      return { kind: 'success' };
+    });
+    expect(await raw(port, 'GET /echo HTTP/1.1\r\nHost: a\r\n\r\n')).not.toContain('injected');
+    expect(logged).toHaveLength(1);
   });
 });

@@ -1,54 +1,103 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { PlatformError } from '../../shared/errors.ts';
+import { DirectConnection } from './http/direct-connection.ts';
+import { NodeExchange } from './http/node-exchange.ts';
 import { RequestHandler, type RequestHandlerOptions } from './request-handler.ts';
 
-/** Node's time-outs, set on purpose (docs/gateway.md). Milliseconds. */
-const gatewayTimeouts = {
+/** Set on purpose (docs/gateway.md). Milliseconds. */
+interface GatewayTimeouts {
   /** From the first byte of a request to the end of its headers. */
-  headers: 10_000,
+  readonly headers: number;
   /** From the first byte of a request to the end of its body: a slow upload may take this long. */
-  request: 300_000,
+  readonly request: number;
+  /** Between two pieces of a small body. */
+  readonly bodyPause: number;
   /** An idle connection between requests. */
-  keepAlive: 65_000,
+  readonly keepAlive: number;
   /** A connection on which nothing moves: longer than the longest call. */
-  socket: 930_000,
+  readonly socket: number;
   /** How often the first two are looked at; Node's own default is 30 s. */
+  readonly check: number;
+}
+
+const gatewayTimeouts: GatewayTimeouts = {
+  headers: 10_000,
+  request: 300_000,
+  bodyPause: 30_000,
+  keepAlive: 65_000,
+  socket: 930_000,
   check: 2000,
-} as const;
+};
 
 const maxHeaderBytes = 32 * 1024;
 const maxHeaderCount = 200;
 
-/** The public front for function traffic: its own listener on plain `node:http`, so that nothing of a framework is on the hot path. */
+export interface GatewayServerOptions extends RequestHandlerOptions {
+  /** Every request through Node's parser; for tests that compare the two ways. */
+  readonly usesNodeParserOnly?: boolean;
+  /** Others than docs/gateway.md says, for tests. */
+  readonly timeouts?: Partial<GatewayTimeouts>;
+}
+
+/**
+ * The public front for function traffic: its own listener, nothing of a framework on the hot path. Plain requests, which nearly all
+ * are, are parsed and answered by `DirectConnection`; a connection that brings anything else goes to `node:http` for good.
+ */
 export class GatewayServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #direct = new Set<DirectConnection>();
   #isClosing = false;
 
-  constructor(options: RequestHandlerOptions) {
+  constructor(options: GatewayServerOptions) {
     const handler = new RequestHandler(options);
+    const timeouts = { ...gatewayTimeouts, ...options.timeouts };
     this.#server = createServer(
       {
-        headersTimeout: gatewayTimeouts.headers,
-        requestTimeout: gatewayTimeouts.request,
-        keepAliveTimeout: gatewayTimeouts.keepAlive,
-        connectionsCheckingInterval: gatewayTimeouts.check,
+        headersTimeout: timeouts.headers,
+        requestTimeout: timeouts.request,
+        keepAliveTimeout: timeouts.keepAlive,
+        connectionsCheckingInterval: timeouts.check,
         maxHeaderSize: maxHeaderBytes,
         noDelay: true,
       },
       (request, response) => {
         if (this.#isClosing) response.setHeader('connection', 'close');
-        handler.handle(request, response);
+        handler.handle(new NodeExchange(request, response));
       },
     );
-    this.#server.timeout = gatewayTimeouts.socket;
+    this.#server.timeout = timeouts.socket;
     this.#server.maxHeadersCount = maxHeaderCount;
+    this.#server.on('clientError', answerClientError);
+    const accept = this.#server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
+    this.#server.removeAllListeners('connection');
+    const toNode = (socket: Socket): void => {
+      for (const listener of accept) listener.call(this.#server, socket);
+    };
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
+      if (options.usesNodeParserOnly === true) {
+        toNode(socket);
+        return;
+      }
+      const connection = new DirectConnection({
+        socket,
+        clock: options.clock,
+        timeouts: {
+          first: timeouts.headers,
+          keepAlive: timeouts.keepAlive,
+          bodyPause: timeouts.bodyPause,
+          request: timeouts.request,
+        },
+        handle: (exchange) => handler.handle(exchange),
+        handOff: toNode,
+        onClosed: (gone) => this.#direct.delete(gone),
+        isClosing: () => this.#isClosing,
+      });
+      this.#direct.add(connection);
     });
-    this.#server.on('clientError', answerClientError);
   }
 
   /** Resolves with the port. Rejects with `unavailable`/`port_taken` and what to do. */
@@ -77,6 +126,7 @@ export class GatewayServer {
         resolve();
       });
       this.#server.closeIdleConnections();
+      for (const connection of this.#direct) connection.closeWhenIdle();
     });
   }
 }

@@ -9,7 +9,7 @@ export interface GroupWriterOptions<T> {
   readonly logger: Logger;
   /** Writes a batch whole or not at all. */
   readonly write: (batch: readonly T[]) => Promise<void>;
-  /** How much of `maxCost` an item takes, for example its bytes. */
+  /** How much of `maxCost` an item takes, for example its bytes; always the same for an item. */
   readonly costOf: (item: T) => number;
   readonly maxCost: number;
   readonly maxItems: number;
@@ -22,11 +22,6 @@ export interface GroupWriterOptions<T> {
   readonly onDropped: (item: T) => void;
 }
 
-interface Queued<T> {
-  readonly item: T;
-  readonly cost: number;
-}
-
 const maxBackOffMs = 5_000;
 
 /**
@@ -36,7 +31,7 @@ const maxBackOffMs = 5_000;
  */
 export class GroupWriter<T> {
   readonly #options: GroupWriterOptions<T>;
-  #queue: Queued<T>[] = [];
+  #queue: T[] = [];
   /** Of `#queue`; what is before was taken. */
   #head = 0;
   #cost = 0;
@@ -64,9 +59,8 @@ export class GroupWriter<T> {
   }
 
   push(item: T): void {
-    const cost = this.#options.costOf(item);
-    this.#queue.push({ item, cost });
-    this.#cost += cost;
+    this.#queue.push(item);
+    this.#cost += this.#options.costOf(item);
     while (this.#isOver() && this.#waiting > 1) this.#dropOldest();
     if (this.#waiting >= this.#options.maxBatch && this.#attempt === 0) this.#arm(0);
     else if (this.#cancelTimer === undefined) this.#arm(this.#options.intervalMs);
@@ -75,10 +69,11 @@ export class GroupWriter<T> {
   /** What is not written yet, oldest first. */
   *unwritten(): Generator<T> {
     yield* this.#batch;
-    for (let i = this.#head; i < this.#queue.length; i++) {
-      const queued = this.#queue[i];
-      if (queued !== undefined) yield queued.item;
-    }
+    for (let i = this.#head; i < this.#queue.length; i++) yield this.#queue[i] as T;
+  }
+
+  get unwrittenCount(): number {
+    return this.#batch.length + this.#waiting;
   }
 
   /** Writes what is there now. Resolves also when the store fails: the rest is then tried again, as long as this is open. */
@@ -182,25 +177,19 @@ export class GroupWriter<T> {
 
   #take(): T[] {
     const end = Math.min(this.#head + this.#options.maxBatch, this.#queue.length);
-    const taken: T[] = [];
-    for (let i = this.#head; i < end; i++) {
-      const queued = this.#queue[i];
-      if (queued === undefined) continue;
-      taken.push(queued.item);
-      this.#cost -= queued.cost;
-    }
+    const taken = this.#queue.slice(this.#head, end);
+    for (const item of taken) this.#cost -= this.#options.costOf(item);
     this.#head = end;
     this.#compact();
     return taken;
   }
 
   #dropOldest(): void {
-    const oldest = this.#queue[this.#head];
+    const oldest = this.#queue[this.#head] as T;
     this.#head++;
     this.#compact();
-    if (oldest === undefined) return;
-    this.#cost -= oldest.cost;
-    this.#drop(oldest.item);
+    this.#cost -= this.#options.costOf(oldest);
+    this.#drop(oldest);
   }
 
   #drop(item: T): void {

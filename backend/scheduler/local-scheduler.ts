@@ -1,5 +1,6 @@
 import { PlatformError } from '../../shared/errors.ts';
 import type { InvocationId } from '../../shared/ids.ts';
+import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { FunctionDirectory } from '../core/ports/function-directory.ts';
@@ -78,7 +79,7 @@ export class LocalScheduler implements Scheduler {
     this.#ticker.changed();
   }
 
-  invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<InvocationReport> {
+  invoke(invocation: Invocation, sink: ResponseSink, signal: CancelSignal): Promise<InvocationReport> {
     const refusal = this.#refusal(invocation.depth);
     if (refusal !== undefined) return Promise.reject(refusal);
     const run = new SyncRun({
@@ -207,7 +208,7 @@ export class LocalScheduler implements Scheduler {
   }
 
   /** Aborts with the caller's signal, or when the invocation is cancelled by id. */
-  #cancellableSignal(id: InvocationId, signal: AbortSignal): AbortSignal {
+  #cancellableSignal(id: InvocationId, signal: CancelSignal): CancelSignal {
     const controller = new AbortController();
     const onAbort = () => controller.abort(signal.reason);
     if (signal.aborted) onAbort();

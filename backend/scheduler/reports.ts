@@ -1,5 +1,6 @@
 import { PlatformError } from '../../shared/errors.ts';
 import type { InvocationOutcome, Usage } from '../../shared/invocation.ts';
+import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { InvocationReport } from '../core/invocation.ts';
 import type { InstanceResult, Lease } from '../core/ports/instance-pool.ts';
 import type { Run } from './run.ts';
@@ -69,7 +70,7 @@ export function outcomeOfWait(run: Run): InvocationOutcome {
   };
 }
 
-function cancelledOutcome(signal: AbortSignal): InvocationOutcome {
+function cancelledOutcome(signal: CancelSignal): InvocationOutcome {
   const reason: unknown = signal.reason;
   const message = typeof reason === 'string' ? reason : 'the caller disconnected';
   return { kind: 'cancelled', message };

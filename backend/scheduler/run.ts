@@ -1,4 +1,5 @@
 import type { InvocationId } from '../../shared/ids.ts';
+import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
 import type { VersionSpec } from '../core/version.ts';
 import type { FunctionLoad } from './admission.ts';
@@ -9,7 +10,7 @@ export interface Run {
   readonly version: VersionSpec;
   readonly sink: ResponseSink;
   /** The caller is gone, or the invocation was cancelled. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   /** Clock.monotonic() when it entered the scheduler. */
   readonly enteredMs: number;
   /** Clock.now() at which waiting for an instance makes no sense any more. */

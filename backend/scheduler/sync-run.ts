@@ -1,5 +1,6 @@
 import type { InvocationId } from '../../shared/ids.ts';
 import { errorOfOutcome, statusOfOutcome } from '../../shared/invocation.ts';
+import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
 import type { InvocationPayload, InvocationRecord } from '../core/ports/store.ts';
 import type { VersionSpec } from '../core/version.ts';
@@ -10,7 +11,7 @@ import type { Run } from './run.ts';
 export interface SyncRunOptions {
   readonly invocation: Invocation;
   readonly sink: ResponseSink;
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   readonly nowMs: number;
   /** API calls are recorded with what went in and out, up to this size each. */
   readonly maxRecordedBytes: number;
@@ -21,7 +22,7 @@ export interface SyncRunOptions {
 /** A synchronous call. */
 export class SyncRun implements Run {
   readonly sink: ResponseSink;
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   readonly enteredMs: number;
   load: FunctionLoad | undefined;
   admittedMs: number;

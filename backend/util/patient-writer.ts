@@ -1,18 +1,26 @@
-import type { Writable } from 'node:stream';
-
 /** More pieces than this that wait are put together: each costs far more than its bytes. */
 const maxHeldPieces = 256;
+
+/** What is used of a Writable. */
+export interface RoomyStream {
+  readonly destroyed: boolean;
+  readonly writableNeedDrain: boolean;
+  /** False: there is no room for more until `drain`. */
+  write(data: Buffer): boolean;
+  on(event: 'drain' | 'close', listener: () => void): unknown;
+  off(event: 'drain' | 'close', listener: () => void): unknown;
+}
 
 /**
  * Writes to a stream whose reader may be slow and whose writer may be hostile: however many tiny pieces come while it is full,
  * they cost one listener, one promise, and about their own size.
  */
 export class PatientWriter {
-  readonly #stream: Writable;
+  readonly #stream: RoomyStream;
   #held: Buffer[] = [];
   #waiting: PromiseWithResolvers<void> | undefined;
 
-  constructor(stream: Writable) {
+  constructor(stream: RoomyStream) {
     this.#stream = stream;
   }
 

@@ -1,5 +1,6 @@
 import type { InstanceId, VersionId } from '../../../shared/ids.ts';
 import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts';
+import type { CancelSignal } from '../cancel-signal.ts';
 import type { Invocation, ResponseSink } from '../invocation.ts';
 import type { KeepAlivePlan } from '../policies/keep-alive.ts';
 import type { VersionSpec } from '../version.ts';
@@ -24,7 +25,7 @@ export interface InstanceCall {
   readonly invocation: Invocation;
   readonly sink: ResponseSink;
   /** Aborted when the caller is gone: the handler's AbortSignal fires. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
 }
 
 /** A sandbox with one version loaded. */

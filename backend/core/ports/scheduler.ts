@@ -1,4 +1,5 @@
 import type { InvocationId } from '../../../shared/ids.ts';
+import type { CancelSignal } from '../cancel-signal.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../invocation.ts';
 import type { NewAsyncInvocation } from './invocation-queue.ts';
 
@@ -26,7 +27,7 @@ export interface Scheduler {
    * is free resolves with platform-fault `capacity`; a version that does not start is function-fault `init-failed`.
    * No database round trip happens before it resolves.
    */
-  invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<InvocationReport>;
+  invoke(invocation: Invocation, sink: ResponseSink, signal: CancelSignal): Promise<InvocationReport>;
   /** Resolves when the invocation is on disk. */
   submit(item: NewAsyncInvocation): Promise<SubmitResult>;
   /** Schedules or functions have changed: look again what is due next. Returns at once. */

@@ -32,10 +32,6 @@ class ProtocolLink implements AgentLink {
   readonly #events: AgentLinkEvents;
   readonly #options: ProtocolLinkOptions;
   readonly #exit = Promise.withResolvers<InvocationOutcome>();
-  /** Calls whose caller waits; kept only when several may be in flight, else `#last` is the one. */
-  readonly #active = new Set<InstanceCall>();
-  #last: InstanceCall | undefined;
-  #tracksAll = false;
   #givenUp = 0;
 
   constructor(stream: Duplex, events: AgentLinkEvents, options: ProtocolLinkOptions) {
@@ -72,10 +68,7 @@ class ProtocolLink implements AgentLink {
   }
 
   get soleInvocation(): InvocationId | undefined {
-    if (this.#connection.inFlight !== 1) return undefined;
-    if (!this.#tracksAll) return this.#last?.invocation.id;
-    const [only] = this.#active;
-    return only?.invocation.id;
+    return this.#connection.soleRunning?.invocation.id;
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -84,7 +77,6 @@ class ProtocolLink implements AgentLink {
 
   async init(version: VersionSpec, signal: AbortSignal): Promise<void> {
     const { config } = version;
-    this.#tracksAll = config.concurrency > 1 || config.batch.maxSize > 1;
     const message = {
       functionName: version.functionName,
       functionVersion: version.version,
@@ -102,31 +94,16 @@ class ProtocolLink implements AgentLink {
   }
 
   invoke(call: InstanceCall): Promise<InstanceResult> {
-    this.#last = call;
-    const result = this.#connection.invoke(call);
-    if (this.#tracksAll) this.#track(call, result);
-    return result;
+    return this.#connection.invoke(call);
   }
 
   invokeBatch(calls: readonly InstanceCall[]): readonly Promise<InstanceResult>[] {
-    this.#last = calls.at(-1);
-    const results = this.#connection.invokeBatch(calls);
-    for (const [index, call] of calls.entries()) {
-      const result = results[index];
-      if (result !== undefined) this.#track(call, result);
-    }
-    return results;
+    return this.#connection.invokeBatch(calls);
   }
 
   fail(outcome: InvocationOutcome): void {
     this.#exit.resolve(outcome);
     this.#connection.close('message' in outcome ? outcome.message : 'closed', outcome);
-  }
-
-  #track(call: InstanceCall, result: Promise<InstanceResult>): void {
-    this.#active.add(call);
-    // `invoke` never rejects.
-    void result.then(() => this.#active.delete(call));
   }
 
   #onClosed(reason: ClosedReason): void {
@@ -153,12 +130,6 @@ class ProtocolLink implements AgentLink {
   }
 
   #timeLeftAfterDisconnect(): number {
-    const now = this.#options.clock.now();
-    const candidates = this.#tracksAll ? this.#active : this.#last === undefined ? [] : [this.#last];
-    let leftMs = 0;
-    for (const call of candidates) {
-      if (call.signal.aborted) leftMs = Math.max(leftMs, call.invocation.deadlineAt - now);
-    }
-    return leftMs;
+    return Math.max(0, this.#connection.lastAbandonedDeadline - this.#options.clock.now());
   }
 }

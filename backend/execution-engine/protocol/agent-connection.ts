@@ -1,6 +1,7 @@
 import { PlatformError } from '../../../shared/errors.ts';
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
+import { SlotTable } from '../../util/slot-table.ts';
 import type { Call, CallHost, CallPhase } from './call.ts';
 import { CallSender } from './call-sender.ts';
 import type { AgentConnectionOptions, ClosedReason } from './connection-options.ts';
@@ -25,7 +26,7 @@ const defaultTimeoutMs = 10_000;
 export class AgentConnection {
   readonly #options: AgentConnectionOptions;
   readonly #frames: FrameStream;
-  readonly #calls = new Map<number, Call>();
+  readonly #calls = new SlotTable<Call>();
   readonly #deadlines: Deadlines;
   readonly #sender: CallSender;
   readonly #logs: LogMeter;
@@ -79,6 +80,17 @@ export class AgentConnection {
     return this.#givenUp;
   }
 
+  /** The call whose caller waits, if there is exactly one. */
+  get soleRunning(): InstanceCall | undefined {
+    if (this.#running !== 1) return undefined;
+    return this.#calls.find((call) => call.phase === 'running')?.call;
+  }
+
+  /** The latest `Invocation.deadlineAt` among the calls inside whose caller has left; 0 when there is none. */
+  get lastAbandonedDeadline(): number {
+    const left = this.#calls.values().filter(({ call }) => call.signal.aborted);
+    return Math.max(0, ...left.map(({ call }) => call.invocation.deadlineAt));
+  }
   /** Waits for HELLO. Rejects with `unavailable` (`agent_not_started`); the connection is closed then. */
   async open(options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {}): Promise<Hello> {
     const { timeoutMs = defaultTimeoutMs, signal } = options;
@@ -316,7 +328,7 @@ export class AgentConnection {
   }
 
   #started(call: Call): void {
-    this.#calls.set(call.id, call);
+    this.#calls.add(call);
     this.#running++;
     this.#deadlines.add(call.deadlineAt);
   }
@@ -377,7 +389,7 @@ export class AgentConnection {
     if (outcome.kind === 'function-fault' && outcome.fault === 'out-of-memory')
       this.#waiting.reject('ready', new PlatformError('function_error', 'out_of_memory', outcome.message));
     this.#waiting.fail('message' in outcome ? outcome.message : message);
-    for (const call of [...this.#calls.values()]) call.abandon(outcome);
+    for (const call of this.#calls.values()) call.abandon(outcome);
     this.#deadlines.close();
   }
 }

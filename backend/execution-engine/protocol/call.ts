@@ -75,6 +75,10 @@ export class Call {
     call.signal.addEventListener('abort', this);
   }
 
+  get phase(): CallPhase {
+    return this.#phase;
+  }
+
   /** `sent` body bytes went out with INVOKE; the rest follows from `source`. */
   sendBody(sent: number, source: ConstructorParameters<typeof RequestBody>[0]['source'] | undefined): void {
     this.#requestBytes = sent;

@@ -28,7 +28,6 @@ const maxBatch = 500;
 /** Writes the records of finished invocations in groups: one transaction for up to 500 of them instead of one each. */
 export class GroupedJournal implements InvocationJournal {
   readonly #writer: GroupWriter<Entry>;
-  readonly #pending = new Map<string, Entry>();
 
   constructor(options: GroupedJournalOptions) {
     const { store, clock, logger } = options;
@@ -42,10 +41,7 @@ export class GroupedJournal implements InvocationJournal {
       maxItems: options.maxPending ?? 50_000,
       maxBatch,
       intervalMs: options.flushIntervalMs ?? 50,
-      onWritten: (batch) => {
-        for (const entry of batch) this.#forget(entry);
-      },
-      onDropped: (entry) => this.#forget(entry),
+      onDropped: () => undefined,
     });
   }
 
@@ -57,18 +53,21 @@ export class GroupedJournal implements InvocationJournal {
     return this.#writer.failures;
   }
   get pendingCount(): number {
-    return this.#pending.size;
+    return this.#writer.unwrittenCount;
   }
 
   append(record: InvocationRecord, payload: InvocationPayload | undefined): void {
-    const entry: Entry = { record, payload };
-    this.#pending.set(record.id, entry);
-    this.#writer.push(entry);
+    this.#writer.push({ record, payload });
   }
 
+  /**
+   * Looks through what is not written yet, the newest record of that id. An index by id would cost every call something, and a list of
+   * a few thousand records is read through rarely.
+   */
   pending(id: string): (InvocationRecord & Partial<InvocationPayload>) | undefined {
-    const entry = this.#pending.get(id);
-    return entry === undefined ? undefined : { ...entry.record, ...entry.payload };
+    let found: Entry | undefined;
+    for (const entry of this.#writer.unwritten()) if (entry.record.id === id) found = entry;
+    return found === undefined ? undefined : { ...found.record, ...found.payload };
   }
 
   flush(): Promise<void> {
@@ -78,11 +77,6 @@ export class GroupedJournal implements InvocationJournal {
   /** Writes the rest, once. */
   close(): Promise<void> {
     return this.#writer.close();
-  }
-
-  /** Not when a later record with the same id took its place. */
-  #forget(entry: Entry): void {
-    if (this.#pending.get(entry.record.id) === entry) this.#pending.delete(entry.record.id);
   }
 }
 

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Duplex } from 'node:stream';
+import { SlotTable } from '../../../../util/slot-table.ts';
 import { Call, type CallEnvironment } from './call.ts';
 import { Channel } from './channel.ts';
 import { clockOffset } from './context.ts';
@@ -39,7 +40,7 @@ export class Agent {
   readonly #channel: Channel;
   readonly #scopes = new AsyncLocalStorage<Scope>();
   readonly #logs: LogCapture;
-  readonly #calls = sturdyMap<Call>();
+  readonly #calls = new SlotTable<Call>();
   readonly #codeDirectory: string | undefined;
   readonly #paths: { codeDirectory: string; readonly agentPath: string };
   #env: CallEnvironment | undefined;
@@ -191,12 +192,12 @@ export class Agent {
       for (const call of calls) this.#run(loaded, env.init, call);
       return;
     }
-    for (const call of calls) this.#calls.set(call.id, call);
+    for (const call of calls) this.#calls.add(call);
     void this.#scopes.run(new Scope(calls), () => runBatch(handleBatch, env.init, calls));
   }
 
   #run(loaded: LoadedFunction, init: InitMessage, call: Call): void {
-    this.#calls.set(call.id, call);
+    this.#calls.add(call);
     void this.#scopes.run(new Scope([call]), runCall, loaded, init, call);
   }
 
@@ -220,7 +221,7 @@ export class Agent {
   #uncaught(error: unknown): void {
     if (process.listenerCount('uncaughtException') > 1) return;
     const scope = this.#scopes.getStore();
-    const running = scope === undefined ? [...this.#calls.values()] : scope.calls.filter((call) => !call.isOver);
+    const running = scope === undefined ? this.#calls.values() : scope.calls.filter((call) => !call.isOver);
     this.#crash(running, error);
   }
 
@@ -236,13 +237,6 @@ export class Agent {
     this.#isExiting = true;
     this.#channel.finish(() => exitProcess(code));
   }
-}
-
-/** A Map whose methods stay what they are when user code overwrites those of the prototype. */
-function sturdyMap<Value>(): Map<number, Value> {
-  const map = new Map<number, Value>();
-  const { get, set, delete: remove, values } = map;
-  return Object.assign(map, { get, set, delete: remove, values });
 }
 
 function readJson(payload: Buffer): unknown {
