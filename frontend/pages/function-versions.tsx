@@ -124,12 +124,17 @@ export function FunctionVersionsTab() {
       <div className={versions.data === undefined ? 'p-4' : ''}>
         <QueryView query={versions} lines={6}>
           {({ pages }) => (
-            <Table
-              label="Versions"
-              columns={columns(live, now, setChoice)}
-              rows={pages.flatMap((page) => page.items)}
-              rowKey={(row) => row.id}
-            />
+            // Which actions a version offers depends on what is live; without knowing that, all would be offered for each.
+            <QueryView query={aliases} lines={6}>
+              {() => (
+                <Table
+                  label="Versions"
+                  columns={columns(live, now, setChoice)}
+                  rows={pages.flatMap((page) => page.items)}
+                  rowKey={(row) => row.id}
+                />
+              )}
+            </QueryView>
           )}
         </QueryView>
         <LoadMore query={versions} />
