@@ -2,12 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { measure } from './directory-size.ts';
 import { buildFailed, buildUnavailable } from './refusals.ts';
 
 /** Owner of everything that a build writes when the platform itself is root. Nobody else on a host has it. */
 export const buildUserId = 199_999;
+/** Where bwrap says what it has made, and waits until it may go on. */
+const descriptors = { info: 3, block: 4 } as const;
 const diskCheckMs = 1000;
 const MiB = 1024 * 1024;
 
@@ -101,6 +104,7 @@ export class BuildSandbox {
       `--cpu=${Math.ceil(maxMs / 1000) * 4}`,
     ];
     return [
+      ...['--info-fd', String(descriptors.info), '--block-fd', String(descriptors.block)],
       ...['--unshare-user', '--unshare-all', '--disable-userns', '--die-with-parent', '--new-session', '--clearenv'],
       ...['--uid', '1000', '--gid', '1000', '--cap-drop', 'ALL', '--hostname', 'build'],
       ...(await systemMounts()),
@@ -121,10 +125,10 @@ export class BuildSandbox {
     const child = spawn(this.#options.bwrapPath, args, {
       cwd: '/',
       env: { PATH: '/usr/bin:/bin' },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
       ...(isRoot ? { uid: buildUserId, gid: buildUserId } : {}),
     });
-    dieFirst(child.pid);
+    dieFirst(child);
     return child;
   }
 
@@ -146,11 +150,29 @@ export class BuildSandbox {
   }
 }
 
-/** The memory limit is one per process; when all together use up the machine, the kernel shall end the build and nothing else. */
-function dieFirst(pid: number | undefined): void {
-  if (pid === undefined) return;
+/**
+ * The memory limit is one per process; when all together use up the machine, the kernel shall end the build and nothing else. bwrap says which process
+ * it made and holds it until it is told to go on, so no command begins before. What a privileged platform sets here, those inside cannot lower again.
+ */
+function dieFirst(child: ChildProcess): void {
+  const info = child.stdio[descriptors.info] as Readable;
+  const block = child.stdio[descriptors.block] as Writable;
+  let text = '';
+  info.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  // At the end of a bwrap that made nothing there is nobody to go on.
+  info.once('close', () => {
+    const inner = /"child-pid": (\d+)/.exec(text)?.[1];
+    for (const pid of [child.pid, inner]) {
+      if (pid !== undefined) makeFirstVictim(Number(pid));
+    }
+    block.on('error', () => undefined).end('1');
+  });
+}
+
+function makeFirstVictim(pid: number): void {
   try {
-    // Before it has children, which inherit it; without the right to, they cannot lower it again.
     writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
   } catch {
     // It has ended already, which its exit tells.
