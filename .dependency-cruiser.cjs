@@ -1,9 +1,14 @@
 /**
  * Import direction (ARCHITECTURE.md). An arrow means "may import"; everything else fails:
- * main.ts, drivers/catalog.ts -> everything. The rest as below; type-only imports obey too.
+ * main.ts, composition/, drivers/catalog.ts -> everything. The rest as below; type-only imports obey too.
  */
 const tests = '\\.test\\.ts$';
-const roots = [tests, '^backend/main\\.ts$', '^backend/execution-engine/drivers/catalog\\.ts$'];
+const roots = [
+  tests,
+  '^backend/main\\.ts$',
+  '^backend/composition/',
+  '^backend/execution-engine/drivers/catalog\\.ts$',
+];
 const ours = '^(shared|backend|frontend|cli|tests|scripts|bench)/';
 const directed = [];
 const only = (name, from, allowed) => {

@@ -1,0 +1,44 @@
+/**
+ * Builds everything, in the order in which parts need one another. Nothing listens yet. The files of this folder, main.ts and drivers/catalog.ts are
+ * the only ones that know concrete adapters.
+ */
+import { ensureAdminToken } from '../control-plane/admin-token.ts';
+import { createControlPlane } from '../control-plane/control-plane.ts';
+import { Tokens } from '../control-plane/tokens.ts';
+import { createRuntimeImages } from '../execution-engine/drivers/catalog.ts';
+import { createEngine } from './engine.ts';
+import { openFoundation, type StartOptions } from './foundation.ts';
+import { createObservation } from './observation.ts';
+import { createScheduling } from './scheduling.ts';
+
+export async function compose(options: StartOptions) {
+  const foundation = await openFoundation(options);
+  const { settings, logger, clock, dataDirectory, store, directory } = foundation;
+  const admin = await ensureAdminToken({ store, dataDirectory, configuredToken: settings.HEARTH_ADMIN_TOKEN, clock });
+  const tokens = new Tokens({ store, clock, logger });
+  await tokens.load();
+
+  const engine = await createEngine(foundation);
+  const observation = createObservation(foundation, {
+    pool: () => ({ pools: scheduling.pool.pools(), preWarmed: scheduling.pool.preWarmed() }),
+    scheduler: () => scheduling.scheduler.stats(),
+  });
+  const scheduling: ReturnType<typeof createScheduling> = createScheduling(foundation, engine, observation);
+  const controlPlane = createControlPlane({
+    store,
+    directory,
+    inventory: engine.inventory,
+    tokens,
+    builder: engine.builder,
+    bundles: engine.bundles,
+    pool: scheduling.pool,
+    scheduler: scheduling.scheduler,
+    journal: observation.journal,
+    metrics: observation.metrics,
+    images: createRuntimeImages(engine.drivers, engine.adapters),
+    clock,
+    logger,
+  });
+  return { ...foundation, ...engine, ...observation, ...scheduling, admin, controlPlane };
+}
+export type Parts = Awaited<ReturnType<typeof compose>>;

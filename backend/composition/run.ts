@@ -1,0 +1,97 @@
+import { mkdirSync } from 'node:fs';
+import { rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createApiServer } from '../api/server.ts';
+import { GatewayServer } from '../gateway/server.ts';
+import { isLoopback, listenForControl, urlOf } from '../startup/addresses.ts';
+import { packageDirectory } from '../startup/host.ts';
+import { platformFile, type Running } from '../startup/process-control.ts';
+import type { Parts } from './compose.ts';
+import { here } from './foundation.ts';
+
+/** Less free disk than this and the platform says that it is not ready. */
+const minDiskFreeBytes = 64 * 1_048_576;
+
+/** Probes the host, recovers what an earlier platform left, and listens. */
+export async function run(parts: Parts, warnings: readonly string[]): Promise<Running> {
+  const { settings, logger, clock, dataDirectory, store, inventory, pool, scheduler, controlPlane } = parts;
+  let urls = { control: '', gateway: '' };
+  let isDraining = false;
+  const startedAt = clock.now();
+  for (const driver of parts.drivers) {
+    const swept = await driver.sweep(new Set());
+    if (swept.removed.length > 0 || swept.failed.length > 0)
+      logger.warn({ driver: driver.name, ...swept }, 'removed what an earlier platform left');
+  }
+  const uploadDirectory = join(dataDirectory, 'uploads');
+  await rm(uploadDirectory, { recursive: true, force: true });
+  mkdirSync(uploadDirectory, { recursive: true, mode: 0o700 });
+
+  const api = createApiServer({
+    controlPlane,
+    logs: parts.logs,
+    metrics: parts.metrics,
+    prometheus: async () => ({ contentType: parts.prometheus.contentType, body: await parts.prometheus.text() }),
+    logger,
+    uploadDirectory,
+    dashboardDirectory: join(here.root, 'dist/dashboard'),
+    swaggerUiDirectory: packageDirectory('swagger-ui-dist'),
+    isLoopbackOnly: isLoopback(settings.HEARTH_HOST),
+    trustProxy: settings.HEARTH_TRUST_PROXY,
+    facts: {
+      version: here.version,
+      startedAt,
+      gatewayUrl: () => urls.gateway,
+      controlUrl: () => urls.control,
+      warnings: () => warnings,
+      isDraining: () => isDraining,
+      diskFreeBytes: async () => {
+        const { bavail, bsize } = await statfs(dataDirectory);
+        return bavail * bsize;
+      },
+      minDiskFreeBytes,
+    },
+  });
+  const gateway = new GatewayServer({
+    directory: parts.directory,
+    scheduler,
+    clock,
+    logger,
+    trustsProxy: settings.HEARTH_TRUST_PROXY,
+  });
+
+  await inventory.refresh();
+  await parts.host.start();
+  await parts.logs.start();
+  parts.metrics.start();
+  parts.retention.start();
+  // Before anything is started for functions, so that a taken port ends a start that has left no trace.
+  const controlPort = await listenForControl(api, settings);
+  const gatewayPort = await gateway.listen(settings.HEARTH_HOST, settings.HEARTH_GATEWAY_PORT);
+  urls = {
+    control: urlOf(settings.HEARTH_HOST, controlPort),
+    gateway:
+      settings.HEARTH_GATEWAY_URL === ''
+        ? urlOf(settings.HEARTH_HOST, gatewayPort)
+        : settings.HEARTH_GATEWAY_URL.replace(/\/+$/, ''),
+  };
+  await pool.start();
+  await scheduler.start();
+  controlPlane.provision();
+  return {
+    controlUrl: urls.control,
+    gatewayUrl: urls.gateway,
+    stop: async (graceMs) => {
+      isDraining = true;
+      const deadlineAt = clock.now() + graceMs;
+      await Promise.all([gateway.close(graceMs), scheduler.drain(deadlineAt)]);
+      await api.close();
+      await pool.drain(deadlineAt);
+      await Promise.all(parts.drivers.map(async (driver) => await driver.close()));
+      await Promise.all([parts.retention.close(), controlPlane.settled(), parts.builder.close()]);
+      await Promise.all([parts.journal.close(), parts.logs.close(), parts.metrics.close(), parts.host.close()]);
+      await rm(join(dataDirectory, platformFile), { force: true });
+      await store.close();
+    },
+  };
+}
