@@ -1,9 +1,11 @@
+import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import { GroupedJournal } from '../metrics/collector/grouped-journal.ts';
 import { HostSampler } from '../metrics/collector/host-sampler.ts';
 import { MetricsCollector, type MetricsCollectorOptions } from '../metrics/collector/metrics-collector.ts';
 import { Retention, storeRetentionTargets } from '../metrics/collector/retention.ts';
 import { LogHub } from '../metrics/logs/log-hub.ts';
 import { PrometheusPage } from '../metrics/prometheus.ts';
+import { OtlpExporter } from '../metrics/telemetry/otlp-exporter.ts';
 import { type Foundation, here } from './foundation.ts';
 
 const hourMs = 3_600_000;
@@ -11,11 +13,26 @@ const dayMs = 24 * hourMs;
 
 type Gauges = MetricsCollectorOptions['gauges'];
 
+/** Undefined where no collector is named. */
+function createExporter({ settings, logger, clock }: Foundation): OtlpExporter | undefined {
+  if (settings.OTEL_EXPORTER_OTLP_ENDPOINT === '') return undefined;
+  return new OtlpExporter({
+    endpoint: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: settings.OTEL_EXPORTER_OTLP_HEADERS,
+    timeoutMs: settings.OTEL_EXPORTER_OTLP_TIMEOUT,
+    clock,
+    logger,
+    version: here.version,
+    serviceName: settings.OTEL_SERVICE_NAME,
+    resourceAttributes: settings.OTEL_RESOURCE_ATTRIBUTES,
+    sampleRatio: settings.OTEL_TRACES_SAMPLER_ARG,
+    metricIntervalMs: settings.OTEL_METRIC_EXPORT_INTERVAL,
+  });
+}
+
 /** What watches: metrics, logs, records of invocations, and how long they are kept. `gauges` are read only after the start. */
-export function createObservation(
-  { settings, logger, clock, dataDirectory, store, directory }: Foundation,
-  gauges: Omit<Gauges, 'host'>,
-) {
+export function createObservation(foundation: Foundation, gauges: Omit<Gauges, 'host'>) {
+  const { settings, logger, clock, dataDirectory, store, directory } = foundation;
   const host = new HostSampler({ clock, logger, dataDirectory });
   const logs = new LogHub({ store, clock, logger });
   const journal = new GroupedJournal({ store, clock, logger });
@@ -35,6 +52,18 @@ export function createObservation(
       hoursMs: settings.HEARTH_RETENTION_METRICS_1H_DAYS * dayMs,
     },
   });
+  const exporter = createExporter(foundation);
+  // Attempts go to both; everything else that is recorded is for the collector alone.
+  const sink: MetricsSink =
+    exporter === undefined
+      ? metrics
+      : {
+          record: (event) => {
+            metrics.record(event);
+            exporter.record(event);
+          },
+          flush: async () => await metrics.flush(),
+        };
   const retention = new Retention({
     clock,
     logger,
@@ -60,8 +89,9 @@ export function createObservation(
         help: 'Groups of lines, records or points that had to be written again.',
         value: () => logs.storeFailures + journal.storeFailures + metrics.health.storeFailures,
       },
+      { name: 'spans_dropped_total', help: 'Sampled attempts not exported.', value: () => exporter?.dropped ?? 0 },
     ],
   });
-  return { host, logs, journal, metrics, retention, prometheus };
+  return { host, logs, journal, metrics, sink, exporter, retention, prometheus };
 }
 export type Observation = ReturnType<typeof createObservation>;

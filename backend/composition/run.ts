@@ -64,6 +64,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
   await parts.host.start();
   await parts.logs.start();
   parts.metrics.start();
+  parts.exporter?.start();
   parts.retention.start();
   // Before anything is started for functions, so that a taken port ends a start that has left no trace.
   const controlPort = await listenForControl(api, settings);
@@ -89,7 +90,14 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
       await pool.drain(deadlineAt);
       await Promise.all(parts.drivers.map(async (driver) => await driver.close()));
       await Promise.all([parts.retention.close(), controlPlane.settled(), parts.builder.close()]);
-      await Promise.all([parts.journal.close(), parts.logs.close(), parts.metrics.close(), parts.host.close()]);
+      const watchers = [
+        parts.journal,
+        parts.logs,
+        parts.metrics,
+        parts.host,
+        ...(parts.exporter ? [parts.exporter] : []),
+      ];
+      await Promise.all(watchers.map(async (watcher) => await watcher.close()));
       await rm(join(dataDirectory, platformFile), { force: true });
       await store.close();
     },

@@ -20,7 +20,7 @@ const noDriver: DriverHealth = {
 export function createScheduling(
   { settings, logger, clock, store, directory }: Foundation,
   { adapters, drivers, inventory, bundles }: Engine,
-  { logs, journal, metrics }: Observation,
+  { logs, journal, sink }: Observation,
 ) {
   const pool = new LocalInstancePool({
     drivers: new Map(drivers.map((driver) => [driver.name, driver])),
@@ -30,7 +30,7 @@ export function createScheduling(
     sandboxes: store.sandboxes,
     openLink: protocolLinks({ clock, cancelGraceMs: 500, helloTimeoutMs: 30_000 }),
     clock,
-    metrics,
+    metrics: sink,
     logs,
     logger,
     settings: {
@@ -53,7 +53,7 @@ export function createScheduling(
     functions: store.functions,
     directory,
     journal,
-    metrics,
+    metrics: sink,
     clock,
     logger,
     owner: newId('instance'),

@@ -39,7 +39,7 @@ export function loadSettings(environment: Readonly<Record<string, string | undef
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const name = String(issue?.path[0] ?? 'settings');
-    const given = name.includes('TOKEN') ? 'the value given' : JSON.stringify(input[name]);
+    const given = /TOKEN|SECRET|PASSWORD|KEY|HEADERS|SMTP/.test(name) ? 'the value given' : JSON.stringify(input[name]);
     throw new SettingsError(
       `${name}: ${given} cannot be used: ${issue?.message ?? 'bad value'}. See docs/configuration.md.`,
     );

@@ -11,6 +11,24 @@ const list = z.string().transform((text) =>
     .filter((item) => item !== ''),
 );
 
+/** `name=value,name=value` with URL-encoded values, as OpenTelemetry has it. */
+const pairs = z
+  .string()
+  .default('')
+  .transform((text, context) => {
+    const entries: [string, string][] = [];
+    for (const pair of text.split(',').filter((item) => item.trim() !== '')) {
+      const at = pair.indexOf('=');
+      try {
+        if (at < 1) throw new Error('no name');
+        entries.push([pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())]);
+      } catch {
+        context.addIssue({ code: 'custom', message: 'write name=value, separated by commas' });
+      }
+    }
+    return Object.fromEntries(entries) as Readonly<Record<string, string>>;
+  });
+
 /**
  * Every setting, once: name, form, default and explanation. docs/configuration.md is generated from here
  * (`node scripts/config-docs.ts`). Settings come from the environment, then from the file that HEARTH_CONFIG names, then from the default.
@@ -155,6 +173,26 @@ export const settingsSchema = z.object({
       'An image for Node.js functions in containers, made with docs/drivers/docker.md. Empty: built from the `node` of this host.',
     ),
   HEARTH_DOCKER_IMAGE_PYTHON: z.string().default('').describe('The same for Python functions.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .union([z.literal(''), z.url({ protocol: /^https?$/ })])
+    .default('')
+    .describe(
+      'Address of an OpenTelemetry collector (OTLP/HTTP with JSON), for example `http://127.0.0.1:4318`. Empty: traces and metrics are not exported. The other OTEL_* settings have the names and defaults of OpenTelemetry.',
+    ),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z.literal('http/json').default('http/json').describe('What Hearth speaks.'),
+  OTEL_EXPORTER_OTLP_HEADERS: pairs.describe('Headers for the collector: `name=value`, separated by commas.'),
+  OTEL_EXPORTER_OTLP_TIMEOUT: count(1, 600_000).default(10_000).describe('Longest wait for the collector, in ms.'),
+  OTEL_METRIC_EXPORT_INTERVAL: count(100, 3_600_000).default(60_000).describe('Time between two exports, in ms.'),
+  OTEL_SERVICE_NAME: z.string().min(1).default('hearth').describe('How this platform calls itself to the collector.'),
+  OTEL_RESOURCE_ATTRIBUTES: pairs.describe('More attributes of the platform: `name=value`, separated by commas.'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe(
+      'Share of traces that are exported, of those that begin in Hearth. Where a caller sends `traceparent`, its decision holds.',
+    ),
   HEARTH_BWRAP_PATH: z.string().default('').describe('The `bwrap` of the process driver. Empty: the first on PATH.'),
 });
 

@@ -276,6 +276,7 @@ export class AsyncDispatcher {
       version: run.version,
       trigger: run.claim.item.trigger,
       report,
+      invocation: run.invocation(),
     });
   }
 

@@ -193,7 +193,7 @@ export class LocalScheduler implements Scheduler {
     const { metrics, journal, clock } = this.#options;
     const at = clock.now();
     const invocation = run.invocation();
-    metrics.record({ kind: 'invocation', at, version: run.version, trigger: invocation.trigger, report });
+    metrics.record({ kind: 'invocation', at, version: run.version, trigger: invocation.trigger, report, invocation });
     journal.append(recordOf(invocation, report, at), run.payload());
     this.#ended(run);
   };

@@ -1,7 +1,8 @@
+import type { Invocation } from '../../backend/core/invocation.ts';
 import type { MetricEvent } from '../../backend/core/ports/metrics-sink.ts';
 import type { VersionSpec } from '../../backend/core/version.ts';
 import { MetricsCollector, type MetricsCollectorOptions } from '../../backend/metrics/collector/metrics-collector.ts';
-import type { BundleDigest, FunctionId, InstanceId, VersionId } from '../../shared/ids.ts';
+import { type BundleDigest, type FunctionId, type InstanceId, newId, type VersionId } from '../../shared/ids.ts';
 import type { InvocationOutcome, StartKind, TriggerKind } from '../../shared/invocation.ts';
 import type { VersionConfig } from '../../shared/version-config.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
@@ -30,6 +31,34 @@ export interface InvocationFacts {
   readonly httpStatus?: number;
 }
 
+/** A request for `GET /a?key=secret`. */
+function attempt({ version, trigger, at }: Pick<Invocation, 'version' | 'trigger'> & { at: number }): Invocation {
+  return {
+    id: newId('invocation', at),
+    version,
+    qualifier: 'live',
+    trigger,
+    request: {
+      kind: 'http',
+      method: 'GET',
+      target: '/a?key=secret',
+      headers: [],
+      clientAddress: '192.0.2.1',
+      scheme: 'http',
+      host: 'fn.example.org',
+      params: {},
+      body: Buffer.alloc(0),
+    },
+    acceptedAt: at,
+    enteredAt: 0,
+    deadlineAt: at + 30_000,
+    attempt: 1,
+    traceparent: undefined,
+    depth: 0,
+    replayOf: undefined,
+  };
+}
+
 /** A cold start has phases of 20, 5 and 10 ms. */
 export function invocation(facts: InvocationFacts): Extract<MetricEvent, { kind: 'invocation' }> {
   const {
@@ -49,6 +78,7 @@ export function invocation(facts: InvocationFacts): Extract<MetricEvent, { kind:
     at,
     version,
     trigger,
+    invocation: attempt({ version, trigger, at }),
     report: {
       outcome,
       start,

@@ -1,5 +1,5 @@
 import type { TriggerKind } from '../../../shared/invocation.ts';
-import type { InvocationReport } from '../invocation.ts';
+import type { Invocation, InvocationReport } from '../invocation.ts';
 import type { VersionSpec } from '../version.ts';
 import type { InstanceState } from './instance-pool.ts';
 
@@ -11,6 +11,8 @@ export type MetricEvent =
       readonly version: VersionSpec;
       readonly trigger: TriggerKind;
       readonly report: InvocationReport;
+      /** The attempt that it was. Its body must not be kept. */
+      readonly invocation: Invocation;
     }
   | {
       readonly kind: 'throttle';

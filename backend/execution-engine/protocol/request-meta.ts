@@ -1,4 +1,5 @@
 import type { Body, Invocation } from '../../core/invocation.ts';
+import { traceContextOf, traceparentOf } from '../../core/trace-context.ts';
 
 /** The JSON in front of a request body. */
 export function requestMeta(invocation: Invocation, bodyBytes?: number): string {
@@ -10,7 +11,7 @@ export function requestMeta(invocation: Invocation, bodyBytes?: number): string 
     attempt: invocation.attempt,
     trigger: invocation.trigger,
     depth: invocation.depth,
-    traceparent: invocation.traceparent,
+    traceparent: invocation.traceparent === undefined ? undefined : traceparentOf(traceContextOf(invocation)),
     bodyBytes,
   };
   if (request.kind === 'event') return JSON.stringify(common);
