@@ -9,6 +9,19 @@ export interface VersionsOptions {
   readonly bundles: Pick<BundleStore, 'files'>;
 }
 
+export interface RecentFilter {
+  readonly functionName: string | undefined;
+  /** Clock.now ms; half-open [from, to). */
+  readonly from: number;
+  readonly to: number;
+  readonly limit: number;
+}
+
+interface Deployed {
+  readonly functionName: string;
+  readonly version: VersionRecord;
+}
+
 /** Reads versions and the files that they run. */
 export class Versions {
   readonly #options: VersionsOptions;
@@ -27,6 +40,24 @@ export class Versions {
   get(name: string, number: number): { readonly entry: FunctionEntry; readonly version: VersionRecord } {
     const entry = this.#options.directory.get(name);
     return { entry, version: versionOf(entry, number) };
+  }
+
+  /**
+   * The newest versions of all functions (or of one) in [from, to), newest first, from memory. Throws
+   * `not_found`/`function_not_found`.
+   */
+  recent(filter: RecentFilter): { readonly items: readonly Deployed[]; readonly isComplete: boolean } {
+    const { directory } = this.#options;
+    const entries = filter.functionName === undefined ? directory.entries() : [directory.get(filter.functionName)];
+    const found: Deployed[] = [];
+    for (const entry of entries) {
+      for (const version of entry.versions.values()) {
+        const isIn = version.createdAt >= filter.from && version.createdAt < filter.to;
+        if (isIn) found.push({ functionName: entry.record.name, version });
+      }
+    }
+    found.sort((a, b) => b.version.createdAt - a.version.createdAt || b.version.version - a.version.version);
+    return { items: found.slice(0, filter.limit), isComplete: found.length <= filter.limit };
   }
 
   /** The built files of a version. */

@@ -3,6 +3,7 @@ import type {
   CreateFunction,
   CreateVersion,
   Deployed,
+  Deployment,
   FunctionDocument,
   PutAlias,
   Schedule,
@@ -104,6 +105,14 @@ export class Api {
 
   createVersion(name: string, body: CreateVersion): Promise<Deployed> {
     return this.client.json('POST', `${functionPath(name)}/versions`, { body });
+  }
+
+  deployments(query: QueryValues, signal?: AbortSignal) {
+    return this.#get<{ readonly items: readonly Deployment[]; readonly isComplete: boolean }>(
+      `${root}/deployments`,
+      query,
+      signal,
+    );
   }
 
   aliases(name: string, signal?: AbortSignal): Promise<Page<Alias>> {

@@ -1,7 +1,11 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
-import { type TimeRange, windowOf } from '../util/time-range.ts';
+import type { Metrics } from '../../shared/api/metrics.ts';
+import { extendSeries } from '../util/series.ts';
+import { type TimeRange, windowBefore, windowOf } from '../util/time-range.ts';
 import type { Api } from './api.ts';
 import type { QueryValues } from './client.ts';
+
+const fineSpanMs = 900_000;
 
 /**
  * Query options, one per document. Keys begin with the noun, so that `invalidateQueries({queryKey: ['functions']})` reaches
@@ -12,11 +16,12 @@ export const queries = {
     infiniteQueryOptions({
       queryKey: ['functions', 'list', search],
       queryFn: ({ pageParam, signal }) =>
-        api.functions({ search, limit: 100, ...(pageParam === '' ? {} : { cursor: pageParam }) }, signal),
+        api.functions({ search, limit: 200, ...(pageParam === '' ? {} : { cursor: pageParam }) }, signal),
       initialPageParam: '',
       getNextPageParam: (page) => page.nextCursor ?? undefined,
       placeholderData: keepPreviousData,
-      refetchInterval: 10_000,
+      // A thousand functions are five requests: those are renewed less often.
+      refetchInterval: (query) => 10_000 * Math.max(1, query.state.data?.pages.length ?? 1),
     }),
   function: (api: Api, name: string) =>
     queryOptions({
@@ -90,12 +95,42 @@ export const queries = {
       staleTime: isLive ? range.refreshMs / 2 : Number.POSITIVE_INFINITY,
       refetchInterval: isLive ? range.refreshMs : false,
     }),
+  /** The last quarter of an hour in seconds. Asked for in full once, then only what is new. */
+  fineMetrics: (api: Api, functionName: string | undefined, isLive: boolean) =>
+    queryOptions({
+      queryKey: ['metrics', 'fine', functionName ?? ''],
+      queryFn: async ({ client, queryKey, signal }) => {
+        const to = Math.ceil(Date.now() / 1000) * 1000;
+        const from = to - fineSpanMs;
+        const ask = (fromMs: number) => {
+          const window = { from: new Date(fromMs).toISOString(), to: new Date(to).toISOString() };
+          return api.metrics({ ...window, function: functionName, stepMs: 1000 }, signal);
+        };
+        const before = client.getQueryData<Metrics>(queryKey);
+        // Seconds that ended lately may still have changed since.
+        const known = before === undefined ? 0 : Date.parse(before.to) - 3000;
+        if (before === undefined || before.stepMs !== 1000 || known < from) return ask(from);
+        const fresh = await ask(known);
+        return fresh.stepMs === 1000 ? extendSeries(before, fresh, from) : ask(from);
+      },
+      staleTime: isLive ? 1000 : Number.POSITIVE_INFINITY,
+      refetchInterval: isLive ? 2000 : false,
+    }),
+  deployments: (api: Api, range: TimeRange, functionName: string | undefined) =>
+    queryOptions({
+      // Below `functions`: a deployment made here is seen at once.
+      queryKey: ['functions', 'deployments', range.id, functionName ?? ''],
+      queryFn: ({ signal }) =>
+        api.deployments({ ...windowOf(range, Date.now()), function: functionName, limit: 100 }, signal),
+      placeholderData: keepPreviousData,
+      refetchInterval: range.fixed === undefined ? 10_000 : false,
+    }),
   /** The total of the period before the range, for the change that the tiles show. */
   previousTotal: (api: Api, range: TimeRange, functionName: string | undefined, isLive: boolean) =>
     queryOptions({
       queryKey: ['metrics', 'previous', range.id, functionName ?? ''],
       queryFn: async ({ signal }) => {
-        const window = windowOf(range, Date.now() - range.spanMs);
+        const window = windowBefore(range, Date.now());
         const answer = await api.metrics({ ...window, function: functionName, stepMs: range.stepMs }, signal);
         return answer.total;
       },

@@ -2,15 +2,16 @@ import type { LiveTick } from '../../shared/api/metrics.ts';
 import { Chart } from '../ui/chart.tsx';
 import { formatBytes, formatPercent } from '../util/format.ts';
 
-/** CPU and memory of the host since this tab listens; the platform keeps no history of them. */
+/** CPU and memory of the host against what it has, since this tab listens; the platform keeps no history of them. */
 export function HostCharts({ ticks }: { readonly ticks: readonly LiveTick[] }) {
   const x = ticks.map((tick) => Date.parse(tick.at) / 1000);
   const host = ticks.map((tick) => tick.gauges.host);
+  const total = host.at(-1)?.memoryTotalBytes;
   return (
     <>
       <Chart
-        title="CPU"
-        note="of the host, since this page is open"
+        title="CPU of the host"
+        note="since this page is open"
         shape="areas"
         x={x}
         max={1}
@@ -20,10 +21,11 @@ export function HostCharts({ ticks }: { readonly ticks: readonly LiveTick[] }) {
         series={[{ label: 'Used', values: host.map((gauge) => gauge.cpuPercent / 100), color: '--series-1' }]}
       />
       <Chart
-        title="Memory"
+        title="Memory of the host"
         isBinary
         minSpanSeconds={120}
-        note="of the host, since this page is open"
+        {...(total === undefined ? {} : { max: total })}
+        note={total === undefined ? 'since this page is open' : `of ${formatBytes(total)}, since this page is open`}
         shape="lines"
         x={x}
         format={formatBytes}

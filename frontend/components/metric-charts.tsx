@@ -1,7 +1,8 @@
 import type { Metrics } from '../../shared/api/metrics.ts';
-import { Chart } from '../ui/chart.tsx';
+import { Chart, type ChartMarker } from '../ui/chart.tsx';
 import { formatMs, formatRate } from '../util/format.ts';
-import { gridOf, requestColumns, requestGroups } from '../util/series.ts';
+import { useZoom } from '../util/hooks.ts';
+import { errorKindColumns, gridOf, requestColumns, requestGroups } from '../util/series.ts';
 
 const groupColors = {
   Success: '--series-1',
@@ -10,32 +11,46 @@ const groupColors = {
   Platform: '--series-4',
   Throttled: '--series-5',
 } as const;
+const kindColors = ['--series-3', '--series-2', '--series-4', '--series-1', '--series-5'] as const;
 
-/** Requests by how they ended, and latency percentiles; null-free steps only where something happened. */
-export function MetricCharts({ metrics, syncKey }: { readonly metrics: Metrics; readonly syncKey: string }) {
+/** More bars than this would each be thinner than a pixel. */
+const maxBars = 400;
+
+export interface MetricChartsProps {
+  readonly metrics: Metrics;
+  readonly syncKey: string;
+  readonly markers: readonly ChartMarker[];
+  /** `cores`: what the host has, or what a function may use. */
+  readonly cores: number | undefined;
+}
+
+/** Requests by how they ended, latency percentiles, errors by kind, and processor time; gaps where nothing happened. */
+export function MetricCharts({ metrics, syncKey, markers, cores }: MetricChartsProps) {
+  const onZoom = useZoom();
   const { x, points } = gridOf(metrics);
   const columns = requestColumns(points, metrics.stepMs);
   const isUsed = (values: readonly (number | null)[]) => values.some((value) => value !== null && value > 0);
   const shown = requestGroups.filter((group) => group === 'Success' || isUsed(columns[group]));
   const latency = (pick: 'p50' | 'p95' | 'p99') => points.map((point) => point?.totalMs?.[pick] ?? null);
+  const kinds = errorKindColumns(points, metrics.stepMs);
+  const stacked = x.length > maxBars ? 'areas' : 'stacked-bars';
+  const shared = { x, syncKey, markers, onZoom } as const;
   return (
     <>
       <Chart
+        {...shared}
         title="Requests"
         note="per second, by outcome"
-        shape="stacked-bars"
-        x={x}
-        syncKey={syncKey}
+        shape={stacked}
         format={formatRate}
         emptyText="No requests in this range"
         series={shown.map((group) => ({ label: group, values: columns[group], color: groupColors[group] }))}
       />
       <Chart
+        {...shared}
         title="Latency"
         note="as the caller saw it"
         shape="lines"
-        x={x}
-        syncKey={syncKey}
         format={formatMs}
         emptyText="No requests in this range"
         series={[
@@ -44,6 +59,37 @@ export function MetricCharts({ metrics, syncKey }: { readonly metrics: Metrics; 
           { label: 'p99', values: latency('p99'), color: '--series-3', dash: [2, 3] },
         ]}
       />
+      <Chart
+        {...shared}
+        title="Errors"
+        note="per second, by kind"
+        shape={stacked}
+        format={formatRate}
+        emptyText="No errors in this range"
+        series={kinds.map(({ kind, values }, index) => ({
+          label: kind,
+          values,
+          color: kindColors[index] ?? '--series-5',
+        }))}
+      />
+      <Chart
+        {...shared}
+        title="CPU of functions"
+        note={cores === undefined ? 'cores in use' : `cores in use, of ${cores}`}
+        shape="lines"
+        format={formatCores}
+        emptyText="No requests in this range"
+        series={[
+          {
+            label: 'Cores',
+            values: points.map((point) => (point === undefined ? null : point.cpuMs / metrics.stepMs)),
+            color: '--series-4',
+          },
+        ]}
+      />
     </>
   );
 }
+
+const formatCores = (value: number | null) =>
+  value === null ? '–' : value < 0.1 ? value.toFixed(3) : value.toFixed(2);

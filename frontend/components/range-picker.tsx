@@ -1,11 +1,14 @@
-import { Pause, Play } from 'lucide-react';
+import { CalendarRange, Pause, Play, ZoomOut } from 'lucide-react';
+import { useState } from 'react';
 import { useLive } from '../api/context.tsx';
 import type { StreamState } from '../api/follow.ts';
+import { CustomRangeDialog } from '../forms/custom-range.tsx';
 import { Dot } from '../ui/badge.tsx';
-import { Button } from '../ui/button.tsx';
+import { Button, IconButton } from '../ui/button.tsx';
 import { classes } from '../ui/classes.ts';
+import { formatDateTime } from '../util/format.ts';
 import { useTimeRange } from '../util/hooks.ts';
-import { timeRanges } from '../util/time-range.ts';
+import { defaultTimeRange, timeRanges } from '../util/time-range.ts';
 
 const stateTexts: Readonly<Record<StreamState, string>> = {
   connecting: 'Connecting',
@@ -23,9 +26,12 @@ export interface RangePickerProps {
 export function RangePicker({ isLive, onLive }: RangePickerProps) {
   const [range, setRange] = useTimeRange();
   const { state } = useLive();
+  const [isChoosing, setIsChoosing] = useState(false);
+  const { fixed } = range;
+  const at = (ms: number) => formatDateTime(new Date(ms).toISOString());
   return (
     <div className="flex flex-wrap items-center gap-2">
-      <fieldset className="flex rounded-md border border-line-strong bg-surface p-0.5">
+      <fieldset className="flex flex-wrap rounded-md border border-line-strong bg-surface p-0.5">
         <legend className="sr-only">Time range</legend>
         {timeRanges.map((item) => (
           <button
@@ -41,9 +47,30 @@ export function RangePicker({ isLive, onLive }: RangePickerProps) {
             {item.label}
           </button>
         ))}
+        <IconButton
+          label="Choose two times"
+          className="!h-6.5"
+          aria-pressed={fixed !== undefined}
+          data-shortcut="range"
+          onClick={() => setIsChoosing(true)}
+        >
+          <CalendarRange className="size-3.5" aria-hidden="true" />
+        </IconButton>
       </fieldset>
+      {fixed !== undefined && (
+        <span className="tabular inline-flex items-center gap-1 text-xs text-muted">
+          {at(fixed.fromMs)} –{' '}
+          {at(fixed.toMs).slice(at(fixed.fromMs).slice(0, 10) === at(fixed.toMs).slice(0, 10) ? 11 : 0)}
+          <IconButton label="Back to the last hour" onClick={() => setRange(defaultTimeRange)}>
+            <ZoomOut className="size-4" aria-hidden="true" />
+          </IconButton>
+        </span>
+      )}
+      {isChoosing && <CustomRangeDialog range={range} onChoose={setRange} onClose={() => setIsChoosing(false)} />}
       <Button
         aria-pressed={isLive}
+        data-shortcut="live"
+        disabledReason={fixed === undefined ? undefined : 'A chosen time does not move with the clock'}
         aria-label={isLive ? `${stateTexts[state]}. Pause` : 'Paused. Go live'}
         onClick={() => onLive(!isLive)}
         icon={

@@ -10,13 +10,16 @@ import { MetricTiles } from '../components/metric-tiles.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { RangePicker } from '../components/range-picker.tsx';
 import { Tile } from '../components/tile.tsx';
+import { useChartSeries, useDeploymentMarkers } from '../components/use-chart-series.ts';
 import { useFunction } from '../components/use-function.ts';
 import { paths } from '../path-builder.ts';
 import { Card } from '../ui/card.tsx';
+import { Chart } from '../ui/chart.tsx';
 import { CodeBlock, CopyButton } from '../ui/copy-button.tsx';
 import { Tabs } from '../ui/tabs.tsx';
-import { formatBytes, formatCount, formatMs, formatPercent } from '../util/format.ts';
-import { useTimeRange } from '../util/hooks.ts';
+import { formatBytes, formatCount, formatMs, formatPercent, formatRate } from '../util/format.ts';
+import { useTimeRange, useZoom } from '../util/hooks.ts';
+import { gridOf } from '../util/series.ts';
 import { cliSnippet, curlSnippet, fetchSnippet } from '../util/snippets.ts';
 
 const sampleBody = '{"name":"Ada"}';
@@ -120,15 +123,63 @@ function NoCallsYet({ fn }: { readonly fn: FunctionDocument }) {
   );
 }
 
+/** The charts of every function, and its memory and cold starts. */
+function Charts({ metrics, fn, isLive }: { metrics: Metrics; fn: FunctionDocument; isLive: boolean }) {
+  const [range] = useTimeRange();
+  const onZoom = useZoom();
+  const series = useChartSeries(metrics, range, fn.name, isLive);
+  const markers = useDeploymentMarkers(range, fn.name);
+  const config = useQuery(queries.version(useApi(), fn.name, fn.liveVersion ?? fn.latestVersion)).data?.config;
+  const { x, points } = gridOf(series);
+  const limit = config === undefined ? undefined : config.memoryMb * 1024 * 1024;
+  const shared = { x, markers, onZoom, syncKey: 'function' } as const;
+  return (
+    <>
+      <MetricCharts metrics={series} syncKey="function" markers={markers} cores={undefined} />
+      <Chart
+        {...shared}
+        title="Memory"
+        note="the largest instance, against its limit"
+        isBinary
+        shape="lines"
+        format={formatBytes}
+        emptyText="No requests in this range"
+        series={[
+          { label: 'Peak', values: points.map((point) => point?.peakMemoryBytes ?? null), color: '--series-1' },
+          ...(limit === undefined
+            ? []
+            : [{ label: 'Limit', values: points.map(() => limit), color: '--series-3', dash: [6, 3] }]),
+        ]}
+      />
+      <Chart
+        {...shared}
+        title="Starts"
+        note="cold starts a second"
+        shape="stacked-bars"
+        format={formatRate}
+        emptyText="No cold starts in this range"
+        series={[
+          {
+            label: 'Cold',
+            values: points.map((point) => (point === undefined ? null : point.coldStarts / (series.stepMs / 1000))),
+            color: '--series-4',
+          },
+        ]}
+      />
+    </>
+  );
+}
+
 export function FunctionOverviewTab() {
   const fn = useFunction();
   const [range] = useTimeRange();
-  const [isLive, setIsLive] = useState(true);
+  const [isFollowing, setIsFollowing] = useState(true);
+  const isLive = isFollowing && range.fixed === undefined;
   const metrics = useQuery(queries.metrics(useApi(), range, fn.name, isLive));
   return (
     <>
       <div className="mb-4 flex justify-end">
-        <RangePicker isLive={isLive} onLive={setIsLive} />
+        <RangePicker isLive={isLive} onLive={setIsFollowing} />
       </div>
       <QueryView query={metrics} lines={10}>
         {(data) => (
@@ -142,7 +193,7 @@ export function FunctionOverviewTab() {
               />
             </div>
             {data.total === null && <NoCallsYet fn={fn} />}
-            <MetricCharts metrics={data} syncKey="function" />
+            <Charts metrics={data} fn={fn} isLive={isLive} />
             <CallCard fn={fn} />
             <ColdStarts total={data.total} />
           </div>

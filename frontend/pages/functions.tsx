@@ -1,17 +1,15 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { Plus, SearchX } from 'lucide-react';
 import { useState } from 'react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
-import { useApi } from '../api/context.tsx';
-import { queries } from '../api/queries.ts';
 import { FirstRun } from '../components/first-run.tsx';
 import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { RuntimeBadge } from '../components/runtime-badge.tsx';
+import { useAllFunctions } from '../components/use-all-functions.ts';
 import { paths } from '../path-builder.ts';
-import { Dot } from '../ui/badge.tsx';
+import { Badge, Dot } from '../ui/badge.tsx';
 import { Button, buttonClasses } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
@@ -22,7 +20,7 @@ import { formatAgo, formatCount, formatMs, formatPercent } from '../util/format.
 import { type FunctionSortKey, sortFunctions, stateOf } from '../util/function-state.ts';
 import { useNow, useSettled, useSlashFocus, useUrlValue } from '../util/hooks.ts';
 
-function NameCell({ fn }: { readonly fn: FunctionDocument }) {
+function NameCell({ fn, onTag }: { readonly fn: FunctionDocument; readonly onTag: (tag: string) => void }) {
   const state = stateOf(fn);
   return (
     <div className="flex min-w-44 items-start gap-2.5">
@@ -38,17 +36,36 @@ function NameCell({ fn }: { readonly fn: FunctionDocument }) {
         >
           {fn.name}
         </Link>
+        {state.label !== 'Healthy' && state.label !== 'Idle' && (
+          <span className="ml-2">
+            <Badge tone={state.tone}>{state.label}</Badge>
+          </span>
+        )}
+        {fn.tags.map((tag) => (
+          <button
+            key={tag}
+            type="button"
+            aria-label={`Show only what has the tag ${tag}`}
+            className="ml-1.5 inline-flex min-h-6 items-center rounded bg-raised px-1.5 text-xs text-muted hover:text-text"
+            onClick={(event) => {
+              event.stopPropagation();
+              onTag(tag);
+            }}
+          >
+            {tag}
+          </button>
+        ))}
         {fn.description !== '' && <p className="max-w-80 truncate text-xs text-faint">{fn.description}</p>}
       </div>
     </div>
   );
 }
 
-function columns(now: number): readonly TableColumn<FunctionDocument>[] {
+function columns(now: number, onTag: (tag: string) => void): readonly TableColumn<FunctionDocument>[] {
   const share = (fn: FunctionDocument, key: 'errors' | 'coldStarts') =>
     fn.stats === undefined || fn.stats.invocations === 0 ? null : fn.stats[key] / fn.stats.invocations;
   return [
-    { id: 'name', label: 'Function', isSortable: true, cell: (fn) => <NameCell fn={fn} /> },
+    { id: 'name', label: 'Function', isSortable: true, cell: (fn) => <NameCell fn={fn} onTag={onTag} /> },
     { id: 'runtime', label: 'Runtime', isSecondary: true, cell: (fn) => <RuntimeBadge runtime={fn.runtime} /> },
     {
       id: 'requests',
@@ -100,30 +117,49 @@ function columns(now: number): readonly TableColumn<FunctionDocument>[] {
 
 const sortKeys: readonly FunctionSortKey[] = ['name', 'requests', 'errors', 'p95', 'cold', 'updated'];
 
-function FunctionTable({ functions }: { readonly functions: readonly FunctionDocument[] }) {
+/** Rows that are in the page at first; a table of a thousand takes a phone a while. */
+const firstRows = 100;
+
+function FunctionTable({
+  functions,
+  onTag,
+}: {
+  readonly functions: readonly FunctionDocument[];
+  readonly onTag: (tag: string) => void;
+}) {
   const now = useNow();
+  const [shown, setShown] = useState(firstRows);
   const navigate = useNavigate();
   const [sort, setSort] = useState<TableSort>({ column: 'name', isDescending: false });
   const key = sortKeys.find((candidate) => candidate === sort.column) ?? 'name';
   return (
-    <Table
-      label="Functions"
-      columns={columns(now)}
-      rows={sortFunctions(functions, key, sort.isDescending)}
-      rowKey={(fn) => fn.id}
-      sort={sort}
-      onSort={setSort}
-      onRowClick={(fn) => {
-        navigate({ to: paths.function(fn.name) }).catch(() => undefined);
-      }}
-    />
+    <>
+      <Table
+        label="Functions"
+        columns={columns(now, onTag)}
+        rows={sortFunctions(functions, key, sort.isDescending).slice(0, shown)}
+        rowKey={(fn) => fn.id}
+        sort={sort}
+        onSort={setSort}
+        onRowClick={(fn) => {
+          navigate({ to: paths.function(fn.name) }).catch(() => undefined);
+        }}
+      />
+      {functions.length > shown && (
+        <div className="border-t border-line p-2 text-center">
+          <Button tone="ghost" onClick={() => setShown(shown + 200)}>
+            Show more of {functions.length}
+          </Button>
+        </div>
+      )}
+    </>
   );
 }
 
 export function FunctionsPage() {
   const [search, setSearch] = useUrlValue('search');
   const settled = useSettled(search.trim());
-  const query = useInfiniteQuery(queries.functions(useApi(), settled));
+  const { query, functions = [] } = useAllFunctions(settled);
   useSlashFocus('function-search');
   const newButton = (
     <Link to={paths.newFunction()} className={buttonClasses('primary')}>
@@ -135,8 +171,7 @@ export function FunctionsPage() {
     <>
       <PageHeader title="Functions" actions={newButton} />
       <QueryView query={query} lines={8}>
-        {({ pages }) => {
-          const functions = pages.flatMap((page) => page.items);
+        {() => {
           if (functions.length === 0 && settled === '') return <FirstRun />;
           return (
             <Card isFlush>
@@ -163,7 +198,7 @@ export function FunctionsPage() {
                   actions={<Button onClick={() => setSearch('')}>Clear the search</Button>}
                 />
               ) : (
-                <FunctionTable functions={functions} />
+                <FunctionTable functions={functions} onTag={setSearch} />
               )}
               <LoadMore query={query} />
             </Card>

@@ -1,7 +1,8 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
+import type { Metrics } from '../../shared/api/metrics.ts';
 import { useApi, useLive } from '../api/context.tsx';
 import type { LiveSnapshot } from '../api/live-metrics.ts';
 import { queries } from '../api/queries.ts';
@@ -12,7 +13,10 @@ import { MetricTiles } from '../components/metric-tiles.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { RangePicker } from '../components/range-picker.tsx';
+import { RecentDeployments } from '../components/recent-deployments.tsx';
 import { Tile } from '../components/tile.tsx';
+import { useAllFunctions } from '../components/use-all-functions.ts';
+import { useChartSeries, useDeploymentMarkers } from '../components/use-chart-series.ts';
 import { paths } from '../path-builder.ts';
 import { Dot } from '../ui/badge.tsx';
 import { Card } from '../ui/card.tsx';
@@ -109,16 +113,31 @@ function Rankings({ functions }: { readonly functions: readonly FunctionDocument
   );
 }
 
+function Charts({
+  metrics,
+  isLive,
+  cores,
+}: {
+  readonly metrics: Metrics;
+  readonly isLive: boolean;
+  readonly cores: number | undefined;
+}) {
+  const [range] = useTimeRange();
+  const series = useChartSeries(metrics, range, undefined, isLive);
+  const markers = useDeploymentMarkers(range, undefined);
+  return <MetricCharts metrics={series} syncKey="overview" markers={markers} cores={cores} />;
+}
+
 export function OverviewPage() {
   const api = useApi();
   const [range] = useTimeRange();
-  const [isLive, setIsLive] = useState(true);
+  const [isFollowing, setIsFollowing] = useState(true);
+  const isLive = isFollowing && range.fixed === undefined;
   const liveNow = useLive();
   const [frozen, setFrozen] = useState(liveNow);
   const live = isLive ? liveNow : frozen;
-  const functions = useInfiniteQuery(queries.functions(api));
+  const { functions: list } = useAllFunctions();
   const metrics = useQuery(queries.metrics(api, range, undefined, isLive));
-  const list = functions.data?.pages.flatMap((page) => page.items);
   if (list?.length === 0) {
     return (
       <>
@@ -137,7 +156,7 @@ export function OverviewPage() {
             isLive={isLive}
             onLive={(next) => {
               setFrozen(liveNow);
-              setIsLive(next);
+              setIsFollowing(next);
             }}
           />
         }
@@ -149,8 +168,9 @@ export function OverviewPage() {
               <MetricTiles metrics={data} range={range} isLive={isLive} live={live} />
               <HostTile live={live} />
             </div>
-            <MetricCharts metrics={data} syncKey="overview" />
+            <Charts metrics={data} isLive={isLive} cores={live.ticks.at(-1)?.gauges.host.cpus} />
             <HostCharts ticks={live.ticks} />
+            <RecentDeployments />
             {list !== undefined && <Rankings functions={list} />}
           </div>
         )}

@@ -54,7 +54,7 @@ function seriesOptions(props: ChartProps): UPlot.Series[] {
       const paths = UPlot.paths.bars?.({ size: [0.8, 14], align: 1 });
       return { ...base, fill: stroke, width: 0, ...(paths === undefined ? {} : { paths }) };
     }
-    if (props.shape === 'areas') return { ...base, fill: transparent(stroke, 0.22) };
+    if (props.shape === 'areas') return { ...base, points: dots, fill: transparent(stroke, 0.22) };
     return { ...base, points: dots, ...(series.dash === undefined ? {} : { dash: [...series.dash] }) };
   });
 }
@@ -95,12 +95,53 @@ function timeLabels(_plot: UPlot, splits: number[]): string[] {
   });
 }
 
+/** Upright lines with a small flag on top. */
+function drawMarkers(plot: UPlot, markers: ChartProps['markers']): void {
+  if (markers === undefined || markers.length === 0) return;
+  const { ctx, bbox } = plot;
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = resolveColor('--accent');
+  ctx.fillStyle = ctx.strokeStyle;
+  ctx.lineWidth = ratio;
+  ctx.setLineDash([3 * ratio, 3 * ratio]);
+  for (const marker of markers) {
+    const x = Math.round(plot.valToPos(marker.at, 'x', true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x + 6 * ratio, bbox.top + 3 * ratio);
+    ctx.lineTo(x, bbox.top + 6 * ratio);
+    ctx.fill();
+  }
+  ctx.restore();
+}
+
+/** A drag shorter than this is a click. */
+const minDragPx = 6;
+
+function zoomTo(plot: UPlot, onZoom: ChartProps['onZoom']): void {
+  const { left, width } = plot.select;
+  if (width < minDragPx) return;
+  const [from, to] = [plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x')];
+  plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+  onZoom?.(from, to);
+}
+
 export interface ChartCanvasProps extends ChartProps {
   readonly height: number;
   readonly onIndex: (index: number | undefined) => void;
 }
 
-function optionsOf(props: ChartCanvasProps, width: number): UPlot.Options {
+/** Charts with one crosshair share where the pointer is, not what is dragged. */
+const isMove = (type: string) => type === 'mousemove' || type === 'mouseleave';
+
+function optionsOf(latest: { readonly current: ChartCanvasProps }, width: number): UPlot.Options {
+  const props = latest.current;
   const top = props.max;
   const minSpan = props.minSpanSeconds;
   return {
@@ -110,9 +151,9 @@ function optionsOf(props: ChartCanvasProps, width: number): UPlot.Options {
     padding: [8, 8, 0, 0],
     cursor: {
       y: false,
-      drag: { setScale: false, x: false, y: false },
+      drag: { setScale: false, x: props.onZoom !== undefined, y: false },
       points: { show: false },
-      ...(props.syncKey === undefined ? {} : { sync: { key: props.syncKey } }),
+      ...(props.syncKey === undefined ? {} : { sync: { key: props.syncKey, filters: { pub: isMove } } }),
     },
     scales: {
       x: {
@@ -123,7 +164,11 @@ function optionsOf(props: ChartCanvasProps, width: number): UPlot.Options {
     },
     axes: axes(props),
     series: [{}, ...seriesOptions(props)],
-    hooks: { setCursor: [(plot) => props.onIndex(plot.cursor.idx ?? undefined)] },
+    hooks: {
+      setCursor: [(plot) => latest.current.onIndex(plot.cursor.idx ?? undefined)],
+      setSelect: [(plot) => zoomTo(plot, latest.current.onZoom)],
+      draw: [(plot) => drawMarkers(plot, latest.current.markers)],
+    },
   };
 }
 
@@ -140,7 +185,7 @@ export function ChartCanvas(props: ChartCanvasProps) {
   useEffect(() => {
     const element = host.current;
     if (element === null) return;
-    const made = new UPlot(optionsOf(latest.current, element.clientWidth), dataOf(latest.current), element);
+    const made = new UPlot(optionsOf(latest, element.clientWidth), dataOf(latest.current), element);
     plot.current = made;
     const observer = new ResizeObserver(() => {
       if (element.clientWidth > 0) made.setSize({ width: element.clientWidth, height: latest.current.height });

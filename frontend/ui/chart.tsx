@@ -1,5 +1,7 @@
-import { ChartLine, Table2 } from 'lucide-react';
+import { ChartLine, Download, Table2 } from 'lucide-react';
 import { lazy, Suspense, useState } from 'react';
+import { chartCsv, saveText } from '../util/csv.ts';
+import { formatClock } from '../util/format.ts';
 import { IconButton } from './button.tsx';
 import { Card } from './card.tsx';
 import { ChartTable } from './chart-table.tsx';
@@ -13,6 +15,13 @@ export interface ChartSeries {
   /** A CSS variable, for example `--series-1`. */
   readonly color: string;
   readonly dash?: readonly number[];
+}
+
+/** Something that happened at a time, drawn as an upright line. */
+export interface ChartMarker {
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly label: string;
 }
 
 export interface ChartProps {
@@ -33,6 +42,9 @@ export interface ChartProps {
   /** Shows at least this much time, even when less is known. */
   readonly minSpanSeconds?: number;
   readonly emptyText?: string;
+  readonly markers?: readonly ChartMarker[];
+  /** Dragging across the chart chooses this part of the time, in seconds since 1970. */
+  readonly onZoom?: (from: number, to: number) => void;
   readonly className?: string;
 }
 
@@ -54,11 +66,29 @@ function Legend({ props, index }: { readonly props: ChartProps; readonly index: 
           </span>
         </li>
       ))}
+      {index !== undefined && <li className="tabular ml-auto text-faint">{timeText(props.x[index])}</li>}
+      {markersAt(props, index).map((marker) => (
+        <li key={`${marker.at} ${marker.label}`} className="font-medium text-accent">
+          {marker.label}
+        </li>
+      ))}
     </ul>
   );
 }
 
-/** A time chart with a legend that follows the crosshair, and its numbers as a table for those who cannot use a canvas. */
+const timeText = (seconds: number | undefined) =>
+  seconds === undefined ? '' : formatClock(new Date(seconds * 1000).toISOString(), false);
+
+/** The markers next to the crosshair: at most three, so that the legend stays in its place. */
+function markersAt({ x, markers }: ChartProps, index: number | undefined): readonly ChartMarker[] {
+  const here = index === undefined ? undefined : x[index];
+  if (here === undefined || markers === undefined) return [];
+  const step = (x[1] ?? 0) - (x[0] ?? 0);
+  const reach = Math.max(step, ((x.at(-1) ?? 0) - (x[0] ?? 0)) / 100);
+  return markers.filter((marker) => Math.abs(marker.at - here) <= reach).slice(0, 3);
+}
+
+/** A time chart with a legend that follows the crosshair, and its numbers as a table and as CSV. */
 export function Chart(props: ChartProps) {
   const [isTable, setIsTable] = useState(false);
   const [index, setIndex] = useState<number | undefined>();
@@ -70,17 +100,32 @@ export function Chart(props: ChartProps) {
       {...(props.note === undefined ? {} : { note: props.note })}
       {...(props.className === undefined ? {} : { className: props.className })}
       actions={
-        <IconButton
-          label={isTable ? `View ${props.title} as chart` : `View ${props.title} as table`}
-          aria-pressed={isTable}
-          onClick={() => setIsTable(!isTable)}
-        >
-          {isTable ? (
-            <ChartLine className="size-4" aria-hidden="true" />
-          ) : (
-            <Table2 className="size-4" aria-hidden="true" />
-          )}
-        </IconButton>
+        <>
+          <IconButton
+            label={`Save ${props.title} as CSV`}
+            disabledReason={isEmpty ? 'There is nothing to save' : undefined}
+            onClick={() =>
+              saveText(
+                `${props.title.toLowerCase().replaceAll(' ', '-')}.csv`,
+                'text/csv',
+                chartCsv(props.x, props.series),
+              )
+            }
+          >
+            <Download className="size-4" aria-hidden="true" />
+          </IconButton>
+          <IconButton
+            label={isTable ? `View ${props.title} as chart` : `View ${props.title} as table`}
+            aria-pressed={isTable}
+            onClick={() => setIsTable(!isTable)}
+          >
+            {isTable ? (
+              <ChartLine className="size-4" aria-hidden="true" />
+            ) : (
+              <Table2 className="size-4" aria-hidden="true" />
+            )}
+          </IconButton>
+        </>
       }
     >
       <Legend props={props} index={index} />

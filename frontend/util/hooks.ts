@@ -1,6 +1,6 @@
 import { useNavigate, useParams, useRouterState } from '@tanstack/react-router';
-import { useCallback, useEffect, useState } from 'react';
-import { type TimeRange, timeRangeOf } from './time-range.ts';
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import { fixedRange, type TimeRange, timeRangeOf } from './time-range.ts';
 
 /** Milliseconds since 1970, renewed every `intervalMs`, for texts such as "5 s ago". */
 export function useNow(intervalMs = 5000): number {
@@ -48,9 +48,22 @@ export function useUrlValue(key: string): readonly [string, (value: string) => v
 
 export function useTimeRange(): readonly [TimeRange, (range: TimeRange) => void] {
   const [id, setId] = useUrlValue('range');
-  const range = timeRangeOf(id);
+  // The same object until the address changes: it is a part of the keys of queries and of what charts depend on.
+  const range = useMemo(() => timeRangeOf(id), [id]);
   const set = useCallback((next: TimeRange) => setId(next.id), [setId]);
   return [range, set];
+}
+
+/** Chooses a part of the time, in seconds since 1970, as charts give it. */
+export function useZoom(): (from: number, to: number) => void {
+  const [, setRange] = useTimeRange();
+  return useCallback(
+    (from: number, to: number) => {
+      const range = fixedRange(from * 1000, to * 1000);
+      if (range !== undefined) setRange(range);
+    },
+    [setRange],
+  );
 }
 
 /** The value once it has not changed for `ms`, so that typing does not ask the platform with every key. */

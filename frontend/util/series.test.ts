@@ -4,7 +4,9 @@ import { type LiveTick, type MetricPoint, metricPointSchema, metricsSchema } fro
 import { functionDocument } from '../../tests/support/function-document.ts';
 import {
   countsByGroup,
+  errorKindColumns,
   errorShare,
+  extendSeries,
   gridOf,
   groupOfErrorKind,
   healthOf,
@@ -54,6 +56,42 @@ describe('countsByGroup', () => {
     expect(groupOfErrorKind('out-of-memory')).toBe('Timeout or limit');
     expect(groupOfErrorKind('platform-fault')).toBe('Platform');
     expect(groupOfErrorKind('something-new')).toBe('Timeout or limit');
+  });
+});
+
+describe('errorKindColumns', () => {
+  it('has a column per kind, the most frequent first, and gaps where nothing is known', () => {
+    const points = [point(0, { errorsByKind: { timeout: 10, 'function-error': 30 } }), undefined];
+    expect(errorKindColumns(points, 10_000)).toEqual([
+      { kind: 'function-error', values: [3, null] },
+      { kind: 'timeout', values: [1, null] },
+    ]);
+  });
+
+  it('adds up what is rare', () => {
+    const errorsByKind = { a: 60, b: 50, c: 40, d: 30, e: 20, f: 10 };
+    const columns = errorKindColumns([point(0, { errorsByKind })], 10_000);
+    expect(columns.map((column) => column.kind)).toEqual(['a', 'b', 'c', 'd', 'other']);
+    expect(columns.at(-1)?.values).toEqual([3]);
+  });
+});
+
+describe('extendSeries', () => {
+  const series = (from: number, to: number, seconds: readonly number[]) =>
+    metricsSchema.parse({
+      from: at(from),
+      to: at(to),
+      stepMs: 1000,
+      points: seconds.map((second) => point(second)),
+      total: null,
+    });
+
+  it('believes what is new about the seconds that both know, and lets the oldest go', () => {
+    const fresh = { ...series(4, 8, [5, 7]), points: [point(5, { invocations: 99 }), point(7)] };
+    const joined = extendSeries(series(0, 6, [0, 2, 4, 5]), fresh, start + 1000);
+    expect(joined.points.map((item) => item.at)).toEqual([at(2), at(5), at(7)]);
+    expect(joined.points[1]?.invocations).toBe(99);
+    expect([joined.from, joined.to]).toEqual([at(1), at(8)]);
   });
 });
 

@@ -76,6 +76,42 @@ export function requestColumns(
   };
 }
 
+/** Kinds of errors that get a colour of their own; the rarer ones are added up. */
+const maxErrorKinds = 4;
+
+/** Errors per second by their kind, the most frequent first, the rest as `other`. */
+export function errorKindColumns(
+  points: readonly (MetricPoint | undefined)[],
+  stepMs: number,
+): readonly { readonly kind: string; readonly values: Column }[] {
+  const sums = new Map<string, number>();
+  for (const point of points) {
+    for (const [kind, count] of Object.entries(point?.errorsByKind ?? {})) {
+      sums.set(kind, (sums.get(kind) ?? 0) + count);
+    }
+  }
+  const kinds = [...sums].toSorted((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([kind]) => kind);
+  const rare = new Set(kinds.slice(kinds.length > maxErrorKinds + 1 ? maxErrorKinds : kinds.length));
+  const column = (pick: (kind: string) => boolean): Column =>
+    points.map((point) => {
+      if (point === undefined) return null;
+      const counts = Object.entries(point.errorsByKind).filter(([kind]) => pick(kind));
+      return counts.reduce((sum, [, count]) => sum + count, 0) / (stepMs / 1000);
+    });
+  const named = kinds
+    .filter((kind) => !rare.has(kind))
+    .map((kind) => ({ kind, values: column((other) => other === kind) }));
+  return rare.size === 0 ? named : [...named, { kind: 'other', values: column((kind) => rare.has(kind)) }];
+}
+
+/** `before` goes on with `fresh`, which knows better what it covers; steps before `fromMs` are let go. */
+export function extendSeries(before: Metrics, fresh: Metrics, fromMs: number): Metrics {
+  const freshFrom = Date.parse(fresh.from);
+  const kept = before.points.filter((point) => Date.parse(point.at) >= fromMs && Date.parse(point.at) < freshFrom);
+  const from = new Date(Math.max(fromMs, Date.parse(before.from))).toISOString();
+  return { ...fresh, from, points: [...kept, ...fresh.points], total: null };
+}
+
 export const errorShare = (total: Pick<MetricPoint, 'invocations' | 'errors'> | null | undefined): number | null =>
   total === null || total === undefined || total.invocations === 0 ? null : total.errors / total.invocations;
 

@@ -151,6 +151,28 @@ export const versionSchema = z.object({
 export type VersionDocument = z.infer<typeof versionSchema>;
 export const versionPageSchema = pageOf(versionSchema);
 
+/** One version of any function, for lists and for the markers of charts. */
+const deploymentSchema = z.object({
+  functionName: z.string(),
+  version: z.number().int(),
+  message: z.string(),
+  at: timeSchema,
+  by: z.string(),
+});
+export type Deployment = z.infer<typeof deploymentSchema>;
+export const deploymentsSchema = z.object({
+  items: z.array(deploymentSchema),
+  isComplete: z
+    .boolean()
+    .describe('False: there are older ones in the range; ask again with `to` set to the last `at`.'),
+});
+export const deploymentsQuerySchema = z.object({
+  function: z.string().max(63).optional(),
+  from: timeSchema.optional().describe('Included.'),
+  to: timeSchema.optional().describe('Not included.'),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+});
+
 /** A new function or version, with what the build said. */
 export const deployedSchema = z.object({
   function: functionSchema,

@@ -210,6 +210,32 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     await seen('Live');
     await page.getByRole('button', { name: /Pause$/ }).click();
     await seen('Paused');
+    const saved = page.waitForEvent('download');
+    await button('Save Requests as CSV').click();
+    expect((await saved).suggestedFilename()).toBe('requests.csv');
+  });
+
+  it('zooms into what is dragged across a chart, and marks deployments', async () => {
+    await go('/?range=1h');
+    await seen('the flags in the charts');
+    await page.getByRole('link', { name: /^thrower v2/ }).waitFor();
+    const chart = page.getByRole('img', { name: /^Chart: Latency/ });
+    await chart.scrollIntoViewIfNeeded();
+    const box = await chart.boundingBox();
+    if (box === null) throw new Error('the chart has no place');
+    await page.mouse.move(box.x + box.width * 0.4, box.y + 60);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.8, box.y + 60, { steps: 8 });
+    await page.mouse.up();
+    await page.waitForURL(/range=\d{13}-\d{13}/);
+    await button('Back to the last hour').click();
+    await page.waitForURL((url) => !/range=\d{13}/.test(url.href));
+    await button('Choose two times').click();
+    await page.getByRole('dialog').getByLabel('From').fill('2026-01-31T10:00:00');
+    await page.getByRole('dialog').getByLabel('To', { exact: true }).fill('2026-01-31T11:00:00');
+    await button('Show').click();
+    await page.waitForURL(/range=\d{13}-\d{13}/);
+    await seen('No requests in this range');
   });
 
   it('shows the secret of a token once, and revokes it', async () => {

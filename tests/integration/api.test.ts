@@ -61,6 +61,15 @@ describe('functions', () => {
     expect(listed.json().items[0].version).toBe(2);
     const next = await call('GET', `/api/v1/functions/twice/versions?limit=1&cursor=${listed.json().nextCursor}`);
     expect(next.json().items[0].version).toBe(1);
+    const deployments = await call('GET', '/api/v1/deployments?function=twice&limit=1');
+    expect(deployments.json()).toMatchObject({ items: [{ functionName: 'twice', version: 2 }], isComplete: false });
+    const [{ at }] = deployments.json().items;
+    const after = new Date(Date.parse(at) + 1).toISOString();
+    expect((await call('GET', `/api/v1/deployments?from=${after}`)).json()).toEqual({ items: [], isComplete: true });
+    const all = (await call('GET', `/api/v1/deployments?to=${after}`)).json();
+    expect(all.items.map((item: { version: number }) => item.version).slice(0, 2)).toEqual([2, 1]);
+    expect((await call('GET', '/api/v1/deployments?function=nobody')).statusCode).toBe(404);
+
     const files = await call('GET', '/api/v1/functions/twice/versions/1/files');
     expect(files.json().files).toEqual([{ path: 'index.mjs', sizeBytes: code.length, text: code }]);
     const reused = await call('POST', '/api/v1/functions/twice/versions', { memoryMb: 512 });

@@ -3,6 +3,8 @@ import {
   aliasSchema,
   createVersionSchema,
   deployedSchema,
+  deploymentsQuerySchema,
+  deploymentsSchema,
   putAliasSchema,
   versionFilesSchema,
   versionPageSchema,
@@ -12,7 +14,7 @@ import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
 import { actorOf } from '../auth.ts';
 import type { ApiContext } from '../context.ts';
 import { deployedDocument, deploySource, disconnectSignal, receiveDeploy } from '../controllers/deploy.ts';
-import { aliasDocument, versionDocument } from '../documents.ts';
+import { aliasDocument, timeText, versionDocument } from '../documents.ts';
 import { etagOf, expectedRevision } from '../etag.ts';
 import { type Api, bearerOnly, ifMatchHeaders, nameParams, noContent, problems, versionNumber } from '../route-docs.ts';
 
@@ -51,6 +53,38 @@ export function versionRoutes(app: Api, context: ApiContext): void {
       reply.header('location', `/api/v1/functions/${name}/versions/${deployment.version.version}`);
       reply.header('etag', etagOf(revision));
       return reply.code(201).send(deployedDocument(deployment, context.facts.gatewayUrl()));
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/deployments',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'listDeployments',
+      summary: 'Versions of all functions, newest first',
+      querystring: deploymentsQuerySchema,
+      response: { 200: deploymentsSchema, ...problems(404) },
+    },
+    handler: async (request) => {
+      const { function: functionName, from, to, limit } = request.query;
+      const { items, isComplete } = versions.recent({
+        functionName,
+        from: from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from),
+        to: to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to),
+        limit,
+      });
+      return {
+        items: items.map(({ functionName: name, version }) => ({
+          functionName: name,
+          version: version.version,
+          message: version.message,
+          at: timeText(version.createdAt),
+          by: version.createdBy,
+        })),
+        isComplete,
+      };
     },
   });
 

@@ -1,0 +1,75 @@
+import { useState } from 'react';
+import { Button } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { Field, Input } from '../ui/field.tsx';
+import { fixedRange, type TimeRange, windowOf } from '../util/time-range.ts';
+
+export interface CustomRangeDialogProps {
+  readonly range: TimeRange;
+  readonly onChoose: (range: TimeRange) => void;
+  readonly onClose: () => void;
+}
+
+/** Local time as `<input type="datetime-local">` wants it. */
+function localText(at: string): string {
+  const date = new Date(at);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+}
+
+/** The same as dragging in a chart, for the keyboard and for exact times. */
+export function CustomRangeDialog({ range, onChoose, onClose }: CustomRangeDialogProps) {
+  const [[from, to], setTimes] = useState(() => {
+    const window = windowOf(range, Date.now());
+    return [localText(window.from), localText(window.to)] as const;
+  });
+  const chosen = fixedRange(Date.parse(from), Date.parse(to));
+  const error = chosen === undefined ? 'The first time has to be before the second, by at most 400 days' : undefined;
+  return (
+    <Dialog
+      isOpen
+      onClose={onClose}
+      title="Choose two times"
+      description="In the time zone of this browser. Dragging across a chart does the same."
+    >
+      <form
+        className="flex flex-col gap-4"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (chosen === undefined) return;
+          onChoose(chosen);
+          onClose();
+        }}
+      >
+        <Field label="From">
+          {(control) => (
+            <Input
+              {...control}
+              autoFocus
+              type="datetime-local"
+              step={1}
+              value={from}
+              onChange={(event) => setTimes([event.target.value, to])}
+            />
+          )}
+        </Field>
+        <Field label="To" error={error}>
+          {(control) => (
+            <Input
+              {...control}
+              type="datetime-local"
+              step={1}
+              value={to}
+              onChange={(event) => setTimes([from, event.target.value])}
+            />
+          )}
+        </Field>
+        <div className="flex justify-end gap-2">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" tone="primary" disabledReason={error}>
+            Show
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
