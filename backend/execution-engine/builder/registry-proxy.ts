@@ -3,7 +3,7 @@ import { chmod } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { connect, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { isPublicAddress } from './public-address.ts';
+import { isPublicAddress } from '../../util/public-address.ts';
 
 /** `host:port` that a build may reach. `isOperators`: the operator wrote it down, so it may lie in a private network. */
 export interface AllowedHost {
