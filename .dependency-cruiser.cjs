@@ -77,7 +77,7 @@ module.exports = {
           // Plain code without imports, bundled into the agent.
           '^backend/util/slot-table\\.ts$',
           '^node:',
-          '^(fs|path|net|os|util|stream|module|url|async_hooks|worker_threads|perf_hooks|v8|vm|crypto|events|buffer|process|console|timers|timers/promises|string_decoder|stream/web)$',
+          '^(child_process|http|fs|path|net|os|util|stream|module|url|async_hooks|worker_threads|perf_hooks|v8|vm|crypto|events|buffer|process|console|timers|timers/promises|string_decoder|stream/web)$',
         ],
       },
     },

@@ -41,6 +41,18 @@ const queue = `export async function handler(order, context) {
 }
 `;
 
+const custom = `#!/bin/sh
+# Speaks the AWS Lambda Runtime API; replace it with any executable that does (Go, Rust, C, ...), built for Linux.
+set -eu
+api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
+while :; do
+  curl -sS --fail -D /tmp/head -o /tmp/event "$api/next"
+  id=$(sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: *\\([^[:space:]]*\\).*/\\1/p' /tmp/head)
+  echo "invocation $id"
+  curl -sS --fail -o /dev/null --data-binary '{"message":"Hello from a shell script!"}' "$api/$id/response"
+done
+`;
+
 export const templates: readonly Template[] = [
   {
     name: 'ts-http',
@@ -59,6 +71,12 @@ export const templates: readonly Template[] = [
     description: 'Python, answers HTTP with JSON',
     manifest: { runtime: 'python', handler: 'main.handler' },
     files: { 'main.py': python },
+  },
+  {
+    name: 'custom',
+    description: 'an executable `bootstrap` in any language',
+    manifest: { runtime: 'custom' },
+    files: { bootstrap: custom },
   },
   {
     name: 'cron',

@@ -44,15 +44,18 @@ const targets: Readonly<Record<string, Target>> = {
     inputs: [
       'backend/execution-engine/runtimes/nodejs/guest',
       'backend/execution-engine/runtimes/python/guest',
+      'backend/execution-engine/runtimes/custom/guest',
       'scripts/build.ts',
     ],
     output: 'dist/guest/nodejs/agent.cjs',
     run: async () => {
-      await bundle({
-        entryPoints: ['backend/execution-engine/runtimes/nodejs/guest/agent.ts'],
-        outfile: 'dist/guest/nodejs/agent.cjs',
-        format: 'cjs',
-      });
+      for (const runtime of ['nodejs', 'custom']) {
+        await bundle({
+          entryPoints: [`backend/execution-engine/runtimes/${runtime}/guest/agent.ts`],
+          outfile: `dist/guest/${runtime}/agent.cjs`,
+          format: 'cjs',
+        });
+      }
       await mkdir(join(root, 'dist/guest/python'), { recursive: true });
       const python = join(root, 'backend/execution-engine/runtimes/python/guest/agent.py');
       if (existsSync(python)) await copyFile(python, join(root, 'dist/guest/python/agent.py'));

@@ -78,13 +78,13 @@ const envSchema = z
 
 /** The configuration of a version, every field with its default: what a stored version holds. */
 export const versionConfigSchema = z.strictObject({
-  runtime: z.enum(['nodejs', 'python']).describe('Language adapter.'),
+  runtime: z.enum(runtimeNames).describe('Language adapter; `custom` runs an executable `bootstrap`.'),
   handler: z
     .string()
     .min(1)
     .max(255)
     .regex(/^[\w./-]+$/, 'file.export, for example index.handler')
-    .describe('Entry point, `file.export`.'),
+    .describe('Entry point, `file.export`; with `custom` what `bootstrap` finds in `_HANDLER`.'),
   isolation: z.enum(isolationLevels),
   timeoutMs: range(limits.timeoutMs),
   memoryMb: range(limits.memoryMb),
@@ -120,11 +120,17 @@ export type VersionConfig = z.infer<typeof versionConfigSchema>;
 export const versionConfigInputSchema = versionConfigSchema.partial();
 export type VersionConfigInput = z.infer<typeof versionConfigInputSchema>;
 
+const defaultHandlers: Readonly<Record<RuntimeName, string>> = {
+  nodejs: 'index.handler',
+  python: 'main.handler',
+  custom: 'bootstrap',
+};
+
 /** Design section 10. `handler` and `isolation` depend on runtime and operator, so they are arguments. */
 export function defaultVersionConfig(runtime: VersionConfig['runtime'], isolation: IsolationLevel): VersionConfig {
   return {
     runtime,
-    handler: runtime === 'python' ? 'main.handler' : 'index.handler',
+    handler: defaultHandlers[runtime],
     isolation,
     timeoutMs: limits.timeoutMs.default,
     memoryMb: limits.memoryMb.default,

@@ -7,6 +7,7 @@ import { DirectoryBundleStore } from '../execution-engine/builder/directory-bund
 import { EsbuildBundleBuilder } from '../execution-engine/builder/esbuild-bundle-builder.ts';
 import { SandboxedBuildTools } from '../execution-engine/builder/sandboxed-build-tools.ts';
 import { createDrivers } from '../execution-engine/drivers/catalog.ts';
+import { CustomAdapter } from '../execution-engine/runtimes/custom/adapter.ts';
 import { NodejsAdapter } from '../execution-engine/runtimes/nodejs/adapter.ts';
 import { PythonAdapter } from '../execution-engine/runtimes/python/adapter.ts';
 import { findPython } from '../startup/host.ts';
@@ -18,10 +19,11 @@ function createAdapters({ settings, searchPath }: Foundation) {
   const pythonPath = findPython(settings, searchPath);
   const nodejs = new NodejsAdapter({ nodePath, agentPath: join(here.root, 'dist/guest/nodejs/agent.cjs') });
   const python = new PythonAdapter({ pythonPath, agentPath: join(here.root, 'dist/guest/python/agent.py') });
+  const custom = new CustomAdapter({ nodePath, agentPath: join(here.root, 'dist/guest/custom/agent.cjs') });
   return {
     nodePath,
     pythonPath,
-    byName: new Map<RuntimeName, RuntimeAdapter>([nodejs, python].map((adapter) => [adapter.name, adapter])),
+    byName: new Map<RuntimeName, RuntimeAdapter>([nodejs, python, custom].map((adapter) => [adapter.name, adapter])),
   };
 }
 

@@ -113,7 +113,7 @@ export const settingsSchema = z.object({
     .describe(
       'How long idle instances are kept. `predictive`: learnt from the idle times of each function, also starting instances ahead of calls (docs/scheduling.md). `fixed`: ten minutes. A function that sets `idleTimeoutMs` decides for itself.',
     ),
-  HEARTH_PREWARM: count(0, 20).default(1).describe('Sandboxes kept ready per runtime, waiting for any function.'),
+  HEARTH_PREWARM: count(0, 20).default(1).describe('Sandboxes kept ready per language, waiting for any function.'),
   HEARTH_MAX_BOOTS: count(0, 64)
     .default(0)
     .describe('Sandboxes that may start at the same time. 0: the number of processors.'),

@@ -45,7 +45,8 @@ function init(context: CliContext, directory: string, options: Options): void {
   const isNewFolder = !existsSync(target) || readdirSync(target).length === 0;
   mkdirSync(target, { recursive: true });
   const files = { [manifestFile]: `${JSON.stringify({ name, ...template.manifest }, null, 2)}\n`, ...template.files };
-  for (const [file, content] of Object.entries(files)) writeFileSync(join(target, file), content);
+  for (const [file, content] of Object.entries(files))
+    writeFileSync(join(target, file), content, { mode: file === 'bootstrap' ? 0o755 : 0o644 });
   const where = relative(context.directory, target) || '.';
   if (context.terminal.isJson) context.terminal.json({ name, directory: target, files: Object.keys(files) });
   else

@@ -48,6 +48,7 @@ const steps: Readonly<Record<string, readonly Step[]>> = {
     },
     { path: 'order-processor', body: '{"id":"b","items":[]}', isInvocation: true },
   ],
+  'shell-report': [{ path: '/shell-report', method: 'POST', body: 'to be or not to be', contentType: 'text/plain' }],
   streaming: [{ path: '/countdown?from=3' }],
   'batch-prices': [{ path: '/prices?fruit=pear' }, { path: '/prices?fruit=durian' }],
 };

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -69,6 +69,25 @@ describe('every example does its work', () => {
       from: 'hello-python version 1',
     });
   });
+
+  const shell = existsSync('/usr/bin/curl') && existsSync('/usr/bin/jq') ? undefined : 'curl or jq is not installed';
+  it.skipIf(shell !== undefined)(
+    `shell-report: a script that speaks the Lambda Runtime API${skippedFor(shell)}`,
+    async () => {
+      await deploy('shell-report');
+      const count = async (text: string): Promise<unknown> =>
+        await (await gateway('/shell-report', { method: 'POST', body: text })).json();
+      expect(await count('the cat, and THE dog')).toEqual({
+        words: [
+          { word: 'the', count: 2 },
+          { word: 'and', count: 1 },
+          { word: 'cat', count: 1 },
+          { word: 'dog', count: 1 },
+        ],
+      });
+      expect(await count('')).toEqual({ words: [] });
+    },
+  );
 
   const hono = needs('hono-app');
   hono.run(`hono-app: an unchanged Hono application${hono.suffix}`, async () => {

@@ -116,7 +116,7 @@ export class EsbuildBundleBuilder implements BundleBuilder {
       const root = await unpackSource(source, upload, handler.file, this.#limits, signal);
       context = { root, buildDirectory, handler, log, signal };
       if (config.runtime === 'nodejs') await this.#node.run(context);
-      else await buildPython(context, this.#tools);
+      else if (config.runtime === 'python') await buildPython(context, this.#tools);
       signal.throwIfAborted();
       await this.#checkSize(root);
       await validate(adapter, root, config.handler);

@@ -7,8 +7,9 @@ export interface HandlerReference {
   readonly exportName: string;
 }
 
-/** In Node the export may be nested (`index.api.get`), in Python the module may (`pkg.main.handler`). */
+/** In Node the export may be nested (`index.api.get`), in Python the module may (`pkg.main.handler`). With `custom` it is the program's own matter. */
 export function parseHandler(handler: string, runtime: RuntimeName): HandlerReference {
+  if (runtime === 'custom') return { file: 'bootstrap', exportName: handler };
   const slash = handler.lastIndexOf('/') + 1;
   const dot = runtime === 'python' ? handler.lastIndexOf('.') : handler.indexOf('.', slash);
   if (dot <= slash || dot === handler.length - 1) {

@@ -8,6 +8,8 @@ import { unpackTarGz } from './tar-archive.ts';
 import type { UnpackLimits } from './unpack-limits.ts';
 import { unpackZip } from './zip-archive.ts';
 
+/** The program of the `custom` runtime, at the top of its bundle. */
+const bootstrapName = 'bootstrap';
 /** What macOS adds to every .zip. */
 const litter: ReadonlySet<string> = new Set(['__MACOSX', '.DS_Store']);
 
@@ -24,7 +26,8 @@ export async function unpackSource(
     for (const [name, content] of Object.entries(source.files)) {
       signal.throwIfAborted();
       const bytes = typeof content === 'string' ? Buffer.from(content) : Buffer.from(content.base64, 'base64');
-      await tree.addFile(name, bytes);
+      // JSON has no modes; the program of a custom runtime is the one file that must be executable.
+      await tree.addFile(name, bytes, name === bootstrapName);
     }
   } else {
     await unpackArchive(source, tree, limits, signal);

@@ -148,13 +148,14 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     return this.#stock.views();
   }
 
-  /** Starts the pre-warmed sandboxes of every runtime that is there; does not wait for them. */
+  /** Starts the pre-warmed sandboxes of every language that is there; does not wait for them. Custom runtimes get theirs with the first use. */
   async start(): Promise<void> {
     this.#sweepLater();
     this.#usage.start();
     const { adapters, settings } = this.#options;
     if (settings.preWarmPerRuntime === 0) return;
     for (const [runtime, adapter] of adapters) {
+      if (runtime === 'custom') continue;
       const health = await adapter.probe();
       if (health.status === 'available')
         this.#stock.addDefault(shapeOf(settings.defaultIsolation, runtime, defaultShape));

@@ -14,6 +14,18 @@ export function startUsage(): void {
   inheritedKiB = maxRSS * 1024 > residentBytes() * 1.5 ? maxRSS : 0;
 }
 
+/** What a process that runs beside the agent has used: the `custom` runtime's program. */
+interface MoreUsage {
+  readonly cpuMicroseconds: number;
+  readonly peakBytes: number;
+}
+let more: (() => MoreUsage) | undefined;
+
+/** Adds what `read` tells to everything that is reported from now on. */
+export function alsoCount(read: () => MoreUsage): void {
+  more = read;
+}
+
 /** Within this of a reading, the clock alone is read: a burst of calls is CPU work, and asking the kernel each time is dear. */
 const burstMs = 0.05;
 let readAt = Number.NEGATIVE_INFINITY;
@@ -26,7 +38,7 @@ export function cpuMicroseconds(): number {
   if (elapsed < burstMs) return readMicroseconds + elapsed * 1000;
   const { user, system } = cpuUsage();
   readAt = now;
-  readMicroseconds = user + system;
+  readMicroseconds = user + system + (more?.().cpuMicroseconds ?? 0);
   return readMicroseconds;
 }
 
@@ -36,7 +48,8 @@ export function usageJson(startedAt: number, sharedBy: number): string {
   if (now - sampledAt >= sampleEveryMs) {
     sampledAt = now;
     const { maxRSS } = resourceUsage();
-    peakBytes = maxRSS > inheritedKiB ? maxRSS * 1024 : Math.max(peakBytes, residentBytes());
+    const own = maxRSS > inheritedKiB ? maxRSS * 1024 : residentBytes();
+    peakBytes = Math.max(peakBytes, own + (more?.().peakBytes ?? 0));
   }
   const cpuMs = Math.max(0, cpuMicroseconds() - startedAt) / 1000 / sharedBy;
   return `"cpuMs":${cpuMs},"peakMemoryBytes":${peakBytes}`;

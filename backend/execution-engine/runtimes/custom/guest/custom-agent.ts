@@ -1,0 +1,218 @@
+import type { Duplex } from 'node:stream';
+import { SlotTable } from '../../../../util/slot-table.ts';
+import { Call, type CallEnvironment } from '../../nodejs/guest/call.ts';
+import { Channel } from '../../nodejs/guest/channel.ts';
+import { abortReason, clockOffset } from '../../nodejs/guest/context.ts';
+import { describeError, NamedError, type StackPaths } from '../../nodejs/guest/errors.ts';
+import { LogCapture } from '../../nodejs/guest/logs.ts';
+import type { CancelReason, InitMessage, InvokeMeta } from '../../nodejs/guest/messages.ts';
+import { alsoCount, startUsage } from '../../nodejs/guest/usage.ts';
+import { flagBatch, flagEnd, frameTypes, noBytes } from '../../nodejs/guest/wire.ts';
+import { Bootstrap, type BootstrapEnd } from './bootstrap.ts';
+import { RuntimeApi } from './runtime-api.ts';
+
+/** Exit codes that the agent itself chooses. */
+const exits = { drained: 0, crashed: 1, lostHost: 69 } as const;
+
+/** One connection, one `bootstrap`, any number of calls: what the host sends waits here until `bootstrap` asks for it. */
+export class CustomAgent {
+  readonly #channel: Channel;
+  readonly #logs: LogCapture;
+  readonly #calls = new SlotTable<Call>();
+  readonly #api: RuntimeApi;
+  readonly #codeDirectory: string | undefined;
+  readonly #paths: StackPaths;
+  #port = 0;
+  #env: CallEnvironment | undefined;
+  #bootstrap: Bootstrap | undefined;
+  #isReady = false;
+  #isDraining = false;
+  #isExiting = false;
+  #startedAt = 0;
+
+  /** `codeDirectory` overrides the one in INIT. */
+  constructor(stream: Duplex, agentPath: string, codeDirectory: string | undefined) {
+    this.#codeDirectory = codeDirectory;
+    this.#paths = { codeDirectory: codeDirectory ?? '/app', agentPath };
+    const receive = (type: number, flags: number, id: number, payload: Buffer) =>
+      this.#receive(type, flags, id, payload);
+    this.#channel = new Channel(stream, receive, () => {
+      if (!this.#isExiting) this.#leave(exits.lostHost);
+    });
+    this.#logs = new LogCapture(this.#channel, { getStore: () => undefined });
+    this.#api = new RuntimeApi({
+      onFirstNext: () => this.#ready(),
+      onInitError: (error) => this.#crash(error),
+    });
+  }
+
+  async start(): Promise<void> {
+    this.#port = await this.#api.listen();
+    const hello = { protocol: 1, runtime: 'custom', runtimeVersion: process.version, pid: process.pid };
+    this.#send(frameTypes.hello, 0, hello);
+    this.#channel.flushNow();
+    startUsage();
+    process.on('uncaughtException', (error) => this.#crash(error));
+  }
+
+  #send(type: number, id: number, value: object): void {
+    this.#channel.writer.text(type, 0, id, JSON.stringify(value));
+    this.#channel.flush();
+  }
+
+  #receive(type: number, flags: number, id: number, payload: Buffer): void {
+    switch (type) {
+      case frameTypes.invoke:
+        this.#invoke(flags, id, payload);
+        break;
+      case frameTypes.body:
+        this.#calls.get(id)?.body.push(payload, (flags & flagEnd) !== 0);
+        break;
+      case frameTypes.end:
+        this.#calls.get(id)?.body.push(noBytes, true);
+        break;
+      case frameTypes.window:
+        this.#calls.get(id)?.addCredit(payload.readUInt32BE(0));
+        break;
+      case frameTypes.cancel:
+        this.#cancel(id, (readJson(payload) as { reason: CancelReason }).reason);
+        break;
+      default:
+        this.#receiveOwn(type, payload);
+    }
+  }
+
+  #receiveOwn(type: number, payload: Buffer): void {
+    switch (type) {
+      case frameTypes.init:
+        this.#init(readJson(payload) as InitMessage);
+        break;
+      case frameTypes.ping:
+        this.#channel.writer.raw(frameTypes.pong, 0, 0, payload);
+        break;
+      case frameTypes.drain:
+        this.#isDraining = true;
+        this.#exitIfDrained();
+        break;
+      case frameTypes.afterRestore:
+        clockOffset.ms = (readJson(payload) as { nowMs: number }).nowMs - Date.now();
+        this.#channel.writer.raw(type, 0, 0, noBytes);
+        break;
+      case frameTypes.beforeSnapshot:
+        this.#channel.writer.raw(type, 0, 0, noBytes);
+        break;
+      default:
+    }
+    this.#channel.flush();
+  }
+
+  #init(message: InitMessage): void {
+    const init = this.#codeDirectory === undefined ? message : { ...message, codeDirectory: this.#codeDirectory };
+    this.#startedAt = performance.now();
+    this.#logs.limit({ lineBytes: init.logLineBytes, limitBytes: init.logLimitBytes });
+    this.#env = {
+      channel: this.#channel,
+      logs: this.#logs,
+      init,
+      paths: this.#paths,
+      ended: (call) => this.#ended(call),
+    };
+    this.#api.serve(init);
+    const bootstrap = new Bootstrap({
+      init,
+      address: `127.0.0.1:${this.#port}`,
+      onLine: (stream, text) => this.#print(stream, text),
+      onEnd: (end) => this.#bootstrapEnded(end),
+    });
+    this.#bootstrap = bootstrap;
+    alsoCount(() => bootstrap.usage());
+  }
+
+  #ready(): void {
+    if (this.#isReady || this.#isExiting) return;
+    this.#isReady = true;
+    const initMs = performance.now() - this.#startedAt;
+    this.#send(frameTypes.ready, 0, { style: 'event', handlesBatch: false, importMs: 0, initMs });
+  }
+
+  /** Calls of a batch are handed out one by one, as the Runtime API has it. */
+  #invoke(flags: number, id: number, payload: Buffer): void {
+    const bodyAt = 4 + payload.readUInt32BE(0);
+    const meta = JSON.parse(payload.toString('utf8', 4, bodyAt)) as InvokeMeta;
+    if ((flags & flagBatch) === 0) {
+      this.#enqueue(id, meta, payload.subarray(bodyAt), (flags & flagEnd) !== 0);
+      return;
+    }
+    let offset = bodyAt;
+    for (const [i, item] of (meta as unknown as { items: readonly InvokeMeta[] }).items.entries()) {
+      const end = offset + (item.bodyBytes ?? 0);
+      this.#enqueue(id + i, item, payload.subarray(offset, end), true);
+      offset = end;
+    }
+  }
+
+  #enqueue(id: number, meta: InvokeMeta, first: Buffer, isComplete: boolean): void {
+    if (this.#env === undefined) return;
+    const call = new Call(this.#env, id, meta, first, isComplete);
+    this.#calls.add(call);
+    void this.#api.offer(call);
+  }
+
+  /** One that `bootstrap` has not been given yet is over; of one that it has, it need not know, and ends it in its own time. */
+  #cancel(id: number, reason: CancelReason): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    call.cancel(reason);
+    if (!this.#api.isHandedOut(call)) call.fail(abortReason(reason));
+  }
+
+  #ended(call: Call): void {
+    this.#calls.delete(call.id);
+    this.#api.forget(call);
+    if (this.#isDraining) this.#exitIfDrained();
+  }
+
+  /** A line belongs to the call that runs; with several at once nobody can tell. */
+  #print(stream: 'stdout' | 'stderr', text: string): void {
+    const owner = this.#api.soleHandedOut;
+    this.#logs.write(owner, stream === 'stderr' ? 'error' : 'info', text);
+  }
+
+  /** `bootstrap` is not expected to end: its calls are lost, and so is the instance. It ends as `bootstrap` did, so that the host sees how. */
+  #bootstrapEnded(end: BootstrapEnd): void {
+    if (this.#isExiting) return;
+    const error = new NamedError(end.isMissing ? 'Runtime.InvalidEntrypoint' : 'Runtime.ExitError', end.message);
+    error.stack = '';
+    const isIdle = this.#calls.size === 0;
+    if (!this.#isReady || isIdle) this.#crash(error);
+    else this.#exit(() => this.#leave(end.code ?? exits.crashed, end.signal));
+  }
+
+  #exitIfDrained(): void {
+    if (this.#calls.size === 0) this.#exit(() => this.#leave(exits.drained));
+  }
+
+  #crash(error: unknown): void {
+    if (this.#isExiting) return;
+    this.#send(frameTypes.error, 0, { ...describeError(error, this.#paths), fatal: true });
+    this.#exit(() => this.#leave(exits.crashed));
+  }
+
+  /** Sends what is left; `bootstrap` gets SIGTERM and a moment. */
+  #exit(done: () => void): void {
+    if (this.#isExiting) return;
+    this.#isExiting = true;
+    const stopped = this.#bootstrap?.stop() ?? Promise.resolve();
+    void stopped.then(() => this.#channel.finish(done));
+  }
+
+  #leave(code: number, signal?: NodeJS.Signals | null): void {
+    this.#bootstrap?.kill();
+    if (signal !== undefined && signal !== null) process.kill(process.pid, signal);
+    process.exit(code);
+  }
+}
+
+function readJson(payload: Buffer): unknown {
+  return JSON.parse(payload.toString('utf8'));
+}
