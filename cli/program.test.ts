@@ -70,7 +70,8 @@ const problem = (status: number, code: string, detail: string, more: object = {}
   requestId: 'r',
   ...more,
 });
-const whoami = { tokenId: 'tok_1', name: 'admin', scope: 'admin' };
+const access = { project: 'default', isPlatformWide: true, access: ['read'] };
+const whoami = { tokenId: 'tok_1', name: 'admin', scope: 'admin', ...access };
 
 describe('login', () => {
   it('checks the token, keeps it for this user only, and later commands use it', async () => {
@@ -288,7 +289,7 @@ describe('mistakes outside the command line', () => {
       const isRight = request.headers.authorization === 'Bearer kept';
       response
         .writeHead(isRight ? 200 : 401, { 'content-type': 'application/json' })
-        .end(JSON.stringify({ tokenId: 't', name: 'ada', scope: 'admin' }));
+        .end(JSON.stringify({ ...whoami, name: 'ada' }));
     };
     const file = join(folder, 'token');
     writeFileSync(file, 'kept');

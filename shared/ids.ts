@@ -22,6 +22,7 @@ export type InstanceId = Branded<'instance'>;
 export type RouteId = Branded<'route'>;
 export type ScheduleId = Branded<'schedule'>;
 export type TokenId = Branded<'token'>;
+export type ProjectId = Branded<'project'>;
 /** Lower-case hex SHA-256 over a bundle's files (names, modes and contents, sorted by name). */
 export type BundleDigest = Branded<'bundle-digest'>;
 
@@ -34,6 +35,8 @@ const prefixes = {
   route: 'rte',
   schedule: 'sch',
   token: 'tok',
+  project: 'prj',
+  audit: 'aud',
 } as const;
 type IdKind = keyof typeof prefixes;
 

@@ -1,15 +1,13 @@
 import type { FastifyRequest } from 'fastify';
 import { PlatformError } from '../../shared/errors.ts';
-import type { Actor } from '../control-plane/audit.ts';
+import { namePattern } from '../../shared/ids.ts';
+import { defaultProject } from '../../shared/names.ts';
+import { type Access, accessOfScope, rolesWith, scopesWith } from '../control-plane/permissions.ts';
+import { type Projects, projectNotFound } from '../control-plane/projects.ts';
 import type { Tokens } from '../control-plane/tokens.ts';
-import type { Clock } from '../core/ports/clock.ts';
 import type { TokenRecord } from '../core/ports/store.ts';
-
-/**
- * What a route needs: `any` token; `read`: look at everything; `invocations`: look at invocations and their logs; `invoke`: call
- * functions; `deploy`: change everything but tokens; `admin`: tokens.
- */
-export type Access = 'any' | 'read' | 'invocations' | 'invoke' | 'deploy' | 'admin';
+import type { Caller } from './caller.ts';
+import type { FailureLimiter } from './failure-limiter.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -18,55 +16,7 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     /** Set by `authenticate`. */
-    token: TokenRecord | undefined;
-  }
-}
-
-const granted: Readonly<Record<TokenRecord['scope'], ReadonlySet<Access>>> = {
-  admin: new Set(['any', 'read', 'invocations', 'invoke', 'deploy', 'admin']),
-  deploy: new Set(['any', 'read', 'invocations', 'invoke', 'deploy']),
-  invoke: new Set(['any', 'invocations', 'invoke']),
-  read: new Set(['any', 'read', 'invocations']),
-};
-
-export interface FailureLimiterOptions {
-  readonly clock: Clock;
-  /** Failed attempts per address and minute; more are answered 429. */
-  readonly maxPerMinute: number;
-  /** Addresses remembered; the oldest go first. 10,000 when left out. */
-  readonly maxAddresses?: number;
-}
-
-/** An IPv6 client has 2^64 addresses of its own, so they count as one. */
-function addressGroup(address: string): string {
-  if (!address.includes(':') || address.startsWith('::ffff:')) return address;
-  return address.split(':').slice(0, 4).join(':');
-}
-
-/** Counts failed attempts per address in windows of one minute, in bounded memory. */
-export class FailureLimiter {
-  readonly #options: FailureLimiterOptions;
-  readonly #windows = new Map<string, { startedAt: number; failures: number }>();
-
-  constructor(options: FailureLimiterOptions) {
-    this.#options = options;
-  }
-
-  /** Notes a failure; returns the seconds to wait when there were too many, else undefined. */
-  fail(address: string): number | undefined {
-    const { clock, maxPerMinute, maxAddresses = 10_000 } = this.#options;
-    const group = addressGroup(address);
-    const now = clock.monotonic();
-    let window = this.#windows.get(group);
-    if (window === undefined || now - window.startedAt >= 60_000) {
-      window = { startedAt: now, failures: 0 };
-      this.#windows.delete(group);
-      this.#windows.set(group, window);
-      const [oldest] = this.#windows.keys();
-      if (this.#windows.size > maxAddresses && oldest !== undefined) this.#windows.delete(oldest);
-    }
-    window.failures++;
-    return window.failures > maxPerMinute ? Math.ceil((window.startedAt + 60_000 - now) / 1000) : undefined;
+    caller: Caller | undefined;
   }
 }
 
@@ -74,6 +24,7 @@ const bearer = /^Bearer ([\x21-\x7e]{1,512})$/i;
 
 export interface AuthenticatorOptions {
   readonly tokens: Tokens;
+  readonly projects: Projects;
   readonly limiter: FailureLimiter;
 }
 
@@ -88,7 +39,10 @@ export class Authenticator {
     this.#options = options;
   }
 
-  /** Throws `unauthenticated`, `throttled`/`too_many_failures` or `forbidden`/`scope_missing`. */
+  /**
+   * Throws `unauthenticated`, `throttled`/`too_many_failures`, `not_found`/`project_not_found` (also for projects that the
+   * caller may not see) or `forbidden`/`scope_missing`.
+   */
   authenticate(request: FastifyRequest, access: Access): void {
     const header = request.headers.authorization;
     if (header === undefined) {
@@ -101,14 +55,41 @@ export class Authenticator {
     const secret = bearer.exec(header)?.[1];
     const token = secret === undefined ? undefined : this.#options.tokens.authenticate(secret);
     if (token === undefined) throw this.#refuse(request.ip);
-    if (!granted[token.scope].has(access)) {
+    const caller = this.#callerOfToken(token, this.#namedProject(request));
+    if (!caller.access.has(access)) {
       throw new PlatformError(
         'forbidden',
         'scope_missing',
-        `a token with scope ${token.scope} may not do this; it needs ${neededScopes(access)}`,
+        `a token with scope ${caller.role} may not do this; it needs ${scopesWith(access).join(' or ')}, or the role ${rolesWith(access).join(' or ')}`,
       );
     }
-    request.token = token;
+    request.caller = caller;
+  }
+
+  #callerOfToken(token: TokenRecord, named: string | undefined): Caller {
+    const project = named ?? token.project ?? defaultProject;
+    if (token.project !== undefined && token.project !== project) throw projectNotFound(project);
+    const isPlatformWide = token.project === undefined;
+    return {
+      kind: 'token',
+      id: token.id,
+      name: token.name,
+      role: token.scope,
+      project,
+      isProjectNamed: named !== undefined,
+      isPlatformWide,
+      sees: (name) => isPlatformWide || name === token.project,
+      access: accessOfScope(token.scope, isPlatformWide),
+    };
+  }
+
+  /** From the header `Hearth-Project`. */
+  #namedProject(request: FastifyRequest): string | undefined {
+    const named = request.headers['hearth-project'];
+    if (named === undefined) return undefined;
+    const name = String(named);
+    if (!namePattern.test(name) || !this.#options.projects.has(name)) throw projectNotFound(name);
+    return name;
   }
 
   #refuse(address: string): PlatformError {
@@ -120,17 +101,4 @@ export class Authenticator {
       retryAfterSeconds: waitSeconds,
     });
   }
-}
-
-function neededScopes(access: Access): string {
-  const scopes = Object.entries(granted).filter(([, accesses]) => accesses.has(access));
-  return scopes.map(([scope]) => scope).join(' or ');
-}
-
-/** Who is calling, for the audit trail. Only behind `authenticate`. */
-export function actorOf(request: FastifyRequest): Actor {
-  const { token } = request;
-  if (token === undefined)
-    throw new PlatformError('internal', 'actor_missing', 'a route without authentication has no actor');
-  return { tokenId: token.id, name: token.name, address: request.ip };
 }

@@ -1,3 +1,4 @@
+import type { ProjectDocument } from '../../shared/api/access.ts';
 import type {
   Alias,
   FunctionDocument,
@@ -9,6 +10,7 @@ import type {
 import type { DeadLetter, InvocationDocument } from '../../shared/api/invocations.ts';
 import type { AuditEntry, TokenDocument } from '../../shared/api/system.ts';
 import { PlatformError } from '../../shared/errors.ts';
+import { defaultPathOf, shortNameOf } from '../../shared/names.ts';
 import type { FunctionEntry } from '../control-plane/function-directory.ts';
 import type { ScheduleView } from '../control-plane/schedules.ts';
 import type {
@@ -16,6 +18,7 @@ import type {
   AuditRecord,
   DeadLetterRecord,
   InvocationRecord,
+  ProjectRecord,
   RouteRecord,
   TokenRecord,
   VersionRecord,
@@ -37,12 +40,18 @@ export function jsonValue(bytes: Buffer | undefined): unknown {
 }
 
 export function routeDocument(record: RouteRecord, functionName: string): Route {
-  return { id: record.id, functionName, path: record.path, methods: [...record.methods], alias: record.alias };
+  return {
+    id: record.id,
+    functionName: shortNameOf(functionName),
+    path: record.path,
+    methods: [...record.methods],
+    alias: record.alias,
+  };
 }
 
 /** Where the gateway answers for a function: its first route, else `/{name}`. */
 export function functionUrl(entry: FunctionEntry, gatewayUrl: string): string {
-  const path = entry.routes[0]?.path ?? `/${entry.record.name}`;
+  const path = entry.routes[0]?.path ?? defaultPathOf(entry.record.name);
   return gatewayUrl.replace(/\/$/, '') + path;
 }
 
@@ -64,7 +73,7 @@ export function functionDocument(
   }
   return {
     id: record.id,
-    name: record.name,
+    name: shortNameOf(record.name),
     description: record.description,
     tags: [...record.tags],
     enabled: record.isEnabled,
@@ -86,7 +95,7 @@ export function versionDocument(record: VersionRecord, entry: FunctionEntry): Ve
   );
   return {
     id: record.id,
-    functionName: entry.record.name,
+    functionName: shortNameOf(entry.record.name),
     version: record.version,
     config: record.config,
     digest: record.digest,
@@ -110,7 +119,7 @@ export function aliasDocument(record: AliasRecord): Alias {
 export function scheduleDocument({ record, functionName, nextTicks }: ScheduleView): Schedule {
   return {
     id: record.id,
-    functionName,
+    functionName: shortNameOf(functionName),
     name: record.name,
     cron: record.cron,
     timeZone: record.timeZone,
@@ -126,7 +135,7 @@ export function scheduleDocument({ record, functionName, nextTicks }: ScheduleVi
 export function invocationDocument(record: InvocationRecord): InvocationDocument {
   return {
     id: record.id,
-    functionName: record.functionName,
+    functionName: shortNameOf(record.functionName),
     version: record.version,
     qualifier: record.qualifier,
     trigger: record.trigger,
@@ -150,7 +159,7 @@ export function invocationDocument(record: InvocationRecord): InvocationDocument
 export function deadLetterDocument({ invocation, reason, deadAt, payload }: DeadLetterRecord): DeadLetter {
   return {
     invocationId: invocation.id,
-    functionName: invocation.functionName,
+    functionName: shortNameOf(invocation.functionName),
     version: invocation.version,
     attempts: invocation.attempts,
     reason,
@@ -166,6 +175,7 @@ export function tokenDocument(record: TokenRecord): TokenDocument {
     id: record.id,
     name: record.name,
     scope: record.scope,
+    project: record.project ?? null,
     createdAt: timeText(record.createdAt),
     expiresAt: timeOrNull(record.expiresAt),
     lastUsedAt: timeOrNull(record.lastUsedAt),
@@ -173,5 +183,20 @@ export function tokenDocument(record: TokenRecord): TokenDocument {
 }
 
 export function auditDocument(record: AuditRecord): AuditEntry {
-  return { ...record, at: timeText(record.at) };
+  return {
+    id: record.id,
+    at: timeText(record.at),
+    project: record.project ?? null,
+    actorId: record.actorId,
+    actor: record.actor,
+    action: record.action,
+    target: record.target,
+    detail: record.detail,
+    address: record.address,
+    hash: record.hash ?? '',
+  };
+}
+
+export function projectDocument({ id, name, description, createdAt }: ProjectRecord): ProjectDocument {
+  return { id, name, description, createdAt: timeText(createdAt) };
 }

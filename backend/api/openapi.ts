@@ -1,5 +1,5 @@
 import swagger from '@fastify/swagger';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { namedSchemas } from './schema-registry.ts';
 
@@ -11,7 +11,7 @@ const tags = [
   { name: 'invocations', description: 'Calling functions, and what became of the calls.' },
   { name: 'logs', description: 'What functions wrote.' },
   { name: 'metrics', description: 'Series, live numbers, Prometheus.' },
-  { name: 'access', description: 'Tokens and the audit trail.' },
+  { name: 'access', description: 'Projects, tokens and the audit trail.' },
   { name: 'system', description: 'The platform itself.' },
 ];
 
@@ -50,6 +50,11 @@ function describeSuccess(responses: Record<string, JsonObject>): void {
   }
 }
 
+const projectHeader: JsonObject = {
+  type: 'string',
+  description: 'The project in which the request is to be understood; that of the token when left out.',
+};
+
 const operationsWithMultipart = new Set(['createFunction', 'createVersion']);
 
 /** What the route schemas cannot say: multipart forms and raw bodies. */
@@ -65,6 +70,20 @@ function completeOperations(document: JsonObject): void {
       body.content['multipart/form-data'] = multipartBody(config);
     }
   }
+}
+
+type Transform = ReturnType<typeof createJsonSchemaTransform>;
+
+/** Says what each route needs (control-plane/permissions.ts), and that it can be asked in a project. */
+function withAccess(transform: Transform): Transform {
+  return (input) => {
+    const { schema, url } = transform(input);
+    const access = (input.route as { config?: FastifyContextConfig } | undefined)?.config?.access;
+    if (access === undefined) return { schema, url };
+    const headers = (schema as { headers?: JsonObject }).headers ?? { type: 'object', properties: {} };
+    const properties = { ...(headers['properties'] as JsonObject), 'hearth-project': projectHeader };
+    return { schema: { ...schema, headers: { ...headers, properties }, 'x-hearth-access': access }, url };
+  };
 }
 
 /** Registers the generator; `app.swagger()` gives the document when the server is ready. */
@@ -84,7 +103,7 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
       tags,
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
     },
-    transform: createJsonSchemaTransform({ schemaRegistry: namedSchemas }),
+    transform: withAccess(createJsonSchemaTransform({ schemaRegistry: namedSchemas })),
     transformObject: (input) => {
       const document = named(input) as unknown as JsonObject;
       completeOperations(document);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { createProjectSchema, projectSchema, updateProjectSchema } from '../../shared/api/access.ts';
 import {
   aliasSchema,
   createFunctionSchema,
@@ -93,6 +94,9 @@ add(deadLetterSchema, 'DeadLetter');
 add(logLineSchema, 'LogLine');
 add(metricPointSchema, 'MetricPoint');
 add(metricsSchema, 'Metrics');
+add(projectSchema, 'Project');
+add(createProjectSchema, 'CreateProject', { name: 'acme', description: 'The shop' });
+add(updateProjectSchema, 'UpdateProject', { description: 'The new shop' });
 add(tokenSchema, 'Token');
 add(createdTokenSchema, 'CreatedToken');
 add(auditEntrySchema, 'AuditEntry');

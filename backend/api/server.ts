@@ -16,9 +16,10 @@ import { RouteTrie } from '../control-plane/route-trie.ts';
 import type { LogReader } from '../core/ports/log-sink.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsReader } from '../core/ports/metrics-reader.ts';
-import { Authenticator, FailureLimiter } from './auth.ts';
+import { Authenticator } from './auth.ts';
 import type { ApiContext, SystemFacts } from './context.ts';
 import { mapError, rawTransportProblem, TransportError, titleOf } from './error-mapping.ts';
+import { FailureLimiter } from './failure-limiter.ts';
 import { IdleConnections } from './idle-connections.ts';
 import { parseJson } from './json-body.ts';
 import { registerOpenApi } from './openapi.ts';
@@ -29,6 +30,7 @@ import { healthRoutes } from './routes/health.ts';
 import { deadLetterRoutes, invocationRoutes, invokeRoute } from './routes/invocations.ts';
 import { logRoutes } from './routes/logs.ts';
 import { metricsRoutes } from './routes/metrics.ts';
+import { projectRoutes } from './routes/projects.ts';
 import { prometheusRoute } from './routes/prometheus.ts';
 import { systemRoutes } from './routes/system.ts';
 import { triggerRoutes } from './routes/triggers.ts';
@@ -138,7 +140,7 @@ function prepare(app: FastifyInstance, options: ApiServerOptions): void {
     { parseAs: 'string' },
     async (_request: unknown, text: string | Buffer) => (text.length === 0 ? undefined : parseJson(String(text))),
   );
-  app.decorateRequest('token', undefined);
+  app.decorateRequest('caller', undefined);
   app.decorateRequest('upload', undefined);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
@@ -199,7 +201,7 @@ async function registerRoutes(app: Api, options: ApiServerOptions, context: ApiC
     clock: context.clock,
     maxPerMinute: options.maxAuthFailuresPerMinute ?? 10,
   });
-  const authenticator = new Authenticator({ tokens: context.controlPlane.tokens, limiter });
+  const authenticator = new Authenticator({ ...context.controlPlane, limiter });
   const plain = app.withTypeProvider<FastifyTypeProviderDefault>();
   await registerOpenApi(plain, context.facts.version);
   await app.register(multipart, { throwFileSizeLimit: true });
@@ -233,6 +235,7 @@ async function registerApi(app: Api, context: ApiContext, authenticator: Authent
   logRoutes(app, context);
   metricsRoutes(app, context);
   accessRoutes(app, context);
+  projectRoutes(app, context);
   systemRoutes(app, context);
   await app.register(async (scope) => invokeRoute(scope.withTypeProvider<ZodTypeProvider>(), context));
 }

@@ -1,5 +1,6 @@
 import type { DriverDocument, PoolDocument, Pools, RuntimeDocument, SystemDocument } from '../../shared/api/system.ts';
 import { limits } from '../../shared/limits.ts';
+import { projectOf, shortNameOf } from '../../shared/names.ts';
 import type { DriverFinding, RuntimeFinding } from '../control-plane/host-inventory.ts';
 import type { InstancePool, PoolView } from '../core/ports/instance-pool.ts';
 import type { ApiContext } from './context.ts';
@@ -29,7 +30,7 @@ function runtimeDocument({ name, health }: RuntimeFinding): RuntimeDocument {
 
 function poolDocument({ version, instances, waiting, keepAlive }: PoolView): PoolDocument {
   return {
-    functionName: version.functionName,
+    functionName: shortNameOf(version.functionName),
     version: version.version,
     waiting,
     keepAlive: { ...keepAlive, quietMs: keepAlive.quietMs ?? null },
@@ -47,9 +48,10 @@ function poolDocument({ version, instances, waiting, keepAlive }: PoolView): Poo
   };
 }
 
-export function poolsDocument(pool: Pick<InstancePool, 'pools' | 'preWarmed'>): Pools {
+export function poolsDocument(pool: Pick<InstancePool, 'pools' | 'preWarmed'>, project: string): Pools {
+  const isShown = ({ version }: PoolView) => projectOf(version.functionName) === project;
   return {
-    pools: pool.pools().map(poolDocument),
+    pools: pool.pools().filter(isShown).map(poolDocument),
     preWarmed: pool.preWarmed().map(({ runtime, isolation, count }) => ({ runtime, isolation, count })),
   };
 }

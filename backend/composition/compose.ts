@@ -24,7 +24,7 @@ export async function compose(options: StartOptions) {
     scheduler: () => scheduling.scheduler.stats(),
   });
   const scheduling: ReturnType<typeof createScheduling> = createScheduling(foundation, engine, observation);
-  const controlPlane = createControlPlane({
+  const controlPlane = await createControlPlane({
     store,
     directory,
     inventory: engine.inventory,

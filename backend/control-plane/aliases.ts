@@ -1,5 +1,6 @@
 import type { PutAlias } from '../../shared/api/functions.ts';
 import { PlatformError } from '../../shared/errors.ts';
+import { shortNameOf } from '../../shared/names.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { AliasRecord, Store } from '../core/ports/store.ts';
 import { type Actor, auditRecord } from './audit.ts';
@@ -112,5 +113,5 @@ export class Aliases {
 }
 
 function aliasNotFound(name: string, aliasName: string): PlatformError {
-  return new PlatformError('not_found', 'alias_not_found', `function ${name} has no alias ${aliasName}`);
+  return new PlatformError('not_found', 'alias_not_found', `function ${shortNameOf(name)} has no alias ${aliasName}`);
 }

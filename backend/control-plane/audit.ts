@@ -3,10 +3,13 @@ import type { AuditRecord } from '../core/ports/store.ts';
 
 /** Who does something, for the audit trail. */
 export interface Actor {
-  readonly tokenId: string;
+  /** Of the token or user. */
+  readonly id: string;
   readonly name: string;
   /** Address of the client. */
   readonly address: string;
+  /** In which project it is done; undefined for what concerns the installation as a whole. */
+  readonly project: string | undefined;
 }
 
 /** An entry for the audit trail. `detail` holds no secrets and no code. */
@@ -17,6 +20,15 @@ export function auditRecord(
   target: string,
   detail: Readonly<Record<string, unknown>> = {},
 ): AuditRecord {
-  const id = `aud_${newId('token', now).slice(4)}`;
-  return { id, at: now, actor: actor.name, action, target, detail, address: actor.address };
+  return {
+    id: newId('audit', now),
+    at: now,
+    project: actor.project,
+    actorId: actor.id,
+    actor: actor.name,
+    action,
+    target,
+    detail,
+    address: actor.address,
+  };
 }

@@ -17,6 +17,7 @@ import type { InMemoryFunctionDirectory } from './function-directory.ts';
 import { Functions } from './functions.ts';
 import type { HostInventory } from './host-inventory.ts';
 import { Invocations } from './invocations.ts';
+import { Projects } from './projects.ts';
 import { Rollout } from './rollout.ts';
 import { Schedules } from './schedules.ts';
 import type { Tokens } from './tokens.ts';
@@ -51,6 +52,7 @@ export interface ControlPlane {
   readonly invocations: Invocations;
   readonly deadLetters: DeadLetters;
   readonly tokens: Tokens;
+  readonly projects: Projects;
   readonly inventory: HostInventory;
   readonly directory: InMemoryFunctionDirectory;
   readonly store: Store;
@@ -63,11 +65,13 @@ export interface ControlPlane {
   settled(): Promise<void>;
 }
 
-export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
+export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { store, directory, inventory, tokens, bundles, pool, scheduler, journal, clock, logger } = options;
   const lock = new ChangeLock();
   const gate = new BundleGate({ bundles, digests: () => store.versions.digests(), logger });
   const rollout = new Rollout({ directory, pool, scheduler, gate, logger });
+  const projects = new Projects({ store, directory, tokens, lock, clock });
+  await projects.load();
   const invocations = new Invocations({ store, directory, scheduler, journal, clock });
   return {
     functions: new Functions({ store, directory, rollout, lock, clock }),
@@ -78,6 +82,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     invocations,
     deadLetters: new DeadLetters({ store, directory, invocations, clock }),
     tokens,
+    projects,
     inventory,
     directory,
     store,

@@ -1,5 +1,6 @@
 import { PlatformError } from '../../shared/errors.ts';
 import { type FunctionId, type InvocationId, idPattern } from '../../shared/ids.ts';
+import { projectOf } from '../../shared/names.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { SubmitResult } from '../core/ports/scheduler.ts';
 import type { DeadLetterRecord, Page, PageRequest, Store } from '../core/ports/store.ts';
@@ -25,15 +26,15 @@ export class DeadLetters {
     this.#options = options;
   }
 
-  /** Throws `not_found`/`function_not_found` for a function name that is not there. */
-  async list(functionName: string | undefined, page: PageRequest): Promise<Page<DeadLetterRecord>> {
-    const id = functionName === undefined ? undefined : this.#options.directory.get(functionName).record.id;
-    return this.#options.store.invocations.deadLetters(id, page);
+  /** Of a project or of one of its functions. Throws `not_found`/`function_not_found` for a name that is not there. */
+  async list(project: string, functionName: string | undefined, page: PageRequest): Promise<Page<DeadLetterRecord>> {
+    const functionId = functionName === undefined ? undefined : this.#options.directory.get(functionName).record.id;
+    return this.#options.store.invocations.deadLetters({ project, functionId }, page);
   }
 
   /** Submits it again as a new invocation and takes it off the list. */
-  async redrive(id: string, actor: Actor): Promise<SubmitResult> {
-    const invocation = idPattern.test(id) ? await this.#options.store.invocations.find(id as InvocationId) : undefined;
+  async redrive(project: string, id: string, actor: Actor): Promise<SubmitResult> {
+    const invocation = await this.#find(project, id);
     if (invocation?.status !== 'dead-letter' || invocation.payload === undefined) throw notFound();
     return this.#redriveOne(invocation, invocation.payload, actor);
   }
@@ -45,10 +46,10 @@ export class DeadLetters {
     let redriven = 0;
     while (redriven < maxRedrivenAtOnce) {
       // Each page is the first one: what was redriven is no longer on the list.
-      const page = await this.#options.store.invocations.deadLetters(functionId, {
-        limit: redrivePage,
-        cursor: undefined,
-      });
+      const page = await this.#options.store.invocations.deadLetters(
+        { functionId },
+        { limit: redrivePage, cursor: undefined },
+      );
       for (const { invocation, payload } of page.items) await this.#redriveOne(invocation, payload, actor);
       redriven += page.items.length;
       if (page.items.length < redrivePage) return { redriven, isComplete: true };
@@ -56,11 +57,17 @@ export class DeadLetters {
     return { redriven, isComplete: false };
   }
 
-  async remove(id: string, actor: Actor): Promise<void> {
+  async remove(project: string, id: string, actor: Actor): Promise<void> {
     const { store, clock } = this.#options;
-    const isRemoved = idPattern.test(id) && (await store.invocations.removeDeadLetter(id as InvocationId));
+    const found = await this.#find(project, id);
+    const isRemoved = found !== undefined && (await store.invocations.removeDeadLetter(found.id));
     if (!isRemoved) throw notFound();
     await store.audit.append(auditRecord(clock.now(), actor, 'dead-letter.delete', id));
+  }
+
+  async #find(project: string, id: string) {
+    const found = idPattern.test(id) ? await this.#options.store.invocations.find(id as InvocationId) : undefined;
+    return found !== undefined && projectOf(found.functionName) === project ? found : undefined;
   }
 
   /** The idempotency key makes a crash between the two writes harmless: redriving again finds the first. */

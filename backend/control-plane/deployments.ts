@@ -1,6 +1,7 @@
 import type { CreateFunction, CreateVersion } from '../../shared/api/functions.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { type BundleDigest, newId } from '../../shared/ids.ts';
+import { shortNameOf } from '../../shared/names.ts';
 import type { VersionConfig } from '../../shared/version-config.ts';
 import type { BundleBuilder, BundleSource } from '../core/ports/bundle-builder.ts';
 import type { BundleStore } from '../core/ports/bundle-store.ts';
@@ -252,7 +253,7 @@ export class Deployments {
     throw new PlatformError(
       'conflict',
       'name_taken',
-      `there is a function ${name} already; deploy a new version of it, or choose another name`,
+      `there is a function ${shortNameOf(name)} already; deploy a new version of it, or choose another name`,
     );
   }
 }
@@ -277,7 +278,7 @@ function changedMeanwhile(name: string): PlatformError {
   return new PlatformError(
     'conflict',
     'changed_meanwhile',
-    `function ${name} was deleted and created again while this version was being built; deploy again`,
+    `function ${shortNameOf(name)} was deleted and created again while this version was being built; deploy again`,
   );
 }
 

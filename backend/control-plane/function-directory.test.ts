@@ -100,6 +100,45 @@ describe('routes', () => {
   });
 });
 
+describe('projects', () => {
+  test('the same name is another function elsewhere, with a path of its own', () => {
+    const directory = new InMemoryFunctionDirectory();
+    const ours = add(directory, 'hello');
+    const theirs = add(directory, 'acme/hello');
+    expect(directory.matchRoute('GET', '/hello/a')).toMatchObject({ match: { basePath: '/hello' } });
+    const found = directory.matchRoute('GET', '/~acme/hello/a');
+    expect(found).toMatchObject({ match: { basePath: '/~acme/hello', version: { functionId: theirs.id } } });
+    expect(directory.matchRoute('GET', '/acme/hello').kind).toBe('none');
+    expect(directory.get('hello').record.id).toBe(ours.id);
+    expect(directory.entriesOf('acme').map((entry) => entry.record.id)).toEqual([theirs.id]);
+    directory.remove(theirs.id);
+    expect(directory.matchRoute('GET', '/~acme/hello').kind).toBe('none');
+  });
+
+  test('no project gets a route below a path of another, and none says whose it is', () => {
+    const directory = new InMemoryFunctionDirectory();
+    const shop = add(directory, 'acme/shop', ['/orders/:id', '/orders']);
+    add(directory, 'hello');
+    const check = (name: string, path?: string) => () =>
+      directory.checkRoutes(name, path === undefined ? [] : [{ path, methods: [] }]);
+    for (const path of ['/orders/special', '/orders', '/orders/*']) {
+      expect(check('other', path)).toThrow(expect.objectContaining({ code: 'route_taken' }));
+      expect(check('other', path)).not.toThrow(/shop|acme/);
+      expect(check('acme/more', path === '/orders' ? '/orders/x' : path)).not.toThrow();
+    }
+    expect(check('acme/more', '/hello/admin')).toThrow(expect.objectContaining({ code: 'route_taken' }));
+    expect(check('orders')).toThrow(expect.objectContaining({ code: 'route_taken' }));
+    for (const path of ['/*', '/:any', '/']) {
+      expect(check('acme/more', path)).toThrow(expect.objectContaining({ code: 'bad_route' }));
+      expect(check('catch-all', path)).not.toThrow();
+    }
+    expect(check('sly', '/~acme/shop')).toThrow(expect.objectContaining({ code: 'bad_route' }));
+    expect(check('sly', '/%7Eacme/shop')).toThrow(expect.objectContaining({ code: 'bad_route' }));
+    directory.remove(shop.id);
+    expect(check('other', '/orders')).not.toThrow();
+  });
+});
+
 describe('qualifiers', () => {
   test('numbers, aliases, nothing', () => {
     const directory = new InMemoryFunctionDirectory();

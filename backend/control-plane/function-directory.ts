@@ -1,12 +1,14 @@
 import { PlatformError } from '../../shared/errors.ts';
 import type { FunctionId } from '../../shared/ids.ts';
+import { defaultPathOf, defaultProject, projectOf, shortNameOf } from '../../shared/names.ts';
 import type { FunctionDirectory, Resolution, RouteResult } from '../core/ports/function-directory.ts';
 import type { AliasRecord, FunctionRecord, RouteRecord, Store, VersionRecord } from '../core/ports/store.ts';
 import type { VersionSpec } from '../core/version.ts';
 import { parseRoutePattern, type RoutePattern, splitPath } from './route-pattern.ts';
 import { methodsOverlap, RouteTrie } from './route-trie.ts';
+import { SegmentOwners } from './segment-owners.ts';
 
-/** Everything the platform knows of one function, in memory. */
+/** Everything the platform knows of one function, in memory. Names of functions are full names (shared/names.ts) throughout. */
 export interface FunctionEntry {
   readonly record: FunctionRecord;
   readonly versions: ReadonlyMap<number, VersionRecord>;
@@ -71,10 +73,13 @@ interface RouteTarget {
 
 const versionQualifier = /^[1-9][0-9]{0,9}$/;
 
-const defaultPatterns = (name: string): readonly RoutePattern[] => [
-  { segments: [{ kind: 'literal', text: name }], paramNames: [] },
-  { segments: [{ kind: 'literal', text: name }, { kind: 'rest' }], paramNames: [] },
-];
+function defaultPatterns(fullName: string): readonly RoutePattern[] {
+  const { segments } = parseRoutePattern(defaultPathOf(fullName));
+  return [
+    { segments, paramNames: [] },
+    { segments: [...segments, { kind: 'rest' }], paramNames: [] },
+  ];
+}
 
 /**
  * Functions, versions, aliases and routes in memory. The control plane loads it once and tells it of every change after
@@ -84,6 +89,7 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
   readonly #byName = new Map<string, Entry>();
   readonly #byId = new Map<FunctionId, Entry>();
   readonly #routes = new RouteTrie<RouteTarget>();
+  readonly #segments = new SegmentOwners();
   readonly #random: () => number;
 
   constructor(options: InMemoryFunctionDirectoryOptions = {}) {
@@ -130,6 +136,10 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
     return this.#byName.values();
   }
 
+  entriesOf(project: string): readonly FunctionEntry[] {
+    return [...this.#byName.values()].filter((entry) => projectOf(entry.record.name) === project);
+  }
+
   /** Takes over a change that is on disk. */
   apply(change: DirectoryChange): FunctionEntry {
     let entry = this.#byId.get(change.record.id);
@@ -161,9 +171,9 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
   }
 
   /**
-   * Throws `conflict`/`route_taken`, naming the other function, when these routes (or, when there are none, the default
-   * routes of `name`) overlap in pattern and method with those of another function, and `invalid_request`/`bad_route` or
-   * `duplicate_route` when they are wrong in themselves.
+   * Throws `conflict`/`route_taken` when these routes (or, when there are none, the default routes of `name`) overlap in
+   * pattern and method with those of another function, which is named if it is of the same project, or begin with a
+   * segment that another project uses; and `invalid_request`/`bad_route` or `duplicate_route` when they are wrong in themselves.
    */
   checkRoutes(name: string, claims: readonly RouteClaim[]): void {
     const wanted = claims.map((claim) => ({ ...claim, pattern: parseRoutePattern(claim.path) }));
@@ -175,9 +185,12 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
       trial.add(pattern, methods, path);
     }
     if (wanted.length === 0) {
-      for (const pattern of defaultPatterns(name)) this.#checkFree(name, `/${name}`, pattern, []);
+      for (const pattern of defaultPatterns(name)) this.#checkFree(name, defaultPathOf(name), pattern, []);
     }
-    for (const { pattern, methods, path } of wanted) this.#checkFree(name, path, pattern, methods);
+    for (const { pattern, methods, path } of wanted) {
+      checkFirstSegment(name, path, pattern);
+      this.#checkFree(name, path, pattern, methods);
+    }
   }
 
   matchRoute(method: string, path: string): RouteResult {
@@ -193,7 +206,7 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
     return {
       kind: 'match',
       match: isDefault
-        ? { version, qualifier: alias, params: {}, basePath: `/${entry.record.name}` }
+        ? { version, qualifier: alias, params: {}, basePath: defaultPathOf(entry.record.name) }
         : { version, qualifier: alias, params: found.params, basePath: '' },
     };
   }
@@ -204,7 +217,7 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
       throw new PlatformError(
         'unavailable',
         'function_disabled',
-        `function ${functionName} is disabled; enable it first`,
+        `function ${shortNameOf(functionName)} is disabled; enable it first`,
       );
     }
     const version = versionQualifier.test(qualifier) ? entry.spec(Number(qualifier)) : this.#draw(entry, qualifier);
@@ -212,7 +225,7 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
       throw new PlatformError(
         'not_found',
         'qualifier_not_found',
-        `function ${functionName} has no version or alias ${JSON.stringify(qualifier.slice(0, 64))}`,
+        `function ${shortNameOf(functionName)} has no version or alias ${JSON.stringify(qualifier.slice(0, 64))}`,
       );
     }
     return { version, qualifier };
@@ -248,7 +261,7 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
     throw new PlatformError(
       'not_found',
       'function_not_found',
-      `there is no function ${JSON.stringify(name.slice(0, 64))}`,
+      `there is no function ${JSON.stringify(shortNameOf(name).slice(0, 64))}`,
     );
   }
 
@@ -269,10 +282,16 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
   }
 
   #checkFree(name: string, path: string, pattern: RoutePattern, methods: readonly string[]): void {
+    const project = projectOf(name);
+    // Nothing is said of what is foreign, not even which function it is.
+    if (!this.#segments.isFree(pattern, project)) {
+      throw new PlatformError('conflict', 'route_taken', `route ${path} is taken; choose another first segment`);
+    }
     for (const other of this.#routes.at(pattern)) {
       const owner = other.value.entry.record.name;
       if (owner === name || !methodsOverlap(other.methods, methods)) continue;
-      throw new PlatformError('conflict', 'route_taken', `route ${path} belongs to function ${owner} already`);
+      const message = `route ${path} belongs to function ${shortNameOf(owner)} already`;
+      throw new PlatformError('conflict', 'route_taken', message);
     }
   }
 
@@ -280,19 +299,41 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
     entry.routes = routes;
     if (routes.length === 0) {
       const target: RouteTarget = { entry, alias: 'live', isDefault: true };
-      for (const pattern of defaultPatterns(entry.record.name)) this.#routes.add(pattern, [], target);
+      for (const pattern of defaultPatterns(entry.record.name)) this.#addRoute(entry, pattern, [], target);
       return;
     }
     for (const route of routes) {
-      this.#routes.add(parseRoutePattern(route.path), route.methods, { entry, alias: route.alias, isDefault: false });
+      const target = { entry, alias: route.alias, isDefault: false };
+      this.#addRoute(entry, parseRoutePattern(route.path), route.methods, target);
     }
   }
 
   #clearRoutes(entry: Entry): void {
-    const isOwn = (target: RouteTarget) => target.entry === entry;
+    const remove = (pattern: RoutePattern) => {
+      this.#routes.remove(pattern, (target) => target.entry === entry);
+      this.#segments.remove(pattern, projectOf(entry.record.name));
+    };
     if (entry.routes.length === 0) {
-      for (const pattern of defaultPatterns(entry.record.name)) this.#routes.remove(pattern, isOwn);
+      for (const pattern of defaultPatterns(entry.record.name)) remove(pattern);
     }
-    for (const route of entry.routes) this.#routes.remove(parseRoutePattern(route.path), isOwn);
+    for (const route of entry.routes) remove(parseRoutePattern(route.path));
   }
+
+  #addRoute(entry: Entry, pattern: RoutePattern, methods: readonly string[], target: RouteTarget): void {
+    this.#routes.add(pattern, methods, target);
+    this.#segments.add(pattern, projectOf(entry.record.name));
+  }
+}
+
+/** What begins with a parameter or `~` would reach into other projects. */
+function checkFirstSegment(name: string, path: string, { segments: [first] }: RoutePattern): void {
+  const isBad =
+    first?.kind === 'literal' ? first.text.startsWith('~') : first !== undefined && projectOf(name) !== defaultProject;
+  const isRootOfOther = first === undefined && projectOf(name) !== defaultProject;
+  if (!isBad && !isRootOfOther) return;
+  const reason =
+    first?.kind === 'literal'
+      ? 'segments that begin with ~ belong to the default routes of projects'
+      : 'outside of the default project the first segment must be plain text';
+  throw new PlatformError('invalid_request', 'bad_route', `route ${JSON.stringify(path)}: ${reason}`);
 }

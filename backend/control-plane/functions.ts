@@ -30,10 +30,10 @@ export class Functions {
     return this.#options.directory.get(name);
   }
 
-  /** By name; `search` is a plain substring of name, description or tag. */
-  async list(page: PageRequest, search?: string): Promise<Page<FunctionEntry>> {
+  /** Of one project by name; `search` is a plain substring of short name, description or tag. */
+  async list(project: string, page: PageRequest, search?: string): Promise<Page<FunctionEntry>> {
     const { store, directory } = this.#options;
-    const { items, nextCursor } = await store.functions.list(page, search);
+    const { items, nextCursor } = await store.functions.list(page, search, project);
     return {
       items: items.map((record) => directory.byId(record.id)).filter((entry) => entry !== undefined),
       nextCursor,

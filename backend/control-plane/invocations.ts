@@ -1,6 +1,7 @@
 import { PlatformError } from '../../shared/errors.ts';
 import { type InvocationId, idPattern, newId } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
+import { projectOf } from '../../shared/names.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
 import { asyncInvocation } from '../core/policies/async-invocation.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -45,6 +46,8 @@ export type StoredInvocation = InvocationRecord & Partial<InvocationPayload>;
 /** Calls functions on behalf of API callers, and finds, cancels and replays what was called. */
 export class Invocations {
   readonly #options: InvocationsOptions;
+  /** Projects of synchronous calls, which are not in the store before they are over. */
+  readonly #running = new Map<string, string>();
 
   constructor(options: InvocationsOptions) {
     this.#options = options;
@@ -78,7 +81,8 @@ export class Invocations {
 
   /** Runs a prepared call; see `Scheduler.invoke`. */
   run(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<InvocationReport> {
-    return this.#options.scheduler.invoke(invocation, sink, signal);
+    this.#running.set(invocation.id, projectOf(invocation.version.functionName));
+    return this.#options.scheduler.invoke(invocation, sink, signal).finally(() => this.#running.delete(invocation.id));
   }
 
   /** Resolves when the call is on disk. Rejects with `payload_too_large` or `conflict`/`idempotency_key_reused`. */
@@ -104,10 +108,11 @@ export class Invocations {
     return this.#options.scheduler.submit(item);
   }
 
-  /** Newest first. */
-  list(filter: Partial<InvocationFilter>, page: PageRequest): Promise<Page<InvocationRecord>> {
+  /** Of a project, newest first. */
+  list(project: string, filter: Partial<InvocationFilter>, page: PageRequest): Promise<Page<InvocationRecord>> {
     return this.#options.store.invocations.list(
       {
+        project,
         functionId: filter.functionId,
         functionName: filter.functionName,
         status: filter.status,
@@ -120,11 +125,11 @@ export class Invocations {
   }
 
   /** Also one that was over a moment ago and is not written yet. Rejects with `not_found`/`invocation_not_found`. */
-  async get(id: string): Promise<StoredInvocation> {
+  async get(project: string, id: string): Promise<StoredInvocation> {
     const found = idPattern.test(id)
       ? (this.#options.journal.pending(id) ?? (await this.#options.store.invocations.find(id as InvocationId)))
       : undefined;
-    if (found !== undefined) return found;
+    if (found !== undefined && projectOf(found.functionName) === project) return found;
     throw new PlatformError(
       'not_found',
       'invocation_not_found',
@@ -133,20 +138,21 @@ export class Invocations {
   }
 
   /** Cancels one that waits or runs. Rejects with `conflict`/`invocation_over` when it is too late. */
-  async cancel(id: string, actor: Actor): Promise<void> {
+  async cancel(project: string, id: string, actor: Actor): Promise<void> {
     const { scheduler, store, clock } = this.#options;
-    const isCancelled = idPattern.test(id) && (await scheduler.cancel(id as InvocationId));
-    if (!isCancelled) {
-      const { status } = await this.get(id);
+    const running = this.#running.get(id);
+    if (running !== project) await this.get(project, id);
+    if (!(await scheduler.cancel(id as InvocationId))) {
+      const { status } = await this.get(project, id);
       throw new PlatformError('conflict', 'invocation_over', `it is over already: ${status}`);
     }
     await store.audit.append(auditRecord(clock.now(), actor, 'invocation.cancel', id));
   }
 
   /** Runs the kept payload once more, asynchronously, on whatever its qualifier means now. */
-  async replay(id: string, actor: Actor): Promise<SubmitResult> {
+  async replay(project: string, id: string, actor: Actor): Promise<SubmitResult> {
     const { store, clock } = this.#options;
-    const original = await this.get(id);
+    const original = await this.get(project, id);
     if (original.payload === undefined) {
       throw new PlatformError(
         'conflict',

@@ -1,4 +1,5 @@
 import { PlatformError } from '../../shared/errors.ts';
+import { projectOf } from '../../shared/names.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { SubmitResult } from '../core/ports/scheduler.ts';
 import type { ScheduleRecord, Store } from '../core/ports/store.ts';
@@ -29,24 +30,26 @@ export class Schedules {
     this.#options = options;
   }
 
-  /** By function name, then name. */
-  async list(functionName: string | undefined): Promise<readonly ScheduleView[]> {
+  /** Of a project or of one of its functions, by function name, then name. */
+  async list(project: string, functionName: string | undefined): Promise<readonly ScheduleView[]> {
     const { store, directory } = this.#options;
     const records =
       functionName === undefined
         ? await store.schedules.all()
         : await store.schedules.list(directory.get(functionName).record.id);
-    const views = records.map((record) => this.#view(record)).filter((view) => view !== undefined);
+    const views = records
+      .map((record) => this.#view(record))
+      .filter((view) => view !== undefined && projectOf(view.functionName) === project) as ScheduleView[];
     const key = (view: ScheduleView) => `${view.functionName}/${view.record.name}`;
     return views.sort((a, b) => (key(a) < key(b) ? -1 : 1));
   }
 
   /** Submits one run now, beside the ticks. Rejects with `not_found`/`schedule_not_found`. */
-  async run(id: string, actor: Actor): Promise<SubmitResult> {
+  async run(project: string, id: string, actor: Actor): Promise<SubmitResult> {
     const { store, directory, invocations, clock } = this.#options;
     const schedule = (await store.schedules.all()).find((record) => record.id === id);
     const owner = schedule && directory.byId(schedule.functionId);
-    if (schedule === undefined || owner === undefined) {
+    if (schedule === undefined || owner === undefined || projectOf(owner.record.name) !== project) {
       throw new PlatformError('not_found', 'schedule_not_found', 'there is no such schedule');
     }
     const resolution = invocations.resolve(owner.record.name, schedule.alias);

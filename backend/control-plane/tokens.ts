@@ -64,14 +64,20 @@ export class Tokens {
     return token.record;
   }
 
-  /** Oldest first. */
-  list(): readonly TokenRecord[] {
+  /** Those of a project, or all, oldest first. */
+  list(project: string | undefined): readonly TokenRecord[] {
     const records = [...this.#byHash.values()].map(({ record, lastUsedAt }) => ({ ...record, lastUsedAt }));
-    return records.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+    return records
+      .filter((record) => project === undefined || record.project === project)
+      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
   }
 
   /** The secret is in the answer and nowhere else. */
-  async create(input: CreateToken, actor: Actor): Promise<{ readonly record: TokenRecord; readonly secret: string }> {
+  async create(
+    input: CreateToken,
+    project: string | undefined,
+    actor: Actor,
+  ): Promise<{ readonly record: TokenRecord; readonly secret: string }> {
     const { store, clock } = this.#options;
     const secret = newSecret();
     const now = clock.now();
@@ -79,6 +85,7 @@ export class Tokens {
       id: newId('token'),
       name: input.name,
       scope: input.scope ?? 'admin',
+      project,
       hash: hashSecret(secret),
       createdAt: now,
       expiresAt: input.expiresInSeconds === undefined ? undefined : now + input.expiresInSeconds * 1000,
@@ -86,32 +93,40 @@ export class Tokens {
     };
     await store.transaction(async (tx) => {
       await tx.tokens.create(record);
-      const detail = { name: record.name, scope: record.scope };
-      await tx.audit.append(auditRecord(now, actor, 'token.create', record.id, detail));
+      const after = { name: record.name, scope: record.scope, expiresAt: record.expiresAt ?? null };
+      await tx.audit.append(auditRecord(now, actor, 'token.create', record.id, { after }));
     });
     this.#index(record);
     return { record, secret };
   }
 
-  /** Ends a token at once. Rejects with `not_found`/`token_not_found`, or `conflict`/`last_admin_token`. */
-  async revoke(id: string, actor: Actor): Promise<void> {
+  /** Ends a token, if given of this project, at once. Rejects with `not_found`/`token_not_found`, or `conflict`/`last_admin_token`. */
+  async revoke(id: string, project: string | undefined, actor: Actor): Promise<void> {
     const { store, clock } = this.#options;
     await this.#lock.run(async () => {
       const token = [...this.#byHash.values()].find(({ record }) => record.id === id)?.record;
-      if (token === undefined) throw new PlatformError('not_found', 'token_not_found', 'there is no such token');
-      if (token.scope === 'admin' && !this.#hasOtherAdmin(token)) {
+      if (token === undefined || (project !== undefined && token.project !== project))
+        throw new PlatformError('not_found', 'token_not_found', 'there is no such token');
+      const isAdmin = token.scope === 'admin' && token.project === undefined;
+      if (isAdmin && !this.#hasOtherAdmin(token)) {
         throw new PlatformError(
           'conflict',
           'last_admin_token',
           'this is the last admin token without an expiry; create another one first',
         );
       }
+      const before = { name: token.name, scope: token.scope };
       await store.transaction(async (tx) => {
         await tx.tokens.remove(token.id);
-        await tx.audit.append(auditRecord(clock.now(), actor, 'token.delete', token.id, { name: token.name }));
+        await tx.audit.append(auditRecord(clock.now(), actor, 'token.delete', token.id, { before }));
       });
       this.#byHash.delete(token.hash);
     });
+  }
+
+  /** The project was deleted, and its tokens with it. */
+  forgetProject(project: string): void {
+    for (const [hash, { record }] of this.#byHash) if (record.project === project) this.#byHash.delete(hash);
   }
 
   /** Resolves when uses that are being written are on disk. */
@@ -121,7 +136,11 @@ export class Tokens {
 
   #hasOtherAdmin(token: TokenRecord): boolean {
     return [...this.#byHash.values()].some(
-      ({ record }) => record.id !== token.id && record.scope === 'admin' && record.expiresAt === undefined,
+      ({ record }) =>
+        record.id !== token.id &&
+        record.scope === 'admin' &&
+        record.project === undefined &&
+        record.expiresAt === undefined,
     );
   }
 

@@ -2,6 +2,7 @@ import type { RouteInput, ScheduleInput } from '../../shared/api/functions.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { type FunctionId, newId } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
+import { shortNameOf } from '../../shared/names.ts';
 import type { RouteRecord, ScheduleRecord } from '../core/ports/store.ts';
 import { checkCron } from './cron.ts';
 
@@ -67,7 +68,7 @@ export function checkTriggerAliases(
     throw new PlatformError(
       'unprocessable',
       'alias_missing',
-      `function ${functionName} has no alias ${alias}; create the alias first, then the trigger that uses it`,
+      `function ${shortNameOf(functionName)} has no alias ${alias}; create the alias first, then the trigger that uses it`,
     );
   }
 }

@@ -1,4 +1,5 @@
 import { PlatformError } from '../../shared/errors.ts';
+import { shortNameOf } from '../../shared/names.ts';
 import type { BundleStore } from '../core/ports/bundle-store.ts';
 import type { Page, PageRequest, Store, VersionRecord } from '../core/ports/store.ts';
 import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
@@ -70,5 +71,9 @@ export class Versions {
 export function versionOf(entry: FunctionEntry, number: number): VersionRecord {
   const version = entry.versions.get(number);
   if (version !== undefined) return version;
-  throw new PlatformError('not_found', 'version_not_found', `function ${entry.record.name} has no version ${number}`);
+  throw new PlatformError(
+    'not_found',
+    'version_not_found',
+    `function ${shortNameOf(entry.record.name)} has no version ${number}`,
+  );
 }

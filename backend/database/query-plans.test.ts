@@ -148,6 +148,7 @@ describe('the statements of the models', () => {
     };
     await store.functions.findByName('resize');
     await store.functions.list(page);
+    await store.functions.list(page, undefined, 'acme');
     await store.versions.find(functionId, 1);
     await store.versions.list(functionId, page);
     await store.invocations.find(newId('invocation'));
@@ -155,9 +156,11 @@ describe('the statements of the models', () => {
     await store.invocations.list({ ...none, functionId, from: 1, to: 2 }, page);
     await store.invocations.list({ ...none, functionName: 'resize' }, page);
     await store.invocations.list({ ...none, status: 'function-error' }, page);
-    await store.invocations.deadLetters(undefined, page);
-    await store.invocations.deadLetters(functionId, page);
+    await store.invocations.deadLetters({}, page);
+    await store.invocations.deadLetters({ functionId }, page);
+    await store.invocations.list({ ...none, project: 'acme' }, page);
     await store.audit.list(page);
+    await store.audit.list(page, 'acme');
     const logs = {
       functionId: undefined,
       invocationId: undefined,
@@ -172,6 +175,7 @@ describe('the statements of the models', () => {
     await store.logs.query({ ...logs, functionId, search: 'x', since: 1 });
     await store.logs.query({ ...logs, invocationId: newId('invocation'), fromEnd: false });
     await store.logs.query({ ...logs, afterSeq: 5, fromEnd: false });
+    await store.logs.query({ ...logs, project: 'acme' });
     await store.logs.lastSeq();
     expect(lane.seen.flatMap(walks)).toEqual([]);
   });

@@ -32,6 +32,8 @@ export interface SqlFlavour {
   readonly contains: (column: Expression<string>, text: string) => RawBuilder<SqlBool>;
   /** The same for any element of a JSON array of strings. */
   readonly jsonArrayContains: (column: Expression<string>, text: string) => RawBuilder<SqlBool>;
+  /** What a full name of a function begins with: `acme/`, or '' in the default project. */
+  readonly projectPrefix: (fullName: Expression<unknown>) => RawBuilder<string>;
 }
 
 /**

@@ -7,6 +7,7 @@ import type {
   InvocationStore,
   LogStore,
   MetricPointStore,
+  ProjectStore,
   RouteStore,
   SandboxStore,
   ScheduleStore,
@@ -23,6 +24,7 @@ import { InvocationQueueModel, type ReadySource } from './models/invocation-queu
 import { InvocationModel } from './models/invocations.ts';
 import { LogModel } from './models/logs.ts';
 import { MetricPointModel } from './models/metric-points.ts';
+import { ProjectModel } from './models/projects.ts';
 import { RouteModel } from './models/routes.ts';
 import { SandboxModel } from './models/sandboxes.ts';
 import { ScheduleModel } from './models/schedules.ts';
@@ -61,6 +63,7 @@ export class SqlStore implements Store {
   readonly metricPoints: MetricPointStore;
   readonly tokens: TokenStore;
   readonly audit: AuditStore;
+  readonly projects: ProjectStore;
   readonly sandboxes: SandboxStore;
   readonly #options: SqlStoreOptions;
   readonly #ready: ReadySignal;
@@ -81,6 +84,7 @@ export class SqlStore implements Store {
     this.metricPoints = new MetricPointModel({ session });
     this.tokens = new TokenModel({ session });
     this.audit = new AuditModel({ session });
+    this.projects = new ProjectModel({ session });
     this.sandboxes = new SandboxModel({ session });
   }
 

@@ -4,6 +4,7 @@ import type {
   FunctionId,
   InstanceId,
   InvocationId,
+  ProjectId,
   RouteId,
   SandboxId,
   ScheduleId,
@@ -173,6 +174,7 @@ export interface TokenRow {
   name: string;
   scope: TokenRecord['scope'];
   hash: string;
+  project: string | null;
   created_at: Time;
   expires_at: Time | null;
   last_used_at: Time | null;
@@ -187,6 +189,23 @@ export interface AuditRow {
   target: string;
   detail: Json;
   address: string;
+  project: string | null;
+  actor_id: string;
+  hash: string;
+}
+
+interface AuditHeadRow {
+  id: number;
+  entries: number;
+  hash: string;
+}
+
+export interface ProjectRow {
+  id: ProjectId;
+  name: string;
+  description: string;
+  created_at: Time;
+  deleted_at: Time | null;
 }
 
 export interface SandboxRow {
@@ -221,6 +240,8 @@ export interface Tables {
   metric_points: MetricPointRow;
   tokens: TokenRow;
   audit: AuditRow;
+  audit_head: AuditHeadRow;
+  projects: ProjectRow;
   sandboxes: SandboxRow;
   health: HealthRow;
   schema_migrations: MigrationRow;

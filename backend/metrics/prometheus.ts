@@ -135,7 +135,7 @@ export class PrometheusPage {
       const { queued, asyncDepth } = gauges();
       return [
         { value: queued, labels: { queue: 'sync' } },
-        { value: asyncDepth, labels: { queue: 'async' } },
+        { value: asyncDepth ?? 0, labels: { queue: 'async' } },
       ];
     });
     for (const { name, help, value } of extraCounters) {

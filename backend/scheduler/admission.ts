@@ -1,5 +1,6 @@
 import { PlatformError } from '../../shared/errors.ts';
 import type { FunctionId } from '../../shared/ids.ts';
+import { shortNameOf } from '../../shared/names.ts';
 import { FairQueue, type FairQueueTicket } from '../core/policies/fair-queue.ts';
 import type { VersionSpec } from '../core/version.ts';
 import type { SchedulerSettings } from './scheduler-settings.ts';
@@ -118,7 +119,7 @@ export class Admission {
     const ofFunction = this.#boundedOf.get(load) ?? 0;
     if (ofFunction >= maxQueuedPerFunction) {
       this.#options.onThrottle(version.functionName, 'function');
-      const message = `${version.functionName} runs ${load.inFlight} calls of at most ${load.limit}, and ${ofFunction} wait; try again later or raise maxInstances or concurrency`;
+      const message = `${shortNameOf(version.functionName)} runs ${load.inFlight} calls of at most ${load.limit}, and ${ofFunction} wait; try again later or raise maxInstances or concurrency`;
       throw this.#throttled('concurrency_limit', message, load);
     }
     if (this.#bounded >= maxQueued) {

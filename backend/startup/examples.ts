@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CreateFunction } from '../../shared/api/functions.ts';
 import { manifestFile, manifestSchema } from '../../shared/manifest.ts';
+import { defaultProject } from '../../shared/names.ts';
 import type { Deployments } from '../control-plane/deployments.ts';
 import type { Logger } from '../core/ports/logger.ts';
 
@@ -20,7 +21,7 @@ export async function deployExamples(
   logger: Logger,
 ): Promise<string | undefined> {
   let tryPath: string | undefined;
-  const actor = { tokenId: 'platform', name: 'platform', address: '' };
+  const actor = { id: '', name: 'platform', address: '', project: defaultProject };
   for (const { files, ...input } of await readExamples(packageRoot)) {
     try {
       const source = files === undefined ? undefined : ({ kind: 'inline', files } as const);

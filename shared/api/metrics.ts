@@ -55,7 +55,10 @@ export const gaugesSchema = z.object({
   }),
   inFlight: z.number(),
   queued: z.number().describe('Synchronous calls that wait for admission.'),
-  asyncDepth: z.number().describe('Invocations in the durable queue.'),
+  asyncDepth: z
+    .number()
+    .nullable()
+    .describe('Invocations in the durable queue; of the whole platform only, null in the numbers of one project.'),
   host: z.object({
     cpuPercent: z.number(),
     cpus: z.number(),

@@ -106,6 +106,7 @@ export const tokenSchema = z.object({
   id: z.string(),
   name: z.string(),
   scope: z.enum(['admin', 'deploy', 'invoke', 'read']),
+  project: z.string().nullable().describe('Null: good for all projects.'),
   createdAt: timeSchema,
   expiresAt: timeSchema.nullable(),
   lastUsedAt: timeSchema.nullable(),
@@ -120,19 +121,33 @@ export const createTokenSchema = z.strictObject({
       'admin: all. deploy: all but tokens. invoke: call functions and read their invocations. read: look only.',
     ),
   expiresInSeconds: z.number().int().min(60).max(315_360_000).optional(),
+  isPlatformWide: z
+    .boolean()
+    .optional()
+    .describe('Good for all projects; only callers who are may give this. Else for the project of the request.'),
 });
 export type CreateToken = z.input<typeof createTokenSchema>;
 export const createdTokenSchema = tokenSchema.extend({ secret: z.string().describe('Shown once.') });
 export type CreatedToken = z.infer<typeof createdTokenSchema>;
 
-export const whoamiSchema = z.object({ tokenId: z.string(), name: z.string(), scope: z.string() });
+export const whoamiSchema = z.object({
+  tokenId: z.string(),
+  name: z.string(),
+  scope: z.string(),
+  project: z.string().nullable().describe('In which requests without `Hearth-Project` are understood.'),
+  isPlatformWide: z.boolean().describe('Good for all projects.'),
+  access: z.array(z.string()).describe('What may be done there.'),
+});
 export const auditEntrySchema = z.object({
   id: z.string(),
   at: timeSchema,
+  project: z.string().nullable().describe('Null: it concerns the installation as a whole.'),
+  actorId: z.string().describe('Of the token or user.'),
   actor: z.string(),
   action: z.string(),
   target: z.string(),
   detail: z.unknown(),
   address: z.string(),
+  hash: z.string().describe('Chains the entry to the one before.'),
 });
 export type AuditEntry = z.infer<typeof auditEntrySchema>;

@@ -161,9 +161,7 @@ export function describeQueue(current: () => Store): void {
       expect(await queue.settle(third, { kind: 'dead-letter', reason, report, error }, 2003)).toBe(true);
       expect(await invocations.find(item.id)).toMatchObject({ status: 'dead-letter', attempts: 2, error });
       expect(await queue.depth()).toBe(0);
-      expect((await drain((page) => invocations.deadLetters(undefined, page), 5)).map((d) => d.reason)).toEqual([
-        reason,
-      ]);
+      expect((await drain((page) => invocations.deadLetters({}, page), 5)).map((d) => d.reason)).toEqual([reason]);
     });
 
     it('fences: an older token neither extends nor settles', async () => {

@@ -21,6 +21,25 @@ export interface StoreFixture {
 }
 
 const first = { limit: 2, cursor: undefined };
+const noFilter = {
+  functionId: undefined,
+  functionName: undefined,
+  status: undefined,
+  trigger: undefined,
+  from: undefined,
+  to: undefined,
+};
+const noLogFilter = {
+  functionId: undefined,
+  invocationId: undefined,
+  levels: undefined,
+  search: undefined,
+  since: undefined,
+  until: undefined,
+  afterSeq: undefined,
+  limit: 9,
+  fromEnd: true,
+};
 
 /** Everything that holds for every Store, whatever it stands on. `open` gives an empty, migrated database. */
 export function describeStore(name: string, open: () => Promise<StoreFixture>): void {
@@ -80,6 +99,17 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         expect(await names('","')).toEqual([]);
         expect(await names('%')).toEqual(['one']);
         expect(await names('')).toEqual(['one', 'two']);
+      });
+
+      it('keeps the functions of projects apart', async () => {
+        for (const name of ['hello', 'acme/hello', 'acme/zoo', 'acmeb/hello', 'acm/hello']) await newFunction(name);
+        const names = async (project: string, search?: string) =>
+          (await drain((page) => store.functions.list(page, search, project), 1)).map((item) => item.name);
+        expect(await names('default')).toEqual(['hello']);
+        expect(await names('acme')).toEqual(['acme/hello', 'acme/zoo']);
+        expect(await names('acme', 'acme')).toEqual([]);
+        expect(await names('acme', 'oo')).toEqual(['acme/zoo']);
+        expect(await names('nobody')).toEqual([]);
       });
 
       it('updates under an ETag', async () => {
@@ -332,7 +362,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
             100 + i,
           );
         }
-        const letters = await drain((page) => store.invocations.deadLetters(undefined, page), 2);
+        const letters = await drain((page) => store.invocations.deadLetters({}, page), 2);
         expect(letters.map((letter) => letter.invocation.id)).toEqual(items.map((item) => item.id).reverse());
         expect(letters[0]).toMatchObject({
           reason: 'attempts-exhausted',
@@ -340,7 +370,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
           payload: items[2]!.payload,
           invocation: { status: 'dead-letter', error: { type: 'Boom', message: 'm' }, finishedAt: 102, attempts: 1 },
         });
-        const ofOne = await store.invocations.deadLetters(items[1]!.functionId, first);
+        const ofOne = await store.invocations.deadLetters({ functionId: items[1]!.functionId }, first);
         expect(ofOne.items.map((letter) => letter.invocation.id)).toEqual([items[1]!.id]);
       });
     });
@@ -422,6 +452,51 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
       });
     });
 
+    describe('projects', () => {
+      it('keeps them by name, and gives no name out twice', async () => {
+        const project = (name: string) => ({ id: newId('project'), name, description: 'd', createdAt: 4 });
+        const [b, a] = [project('b'), project('a')];
+        await store.projects.create(b);
+        await store.projects.create(a);
+        const taken = { kind: 'conflict', code: 'project_taken' };
+        await expect(store.projects.create(project('a'))).rejects.toMatchObject(taken);
+        await expect(store.projects.create(project('default'))).rejects.toMatchObject(taken);
+        await store.projects.update('a', { description: 'new' });
+        expect((await store.projects.all()).map((item) => [item.name, item.description])).toEqual([
+          ['a', 'new'],
+          ['b', 'd'],
+          ['default', 'There from the start.'],
+        ]);
+        const token = { id: newId('token'), name: 'ci', scope: 'read' as const, hash: 'b'.repeat(64), project: 'a' };
+        await store.tokens.create({ ...token, createdAt: 1, expiresAt: undefined, lastUsedAt: undefined });
+        await store.projects.remove('a', 9);
+        expect(await store.tokens.all()).toEqual([]);
+        expect((await store.projects.all()).map((item) => item.name)).toEqual(['b', 'default']);
+        await expect(store.projects.create(project('a'))).rejects.toMatchObject(taken);
+      });
+
+      it('filters invocations, dead letters and logs by project', async () => {
+        const names = ['hello', 'acme/hello', 'acme/zoo', 'acmeb/hello'];
+        for (const [i, functionName] of names.entries()) {
+          const record = invocationRecord({ functionName, createdAt: 10 + i });
+          await store.invocations.record([{ record, payload: undefined }]);
+          await store.logs.append([logLine(i + 1, { functionName, text: functionName })]);
+        }
+        const listed = async (project: string) => {
+          const filter = { ...noFilter, project };
+          const items = await drain((page) => store.invocations.list(filter, page), 1);
+          return items.map((item) => item.functionName);
+        };
+        expect(await listed('acme')).toEqual(['acme/zoo', 'acme/hello']);
+        expect(await listed('default')).toEqual(['hello']);
+        expect(await listed('zoo')).toEqual([]);
+        const lines = async (project: string) =>
+          (await store.logs.query({ ...noLogFilter, project })).map((line) => line.text);
+        expect(await lines('acme')).toEqual(['acme/hello', 'acme/zoo']);
+        expect(await lines('default')).toEqual(['hello']);
+      });
+    });
+
     describe('tokens, audit, sandboxes', () => {
       it('keeps tokens', async () => {
         const token = {
@@ -432,6 +507,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
           createdAt: 1,
           expiresAt: undefined,
           lastUsedAt: undefined,
+          project: undefined,
         };
         await store.tokens.create(token);
         await expect(store.tokens.create({ ...token, id: newId('token') })).rejects.toMatchObject({ kind: 'conflict' });
@@ -446,6 +522,8 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         const entries = [1, 2, 3].map((n) => ({
           id: `aud_${n}`,
           at: 5,
+          project: n === 2 ? 'acme' : undefined,
+          actorId: 'tok_1',
           actor: 'ci',
           action: 'function.create',
           target: 'resize',
@@ -453,7 +531,12 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
           address: '127.0.0.1',
         }));
         for (const entry of entries) await store.audit.append(entry);
-        expect(await drain((page) => store.audit.list(page), 2)).toEqual([...entries].reverse());
+        const listed = await drain((page) => store.audit.list(page), 2);
+        expect(listed).toMatchObject([...entries].reverse());
+        expect((await store.audit.list(first, 'acme')).items).toMatchObject([{ id: 'aud_2' }]);
+        expect((await store.audit.list(first, 'other')).items).toEqual([]);
+        expect(new Set(listed.map((entry) => entry.hash)).size).toBe(3);
+        expect(await store.audit.verify()).toMatchObject({ isIntact: true, entries: 3, head: listed[0]?.hash });
       });
 
       it('remembers sandboxes', async () => {

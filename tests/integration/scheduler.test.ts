@@ -191,7 +191,7 @@ describe('the durable queue', () => {
     const id = await submit(r, versionOf({ retry: quickRetry }), { op: 'throw' });
     await expect.poll(() => statusOf(r, id), { timeout: 5000 }).toBe('dead-letter');
     expect(r.counts.invoked).toBe(3);
-    const { items } = await r.store.invocations.deadLetters(undefined, { limit: 10, cursor: undefined });
+    const { items } = await r.store.invocations.deadLetters({}, { limit: 10, cursor: undefined });
     expect(items).toMatchObject([{ reason: 'attempts-exhausted', invocation: { id, attempts: 3 } }]);
     expect(r.events.filter((event) => event.kind === 'retry')).toHaveLength(2);
     expect(r.events.filter((event) => event.kind === 'dead-letter')).toHaveLength(1);
@@ -215,7 +215,7 @@ describe('the durable queue', () => {
     r.directory.versions.splice(0, 1, versionOf({}, { functionName: version.functionName }));
     await r.scheduler.start();
     await expect.poll(() => statusOf(r, id)).toBe('dead-letter');
-    const { items } = await r.store.invocations.deadLetters(undefined, { limit: 10, cursor: undefined });
+    const { items } = await r.store.invocations.deadLetters({}, { limit: 10, cursor: undefined });
     expect(items[0]?.reason).toBe('function-deleted');
     expect(r.counts.invoked).toBe(0);
   });

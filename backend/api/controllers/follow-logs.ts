@@ -16,7 +16,7 @@ const isAfter = (id: string, other: string) => (id.length === other.length ? id 
 export async function followLogs(
   context: ApiContext,
   stream: EventStream,
-  functionId: FunctionId | undefined,
+  of: { readonly project: string; readonly functionId: FunctionId | undefined },
   query: LogQuery,
   lastEventId: string | undefined,
 ): Promise<void> {
@@ -29,7 +29,7 @@ export async function followLogs(
     stream.send('log', line.id, line);
   };
   const filter = {
-    functionId,
+    ...of,
     invocationId: query.invocation as InvocationId | undefined,
     level: query.level,
     search: query.search,
@@ -43,7 +43,7 @@ export async function followLogs(
   stream.onClose(unsubscribe);
   let cursor = lastEventId ?? query.cursor;
   for (let page = 0; page < maxCatchUpPages && !stream.isClosed; page++) {
-    const past = await context.logs.query(functionId, { ...query, follow: undefined, cursor });
+    const past = await context.logs.query(of, { ...query, follow: undefined, cursor });
     for (const line of past.items) send(line);
     // Without a cursor the first page is the newest one, and what comes after it comes live.
     if (past.nextCursor === null || cursor === undefined || past.items.length === 0) break;

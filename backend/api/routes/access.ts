@@ -6,7 +6,8 @@ import {
   tokenSchema,
   whoamiSchema,
 } from '../../../shared/api/system.ts';
-import { actorOf } from '../auth.ts';
+import { PlatformError } from '../../../shared/errors.ts';
+import { actorOf, callerOf, projectOfRequest, shownProject } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { auditDocument, tokenDocument } from '../documents.ts';
 import { pageInMemory } from '../memory-page.ts';
@@ -30,8 +31,8 @@ export function accessRoutes(app: Api, context: ApiContext): void {
       response: { 200: whoamiSchema, ...problems() },
     },
     handler: async (request) => {
-      const { tokenId, name } = actorOf(request);
-      return { tokenId, name, scope: request.token?.scope ?? 'read' };
+      const { id, name, role, project, isPlatformWide, access } = callerOf(request);
+      return { tokenId: id, name, scope: role, project: project ?? null, isPlatformWide, access: [...access] };
     },
   });
 
@@ -42,13 +43,14 @@ export function accessRoutes(app: Api, context: ApiContext): void {
     schema: {
       ...docs,
       operationId: 'listTokens',
-      summary: 'List tokens, oldest first, without their secrets',
+      summary: 'List tokens of the project, oldest first, without their secrets',
+      description: 'All tokens, for callers who may see all projects and name none.',
       querystring: pageQuerySchema,
       response: { 200: tokenPageSchema, ...problems() },
     },
     handler: async (request) => {
       const { limit, cursor } = request.query;
-      const page = pageInMemory(tokens.list(), (token) => token.id, { limit, cursor });
+      const page = pageInMemory(tokens.list(shownProject(request)), (token) => token.id, { limit, cursor });
       return { items: page.items.map(tokenDocument), nextCursor: page.nextCursor };
     },
   });
@@ -61,11 +63,19 @@ export function accessRoutes(app: Api, context: ApiContext): void {
       ...docs,
       operationId: 'createToken',
       summary: 'Create a token; its secret is shown this once',
+      description:
+        'For the project of the request; for all projects when the caller may see all of them and names none, or says so.',
       body: createTokenSchema,
       response: { 201: createdTokenSchema, ...problems(413, 415) },
     },
     handler: async (request, reply) => {
-      const { record, secret } = await tokens.create(request.body, actorOf(request));
+      const { isPlatformWide: isAllowed } = callerOf(request);
+      const { isPlatformWide = shownProject(request) === undefined, ...input } = request.body;
+      if (isPlatformWide && !isAllowed) {
+        throw new PlatformError('forbidden', 'scope_missing', 'you may not give what is good for all projects');
+      }
+      const project = isPlatformWide ? undefined : projectOfRequest(request);
+      const { record, secret } = await tokens.create(input, project, actorOf(request));
       return reply.code(201).send({ ...tokenDocument(record), secret });
     },
   });
@@ -82,7 +92,7 @@ export function accessRoutes(app: Api, context: ApiContext): void {
       response: { 204: noContent, ...problems(404, 409) },
     },
     handler: async (request, reply) => {
-      await tokens.revoke(request.params.id, actorOf(request));
+      await tokens.revoke(request.params.id, shownProject(request), actorOf(request));
       return reply.code(204).send();
     },
   });
@@ -90,17 +100,18 @@ export function accessRoutes(app: Api, context: ApiContext): void {
   app.route({
     method: 'GET',
     url: '/audit',
-    config: { access: 'deploy' },
+    config: { access: 'admin' },
     schema: {
       ...docs,
       operationId: 'listAudit',
-      summary: 'Who changed what, newest first',
+      summary: 'Who changed what in the project, newest first',
+      description: 'Everything, for callers who may see all projects and name none.',
       querystring: pageQuerySchema,
       response: { 200: auditPageSchema, ...problems() },
     },
     handler: async (request) => {
       const { limit, cursor } = request.query;
-      const page = await store.audit.list({ limit, cursor });
+      const page = await store.audit.list({ limit, cursor }, shownProject(request));
       return { items: page.items.map(auditDocument), nextCursor: page.nextCursor };
     },
   });

@@ -8,7 +8,7 @@ import {
   updateFunctionSchema,
 } from '../../../shared/api/functions.ts';
 import { pageQuerySchema } from '../../../shared/api/paging.ts';
-import { actorOf } from '../auth.ts';
+import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { deployedDocument, deploySource, disconnectSignal, receiveDeploy } from '../controllers/deploy.ts';
 import { functionDocument } from '../documents.ts';
@@ -45,11 +45,12 @@ export function functionRoutes(app: Api, context: ApiContext): void {
     },
     handler: async (request, reply) => {
       const source = deploySource(request, request.body.files);
-      const deployment = await deployments.createFunction(request.body, source, {
+      const name = functionNameIn(request, request.body.name);
+      const deployment = await deployments.createFunction({ ...request.body, name }, source, {
         actor: actorOf(request),
         signal: disconnectSignal(reply),
       });
-      reply.header('location', `/api/v1/functions/${deployment.entry.record.name}`);
+      reply.header('location', `/api/v1/functions/${request.body.name}`);
       reply.header('etag', etagOf(deployment.entry.record.revision));
       return reply.code(201).send(deployedDocument(deployment, gatewayUrl()));
     },
@@ -68,7 +69,7 @@ export function functionRoutes(app: Api, context: ApiContext): void {
     },
     handler: async (request) => {
       const { limit, cursor, search, stats } = request.query;
-      const page = await functions.list({ limit, cursor }, search);
+      const page = await functions.list(projectOfRequest(request), { limit, cursor }, search);
       const ids = page.items.map((entry) => entry.record.id);
       const numbers = stats === '1' ? await context.metrics.functionStats(ids, statsWindowMs) : new Map();
       const items = page.items.map((entry) => functionDocument(entry, gatewayUrl(), numbers.get(entry.record.id)));
@@ -89,7 +90,7 @@ export function functionRoutes(app: Api, context: ApiContext): void {
       response: { 200: functionSchema, ...problems(404) },
     },
     handler: async (request, reply) => {
-      const entry = functions.get(request.params.name);
+      const entry = functions.get(functionNameIn(request, request.params.name));
       const { id, revision } = entry.record;
       const numbers =
         request.query.stats === '1' ? await context.metrics.functionStats([id], statsWindowMs) : new Map();
@@ -122,7 +123,8 @@ function updateAndDelete(app: Api, context: ApiContext): void {
     },
     handler: async (request, reply) => {
       const expected = expectedRevision(request.headers['if-match']);
-      const entry = await functions.update(request.params.name, request.body, expected, actorOf(request));
+      const name = functionNameIn(request, request.params.name);
+      const entry = await functions.update(name, request.body, expected, actorOf(request));
       reply.header('etag', etagOf(entry.record.revision));
       return functionDocument(entry, context.facts.gatewayUrl(), undefined);
     },
@@ -143,7 +145,7 @@ function updateAndDelete(app: Api, context: ApiContext): void {
     },
     handler: async (request: FastifyRequest<{ Params: { name: string } }>, reply: FastifyReply) => {
       const expected = expectedRevision(request.headers['if-match']);
-      await functions.remove(request.params.name, expected, actorOf(request));
+      await functions.remove(functionNameIn(request, request.params.name), expected, actorOf(request));
       return reply.code(204).send();
     },
   });

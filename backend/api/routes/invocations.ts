@@ -12,7 +12,8 @@ import {
 import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import { limits } from '../../../shared/limits.ts';
-import { actorOf } from '../auth.ts';
+import { fullNameOf } from '../../../shared/names.ts';
+import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { sendAccepted } from '../controllers/accepted.ts';
 import { answerCall } from '../controllers/invoke.ts';
@@ -52,7 +53,8 @@ export function invokeRoute(app: Api, context: ApiContext): void {
   const { invocations, directory } = context.controlPlane;
   const limitOf = (request: FastifyRequest) => {
     const { name } = request.params as { name?: string };
-    const entry = directory.find(name ?? '');
+    const fullName = fullNameOf(projectOfRequest(request), name ?? '');
+    const entry = fullName === undefined ? undefined : directory.find(fullName);
     const sizes = [...(entry?.versions.values() ?? [])].map((version) => version.config.maxRequestBytes);
     return Math.max(limits.maxAsyncPayloadBytes, ...sizes);
   };
@@ -82,7 +84,7 @@ export function invokeRoute(app: Api, context: ApiContext): void {
     },
     handler: async (request, reply) => {
       const { mode, qualifier = 'live', delayMs } = request.query;
-      const resolution = invocations.resolve(request.params.name, qualifier);
+      const resolution = invocations.resolve(functionNameIn(request, request.params.name), qualifier);
       const payload = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const trace = request.headers.traceparent;
       const traceparent = trace !== undefined && traceparentPattern.test(trace) ? trace : undefined;
@@ -130,7 +132,11 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
       response: { 200: invocationPageSchema, ...problems() },
     },
     handler: async (request) => {
-      const { function: functionName, status, trigger, from, to, limit, cursor } = request.query;
+      const { function: name, status, trigger, from, to, limit, cursor } = request.query;
+      const project = projectOfRequest(request);
+      const functionName = name === undefined ? undefined : fullNameOf(project, name);
+      // What is no name of a function has no invocations.
+      if (name !== undefined && functionName === undefined) return { items: [], nextCursor: null };
       const filter = {
         functionName,
         status,
@@ -138,7 +144,7 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
         from: from === undefined ? undefined : Date.parse(from),
         to: to === undefined ? undefined : Date.parse(to),
       };
-      const page = await invocations.list(filter, { limit, cursor });
+      const page = await invocations.list(project, filter, { limit, cursor });
       return { items: page.items.map(invocationDocument), nextCursor: page.nextCursor };
     },
   });
@@ -155,10 +161,11 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
       response: { 200: invocationDetailSchema, ...problems(404) },
     },
     handler: async (request) => {
-      const found = await invocations.get(request.params.id);
+      const project = projectOfRequest(request);
+      const found = await invocations.get(project, request.params.id);
       const functionId = directory.find(found.functionName)?.record.id;
       const since = new Date(found.createdAt - 1000).toISOString();
-      const logs = await context.logs.query(functionId, { invocation: found.id, limit: 200, since });
+      const logs = await context.logs.query({ project, functionId }, { invocation: found.id, limit: 200, since });
       return {
         ...invocationDocument(found),
         result: jsonValue(found.result),
@@ -180,7 +187,7 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
       response: { 204: noContent, ...problems(404, 409) },
     },
     handler: async (request, reply) => {
-      await invocations.cancel(request.params.id, actorOf(request));
+      await invocations.cancel(projectOfRequest(request), request.params.id, actorOf(request));
       return reply.code(204).send();
     },
   });
@@ -198,7 +205,7 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
       response: { 202: acceptedSchema, ...problems(404, 409, 413, 415, 422) },
     },
     handler: async (request, reply) =>
-      sendAccepted(reply, await invocations.replay(request.params.id, actorOf(request))),
+      sendAccepted(reply, await invocations.replay(projectOfRequest(request), request.params.id, actorOf(request))),
   });
 }
 
@@ -223,8 +230,9 @@ export function deadLetterRoutes(app: Api, context: ApiContext): void {
       response: { 200: deadLetterPageSchema, ...problems(404) },
     },
     handler: async (request) => {
-      const { function: functionName, limit, cursor } = request.query;
-      const page = await deadLetters.list(functionName, { limit, cursor });
+      const { function: name, limit, cursor } = request.query;
+      const functionName = name === undefined ? undefined : functionNameIn(request, name);
+      const page = await deadLetters.list(projectOfRequest(request), functionName, { limit, cursor });
       return { items: page.items.map(deadLetterDocument), nextCursor: page.nextCursor };
     },
   });
@@ -232,7 +240,7 @@ export function deadLetterRoutes(app: Api, context: ApiContext): void {
   app.route({
     method: 'POST',
     url: '/dead-letters/redrive',
-    config: { access: 'deploy' },
+    config: { access: 'operate' },
     schema: {
       ...docs,
       operationId: 'redriveDeadLetters',
@@ -240,13 +248,14 @@ export function deadLetterRoutes(app: Api, context: ApiContext): void {
       body: redriveAllSchema,
       response: { 200: redrivenSchema, ...problems(404, 413, 415) },
     },
-    handler: async (request) => deadLetters.redriveAll(request.body.function, actorOf(request)),
+    handler: async (request) =>
+      deadLetters.redriveAll(functionNameIn(request, request.body.function), actorOf(request)),
   });
 
   app.route({
     method: 'POST',
     url: '/dead-letters/:id/redrive',
-    config: { access: 'deploy' },
+    config: { access: 'operate' },
     schema: {
       ...docs,
       operationId: 'redriveDeadLetter',
@@ -256,13 +265,13 @@ export function deadLetterRoutes(app: Api, context: ApiContext): void {
       response: { 202: acceptedSchema, ...problems(404, 413, 415) },
     },
     handler: async (request, reply) =>
-      sendAccepted(reply, await deadLetters.redrive(request.params.id, actorOf(request))),
+      sendAccepted(reply, await deadLetters.redrive(projectOfRequest(request), request.params.id, actorOf(request))),
   });
 
   app.route({
     method: 'DELETE',
     url: '/dead-letters/:id',
-    config: { access: 'deploy' },
+    config: { access: 'operate' },
     schema: {
       ...docs,
       operationId: 'deleteDeadLetter',
@@ -271,7 +280,7 @@ export function deadLetterRoutes(app: Api, context: ApiContext): void {
       response: { 204: noContent, ...problems(404) },
     },
     handler: async (request, reply) => {
-      await deadLetters.remove(request.params.id, actorOf(request));
+      await deadLetters.remove(projectOfRequest(request), request.params.id, actorOf(request));
       return reply.code(204).send();
     },
   });

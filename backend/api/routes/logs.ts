@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type LogQuery, logPageSchema, logQuerySchema } from '../../../shared/api/invocations.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
+import { functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { followLogs } from '../controllers/follow-logs.ts';
 import { type Api, bearerOnly, nameParams, problems } from '../route-docs.ts';
@@ -23,14 +24,15 @@ export function logRoutes(app: Api, context: ApiContext): void {
     functionId: FunctionId | undefined,
     query: LogQuery,
   ) => {
+    const project = projectOfRequest(request);
     if (query.follow !== '1' || request.method === 'HEAD') {
-      const page = await context.logs.query(functionId, query);
+      const page = await context.logs.query({ project, functionId }, query);
       return reply.send({ items: page.items, nextCursor: page.nextCursor });
     }
     const header = request.headers['last-event-id'];
     const lastEventId = typeof header === 'string' && /^[\x21-\x7e]{1,128}$/.test(header) ? header : undefined;
     const stream = context.streams.open(reply);
-    followLogs(context, stream, functionId, query, lastEventId).catch((error: unknown) => {
+    followLogs(context, stream, { project, functionId }, query, lastEventId).catch((error: unknown) => {
       context.logger.error({ err: error, requestId: request.id }, 'a log stream broke off');
       stream.end();
     });
@@ -65,6 +67,9 @@ export function logRoutes(app: Api, context: ApiContext): void {
       querystring: logQuerySchema,
       response: { ...response, ...problems(404) },
     },
-    handler: (request, reply) => answer(request, reply, directory.get(request.params.name).record.id, request.query),
+    handler: (request, reply) => {
+      const { id } = directory.get(functionNameIn(request, request.params.name)).record;
+      return answer(request, reply, id, request.query);
+    },
   });
 }

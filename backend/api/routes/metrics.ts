@@ -1,5 +1,6 @@
 import { metricsQuerySchema, metricsSchema } from '../../../shared/api/metrics.ts';
 import { PlatformError } from '../../../shared/errors.ts';
+import { functionNameIn, shownProject } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { type Api, bearerOnly, problems, textResponse } from '../route-docs.ts';
 
@@ -15,7 +16,9 @@ export function metricsRoutes(app: Api, context: ApiContext): void {
     schema: {
       ...docs,
       operationId: 'queryMetrics',
-      summary: 'Series of the platform or of one function',
+      summary: 'Series of a project, of one function, or of the platform',
+      description:
+        'Without `function`: the functions that the project has now. Callers who may see all projects and name none get the whole platform.',
       querystring: metricsQuerySchema,
       response: { 200: metricsSchema, ...problems(404) },
     },
@@ -28,8 +31,12 @@ export function metricsRoutes(app: Api, context: ApiContext): void {
         const message = `that would be more than ${maxPoints} points; take a longer stepMs or a shorter range`;
         throw new PlatformError('invalid_request', 'bad_range', message);
       }
-      const functionId = name === undefined ? undefined : context.controlPlane.directory.get(name).record.id;
-      return context.metrics.series({ functionId, version, from, to, stepMs });
+      const { directory } = context.controlPlane;
+      const functionId = name === undefined ? undefined : directory.get(functionNameIn(request, name)).record.id;
+      const project = shownProject(request);
+      const functionIds =
+        project === undefined ? undefined : directory.entriesOf(project).map(({ record }) => record.id);
+      return context.metrics.series({ functionId, functionIds, version, from, to, stepMs });
     },
   });
 
@@ -44,9 +51,9 @@ export function metricsRoutes(app: Api, context: ApiContext): void {
       summary: 'Live numbers, one event `tick` a second',
       response: { 200: textResponse('text/event-stream', 'Events `tick`, each a LiveTick.'), ...problems() },
     },
-    handler: async (_request, reply) => {
+    handler: async (request, reply) => {
       const stream = context.streams.open(reply);
-      stream.onClose(context.metrics.subscribe((tick) => stream.send('tick', tick.at, tick)));
+      stream.onClose(context.metrics.subscribe((tick) => stream.send('tick', tick.at, tick), shownProject(request)));
       return reply.send(stream.body as never);
     },
   });

@@ -8,6 +8,7 @@ import {
   systemSchema,
 } from '../../../shared/api/system.ts';
 import { PlatformError } from '../../../shared/errors.ts';
+import { projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { type Api, bearerOnly, problems } from '../route-docs.ts';
 import { driverDocument, poolsDocument, systemDocument } from '../system-documents.ts';
@@ -41,10 +42,10 @@ export function systemRoutes(app: Api, context: ApiContext): void {
     schema: {
       ...docs,
       operationId: 'getPools',
-      summary: 'Instances of every version, and pre-warmed sandboxes',
+      summary: 'Instances of every version of the project, and pre-warmed sandboxes',
       response: { 200: poolsSchema, ...problems() },
     },
-    handler: async () => poolsDocument(pool),
+    handler: async (request) => poolsDocument(pool, projectOfRequest(request)),
   });
 
   app.route({
@@ -80,7 +81,7 @@ export function systemRoutes(app: Api, context: ApiContext): void {
   app.route({
     method: 'POST',
     url: '/system/images',
-    config: { access: 'admin' },
+    config: { access: 'platform' },
     schema: {
       ...docs,
       operationId: 'buildRuntimeImage',

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { routePageSchema, schedulePageSchema } from '../../../shared/api/functions.ts';
 import { acceptedSchema } from '../../../shared/api/invocations.ts';
 import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
+import { defaultPathOf, shortNameOf } from '../../../shared/names.ts';
 import type { FunctionEntry } from '../../control-plane/function-directory.ts';
-import { actorOf } from '../auth.ts';
+import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { sendAccepted } from '../controllers/accepted.ts';
 import { routeDocument, scheduleDocument } from '../documents.ts';
@@ -16,8 +17,9 @@ const ofFunction = pageQuerySchema.extend({ function: nameSchema.optional() });
 /** The routes of a function; one without any answers at `/{name}` and below, and says so. */
 function routesOf({ record, routes }: FunctionEntry) {
   if (routes.length > 0) return routes.map((route) => routeDocument(route, record.name));
-  const path = `/${record.name}/*`;
-  return [{ id: `default:${record.name}`, functionName: record.name, path, methods: [], alias: 'live' }];
+  const functionName = shortNameOf(record.name);
+  const path = `${defaultPathOf(record.name)}/*`;
+  return [{ id: `default:${functionName}`, functionName, path, methods: [], alias: 'live' }];
 }
 
 export function triggerRoutes(app: Api, context: ApiContext): void {
@@ -37,7 +39,10 @@ export function triggerRoutes(app: Api, context: ApiContext): void {
     },
     handler: async (request) => {
       const { function: name, limit, cursor } = request.query;
-      const entries = name === undefined ? [...directory.entries()] : [directory.get(name)];
+      const entries =
+        name === undefined
+          ? directory.entriesOf(projectOfRequest(request))
+          : [directory.get(functionNameIn(request, name))];
       const key = (route: { path: string; id: string }) => `${route.path} ${route.id}`;
       const page = pageInMemory(entries.flatMap(routesOf), key, { limit, cursor });
       return { items: [...page.items], nextCursor: page.nextCursor };
@@ -58,7 +63,8 @@ export function triggerRoutes(app: Api, context: ApiContext): void {
     },
     handler: async (request) => {
       const { function: name, limit, cursor } = request.query;
-      const views = await schedules.list(name);
+      const fullName = name === undefined ? undefined : functionNameIn(request, name);
+      const views = await schedules.list(projectOfRequest(request), fullName);
       const page = pageInMemory(views, (view) => `${view.functionName} ${view.record.name}`, { limit, cursor });
       return { items: page.items.map(scheduleDocument), nextCursor: page.nextCursor };
     },
@@ -76,6 +82,7 @@ export function triggerRoutes(app: Api, context: ApiContext): void {
       body: z.strictObject({}).nullish(),
       response: { 202: acceptedSchema, ...problems(404, 413, 415) },
     },
-    handler: async (request, reply) => sendAccepted(reply, await schedules.run(request.params.id, actorOf(request))),
+    handler: async (request, reply) =>
+      sendAccepted(reply, await schedules.run(projectOfRequest(request), request.params.id, actorOf(request))),
   });
 }

@@ -11,7 +11,7 @@ import {
   versionSchema,
 } from '../../../shared/api/functions.ts';
 import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
-import { actorOf } from '../auth.ts';
+import { actorOf, functionNameIn } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { deployedDocument, deploySource, disconnectSignal, receiveDeploy } from '../controllers/deploy.ts';
 import { aliasDocument, timeText, versionDocument } from '../documents.ts';
@@ -44,13 +44,14 @@ export function versionRoutes(app: Api, context: ApiContext): void {
     },
     handler: async (request, reply) => {
       const source = deploySource(request, request.body.files);
-      const deployment = await deployments.createVersion(request.params.name, request.body, source, {
+      const fullName = functionNameIn(request, request.params.name);
+      const deployment = await deployments.createVersion(fullName, request.body, source, {
         actor: actorOf(request),
         signal: disconnectSignal(reply),
         expectedRevision: expectedRevision(request.headers['if-match']),
       });
-      const { name, revision } = deployment.entry.record;
-      reply.header('location', `/api/v1/functions/${name}/versions/${deployment.version.version}`);
+      const { revision } = deployment.entry.record;
+      reply.header('location', `/api/v1/functions/${request.params.name}/versions/${deployment.version.version}`);
       reply.header('etag', etagOf(revision));
       return reply.code(201).send(deployedDocument(deployment, context.facts.gatewayUrl()));
     },
@@ -102,7 +103,8 @@ export function versionRoutes(app: Api, context: ApiContext): void {
     },
     handler: async (request) => {
       const { limit, cursor } = request.query;
-      const { entry, items, nextCursor } = await versions.list(request.params.name, { limit, cursor });
+      const name = functionNameIn(request, request.params.name);
+      const { entry, items, nextCursor } = await versions.list(name, { limit, cursor });
       return { items: items.map((record) => versionDocument(record, entry)), nextCursor };
     },
   });
@@ -119,7 +121,7 @@ export function versionRoutes(app: Api, context: ApiContext): void {
       response: { 200: versionSchema, ...problems(404) },
     },
     handler: async (request) => {
-      const { entry, version } = versions.get(request.params.name, request.params.version);
+      const { entry, version } = versions.get(functionNameIn(request, request.params.name), request.params.version);
       return versionDocument(version, entry);
     },
   });
@@ -136,7 +138,7 @@ export function versionRoutes(app: Api, context: ApiContext): void {
       response: { 200: versionFilesSchema, ...problems(404) },
     },
     handler: async (request) => ({
-      files: [...(await versions.files(request.params.name, request.params.version))],
+      files: [...(await versions.files(functionNameIn(request, request.params.name), request.params.version))],
     }),
   });
 }
@@ -156,7 +158,7 @@ export function aliasRoutes(app: Api, context: ApiContext): void {
       response: { 200: aliasPageSchema, ...problems(404) },
     },
     handler: async (request) => ({
-      items: aliases.list(request.params.name).map(aliasDocument),
+      items: aliases.list(functionNameIn(request, request.params.name)).map(aliasDocument),
       nextCursor: null,
     }),
   });
@@ -173,7 +175,7 @@ export function aliasRoutes(app: Api, context: ApiContext): void {
       response: { 200: aliasSchema, ...problems(404) },
     },
     handler: async (request, reply) => {
-      const alias = aliases.get(request.params.name, request.params.alias);
+      const alias = aliases.get(functionNameIn(request, request.params.name), request.params.alias);
       reply.header('etag', etagOf(alias.revision));
       return aliasDocument(alias);
     },
@@ -182,7 +184,7 @@ export function aliasRoutes(app: Api, context: ApiContext): void {
   app.route({
     method: 'PUT',
     url: '/functions/:name/aliases/:alias',
-    config: { access: 'deploy' },
+    config: { access: 'operate' },
     schema: {
       ...docs,
       operationId: 'putAlias',
@@ -194,7 +196,8 @@ export function aliasRoutes(app: Api, context: ApiContext): void {
       response: { 200: aliasSchema, ...problems(404, 409, 412, 413, 415) },
     },
     handler: async (request, reply) => {
-      const { name, alias: aliasName } = request.params;
+      const { alias: aliasName } = request.params;
+      const name = functionNameIn(request, request.params.name);
       const expected = expectedRevision(request.headers['if-match']);
       const alias = await aliases.put(name, aliasName, request.body, expected, actorOf(request));
       reply.header('etag', etagOf(alias.revision));
@@ -214,7 +217,8 @@ export function aliasRoutes(app: Api, context: ApiContext): void {
       response: { 204: noContent, ...problems(404, 409) },
     },
     handler: async (request, reply) => {
-      await aliases.remove(request.params.name, request.params.alias, actorOf(request));
+      const name = functionNameIn(request, request.params.name);
+      await aliases.remove(name, request.params.alias, actorOf(request));
       return reply.code(204).send();
     },
   });

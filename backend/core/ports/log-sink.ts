@@ -20,6 +20,7 @@ export interface LogSink {
 }
 
 export interface LogFilter {
+  readonly project: string | undefined;
   readonly functionId: FunctionId | undefined;
   readonly invocationId: InvocationId | undefined;
   readonly level: LogLine['level'] | undefined;
@@ -29,7 +30,7 @@ export interface LogFilter {
 export interface LogReader {
   /** Oldest first when `since` or a cursor is given, else the newest page, oldest first. Includes lines not yet written. */
   query(
-    functionId: FunctionId | undefined,
+    of: { readonly project: string; readonly functionId: FunctionId | undefined },
     query: LogQuery,
   ): Promise<{ readonly items: readonly LogLine[]; readonly nextCursor: string | null }>;
   /** Lines as they come; `skipped` says how many were dropped for a listener that could not follow. Returns the unsubscriber. */

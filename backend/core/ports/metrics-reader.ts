@@ -3,6 +3,8 @@ import type { Gauges, LiveTick, Metrics } from '../../../shared/api/metrics.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
 
 export interface SeriesQuery {
+  /** Of these functions together; all that the platform ever had when left out. */
+  readonly functionIds?: readonly FunctionId[] | undefined;
   readonly functionId: FunctionId | undefined;
   readonly version: number | undefined;
   /** Clock.now ms; half-open [from, to). */
@@ -16,7 +18,8 @@ export interface MetricsReader {
   series(query: SeriesQuery): Promise<Metrics>;
   /** Of the last `windowMs`, for lists of functions, from memory and the store in one go. */
   functionStats(ids: readonly FunctionId[], windowMs: number): Promise<ReadonlyMap<FunctionId, FunctionStats>>;
-  gauges(): Gauges;
+  /** Of a project: without what only the whole can be asked for (host, calls that wait). */
+  gauges(project?: string): Gauges;
   /** One tick a second while at least one listener is there; returns the unsubscriber. */
-  subscribe(listener: (tick: LiveTick) => void): () => void;
+  subscribe(listener: (tick: LiveTick) => void, project?: string): () => void;
 }

@@ -1,9 +1,9 @@
-import type { AuditEntry } from '../../../shared/api/system.ts';
 import type {
   BundleDigest,
   FunctionId,
   InstanceId,
   InvocationId,
+  ProjectId,
   RouteId,
   SandboxId,
   ScheduleId,
@@ -39,6 +39,7 @@ export interface Store {
   readonly metricPoints: MetricPointStore;
   readonly tokens: TokenStore;
   readonly audit: AuditStore;
+  readonly projects: ProjectStore;
   readonly sandboxes: SandboxStore;
   /** Brings the schema up to date under a lock; returns the names of the migrations that ran. Refuses a newer schema. */
   migrate(): Promise<readonly string[]>;
@@ -59,8 +60,26 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
+export interface ProjectRecord {
+  readonly id: ProjectId;
+  /** Never changes, and is never given out again. */
+  readonly name: string;
+  readonly description: string;
+  readonly createdAt: number;
+}
+export interface ProjectStore {
+  /** Rejects with `conflict`/`project_taken`, also when the project of that name was deleted. */
+  create(record: ProjectRecord): Promise<void>;
+  /** By name, without those that were deleted. */
+  all(): Promise<readonly ProjectRecord[]>;
+  update(name: string, change: { readonly description: string }): Promise<void>;
+  /** Removes its tokens too. Functions must be gone before; invocations and logs stay until their retention ends. */
+  remove(name: string, now: number): Promise<void>;
+}
+
 export interface FunctionRecord {
   readonly id: FunctionId;
+  /** The full name (shared/names.ts). */
   readonly name: string;
   readonly description: string;
   readonly tags: readonly string[];
@@ -75,8 +94,8 @@ export interface FunctionStore {
   /** Rejects with `conflict`/`name_taken`. */
   create(record: FunctionRecord): Promise<void>;
   findByName(name: string): Promise<FunctionRecord | undefined>;
-  /** By name; `search` is a plain substring of name, description or tag. */
-  list(page: PageRequest, search?: string): Promise<Page<FunctionRecord>>;
+  /** Of one project, the default one when left out, by name; `search` is a plain substring of short name, description or tag. */
+  list(page: PageRequest, search?: string, project?: string): Promise<Page<FunctionRecord>>;
   /** Everything, for the directory at start. */
   all(): Promise<readonly FunctionRecord[]>;
   /** Rejects with `precondition_failed`/`etag_mismatch` when `expectedRevision` is given and differs, `not_found` when gone. */
@@ -195,6 +214,7 @@ export interface InvocationPayload {
   readonly result: Buffer | undefined;
 }
 export interface InvocationFilter {
+  readonly project?: string | undefined;
   readonly functionId: FunctionId | undefined;
   readonly functionName: string | undefined;
   readonly status: InvocationStatus | undefined;
@@ -216,7 +236,10 @@ export interface InvocationStore {
   find(id: InvocationId): Promise<(InvocationRecord & InvocationPayload) | undefined>;
   /** Newest first. */
   list(filter: InvocationFilter, page: PageRequest): Promise<Page<InvocationRecord>>;
-  deadLetters(functionId: FunctionId | undefined, page: PageRequest): Promise<Page<DeadLetterRecord>>;
+  deadLetters(
+    filter: { readonly project?: string | undefined; readonly functionId?: FunctionId | undefined },
+    page: PageRequest,
+  ): Promise<Page<DeadLetterRecord>>;
   removeDeadLetter(id: InvocationId): Promise<boolean>;
   /** Deletes finished invocations older than this; dead letters stay. Works in small steps; returns how many. */
   prune(before: number): Promise<number>;
@@ -232,6 +255,7 @@ export interface LogStore {
   lastSeq(): Promise<number>;
   /** Ascending by `seq`. With `fromEnd`, the newest `limit` lines that match. */
   query(filter: {
+    readonly project?: string | undefined;
     readonly functionId: FunctionId | undefined;
     readonly invocationId: InvocationId | undefined;
     readonly levels: readonly LogEntry['level'][] | undefined;
@@ -272,6 +296,8 @@ export interface TokenRecord {
   readonly scope: 'admin' | 'deploy' | 'invoke' | 'read';
   /** SHA-256 of the secret, lower-case hex; the secret is never stored. */
   readonly hash: string;
+  /** Undefined: good for every project, and for the installation as a whole. */
+  readonly project?: string | undefined;
   readonly createdAt: number;
   readonly expiresAt: number | undefined;
   readonly lastUsedAt: number | undefined;
@@ -283,13 +309,35 @@ export interface TokenStore {
   remove(id: TokenId): Promise<boolean>;
 }
 
-export interface AuditRecord extends Omit<AuditEntry, 'at'> {
+export interface AuditRecord {
+  readonly id: string;
   readonly at: number;
+  /** Undefined: it concerns the installation as a whole. */
+  readonly project: string | undefined;
+  /** Id of the token or user; '' when nobody was known. */
+  readonly actorId: string;
+  readonly actor: string;
+  readonly action: string;
+  readonly target: string;
+  readonly detail: unknown;
+  readonly address: string;
+  /** Chains it to the entry before; set by the store. */
+  readonly hash?: string;
+}
+/** `entries` and `head` (the hash of the last one) are those up to which the chain holds. */
+export interface AuditVerdict {
+  readonly isIntact: boolean;
+  readonly entries: number;
+  readonly head: string;
+  readonly brokenAt: string | undefined;
+  readonly reason: string | undefined;
 }
 export interface AuditStore {
   append(entry: AuditRecord): Promise<void>;
-  /** Newest first. */
-  list(page: PageRequest): Promise<Page<AuditRecord>>;
+  /** Newest first; of one project, or of all and of the installation. */
+  list(page: PageRequest, project?: string): Promise<Page<AuditRecord>>;
+  /** Walks the whole chain. */
+  verify(): Promise<AuditVerdict>;
 }
 
 export interface SandboxStore {

@@ -1,13 +1,14 @@
 import { type Selectable, sql } from 'kysely';
-import type { FunctionId, InvocationId } from '../../../shared/ids.ts';
+import type { InvocationId } from '../../../shared/ids.ts';
 import type { DeadLetterReason } from '../../core/ports/invocation-queue.ts';
-import type { DeadLetterRecord, Page, PageRequest } from '../../core/ports/store.ts';
+import type { DeadLetterRecord, InvocationStore, Page, PageRequest } from '../../core/ports/store.ts';
 import { bufferOf } from '../columns.ts';
 import { decodeCursor, encodeCursor, pageOf } from '../cursor.ts';
 import { type SqlSession, touched } from '../sql-session.ts';
 import type { DeadLetterRow, InvocationRow, PayloadRow } from '../tables.ts';
 import { template } from '../template.ts';
 import { toInvocationRecord } from './invocation-rows.ts';
+import { ofProject } from './of-project.ts';
 
 export const insertDeadLetter = template<Omit<DeadLetterRow, 'seq'>>((db, slot) =>
   db.insertInto('dead_letters').values({
@@ -40,7 +41,10 @@ export class DeadLetterModel {
   }
 
   /** Newest first. */
-  async list(functionId: FunctionId | undefined, page: PageRequest): Promise<Page<DeadLetterRecord>> {
+  async list(
+    { project, functionId }: Parameters<InvocationStore['deadLetters']>[0],
+    page: PageRequest,
+  ): Promise<Page<DeadLetterRecord>> {
     const key = decodeCursor('dead-letters', ['n', 'n'], page.cursor);
     let query = this.#session.db
       .selectFrom('dead_letters as d')
@@ -53,7 +57,9 @@ export class DeadLetterModel {
       .orderBy('d.dead_at', 'desc')
       .orderBy('d.seq', 'desc')
       .limit(page.limit + 1);
+    const { flavour } = this.#session;
     if (functionId !== undefined) query = query.where('d.function_id', '=', functionId);
+    if (project !== undefined) query = query.where(({ ref }) => ofProject(flavour, ref('i.function_name'), project));
     if (key !== undefined) {
       const [at, seq] = key.map(Number);
       query = query.where(sql<boolean>`(d.dead_at, d.seq) < (${at}, ${seq})`);

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
+import { defaultProject, prefixOf, shortNameOf } from '../../../shared/names.ts';
 import type { FunctionRecord, FunctionStore, Page, PageRequest } from '../../core/ports/store.ts';
 import { fromJson } from '../columns.ts';
 import { decodeCursor, encodeCursor, pageOf } from '../cursor.ts';
@@ -37,7 +38,7 @@ export class FunctionModel implements FunctionStore {
   async create(record: FunctionRecord): Promise<void> {
     const results = await this.#session.write([this.#session.step(insertFunction, toRow(record))]);
     if (touched(results)) return;
-    throw new PlatformError('conflict', 'name_taken', `There is a function named ${record.name} already.`);
+    throw new PlatformError('conflict', 'name_taken', `There is a function named ${shortNameOf(record.name)} already.`);
   }
 
   async findByName(name: string): Promise<FunctionRecord | undefined> {
@@ -45,19 +46,23 @@ export class FunctionModel implements FunctionStore {
     return row && toRecord(row);
   }
 
-  async list(page: PageRequest, search?: string): Promise<Page<FunctionRecord>> {
+  async list(page: PageRequest, search?: string, project = defaultProject): Promise<Page<FunctionRecord>> {
     const key = decodeCursor('functions', ['s'], page.cursor);
-    const { contains, jsonArrayContains } = this.#session.flavour;
+    const { contains, jsonArrayContains, projectPrefix } = this.#session.flavour;
+    const prefix = prefixOf(project);
     let query = this.#session.db
       .selectFrom('functions')
       .selectAll()
+      .where(({ ref }) => sql<boolean>`${projectPrefix(ref('name'))} = ${prefix}`)
       .orderBy('name')
       .limit(page.limit + 1);
+    // Names of a project stand together: the index is entered at its first one.
+    if (prefix !== '') query = query.where('name', '>', prefix);
     if (key !== undefined) query = query.where('name', '>', String(key[0]));
     if (search !== undefined && search !== '') {
       query = query.where(({ or, ref }) =>
         or([
-          contains(ref('name'), search),
+          contains(sql<string>`substr(${ref('name')}, ${prefix.length + 1})`, search),
           contains(ref('description'), search),
           jsonArrayContains(ref('tags'), search),
         ]),

@@ -1,5 +1,5 @@
 import { type Selectable, sql } from 'kysely';
-import type { FunctionId, InvocationId } from '../../../shared/ids.ts';
+import type { InvocationId } from '../../../shared/ids.ts';
 import type {
   InvocationFilter,
   InvocationPayload,
@@ -15,6 +15,7 @@ import type { InvocationRow, PayloadRow } from '../tables.ts';
 import { template } from '../template.ts';
 import { DeadLetterModel } from './dead-letters.ts';
 import { insertInvocation, toInvocationRecord, toInvocationRow } from './invocation-rows.ts';
+import { ofProject } from './of-project.ts';
 import { payloadSteps } from './payloads.ts';
 import { deleteInSteps } from './prune.ts';
 
@@ -67,7 +68,8 @@ export class InvocationModel implements InvocationStore {
 
   /** From `from` (included) to `to` (not included). */
   async list(filter: InvocationFilter, page: PageRequest): Promise<Page<InvocationRecord>> {
-    const { functionId, functionName, status, trigger, from, to } = filter;
+    const { project, functionId, functionName, status, trigger, from, to } = filter;
+    const { flavour } = this.#session;
     const key = decodeCursor('invocations', ['n', 'n'], page.cursor);
     let query = this.#session.db
       .selectFrom('invocations')
@@ -75,6 +77,7 @@ export class InvocationModel implements InvocationStore {
       .orderBy('created_at', 'desc')
       .orderBy('seq', 'desc')
       .limit(page.limit + 1);
+    if (project !== undefined) query = query.where(({ ref }) => ofProject(flavour, ref('function_name'), project));
     if (functionId !== undefined) query = query.where('function_id', '=', functionId);
     if (functionName !== undefined) query = query.where('function_name', '=', functionName);
     if (status !== undefined) query = query.where('status', '=', status);
@@ -92,8 +95,8 @@ export class InvocationModel implements InvocationStore {
     );
   }
 
-  deadLetters(functionId: FunctionId | undefined, page: PageRequest): ReturnType<InvocationStore['deadLetters']> {
-    return this.#deadLetters.list(functionId, page);
+  deadLetters(...request: Parameters<InvocationStore['deadLetters']>): ReturnType<InvocationStore['deadLetters']> {
+    return this.#deadLetters.list(...request);
   }
 
   removeDeadLetter(id: InvocationId): Promise<boolean> {

@@ -2,6 +2,7 @@ import type { LogStore, StoredLogLine } from '../../core/ports/store.ts';
 import { rowsOf, type SqlSession, touched } from '../sql-session.ts';
 import type { LogRow } from '../tables.ts';
 import { template } from '../template.ts';
+import { ofProject } from './of-project.ts';
 import { deleteInSteps } from './prune.ts';
 
 const insertLine = template<LogRow>((db, slot) =>
@@ -41,8 +42,10 @@ export class LogModel implements LogStore {
   }
 
   async query(filter: Parameters<LogStore['query']>[0]): Promise<readonly StoredLogLine[]> {
-    const { functionId, invocationId, levels, search, since, until, afterSeq, limit, fromEnd } = filter;
+    const { project, functionId, invocationId, levels, search, since, until, afterSeq, limit, fromEnd } = filter;
     let query = this.#session.db.selectFrom('logs').selectAll().limit(limit);
+    const { flavour } = this.#session;
+    if (project !== undefined) query = query.where(({ ref }) => ofProject(flavour, ref('function_name'), project));
     if (functionId !== undefined) query = query.where('function_id', '=', functionId);
     if (invocationId !== undefined) query = query.where('invocation_id', '=', invocationId);
     if (levels !== undefined) query = query.where('level', 'in', levels);
@@ -50,7 +53,7 @@ export class LogModel implements LogStore {
     if (until !== undefined) query = query.where('at', '<=', until);
     if (afterSeq !== undefined) query = query.where('seq', '>', afterSeq);
     if (search !== undefined && search !== '') {
-      query = query.where(({ ref }) => this.#session.flavour.contains(ref('text'), search));
+      query = query.where(({ ref }) => flavour.contains(ref('text'), search));
     }
     const { sql, parameters } = query.orderBy('seq', fromEnd ? 'desc' : 'asc').compile();
     const [result] = await this.#session.read([

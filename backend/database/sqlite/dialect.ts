@@ -114,4 +114,5 @@ export const sqliteFlavour: SqlFlavour = {
   contains: (column: Expression<string>, text: string) => sql<SqlBool>`instr(lower(${column}), lower(${text})) > 0`,
   jsonArrayContains: (column: Expression<string>, text: string) =>
     sql<SqlBool>`exists (select 1 from json_each(${column}) where instr(lower(value), lower(${text})) > 0)`,
+  projectPrefix: (fullName: Expression<unknown>) => sql<string>`substr(${fullName}, 1, instr(${fullName}, '/'))`,
 };

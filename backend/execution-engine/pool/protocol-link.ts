@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { InvocationId } from '../../../shared/ids.ts';
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
 import { limits } from '../../../shared/limits.ts';
+import { shortNameOf } from '../../../shared/names.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 import { codeDirectory } from '../../core/ports/isolation-driver.ts';
@@ -78,7 +79,7 @@ class ProtocolLink implements AgentLink {
   async init(version: VersionSpec, signal: AbortSignal): Promise<void> {
     const { config } = version;
     const message = {
-      functionName: version.functionName,
+      functionName: shortNameOf(version.functionName),
       functionVersion: version.version,
       handler: config.handler,
       codeDirectory,

@@ -1,4 +1,5 @@
 import type { Gauges } from '../../../shared/api/metrics.ts';
+import { projectOf } from '../../../shared/names.ts';
 import type { PoolView, PreWarmedView } from '../../core/ports/instance-pool.ts';
 import type { SchedulerStats } from '../../core/ports/scheduler.ts';
 
@@ -14,13 +15,20 @@ export interface GaugeSources {
   readonly host: () => Omit<Gauges['host'], 'sandboxMemoryBytes'>;
 }
 
-export function readGauges(sources: GaugeSources, now: number): Gauges {
+/** Of everything, or of one project: then calls are counted where they run or wait for an instance. */
+export function readGauges(sources: GaugeSources, now: number, project?: string): Gauges {
   const pool = sources.pool();
+  const isShown = ({ version }: PoolView) => project === undefined || projectOf(version.functionName) === project;
+  const pools = (pool?.pools ?? []).filter(isShown);
   const scheduler = sources.scheduler();
   const instances = { starting: 0, idle: 0, busy: 0, paused: 0, draining: 0, preWarmed: 0 };
   let sandboxMemoryBytes = 0;
-  for (const { instances: ofVersion } of pool?.pools ?? []) {
-    for (const { state, usage } of ofVersion) {
+  let inFlight = 0;
+  let waiting = 0;
+  for (const { instances: ofVersion, waiting: ofPool } of pools) {
+    waiting += ofPool;
+    for (const { state, usage, inFlight: ofInstance } of ofVersion) {
+      inFlight += ofInstance;
       if (state !== 'dead') instances[state]++;
       sandboxMemoryBytes += usage.memoryBytes;
     }
@@ -29,9 +37,9 @@ export function readGauges(sources: GaugeSources, now: number): Gauges {
   return {
     at: new Date(now).toISOString(),
     instances,
-    inFlight: scheduler?.inFlight ?? 0,
-    queued: scheduler?.queued ?? 0,
-    asyncDepth: scheduler?.asyncDepth ?? 0,
+    ...(project === undefined
+      ? { inFlight: scheduler?.inFlight ?? 0, queued: scheduler?.queued ?? 0, asyncDepth: scheduler?.asyncDepth ?? 0 }
+      : { inFlight, queued: waiting, asyncDepth: null }),
     host: { ...sources.host(), sandboxMemoryBytes },
   };
 }

@@ -1,19 +1,28 @@
 import type { Gauges, LiveTick } from '../../../shared/api/metrics.ts';
+import { projectOf, shortNameOf } from '../../../shared/names.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { Measurement } from '../aggregator/measurement.ts';
 import { toMetricPoint } from '../aggregator/metric-point.ts';
 import { allFunctions, otherFunctions, secondMs } from '../aggregator/steps.ts';
 import type { ClosedSeries } from './live-windows.ts';
 
+interface Shown {
+  readonly total: Measurement | undefined;
+  readonly functions: ReadonlyMap<string, Measurement>;
+}
+
 export interface LiveTicksOptions {
   readonly logger: Logger;
-  readonly gauges: () => Gauges;
+  readonly gauges: (project?: string) => Gauges;
 }
 
 /** Makes one tick a second for all listeners together; does nothing while nobody listens. */
 export class LiveTicks {
   readonly #options: LiveTicksOptions;
-  readonly #listeners = new Set<(tick: LiveTick) => void>();
+  readonly #listeners = new Set<{
+    readonly listener: (tick: LiveTick) => void;
+    readonly project: string | undefined;
+  }>();
   #functions = new Map<string, Measurement>();
   #total: Measurement | undefined;
   #emittedAt: number | undefined;
@@ -22,9 +31,10 @@ export class LiveTicks {
     this.#options = options;
   }
 
-  subscribe(listener: (tick: LiveTick) => void): () => void {
+  /** Of everything, or of one project, whose functions go by their short names then. */
+  subscribe(listener: (tick: LiveTick) => void, project?: string): () => void {
     // The same function given twice gets two subscriptions.
-    const own = (tick: LiveTick) => listener(tick);
+    const own = { listener, project };
     this.#listeners.add(own);
     return () => {
       this.#listeners.delete(own);
@@ -56,19 +66,23 @@ export class LiveTicks {
     if (this.#listeners.size === 0 || this.#emittedAt === currentAt) return;
     const since = this.#emittedAt ?? currentAt - secondMs;
     const at = since < currentAt ? since : currentAt - secondMs;
-    const functions: LiveTick['functions'] = {};
-    for (const [name, measurement] of this.#functions) {
-      const p95Ms = measurement.total?.quantile(0.95) ?? null;
-      functions[name] = { invocations: measurement.invocations, errors: measurement.errors, p95Ms };
-    }
-    const total = this.#total === undefined ? null : toMetricPoint(this.#total, at);
+    const measured = this.#functions;
+    const total = this.#total;
     this.#reset();
     this.#emittedAt = currentAt;
-    const stepMs = currentAt - at;
-    const tick: LiveTick = { at: new Date(at).toISOString(), stepMs, total, functions, gauges: this.#options.gauges() };
-    for (const listener of this.#listeners) {
+    /** Each is made once, however many listen. */
+    const ticks = new Map<string | undefined, LiveTick>();
+    const tickOf = (project: string | undefined): LiveTick => {
+      const known = ticks.get(project);
+      if (known !== undefined) return known;
+      const shown = project === undefined ? { total, functions: measured } : partOf(measured, project);
+      const tick = this.#tick(at, currentAt - at, shown, project);
+      ticks.set(project, tick);
+      return tick;
+    };
+    for (const { listener, project } of this.#listeners) {
       try {
-        listener(tick);
+        listener(tickOf(project));
       } catch (error) {
         this.#options.logger.error({ err: error }, 'a listener of the live metrics failed');
       }
@@ -80,9 +94,32 @@ export class LiveTicks {
     this.#reset();
   }
 
+  #tick(at: number, stepMs: number, { total, functions: measured }: Shown, project: string | undefined): LiveTick {
+    const functions: LiveTick['functions'] = {};
+    for (const [name, measurement] of measured) {
+      const p95Ms = measurement.total?.quantile(0.95) ?? null;
+      functions[name] = { invocations: measurement.invocations, errors: measurement.errors, p95Ms };
+    }
+    const gauges = this.#options.gauges(project);
+    const sum = total === undefined ? null : toMetricPoint(total, at);
+    return { at: new Date(at).toISOString(), stepMs, total: sum, functions, gauges };
+  }
+
   #reset(): void {
     this.#functions = new Map();
     this.#total = undefined;
     this.#emittedAt = undefined;
   }
+}
+
+function partOf(measured: ReadonlyMap<string, Measurement>, project: string): Shown {
+  const functions = new Map<string, Measurement>();
+  let total: Measurement | undefined;
+  for (const [fullName, measurement] of measured) {
+    if (projectOf(fullName) !== project) continue;
+    functions.set(shortNameOf(fullName), measurement);
+    total ??= new Measurement();
+    total.merge(measurement);
+  }
+  return { total, functions };
 }

@@ -105,7 +105,7 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
         rolledUpUntil: (stepMs) => (stepMs === minuteMs ? this.#minutes : this.#hours).doneUntil,
       },
     });
-    this.#ticks = new LiveTicks({ logger, gauges: () => this.gauges() });
+    this.#ticks = new LiveTicks({ logger, gauges: (project) => this.gauges(project) });
   }
 
   /** Begins to close seconds and to store; what was left to roll up by an earlier process is taken up in the background. */
@@ -151,13 +151,13 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
     return queryStats(this.#reader, ids, windowMs, this.#options.clock.now());
   }
 
-  gauges(): Gauges {
-    return readGauges(this.#options.gauges, this.#options.clock.now());
+  gauges(project?: string): Gauges {
+    return readGauges(this.#options.gauges, this.#options.clock.now(), project);
   }
 
-  subscribe(listener: (tick: LiveTick) => void): () => void {
+  subscribe(listener: (tick: LiveTick) => void, project?: string): () => void {
     this.#windows.advance(this.#options.clock.now());
-    return this.#ticks.subscribe(listener);
+    return this.#ticks.subscribe(listener, project);
   }
 
   /** Numbers about the collector itself, for Prometheus. */

@@ -17,7 +17,7 @@ export async function querySeries(reader: SeriesReader, query: SeriesQuery, avai
     throw new PlatformError('invalid_request', 'version_without_function', 'A version needs its `function`.');
   }
   const plan = planSteps({ ...available, from: query.from, to: query.to, stepMs: query.stepMs });
-  const functionIds = [query.functionId ?? allFunctions];
+  const functionIds = query.functionId === undefined ? (query.functionIds ?? [allFunctions]) : [query.functionId];
   const measured = await reader.read({ ...plan, functionIds, version: query.version });
   const steps = new Map<number, Measurement>();
   const total = new Measurement();

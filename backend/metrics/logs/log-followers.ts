@@ -1,4 +1,5 @@
 import type { LogLine } from '../../../shared/api/invocations.ts';
+import { projectOf } from '../../../shared/names.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { LogFilter } from '../../core/ports/log-sink.ts';
 import type { Logger } from '../../core/ports/logger.ts';
@@ -43,6 +44,7 @@ export class LogFollowers {
   subscribe(filter: LogFilter, listener: Follower['listener']): () => void {
     const levels = levelsFrom(filter.level);
     const accepts = (line: StoredLogLine) =>
+      (filter.project === undefined || projectOf(line.functionName) === filter.project) &&
       (filter.functionId === undefined || line.functionId === filter.functionId) &&
       (filter.invocationId === undefined || line.invocationId === filter.invocationId) &&
       (levels === undefined || levels.includes(line.level)) &&

@@ -25,7 +25,14 @@ function entry(text: string, facts: Partial<LogEntry> = {}): LogEntry {
     ...facts,
   };
 }
-const everything = { functionId: undefined, invocationId: undefined, level: undefined, search: undefined };
+const everything = {
+  project: undefined,
+  functionId: undefined,
+  invocationId: undefined,
+  level: undefined,
+  search: undefined,
+};
+const anyFunction = { project: 'default', functionId: undefined };
 const ask = (query: Partial<LogQuery> = {}): LogQuery => ({ limit: 50, ...query });
 
 async function hubOf(options: Partial<LogHubOptions> = {}, logs = new MemoryLogs()) {
@@ -34,7 +41,7 @@ async function hubOf(options: Partial<LogHubOptions> = {}, logs = new MemoryLogs
   const hub = new LogHub({ store: { logs }, clock, logger, ...options });
   await hub.start();
   const texts = async (query: Partial<LogQuery> = {}, functionId?: FunctionId) =>
-    (await hub.query(functionId, ask(query))).items.map(({ text }) => text);
+    (await hub.query({ ...anyFunction, functionId }, ask(query))).items.map(({ text }) => text);
   return { hub, clock, logs, messages, texts };
 }
 
@@ -77,9 +84,9 @@ describe('LogHub', () => {
           if (i === writtenCount) await hub.flush();
           hub.append(entry(facts.text, facts));
         }
-        const before = await hub.query(functionA, asked);
+        const before = await hub.query({ ...anyFunction, functionId: functionA }, asked);
         await hub.close();
-        expect(before).toEqual(await hub.query(functionA, asked));
+        expect(before).toEqual(await hub.query({ ...anyFunction, functionId: functionA }, asked));
       }),
     );
   });
@@ -90,13 +97,13 @@ describe('LogHub', () => {
       if (i === 12) await hub.flush();
       hub.append(entry(`line ${i}`));
     }
-    const newest = await hub.query(undefined, ask({ limit: 10 }));
+    const newest = await hub.query(anyFunction, ask({ limit: 10 }));
     expect([newest.items[0]?.text, newest.items.at(-1)?.text, newest.nextCursor]).toEqual(['line 15', 'line 24', null]);
     const seen: string[] = [];
     let cursor: string | null = '0000000000000000';
     while (cursor !== null) {
       const page: { items: readonly LogLine[]; nextCursor: string | null } = await hub.query(
-        undefined,
+        anyFunction,
         ask({ limit: 10, cursor }),
       );
       seen.push(...page.items.map(({ text }) => text));
@@ -111,7 +118,7 @@ describe('LogHub', () => {
     'refuses the cursor %j',
     async (cursor) => {
       const { hub } = await hubOf();
-      await expect(hub.query(undefined, ask({ cursor }))).rejects.toMatchObject({ code: 'bad_cursor' });
+      await expect(hub.query(anyFunction, ask({ cursor }))).rejects.toMatchObject({ code: 'bad_cursor' });
     },
   );
 
@@ -127,7 +134,7 @@ describe('LogHub', () => {
     first.logs.faults.failures = 0;
     const second = await hubOf({}, first.logs);
     second.hub.append(entry('later'));
-    const [later] = (await second.hub.query(undefined, ask({ search: 'later' }))).items;
+    const [later] = (await second.hub.query(anyFunction, ask({ search: 'later' }))).items;
     expect(shown).toHaveLength(51);
     expect((later?.id ?? '') > (shown.at(-1) ?? '')).toBe(true);
     await second.hub.close();
@@ -168,7 +175,13 @@ describe('LogHub', () => {
   test('gives followers what they asked for, in order, a few batches a second', async () => {
     const { hub, clock } = await hubOf();
     const batches: [string[], number, number][] = [];
-    const filter = { functionId: functionA, invocationId: undefined, level: 'warn' as const, search: 'disk' };
+    const filter = {
+      project: undefined,
+      functionId: functionA,
+      invocationId: undefined,
+      level: 'warn' as const,
+      search: 'disk',
+    };
     hub.subscribe(filter, (lines, skipped) =>
       batches.push([lines.map(({ text }) => text), skipped, clock.monotonic()]),
     );

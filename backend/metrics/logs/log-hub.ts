@@ -95,10 +95,10 @@ export class LogHub implements LogSink, LogReader {
   }
 
   async query(
-    functionId: FunctionId | undefined,
+    of: { readonly project: string; readonly functionId: FunctionId | undefined },
     query: LogQuery,
   ): Promise<{ readonly items: readonly LogLine[]; readonly nextCursor: string | null }> {
-    const filter = toStoreFilter(functionId, query);
+    const filter = toStoreFilter(of, query);
     // Memory first: what is written while the store answers is then in both, and told apart by its number.
     const found = new Map<number, StoredLogLine>();
     for (const line of this.#writer.unwritten()) if (matches(filter, line)) found.set(line.seq, line);

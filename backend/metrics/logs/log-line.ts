@@ -1,6 +1,7 @@
 import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { FunctionId, InvocationId } from '../../../shared/ids.ts';
+import { projectOf, shortNameOf } from '../../../shared/names.ts';
 import type { LogEntry } from '../../core/ports/log-sink.ts';
 import type { LogStore, StoredLogLine } from '../../core/ports/store.ts';
 
@@ -29,7 +30,7 @@ export function toLogLine(line: StoredLogLine): LogLine {
   return {
     id: idOfSeq(line.seq),
     at: new Date(line.at).toISOString(),
-    functionName: line.functionName,
+    functionName: shortNameOf(line.functionName),
     version: line.version,
     invocationId: line.invocationId ?? null,
     instanceId: line.instanceId ?? null,
@@ -49,10 +50,13 @@ export function levelsFrom(level: LogEntry['level'] | undefined): readonly LogEn
 export type StoreFilter = Parameters<LogStore['query']>[0];
 
 /** A query of the API as the store takes it: from the end, unless it says where to begin. */
-export function toStoreFilter(functionId: FunctionId | undefined, query: LogQuery): StoreFilter {
+export function toStoreFilter(
+  of: { readonly project: string; readonly functionId: FunctionId | undefined },
+  query: LogQuery,
+): StoreFilter {
   const since = timeOf(query.since, 'since');
   return {
-    functionId,
+    ...of,
     invocationId: query.invocation as InvocationId | undefined,
     levels: levelsFrom(query.level),
     search: query.search === '' ? undefined : query.search,
@@ -69,6 +73,7 @@ export function toStoreFilter(functionId: FunctionId | undefined, query: LogQuer
 export function matches(filter: StoreFilter, line: StoredLogLine): boolean {
   const { functionId, invocationId, since, until, afterSeq } = filter;
   return (
+    (filter.project === undefined || projectOf(line.functionName) === filter.project) &&
     (functionId === undefined || line.functionId === functionId) &&
     (invocationId === undefined || line.invocationId === invocationId) &&
     (filter.levels === undefined || filter.levels.includes(line.level)) &&

@@ -1,0 +1,46 @@
+import type { Role } from '../../shared/api/access.ts';
+import type { TokenRecord } from '../core/ports/store.ts';
+
+/**
+ * What a route needs. `any`: to be somebody. `invocations`: look at invocations and their logs. `read`: look at everything of
+ * the project but tokens and the audit trail. `invoke`: call functions. `operate`: keep what is deployed running (move
+ * aliases, replay, redrive). `deploy`: change functions. `admin`: tokens, members and audit trail of the project.
+ * `platform`: the installation as a whole (users, projects, images).
+ */
+export type Access = 'any' | 'invocations' | 'read' | 'invoke' | 'operate' | 'deploy' | 'admin' | 'platform';
+
+const viewer: readonly Access[] = ['any', 'invocations', 'read'];
+const operator: readonly Access[] = [...viewer, 'invoke', 'operate'];
+const developer: readonly Access[] = [...operator, 'deploy'];
+const owner: readonly Access[] = [...developer, 'admin'];
+
+/** What each role may do in its project. Owners of all projects have `platform` as well. */
+const ofRole: Readonly<Record<Role, ReadonlySet<Access>>> = {
+  viewer: new Set(viewer),
+  operator: new Set(operator),
+  developer: new Set(developer),
+  owner: new Set(owner),
+};
+const ofScope: Readonly<Record<TokenRecord['scope'], ReadonlySet<Access>>> = {
+  read: new Set(viewer),
+  invoke: new Set(['any', 'invocations', 'invoke']),
+  deploy: new Set(developer),
+  admin: new Set(owner),
+};
+const wholePlatform: ReadonlySet<Access> = new Set([...owner, 'platform']);
+
+/** `isPlatformWide`: the token is good in all projects. */
+export function accessOfScope(scope: TokenRecord['scope'], isPlatformWide: boolean): ReadonlySet<Access> {
+  return scope === 'admin' && isPlatformWide ? wholePlatform : ofScope[scope];
+}
+
+/** The least that suffices, for messages and documents. */
+export function rolesWith(access: Access): readonly string[] {
+  if (access === 'platform') return ['owner of all projects'];
+  return Object.entries(ofRole).flatMap(([role, accesses]) => (accesses.has(access) ? [role] : []));
+}
+
+export function scopesWith(access: Access): readonly string[] {
+  if (access === 'platform') return ['admin for all projects'];
+  return Object.entries(ofScope).flatMap(([scope, accesses]) => (accesses.has(access) ? [scope] : []));
+}
