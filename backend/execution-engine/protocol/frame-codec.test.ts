@@ -201,6 +201,20 @@ describe('FrameEncoder', () => {
     expect(taken[0]).toEqual(copy);
     expect(encoder.take()).toEqual([]);
   });
+
+  it('uses the same memory again when it was told that nobody reads it, and not while something waits in it', () => {
+    const encoder = new FrameEncoder();
+    encoder.text(8, 0, 1, 'first');
+    const [first] = encoder.take();
+    encoder.recycle();
+    encoder.text(8, 0, 2, 'again');
+    encoder.recycle();
+    encoder.text(8, 0, 3, 'other');
+    const [second] = encoder.take();
+    expect(second?.buffer).toBe(first?.buffer);
+    expect(second?.byteOffset).toBe(first?.byteOffset);
+    expect(second?.toString('latin1')).toMatch(/again.*other$/s);
+  });
 });
 
 function u32(value: number): Buffer {

@@ -8,7 +8,7 @@ const utf8BytesPerUnit = 3;
 
 /**
  * Puts frames one behind the other into large blocks, so that everything of one tick leaves in one write.
- * Pure: `take` hands out what is there. Blocks are never written to again where they were taken.
+ * Pure: `take` hands out what is there. Blocks are not written to again where they were taken, unless `recycle` allows it.
  */
 export class FrameEncoder {
   #slab: Buffer = Buffer.allocUnsafeSlow(slabBytes);
@@ -69,6 +69,14 @@ export class FrameEncoder {
     this.#pending = [];
     this.#pendingBytes = 0;
     return taken;
+  }
+
+  /** Nobody reads what was taken any more: the same memory is used again. */
+  recycle(): void {
+    if (this.#end !== this.#start || this.#pending.length > 0) return;
+    if (this.#slab.length > slabBytes) this.#slab = Buffer.allocUnsafeSlow(slabBytes);
+    this.#start = 0;
+    this.#end = 0;
   }
 
   #append(body: Buffer, copied: boolean): void {

@@ -1,9 +1,15 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { FrameDecoder, type FrameReceiver } from './frame-decoder.ts';
 import { FrameEncoder } from './frame-encoder.ts';
 
-/** Above this the tick's end is not waited for. */
+/** Above this the tick's end is not waited for, */
 const flushBytes = 262_144;
+/**
+ * nor with so many frames: while this side goes on with the rest of its turn, the other begins with these on another processor. Waiting for
+ * the end of the turn makes all calls that are in flight move in step, and only one process work at a time.
+ */
+const flushFrames = 4;
 
 export interface FrameStreamOptions {
   readonly stream: Duplex;
@@ -14,12 +20,15 @@ export interface FrameStreamOptions {
   readonly onDrain: () => void;
 }
 
-/** Frames over a Duplex: what is encoded in one turn of the event loop leaves in one write. */
+/** Frames over a Duplex: what is encoded in one turn of the event loop leaves in few writes. */
 export class FrameStream {
   readonly encoder = new FrameEncoder();
   readonly #options: FrameStreamOptions;
   readonly #decoder: FrameDecoder;
+  /** A socket whose writes are done as soon as nothing is left in it: the kernel has a copy. */
+  readonly #copies: boolean;
   #flushing = false;
+  #unwritten = 0;
   #full = false;
   #over = false;
 
@@ -27,6 +36,7 @@ export class FrameStream {
     this.#options = options;
     this.#decoder = new FrameDecoder({ receive: options.receive });
     const { stream } = options;
+    this.#copies = stream instanceof Socket;
     stream.on('data', (chunk: Buffer) => this.#push(chunk));
     stream.on('drain', () => {
       this.#full = false;
@@ -48,7 +58,7 @@ export class FrameStream {
 
   /** Promises that what was encoded is written when this turn of the event loop is over. */
   flush(): void {
-    if (this.encoder.bytes >= flushBytes) {
+    if (++this.#unwritten >= flushFrames || this.encoder.bytes >= flushBytes) {
       this.#write();
       return;
     }
@@ -80,6 +90,7 @@ export class FrameStream {
 
   #write(): void {
     if (this.#over) return;
+    this.#unwritten = 0;
     const { stream } = this.#options;
     const buffers = this.encoder.take();
     if (buffers.length === 0) return;
@@ -87,5 +98,6 @@ export class FrameStream {
     if (isMany) stream.cork();
     for (const buffer of buffers) this.#full = !stream.write(buffer);
     if (isMany) stream.uncork();
+    if (this.#copies && stream.writableLength === 0) this.encoder.recycle();
   }
 }

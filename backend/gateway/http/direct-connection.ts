@@ -3,6 +3,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import { DirectExchange, type DirectHost } from './direct-exchange.ts';
 import type { Exchange } from './exchange.ts';
 import { parseRequestHead, type RequestHead } from './request-head.ts';
+import { readShared, type SharedReads } from './shared-reads.ts';
 
 /** Milliseconds, docs/gateway.md. */
 interface ConnectionTimeouts {
@@ -61,6 +62,7 @@ export class DirectConnection implements DirectHost {
   #collected = 0;
   #collectingSinceMs = 0;
   #timeoutMs: number;
+  readonly #reads: SharedReads | undefined;
 
   constructor(options: DirectConnectionOptions) {
     this.#options = options;
@@ -69,7 +71,8 @@ export class DirectConnection implements DirectHost {
     this.remoteAddress = socket.remoteAddress ?? '';
     this.#timeoutMs = timeouts.first;
     socket.setTimeout(timeouts.first);
-    socket.on('data', this.#onData);
+    this.#reads = readShared(socket, this.#onData);
+    if (this.#reads === undefined) socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
@@ -144,19 +147,19 @@ export class DirectConnection implements DirectHost {
     if (chunk.length < end) {
       this.#state = 'collecting';
       this.#head = head;
-      this.#pieces = [chunk];
+      this.#pieces = [this.#kept(chunk)];
       this.#collected = chunk.length;
       this.#collectingSinceMs = this.#options.clock.monotonic();
       this.#setTimeout(this.#options.timeouts.bodyPause);
       return;
     }
     if (chunk.length > end) this.#keepAhead(chunk.subarray(end));
-    this.#dispatch(head, chunk.subarray(head.bodyAt, end));
+    this.#dispatch(head, this.#kept(chunk.subarray(head.bodyAt, end)));
   }
 
   #collect(chunk: Buffer): void {
     const head = this.#head as RequestHead;
-    this.#pieces.push(chunk);
+    this.#pieces.push(this.#kept(chunk));
     this.#collected += chunk.length;
     const end = head.bodyAt + head.contentLength;
     if (this.#collected < end) {
@@ -180,8 +183,13 @@ export class DirectConnection implements DirectHost {
   }
 
   #keepAhead(chunk: Buffer): void {
-    this.#ahead = this.#ahead === undefined ? chunk : Buffer.concat([this.#ahead, chunk]);
+    this.#ahead = this.#ahead === undefined ? this.#kept(chunk) : Buffer.concat([this.#ahead, chunk]);
     this.#pauseIf(this.#ahead.length >= maxAheadBytes);
+  }
+
+  /** What outlives the read that brought it. */
+  #kept(bytes: Buffer): Buffer {
+    return this.#reads === undefined || bytes.length === 0 ? bytes : Buffer.from(bytes);
   }
 
   #pauseIf(isTooMuch: boolean): void {
@@ -214,7 +222,8 @@ export class DirectConnection implements DirectHost {
     socket.setTimeout(0);
     // Paused while Node's parser attaches itself, so that it sees these bytes before those that are still on their way.
     socket.pause();
-    socket.unshift(unread);
+    this.#reads?.toStream();
+    socket.unshift(this.#kept(unread));
     this.#options.onClosed(this);
     this.#options.handOff(socket);
     process.nextTick(() => socket.resume());

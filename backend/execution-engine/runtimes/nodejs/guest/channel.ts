@@ -4,6 +4,8 @@ import { cancelTimer, later, startTimer } from './originals.ts';
 import { FrameReader, type FrameReceiver, FrameWriter } from './wire.ts';
 
 const flushBytes = 262_144;
+/** The host begins with these while the other calls of this turn are still being worked on. */
+const flushFrames = 4;
 /** How long a host that no longer reads can hold up the exit. */
 const lastWordsMs = 1000;
 
@@ -58,10 +60,14 @@ export class Channel {
   readonly writer = new FrameWriter();
   readonly #stream: Duplex;
   readonly #write: (bytes: Buffer) => boolean;
+  /** What was written and has left the stream, the kernel has a copy of. */
+  readonly #copies: boolean;
   #isFlushing = false;
+  #unsent = 0;
 
   constructor(stream: Duplex, receive: FrameReceiver, onLost: () => void) {
     this.#stream = stream;
+    this.#copies = stream instanceof process.getBuiltinModule('node:net').Socket;
     this.#write = stream.write.bind(stream) as (bytes: Buffer) => boolean;
     const reader = new FrameReader(receive);
     stream.on('data', (chunk: Buffer) => reader.push(chunk));
@@ -70,8 +76,14 @@ export class Channel {
     stream.on('error', onLost);
   }
 
-  /** Promises that what was written is sent when this turn of the event loop is over. */
+  /** Promises that what was written is sent when this turn of the event loop is over, or sooner. */
   flush(): void {
+    if (++this.#unsent >= flushFrames) this.flushNow();
+    else this.flushLater();
+  }
+
+  /** The same for what nobody waits for. */
+  flushLater(): void {
     if (this.writer.bytes >= flushBytes) {
       this.flushNow();
       return;
@@ -85,10 +97,12 @@ export class Channel {
   }
 
   flushNow(): void {
+    this.#unsent = 0;
     const buffers = this.writer.take();
     if (buffers.length > 1) this.#stream.cork();
     for (const buffer of buffers) this.#write(buffer);
     if (buffers.length > 1) this.#stream.uncork();
+    if (this.#copies && this.#stream.writableLength === 0) this.writer.recycle();
   }
 
   /** Sends everything that is left, then calls back, also when the host no longer reads. */

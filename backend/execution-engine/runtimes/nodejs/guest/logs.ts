@@ -185,7 +185,7 @@ export class LogCapture {
       meter.bytes += bytes;
       this.#channel.writer.log(owner?.logId ?? 0, level, stream, isCut ? cutFlag : 0, kept);
     }
-    this.#channel.flush();
+    this.#channel.flushLater();
   }
 
   #window(): LogMeter {

@@ -62,6 +62,27 @@ describe('the agent and the host agree', () => {
     );
   });
 
+  it('on the bytes of every frame when their memory is used again and again', () => {
+    fc.assert(
+      fc.property(frames, (list) => {
+        const writer = new guest.FrameWriter();
+        const encoder = new FrameEncoder();
+        for (const { type, flags, id, meta, body } of list) {
+          writer.meta(type, flags, id, meta, body);
+          encoder.meta(type, flags, id, meta, [body]);
+          const taken = [Buffer.concat(writer.take()), Buffer.concat(encoder.take())];
+          writer.recycle();
+          encoder.recycle();
+          const fresh = new FrameEncoder();
+          fresh.meta(type, flags, id, meta, [body]);
+          const expected = Buffer.concat(fresh.take());
+          expect(taken[0]?.equals(expected)).toBe(true);
+          expect(taken[1]?.equals(expected)).toBe(true);
+        }
+      }),
+    );
+  });
+
   it('on text bodies and log entries', () => {
     const writer = new guest.FrameWriter();
     writer.meta(7, 1, 5, '{"ü":1}', 'körper');

@@ -160,6 +160,14 @@ export class FrameWriter {
     return taken;
   }
 
+  /** Nobody reads what was taken any more: the same memory is used again. */
+  recycle(): void {
+    if (this.#end !== this.#start || this.#pending.length > 0) return;
+    if (this.#slab.length > slabBytes) this.#slab = allocate(slabBytes);
+    this.#start = 0;
+    this.#end = 0;
+  }
+
   #append(body: Uint8Array, isSmall: boolean): void {
     if (body.length === 0) return;
     if (isSmall) {
