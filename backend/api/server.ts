@@ -25,6 +25,7 @@ import { parseJson } from './json-body.ts';
 import { registerOpenApi } from './openapi.ts';
 import type { Api } from './route-docs.ts';
 import { accessRoutes } from './routes/access.ts';
+import { errorGroupRoutes } from './routes/error-groups.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { deadLetterRoutes, invocationRoutes, invokeRoute } from './routes/invocations.ts';
@@ -232,6 +233,7 @@ async function registerApi(app: Api, context: ApiContext, authenticator: Authent
   triggerRoutes(app, context);
   invocationRoutes(app, context);
   deadLetterRoutes(app, context);
+  errorGroupRoutes(app, context);
   logRoutes(app, context);
   metricsRoutes(app, context);
   accessRoutes(app, context);

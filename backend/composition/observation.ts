@@ -3,6 +3,7 @@ import { GroupedJournal } from '../metrics/collector/grouped-journal.ts';
 import { HostSampler } from '../metrics/collector/host-sampler.ts';
 import { MetricsCollector, type MetricsCollectorOptions } from '../metrics/collector/metrics-collector.ts';
 import { Retention, storeRetentionTargets } from '../metrics/collector/retention.ts';
+import { ErrorGroups } from '../metrics/errors/error-groups.ts';
 import { LogHub } from '../metrics/logs/log-hub.ts';
 import { PrometheusPage } from '../metrics/prometheus.ts';
 import { OtlpExporter } from '../metrics/telemetry/otlp-exporter.ts';
@@ -53,17 +54,18 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
     },
   });
   const exporter = createExporter(foundation);
-  // Attempts go to both; everything else that is recorded is for the collector alone.
-  const sink: MetricsSink =
-    exporter === undefined
-      ? metrics
-      : {
-          record: (event) => {
-            metrics.record(event);
-            exporter.record(event);
-          },
-          flush: async () => await metrics.flush(),
-        };
+  const errors = new ErrorGroups({ store, clock, logger });
+  // Attempts go to all; everything else that is recorded is for the collector alone.
+  const sink: MetricsSink = {
+    record: (event) => {
+      metrics.record(event);
+      errors.record(event);
+      exporter?.record(event);
+    },
+    flush: async () => {
+      await Promise.all([metrics.flush(), errors.flush()]);
+    },
+  };
   const retention = new Retention({
     clock,
     logger,
@@ -72,6 +74,7 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
         store,
         keepInvocationsMs: settings.HEARTH_RETENTION_INVOCATIONS_HOURS * hourMs,
         keepLogsMs: settings.HEARTH_RETENTION_LOGS_HOURS * hourMs,
+        keepErrorGroupsMs: settings.HEARTH_RETENTION_ERRORS_DAYS * dayMs,
       }),
       ...metrics.retentionTargets(),
     ],
@@ -87,11 +90,12 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
       {
         name: 'store_write_failures_total',
         help: 'Groups of lines, records or points that had to be written again.',
-        value: () => logs.storeFailures + journal.storeFailures + metrics.health.storeFailures,
+        value: () => logs.storeFailures + journal.storeFailures + errors.storeFailures + metrics.health.storeFailures,
       },
+      { name: 'error_groups_dropped_total', help: 'Failures that are in no group.', value: () => errors.dropped },
       { name: 'spans_dropped_total', help: 'Sampled attempts not exported.', value: () => exporter?.dropped ?? 0 },
     ],
   });
-  return { host, logs, journal, metrics, sink, exporter, retention, prometheus };
+  return { host, logs, journal, metrics, errors, sink, exporter, retention, prometheus };
 }
 export type Observation = ReturnType<typeof createObservation>;

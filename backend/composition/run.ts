@@ -94,6 +94,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
         parts.journal,
         parts.logs,
         parts.metrics,
+        parts.errors,
         parts.host,
         ...(parts.exporter ? [parts.exporter] : []),
       ];

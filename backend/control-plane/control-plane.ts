@@ -13,6 +13,7 @@ import { BundleGate } from './bundle-gate.ts';
 import { ChangeLock } from './change-lock.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Deployments } from './deployments.ts';
+import { ErrorGroups } from './error-groups.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
 import { Functions } from './functions.ts';
 import type { HostInventory } from './host-inventory.ts';
@@ -51,6 +52,7 @@ export interface ControlPlane {
   readonly schedules: Schedules;
   readonly invocations: Invocations;
   readonly deadLetters: DeadLetters;
+  readonly errorGroups: ErrorGroups;
   readonly tokens: Tokens;
   readonly projects: Projects;
   readonly inventory: HostInventory;
@@ -81,6 +83,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     schedules: new Schedules({ store, directory, invocations, clock }),
     invocations,
     deadLetters: new DeadLetters({ store, directory, invocations, clock }),
+    errorGroups: new ErrorGroups({ store, directory, clock }),
     tokens,
     projects,
     inventory,

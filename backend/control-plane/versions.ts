@@ -11,6 +11,8 @@ export interface VersionsOptions {
 }
 
 export interface RecentFilter {
+  readonly project: string;
+  /** The full name. */
   readonly functionName: string | undefined;
   /** Clock.now ms; half-open [from, to). */
   readonly from: number;
@@ -44,12 +46,13 @@ export class Versions {
   }
 
   /**
-   * The newest versions of all functions (or of one) in [from, to), newest first, from memory. Throws
+   * The newest versions of a project's functions (or of one) in [from, to), newest first, from memory. Throws
    * `not_found`/`function_not_found`.
    */
   recent(filter: RecentFilter): { readonly items: readonly Deployed[]; readonly isComplete: boolean } {
     const { directory } = this.#options;
-    const entries = filter.functionName === undefined ? directory.entries() : [directory.get(filter.functionName)];
+    const entries =
+      filter.functionName === undefined ? directory.entriesOf(filter.project) : [directory.get(filter.functionName)];
     const found: Deployed[] = [];
     for (const entry of entries) {
       for (const version of entry.versions.values()) {

@@ -10,6 +10,7 @@ import {
   settleReport,
 } from '../../tests/conformance/store-records.ts';
 import { testClock } from '../../tests/conformance/store-support.ts';
+import type { ErrorGroupId } from '../core/ports/error-groups.ts';
 import type { Store } from '../core/ports/store.ts';
 import { migrations } from './migrations/table.ts';
 import type { Step, StepResult } from './sql-session.ts';
@@ -138,6 +139,7 @@ describe('the statements of the models', () => {
   it('read pages along an index', async () => {
     const functionId = newId('function');
     const page = { limit: 10, cursor: undefined };
+    const errorGroup = `err_${'a'.repeat(24)}` as ErrorGroupId;
     const none = {
       functionId: undefined,
       functionName: undefined,
@@ -161,6 +163,10 @@ describe('the statements of the models', () => {
     await store.invocations.list({ ...none, project: 'acme' }, page);
     await store.audit.list(page);
     await store.audit.list(page, 'acme');
+    await store.errorGroups.list({ project: 'acme', functionId: undefined, state: undefined }, page);
+    await store.errorGroups.list({ project: 'acme', functionId, state: undefined }, page);
+    await store.errorGroups.list({ project: 'acme', functionId: undefined, state: 'open' }, page);
+    await store.errorGroups.tallies([errorGroup], 1);
     const logs = {
       functionId: undefined,
       invocationId: undefined,
@@ -184,6 +190,7 @@ describe('the statements of the models', () => {
     await store.invocations.prune(10);
     await store.logs.prune(10);
     await store.metricPoints.prune(10, 10);
+    await store.errorGroups.prune(10);
     expect(lane.seen.flatMap(walks)).toEqual([]);
   });
 });

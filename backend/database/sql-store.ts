@@ -1,4 +1,5 @@
 import type { Clock } from '../core/ports/clock.ts';
+import type { ErrorGroupStore } from '../core/ports/error-groups.ts';
 import type { InvocationQueue } from '../core/ports/invocation-queue.ts';
 import type {
   AliasStore,
@@ -19,6 +20,7 @@ import { migrate } from './migrations/migrate.ts';
 import type { Migration } from './migrations/migration.ts';
 import { AliasModel } from './models/aliases.ts';
 import { AuditModel } from './models/audit.ts';
+import { ErrorGroupModel } from './models/error-groups.ts';
 import { FunctionModel } from './models/functions.ts';
 import { InvocationQueueModel, type ReadySource } from './models/invocation-queue.ts';
 import { InvocationModel } from './models/invocations.ts';
@@ -65,6 +67,7 @@ export class SqlStore implements Store {
   readonly audit: AuditStore;
   readonly projects: ProjectStore;
   readonly sandboxes: SandboxStore;
+  readonly errorGroups: ErrorGroupStore;
   readonly #options: SqlStoreOptions;
   readonly #ready: ReadySignal;
   #closing: Promise<void> | undefined;
@@ -86,6 +89,7 @@ export class SqlStore implements Store {
     this.audit = new AuditModel({ session });
     this.projects = new ProjectModel({ session });
     this.sandboxes = new SandboxModel({ session });
+    this.errorGroups = new ErrorGroupModel({ session });
   }
 
   migrate(): Promise<readonly string[]> {

@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { ErrorGroupState } from '../../shared/api/error-groups.ts';
 import type {
   BundleDigest,
   FunctionId,
@@ -12,6 +13,7 @@ import type {
   VersionId,
 } from '../../shared/ids.ts';
 import type { InvocationStatus, StartKind, TriggerKind } from '../../shared/invocation.ts';
+import type { ErrorGroupId } from '../core/ports/error-groups.ts';
 import type { DeadLetterReason } from '../core/ports/invocation-queue.ts';
 import type { LogEntry } from '../core/ports/log-sink.ts';
 import type { TokenRecord } from '../core/ports/store.ts';
@@ -214,6 +216,31 @@ export interface SandboxRow {
   created_at: Time;
 }
 
+export interface ErrorGroupRow {
+  id: ErrorGroupId;
+  /** Of the function's full name. */
+  project: string;
+  function_id: FunctionId;
+  function_name: string;
+  type: string;
+  message: string;
+  frame: string;
+  stack: string;
+  count: number;
+  first_seen_at: Time;
+  last_seen_at: Time;
+  last_invocation_id: InvocationId;
+  state: ErrorGroupState;
+  state_at: Time;
+}
+
+export interface ErrorTallyRow {
+  group_id: ErrorGroupId;
+  hour_at: Time;
+  version: number;
+  count: number;
+}
+
 export interface HealthRow {
   id: number;
   checked_at: Time;
@@ -243,6 +270,8 @@ export interface Tables {
   audit_head: AuditHeadRow;
   projects: ProjectRow;
   sandboxes: SandboxRow;
+  error_groups: ErrorGroupRow;
+  error_tallies: ErrorTallyRow;
   health: HealthRow;
   schema_migrations: MigrationRow;
 }

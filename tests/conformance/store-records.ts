@@ -1,4 +1,5 @@
 import type { InvocationReport } from '../../backend/core/invocation.ts';
+import type { ErrorGroupId, ErrorOccurrences } from '../../backend/core/ports/error-groups.ts';
 import type { NewAsyncInvocation } from '../../backend/core/ports/invocation-queue.ts';
 import type {
   FunctionRecord,
@@ -144,4 +145,22 @@ export async function drain<T>(list: (page: PageRequest) => Promise<Page<T>>, li
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
   return items;
+}
+
+export function errorOccurrences(id: ErrorGroupId, over: Partial<ErrorOccurrences> = {}): ErrorOccurrences {
+  return {
+    id,
+    functionId: newId('function'),
+    functionName: 'resize',
+    type: 'RangeError',
+    message: 'order 7 is too far',
+    frame: 'handler (index.ts)',
+    stack: 'RangeError: order 7 is too far\n    at handler (index.ts:4:9)',
+    count: 1,
+    firstSeenAt: 100,
+    lastSeenAt: 100,
+    lastInvocationId: newId('invocation'),
+    tallies: [{ version: 1, hourAt: 0, count: 1 }],
+    ...over,
+  };
 }

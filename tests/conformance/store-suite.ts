@@ -3,6 +3,7 @@ import type { Store } from '../../backend/core/ports/store.ts';
 import type { FunctionId } from '../../shared/ids.ts';
 import { newId } from '../../shared/ids.ts';
 import { defaultVersionConfig } from '../../shared/version-config.ts';
+import { describeErrorGroups } from './error-groups-suite.ts';
 import { describeQueue } from './queue-suite.ts';
 import {
   drain,
@@ -635,6 +636,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
     });
 
     describeQueue(() => store);
+    describeErrorGroups(() => store);
   });
 }
 

@@ -1,5 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ErrorGroupId } from '../../backend/core/ports/error-groups.ts';
+import { newId } from '../../shared/ids.ts';
 import { type ApiRig, apiRig } from '../support/api-rig.ts';
 
 let rig: ApiRig;
@@ -74,6 +76,45 @@ describe('functions', () => {
     expect(files.json().files).toEqual([{ path: 'index.mjs', sizeBytes: code.length, text: code }]);
     const reused = await call('POST', '/api/v1/functions/twice/versions', { memoryMb: 512 });
     expect(reused.json().version).toMatchObject({ version: 3, config: { memoryMb: 512, timeoutMs: 5000 } });
+  });
+
+  test('errors are listed in groups, which are resolved, ignored and opened again', async () => {
+    const made = await deploy('fails', {});
+    const functionId = made.json().function.id;
+    const id = `err_${'ab'.repeat(12)}`;
+    const now = Date.now();
+    await rig.store.errorGroups.add([
+      {
+        id: id as ErrorGroupId,
+        functionId,
+        functionName: 'fails',
+        type: 'RangeError',
+        message: 'too far',
+        frame: 'handler (index.mjs)',
+        stack: 'RangeError: too far',
+        count: 2,
+        firstSeenAt: now - 5000,
+        lastSeenAt: now,
+        lastInvocationId: newId('invocation'),
+        tallies: [{ version: 1, hourAt: Math.floor(now / 3_600_000) * 3_600_000, count: 2 }],
+      },
+    ]);
+    const listed = await call('GET', '/api/v1/errors?function=fails&state=open');
+    expect(listed.json()).toMatchObject({ items: [{ id, count: 2, versions: [1], state: 'open' }], nextCursor: null });
+    expect(listed.json().items[0].sparkline.at(-1)).toBe(2);
+    const resolved = await call('PATCH', `/api/v1/errors/${id}`, { state: 'resolved' });
+    expect(resolved.json()).toMatchObject({ id, state: 'resolved' });
+    expect((await call('GET', '/api/v1/errors?state=open')).json().items).toEqual([]);
+    expect((await call('GET', `/api/v1/errors/${id}`)).json()).toMatchObject({
+      state: 'resolved',
+      stack: 'RangeError: too far',
+    });
+    expect((await call('PATCH', `/api/v1/errors/${id}`, { state: 'gone' })).statusCode).toBe(400);
+    for (const unknown of ['err_1', `err_${'0'.repeat(24)}`]) {
+      expect((await call('GET', `/api/v1/errors/${unknown}`)).json().code).toBe('error_group_not_found');
+      const changed = await call('PATCH', `/api/v1/errors/${unknown}`, { state: 'open' });
+      expect(changed.json().code).toBe('error_group_not_found');
+    }
   });
 
   test('a failed build leaves the old version serving and says why', async () => {

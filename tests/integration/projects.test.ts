@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ErrorGroupId } from '../../backend/core/ports/error-groups.ts';
 import { newId } from '../../shared/ids.ts';
+import { errorOccurrences } from '../conformance/store-records.ts';
 import { type ApiOperation, apiOperations } from '../support/api-operations.ts';
 import { type ApiRig, apiRig } from '../support/api-rig.ts';
 
@@ -20,6 +22,7 @@ const missing: Record<string, string> = {
   project: 'nowhere',
   invocations: newId('invocation'),
   'dead-letters': newId('invocation'),
+  errors: `err_${'0'.repeat(24)}`,
   schedules: newId('schedule'),
   tokens: newId('token'),
 };
@@ -55,6 +58,8 @@ beforeAll(async () => {
   expect(await rig.store.queue.settle(claim!, disposition, Date.now())).toBe(true);
   const schedule = (await call('GET', '/api/v1/schedules', undefined)).json().items[0];
   const token = await call('POST', '/api/v1/tokens', { name: 'acme ci', scope: 'deploy' });
+  const group = errorOccurrences(`err_${'a'.repeat(24)}` as ErrorGroupId, { functionName: 'acme/secret-plan' });
+  await rig.store.errorGroups.add([group]);
   foreign = {
     name: 'secret-plan',
     version: '1',
@@ -62,6 +67,7 @@ beforeAll(async () => {
     project: 'acme',
     invocations: accepted.json().id,
     'dead-letters': letter.json().id,
+    errors: group.id,
     schedules: schedule.id,
     tokens: token.json().id,
   };
@@ -75,6 +81,7 @@ afterAll(() => rig[Symbol.asyncDispose]());
 const bodies: Readonly<Record<string, (ids: Record<string, string>) => unknown>> = {
   redriveDeadLetters: ({ name }) => ({ function: name }),
   invokeFunction: () => ({ hello: 1 }),
+  updateErrorGroup: () => ({ state: 'resolved' }),
 };
 /** What a stranger may not do at all, with any id. */
 const needsPlatform = (operation: ApiOperation) => operation.access === 'platform';

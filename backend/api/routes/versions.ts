@@ -11,7 +11,8 @@ import {
   versionSchema,
 } from '../../../shared/api/functions.ts';
 import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
-import { actorOf, functionNameIn } from '../caller.ts';
+import { shortNameOf } from '../../../shared/names.ts';
+import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { deployedDocument, deploySource, disconnectSignal, receiveDeploy } from '../controllers/deploy.ts';
 import { aliasDocument, timeText, versionDocument } from '../documents.ts';
@@ -64,21 +65,22 @@ export function versionRoutes(app: Api, context: ApiContext): void {
     schema: {
       ...docs,
       operationId: 'listDeployments',
-      summary: 'Versions of all functions, newest first',
+      summary: 'Versions of all functions of a project, newest first',
       querystring: deploymentsQuerySchema,
       response: { 200: deploymentsSchema, ...problems(404) },
     },
     handler: async (request) => {
-      const { function: functionName, from, to, limit } = request.query;
+      const { function: name, from, to, limit } = request.query;
       const { items, isComplete } = versions.recent({
-        functionName,
+        project: projectOfRequest(request),
+        functionName: name === undefined ? undefined : functionNameIn(request, name),
         from: from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from),
         to: to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to),
         limit,
       });
       return {
-        items: items.map(({ functionName: name, version }) => ({
-          functionName: name,
+        items: items.map(({ functionName, version }) => ({
+          functionName: shortNameOf(functionName),
           version: version.version,
           message: version.message,
           at: timeText(version.createdAt),

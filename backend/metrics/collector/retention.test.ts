@@ -72,7 +72,7 @@ describe('Retention', () => {
     await retention.close();
   });
 
-  test('keeps invocations and log lines for their own time', async () => {
+  test('keeps invocations, groups of errors and log lines for their own time', async () => {
     const before: [string, number][] = [];
     const prune = (name: string) => async (at: number) => {
       before.push([name, at]);
@@ -80,12 +80,15 @@ describe('Retention', () => {
     };
     const store = {
       invocations: { prune: prune('invocations') },
+      errorGroups: { prune: prune('error groups') },
       logs: Object.assign(new MemoryLogs(), { prune: prune('logs') }),
     };
-    const targets = storeRetentionTargets({ store: store as never, keepInvocationsMs: 700, keepLogsMs: 300 });
+    const keep = { keepInvocationsMs: 700, keepLogsMs: 300, keepErrorGroupsMs: 100 };
+    const targets = storeRetentionTargets({ store: store as never, ...keep });
     for (const { prune: run } of targets) await run(1_000);
     expect(before).toEqual([
       ['invocations', 300],
+      ['error groups', 900],
       ['logs', 700],
     ]);
   });

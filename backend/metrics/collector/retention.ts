@@ -93,16 +93,18 @@ export class Retention {
 }
 
 export interface StoreRetention {
-  readonly store: Pick<Store, 'invocations' | 'logs'>;
+  readonly store: Pick<Store, 'invocations' | 'logs' | 'errorGroups'>;
   readonly keepInvocationsMs: number;
   readonly keepLogsMs: number;
+  readonly keepErrorGroupsMs: number;
 }
 
-/** Invocations and logs; those of the metric points come from `MetricsCollector.retentionTargets`. */
+/** Invocations, logs and groups of errors; those of the metric points come from `MetricsCollector.retentionTargets`. */
 export function storeRetentionTargets(options: StoreRetention): readonly RetentionTarget[] {
-  const { store, keepInvocationsMs, keepLogsMs } = options;
+  const { store, keepInvocationsMs, keepLogsMs, keepErrorGroupsMs } = options;
   return [
     { name: 'invocations', prune: (now) => store.invocations.prune(now - keepInvocationsMs) },
+    { name: 'error groups', prune: (now) => store.errorGroups.prune(now - keepErrorGroupsMs) },
     { name: 'log lines', prune: (now) => store.logs.prune(now - keepLogsMs) },
   ];
 }
