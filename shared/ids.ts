@@ -23,6 +23,8 @@ export type RouteId = Branded<'route'>;
 export type ScheduleId = Branded<'schedule'>;
 export type TokenId = Branded<'token'>;
 export type ProjectId = Branded<'project'>;
+export type AlertRuleId = Branded<'alertRule'>;
+export type AlertDeliveryId = Branded<'alertDelivery'>;
 /** Lower-case hex SHA-256 over a bundle's files (names, modes and contents, sorted by name). */
 export type BundleDigest = Branded<'bundle-digest'>;
 
@@ -37,6 +39,8 @@ const prefixes = {
   token: 'tok',
   project: 'prj',
   audit: 'aud',
+  alertRule: 'alr',
+  alertDelivery: 'ald',
 } as const;
 type IdKind = keyof typeof prefixes;
 

@@ -26,7 +26,7 @@ import type {
 
 /** RFC 3339 in UTC. */
 export const timeText = (at: number): string => new Date(at).toISOString();
-const timeOrNull = (at: number | undefined): string | null => (at === undefined ? null : timeText(at));
+export const timeOrNull = (at: number | undefined): string | null => (at === undefined ? null : timeText(at));
 
 /** JSON text as a value; what is not JSON as text; null when there is nothing. */
 export function jsonValue(bytes: Buffer | undefined): unknown {

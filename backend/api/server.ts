@@ -25,6 +25,7 @@ import { parseJson } from './json-body.ts';
 import { registerOpenApi } from './openapi.ts';
 import type { Api } from './route-docs.ts';
 import { accessRoutes } from './routes/access.ts';
+import { alertRoutes } from './routes/alerts.ts';
 import { errorGroupRoutes } from './routes/error-groups.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -238,6 +239,7 @@ async function registerApi(app: Api, context: ApiContext, authenticator: Authent
   metricsRoutes(app, context);
   accessRoutes(app, context);
   projectRoutes(app, context);
+  alertRoutes(app, context);
   systemRoutes(app, context);
   await app.register(async (scope) => invokeRoute(scope.withTypeProvider<ZodTypeProvider>(), context));
 }

@@ -6,6 +6,7 @@ import { ensureAdminToken } from '../control-plane/admin-token.ts';
 import { createControlPlane } from '../control-plane/control-plane.ts';
 import { Tokens } from '../control-plane/tokens.ts';
 import { createRuntimeImages } from '../execution-engine/drivers/catalog.ts';
+import { createAlerting } from './alerting.ts';
 import { createEngine } from './engine.ts';
 import { openFoundation, type StartOptions } from './foundation.ts';
 import { createObservation } from './observation.ts';
@@ -24,6 +25,7 @@ export async function compose(options: StartOptions) {
     scheduler: () => scheduling.scheduler.stats(),
   });
   const scheduling: ReturnType<typeof createScheduling> = createScheduling(foundation, engine, observation);
+  const alerting = createAlerting(foundation, observation);
   const controlPlane = await createControlPlane({
     store,
     directory,
@@ -36,9 +38,10 @@ export async function compose(options: StartOptions) {
     journal: observation.journal,
     metrics: observation.metrics,
     images: createRuntimeImages(engine.drivers, engine.adapters),
+    alerts: alerting.alerts,
     clock,
     logger,
   });
-  return { ...foundation, ...engine, ...observation, ...scheduling, admin, controlPlane };
+  return { ...foundation, ...engine, ...observation, ...scheduling, alerting, admin, controlPlane };
 }
 export type Parts = Awaited<ReturnType<typeof compose>>;

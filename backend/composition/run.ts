@@ -79,6 +79,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
   await pool.start();
   await scheduler.start();
   controlPlane.provision();
+  parts.alerting.start();
   return {
     controlUrl: urls.control,
     gatewayUrl: urls.gateway,
@@ -87,6 +88,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
       const deadlineAt = clock.now() + graceMs;
       await Promise.all([gateway.close(graceMs), scheduler.drain(deadlineAt)]);
       await api.close();
+      await parts.alerting.close();
       await pool.drain(deadlineAt);
       await Promise.all(parts.drivers.map(async (driver) => await driver.close()));
       await Promise.all([parts.retention.close(), controlPlane.settled(), parts.builder.close()]);

@@ -176,6 +176,16 @@ export const settingsSchema = z.object({
       'An image for Node.js functions in containers, made with docs/drivers/docker.md. Empty: built from the `node` of this host.',
     ),
   HEARTH_DOCKER_IMAGE_PYTHON: z.string().default('').describe('The same for Python functions.'),
+  HEARTH_SMTP_URL: z
+    .union([z.literal(''), z.url({ protocol: /^smtps?$/ })])
+    .default('')
+    .describe('Mail server for alerts, `smtp://user:password@host:587` or `smtps://…`. Empty: no e-mail.'),
+  HEARTH_SMTP_FROM: z.string().default('hearth@localhost').describe('Sender of alert e-mails.'),
+  HEARTH_WEBHOOK_PRIVATE: flag
+    .prefault('false')
+    .describe(
+      'Lets webhooks of alerts reach loopback and private networks. Whoever may write alert rules can then reach them.',
+    ),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .union([z.literal(''), z.url({ protocol: /^https?$/ })])
     .default('')

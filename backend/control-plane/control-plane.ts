@@ -8,6 +8,7 @@ import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import type { RuntimeImages } from '../core/ports/runtime-images.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
 import type { Store } from '../core/ports/store.ts';
+import type { Alerts } from './alerts.ts';
 import { Aliases } from './aliases.ts';
 import { BundleGate } from './bundle-gate.ts';
 import { ChangeLock } from './change-lock.ts';
@@ -39,6 +40,7 @@ export interface ControlPlaneOptions {
   readonly metrics: Pick<MetricsSink, 'record'>;
   /** Of drivers that start runtimes from images. */
   readonly images?: RuntimeImages;
+  readonly alerts: Alerts;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -60,6 +62,7 @@ export interface ControlPlane {
   readonly store: Store;
   readonly pool: Pick<InstancePool, 'pools' | 'preWarmed'>;
   readonly images: RuntimeImages | undefined;
+  readonly alerts: Alerts;
   readonly clock: Clock;
   /** Tells the pool what to keep warm; once, when pool and directory are ready. */
   provision(): void;
@@ -91,6 +94,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     store,
     pool,
     images: options.images,
+    alerts: options.alerts,
     clock,
     provision: () => rollout.provision(),
     settled: async () => {

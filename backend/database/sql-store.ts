@@ -1,3 +1,4 @@
+import type { AlertStore } from '../core/ports/alert-store.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { ErrorGroupStore } from '../core/ports/error-groups.ts';
 import type { InvocationQueue } from '../core/ports/invocation-queue.ts';
@@ -18,6 +19,7 @@ import type {
 } from '../core/ports/store.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { Migration } from './migrations/migration.ts';
+import { AlertModel } from './models/alerts.ts';
 import { AliasModel } from './models/aliases.ts';
 import { AuditModel } from './models/audit.ts';
 import { ErrorGroupModel } from './models/error-groups.ts';
@@ -66,6 +68,7 @@ export class SqlStore implements Store {
   readonly tokens: TokenStore;
   readonly audit: AuditStore;
   readonly projects: ProjectStore;
+  readonly alerts: AlertStore;
   readonly sandboxes: SandboxStore;
   readonly errorGroups: ErrorGroupStore;
   readonly #options: SqlStoreOptions;
@@ -88,6 +91,7 @@ export class SqlStore implements Store {
     this.tokens = new TokenModel({ session });
     this.audit = new AuditModel({ session });
     this.projects = new ProjectModel({ session });
+    this.alerts = new AlertModel({ session });
     this.sandboxes = new SandboxModel({ session });
     this.errorGroups = new ErrorGroupModel({ session });
   }

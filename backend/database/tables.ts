@@ -1,6 +1,8 @@
 import type { Generated } from 'kysely';
 import type { ErrorGroupState } from '../../shared/api/error-groups.ts';
 import type {
+  AlertDeliveryId,
+  AlertRuleId,
   BundleDigest,
   FunctionId,
   InstanceId,
@@ -13,6 +15,7 @@ import type {
   VersionId,
 } from '../../shared/ids.ts';
 import type { InvocationStatus, StartKind, TriggerKind } from '../../shared/invocation.ts';
+import type { AlertDeliveryRecord } from '../core/ports/alert-store.ts';
 import type { ErrorGroupId } from '../core/ports/error-groups.ts';
 import type { DeadLetterReason } from '../core/ports/invocation-queue.ts';
 import type { LogEntry } from '../core/ports/log-sink.ts';
@@ -239,6 +242,29 @@ export interface ErrorTallyRow {
   hour_at: Time;
   version: number;
   count: number;
+  /** `config` and `memory` as JSON: nobody looks for their parts. */
+}
+
+export interface AlertRuleRow {
+  id: AlertRuleId;
+  config: Json;
+  memory: Json;
+  silenced_until: Time | null;
+  created_at: Time;
+  updated_at: Time;
+}
+
+export interface AlertDeliveryRow {
+  id: AlertDeliveryId;
+  rule_id: AlertRuleId;
+  event: AlertDeliveryRecord['event'];
+  channel: Json;
+  body: Json;
+  state: AlertDeliveryRecord['state'];
+  attempts: number;
+  created_at: Time;
+  next_attempt_at: Time | null;
+  last_error: string | null;
 }
 
 export interface HealthRow {
@@ -272,6 +298,8 @@ export interface Tables {
   sandboxes: SandboxRow;
   error_groups: ErrorGroupRow;
   error_tallies: ErrorTallyRow;
+  alert_rules: AlertRuleRow;
+  alert_deliveries: AlertDeliveryRow;
   health: HealthRow;
   schema_migrations: MigrationRow;
 }

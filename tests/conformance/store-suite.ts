@@ -3,6 +3,7 @@ import type { Store } from '../../backend/core/ports/store.ts';
 import type { FunctionId } from '../../shared/ids.ts';
 import { newId } from '../../shared/ids.ts';
 import { defaultVersionConfig } from '../../shared/version-config.ts';
+import { describeAlerts } from './alert-store-suite.ts';
 import { describeErrorGroups } from './error-groups-suite.ts';
 import { describeQueue } from './queue-suite.ts';
 import {
@@ -550,6 +551,8 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         expect(await store.sandboxes.all()).toEqual([]);
       });
     });
+
+    describe('alerts', () => describeAlerts(() => store));
 
     describe('the store itself', () => {
       it('refuses malformed cursors and those of another list', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { type ApiServerOptions, createApiServer } from '../../backend/api/server.ts';
+import { Alerts } from '../../backend/control-plane/alerts.ts';
 import { type ControlPlane, createControlPlane } from '../../backend/control-plane/control-plane.ts';
 import { InMemoryFunctionDirectory } from '../../backend/control-plane/function-directory.ts';
 import { HostInventory } from '../../backend/control-plane/host-inventory.ts';
@@ -294,7 +295,26 @@ export async function apiRig(
     await inventory.refresh();
     const journal = { pending: () => undefined };
     const metrics = { record: () => undefined };
-    const edges = { builder: bundles, bundles, pool, scheduler, journal, metrics, clock, logger };
+    const alerts = new Alerts({
+      store,
+      clock,
+      sender: { objection: () => undefined },
+      hasFunction: (name) => functions.find(name) !== undefined,
+      latest: () => undefined,
+      signingSecret: (id) => `whsec_${id}`,
+      onQueued: () => undefined,
+    });
+    const edges = {
+      alerts,
+      builder: bundles,
+      bundles,
+      pool,
+      scheduler,
+      journal,
+      metrics,
+      clock,
+      logger,
+    };
     return createControlPlane({ store, directory: functions, inventory, tokens, ...edges });
   };
   const controlPlane = await build();

@@ -19,6 +19,7 @@ import type {
   Usage,
 } from '../../../shared/invocation.ts';
 import type { VersionConfig } from '../../../shared/version-config.ts';
+import type { AlertStore } from './alert-store.ts';
 import type { ErrorGroupStore } from './error-groups.ts';
 import type { DeadLetterReason, InvocationQueue } from './invocation-queue.ts';
 import type { LogEntry } from './log-sink.ts';
@@ -41,6 +42,7 @@ export interface Store {
   readonly tokens: TokenStore;
   readonly audit: AuditStore;
   readonly projects: ProjectStore;
+  readonly alerts: AlertStore;
   readonly sandboxes: SandboxStore;
   readonly errorGroups: ErrorGroupStore;
   /** Brings the schema up to date under a lock; returns the names of the migrations that ran. Refuses a newer schema. */

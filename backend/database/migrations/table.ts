@@ -1,7 +1,13 @@
 import { initialMigration } from './0001-initial.ts';
 import { projectsMigration } from './0002-projects.ts';
 import { errorGroupsMigration } from './0009-error-groups.ts';
+import { alertsMigration } from './0010-alerts.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. Add at the end; never change or remove one that was released. */
-export const migrations: readonly Migration[] = [initialMigration, projectsMigration, errorGroupsMigration];
+export const migrations: readonly Migration[] = [
+  initialMigration,
+  projectsMigration,
+  errorGroupsMigration,
+  alertsMigration,
+];
