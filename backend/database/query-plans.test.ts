@@ -1,6 +1,7 @@
 import BetterSqlite3, { type Database } from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../../shared/ids.ts';
+import { parseLogFilter } from '../../shared/log-filter.ts';
 import {
   functionRecord,
   invocationRecord,
@@ -180,6 +181,8 @@ describe('the statements of the models', () => {
     };
     await store.logs.query({ ...logs, functionId, search: 'x', since: 1 });
     await store.logs.query({ ...logs, invocationId: newId('invocation'), fromEnd: false });
+    const parsed = parseLogFilter('level:error status:>=500 text -noise');
+    await store.logs.query({ ...logs, functionId, terms: parsed.isValid ? parsed.terms : undefined });
     await store.logs.query({ ...logs, afterSeq: 5, fromEnd: false });
     await store.logs.query({ ...logs, project: 'acme' });
     await store.logs.lastSeq();

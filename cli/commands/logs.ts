@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type LogLine, logLineSchema, logPageSchema } from '../../shared/api/invocations.ts';
+import { parseLogFilter } from '../../shared/log-filter.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { readEvents } from '../event-stream.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
@@ -9,6 +10,7 @@ interface Options {
   readonly follow?: boolean;
   readonly level?: string;
   readonly search?: string;
+  readonly filter?: string;
   readonly invocation?: string;
   readonly since?: string;
   readonly until?: string;
@@ -23,6 +25,7 @@ export function registerLogs(program: Command, context: ContextFactory): void {
     .option('-f, --follow', 'stay and print lines as they come')
     .option('-l, --level <level>', 'this level and above: debug, info, warn, error')
     .option('-s, --search <text>', 'only lines with this text')
+    .option('--filter <terms>', 'for example \'level:error fn:api status:>=500 "text" -noise\'; docs/logs.md')
     .option('--invocation <id>', 'only of one invocation')
     .option('--since <time>', 'from: 15m, 2h, 3d, or an RFC 3339 time')
     .option('--until <time>', 'up to')
@@ -32,7 +35,13 @@ export function registerLogs(program: Command, context: ContextFactory): void {
 
 async function logs(context: CliContext, name: string | undefined, options: Options): Promise<void> {
   const path = name === undefined ? '/api/v1/logs' : `/api/v1/functions/${encodeURIComponent(name)}/logs`;
-  const filter = { level: options.level, search: options.search, invocation: options.invocation };
+  checkFilter(options);
+  const filter = {
+    level: options.level,
+    search: options.search,
+    filter: options.filter,
+    invocation: options.invocation,
+  };
   const page = await context.client.get(path, logPageSchema, {
     ...filter,
     since: timeOf(options.since),
@@ -42,6 +51,17 @@ async function logs(context: CliContext, name: string | undefined, options: Opti
   for (const line of page.items) print(context, line, name === undefined);
   if (options.follow === true)
     await follow(context, { path, filter, hasFunction: name === undefined, lastId: page.items.at(-1)?.id });
+}
+
+/** Says what is wrong before anything is asked. */
+function checkFilter({ filter, follow: isFollowing }: Options): void {
+  if (filter === undefined) return;
+  const parsed = parseLogFilter(filter);
+  if (!parsed.isValid) throw new CliError(exitCodes.usage, `--filter: ${parsed.message}`);
+  if (parsed.terms.status === undefined || isFollowing !== true) return;
+  throw new CliError(exitCodes.usage, '--filter: status: is known when a call is over, so it cannot be followed', {
+    hint: 'Leave out --follow, or choose with level:error instead.',
+  });
 }
 
 function print(context: CliContext, line: LogLine, hasFunction: boolean): void {

@@ -8,6 +8,7 @@ import {
   triggerKinds,
   usageSchema,
 } from '../invocation.ts';
+import { maxLogFilterChars } from '../log-filter.ts';
 import { pageOf, pageQuerySchema, timeSchema } from './paging.ts';
 
 export const invocationSchema = z.object({
@@ -82,6 +83,13 @@ export const logQuerySchema = pageQuerySchema.extend({
   invocation: z.string().max(64).optional(),
   level: z.enum(['debug', 'info', 'warn', 'error']).optional().describe('This level and above.'),
   search: z.string().max(256).optional().describe('Plain text, not a pattern.'),
+  filter: z
+    .string()
+    .max(maxLogFilterChars)
+    .optional()
+    .describe(
+      'For example `level:error fn:api status:>=500 "text" -noise`; see docs/logs.md. Without `status:` also live.',
+    ),
   since: timeSchema.optional(),
   until: timeSchema.optional(),
 });

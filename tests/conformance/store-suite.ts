@@ -5,6 +5,7 @@ import { newId } from '../../shared/ids.ts';
 import { defaultVersionConfig } from '../../shared/version-config.ts';
 import { describeAlerts } from './alert-store-suite.ts';
 import { describeErrorGroups } from './error-groups-suite.ts';
+import { describeLogFilter } from './log-filter-suite.ts';
 import { describeQueue } from './queue-suite.ts';
 import {
   drain,
@@ -640,6 +641,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
 
     describeQueue(() => store);
     describeErrorGroups(() => store);
+    describeLogFilter(() => store);
   });
 }
 

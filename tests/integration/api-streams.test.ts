@@ -49,6 +49,23 @@ describe('event streams', () => {
   const follow = (headers: Record<string, string> = {}, query = '') =>
     fetch(`${url}/api/v1/logs?follow=1${query}`, { headers: { ...rig.as.read, ...headers } });
 
+  test('logs: a filter is checked before anything is sent', async () => {
+    const answer = async (query: string) => {
+      const response = await fetch(`${url}/api/v1/logs?${query}`, { headers: rig.as.read });
+      return (await response.json()) as { code?: string; detail?: string; items?: unknown[] };
+    };
+    expect((await answer('filter=level:info%20line')).items).toHaveLength(5);
+    expect(await answer('filter=level:loud')).toMatchObject({
+      code: 'bad_filter',
+      detail: expect.stringContaining('level: takes'),
+    });
+    expect(await answer('filter=fn:nobody')).toMatchObject({ code: 'function_not_found' });
+    expect(await answer('follow=1&filter=status:5xx')).toMatchObject({
+      code: 'bad_filter',
+      detail: expect.stringContaining('call is over'),
+    });
+  });
+
   test('logs: the newest lines, then new ones, then resuming without a gap or a repeat', async () => {
     const response = await follow({}, '&limit=2');
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');

@@ -1,5 +1,6 @@
 import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
-import type { FunctionId, InvocationId } from '../../../shared/ids.ts';
+import type { InvocationId } from '../../../shared/ids.ts';
+import type { LogScope } from '../../core/ports/log-sink.ts';
 import type { ApiContext } from '../context.ts';
 import type { EventStream } from '../sse.ts';
 
@@ -16,7 +17,7 @@ const isAfter = (id: string, other: string) => (id.length === other.length ? id 
 export async function followLogs(
   context: ApiContext,
   stream: EventStream,
-  of: { readonly project: string; readonly functionId: FunctionId | undefined },
+  of: LogScope,
   query: LogQuery,
   lastEventId: string | undefined,
 ): Promise<void> {

@@ -1,5 +1,6 @@
 import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
 import type { FunctionId, InstanceId, InvocationId } from '../../../shared/ids.ts';
+import type { LogFilterTerms } from '../../../shared/log-filter.ts';
 
 export interface LogEntry {
   readonly at: number;
@@ -19,9 +20,15 @@ export interface LogSink {
   flush(): Promise<void>;
 }
 
-export interface LogFilter {
-  readonly project: string | undefined;
+/** Whose lines, and what else has to hold; the function that `terms` may name is `functionId`. */
+export interface LogScope {
+  readonly project: string;
   readonly functionId: FunctionId | undefined;
+  readonly terms?: LogFilterTerms | undefined;
+}
+
+export interface LogFilter extends Omit<LogScope, 'project'> {
+  readonly project: string | undefined;
   readonly invocationId: InvocationId | undefined;
   readonly level: LogLine['level'] | undefined;
   readonly search: string | undefined;
@@ -30,7 +37,7 @@ export interface LogFilter {
 export interface LogReader {
   /** Oldest first when `since` or a cursor is given, else the newest page, oldest first. Includes lines not yet written. */
   query(
-    of: { readonly project: string; readonly functionId: FunctionId | undefined },
+    of: LogScope,
     query: LogQuery,
   ): Promise<{ readonly items: readonly LogLine[]; readonly nextCursor: string | null }>;
   /** Lines as they come; `skipped` says how many were dropped for a listener that could not follow. Returns the unsubscriber. */

@@ -18,6 +18,7 @@ import type {
   TriggerKind,
   Usage,
 } from '../../../shared/invocation.ts';
+import type { LogFilterTerms } from '../../../shared/log-filter.ts';
 import type { VersionConfig } from '../../../shared/version-config.ts';
 import type { AlertStore } from './alert-store.ts';
 import type { ErrorGroupStore } from './error-groups.ts';
@@ -269,6 +270,8 @@ export interface LogStore {
     readonly afterSeq: number | undefined;
     readonly limit: number;
     readonly fromEnd: boolean;
+    /** More that has to hold; its `functionName` is not looked at. */
+    readonly terms?: LogFilterTerms | undefined;
   }): Promise<readonly StoredLogLine[]>;
   prune(before: number): Promise<number>;
 }

@@ -1,3 +1,5 @@
+import type { InvocationId } from '../../../shared/ids.ts';
+import { logLevels } from '../../../shared/log-filter.ts';
 import type { LogStore, StoredLogLine } from '../../core/ports/store.ts';
 import { rowsOf, type SqlSession, touched } from '../sql-session.ts';
 import type { LogRow } from '../tables.ts';
@@ -42,7 +44,7 @@ export class LogModel implements LogStore {
   }
 
   async query(filter: Parameters<LogStore['query']>[0]): Promise<readonly StoredLogLine[]> {
-    const { project, functionId, invocationId, levels, search, since, until, afterSeq, limit, fromEnd } = filter;
+    const { project, functionId, invocationId, levels, search, since, until, afterSeq, limit, fromEnd, terms } = filter;
     let query = this.#session.db.selectFrom('logs').selectAll().limit(limit);
     const { flavour } = this.#session;
     if (project !== undefined) query = query.where(({ ref }) => ofProject(flavour, ref('function_name'), project));
@@ -54,6 +56,30 @@ export class LogModel implements LogStore {
     if (afterSeq !== undefined) query = query.where('seq', '>', afterSeq);
     if (search !== undefined && search !== '') {
       query = query.where(({ ref }) => flavour.contains(ref('text'), search));
+    }
+    for (const text of terms?.texts ?? []) query = query.where(({ ref }) => flavour.contains(ref('text'), text));
+    for (const text of terms?.notTexts ?? []) {
+      query = query.where(({ ref, not }) => not(flavour.contains(ref('text'), text)));
+    }
+    if (terms?.version !== undefined) query = query.where('version', '=', terms.version);
+    if (terms?.stream !== undefined) query = query.where('stream', '=', terms.stream);
+    if (terms?.invocationId !== undefined) {
+      query = query.where('invocation_id', '=', terms.invocationId as InvocationId);
+    }
+    if (terms?.level !== undefined) {
+      query = query.where('level', 'in', logLevels.slice(logLevels.indexOf(terms.level)));
+    }
+    if (terms?.status !== undefined) {
+      const { min, max } = terms.status;
+      query = query.where(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('invocations')
+            .select('invocations.seq')
+            .whereRef('invocations.id', '=', 'logs.invocation_id')
+            .where('invocations.http_status', '>=', min)
+            .where('invocations.http_status', '<=', max),
+        ),
+      );
     }
     const { sql, parameters } = query.orderBy('seq', fromEnd ? 'desc' : 'asc').compile();
     const [result] = await this.#session.read([

@@ -4,7 +4,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { LogFilter } from '../../core/ports/log-sink.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { StoredLogLine } from '../../core/ports/store.ts';
-import { containsText, levelsFrom, toLogLine } from './log-line.ts';
+import { containsText, fitsTerms, levelsFrom, toLogLine } from './log-line.ts';
 
 /** At most 10 batches a second of at most 200 lines each, to every follower. */
 const batchIntervalMs = 100;
@@ -48,7 +48,8 @@ export class LogFollowers {
       (filter.functionId === undefined || line.functionId === filter.functionId) &&
       (filter.invocationId === undefined || line.invocationId === filter.invocationId) &&
       (levels === undefined || levels.includes(line.level)) &&
-      containsText(line.text, filter.search);
+      containsText(line.text, filter.search) &&
+      fitsTerms(filter.terms, line);
     const follower: Follower = { accepts, listener, backlog: [], skipped: 0 };
     this.#followers.add(follower);
     return () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
 import type { FunctionId, InvocationId } from '../../../shared/ids.ts';
+import { parseLogFilter } from '../../../shared/log-filter.ts';
 import { ManualClock } from '../../../tests/fakes/manual-clock.ts';
 import { MemoryLogs } from '../../../tests/fakes/memory-stores.ts';
 import { recordingLogger } from '../../../tests/support/metrics-fixture.ts';
@@ -196,6 +197,25 @@ describe('LogHub', () => {
     await clock.advanceAsync(1);
     expect(batches[1]).toEqual([['disk again'], 0, 110]);
     await hub.close();
+  });
+
+  test('the terms of a filter hold for lines in memory and for followers', async () => {
+    const { hub, clock } = await hubOf();
+    const parsed = parseLogFilter('level:warn version:2 stream:stderr "pay ment" -noise');
+    const terms = parsed.isValid ? parsed.terms : undefined;
+    const seen: string[] = [];
+    hub.subscribe({ ...everything, terms }, (lines) => seen.push(...lines.map(({ text }) => text)));
+    const fits = { level: 'error', version: 2, stream: 'stderr' } as const;
+    hub.append(entry('a PAY MENT failed', fits));
+    hub.append(entry('pay ment noise', fits));
+    hub.append(entry('pay ment', { ...fits, level: 'info' }));
+    hub.append(entry('pay ment', { ...fits, version: 1 }));
+    hub.append(entry('pay ment', { ...fits, stream: 'stdout' }));
+    hub.append(entry('payment', fits));
+    const found = await hub.query({ ...anyFunction, terms }, ask());
+    expect(found.items.map(({ text }) => text)).toEqual(['a PAY MENT failed']);
+    await clock.advanceAsync(1_000);
+    expect(seen).toEqual(['a PAY MENT failed']);
   });
 
   test('skips the oldest for a follower who cannot keep up, and says how many', async () => {

@@ -1,7 +1,6 @@
 import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
-import type { FunctionId } from '../../../shared/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { LogEntry, LogFilter, LogReader, LogSink } from '../../core/ports/log-sink.ts';
+import type { LogEntry, LogFilter, LogReader, LogScope, LogSink } from '../../core/ports/log-sink.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { Store, StoredLogLine } from '../../core/ports/store.ts';
 import { GroupWriter } from '../group-writer.ts';
@@ -95,7 +94,7 @@ export class LogHub implements LogSink, LogReader {
   }
 
   async query(
-    of: { readonly project: string; readonly functionId: FunctionId | undefined },
+    of: LogScope,
     query: LogQuery,
   ): Promise<{ readonly items: readonly LogLine[]; readonly nextCursor: string | null }> {
     const filter = toStoreFilter(of, query);

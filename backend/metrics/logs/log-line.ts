@@ -1,8 +1,9 @@
 import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
 import { PlatformError } from '../../../shared/errors.ts';
-import type { FunctionId, InvocationId } from '../../../shared/ids.ts';
+import type { InvocationId } from '../../../shared/ids.ts';
+import type { LogFilterTerms } from '../../../shared/log-filter.ts';
 import { projectOf, shortNameOf } from '../../../shared/names.ts';
-import type { LogEntry } from '../../core/ports/log-sink.ts';
+import type { LogEntry, LogScope } from '../../core/ports/log-sink.ts';
 import type { LogStore, StoredLogLine } from '../../core/ports/store.ts';
 
 /** Enough for 2^53, so that ids sort as texts in the order of arrival. */
@@ -47,13 +48,24 @@ export function levelsFrom(level: LogEntry['level'] | undefined): readonly LogEn
   return level === undefined || level === 'debug' ? undefined : levels.slice(levels.indexOf(level));
 }
 
+/** Whether a line is what the terms say; the status of its call is not known here. */
+export function fitsTerms(terms: LogFilterTerms | undefined, line: LogEntry): boolean {
+  if (terms === undefined) return true;
+  const { version, stream, invocationId, level } = terms;
+  return (
+    (version === undefined || line.version === version) &&
+    (stream === undefined || line.stream === stream) &&
+    (invocationId === undefined || line.invocationId === invocationId) &&
+    (level === undefined || levels.indexOf(line.level) >= levels.indexOf(level)) &&
+    terms.texts.every((text) => containsText(line.text, text)) &&
+    !terms.notTexts.some((text) => containsText(line.text, text))
+  );
+}
+
 export type StoreFilter = Parameters<LogStore['query']>[0];
 
 /** A query of the API as the store takes it: from the end, unless it says where to begin. */
-export function toStoreFilter(
-  of: { readonly project: string; readonly functionId: FunctionId | undefined },
-  query: LogQuery,
-): StoreFilter {
+export function toStoreFilter(of: LogScope, query: LogQuery): StoreFilter {
   const since = timeOf(query.since, 'since');
   return {
     ...of,
@@ -66,6 +78,7 @@ export function toStoreFilter(
     // One more than asked for says whether there is a next page.
     limit: query.limit + 1,
     fromEnd: since === undefined && query.cursor === undefined,
+    terms: of.terms,
   };
 }
 
@@ -80,7 +93,10 @@ export function matches(filter: StoreFilter, line: StoredLogLine): boolean {
     (since === undefined || line.at >= since) &&
     (until === undefined || line.at <= until) &&
     (afterSeq === undefined || line.seq > afterSeq) &&
-    containsText(line.text, filter.search)
+    containsText(line.text, filter.search) &&
+    // The status of its call is in the store, as the line soon will be.
+    filter.terms?.status === undefined &&
+    fitsTerms(filter.terms, line)
   );
 }
 

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import type { Store } from '../../backend/core/ports/store.ts';
+import { newId } from '../../shared/ids.ts';
+import { parseLogFilter } from '../../shared/log-filter.ts';
+import { invocationRecord, logLine } from './store-records.ts';
+
+/** The part of the store suite about the filter language of logs. */
+export function describeLogFilter(current: () => Store): void {
+  describe('the filter of logs', () => {
+    const found = async (filter: string) => {
+      const parsed = parseLogFilter(filter);
+      if (!parsed.isValid) throw new Error(parsed.message);
+      const lines = await current().logs.query({
+        project: undefined,
+        functionId: undefined,
+        invocationId: undefined,
+        levels: undefined,
+        search: undefined,
+        since: undefined,
+        until: undefined,
+        afterSeq: undefined,
+        limit: 10,
+        fromEnd: false,
+        terms: parsed.terms,
+      });
+      return lines.map((line) => line.seq);
+    };
+
+    it('finds what each term says, and what all of them say', async () => {
+      const { logs } = current();
+      await logs.append([
+        logLine(1, { level: 'debug', text: 'Payment of 100 % started' }),
+        logLine(2, { level: 'warn', text: 'payment is slow', version: 7 }),
+        logLine(3, { level: 'error', text: 'payment FAILED, retry', stream: 'stderr', version: 7 }),
+        logLine(4, { level: 'error', text: 'no space_left' }),
+      ]);
+      expect(await found('')).toEqual([1, 2, 3, 4]);
+      expect(await found('level:warn')).toEqual([2, 3, 4]);
+      expect(await found('PAYMENT failed')).toEqual([3]);
+      expect(await found('payment -retry')).toEqual([1, 2]);
+      expect(await found('"100 %"')).toEqual([1]);
+      expect(await found('e_l')).toEqual([4]);
+      expect(await found('version:7 stream:stderr')).toEqual([3]);
+      expect(await found('level:error -payment -"no space"')).toEqual([]);
+    });
+
+    it('finds the lines of calls by the status that they ended with', async () => {
+      const { logs, invocations } = current();
+      const [good, bad] = [newId('invocation'), newId('invocation')];
+      await invocations.record([
+        { record: invocationRecord({ id: good, httpStatus: 200 }), payload: undefined },
+        { record: invocationRecord({ id: bad, httpStatus: 503 }), payload: undefined },
+      ]);
+      await logs.append([
+        logLine(1, { invocationId: good }),
+        logLine(2, { invocationId: bad }),
+        logLine(3, { invocationId: undefined }),
+      ]);
+      expect(await found('status:>=500')).toEqual([2]);
+      expect(await found('status:2xx')).toEqual([1]);
+      expect(await found('status:404')).toEqual([]);
+      expect(await found(`inv:${bad}`)).toEqual([2]);
+    });
+  });
+}
