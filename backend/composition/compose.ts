@@ -39,6 +39,7 @@ export async function compose(options: StartOptions) {
     metrics: observation.metrics,
     images: createRuntimeImages(engine.drivers, engine.adapters),
     alerts: alerting.alerts,
+    numbers: observation.metrics,
     clock,
     logger,
   });

@@ -4,6 +4,7 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { InstancePool } from '../core/ports/instance-pool.ts';
 import type { InvocationJournal } from '../core/ports/invocation-journal.ts';
 import type { Logger } from '../core/ports/logger.ts';
+import type { MetricsReader } from '../core/ports/metrics-reader.ts';
 import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import type { RuntimeImages } from '../core/ports/runtime-images.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
@@ -12,6 +13,7 @@ import type { Alerts } from './alerts.ts';
 import { Aliases } from './aliases.ts';
 import { BundleGate } from './bundle-gate.ts';
 import { ChangeLock } from './change-lock.ts';
+import { Costs } from './costs.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Deployments } from './deployments.ts';
 import { ErrorGroups } from './error-groups.ts';
@@ -41,6 +43,7 @@ export interface ControlPlaneOptions {
   /** Of drivers that start runtimes from images. */
   readonly images?: RuntimeImages;
   readonly alerts: Alerts;
+  readonly numbers: Pick<MetricsReader, 'totals'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -63,6 +66,7 @@ export interface ControlPlane {
   readonly pool: Pick<InstancePool, 'pools' | 'preWarmed'>;
   readonly images: RuntimeImages | undefined;
   readonly alerts: Alerts;
+  readonly costs: Costs;
   readonly clock: Clock;
   /** Tells the pool what to keep warm; once, when pool and directory are ready. */
   provision(): void;
@@ -95,6 +99,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     pool,
     images: options.images,
     alerts: options.alerts,
+    costs: new Costs({ store, metrics: options.numbers, directory, clock }),
     clock,
     provision: () => rollout.provision(),
     settled: async () => {

@@ -5,6 +5,7 @@ import type { InvocationQueue } from '../core/ports/invocation-queue.ts';
 import type {
   AliasStore,
   AuditStore,
+  DocumentStore,
   FunctionStore,
   InvocationStore,
   LogStore,
@@ -22,6 +23,7 @@ import type { Migration } from './migrations/migration.ts';
 import { AlertModel } from './models/alerts.ts';
 import { AliasModel } from './models/aliases.ts';
 import { AuditModel } from './models/audit.ts';
+import { DocumentModel } from './models/documents.ts';
 import { ErrorGroupModel } from './models/error-groups.ts';
 import { FunctionModel } from './models/functions.ts';
 import { InvocationQueueModel, type ReadySource } from './models/invocation-queue.ts';
@@ -69,6 +71,7 @@ export class SqlStore implements Store {
   readonly audit: AuditStore;
   readonly projects: ProjectStore;
   readonly alerts: AlertStore;
+  readonly documents: DocumentStore;
   readonly sandboxes: SandboxStore;
   readonly errorGroups: ErrorGroupStore;
   readonly #options: SqlStoreOptions;
@@ -92,6 +95,7 @@ export class SqlStore implements Store {
     this.audit = new AuditModel({ session });
     this.projects = new ProjectModel({ session });
     this.alerts = new AlertModel({ session });
+    this.documents = new DocumentModel({ session });
     this.sandboxes = new SandboxModel({ session });
     this.errorGroups = new ErrorGroupModel({ session });
   }

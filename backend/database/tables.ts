@@ -267,6 +267,11 @@ export interface AlertDeliveryRow {
   last_error: string | null;
 }
 
+interface DocumentRow {
+  name: string;
+  body: Json;
+}
+
 export interface HealthRow {
   id: number;
   checked_at: Time;
@@ -300,6 +305,7 @@ export interface Tables {
   error_tallies: ErrorTallyRow;
   alert_rules: AlertRuleRow;
   alert_deliveries: AlertDeliveryRow;
+  documents: DocumentRow;
   health: HealthRow;
   schema_migrations: MigrationRow;
 }

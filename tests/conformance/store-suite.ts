@@ -542,6 +542,13 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         expect(await store.audit.verify()).toMatchObject({ isIntact: true, entries: 3, head: listed[0]?.hash });
       });
 
+      it('keeps documents by name', async () => {
+        expect(await store.documents.get('prices')).toBeUndefined();
+        await store.documents.put('prices', '{"a":1}');
+        await store.documents.put('prices', '{"a":2}');
+        expect(await store.documents.get('prices')).toBe('{"a":2}');
+      });
+
       it('remembers sandboxes', async () => {
         const handle = { schema: 1 as const, driver: 'fake' as const, id: newId('sandbox'), data: { pid: 7 } };
         await store.sandboxes.put(handle, 1);

@@ -228,6 +228,7 @@ class EmptyMetrics implements MetricsReader {
         { windowMs, invocations: 0, errors: 0, p50Ms: null, p95Ms: null, coldStarts: 0, sparkline: [] },
       ]),
     );
+  totals: MetricsReader['totals'] = async () => new Map();
   gauges = unused('gauges');
   subscribe(listener: (tick: LiveTick) => void) {
     this.listeners.add(listener);
@@ -306,6 +307,7 @@ export async function apiRig(
     });
     const edges = {
       alerts,
+      numbers: { totals: async () => new Map() },
       builder: bundles,
       bundles,
       pool,

@@ -1,12 +1,21 @@
+import { costSchema, priceTableSchema } from '../../../shared/api/cost.ts';
 import { metricsQuerySchema, metricsSchema } from '../../../shared/api/metrics.ts';
 import { PlatformError } from '../../../shared/errors.ts';
-import { functionNameIn, shownProject } from '../caller.ts';
+import { actorOf, functionNameIn, shownProject } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { type Api, bearerOnly, problems, textResponse } from '../route-docs.ts';
 
 const docs = { tags: ['metrics'], security: bearerOnly };
 const defaultRangeMs = 3_600_000;
 const maxPoints = 10_000;
+
+/** [from, to) in ms since 1970; the last hour where nothing is said. */
+function rangeOf(query: { readonly from?: string | undefined; readonly to?: string | undefined }, now: number) {
+  const to = query.to === undefined ? now : Date.parse(query.to);
+  const from = query.from === undefined ? to - defaultRangeMs : Date.parse(query.from);
+  if (from >= to) throw new PlatformError('invalid_request', 'bad_range', '`from` must be before `to`');
+  return { from, to };
+}
 
 export function metricsRoutes(app: Api, context: ApiContext): void {
   app.route({
@@ -24,9 +33,7 @@ export function metricsRoutes(app: Api, context: ApiContext): void {
     },
     handler: async (request) => {
       const { function: name, version, stepMs } = request.query;
-      const to = request.query.to === undefined ? context.clock.now() : Date.parse(request.query.to);
-      const from = request.query.from === undefined ? to - defaultRangeMs : Date.parse(request.query.from);
-      if (from >= to) throw new PlatformError('invalid_request', 'bad_range', '`from` must be before `to`');
+      const { from, to } = rangeOf(request.query, context.clock.now());
       if (stepMs !== undefined && (to - from) / stepMs > maxPoints) {
         const message = `that would be more than ${maxPoints} points; take a longer stepMs or a shorter range`;
         throw new PlatformError('invalid_request', 'bad_range', message);
@@ -38,6 +45,51 @@ export function metricsRoutes(app: Api, context: ApiContext): void {
         project === undefined ? undefined : directory.entriesOf(project).map(({ record }) => record.id);
       return context.metrics.series({ functionId, functionIds, version, from, to, stepMs });
     },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/metrics/costs',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'getCosts',
+      summary: 'What functions used, and what the same would cost elsewhere',
+      description: 'Of the functions that the project has now; the range is rounded out to steps that are kept.',
+      querystring: metricsQuerySchema.pick({ from: true, to: true }),
+      response: { 200: costSchema, ...problems() },
+    },
+    handler: async (request) => {
+      const { from, to } = rangeOf(request.query, context.clock.now());
+      return await context.controlPlane.costs.report(shownProject(request), from, to);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/metrics/prices',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'getPrices',
+      summary: 'The price table that costs are computed with',
+      response: { 200: priceTableSchema, ...problems() },
+    },
+    handler: async () => await context.controlPlane.costs.prices(),
+  });
+
+  app.route({
+    method: 'PUT',
+    url: '/metrics/prices',
+    config: { access: 'platform' },
+    schema: {
+      ...docs,
+      operationId: 'putPrices',
+      summary: 'Replace the price table',
+      body: priceTableSchema,
+      response: { 200: priceTableSchema, ...problems(413, 415) },
+    },
+    handler: async (request) => await context.controlPlane.costs.setPrices(request.body, actorOf(request)),
   });
 
   app.route({

@@ -1,6 +1,7 @@
 import type { FunctionStats } from '../../../shared/api/functions.ts';
 import type { Gauges, LiveTick, Metrics } from '../../../shared/api/metrics.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
+import type { VersionTotals } from '../policies/cost.ts';
 
 export interface SeriesQuery {
   /** Of these functions together; all that the platform ever had when left out. */
@@ -18,6 +19,12 @@ export interface MetricsReader {
   series(query: SeriesQuery): Promise<Metrics>;
   /** Of the last `windowMs`, for lists of functions, from memory and the store in one go. */
   functionStats(ids: readonly FunctionId[], windowMs: number): Promise<ReadonlyMap<FunctionId, FunctionStats>>;
+  /** What the versions of these functions used in [from, to), each function that was called; the ends are rounded out to steps that are kept. */
+  totals(
+    ids: readonly FunctionId[],
+    from: number,
+    to: number,
+  ): Promise<ReadonlyMap<FunctionId, readonly VersionTotals[]>>;
   /** Of a project: without what only the whole can be asked for (host, calls that wait). */
   gauges(project?: string): Gauges;
   /** One tick a second while at least one listener is there; returns the unsubscriber. */

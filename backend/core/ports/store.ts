@@ -44,6 +44,7 @@ export interface Store {
   readonly audit: AuditStore;
   readonly projects: ProjectStore;
   readonly alerts: AlertStore;
+  readonly documents: DocumentStore;
   readonly sandboxes: SandboxStore;
   readonly errorGroups: ErrorGroupStore;
   /** Brings the schema up to date under a lock; returns the names of the migrations that ran. Refuses a newer schema. */
@@ -345,6 +346,13 @@ export interface AuditStore {
   list(page: PageRequest, project?: string): Promise<Page<AuditRecord>>;
   /** Walks the whole chain. */
   verify(): Promise<AuditVerdict>;
+}
+
+/** Small JSON texts of the installation, by name; for what has no rows. */
+export interface DocumentStore {
+  get(name: string): Promise<string | undefined>;
+  /** Creates or replaces. */
+  put(name: string, body: string): Promise<void>;
 }
 
 export interface SandboxStore {

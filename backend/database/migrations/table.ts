@@ -2,6 +2,7 @@ import { initialMigration } from './0001-initial.ts';
 import { projectsMigration } from './0002-projects.ts';
 import { errorGroupsMigration } from './0009-error-groups.ts';
 import { alertsMigration } from './0010-alerts.ts';
+import { documentsMigration } from './0011-documents.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. Add at the end; never change or remove one that was released. */
@@ -10,4 +11,5 @@ export const migrations: readonly Migration[] = [
   projectsMigration,
   errorGroupsMigration,
   alertsMigration,
+  documentsMigration,
 ];

@@ -14,6 +14,24 @@ import {
 import { hourMs, minuteMs } from '../aggregator/steps.ts';
 
 describe('MetricsCollector', () => {
+  test('sums up what each version used', async () => {
+    const { collector, clock } = collect();
+    collector.record(invocation({ at: clock.now(), totalMs: 10, start: 'cold' }));
+    clock.advance(20_000);
+    collector.record(invocation({ at: clock.now(), totalMs: 30 }));
+    collector.record(invocation({ at: clock.now(), version: versionA2, totalMs: 5 }));
+    collector.record(invocation({ at: clock.now(), version: versionB1, totalMs: 5 }));
+    const totals = await collector.totals([functionA], startAt, clock.now() + 1);
+    expect([...totals.keys()]).toEqual([functionA]);
+    const byVersion = totals.get(functionA)?.toSorted((a, b) => a.version - b.version);
+    expect(byVersion?.map(({ version, invocations, coldStarts }) => [version, invocations, coldStarts])).toEqual([
+      [1, 2, 1],
+      [2, 1, 0],
+    ]);
+    expect(byVersion?.[0]).toMatchObject({ cpuMs: 3, initMs: 10, responseBytes: 2_000 });
+    expect(byVersion?.[0]?.handlerMs).toBeCloseTo(32);
+  });
+
   test('counts every kind of event in the second it happened in, before anything is stored', async () => {
     const { collector, clock } = collect();
     collector.record(invocation({ at: clock.now(), totalMs: 10 }));

@@ -1,6 +1,7 @@
 import type { FunctionStats } from '../../../shared/api/functions.ts';
 import type { Gauges, LiveTick, Metrics } from '../../../shared/api/metrics.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
+import type { VersionTotals } from '../../core/policies/cost.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { MetricsReader, SeriesQuery } from '../../core/ports/metrics-reader.ts';
@@ -14,7 +15,7 @@ import { EventCounters } from './event-counters.ts';
 import { type GaugeSources, readGauges } from './gauges.ts';
 import { LiveTicks } from './live-ticks.ts';
 import { type ClosedSeries, LiveWindows } from './live-windows.ts';
-import { querySeries, queryStats } from './queries.ts';
+import { querySeries, queryStats, queryTotals } from './queries.ts';
 import type { RetentionTarget } from './retention.ts';
 import { SlotWriter } from './slot-writer.ts';
 
@@ -140,11 +141,15 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
   }
 
   series(query: SeriesQuery): Promise<Metrics> {
-    const now = this.#options.clock.now();
-    this.#windows.advance(now);
-    const { slotsMs: keepSlotsMs, minutesMs: keepMinutesMs } = this.#retention;
-    const secondsSince = this.#recent.completeSince(now);
-    return querySeries(this.#reader, query, { now, secondsSince, keepSlotsMs, keepMinutesMs });
+    return querySeries(this.#reader, query, this.#availability());
+  }
+
+  totals(
+    ids: readonly FunctionId[],
+    from: number,
+    to: number,
+  ): Promise<ReadonlyMap<FunctionId, readonly VersionTotals[]>> {
+    return queryTotals(this.#reader, ids, { from, to }, this.#availability());
   }
 
   functionStats(ids: readonly FunctionId[], windowMs: number): Promise<ReadonlyMap<FunctionId, FunctionStats>> {
@@ -187,6 +192,14 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
     this.#closing.abort();
     this.#ticks.close();
     await this.flush();
+  }
+
+  /** What resolutions there are now, the second that is going on included. */
+  #availability() {
+    const now = this.#options.clock.now();
+    this.#windows.advance(now);
+    const { slotsMs: keepSlotsMs, minutesMs: keepMinutesMs } = this.#retention;
+    return { now, secondsSince: this.#recent.completeSince(now), keepSlotsMs, keepMinutesMs };
   }
 
   /** Wakes a little after each second, so that the second before is over. */

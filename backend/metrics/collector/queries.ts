@@ -2,6 +2,7 @@ import type { FunctionStats } from '../../../shared/api/functions.ts';
 import type { Metrics } from '../../../shared/api/metrics.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
+import type { VersionTotals } from '../../core/policies/cost.ts';
 import type { SeriesQuery } from '../../core/ports/metrics-reader.ts';
 import { Measurement } from '../aggregator/measurement.ts';
 import { toMetricPoint } from '../aggregator/metric-point.ts';
@@ -65,6 +66,30 @@ export async function queryStats(
     stats.set(id, { windowMs, invocations, errors, p50Ms, p95Ms, coldStarts, sparkline });
   }
   return stats;
+}
+
+/** Sums per function and version. */
+export async function queryTotals(
+  reader: SeriesReader,
+  ids: readonly FunctionId[],
+  range: { readonly from: number; readonly to: number },
+  available: Availability,
+): Promise<ReadonlyMap<FunctionId, readonly VersionTotals[]>> {
+  const plan = planSteps({ ...available, ...range, stepMs: undefined });
+  const functionIds = [...new Set(ids)];
+  const sums = new Map<FunctionId, Map<number, Measurement>>();
+  for (const { functionId, version, measurement } of await reader.read({ ...plan, functionIds, version: undefined })) {
+    const versions = sums.get(functionId) ?? new Map<number, Measurement>();
+    sums.set(functionId, versions);
+    sumAt(versions, version).merge(measurement);
+  }
+  return new Map(
+    [...sums].map(([id, versions]) => [id, [...versions].map(([version, sum]) => totalsOf(version, sum))]),
+  );
+}
+
+function totalsOf(version: number, { invocations, coldStarts, cpuMs, initMs, responseBytes, handler }: Measurement) {
+  return { version, invocations, coldStarts, cpuMs, handlerMs: handler?.sum ?? 0, initMs, responseBytes };
 }
 
 function emptySparkline(): number[] {
