@@ -164,12 +164,12 @@ describe('invoke', () => {
   it('prints the result to stdout and what is said about it to stderr', async () => {
     handler = (_request, response, body) =>
       response
-        .writeHead(200, { 'hearth-invocation-id': 'inv_1', 'hearth-start': 'warm', 'server-timing': 'exec;dur=1' })
+        .writeHead(200, { 'hearth-invocation-id': 'inv_1', 'hearth-start': 'warm', 'server-timing': 'handler;dur=1' })
         .end(`got ${body.toString()}`);
     expect(await run(['invoke', 'echo', '-i', '-d', '{"a":1}'])).toEqual({
       exitCode: 0,
       stdout: 'got {"a":1}\n',
-      stderr: 'inv_1  warm  exec;dur=1\n',
+      stderr: 'inv_1  warm  handler;dur=1\n',
     });
     expect((await run(['invoke', 'echo', '-f', '-'], { stdin: '[1]' })).stdout).toBe('got [1]\n');
     expect(await run(['invoke', 'echo', '-d', '{'])).toMatchObject({ exitCode: 2 });

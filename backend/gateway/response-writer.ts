@@ -1,3 +1,4 @@
+import { serverTiming } from '../../shared/invocation.ts';
 import type { InvocationReport, ResponseHead, ResponseSink } from '../core/invocation.ts';
 import { isCorsHeader } from './cors.ts';
 import { type FaultResponse, renderFault } from './fault-responses.ts';
@@ -48,7 +49,7 @@ export class ResponseWriter implements ResponseSink {
     this.#isStreaming = true;
     const { method } = this.#exchange;
     const headers = this.#headers(head, method === 'HEAD');
-    headers.push('server-timing', serverTiming(report));
+    headers.push('server-timing', serverTiming(report.timing));
     if (!hasNoBody(method, head.status)) headers.push('content-length', String(this.#held?.length ?? 0));
     this.#exchange.respond(head.status, headers, this.#held);
   }
@@ -108,16 +109,6 @@ function endTurn(): void {
   const writers = turn;
   turn = [];
   for (const writer of writers) writer.startStreaming();
-}
-
-/** W3C Server Timing: milliseconds. */
-function serverTiming({ timing }: InvocationReport): string {
-  return `queue;dur=${hundredths(timing.queuedMs)}, cold;dur=${hundredths(timing.acquireMs)}, exec;dur=${hundredths(timing.handlerMs)}`;
-}
-
-/** Two decimals, without a zero in the last place. */
-function hundredths(ms: number): number {
-  return Math.round(ms * 100) / 100;
 }
 
 /** What the platform says of a call, a function cannot. */

@@ -32,7 +32,17 @@ const report = (outcome: InvocationOutcome): InvocationReport => ({
   start: 'warm',
   instanceId: undefined,
   httpStatus: 200,
-  timing: { queuedMs: 1, acquireMs: 0, bootMs: 0, loadMs: 0, initMs: 0, firstByteMs: 1, handlerMs: 2, totalMs: 3 },
+  timing: {
+    queuedMs: 1,
+    acquireMs: 0,
+    bootMs: 0,
+    loadMs: 0,
+    initMs: 0,
+    firstByteMs: 1,
+    handlerMs: 2,
+    flushMs: 0,
+    totalMs: 3,
+  },
   usage: { cpuMs: 0, peakMemoryBytes: 0, requestBytes: 0, responseBytes: 0 },
 });
 
@@ -185,7 +195,7 @@ describe.each(['direct', 'node'] as const)('the gateway, %s parser', (chosen) =>
     expect(answer.body).toBe('hello');
     expect(answer.headers['content-length']).toBe('5');
     expect(answer.headers['hearth-invocation-id']).toMatch(/^inv_/);
-    expect(answer.headers['server-timing']).toContain('exec;dur=2');
+    expect(answer.headers['server-timing']).toContain('handler;dur=2');
     const request = seen[0]?.request;
     if (request?.kind !== 'http') throw new Error('http expected');
     expect(request.target).toBe('/a%20b?x=1');

@@ -2,14 +2,15 @@ import { PlatformError } from '../../shared/errors.ts';
 import type { InvocationOutcome, Usage } from '../../shared/invocation.ts';
 import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { InvocationReport } from '../core/invocation.ts';
-import type { InstanceResult, Lease } from '../core/ports/instance-pool.ts';
+import type { InstanceResult, Lease, StartPhases } from '../core/ports/instance-pool.ts';
 import type { Run } from './run.ts';
 
 const noUsage: Usage = { cpuMs: 0, peakMemoryBytes: 0, requestBytes: 0, responseBytes: 0 };
 
 /** The report of an attempt that ran in an instance. */
 export function reportOfResult(run: Run, lease: Lease, result: InstanceResult, nowMs: number): InvocationReport {
-  const { acquireMs, bootMs, loadMs, initMs } = lease.phases;
+  const { startedMs, handlerMs } = result;
+  const acquireMs = Math.max(0, startedMs - run.admittedMs);
   return {
     outcome: result.outcome,
     start: lease.start,
@@ -18,11 +19,10 @@ export function reportOfResult(run: Run, lease: Lease, result: InstanceResult, n
     timing: {
       queuedMs: run.admittedMs - run.enteredMs,
       acquireMs,
-      bootMs,
-      loadMs,
-      initMs,
+      ...partsOfWait(lease.phases, acquireMs),
       firstByteMs: result.firstByteMs,
-      handlerMs: result.handlerMs,
+      handlerMs,
+      flushMs: Math.max(0, nowMs - startedMs - handlerMs),
       totalMs: nowMs - run.enteredMs,
     },
     usage: {
@@ -32,6 +32,16 @@ export function reportOfResult(run: Run, lease: Lease, result: InstanceResult, n
       responseBytes: result.responseBytes,
     },
   };
+}
+
+const warmParts = { bootMs: 0, loadMs: 0, initMs: 0 };
+
+/** What of an instance's start fell into the time that this call waited: another call, or configuration, may have begun it. */
+function partsOfWait({ bootMs, loadMs, initMs }: StartPhases, waitMs: number): typeof warmParts {
+  if (bootMs === 0 && loadMs === 0 && initMs === 0) return warmParts;
+  const init = Math.min(initMs, waitMs);
+  const boot = Math.min(bootMs, waitMs - init);
+  return { initMs: init, bootMs: boot, loadMs: Math.min(loadMs, waitMs - init - boot) };
 }
 
 /** The report of an attempt that never reached an instance. */
@@ -50,6 +60,7 @@ export function reportWithoutInstance(run: Run, outcome: InvocationOutcome, nowM
       initMs: 0,
       firstByteMs: 0,
       handlerMs: 0,
+      flushMs: 0,
       totalMs: nowMs - run.enteredMs,
     },
     usage: noUsage,

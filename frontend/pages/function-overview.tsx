@@ -57,7 +57,7 @@ function CallCard({ fn }: { readonly fn: FunctionDocument }) {
 
 const coldPhases = [
   { key: 'boot', label: 'Boot', note: 'the sandbox starts', color: '--series-3' },
-  { key: 'load', label: 'Load', note: 'the code becomes visible', color: '--series-2' },
+  { key: 'load', label: 'Specialise', note: 'the code becomes visible', color: '--series-2' },
   { key: 'init', label: 'Init', note: 'imports and init()', color: '--series-4' },
 ] as const;
 

@@ -10,6 +10,7 @@ const none: Timing = {
   initMs: 0,
   firstByteMs: 0,
   handlerMs: 0,
+  flushMs: 0,
   totalMs: 0,
 };
 const names = (timing: Timing) => phasesOf(timing).map((phase) => [phase.id, phase.ms]);
@@ -27,10 +28,10 @@ describe('phasesOf', () => {
       totalMs: 84,
     };
     expect(names(timing)).toEqual([
-      ['queued', 2],
-      ['wait', 5],
+      ['queue', 2],
+      ['acquire', 5],
       ['boot', 40],
-      ['load', 5],
+      ['specialise', 5],
       ['init', 20],
       ['handler', 12],
     ]);

@@ -56,6 +56,7 @@ const timing = {
   initMs: 0,
   firstByteMs: 1.5,
   handlerMs: 2,
+  flushMs: 0.01,
   totalMs: 3,
 };
 const usage = { cpuMs: 1, peakMemoryBytes: 2, requestBytes: 3, responseBytes: 4 };

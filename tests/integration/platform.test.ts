@@ -347,6 +347,7 @@ describe('a whole platform in its own process', () => {
     expect(system.runtimes.map((runtime) => [runtime.name, runtime.status])).toEqual([
       ['nodejs', 'available'],
       ['python', 'available'],
+      ['custom', 'available'],
     ]);
     const pools = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
     expect(pools.pools.length).toBeGreaterThan(0);

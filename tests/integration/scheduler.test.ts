@@ -26,7 +26,11 @@ describe('synchronous calls', () => {
     expect(first).toMatchObject({ outcome: { kind: 'success' }, start: 'cold' });
     expect(first.timing.totalMs).toBeGreaterThanOrEqual(first.timing.acquireMs);
     const warm = callOf(r, version, { value: 2 });
-    expect(await warm.report).toMatchObject({ outcome: { kind: 'success' }, start: 'warm', timing: { acquireMs: 0 } });
+    expect(await warm.report).toMatchObject({
+      outcome: { kind: 'success' },
+      start: 'warm',
+      timing: { bootMs: 0, loadMs: 0, initMs: 0 },
+    });
     expect(warm.sink.json.value).toBe(2);
     expect(r.records.map(({ record }) => record.status)).toEqual(['success', 'success']);
     expect(r.records[1]?.payload?.payload?.toString()).toBe('{"value":2}');

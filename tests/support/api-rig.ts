@@ -119,6 +119,7 @@ function reportOf(outcome: InvocationOutcome): InvocationReport {
     initMs: 0,
     firstByteMs: 1,
     handlerMs: 3,
+    flushMs: 0,
     totalMs: 6,
   };
   const usage = { cpuMs: 1, peakMemoryBytes: 1024, requestBytes: 1, responseBytes: 1 };

@@ -84,7 +84,7 @@ export function invocation(facts: InvocationFacts): Extract<MetricEvent, { kind:
       start,
       instanceId: 'ins_1' as InstanceId,
       httpStatus: facts.httpStatus,
-      timing: { queuedMs: 0.5, ...phases, firstByteMs: 1, handlerMs: totalMs * 0.8, totalMs },
+      timing: { queuedMs: 0.5, ...phases, firstByteMs: 1, handlerMs: totalMs * 0.8, flushMs: 0, totalMs },
       usage: { cpuMs: 1.5, peakMemoryBytes: 50_000_000, requestBytes: 100, responseBytes: 1_000 },
     },
   };

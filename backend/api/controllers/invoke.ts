@@ -1,6 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PlatformError } from '../../../shared/errors.ts';
-import type { FunctionFault, InvocationOutcome, PlatformFault } from '../../../shared/invocation.ts';
+import {
+  type FunctionFault,
+  type InvocationOutcome,
+  type PlatformFault,
+  serverTiming,
+} from '../../../shared/invocation.ts';
 import type { Invocation, InvocationReport } from '../../core/invocation.ts';
 import type { Resolution } from '../../core/ports/function-directory.ts';
 import { CallResponse } from '../call-response.ts';
@@ -48,21 +53,6 @@ function errorOfCall(outcome: Exclude<InvocationOutcome, { kind: 'success' }>, i
   }
 }
 
-const milliseconds = (value: number) => value.toFixed(2);
-
-function serverTiming({ timing }: InvocationReport): string {
-  const phases = [
-    ['queue', timing.queuedMs],
-    ['acquire', timing.acquireMs],
-    ['boot', timing.bootMs],
-    ['load', timing.loadMs],
-    ['init', timing.initMs],
-    ['exec', timing.handlerMs],
-    ['total', timing.totalMs],
-  ] as const;
-  return phases.map(([name, ms]) => `${name};dur=${milliseconds(ms)}`).join(', ');
-}
-
 /** The two headers of a function's response that say how to read its body; all others stay inside. */
 function copyContentHeaders(reply: FastifyReply, response: CallResponse): void {
   const head = response.responseHead;
@@ -97,7 +87,7 @@ export async function answerCall(
     return reply.code(200).send(first);
   }
   reply.header('hearth-start', first.start);
-  reply.header('server-timing', serverTiming(first));
+  reply.header('server-timing', serverTiming(first.timing));
   if (first.outcome.kind !== 'success') {
     response.fail(first.outcome.message);
     throw errorOfCall(first.outcome, invocation.id);

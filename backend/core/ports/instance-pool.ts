@@ -11,6 +11,8 @@ export type InstanceState = 'starting' | 'idle' | 'busy' | 'paused' | 'draining'
 /** How one attempt went inside an instance. Times in ms from the INVOKE frame. */
 export interface InstanceResult {
   readonly outcome: InvocationOutcome;
+  /** Clock.monotonic() of the INVOKE frame, or of the refusal to send one. */
+  readonly startedMs: number;
   readonly httpStatus: number | undefined;
   readonly firstByteMs: number;
   readonly handlerMs: number;

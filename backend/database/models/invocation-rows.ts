@@ -70,6 +70,12 @@ export function toInvocationRow(record: InvocationRecord): NewInvocationRow {
   };
 }
 
+/** Records of earlier versions know of no flush. */
+function timingOf(text: string | null): Timing | undefined {
+  const timing = fromJsonOrNull<Timing>(text);
+  return timing === undefined ? undefined : { ...timing, flushMs: timing.flushMs ?? 0 };
+}
+
 export function toInvocationRecord(row: Selectable<InvocationRow>): InvocationRecord {
   return {
     id: row.id,
@@ -85,7 +91,7 @@ export function toInvocationRecord(row: Selectable<InvocationRow>): InvocationRe
     startedAt: row.started_at ?? undefined,
     finishedAt: row.finished_at ?? undefined,
     httpStatus: row.http_status ?? undefined,
-    timing: fromJsonOrNull<Timing>(row.timing),
+    timing: timingOf(row.timing),
     usage: fromJsonOrNull<Usage>(row.usage),
     error: fromJsonOrNull<InvocationError>(row.error),
     instanceId: row.instance_id ?? undefined,

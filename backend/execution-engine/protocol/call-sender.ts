@@ -51,7 +51,7 @@ export class CallSender {
   /** The result of a call that was not sent. */
   refused(outcome: InvocationOutcome): InstanceResult {
     const nothing = { firstByteMs: 0, handlerMs: 0, cpuMs: 0, peakMemoryBytes: 0, requestBytes: 0, responseBytes: 0 };
-    return { outcome, httpStatus: undefined, ...nothing };
+    return { outcome, startedMs: this.#options.clock.monotonic(), httpStatus: undefined, ...nothing };
   }
 
   #refusal(call: InstanceCall): InvocationOutcome | undefined {

@@ -271,6 +271,7 @@ export class Call {
     this.#body?.stop();
     this.#resolve({
       outcome,
+      startedMs: this.#startedAt,
       httpStatus: this.#httpStatus,
       firstByteMs: this.#firstByteMs,
       handlerMs: this.#host.monotonic() - this.#startedAt,

@@ -38,6 +38,7 @@ const report: fc.Arbitrary<InvocationReport> = fc
       initMs: ms % 25,
       firstByteMs: 1,
       handlerMs: ms,
+      flushMs: 0,
       totalMs: ms + 1,
     },
     usage: { cpuMs: ms % 13, peakMemoryBytes: bytes, requestBytes: bytes, responseBytes: ms },

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { InvocationId } from '../../../shared/ids.ts';
-import { errorOfOutcome, type TriggerKind } from '../../../shared/invocation.ts';
+import { errorOfOutcome, phaseNames, phasesOf, type TriggerKind } from '../../../shared/invocation.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
 import type { MetricEvent } from '../../core/ports/metrics-sink.ts';
 import { type TraceContext, traceContextOf } from '../../core/trace-context.ts';
@@ -91,13 +91,18 @@ export function spansOf(facts: SpanFacts): OtlpSpan[] {
   return [root, ...phaseSpans(context, report, startMs)];
 }
 
+/** Handing a warm call on takes microseconds, which nobody would see as a span. */
+const shortestPhaseMs = 0.02;
+
 /** The phases follow one another; each has an id made from the attempt's and its name. */
 function phaseSpans({ traceId, spanId }: TraceContext, report: InvocationReport, startMs: number): OtlpSpan[] {
   let atMs = startMs;
-  return phasesOf(report).flatMap(([name, tookMs]) => {
+  const phases = phasesOf(report.timing);
+  return phaseNames.flatMap((name) => {
+    const tookMs = phases[name];
     const from = atMs;
     atMs += tookMs;
-    if (tookMs <= 0) return [];
+    if (tookMs < shortestPhaseMs) return [];
     return [
       {
         traceId,
@@ -112,17 +117,4 @@ function phaseSpans({ traceId, spanId }: TraceContext, report: InvocationReport,
       },
     ];
   });
-}
-
-function phasesOf({ timing }: InvocationReport): readonly (readonly [string, number])[] {
-  const { queuedMs, acquireMs, bootMs, loadMs, initMs, handlerMs } = timing;
-  return [
-    ['queue', queuedMs],
-    // What is left of it: waiting for an instance that another call had.
-    ['acquire', Math.max(0, acquireMs - bootMs - loadMs - initMs)],
-    ['boot', bootMs],
-    ['load', loadMs],
-    ['init', initMs],
-    ['handler', handlerMs],
-  ];
 }

@@ -14,7 +14,15 @@ const attributesOf = (holder: { attributes: readonly { key: string; value: objec
 describe('spans', () => {
   it('tell an attempt with the names of the conventions, and each phase that took time', () => {
     const spans = spansOf(spanFactsOf(invocation({ at: startAt, start: 'cold', totalMs: 50, httpStatus: 200 })));
-    expect(spans.map((span) => span.name)).toEqual(['GET a', 'queue', 'acquire', 'boot', 'load', 'init', 'handler']);
+    expect(spans.map((span) => span.name)).toEqual([
+      'GET a',
+      'queue',
+      'acquire',
+      'boot',
+      'specialise',
+      'init',
+      'handler',
+    ]);
     const [root, ...phases] = spans;
     expect(attributesOf(root)).toMatchObject({
       'faas.name': 'a',

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { invocationDetailSchema } from '../../shared/api/invocations.ts';
+import { poolsSchema } from '../../shared/api/system.ts';
+import { phaseNames, phasesOf, type StartKind } from '../../shared/invocation.ts';
+import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+
+let platform: Platform;
+beforeAll(async () => {
+  platform = await startPlatform({ environment: { HEARTH_PREWARM: '1' } });
+});
+afterAll(async () => await platform.dispose());
+
+const source = `
+import { setTimeout as sleep } from 'node:timers/promises';
+export async function init() { await sleep(20); }
+export async function handler(event) { await sleep(20); return event.rawPath; }`;
+
+async function deploy(name: string, config: object = {}): Promise<void> {
+  const body = { name, files: { 'index.mjs': source }, runtime: 'nodejs', ...config };
+  const response = await platform.api('POST', '/api/v1/functions', body);
+  expect(response.status, await response.clone().text()).toBe(201);
+}
+const preWarmed = async (): Promise<void> => {
+  const pools = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
+  expect(pools.preWarmed.some(({ runtime, count }) => runtime === 'nodejs' && count > 0)).toBe(true);
+};
+
+/** A call through the gateway, its record, and what the client saw. */
+async function timed(path: string, expectedStart: StartKind) {
+  const beganMs = performance.now();
+  const response = await fetch(`${platform.gatewayUrl}${path}`);
+  await response.arrayBuffer();
+  const seenMs = performance.now() - beganMs;
+  expect(response.status).toBe(200);
+  const id = response.headers.get('hearth-invocation-id') ?? '';
+  const { start, timing } = await eventually(async () =>
+    invocationDetailSchema.parse(await (await platform.api('GET', `/api/v1/invocations/${id}`)).json()),
+  );
+  expect(start).toBe(expectedStart);
+  if (timing === null) throw new Error('the record has no timing');
+  const phases = phasesOf(timing);
+  const sumMs = phaseNames.reduce((sum, name) => sum + phases[name], 0);
+  expect(Math.abs(sumMs - timing.totalMs), JSON.stringify(timing)).toBeLessThanOrEqual(1);
+  expect(timing.totalMs).toBeLessThanOrEqual(seenMs + 1);
+  expect(phases.handler).toBeGreaterThan(15);
+  const header = response.headers.get('server-timing') ?? '';
+  const named = Object.fromEntries(
+    [...header.matchAll(/([a-z]+);dur=([\d.]+)/g)].map(([, name, ms]) => [name, Number(ms)]),
+  );
+  for (const name of phaseNames) expect(named[name] ?? 0).toBeCloseTo(phases[name], 1);
+  expect(named['total']).toBeCloseTo(timing.totalMs, 1);
+  return phases;
+}
+
+describe('the phases of a call are its whole time', () => {
+  it('from a pre-warmed sandbox, and warm after that', async () => {
+    await deploy('ahead');
+    await eventually(preWarmed);
+    const first = await timed('/ahead', 'pre-warmed');
+    expect(first.boot).toBe(0);
+    expect(first.specialise).toBeGreaterThan(0);
+    expect(first.init).toBeGreaterThan(15);
+    const second = await timed('/ahead', 'warm');
+    expect([second.boot, second.specialise, second.init]).toEqual([0, 0, 0]);
+  });
+
+  it('cold', async () => {
+    await deploy('afresh', { memoryMb: 192 });
+    const first = await timed('/afresh', 'cold');
+    expect(first.boot).toBeGreaterThan(0);
+    expect(first.init).toBeGreaterThan(15);
+  });
+
+  it('when the start was begun for somebody else, of which a call pays what it waited for', async () => {
+    await deploy('provisioned', { memoryMb: 160, minInstances: 1 });
+    const [one, other] = await Promise.all(
+      ['/provisioned/a', '/provisioned/b'].map((path) => fetch(`${platform.gatewayUrl}${path}`)),
+    );
+    for (const response of [one, other]) {
+      const header = response?.headers.get('server-timing') ?? '';
+      const parts = [...header.matchAll(/([a-z]+);dur=([\d.]+)/g)];
+      const sumMs = parts.filter(([, name]) => name !== 'total').reduce((sum, [, , ms]) => sum + Number(ms), 0);
+      const totalMs = Number(parts.find(([, name]) => name === 'total')?.[2]);
+      expect(Math.abs(sumMs - totalMs), header).toBeLessThanOrEqual(1);
+    }
+  });
+});
