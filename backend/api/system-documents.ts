@@ -28,12 +28,13 @@ function runtimeDocument({ name, health }: RuntimeFinding): RuntimeDocument {
     : { name, status: 'missing', version: null, reason: health.reason, fix: health.fix };
 }
 
-function poolDocument({ version, instances, waiting, keepAlive }: PoolView): PoolDocument {
+function poolDocument({ version, instances, waiting, keepAlive, scaling }: PoolView): PoolDocument {
   return {
     functionName: shortNameOf(version.functionName),
     version: version.version,
     waiting,
     keepAlive: { ...keepAlive, quietMs: keepAlive.quietMs ?? null },
+    scaling: { target: scaling.target, boots: scaling.boots, mode: scaling.mode, reason: scaling.reason },
     instances: instances.map((instance) => ({
       id: instance.id,
       state: instance.state,

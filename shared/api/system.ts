@@ -43,11 +43,26 @@ const keepAliveSchema = z
   })
   .describe('How long idle instances are kept, and why.');
 
+const scalingSchema = z
+  .object({
+    target: z.number().int().describe('Instances that there should be now.'),
+    boots: z
+      .number()
+      .int()
+      .describe('Boots that should begin now; more than 0 for long: the host has no room or boots enough.'),
+    mode: z
+      .enum(['stable', 'panic', 'zero'])
+      .describe('panic: calls have risen suddenly, nothing is given up for a minute. zero: none is needed.'),
+    reason: z.string(),
+  })
+  .describe('How many instances there should be, and why.');
+
 export const poolDocumentSchema = z.object({
   functionName: z.string(),
   version: z.number().int(),
   waiting: z.number().describe('Calls that wait for an instance.'),
   keepAlive: keepAliveSchema,
+  scaling: scalingSchema,
   instances: z.array(
     z.object({
       id: z.string(),

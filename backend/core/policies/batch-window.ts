@@ -14,9 +14,11 @@ const slackMs = 5;
 
 /**
  * How long a call may wait for company before it asks for an instance of its own: not at all while the function is idle, else the
- * window, but never so long that twice the usual handler time would not fit before the deadline any more.
+ * window, but never so long that twice the usual handler time would not fit before the deadline any more, and at most half of what is
+ * left, for the start that it may need then.
  */
 export function batchWaitMs(input: BatchWindowInput): number {
   if (input.isIdle) return 0;
-  return Math.max(0, Math.min(input.windowMs, input.remainingMs - 2 * input.expectedMs - slackMs));
+  const { windowMs, remainingMs, expectedMs } = input;
+  return Math.max(0, Math.min(windowMs, remainingMs / 2, remainingMs - 2 * expectedMs - slackMs));
 }

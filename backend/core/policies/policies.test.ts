@@ -6,7 +6,7 @@ import { batchWaitMs } from './batch-window.ts';
 import { type CircuitState, circuitAfterFailure, circuitBeforeTry, closedCircuit } from './circuit.ts';
 import { decideTick } from './misfire.ts';
 import { decideRetry, type RetryInput } from './retry.ts';
-import { bootsWanted, keepAliveMs } from './scaling.ts';
+import { keepAliveMs } from './scaling.ts';
 
 const fraction = fc.double({ min: 0, max: 0.999_999, noNaN: true });
 
@@ -132,32 +132,6 @@ describe('the circuit', () => {
   });
 });
 
-describe('bootsWanted', () => {
-  const demand = fc.record({
-    waitingSlots: fc.nat(2000),
-    booting: fc.nat(50),
-    live: fc.nat(50),
-    minInstances: fc.nat(20),
-    maxInstances: fc.integer({ min: 1, max: 60 }),
-    concurrency: fc.integer({ min: 1, max: 100 }),
-    isProbing: fc.boolean(),
-  });
-
-  it('never goes beyond maxInstances, never covers a waiter twice, never probes with more than one', () => {
-    fc.assert(
-      fc.property(demand, (d) => {
-        const wanted = bootsWanted(d);
-        expect(wanted).toBeGreaterThanOrEqual(0);
-        if (wanted === 0) return;
-        expect(d.live + d.booting + wanted).toBeLessThanOrEqual(Math.max(d.maxInstances, d.minInstances));
-        const needed = Math.max(Math.ceil(d.waitingSlots / d.concurrency), d.minInstances - d.live);
-        expect(d.booting + wanted).toBeLessThanOrEqual(needed);
-        if (d.isProbing) expect(d.booting + wanted).toBe(1);
-      }),
-    );
-  });
-});
-
 describe('keepAliveMs', () => {
   it('is what the version asks for while there is room, and falls as the host fills', () => {
     expect(keepAliveMs({ idleTimeoutMs: 600_000, pressure: 0.5 })).toBe(600_000);
@@ -186,7 +160,7 @@ describe('batchWaitMs', () => {
         (windowMs, remainingMs, expectedMs) => {
           const wait = batchWaitMs({ windowMs, isIdle: false, remainingMs, expectedMs });
           expect(wait).toBeGreaterThanOrEqual(0);
-          if (wait > 0) expect(remainingMs - wait).toBeGreaterThanOrEqual(2 * expectedMs);
+          if (wait > 0) expect(remainingMs - wait).toBeGreaterThanOrEqual(Math.max(2 * expectedMs, remainingMs / 2));
         },
       ),
     );

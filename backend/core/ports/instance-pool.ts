@@ -3,6 +3,7 @@ import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts
 import type { CancelSignal } from '../cancel-signal.ts';
 import type { Invocation, ResponseSink } from '../invocation.ts';
 import type { KeepAlivePlan } from '../policies/keep-alive.ts';
+import type { ScaleDecision } from '../policies/scaling.ts';
 import type { VersionSpec } from '../version.ts';
 import type { ResourceUsage } from './sandbox.ts';
 
@@ -82,6 +83,8 @@ export interface PoolView {
   readonly instances: readonly InstanceView[];
   readonly waiting: number;
   readonly keepAlive: KeepAliveView;
+  /** What the scaling policy says now. */
+  readonly scaling: ScaleDecision;
 }
 
 export interface PreWarmedView {

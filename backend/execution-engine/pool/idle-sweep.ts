@@ -12,7 +12,11 @@ export function sweepIdle(pool: VersionPool, nowMs: number, pressure: number): v
   else pool.stopStartingAhead();
   if (pool.instances.size === 0) return;
   const keepMs = keepMsOf(pool, pressure);
-  const spares = pool.spareInstances();
+  const scaling = pool.scale();
+  if (scaling.mode === 'panic') return;
+  const beyondTarget = Math.max(0, pool.liveInstances - scaling.target);
+  // While calls run, what the trend needs stays; in quiet times the plan decides.
+  const spares = pool.keepAlive.isQuiet ? pool.spareInstances() : pool.spareInstances().slice(0, beyondTarget);
   // The most recently used one is what a plan keeps.
   const expendable = wanted === 'ready' && pool.minInstances === 0 ? spares.slice(0, -1) : spares;
   for (const instance of expendable) {

@@ -285,6 +285,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     const now = this.clock.monotonic();
     const { pressure } = this.#capacity;
     for (const [versionId, pool] of this.#pools) {
+      pool.tick(now);
       sweepIdle(pool, now, pressure);
       if (pool.isForgettable) this.#pools.delete(versionId);
     }

@@ -2,7 +2,7 @@ import type { PlatformError } from '../../../shared/errors.ts';
 import type { InstanceId } from '../../../shared/ids.ts';
 import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts';
 import type { CircuitSettings } from '../../core/policies/circuit.ts';
-import { bootsWanted } from '../../core/policies/scaling.ts';
+import type { ScaleDecision } from '../../core/policies/scaling.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InstanceState, InstanceView, Lease, PoolView, StartPhases } from '../../core/ports/instance-pool.ts';
 import type { VersionSpec } from '../../core/version.ts';
@@ -10,6 +10,7 @@ import type { VersionKeepAlive } from './keep-alive-book.ts';
 import type { InstanceOwner, PooledInstance } from './pooled-instance.ts';
 import { PooledLease } from './pooled-lease.ts';
 import { StartCircuit } from './start-circuit.ts';
+import { VersionScaler } from './version-scaler.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 /** What the pool of one version needs of the pool of the host. */
@@ -43,6 +44,7 @@ export class VersionPool implements InstanceOwner {
   readonly #free: PooledInstance[] = [];
   readonly #line: WaitingLine;
   readonly #circuit: StartCircuit;
+  readonly #scaler: VersionScaler;
   /** Instances that count for scaling: not draining and not dead. */
   #live = 0;
   /** Slots on lease. */
@@ -62,6 +64,7 @@ export class VersionPool implements InstanceOwner {
     this.#host = host;
     this.#line = new WaitingLine(host.clock);
     this.keepAlive = host.keepAliveOf(version);
+    this.#scaler = new VersionScaler(host.clock, () => host.demandChanged(this));
     this.#circuit = new StartCircuit({
       version,
       clock: host.clock,
@@ -72,6 +75,11 @@ export class VersionPool implements InstanceOwner {
 
   get waiting(): number {
     return this.#line.size;
+  }
+
+  /** Neither booting nor on their way out. */
+  get liveInstances(): number {
+    return this.#live;
   }
 
   /** Nothing lives here, nothing waits, and failures are long past. */
@@ -98,6 +106,7 @@ export class VersionPool implements InstanceOwner {
       this.#host.demandChanged(this);
     });
     if (isWaiting) {
+      this.#scaler.note(this.#leased + this.#line.slots);
       if (this.keepAlive.isQuiet) this.#wake(undefined);
       this.#serveWaiters();
       this.#host.demandChanged(this);
@@ -107,18 +116,29 @@ export class VersionPool implements InstanceOwner {
 
   /** How many boots should begin now. */
   bootsWanted(): number {
-    const circuit = this.#circuit.state();
-    if (circuit === 'open') return 0;
-    const { concurrency, maxInstances } = this.version.config;
-    return bootsWanted({
+    return this.#circuit.state() === 'open' ? 0 : this.scale().boots;
+  }
+
+  /** How many instances there should be, and why. */
+  scale(): ScaleDecision {
+    const first = this.#line.first;
+    return this.#scaler.decide({
       waitingSlots: this.#line.slots,
+      waitedMs: first === undefined ? 0 : this.#host.clock.monotonic() - first.sinceMs,
+      leasedSlots: this.#leased,
       booting: this.#starting.size,
       live: this.#live,
       minInstances: Math.max(this.minInstances, this.#ahead),
-      maxInstances,
-      concurrency,
-      isProbing: circuit === 'half-open',
+      maxInstances: this.version.config.maxInstances,
+      concurrency: this.version.config.concurrency,
+      isProbing: this.#circuit.state() === 'half-open',
     });
+  }
+
+  /** A second went by, about. */
+  tick(nowMs: number): void {
+    this.#scaler.tick(nowMs, this.#leased + this.#line.slots);
+    if (this.bootsWanted() > 0) this.#host.demandChanged(this);
   }
 
   /** Somebody waits for a boot, as opposed to keeping `minInstances`. */
@@ -153,6 +173,7 @@ export class VersionPool implements InstanceOwner {
   bootSucceeded(instance: PooledInstance): void {
     this.#starting.delete(instance.id);
     this.#circuit.succeeded();
+    this.#scaler.started(instance.phases.acquireMs);
     instance.isAhead = instance.id === this.#aheadBoot;
     this.instances.add(instance);
     this.#live++;
@@ -181,6 +202,7 @@ export class VersionPool implements InstanceOwner {
   retire(reason: string): Promise<void> {
     this.minInstances = 0;
     this.#isRetired = true;
+    this.#scaler.close();
     for (const instance of [...this.instances]) {
       instance.endsWhenIdle = true;
       this.#unlist(instance);
@@ -201,6 +223,7 @@ export class VersionPool implements InstanceOwner {
 
   destroyAll(reason: string, outcome: InvocationOutcome): void {
     this.#circuit.close();
+    this.#scaler.close();
     for (const instance of [...this.instances]) instance.destroy(reason, outcome);
   }
 
@@ -216,12 +239,13 @@ export class VersionPool implements InstanceOwner {
     const { keepAlive } = this;
     const quietMs = keepAlive.isQuiet ? this.#host.clock.monotonic() - keepAlive.quietSinceMs : undefined;
     const keeping = { ...keepAlive.plan(), samples: keepAlive.samples, quietMs };
-    return { version: this.version, instances, waiting: this.#line.size, keepAlive: keeping };
+    return { version: this.version, instances, waiting: this.#line.size, keepAlive: keeping, scaling: this.#scaling() };
   }
 
-  release(instance: PooledInstance, slots: number, verdict: 'healthy' | 'broken'): void {
+  release(instance: PooledInstance, slots: number, verdict: 'healthy' | 'broken', grantedMs: number): void {
     const nowMs = this.#host.clock.monotonic();
     this.#leased -= slots;
+    this.#scaler.held(nowMs - grantedMs);
     instance.returnSlots(slots, nowMs);
     if (verdict === 'broken') instance.drain('it was reported broken');
     else this.#offer(instance);
@@ -249,6 +273,11 @@ export class VersionPool implements InstanceOwner {
 
   instanceChanged(instance: PooledInstance, from: InstanceState, reason: string): void {
     this.#host.instanceChanged(instance, from, reason);
+  }
+
+  #scaling(): ScaleDecision {
+    if (this.#circuit.state() !== 'open') return this.scale();
+    return { ...this.scale(), boots: 0, reason: this.#circuit.openError().message };
   }
 
   /** The first call after a quiet time. */
@@ -303,17 +332,20 @@ export class VersionPool implements InstanceOwner {
   /** `sinceMs` is when the caller began to wait, undefined when it did not. */
   #lease(instance: PooledInstance, slots: number, sinceMs: number | undefined): Lease {
     this.#leased += slots;
+    // Who waited was counted when it began to.
+    if (sinceMs === undefined) this.#scaler.note(this.#leased);
     instance.takeSlots(slots);
     if (instance.freeSlots <= 0) this.#unlist(instance);
     const isFirst = !instance.isStartReported;
     instance.isStartReported = true;
-    if (sinceMs === undefined) return new PooledLease(this, instance, slots, 'warm', warmPhases);
-    const acquireMs = this.#host.clock.monotonic() - sinceMs;
+    const grantedMs = this.#host.clock.monotonic();
+    const lease = (start: StartKind, phases: StartPhases) =>
+      new PooledLease(this, { instance, slots, start, phases, grantedMs });
+    if (sinceMs === undefined) return lease('warm', warmPhases);
+    const acquireMs = grantedMs - sinceMs;
     // Only who waited while it started paid for the start.
-    if (!isFirst || sinceMs > instance.readyMs) {
-      return new PooledLease(this, instance, slots, 'warm', { ...warmPhases, acquireMs });
-    }
-    return new PooledLease(this, instance, slots, instance.start, { ...instance.phases, acquireMs });
+    if (!isFirst || sinceMs > instance.readyMs) return lease('warm', { ...warmPhases, acquireMs });
+    return lease(instance.start, { ...instance.phases, acquireMs });
   }
 
   #list(instance: PooledInstance): void {

@@ -10,6 +10,7 @@ function instance(state: InstanceState, memoryBytes: number): InstanceView {
 }
 
 const keepAlive = { basis: 'fixed', preWarmMs: 0, keepAliveMs: 1, reason: '', samples: 0, quietMs: 0 } as const;
+const scaling = { target: 0, boots: 0, mode: 'zero', reason: '', isDeferring: false } as const;
 
 test('counts instances by state, pre-warmed sandboxes and what waits', () => {
   const pool = {
@@ -18,9 +19,10 @@ test('counts instances by state, pre-warmed sandboxes and what waits', () => {
         version: versionA1,
         waiting: 0,
         keepAlive,
+        scaling,
         instances: [instance('idle', 10), instance('busy', 20), instance('dead', 0)],
       },
-      { version: versionA1, waiting: 0, keepAlive, instances: [instance('idle', 30)] },
+      { version: versionA1, waiting: 0, keepAlive, scaling, instances: [instance('idle', 30)] },
     ],
     preWarmed: [
       { runtime: 'nodejs', isolation: 'process', count: 2 },
