@@ -1,7 +1,7 @@
 import { MiB } from '../../../../shared/limits.ts';
 import { codeDirectory, type SandboxSpec } from '../../../core/ports/isolation-driver.ts';
+import { guestChannelDirectory } from '../support/runtime-files.ts';
 import type { ContainerMount, ContainerSpec, HostConfig } from './engine/engine-types.ts';
-import { guestChannelDirectory } from './images/image-files.ts';
 
 export const channelSocketName = 'channel.sock';
 /** Docker's init (tini), which reaps orphans and is process 1. */

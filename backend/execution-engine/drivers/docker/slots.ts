@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import { linkTree, linkTreeSync } from '../support/file-linking.ts';
+import { passwdFor } from '../support/runtime-files.ts';
 import { channelSocketName, type SlotPaths } from './container-spec.ts';
-import { passwdFor } from './images/image-files.ts';
 
 /** Up to so many files are linked at once without leaving the event loop: well under a millisecond. */
 const maxBlockingFiles = 64;

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { RuntimePlan } from '../../../../core/ports/runtime-adapter.ts';
-import { agentEntries, imageUserId, runtimeEntries } from './image-files.ts';
-import { type TarEntry, writeTar } from './tar.ts';
+import { agentEntries, imageUserId, runtimeEntries } from '../../support/runtime-files.ts';
+import { type TarEntry, writeTar } from '../../support/tar.ts';
 
 /** An image that could be loaded, with everything but its bytes computed. */
 export interface ImageArchive {

@@ -1,10 +1,10 @@
 import type { RuntimeName } from '../../../../../shared/version-config.ts';
 import type { Logger } from '../../../../core/ports/logger.ts';
 import type { RuntimePlan } from '../../../../core/ports/runtime-adapter.ts';
+import { inputKey } from '../../support/runtime-files.ts';
 import type { EngineClient } from '../engine/engine-client.ts';
 import { abortedError, engineErrorCodes, isEngineError } from '../engine/engine-errors.ts';
 import { describeImage, type ImageArchive, imageLabels } from './image-archive.ts';
-import { inputKey } from './image-files.ts';
 import type { ImageMemo } from './image-memo.ts';
 
 export interface RuntimeImagesOptions {

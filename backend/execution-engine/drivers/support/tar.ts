@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { PlatformError } from '../../../../../shared/errors.ts';
+import { PlatformError } from '../../../../shared/errors.ts';
 
 /** One member of an archive. Owner is always root, time always the epoch: the same files make the same bytes. */
 export type TarEntry =

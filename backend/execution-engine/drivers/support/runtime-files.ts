@@ -11,9 +11,9 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PlatformError } from '../../../../../shared/errors.ts';
-import type { PlanMount } from '../../../../core/ports/runtime-adapter.ts';
-import { findSharedLibraries } from '../../support/shared-libraries.ts';
+import { PlatformError } from '../../../../shared/errors.ts';
+import type { PlanMount } from '../../../core/ports/runtime-adapter.ts';
+import { findSharedLibraries } from './shared-libraries.ts';
 import type { TarEntry } from './tar.ts';
 
 /** Mount points and directories that must be there, since nothing can be made in a read-only root. */

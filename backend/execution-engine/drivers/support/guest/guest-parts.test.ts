@@ -1,0 +1,140 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeCpio } from './cpio.ts';
+import { guestInit, guestPorts } from './guest-init.ts';
+import { settleEntropyBytes, settleProgram } from './guest-programs.ts';
+import { kernelArguments } from './kernel-arguments.ts';
+import { uncompressedKernel } from './kernel-image.ts';
+import { unpackLz4Legacy } from './lz4.ts';
+import { StaticProgram } from './static-program.ts';
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'hearth-guest-'));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** One LZ4 legacy frame with this block. */
+function frame(...block: readonly number[]): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(0x184c2102, 0);
+  head.writeUInt32LE(block.length, 4);
+  return Buffer.concat([head, Buffer.from(block)]);
+}
+
+describe('LZ4 of kernels', () => {
+  it('unpacks literals and matches that overlap what they write', () => {
+    // 'ab', then 10 bytes from 2 back, then the last literals '!'.
+    const block = [0x26, 0x61, 0x62, 2, 0, 0x10, 0x21];
+    expect(unpackLz4Legacy(frame(...block), 64).toString()).toBe('abababababab!');
+  });
+
+  it('ignores the size that the build of a kernel appends', () => {
+    const packed = Buffer.concat([frame(0x10, 0x78), Buffer.from([1, 0, 0, 0])]);
+    expect(unpackLz4Legacy(packed, 64).toString()).toBe('x');
+  });
+
+  it.for([
+    ['a match before the beginning', [0x10, 0x61, 9, 0]],
+    ['a literal longer than its block', [0xf0, 40, 0x61]],
+    ['more than is allowed', [0x1f, 0x61, 1, 0, 255, 0]],
+  ] as const)('refuses %s', ([, block]) => {
+    expect(() => unpackLz4Legacy(frame(...block), 64)).toThrow('cannot be unpacked');
+  });
+});
+
+describe('kernel images', () => {
+  const elf = Buffer.concat([Buffer.from('\x7fELF', 'latin1'), Buffer.alloc(100, 7)]);
+  const bzImage = (payload: Buffer): Buffer => {
+    const image = Buffer.alloc(512 * 3 + payload.length);
+    image.writeUInt8(1, 0x1f1);
+    image.write('HdrS', 0x202, 'latin1');
+    image.writeUInt32LE(512, 0x248);
+    image.writeUInt32LE(payload.length, 0x24c);
+    payload.copy(image, 512 * 3);
+    return image;
+  };
+
+  it('takes an ELF file as it is, and the one inside a bzImage', () => {
+    expect(uncompressedKernel(elf)).toEqual(elf);
+    expect(uncompressedKernel(bzImage(gzipSync(elf)))).toEqual(elf);
+  });
+
+  it('says what is wrong with anything else', () => {
+    expect(() => uncompressedKernel(Buffer.from('no kernel'))).toThrow('neither a bzImage nor an ELF file');
+    expect(() => uncompressedKernel(bzImage(Buffer.from('????')))).toThrow('magic 3f3f3f3f) is not known');
+    expect(() => uncompressedKernel(bzImage(gzipSync(Buffer.from('text'))))).toThrow('is no ELF file');
+  });
+});
+
+it('writes archives that cpio reads, the same each time', (context) => {
+  const entries = [
+    { kind: 'directory', path: 'bin' },
+    { kind: 'file', path: 'bin/tool', mode: 0o700, bytes: Buffer.from('four') },
+    { kind: 'symlink', path: 'bin/link', target: 'tool' },
+    { kind: 'device', path: 'null', mode: 0o666, major: 1, minor: 3 },
+  ] as const;
+  const archive = writeCpio(entries);
+  expect(archive.equals(writeCpio(entries))).toBe(true);
+  expect(archive.length % 4).toBe(0);
+  const listed = spawnSync('cpio', ['-tv', '--quiet', '--numeric-uid-gid'], { input: archive, encoding: 'utf8' });
+  context.skip(listed.error !== undefined, 'cpio is not installed');
+  const lines = listed.stdout.trim().split('\n');
+  expect(lines.map((line) => line.split(/\s+/)[0])).toEqual(['drwxr-xr-x', '-rwx------', 'lrwxrwxrwx', 'crw-rw-rw-']);
+  expect(lines[2]).toContain('bin/link -> tool');
+});
+
+describe.skipIf(process.arch !== 'x64')('static programs', () => {
+  const run = (program: Buffer, input: Buffer | string, ...args: readonly string[]) => {
+    const path = join(directory, 'program');
+    writeFileSync(path, program, { mode: 0o755 });
+    return spawnSync(path, [...args], { input, encoding: 'utf8', env: { GREETING: 'hello' } });
+  };
+
+  it('write, end with 0, and with their own status when a call fails', () => {
+    const greeting = new StaticProgram(9).text('words', 'hi').call(1, 1, { data: 'words' }, 2);
+    expect(run(greeting.build(), '')).toMatchObject({ status: 0, stdout: 'hi' });
+    expect(run(new StaticProgram(9).call(3, 77).build(), '')).toMatchObject({ status: 9 });
+    expect(run(new StaticProgram(9).attempt(3, 77).build(), '')).toMatchObject({ status: 0 });
+  });
+
+  it('read exactly what they want', () => {
+    const program = new StaticProgram(9).data('bytes', Buffer.alloc(4)).readExactly('bytes', 4);
+    const echo = program.call(1, 1, { data: 'bytes' }, 4).build();
+    expect(run(echo, 'abcdef')).toMatchObject({ status: 0, stdout: 'abcd' });
+    expect(run(echo, 'abc')).toMatchObject({ status: 9, stdout: '' });
+  });
+
+  it('become another program with arguments and environment', () => {
+    const program = new StaticProgram(9).attempt(39).executeArguments().build();
+    expect(run(program, '', '/bin/sh', '-c', 'echo "$GREETING $1"', 'sh', 'you')).toMatchObject({
+      stdout: 'hello you\n',
+    });
+    expect(run(program, '', '/no/such/program')).toMatchObject({ status: 9 });
+  });
+
+  it('change no clock without the whole of what they need', () => {
+    expect(run(settleProgram(), Buffer.alloc(16 + settleEntropyBytes - 1))).toMatchObject({ status: 1 });
+  });
+});
+
+it('has an init that a shell understands and that uses every port', () => {
+  const checked = spawnSync('/bin/sh', ['-n'], { input: guestInit, encoding: 'utf8' });
+  expect(checked).toMatchObject({ status: 0, stderr: '' });
+  for (const port of Object.values(guestPorts)) expect(guestInit).toContain(`${port}`);
+});
+
+it('names devices on the command line of the kernel, and fits', () => {
+  const text = kernelArguments({ root: '/dev/vda', code: '/dev/vdb', hasCode: true, isEmulated: true });
+  expect(text).toContain('hearth.root=/dev/vda hearth.code=/dev/vdb hearth.load');
+  expect(text).toContain('mitigations=off');
+  expect(kernelArguments({ root: '/dev/vda', code: '/dev/vdb', hasCode: false, isEmulated: false })).not.toMatch(
+    /hearth\.load|mitigations/,
+  );
+  // COMMAND_LINE_SIZE of x86 is 2048.
+  expect(text.length).toBeLessThan(1024);
+});

@@ -1,0 +1,85 @@
+import { imageUserId } from '../runtime-files.ts';
+import { StaticProgram } from './static-program.ts';
+
+/** arch/x86/entry/syscalls/syscall_64.tbl. */
+const calls = {
+  write: 1,
+  open: 2,
+  ioctl: 16,
+  chdir: 80,
+  chroot: 161,
+  setgroups: 116,
+  setresuid: 117,
+  setresgid: 119,
+  prctl: 157,
+  setrlimit: 160,
+  clock_settime: 227,
+} as const;
+/** linux/prctl.h */
+const capabilityBoundDrop = 24;
+const setNoNewPrivileges = 38;
+const highestCapability = 40;
+/** asm-generic/resource.h */
+const resources = { fsize: 1, core: 4, nofile: 7, memlock: 8 } as const;
+const maxOpenFiles = 1024;
+const maxLockedBytes = 64 * 1024;
+const MiB = 1024 * 1024;
+/** Files may grow a little beyond /tmp, so that a full /tmp says ENOSPC and does not kill by SIGXFSZ. */
+const fileSizeSlackBytes = 16 * MiB;
+/** linux/random.h RNDRESEEDCRNG. */
+const reseedGenerator = 0x5207;
+const writeOnly = 1;
+/** Of env(1) and its like: the program itself could not be started. */
+const launchFailed = 126;
+
+/** What `settle` reads: a struct timespec (the time now) and fresh random bytes. */
+export const settleEntropyBytes = 64;
+
+/**
+ * Starts its arguments inside the function's root, as an unprivileged user: chroot, resource limits, no capability in any set and none to regain
+ * (bounding set, no_new_privs).
+ */
+export function launchProgram(limits: { readonly tmpMb: number }): Buffer {
+  const program = new StaticProgram(launchFailed).text('root', '/root').text('slash', '/');
+  program.call(calls.chroot, { data: 'root' }).call(calls.chdir, { data: 'slash' });
+  const values: Readonly<Record<keyof typeof resources, number>> = {
+    fsize: limits.tmpMb * MiB + fileSizeSlackBytes,
+    core: 0,
+    nofile: maxOpenFiles,
+    memlock: maxLockedBytes,
+  };
+  for (const [name, value] of Object.entries(values)) {
+    const limit = Buffer.alloc(16);
+    limit.writeBigUInt64LE(BigInt(value), 0);
+    limit.writeBigUInt64LE(BigInt(value), 8);
+    program.data(name, limit).call(calls.setrlimit, resources[name as keyof typeof resources], { data: name });
+  }
+  // Kernels with fewer capabilities refuse the last ones, which is fine: there is nothing to drop then.
+  for (let capability = 0; capability <= highestCapability; capability++) {
+    program.attempt(calls.prctl, capabilityBoundDrop, capability, 0, 0, 0);
+  }
+  program.call(calls.setgroups, 0, 0);
+  program.call(calls.setresgid, imageUserId, imageUserId, imageUserId);
+  program.call(calls.setresuid, imageUserId, imageUserId, imageUserId);
+  program.call(calls.prctl, setNoNewPrivileges, 1, 0, 0, 0);
+  return program.executeArguments().build();
+}
+
+/**
+ * Reads the time and fresh random bytes from its input, sets the clock to the nanosecond, and makes the kernel's generator start anew from them: after a
+ * restore every clone has the same clock and the same generator.
+ */
+export function settleProgram(): Buffer {
+  const timeBytes = 16;
+  return new StaticProgram(1)
+    .text('device', '/dev/urandom')
+    .data('time', Buffer.alloc(timeBytes))
+    .data('entropy', Buffer.alloc(settleEntropyBytes))
+    .readExactly('time', timeBytes + settleEntropyBytes)
+    .call(calls.clock_settime, 0, { data: 'time' })
+    .call(calls.open, { data: 'device' }, writeOnly, 0)
+    .keepResult()
+    .call(calls.write, { register: 'r12' }, { data: 'entropy' }, settleEntropyBytes)
+    .call(calls.ioctl, { register: 'r12' }, reseedGenerator, 0)
+    .build();
+}

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+
+export interface KernelArguments {
+  /** Devices as the guest names them, for example /dev/vda. */
+  readonly root: string;
+  readonly code: string;
+  /** The code is on its device before the guest boots; otherwise the host says when (`code` on the control port). */
+  readonly hasCode: boolean;
+  /** Software emulation: walls between the guest's user and its kernel cost much there, and behind that kernel is nothing of anybody else's. */
+  readonly isEmulated: boolean;
+}
+
+/** The kernel's command line (Documentation/admin-guide/kernel-parameters.rst): quiet, no waiting for hardware that is not there, ends when it panics. */
+export function kernelArguments(options: KernelArguments): string {
+  const tscKhz = hostTscKhz();
+  return [
+    ...['console=ttyS0', 'quiet', 'panic=-1', 'reboot=t', 'random.trust_cpu=on', 'audit=0', 'cryptomgr.notests'],
+    ...['no_timer_check', '8250.nr_uarts=1', 'i8042.noaux', 'i8042.nomux', 'i8042.dumbkbd', 'rcupdate.rcu_expedited=1'],
+    // Calibrating against emulated timers hangs now and then; the guest's counter is the host's.
+    ...(tscKhz === undefined ? [] : [`tsc_early_khz=${tscKhz}`]),
+    ...(options.isEmulated ? ['mitigations=off'] : []),
+    `hearth.root=${options.root}`,
+    `hearth.code=${options.code}`,
+    ...(options.hasCode ? ['hearth.load'] : []),
+  ].join(' ');
+}
+
+/** What /proc/cpuinfo says, in kHz; undefined where it says nothing. */
+function hostTscKhz(): number | undefined {
+  try {
+    const mhz = /^cpu MHz\s*:\s*([\d.]+)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1];
+    return mhz === undefined ? undefined : Math.round(Number(mhz) * 1000);
+  } catch {
+    return undefined;
+  }
+}
