@@ -1,15 +1,18 @@
 /**
- * Writes docs/openapi.json from the schemas that validate. `node scripts/openapi.ts --check` only compares, and fails when
- * the file is out of step.
+ * Writes docs/openapi.json from the schemas that validate, and docs/roles.md. `node scripts/openapi.ts --check` only compares,
+ * and fails when a file is out of step.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createApiServer } from '../backend/api/server.ts';
 import type { ControlPlane } from '../backend/control-plane/control-plane.ts';
+import { rolesPage } from './roles-page.ts';
 
 const root = join(import.meta.dirname, '..');
 const path = join(root, 'docs/openapi.json');
+const rolesPath = join(root, 'docs/roles.md');
+const isSame = (file: string, text: string) => existsSync(file) && readFileSync(file, 'utf8') === text;
 
 /** Stands in for a part that describing the API does not need; any use of it is a mistake. */
 function unneeded<T extends object>(name: string): T {
@@ -59,9 +62,10 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const text = await openApiText();
   if (!process.argv.includes('--check')) {
     writeFileSync(path, text);
-    process.stdout.write(`wrote docs/openapi.json (${text.length} bytes)\n`);
-  } else if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
-    process.stderr.write('docs/openapi.json is out of step with the schemas; run: node scripts/openapi.ts\n');
+    writeFileSync(rolesPath, rolesPage(text));
+    process.stdout.write(`wrote docs/openapi.json (${text.length} bytes) and docs/roles.md\n`);
+  } else if (!isSame(path, text) || !isSame(rolesPath, rolesPage(text))) {
+    process.stderr.write('docs/openapi.json or docs/roles.md is out of step; run: node scripts/openapi.ts\n');
     process.exitCode = 1;
   }
 }

@@ -25,6 +25,8 @@ export type TokenId = Branded<'token'>;
 export type ProjectId = Branded<'project'>;
 export type AlertRuleId = Branded<'alertRule'>;
 export type AlertDeliveryId = Branded<'alertDelivery'>;
+export type UserId = Branded<'user'>;
+export type SessionId = Branded<'session'>;
 /** Lower-case hex SHA-256 over a bundle's files (names, modes and contents, sorted by name). */
 export type BundleDigest = Branded<'bundle-digest'>;
 
@@ -38,6 +40,8 @@ const prefixes = {
   schedule: 'sch',
   token: 'tok',
   project: 'prj',
+  user: 'usr',
+  session: 'ses',
   audit: 'aud',
   alertRule: 'alr',
   alertDelivery: 'ald',

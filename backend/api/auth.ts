@@ -1,11 +1,14 @@
 import type { FastifyRequest } from 'fastify';
+import { type Role, roles } from '../../shared/api/access.ts';
 import { PlatformError } from '../../shared/errors.ts';
-import { namePattern } from '../../shared/ids.ts';
+import { namePattern, type SessionId } from '../../shared/ids.ts';
 import { defaultProject } from '../../shared/names.ts';
-import { type Access, accessOfScope, rolesWith, scopesWith } from '../control-plane/permissions.ts';
+import { type Access, accessOfRole, accessOfScope, rolesWith, scopesWith } from '../control-plane/permissions.ts';
 import { type Projects, projectNotFound } from '../control-plane/projects.ts';
+import type { Sessions } from '../control-plane/sessions.ts';
 import type { Tokens } from '../control-plane/tokens.ts';
 import type { TokenRecord } from '../core/ports/store.ts';
+import { allProjects, type UserRecord } from '../core/ports/user-store.ts';
 import type { Caller } from './caller.ts';
 import type { FailureLimiter } from './failure-limiter.ts';
 
@@ -24,6 +27,7 @@ const bearer = /^Bearer ([\x21-\x7e]{1,512})$/i;
 
 export interface AuthenticatorOptions {
   readonly tokens: Tokens;
+  readonly sessions: Sessions;
   readonly projects: Projects;
   readonly limiter: FailureLimiter;
 }
@@ -44,6 +48,7 @@ export class Authenticator {
    * caller may not see) or `forbidden`/`scope_missing`.
    */
   authenticate(request: FastifyRequest, access: Access): void {
+    if (access === 'none') return;
     const header = request.headers.authorization;
     if (header === undefined) {
       throw new PlatformError(
@@ -52,18 +57,43 @@ export class Authenticator {
         'send a token: `Authorization: Bearer hearth_…`; the first one is in the file admin-token of the data directory',
       );
     }
-    const secret = bearer.exec(header)?.[1];
-    const token = secret === undefined ? undefined : this.#options.tokens.authenticate(secret);
-    if (token === undefined) throw this.#refuse(request.ip);
-    const caller = this.#callerOfToken(token, this.#namedProject(request));
-    if (!caller.access.has(access)) {
-      throw new PlatformError(
-        'forbidden',
-        'scope_missing',
-        `a token with scope ${caller.role} may not do this; it needs ${scopesWith(access).join(' or ')}, or the role ${rolesWith(access).join(' or ')}`,
-      );
-    }
+    const caller = this.#identify(bearer.exec(header)?.[1] ?? '', request);
+    if (caller === undefined) throw this.#refuse(request.ip);
+    if (!caller.access.has(access)) throw missingAccess(caller, access);
     request.caller = caller;
+  }
+
+  #identify(secret: string, request: FastifyRequest): Caller | undefined {
+    const { tokens, sessions } = this.#options;
+    const token = tokens.authenticate(secret);
+    if (token !== undefined) return this.#callerOfToken(token, this.#namedProject(request));
+    const session = sessions.authenticate(secret);
+    return session && this.#callerOfSession(session.record.id, session.user, this.#namedProject(request));
+  }
+
+  #callerOfSession(sessionId: SessionId, user: UserRecord, named: string | undefined): Caller {
+    const roleIn = (project: string) => user.roles.find((held) => held.project === project)?.role;
+    const everywhere = roleIn(allProjects);
+    const sees = (project: string) => everywhere !== undefined || roleIn(project) !== undefined;
+    if (named !== undefined && !sees(named)) throw projectNotFound(named);
+    const own = user.roles.map(({ project }) => project).sort();
+    const project = named ?? (sees(defaultProject) ? defaultProject : own[0]);
+    const here = project === undefined ? undefined : roleIn(project);
+    const access = new Set<Access>(['any']);
+    if (everywhere !== undefined) for (const right of accessOfRole(everywhere, true)) access.add(right);
+    if (here !== undefined) for (const right of accessOfRole(here, false)) access.add(right);
+    return {
+      kind: 'user',
+      id: user.id,
+      name: user.name,
+      role: strongest(everywhere, here),
+      project,
+      isProjectNamed: named !== undefined,
+      isPlatformWide: everywhere !== undefined,
+      sees,
+      access,
+      session: { id: sessionId, user },
+    };
   }
 
   #callerOfToken(token: TokenRecord, named: string | undefined): Caller {
@@ -80,6 +110,7 @@ export class Authenticator {
       isPlatformWide,
       sees: (name) => isPlatformWide || name === token.project,
       access: accessOfScope(token.scope, isPlatformWide),
+      session: undefined,
     };
   }
 
@@ -101,4 +132,17 @@ export class Authenticator {
       retryAfterSeconds: waitSeconds,
     });
   }
+}
+
+const strongest = (...held: readonly (Role | undefined)[]) => roles.findLast((role) => held.includes(role)) ?? 'none';
+
+function missingAccess(caller: Caller, access: Access): PlatformError {
+  const needed = `the role ${rolesWith(access).join(' or ')}`;
+  if (caller.kind === 'user') {
+    const where = caller.project === undefined ? 'you have no role in any project' : `you are ${caller.role} here`;
+    return new PlatformError('forbidden', 'role_missing', `${where}; this needs ${needed}`);
+  }
+  const scopes = scopesWith(access).join(' or ');
+  const message = `a token with scope ${caller.role} may not do this; it needs ${scopes}`;
+  return new PlatformError('forbidden', 'scope_missing', message);
 }

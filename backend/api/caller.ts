@@ -1,8 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import { PlatformError } from '../../shared/errors.ts';
+import type { SessionId } from '../../shared/ids.ts';
 import { fullNameOf } from '../../shared/names.ts';
 import type { Actor } from '../control-plane/audit.ts';
 import type { Access } from '../control-plane/permissions.ts';
+import type { UserRecord } from '../core/ports/user-store.ts';
 
 /** Who sent a request, and in which project it is to be understood. */
 export interface Caller {
@@ -21,6 +23,8 @@ export interface Caller {
   readonly sees: (project: string) => boolean;
   /** In this project. */
   readonly access: ReadonlySet<Access>;
+  /** Of a user who signed in. */
+  readonly session: { readonly id: SessionId; readonly user: UserRecord } | undefined;
 }
 
 /** Only behind `authenticate`. */

@@ -1,4 +1,4 @@
-import type { ProjectDocument } from '../../shared/api/access.ts';
+import type { ProjectDocument, UserDocument } from '../../shared/api/access.ts';
 import type {
   Alias,
   FunctionDocument,
@@ -23,6 +23,7 @@ import type {
   TokenRecord,
   VersionRecord,
 } from '../core/ports/store.ts';
+import type { UserRecord } from '../core/ports/user-store.ts';
 
 /** RFC 3339 in UTC. */
 export const timeText = (at: number): string => new Date(at).toISOString();
@@ -194,6 +195,19 @@ export function auditDocument(record: AuditRecord): AuditEntry {
     detail: record.detail,
     address: record.address,
     hash: record.hash ?? '',
+  };
+}
+
+export function userDocument(record: UserRecord): UserDocument {
+  return {
+    id: record.id,
+    name: record.name,
+    isDisabled: record.isDisabled,
+    hasPassword: record.passwordHash !== undefined,
+    identities: [...record.identities],
+    roles: [...record.roles],
+    createdAt: timeText(record.createdAt),
+    updatedAt: timeText(record.updatedAt),
   };
 }
 

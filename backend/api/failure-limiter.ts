@@ -1,4 +1,5 @@
 import type { Clock } from '../core/ports/clock.ts';
+import { addressGroup } from '../util/address-group.ts';
 
 export interface FailureLimiterOptions {
   readonly clock: Clock;
@@ -6,12 +7,6 @@ export interface FailureLimiterOptions {
   readonly maxPerMinute: number;
   /** Addresses remembered; the oldest go first. 10,000 when left out. */
   readonly maxAddresses?: number;
-}
-
-/** An IPv6 client has 2^64 addresses of its own, so they count as one. */
-function addressGroup(address: string): string {
-  if (!address.includes(':') || address.startsWith('::ffff:')) return address;
-  return address.split(':').slice(0, 4).join(':');
 }
 
 /** Counts failed attempts per address in windows of one minute, in bounded memory. */

@@ -11,7 +11,7 @@ const tags = [
   { name: 'invocations', description: 'Calling functions, and what became of the calls.' },
   { name: 'logs', description: 'What functions wrote.' },
   { name: 'metrics', description: 'Series, live numbers, Prometheus.' },
-  { name: 'access', description: 'Projects, tokens and the audit trail.' },
+  { name: 'access', description: 'Projects, people, tokens and the audit trail.' },
   { name: 'system', description: 'The platform itself.' },
 ];
 
@@ -79,7 +79,7 @@ function withAccess(transform: Transform): Transform {
   return (input) => {
     const { schema, url } = transform(input);
     const access = (input.route as { config?: FastifyContextConfig } | undefined)?.config?.access;
-    if (access === undefined) return { schema, url };
+    if (access === undefined || access === 'none') return { schema, url };
     const headers = (schema as { headers?: JsonObject }).headers ?? { type: 'object', properties: {} };
     const properties = { ...(headers['properties'] as JsonObject), 'hearth-project': projectHeader };
     return { schema: { ...schema, headers: { ...headers, properties }, 'x-hearth-access': access }, url };

@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { createProjectSchema, projectSchema, updateProjectSchema } from '../../shared/api/access.ts';
+import {
+  changePasswordSchema,
+  createProjectSchema,
+  createUserSchema,
+  projectSchema,
+  putMemberSchema,
+  sessionSchema,
+  signInSchema,
+  updateProjectSchema,
+  updateUserSchema,
+  userSchema,
+} from '../../shared/api/access.ts';
 import {
   aliasSchema,
   createFunctionSchema,
@@ -97,6 +108,17 @@ add(metricsSchema, 'Metrics');
 add(projectSchema, 'Project');
 add(createProjectSchema, 'CreateProject', { name: 'acme', description: 'The shop' });
 add(updateProjectSchema, 'UpdateProject', { description: 'The new shop' });
+add(userSchema, 'User');
+add(createUserSchema, 'CreateUser', {
+  name: 'ada',
+  password: 'a long sentence',
+  roles: [{ project: 'default', role: 'developer' }],
+});
+add(updateUserSchema, 'UpdateUser', { isDisabled: true });
+add(putMemberSchema, 'PutMember', { role: 'viewer' });
+add(signInSchema, 'SignIn', { user: 'ada', password: 'a long sentence' });
+add(changePasswordSchema, 'ChangePassword', { currentPassword: 'a long sentence', newPassword: 'another sentence' });
+add(sessionSchema, 'Session');
 add(tokenSchema, 'Token');
 add(createdTokenSchema, 'CreatedToken');
 add(auditEntrySchema, 'AuditEntry');

@@ -34,8 +34,10 @@ import { logRoutes } from './routes/logs.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { prometheusRoute } from './routes/prometheus.ts';
+import { sessionRoutes } from './routes/sessions.ts';
 import { systemRoutes } from './routes/system.ts';
 import { triggerRoutes } from './routes/triggers.ts';
+import { memberRoutes, userRoutes } from './routes/users.ts';
 import { aliasRoutes, versionRoutes } from './routes/versions.ts';
 import { EventStreams } from './sse.ts';
 import { registerDashboard, registerDocs } from './static-files.ts';
@@ -240,6 +242,9 @@ async function registerApi(app: Api, context: ApiContext, authenticator: Authent
   accessRoutes(app, context);
   projectRoutes(app, context);
   alertRoutes(app, context);
+  userRoutes(app, context);
+  memberRoutes(app, context);
+  sessionRoutes(app, context);
   systemRoutes(app, context);
   await app.register(async (scope) => invokeRoute(scope.withTypeProvider<ZodTypeProvider>(), context));
 }

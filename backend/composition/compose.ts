@@ -42,6 +42,7 @@ export async function compose(options: StartOptions) {
     numbers: observation.metrics,
     clock,
     logger,
+    sessionLifeMs: settings.HEARTH_SESSION_HOURS * 3_600_000,
   });
   return { ...foundation, ...engine, ...observation, ...scheduling, alerting, admin, controlPlane };
 }

@@ -63,6 +63,9 @@ export const settingsSchema = z.object({
     .string()
     .default('')
     .describe('Folder for sandboxes that run. Empty: chosen so that the sandbox users can reach it.'),
+  HEARTH_SESSION_HOURS: count(1, 8760)
+    .default(12)
+    .describe('How long somebody who signed in with a password stays signed in.'),
   HEARTH_ADMIN_TOKEN: z
     .string()
     .refine((text) => text === '' || text.length >= 20, 'at least 20 characters')

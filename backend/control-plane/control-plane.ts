@@ -24,7 +24,10 @@ import { Invocations } from './invocations.ts';
 import { Projects } from './projects.ts';
 import { Rollout } from './rollout.ts';
 import { Schedules } from './schedules.ts';
+import { Sessions } from './sessions.ts';
+import { SignInGuard } from './sign-in-guard.ts';
 import type { Tokens } from './tokens.ts';
+import { Users } from './users.ts';
 import { Versions } from './versions.ts';
 
 export interface ControlPlaneOptions {
@@ -46,6 +49,8 @@ export interface ControlPlaneOptions {
   readonly numbers: Pick<MetricsReader, 'totals'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** How long somebody who signed in stays so. 12 h when left out. */
+  readonly sessionLifeMs?: number;
 }
 
 /** The use cases, wired to one another. What they stand on arrives as ports. */
@@ -60,6 +65,8 @@ export interface ControlPlane {
   readonly errorGroups: ErrorGroups;
   readonly tokens: Tokens;
   readonly projects: Projects;
+  readonly users: Users;
+  readonly sessions: Sessions;
   readonly inventory: HostInventory;
   readonly directory: InMemoryFunctionDirectory;
   readonly store: Store;
@@ -79,8 +86,22 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const lock = new ChangeLock();
   const gate = new BundleGate({ bundles, digests: () => store.versions.digests(), logger });
   const rollout = new Rollout({ directory, pool, scheduler, gate, logger });
-  const projects = new Projects({ store, directory, tokens, lock, clock });
+  const projects = new Projects({
+    store,
+    directory,
+    lock,
+    clock,
+    onRemoved: (name) => {
+      tokens.forgetProject(name);
+      users.forgetProject(name);
+    },
+  });
   await projects.load();
+  const users: Users = new Users({ store, projects, lock, clock, onSignedOut: (id) => sessions.forgetUser(id) });
+  const guard = new SignInGuard({ store, clock });
+  const sessions = new Sessions({ store, users, guard, clock, lifeMs: options.sessionLifeMs ?? 43_200_000 });
+  await users.load();
+  await sessions.load();
   const invocations = new Invocations({ store, directory, scheduler, journal, clock });
   return {
     functions: new Functions({ store, directory, rollout, lock, clock }),
@@ -93,6 +114,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     errorGroups: new ErrorGroups({ store, directory, clock }),
     tokens,
     projects,
+    users,
+    sessions,
     inventory,
     directory,
     store,

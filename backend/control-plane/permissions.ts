@@ -2,12 +2,12 @@ import type { Role } from '../../shared/api/access.ts';
 import type { TokenRecord } from '../core/ports/store.ts';
 
 /**
- * What a route needs. `any`: to be somebody. `invocations`: look at invocations and their logs. `read`: look at everything of
+ * What a route needs. `none`: nothing, it is open to everybody. `any`: to be somebody. `invocations`: look at invocations and their logs. `read`: look at everything of
  * the project but tokens and the audit trail. `invoke`: call functions. `operate`: keep what is deployed running (move
  * aliases, replay, redrive). `deploy`: change functions. `admin`: tokens, members and audit trail of the project.
  * `platform`: the installation as a whole (users, projects, images).
  */
-export type Access = 'any' | 'invocations' | 'read' | 'invoke' | 'operate' | 'deploy' | 'admin' | 'platform';
+export type Access = 'any' | 'invocations' | 'read' | 'invoke' | 'operate' | 'deploy' | 'admin' | 'platform' | 'none';
 
 const viewer: readonly Access[] = ['any', 'invocations', 'read'];
 const operator: readonly Access[] = [...viewer, 'invoke', 'operate'];
@@ -28,6 +28,11 @@ const ofScope: Readonly<Record<TokenRecord['scope'], ReadonlySet<Access>>> = {
   admin: new Set(owner),
 };
 const wholePlatform: ReadonlySet<Access> = new Set([...owner, 'platform']);
+
+/** `isPlatformWide`: the role is held in all projects. */
+export function accessOfRole(role: Role, isPlatformWide: boolean): ReadonlySet<Access> {
+  return role === 'owner' && isPlatformWide ? wholePlatform : ofRole[role];
+}
 
 /** `isPlatformWide`: the token is good in all projects. */
 export function accessOfScope(scope: TokenRecord['scope'], isPlatformWide: boolean): ReadonlySet<Access> {

@@ -7,14 +7,14 @@ import type { ProjectRecord, Store } from '../core/ports/store.ts';
 import { type Actor, auditRecord } from './audit.ts';
 import type { ChangeLock } from './change-lock.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
-import type { Tokens } from './tokens.ts';
 
 export interface ProjectsOptions {
   readonly store: Store;
   readonly directory: InMemoryFunctionDirectory;
-  readonly tokens: Tokens;
   readonly lock: ChangeLock;
   readonly clock: Clock;
+  /** What was the project's alone goes with it. */
+  readonly onRemoved: (name: string) => void;
 }
 
 /** Projects keep functions, tokens, metrics, logs and people apart. In memory, so that a request costs no read. */
@@ -83,9 +83,9 @@ export class Projects {
     });
   }
 
-  /** Deletes an empty project with its tokens. Rejects with `conflict` (`project_in_use`, `default_project`). */
+  /** Deletes an empty project with its tokens and roles. Rejects with `conflict` (`project_in_use`, `default_project`). */
   async remove(name: string, actor: Actor): Promise<void> {
-    const { store, directory, tokens, lock, clock } = this.#options;
+    const { store, directory, lock, clock, onRemoved } = this.#options;
     await lock.run(async () => {
       const { description } = this.get(name);
       if (name === defaultProject) {
@@ -102,7 +102,7 @@ export class Projects {
         await tx.audit.append(auditRecord(now, actor, 'project.delete', name, { before: { description } }));
       });
       this.#byName.delete(name);
-      tokens.forgetProject(name);
+      onRemoved(name);
     });
   }
 }

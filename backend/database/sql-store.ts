@@ -18,6 +18,7 @@ import type {
   TokenStore,
   VersionStore,
 } from '../core/ports/store.ts';
+import type { SessionStore, SignInFailureStore, UserStore } from '../core/ports/user-store.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { Migration } from './migrations/migration.ts';
 import { AlertModel } from './models/alerts.ts';
@@ -34,7 +35,10 @@ import { ProjectModel } from './models/projects.ts';
 import { RouteModel } from './models/routes.ts';
 import { SandboxModel } from './models/sandboxes.ts';
 import { ScheduleModel } from './models/schedules.ts';
+import { SessionModel } from './models/sessions.ts';
+import { SignInFailureModel } from './models/sign-in-failures.ts';
 import { TokenModel } from './models/tokens.ts';
+import { UserModel } from './models/users.ts';
 import { VersionModel } from './models/versions.ts';
 import { DeferredReadySignal, ReadySignal } from './ready-signal.ts';
 import type { SqlSession } from './sql-session.ts';
@@ -72,6 +76,9 @@ export class SqlStore implements Store {
   readonly projects: ProjectStore;
   readonly alerts: AlertStore;
   readonly documents: DocumentStore;
+  readonly users: UserStore;
+  readonly sessions: SessionStore;
+  readonly signInFailures: SignInFailureStore;
   readonly sandboxes: SandboxStore;
   readonly errorGroups: ErrorGroupStore;
   readonly #options: SqlStoreOptions;
@@ -96,6 +103,9 @@ export class SqlStore implements Store {
     this.projects = new ProjectModel({ session });
     this.alerts = new AlertModel({ session });
     this.documents = new DocumentModel({ session });
+    this.users = new UserModel({ session });
+    this.sessions = new SessionModel({ session });
+    this.signInFailures = new SignInFailureModel({ session });
     this.sandboxes = new SandboxModel({ session });
     this.errorGroups = new ErrorGroupModel({ session });
   }

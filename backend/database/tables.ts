@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { Role } from '../../shared/api/access.ts';
 import type { ErrorGroupState } from '../../shared/api/error-groups.ts';
 import type {
   AlertDeliveryId,
@@ -11,7 +12,9 @@ import type {
   RouteId,
   SandboxId,
   ScheduleId,
+  SessionId,
   TokenId,
+  UserId,
   VersionId,
 } from '../../shared/ids.ts';
 import type { InvocationStatus, StartKind, TriggerKind } from '../../shared/invocation.ts';
@@ -213,6 +216,42 @@ export interface ProjectRow {
   deleted_at: Time | null;
 }
 
+export interface UserRow {
+  id: UserId;
+  name: string;
+  password_hash: string | null;
+  is_disabled: Flag;
+  created_at: Time;
+  updated_at: Time;
+}
+
+interface UserIdentityRow {
+  issuer: string;
+  subject: string;
+  user_id: UserId;
+}
+
+interface UserRoleRow {
+  user_id: UserId;
+  project: string;
+  role: Role;
+}
+
+interface SessionRow {
+  id: SessionId;
+  user_id: UserId;
+  hash: string;
+  created_at: Time;
+  expires_at: Time;
+  address: string;
+}
+
+interface SignInFailureRow {
+  key: string;
+  failures: number;
+  started_at: Time;
+}
+
 export interface SandboxRow {
   id: SandboxId;
   handle: Json;
@@ -300,6 +339,11 @@ export interface Tables {
   audit: AuditRow;
   audit_head: AuditHeadRow;
   projects: ProjectRow;
+  users: UserRow;
+  user_identities: UserIdentityRow;
+  user_roles: UserRoleRow;
+  sessions: SessionRow;
+  sign_in_failures: SignInFailureRow;
   sandboxes: SandboxRow;
   error_groups: ErrorGroupRow;
   error_tallies: ErrorTallyRow;

@@ -16,6 +16,7 @@ import {
   scheduleRecord,
   settleReport,
 } from './store-records.ts';
+import { describeUserStore } from './user-store-suite.ts';
 
 /** One database of the implementation under test. Opening again after closing finds what was written. */
 export interface StoreFixture {
@@ -561,6 +562,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
     });
 
     describe('alerts', () => describeAlerts(() => store));
+    describeUserStore(() => store);
 
     describe('the store itself', () => {
       it('refuses malformed cursors and those of another list', async () => {

@@ -9,7 +9,7 @@ import { type ApiRig, apiRig } from '../support/api-rig.ts';
  * One project must not learn anything of another. Every route of the OpenAPI document is called with ids of a foreign project and
  * with ids that never were; the answers must be the same. A route that has a parameter unknown to this test fails it.
  */
-const operations = (await apiOperations()).filter(({ access }) => access !== undefined);
+const operations = (await apiOperations()).filter(({ access }) => access !== undefined && access !== 'none');
 
 let rig: ApiRig;
 /** An owner of the project `other`, who is the stranger here. */
@@ -25,6 +25,8 @@ const missing: Record<string, string> = {
   errors: `err_${'0'.repeat(24)}`,
   schedules: newId('schedule'),
   tokens: newId('token'),
+  user: 'somebody',
+  session: newId('session'),
 };
 
 const code = { 'index.mjs': 'export const handler = () => 1;' };
@@ -56,6 +58,8 @@ beforeAll(async () => {
     .then((claims) => claims.filter(({ item }) => item.id === letter.json().id));
   const disposition = { kind: 'dead-letter', reason: 'too-old', report: undefined, error: undefined } as const;
   expect(await rig.store.queue.settle(claim!, disposition, Date.now())).toBe(true);
+  const member = { name: 'alice', roles: [{ project: 'acme', role: 'owner' }] };
+  expect((await call('POST', '/api/v1/users', member, rig.as.admin)).statusCode).toBe(201);
   const schedule = (await call('GET', '/api/v1/schedules', undefined)).json().items[0];
   const token = await call('POST', '/api/v1/tokens', { name: 'acme ci', scope: 'deploy' });
   const group = errorOccurrences(`err_${'a'.repeat(24)}` as ErrorGroupId, { functionName: 'acme/secret-plan' });
@@ -70,6 +74,8 @@ beforeAll(async () => {
     errors: group.id,
     schedules: schedule.id,
     tokens: token.json().id,
+    user: 'alice',
+    session: newId('session'),
   };
   const own = { ...rig.as.admin, 'hearth-project': 'other' };
   const owner = await call('POST', '/api/v1/tokens', { name: 'owner of other' }, own);
@@ -83,13 +89,16 @@ const bodies: Readonly<Record<string, (ids: Record<string, string>) => unknown>>
   invokeFunction: () => ({ hello: 1 }),
   updateErrorGroup: () => ({ state: 'resolved' }),
 };
-/** What a stranger may not do at all, with any id. */
-const needsPlatform = (operation: ApiOperation) => operation.access === 'platform';
+/** What a stranger may not do at all, with any id: the installation's own, and sessions, which tokens do not have. */
+const isRefused = (operation: ApiOperation) => operation.access === 'platform' || operation.path.includes('{session}');
+/** Users are the installation's: an owner may give any of them a role, so whether one exists is not a secret to owners. */
+const givesRole = ({ operationId }: ApiOperation) => operationId === 'putMember';
 
 function fill(operation: ApiOperation, ids: Record<string, string>): string {
   return operation.path.replaceAll(/\{(\w+)\}/g, (_all, parameter: string) => {
     const kind = parameter === 'id' ? (operation.path.split('/')[3] ?? '') : parameter;
-    const value = ids[kind];
+    // What belongs to the installation is refused before any id is looked at.
+    const value = ids[kind] ?? (operation.access === 'platform' ? 'x' : undefined);
     if (value === undefined) throw new Error(`teach this test what {${parameter}} of ${operation.operationId} is`);
     return value;
   });
@@ -108,14 +117,17 @@ const send = (operation: ApiOperation, ids: Record<string, string>, query = '') 
 };
 
 describe('ids of a foreign project', () => {
-  const withIds = operations.filter(({ path, operationId }) => path.includes('{') || bodies[operationId] !== undefined);
+  const withIds = operations.filter(
+    (operation) =>
+      (operation.path.includes('{') || bodies[operation.operationId] !== undefined) && !givesRole(operation),
+  );
   test('the test knows routes with ids', () => expect(withIds.length).toBeGreaterThan(20));
 
   test.each(withIds.map((operation) => [`${operation.method} ${operation.path}`, operation] as const))(
     '%s: as if it did not exist',
     async (_name, operation) => {
       const [theirs, nobodys] = [await send(operation, foreign), await send(operation, missing)];
-      expect(theirs.statusCode, theirs.body).toBe(needsPlatform(operation) ? 403 : 404);
+      expect(theirs.statusCode, theirs.body).toBe(isRefused(operation) ? 403 : 404);
       expect(shape(theirs, foreign)).toEqual(shape(nobodys, missing));
     },
   );
@@ -134,7 +146,11 @@ describe('ids of a foreign project', () => {
 
 describe('lists', () => {
   const lists = operations.filter(
-    ({ method, path, operationId }) => method === 'GET' && !path.includes('{') && operationId !== 'streamMetrics',
+    ({ method, path, operationId, access }) =>
+      method === 'GET' &&
+      !path.includes('{') &&
+      access !== 'platform' &&
+      !['streamMetrics', 'listSessions'].includes(operationId),
   );
 
   test.each(lists.map((operation) => [operation.path, operation] as const))(

@@ -25,6 +25,7 @@ import type { ErrorGroupStore } from './error-groups.ts';
 import type { DeadLetterReason, InvocationQueue } from './invocation-queue.ts';
 import type { LogEntry } from './log-sink.ts';
 import type { SandboxHandle } from './sandbox.ts';
+import type { SessionStore, SignInFailureStore, UserStore } from './user-store.ts';
 
 /**
  * Everything durable, one small interface per aggregate. Every write resolves only when it is on disk. Times are Clock.now
@@ -45,6 +46,9 @@ export interface Store {
   readonly projects: ProjectStore;
   readonly alerts: AlertStore;
   readonly documents: DocumentStore;
+  readonly users: UserStore;
+  readonly sessions: SessionStore;
+  readonly signInFailures: SignInFailureStore;
   readonly sandboxes: SandboxStore;
   readonly errorGroups: ErrorGroupStore;
   /** Brings the schema up to date under a lock; returns the names of the migrations that ran. Refuses a newer schema. */

@@ -1,5 +1,6 @@
 import { initialMigration } from './0001-initial.ts';
 import { projectsMigration } from './0002-projects.ts';
+import { usersMigration } from './0003-users.ts';
 import { errorGroupsMigration } from './0009-error-groups.ts';
 import { alertsMigration } from './0010-alerts.ts';
 import { documentsMigration } from './0011-documents.ts';
@@ -9,6 +10,7 @@ import type { Migration } from './migration.ts';
 export const migrations: readonly Migration[] = [
   initialMigration,
   projectsMigration,
+  usersMigration,
   errorGroupsMigration,
   alertsMigration,
   documentsMigration,

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { hashPassword, verifyPassword } from './password-hash.ts';
+
+test('takes the right password alone, whatever way its letters were put together', async () => {
+  const hash = await hashPassword('correct horse é');
+  expect(hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[^$]{22}\$[^$]{43}$/);
+  expect(await verifyPassword(hash, 'correct horse é'.normalize('NFD'))).toBe(true);
+  expect(await verifyPassword(hash, 'correct horse e')).toBe(false);
+  expect(await hashPassword('correct horse é')).not.toBe(hash);
+});
+
+test('agrees with the reference implementation', async () => {
+  // A vector of its own tests (test.c, version 0x13).
+  const hash = '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
+  expect(await verifyPassword(hash, 'password')).toBe(true);
+});
+
+test.each([undefined, '', 'plain', '$argon2i$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAA', '$argon2id$v=19$m=19456,t=2,p=1$$'])(
+  'nothing matches the hash %j',
+  async (hash) => {
+    expect(await verifyPassword(hash, '')).toBe(false);
+    expect(await verifyPassword(hash, 'password')).toBe(false);
+  },
+);
