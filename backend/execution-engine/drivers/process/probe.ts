@@ -8,9 +8,9 @@ import { newId } from '../../../../shared/ids.ts';
 import type { DriverHealth, SandboxSpec } from '../../../core/ports/isolation-driver.ts';
 import type { PlanMount } from '../../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import type { HostEnvironment } from '../support/jail/host-environment.ts';
+import { findProgram, isRoot } from '../support/jail/host-environment.ts';
 import { attackProbes, attackProgram, attackTools } from './attack-probes.ts';
-import type { HostEnvironment } from './host-environment.ts';
-import { findProgram, isRoot } from './host-environment.ts';
 
 /** `strict`: every limit is enforced. `partial`: all walls stand, but memory and CPU are not limited per sandbox. */
 export type Tier = 'strict' | 'partial';

@@ -14,19 +14,19 @@ import type {
 } from '../../../core/ports/isolation-driver.ts';
 import type { Logger } from '../../../core/ports/logger.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import { bwrapArguments, bwrapCommand, launcherProcesses } from '../support/jail/bwrap-arguments.ts';
+import type { Cgroup } from '../support/jail/cgroup.ts';
+import type { FleetLimits } from '../support/jail/cgroup-tree.ts';
+import type { HostEnvironment, HostOptions } from '../support/jail/host-environment.ts';
+import { openHost } from '../support/jail/host-environment.ts';
+import type { StagedRoot } from '../support/jail/root-stage.ts';
+import type { Slot } from '../support/jail/slots.ts';
+import { closingLauncher } from '../support/jail/stray-descriptors.ts';
+import { sweepDeadInstances } from '../support/jail/sweep.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { defaultOutputLimits } from '../support/output-reader.ts';
-import { bwrapArguments, bwrapCommand, launcherProcesses } from './bwrap-arguments.ts';
-import type { Cgroup } from './cgroup.ts';
-import type { FleetLimits } from './cgroup-tree.ts';
-import type { HostEnvironment, HostOptions } from './host-environment.ts';
-import { openHost } from './host-environment.ts';
 import { probeHost, type Tier } from './probe.ts';
 import { ProcessSandbox } from './process-sandbox.ts';
-import type { StagedRoot } from './root-stage.ts';
-import type { Slot } from './slots.ts';
-import { closingLauncher } from './stray-descriptors.ts';
-import { sweepDeadInstances } from './sweep.ts';
 
 export interface ProcessDriverOptions {
   /** For slots and staged files. One below /var/lib/hearth is used instead where sandboxes cannot reach it. */

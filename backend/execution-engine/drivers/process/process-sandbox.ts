@@ -6,12 +6,12 @@ import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
+import { descriptors } from '../support/jail/bwrap-arguments.ts';
+import type { Cgroup } from '../support/jail/cgroup.ts';
+import type { Slot } from '../support/jail/slots.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { OutputReader } from '../support/output-reader.ts';
 import { killTree, signalTree, treeUsage } from '../support/process-tree.ts';
-import { descriptors } from './bwrap-arguments.ts';
-import type { Cgroup } from './cgroup.ts';
-import type { Slot } from './slots.ts';
 
 export interface ProcessSandboxOptions {
   readonly id: SandboxId;

@@ -14,9 +14,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseCgroupMounts } from '../support/cgroup-hierarchies.ts';
-import { linkTree, linkTreeSync } from '../support/file-linking.ts';
-import { parseLdd } from '../support/shared-libraries.ts';
+import { parseCgroupMounts } from '../cgroup-hierarchies.ts';
+import { linkTree, linkTreeSync } from '../file-linking.ts';
+import { parseLdd } from '../shared-libraries.ts';
 import { bwrapArguments, bwrapCommand } from './bwrap-arguments.ts';
 import { CgroupTree } from './cgroup-tree.ts';
 import { claimInstance, deadClaims, takeDeadClaim } from './instance-claim.ts';

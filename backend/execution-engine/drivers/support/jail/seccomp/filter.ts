@@ -5,7 +5,7 @@ import {
   socketFamilies as families,
   forbiddenIoctls,
   newNamespaceFlags,
-} from '../../support/syscalls.ts';
+} from '../../syscalls.ts';
 import type { BpfLine } from './bpf.ts';
 import { assembleBpf } from './bpf.ts';
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PlatformError } from '../../../../shared/errors.ts';
-import { startTimeOf } from '../support/process-tree.ts';
+import { PlatformError } from '../../../../../shared/errors.ts';
+import { startTimeOf } from '../process-tree.ts';
 
 /** Who uses an instance number: written once, never changed. */
 export interface ClaimRecord {

@@ -1,6 +1,6 @@
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CgroupMount, CgroupMounts, CgroupRole } from '../support/cgroup-hierarchies.ts';
+import type { CgroupMount, CgroupMounts, CgroupRole } from '../cgroup-hierarchies.ts';
 import type { CgroupDirectory, CgroupLimits } from './cgroup.ts';
 import { Cgroup, readProcesses, removeWhenEmpty, writeControl } from './cgroup.ts';
 

@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PlatformError } from '../../../../shared/errors.ts';
-import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
-import { linkTree, linkTreeSync } from '../support/file-linking.ts';
+import { PlatformError } from '../../../../../shared/errors.ts';
+import type { PreparedImage } from '../../../../core/ports/isolation-driver.ts';
+import { linkTree, linkTreeSync } from '../file-linking.ts';
 
 /** Up to so many files are linked at once without leaving the event loop: faster than asking the thread pool, well under a millisecond. */
 const maxBlockingFiles = 64;

@@ -2,8 +2,8 @@ import { closeSync, mkdirSync, openSync, readFileSync, readSync, rmdirSync, writ
 import { rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ResourceUsage } from '../../../core/ports/sandbox.ts';
-import type { CgroupRole } from '../support/cgroup-hierarchies.ts';
+import type { ResourceUsage } from '../../../../core/ports/sandbox.ts';
+import type { CgroupRole } from '../cgroup-hierarchies.ts';
 
 export interface CgroupDirectory {
   readonly version: 1 | 2;

@@ -1,8 +1,8 @@
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { PlatformError } from '../../../../shared/errors.ts';
-import { readCgroupMounts } from '../support/cgroup-hierarchies.ts';
+import { PlatformError } from '../../../../../shared/errors.ts';
+import { readCgroupMounts } from '../cgroup-hierarchies.ts';
 import { guestPrlimit, maskCandidates } from './bwrap-arguments.ts';
 import type { FleetLimits } from './cgroup-tree.ts';
 import { CgroupTree } from './cgroup-tree.ts';

@@ -1,5 +1,5 @@
-import { codeDirectory, type SandboxLimits } from '../../../core/ports/isolation-driver.ts';
-import type { PlanMount } from '../../../core/ports/runtime-adapter.ts';
+import { codeDirectory, type SandboxLimits } from '../../../../core/ports/isolation-driver.ts';
+import type { PlanMount } from '../../../../core/ports/runtime-adapter.ts';
 import { guestUserId } from './root-stage.ts';
 
 /** Descriptors that bwrap inherits; the channel is the only one that the code inside inherits as well. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { allowedSyscalls, conditionalSyscalls } from '../../support/syscalls.ts';
+import { allowedSyscalls, conditionalSyscalls } from '../../syscalls.ts';
 import { assembleBpf } from './bpf.ts';
 import type { FilterArch } from './filter.ts';
 import { buildSeccompFilter, seccompAllow, seccompErrno, seccompKillProcess, toRanges } from './filter.ts';

@@ -1,4 +1,4 @@
-import { PlatformError } from '../../../../../shared/errors.ts';
+import { PlatformError } from '../../../../../../shared/errors.ts';
 
 /**
  * One line of a classic BPF program over `struct seccomp_data` (linux/seccomp.h). Jumps name labels; a branch without a label goes on

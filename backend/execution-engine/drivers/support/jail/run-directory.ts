@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { PlatformError } from '../../../../shared/errors.ts';
+import { PlatformError } from '../../../../../shared/errors.ts';
 
 /** Where state goes when the wanted directory cannot be reached by a sandbox's user id. */
 const fallbackBases = ['/var/lib/hearth', '/run/hearth'];

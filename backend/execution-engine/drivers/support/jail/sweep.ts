@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SweepReport } from '../../../core/ports/isolation-driver.ts';
-import { readCgroupMounts } from '../support/cgroup-hierarchies.ts';
-import { killTree } from '../support/process-tree.ts';
+import type { SweepReport } from '../../../../core/ports/isolation-driver.ts';
+import { readCgroupMounts } from '../cgroup-hierarchies.ts';
+import { killTree } from '../process-tree.ts';
 import { removeWhenEmpty } from './cgroup.ts';
 import { CgroupTree } from './cgroup-tree.ts';
 import type { HostOptions } from './host-environment.ts';

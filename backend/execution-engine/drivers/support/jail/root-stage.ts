@@ -17,10 +17,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PlatformError } from '../../../../shared/errors.ts';
-import type { PlanMount, RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
-import { linkFile, linkTree } from '../support/file-linking.ts';
-import { findSharedLibraries } from '../support/shared-libraries.ts';
+import { PlatformError } from '../../../../../shared/errors.ts';
+import type { PlanMount, RuntimePlan } from '../../../../core/ports/runtime-adapter.ts';
+import { linkFile, linkTree } from '../file-linking.ts';
+import { findSharedLibraries } from '../shared-libraries.ts';
 import { isPassable } from './run-directory.ts';
 
 /** A read-only root directory for every sandbox of one plan. */
