@@ -21,7 +21,7 @@ const ignoredNames = new Set([
 
 export interface SourceFolder {
   readonly manifest: Manifest;
-  /** gzip-compressed tar. */
+  /** gzip-compressed tar; empty when the manifest names an image. */
   readonly archive: Buffer;
   readonly fileCount: number;
 }
@@ -29,6 +29,9 @@ export interface SourceFolder {
 /** Reads a function's folder: its `hearth.json` and its files, without dependencies, version control and `.env`. */
 export async function readSourceFolder(directory: string): Promise<SourceFolder> {
   const manifest = readManifest(directory);
+  // The code of an image is in the image; what is in the folder belongs to whoever builds it.
+  if (manifest.image !== undefined && manifest.image !== null)
+    return { manifest, archive: Buffer.alloc(0), fileCount: 0 };
   const paths = await listFiles(directory, directory);
   if (paths.length === 0)
     throw new CliError(exitCodes.usage, `${directory} has no files to deploy besides ${manifestFile}`);

@@ -45,11 +45,12 @@ const targets: Readonly<Record<string, Target>> = {
       'backend/execution-engine/runtimes/nodejs/guest',
       'backend/execution-engine/runtimes/python/guest',
       'backend/execution-engine/runtimes/custom/guest',
+      'backend/execution-engine/runtimes/image/guest',
       'scripts/build.ts',
     ],
     output: 'dist/guest/nodejs/agent.cjs',
     run: async () => {
-      for (const runtime of ['nodejs', 'custom']) {
+      for (const runtime of ['nodejs', 'custom', 'image']) {
         await bundle({
           entryPoints: [`backend/execution-engine/runtimes/${runtime}/guest/agent.ts`],
           outfile: `dist/guest/${runtime}/agent.cjs`,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { limits, MiB } from './limits.ts';
 
-export const runtimeNames = ['nodejs', 'python', 'custom'] as const;
+export const runtimeNames = ['nodejs', 'python', 'custom', 'image'] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
 export const isolationLevels = ['process', 'docker', 'firecracker', 'qemu', 'nanos', 'unsandboxed', 'fake'] as const;
 /** Which driver runs a version. `unsandboxed` exists only behind an explicit setting, `fake` only in tests. */
@@ -76,9 +76,58 @@ const envSchema = z
   )
   .refine((env) => JSON.stringify(env).length <= 65_536, 'at most 64 KiB in total');
 
+/** Names of images as the distribution specification has them: host, path, and a tag or a digest. */
+const imageReference = z
+  .string()
+  .max(512)
+  .regex(
+    /^(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/,
+    'the name of an image, for example registry.example.com/team/app:1.2 or app@sha256:…',
+  );
+
+const imageInputSchema = z
+  .strictObject({
+    reference: imageReference.describe('Local, or of a registry.'),
+    protocol: z
+      .enum(['http', 'lambda', 'agent'])
+      .default('http')
+      .describe(
+        'http: its process listens on PORT. lambda: its entry point speaks the Lambda Runtime API. agent: docs/protocol.md.',
+      ),
+    port: z.number().int().min(1024).max(65_535).default(8080).describe('PORT, with `http`.'),
+    readinessPath: z
+      .string()
+      .regex(/^\/[\x21-\x7e]{0,511}$/, 'a path such as /healthz')
+      .nullable()
+      .default(null)
+      .describe('With `http`: ready when a GET is answered with 200 to 399. Null: when the port takes connections.'),
+    pull: z
+      .enum(['missing', 'always'])
+      .default('missing')
+      .describe('At a deploy: pull only what the daemon does not have, or ask the registry in any case.'),
+    pullSecret: z
+      .string()
+      .min(1)
+      .max(128)
+      .nullable()
+      .default(null)
+      .describe('The name of the secret with `user:password` for the registry.'),
+  })
+  .describe('A container image instead of a bundle; needs isolation `docker`.');
+const containerImageSchema = imageInputSchema.extend({
+  pinned: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('The reference with the digest that the registry had at the deploy; null for a local image.'),
+});
+export type ContainerImageConfig = z.infer<typeof containerImageSchema>;
+
 /** The configuration of a version, every field with its default: what a stored version holds. */
 export const versionConfigSchema = z.strictObject({
-  runtime: z.enum(runtimeNames).describe('Language adapter; `custom` runs an executable `bootstrap`.'),
+  runtime: z
+    .enum(runtimeNames)
+    .describe('Language adapter; `custom` runs an executable `bootstrap`, `image` a container image.'),
   handler: z
     .string()
     .min(1)
@@ -113,17 +162,21 @@ export const versionConfigSchema = z.strictObject({
     .min(0)
     .max(1024 * MiB),
   cors: corsSchema.nullable(),
+  image: containerImageSchema.nullable(),
 });
 export type VersionConfig = z.infer<typeof versionConfigSchema>;
 
 /** What a caller may say of a version: everything has a default. */
-export const versionConfigInputSchema = versionConfigSchema.partial();
-export type VersionConfigInput = z.infer<typeof versionConfigInputSchema>;
+export const versionConfigInputSchema = versionConfigSchema.partial().extend({
+  image: imageInputSchema.extend({ pinned: z.string().nullish().describe('Ignored: set by the platform.') }).nullish(),
+});
+export type VersionConfigInput = z.input<typeof versionConfigInputSchema>;
 
 const defaultHandlers: Readonly<Record<RuntimeName, string>> = {
   nodejs: 'index.handler',
   python: 'main.handler',
   custom: 'bootstrap',
+  image: 'image',
 };
 
 /** Design section 10. `handler` and `isolation` depend on runtime and operator, so they are arguments. */
@@ -149,5 +202,6 @@ export function defaultVersionConfig(runtime: VersionConfig['runtime'], isolatio
     maxRequestBytes: limits.maxRequestBytes,
     maxResponseBytes: limits.maxStreamBytes,
     cors: null,
+    image: null,
   };
 }

@@ -5,7 +5,7 @@
 import { ensureAdminToken } from '../control-plane/admin-token.ts';
 import { createControlPlane } from '../control-plane/control-plane.ts';
 import { Tokens } from '../control-plane/tokens.ts';
-import { createRuntimeImages } from '../execution-engine/drivers/catalog.ts';
+import { createContainerImages, createRuntimeImages } from '../execution-engine/drivers/catalog.ts';
 import { createAlerting } from './alerting.ts';
 import { createEngine } from './engine.ts';
 import { openFoundation, type StartOptions } from './foundation.ts';
@@ -26,6 +26,7 @@ export async function compose(options: StartOptions) {
   });
   const scheduling: ReturnType<typeof createScheduling> = createScheduling(foundation, engine, observation);
   const alerting = createAlerting(foundation, observation);
+  const containerImages = createContainerImages(engine.drivers);
   const controlPlane = await createControlPlane({
     store,
     directory,
@@ -40,6 +41,7 @@ export async function compose(options: StartOptions) {
     images: createRuntimeImages(engine.drivers, engine.adapters),
     alerts: alerting.alerts,
     numbers: observation.metrics,
+    ...(containerImages === undefined ? {} : { containerImages }),
     clock,
     logger,
     sessionLifeMs: settings.HEARTH_SESSION_HOURS * 3_600_000,

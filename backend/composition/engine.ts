@@ -8,6 +8,7 @@ import { EsbuildBundleBuilder } from '../execution-engine/builder/esbuild-bundle
 import { SandboxedBuildTools } from '../execution-engine/builder/sandboxed-build-tools.ts';
 import { createDrivers } from '../execution-engine/drivers/catalog.ts';
 import { CustomAdapter } from '../execution-engine/runtimes/custom/adapter.ts';
+import { ImageAdapter } from '../execution-engine/runtimes/image/adapter.ts';
 import { NodejsAdapter } from '../execution-engine/runtimes/nodejs/adapter.ts';
 import { PythonAdapter } from '../execution-engine/runtimes/python/adapter.ts';
 import { findPython } from '../startup/host.ts';
@@ -20,10 +21,13 @@ function createAdapters({ settings, searchPath }: Foundation) {
   const nodejs = new NodejsAdapter({ nodePath, agentPath: join(here.root, 'dist/guest/nodejs/agent.cjs') });
   const python = new PythonAdapter({ pythonPath, agentPath: join(here.root, 'dist/guest/python/agent.py') });
   const custom = new CustomAdapter({ nodePath, agentPath: join(here.root, 'dist/guest/custom/agent.cjs') });
+  const image = new ImageAdapter({ nodePath, agentPath: join(here.root, 'dist/guest/image/agent.cjs') });
   return {
     nodePath,
     pythonPath,
-    byName: new Map<RuntimeName, RuntimeAdapter>([nodejs, python, custom].map((adapter) => [adapter.name, adapter])),
+    byName: new Map<RuntimeName, RuntimeAdapter>(
+      [nodejs, python, custom, image].map((adapter) => [adapter.name, adapter]),
+    ),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { BundleBuilder } from '../core/ports/bundle-builder.ts';
 import type { BundleStore } from '../core/ports/bundle-store.ts';
 import type { Clock } from '../core/ports/clock.ts';
+import type { ContainerImages } from '../core/ports/container-images.ts';
 import type { InstancePool } from '../core/ports/instance-pool.ts';
 import type { InvocationJournal } from '../core/ports/invocation-journal.ts';
 import type { Logger } from '../core/ports/logger.ts';
@@ -28,6 +29,7 @@ import { Sessions } from './sessions.ts';
 import { SignInGuard } from './sign-in-guard.ts';
 import type { Tokens } from './tokens.ts';
 import { Users } from './users.ts';
+import { VersionImages, type VersionImagesOptions } from './version-images.ts';
 import { Versions } from './versions.ts';
 
 export interface ControlPlaneOptions {
@@ -43,6 +45,10 @@ export interface ControlPlaneOptions {
   readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'stats' | 'schedulesChanged'>;
   readonly journal: Pick<InvocationJournal, 'pending'>;
   readonly metrics: Pick<MetricsSink, 'record'>;
+  /** Images that versions name instead of a bundle. */
+  readonly containerImages?: ContainerImages;
+  /** See `VersionImagesOptions`. */
+  readonly readSecret?: VersionImagesOptions['readSecret'];
   /** Of drivers that start runtimes from images. */
   readonly images?: RuntimeImages;
   readonly alerts: Alerts;
@@ -74,6 +80,7 @@ export interface ControlPlane {
   readonly images: RuntimeImages | undefined;
   readonly alerts: Alerts;
   readonly costs: Costs;
+  readonly containerImages: ContainerImages | undefined;
   readonly clock: Clock;
   /** Tells the pool what to keep warm; once, when pool and directory are ready. */
   provision(): void;
@@ -105,7 +112,13 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const invocations = new Invocations({ store, directory, scheduler, journal, clock });
   return {
     functions: new Functions({ store, directory, rollout, lock, clock }),
-    deployments: new Deployments({ ...options, gate, rollout, lock }),
+    deployments: new Deployments({
+      ...options,
+      images: new VersionImages({ images: options.containerImages, readSecret: options.readSecret }),
+      gate,
+      rollout,
+      lock,
+    }),
     versions: new Versions({ store, directory, bundles }),
     aliases: new Aliases({ store, directory, rollout, lock, clock }),
     schedules: new Schedules({ store, directory, invocations, clock }),
@@ -123,6 +136,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     images: options.images,
     alerts: options.alerts,
     costs: new Costs({ store, metrics: options.numbers, directory, clock }),
+    containerImages: options.containerImages,
     clock,
     provision: () => rollout.provision(),
     settled: async () => {

@@ -23,12 +23,14 @@ import type { HostInventory } from './host-inventory.ts';
 import type { Rollout } from './rollout.ts';
 import { checkTriggerAliases, routeRecords, scheduleRecords } from './triggers.ts';
 import { resolveConfig } from './version-config.ts';
+import type { VersionImages } from './version-images.ts';
 
 export interface DeploymentsOptions {
   readonly store: Store;
   readonly directory: InMemoryFunctionDirectory;
   readonly builder: BundleBuilder;
   readonly bundles: Pick<BundleStore, 'open'>;
+  readonly images: Pick<VersionImages, 'resolve'>;
   readonly gate: BundleGate;
   readonly inventory: HostInventory;
   readonly rollout: Rollout;
@@ -56,6 +58,12 @@ interface Bundle {
   readonly digest: BundleDigest;
   readonly sizeBytes: number;
   readonly fileCount: number;
+}
+
+/** What a version runs, and its configuration with what was found out meanwhile. */
+interface Code {
+  readonly bundle: Bundle;
+  readonly config: VersionConfig;
 }
 
 const maxBuildLogLines = 2000;
@@ -101,10 +109,10 @@ export class Deployments {
     directory.checkRoutes(input.name, routes);
     checkTriggerAliases([...routes, ...schedules], aliasNames, input.name);
     const warnings = await this.#options.inventory.check(config, chosen);
-    if (source === undefined) throw codeMissing();
+    if (source === undefined && config.image === null) throw codeMissing();
     return gate.deploy(async () => {
-      const { bundle, log } = await this.#build(source, config, context.signal);
-      const version = this.#versionRecord(record, 1, bundle, config, input.message, context.actor);
+      const { log, ...code } = await this.#code(input.name, source, undefined, config, context.signal);
+      const version = this.#versionRecord(record, 1, code, input.message, context.actor);
       return lock.run(async () => {
         this.#refuseTakenName(input.name);
         directory.checkRoutes(input.name, routes);
@@ -134,15 +142,14 @@ export class Deployments {
     if (routes !== undefined) directory.checkRoutes(name, routes);
     const warnings = await inventory.check(config, chosen);
     return gate.deploy(async () => {
-      const { bundle, log } =
-        source === undefined ? await this.#reuse(latest, config) : await this.#build(source, config, context.signal);
+      const { log, ...code } = await this.#code(name, source, latest, config, context.signal);
       return lock.run(async () => {
         const current = directory.get(name);
         if (current.record.id !== before.record.id) throw changedMeanwhile(name);
         checkRevision(current.record, context.expectedRevision);
         if (routes !== undefined) directory.checkRoutes(name, routes);
         const number = current.record.latestVersion + 1;
-        const version = this.#versionRecord(current.record, number, bundle, config, input.message, context.actor);
+        const version = this.#versionRecord(current.record, number, code, input.message, context.actor);
         const entry = await this.#commitVersion(current, version, routes, schedules, input.promote !== false, context);
         return { entry, version, buildLog: [...log, ...warnings] };
       });
@@ -205,6 +212,23 @@ export class Deployments {
     return entry;
   }
 
+  /** What the version runs: the image that it names, a bundle that is built now, or the one of the version before. */
+  async #code(
+    name: string,
+    source: BundleSource | undefined,
+    latest: VersionRecord | undefined,
+    config: VersionConfig,
+    signal: AbortSignal,
+  ): Promise<Code & { readonly log: readonly string[] }> {
+    const { image } = config;
+    if (image !== null) {
+      if (source !== undefined) throw imageWithCode();
+      return await this.#options.images.resolve(name, { ...config, image }, signal);
+    }
+    const made = source === undefined ? await this.#reuse(latest, config) : await this.#build(source, config, signal);
+    return { ...made, config };
+  }
+
   async #build(source: BundleSource, config: VersionConfig, signal: AbortSignal) {
     const { builder, clock, metrics } = this.#options;
     const startedAt = clock.monotonic();
@@ -231,8 +255,7 @@ export class Deployments {
   #versionRecord(
     owner: FunctionRecord,
     version: number,
-    bundle: Bundle,
-    config: VersionConfig,
+    { bundle, config }: Code,
     message: string | undefined,
     actor: Actor,
   ): VersionRecord {
@@ -272,6 +295,13 @@ function codeMissing(): PlatformError {
     'send the code: `files` in the JSON, or a part `bundle` with a .zip or .tar.gz in a multipart request',
     { issues: [{ path: 'files', message: 'required' }] },
   );
+}
+
+function imageWithCode(): PlatformError {
+  const message = 'a version that names an image has no code of its own; leave out the files, or the image';
+  return new PlatformError('invalid_request', 'image_with_code', message, {
+    issues: [{ path: 'image', message: 'goes without files' }],
+  });
 }
 
 function changedMeanwhile(name: string): PlatformError {

@@ -24,12 +24,27 @@ function crossFieldIssues(config: VersionConfig): readonly ErrorIssue[] {
   if (config.retry.minBackoffMs > config.retry.maxBackoffMs) {
     issues.push({ path: 'retry.minBackoffMs', message: `must not be more than maxBackoffMs` });
   }
+  if (config.image !== null && config.isolation !== 'docker') {
+    issues.push({ path: 'isolation', message: 'must be "docker" for a version that is a container image' });
+  }
+  if ((config.image === null) !== (config.runtime !== 'image')) {
+    const message =
+      config.image === null ? 'must name an image for runtime "image"' : 'goes with runtime "image" alone';
+    issues.push({ path: 'image', message });
+  }
   return issues;
+}
+
+/** An image is a runtime of its own, which need not be said; another runtime that is said leaves the image of the version before behind. */
+function runtimeOf(input: VersionConfigInput, previous: VersionConfig | undefined): VersionConfig['runtime'] {
+  if (input.runtime !== undefined) return input.runtime;
+  if (input.image !== undefined && input.image !== null) return 'image';
+  return previous?.runtime ?? 'nodejs';
 }
 
 /**
  * The whole configuration of a new version: what the caller said, else what the version before it has, else the default.
- * A change of runtime takes the handler's default again. Throws `invalid_request`/`invalid_config` when fields contradict
+ * A change of runtime takes the handler's default again, and leaves an image behind. Throws `invalid_request`/`invalid_config` when fields contradict
  * each other.
  */
 export function resolveConfig(
@@ -37,16 +52,17 @@ export function resolveConfig(
   previous: VersionConfig | undefined,
   defaultIsolation: IsolationLevel,
 ): ResolvedConfig {
-  const runtime = input.runtime ?? previous?.runtime ?? 'nodejs';
-  const defaults = defaultVersionConfig(runtime, defaultIsolation);
+  const runtime = runtimeOf(input, previous);
+  const defaults = defaultVersionConfig(runtime, runtime === 'image' ? 'docker' : defaultIsolation);
   const merged: Record<string, unknown> = { ...defaults };
   const chosen = new Set<ConfigKey>();
   for (const key of configKeys) {
-    const inherited = key === 'handler' && previous?.runtime !== runtime ? undefined : previous?.[key];
+    const isOfRuntime = key === 'handler' || key === 'image';
+    const inherited = isOfRuntime && previous?.runtime !== runtime ? undefined : previous?.[key];
     const value = input[key] ?? inherited;
     // Saying again what the version before has is no new choice: clients send back the whole configuration that they read.
     const isSaid = input[key] !== undefined && JSON.stringify(input[key]) !== JSON.stringify(inherited);
-    if (key === 'cors' && input.cors === null) merged['cors'] = null;
+    if (key !== 'idleTimeoutMs' && input[key] === null) merged[key] = null;
     else if (value !== undefined) merged[key] = value;
     if (isSaid || JSON.stringify(merged[key]) !== JSON.stringify(defaults[key])) chosen.add(key);
   }

@@ -64,9 +64,10 @@ export class Versions {
     return { items: found.slice(0, filter.limit), isComplete: found.length <= filter.limit };
   }
 
-  /** The built files of a version. */
-  files(name: string, number: number): ReturnType<BundleStore['files']> {
-    return this.#options.bundles.files(this.get(name, number).version.digest);
+  /** The built files of a version; none of one that is a container image. */
+  async files(name: string, number: number): ReturnType<BundleStore['files']> {
+    const { digest, config } = this.get(name, number).version;
+    return config.image === null ? await this.#options.bundles.files(digest) : [];
   }
 }
 

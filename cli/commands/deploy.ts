@@ -6,6 +6,7 @@ import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { readSourceFolder, type SourceFolder } from '../source-folder.ts';
 import { printable } from '../terminal.ts';
+import { withPullProgress } from './pull-progress.ts';
 
 interface Options {
   readonly name?: string;
@@ -46,9 +47,12 @@ async function deploy(context: CliContext, directory: string, options: Options):
   terminal.say(
     `${isNew ? 'Creating' : 'Updating'} ${manifest.name} (${source.fileCount} files, ${source.archive.length} bytes) ...`,
   );
-  const form = toForm(source, isNew ? manifest : versionPart(manifest));
+  const config = isNew ? manifest : versionPart(manifest);
   const path = isNew ? '/api/v1/functions' : `/api/v1/functions/${manifest.name}/versions`;
-  const deployed = await client.send('POST', path, deployedSchema, { body: form, signal: context.signal });
+  const isImage = manifest.image !== undefined && manifest.image !== null;
+  const content = isImage ? { json: config } : { body: toForm(source, config) };
+  const sent = client.send('POST', path, deployedSchema, { ...content, signal: context.signal });
+  const deployed = isImage ? await withPullProgress(context, sent) : await sent;
   if (!isNew && (manifest.description !== undefined || manifest.tags !== undefined)) {
     const change = {
       ...(manifest.description === undefined ? {} : { description: manifest.description }),

@@ -9,7 +9,7 @@ export function registerImages(program: Command, context: ContextFactory): void 
   images
     .command('build')
     .description("make the images of this host's runtimes, those that are not there")
-    .argument('[runtime...]', 'nodejs, python, custom; all that the platform has when left out')
+    .argument('[runtime...]', 'nodejs, python, custom, image; all that the platform has when left out')
     .action(async (runtimes: readonly string[]) => await buildImages(context(), runtimes));
   images
     .command('list')

@@ -111,6 +111,17 @@ export const builtRuntimeImageSchema = runtimeImageSchema.extend({
   progress: z.array(z.string()),
 });
 
+const pullSchema = z.object({
+  reference: z.string(),
+  startedAt: timeSchema,
+  status: z.string().describe('What the daemon said last.'),
+  layers: z.number().int().describe('Known by now.'),
+  layersDone: z.number().int(),
+  currentBytes: z.number().describe('Of the layers whose size is known by now.'),
+  totalBytes: z.number(),
+});
+export const pullsSchema = z.object({ pulls: z.array(pullSchema) });
+
 export const readinessSchema = z.object({
   ready: z.boolean(),
   checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),

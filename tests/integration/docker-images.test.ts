@@ -35,7 +35,9 @@ describe.skipIf(reason !== undefined)(`hearth images${skippedFor(reason)}`, () =
     const first = await hearth(platform, 'images', 'build');
     expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining('python: reading the python runtime') });
     const names = first.stdout.trim().split('\n');
-    const wanted = ['nodejs', 'python', 'custom'].map((runtime) => expect.stringMatching(`^hearth/${runtime}:`));
+    const wanted = ['nodejs', 'python', 'custom', 'image'].map((runtime) =>
+      expect.stringMatching(`^hearth/${runtime}:`),
+    );
     expect(names).toEqual(wanted);
     const again = await hearth(platform, 'images', 'build', 'python');
     expect(again).toMatchObject({ code: 0, stdout: `${names[1]}\n`, stderr: expect.stringContaining('is up to date') });

@@ -4,12 +4,14 @@ import {
   builtRuntimeImageSchema,
   driverDocumentSchema,
   poolsSchema,
+  pullsSchema,
   runtimeImagesSchema,
   systemSchema,
 } from '../../../shared/api/system.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import { projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
+import { timeText } from '../documents.ts';
 import { type Api, bearerOnly, problems } from '../route-docs.ts';
 import { driverDocument, poolsDocument, systemDocument } from '../system-documents.ts';
 
@@ -20,7 +22,7 @@ const buildTimeoutMs = 300_000;
 const driversSchema = z.object({ drivers: z.array(driverDocumentSchema) });
 
 export function systemRoutes(app: Api, context: ApiContext): void {
-  const { inventory, pool, images } = context.controlPlane;
+  const { inventory, pool, images, containerImages } = context.controlPlane;
 
   app.route({
     method: 'GET',
@@ -76,6 +78,21 @@ export function systemRoutes(app: Api, context: ApiContext): void {
       response: { 200: runtimeImagesSchema, ...problems() },
     },
     handler: async () => ({ images: [...((await images?.list(AbortSignal.timeout(listTimeoutMs))) ?? [])] }),
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/system/pulls',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'getPulls',
+      summary: 'Container images that deploys are pulling now, and how far they are',
+      response: { 200: pullsSchema, ...problems() },
+    },
+    handler: async () => ({
+      pulls: (containerImages?.pulls() ?? []).map((pull) => ({ ...pull, startedAt: timeText(pull.startedAt) })),
+    }),
   });
 
   app.route({

@@ -38,6 +38,17 @@ export interface PreparedImage {
   readonly directory: string;
   readonly sizeBytes: number;
   readonly fileCount: number;
+  /** A container image of the user's in place of files: `digest` is the image's, and `directory` is empty. */
+  readonly container?: ContainerImage;
+}
+
+/** How the program of a user's image is started and spoken to. */
+export interface ContainerImage {
+  readonly protocol: 'http' | 'lambda' | 'agent';
+  readonly port: number;
+  readonly readinessPath: string | undefined;
+  /** The program is started at once, so it gets its environment before INIT. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** What a sandbox may use. Every field is enforced, or `create` rejects. */

@@ -88,7 +88,11 @@ function toRecord(row: VersionRow): VersionRecord {
     digest: row.digest,
     sizeBytes: row.size_bytes,
     fileCount: row.file_count,
-    config: fromJson<VersionConfig>(row.config),
+    // Versions from before there were images do not say so.
+    config: {
+      ...fromJson<VersionConfig>(row.config),
+      image: fromJson<Partial<VersionConfig>>(row.config).image ?? null,
+    },
     message: row.message,
     createdAt: row.created_at,
     createdBy: row.created_by,

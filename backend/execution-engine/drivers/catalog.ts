@@ -1,6 +1,7 @@
 import { PlatformError } from '../../../shared/errors.ts';
 import type { RuntimeName } from '../../../shared/version-config.ts';
 import type { Settings } from '../../config/schema.ts';
+import type { ContainerImages } from '../../core/ports/container-images.ts';
 import type { IsolationDriver, SandboxLimits } from '../../core/ports/isolation-driver.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
@@ -41,6 +42,11 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
   // Never reachable by accident: without the setting the level does not exist.
   if (settings.HEARTH_ALLOW_UNSANDBOXED) drivers.push(new UnsandboxedDriver({ runDirectory, logger }));
   return drivers;
+}
+
+/** The images of users, where a driver runs them. */
+export function createContainerImages(drivers: readonly IsolationDriver[]): ContainerImages | undefined {
+  return drivers.find((driver) => driver instanceof DockerDriver)?.containerImages;
 }
 
 /** The images of the drivers that start runtimes from images. */

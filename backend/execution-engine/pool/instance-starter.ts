@@ -8,6 +8,7 @@ import type { LogSink } from '../../core/ports/log-sink.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import type { BootedSandbox, SandboxOwner } from './booted-sandbox.ts';
 import type { HostCapacity, Reservation } from './host-capacity.ts';
+import { containerImageOf } from './image-version.ts';
 import { InstanceLogs } from './instance-logs.ts';
 import { type InstanceOwner, PooledInstance } from './pooled-instance.ts';
 import type { SandboxMaker } from './sandbox-maker.ts';
@@ -115,6 +116,8 @@ export class InstanceStarter {
   async #image(version: VersionSpec, from: StartFrom, signal: AbortSignal): Promise<PreparedImage> {
     try {
       const driver = this.#options.maker.driver(version.config.isolation);
+      const container = containerImageOf(version);
+      if (container !== undefined) return await driver.prepare(container, signal);
       const key = `${driver.name} ${version.digest}`;
       const known = this.#images.get(key);
       if (known !== undefined) return known;

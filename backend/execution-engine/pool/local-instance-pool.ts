@@ -155,7 +155,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     const { adapters, settings } = this.#options;
     if (settings.preWarmPerRuntime === 0) return;
     for (const [runtime, adapter] of adapters) {
-      if (runtime === 'custom') continue;
+      if (runtime === 'custom' || runtime === 'image') continue;
       const health = await adapter.probe();
       if (health.status === 'available')
         this.#stock.addDefault(shapeOf(settings.defaultIsolation, runtime, defaultShape));

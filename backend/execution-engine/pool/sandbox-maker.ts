@@ -50,7 +50,8 @@ export class SandboxMaker {
   /** A generic sandbox of this shape can be made here and turned into an instance later. */
   canPreWarm(shape: SandboxShape): boolean {
     const driver = this.#options.drivers.get(shape.driver);
-    if (driver === undefined || !driver.capabilities.specialise) return false;
+    // The program of an image is what a sandbox begins with.
+    if (driver === undefined || !driver.capabilities.specialise || shape.runtime === 'image') return false;
     return this.#options.driverHealth(shape.driver).status === 'healthy' && this.#options.adapters.has(shape.runtime);
   }
 

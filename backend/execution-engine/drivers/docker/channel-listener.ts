@@ -42,6 +42,11 @@ export class ChannelListener {
     return new ChannelListener(server, path);
   }
 
+  /** Resolves when the agent has connected; rejects when the listener closes first. */
+  async connected(): Promise<void> {
+    await this.#connected.promise;
+  }
+
   /** The agent's connection; waits for it. Rejects when the signal fires or the listener closes first. */
   async connect(signal: AbortSignal): Promise<Duplex> {
     const aborted = Promise.withResolvers<never>();

@@ -84,7 +84,7 @@ export function containerSpec(input: ContainerInput): ContainerSpec {
   };
 }
 
-function hostConfig({ spec, paths, seccompProfile }: ContainerInput): HostConfig {
+export function hostConfig({ spec, paths, seccompProfile }: ContainerInput): HostConfig {
   const { limits } = spec;
   const memoryBytes = limits.memoryMb * MiB;
   return {
@@ -127,7 +127,7 @@ function hostConfig({ spec, paths, seccompProfile }: ContainerInput): HostConfig
   };
 }
 
-function readOnlyMount(source: string, target: string): ContainerMount {
+export function readOnlyMount(source: string, target: string): ContainerMount {
   return { Type: 'bind', Source: source, Target: target, ReadOnly: true, BindOptions: { Propagation: 'rprivate' } };
 }
 

@@ -23,6 +23,8 @@ import { EngineClient } from './engine/engine-client.ts';
 import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
 import type { EngineInfo } from './engine/engine-types.ts';
 import { EventWatch } from './event-watch.ts';
+import { agentNameOf, createImageContainers, type ImageContainers, imageGraceSeconds } from './image-containers.ts';
+import { DockerContainerImages } from './images/container-images.ts';
 import { ImageMemo } from './images/image-memo.ts';
 import { type ImagePlan, RuntimeImages } from './images/runtime-images.ts';
 import { labels, type OwnerRecord, ownerOf } from './owner.ts';
@@ -81,6 +83,8 @@ export class DockerDriver implements IsolationDriver {
   readonly #options: DockerDriverOptions;
   readonly #engine: EngineClient;
   readonly #images: RuntimeImages;
+  /** Images that versions name instead of a bundle. */
+  readonly containerImages: DockerContainerImages;
   readonly #logger: Logger | undefined;
   readonly #base: string;
   readonly #live = new Map<SandboxId, DockerSandbox>();
@@ -100,6 +104,7 @@ export class DockerDriver implements IsolationDriver {
       endpoint: toEngineEndpoint(options.dockerHost ?? ''),
       ...(options.requestTimeoutMs === undefined ? {} : { timeoutMs: options.requestTimeoutMs }),
     });
+    this.containerImages = new DockerContainerImages(this.#engine);
     this.#images = new RuntimeImages({
       engine: this.#engine,
       logger: options.logger,
@@ -190,18 +195,18 @@ export class DockerDriver implements IsolationDriver {
   async #make(session: Session, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
     const slot = session.slots.take();
     let channel: ChannelListener | undefined;
-    let containerId: string;
+    let containers: ImageContainers;
     try {
-      if (spec.image !== undefined) await slot.load(spec.image, signal);
+      if (spec.image !== undefined && spec.image.container === undefined) await slot.load(spec.image, signal);
       channel = await ChannelListener.open(slot.socketPath);
-      containerId = await this.#createContainer(session, slot, spec, signal);
+      containers = await this.#createContainers(session, slot, channel, spec, signal);
     } catch (error) {
       channel?.close('it could not be made');
       await this.#removeStray(spec.id);
       await slot.free();
       throw asPlatformError(error);
     }
-    return await this.#begin({ slot, channel, containerId, spec, signal });
+    return await this.#begin({ slot, channel, containers, spec, signal });
   }
 
   async #open(signal: AbortSignal): Promise<Session> {
@@ -253,11 +258,18 @@ export class DockerDriver implements IsolationDriver {
     return owner;
   }
 
-  async #createContainer(session: Session, slot: Slot, spec: SandboxSpec, signal: AbortSignal): Promise<string> {
+  async #createContainers(
+    session: Session,
+    slot: Slot,
+    channel: ChannelListener,
+    spec: SandboxSpec,
+    signal: AbortSignal,
+  ): Promise<ImageContainers> {
     const owner = this.#openOwner();
-    const make = async (): Promise<string> => {
+    const name = containerName(spec.id);
+    const make = async (): Promise<ImageContainers> => {
       const image = await this.#images.ensure(spec.plan, signal);
-      const container = containerSpec({
+      const input = {
         spec,
         image: image.reference,
         userId: slot.userId,
@@ -269,8 +281,12 @@ export class DockerDriver implements IsolationDriver {
           [labels.home]: owner.home,
           [labels.owner]: JSON.stringify(owner),
         },
-      });
-      return await this.#engine.createContainer(containerName(spec.id), container, signal);
+      };
+      const engine = this.#engine;
+      const container = spec.image?.container;
+      if (container !== undefined)
+        return await createImageContainers({ engine, channel, spec, container, input, name, signal });
+      return { programId: await engine.createContainer(name, containerSpec(input), signal), agentId: undefined };
     };
     try {
       return await make();
@@ -278,6 +294,7 @@ export class DockerDriver implements IsolationDriver {
       if (!isEngineError(error, engineErrorCodes.imageMissing)) throw error;
       // Somebody deleted it after we had seen it: made again, once.
       this.#images.forget(spec.plan);
+      await this.#removeStray(spec.id);
       return await make();
     }
   }
@@ -285,11 +302,13 @@ export class DockerDriver implements IsolationDriver {
   async #begin(parts: {
     readonly slot: Slot;
     readonly channel: ChannelListener;
-    readonly containerId: string;
+    readonly containers: ImageContainers;
     readonly spec: SandboxSpec;
     readonly signal: AbortSignal;
   }): Promise<Sandbox> {
-    const { slot, channel, containerId, spec, signal } = parts;
+    const { slot, channel, containers, spec, signal } = parts;
+    const containerId = containers.programId;
+    const isProgram = spec.image?.container !== undefined;
     const sandbox = new DockerSandbox({
       id: spec.id,
       containerId,
@@ -298,6 +317,8 @@ export class DockerDriver implements IsolationDriver {
       slot,
       outputLimits: this.#options.outputLimits ?? defaultOutputLimits,
       hasImage: spec.image !== undefined,
+      companionId: containers.agentId,
+      graceSeconds: isProgram ? imageGraceSeconds : 0,
       daemonPatienceMs: this.#options.daemonPatienceMs ?? defaultDaemonPatienceMs,
       onGone: (failures) => this.#forget(spec.id, failures),
     });
@@ -346,7 +367,8 @@ export class DockerDriver implements IsolationDriver {
 
   /** An aborted or broken request may have made the container all the same. */
   async #removeStray(id: SandboxId): Promise<void> {
-    await this.#engine.removeContainer(containerName(id)).catch(() => undefined);
+    for (const name of [containerName(id), agentNameOf(containerName(id))])
+      await this.#engine.removeContainer(name).catch(() => undefined);
   }
 }
 

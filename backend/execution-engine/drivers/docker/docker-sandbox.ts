@@ -24,6 +24,10 @@ export interface DockerSandboxOptions {
   readonly slot: Slot;
   readonly outputLimits: OutputLimits;
   readonly hasImage: boolean;
+  /** The container with the agent, where the program of an image runs beside it: both end together. */
+  readonly companionId: string | undefined;
+  /** From SIGTERM to SIGKILL; 0 for agents, which have nothing to tidy up. */
+  readonly graceSeconds: number;
   /** How long a daemon that went away may stay away before its containers are given up. */
   readonly daemonPatienceMs: number;
   /** Called once, when nothing is left that can be freed now; with what could not be. */
@@ -90,6 +94,7 @@ export class DockerSandbox implements Sandbox {
 
   /** From the start on: waits for the end, and cleans up after it. */
   watch(): void {
+    void this.#watchCompanion();
     this.#watch().then(this.#exit.resolve, (error: unknown) => {
       // Nothing in there rejects on purpose; if something does, the sandbox must still be over for everybody.
       const reason = this.#reason ?? `watching it failed: ${error instanceof Error ? error.message : String(error)}`;
@@ -149,8 +154,12 @@ export class DockerSandbox implements Sandbox {
   /** True when the daemon has removed the container. */
   async #killOnce(): Promise<boolean> {
     if (this.#over) return true;
+    const { engine, graceSeconds } = this.#options;
     try {
-      await this.#options.engine.removeContainer(this.containerId);
+      // One that cannot be stopped is removed all the same.
+      if (graceSeconds > 0 && !this.#killedForMemory)
+        await engine.stopContainer(this.containerId, graceSeconds).catch(() => undefined);
+      await engine.removeContainer(this.containerId);
       return true;
     } catch (error) {
       if (isEngineError(error, engineErrorCodes.containerMissing)) return true;
@@ -176,6 +185,21 @@ export class DockerSandbox implements Sandbox {
       if (this.#over || isEngineError(error, engineErrorCodes.containerMissing)) return this.#usage;
       throw error;
     }
+  }
+
+  /** A program without its agent is of no use. */
+  async #watchCompanion(): Promise<void> {
+    const { companionId, engine } = this.#options;
+    if (companionId === undefined) return;
+    try {
+      await engine.waitContainer(companionId);
+    } catch (error) {
+      // While the daemon is away the program's own watch decides.
+      if (!isEngineError(error, engineErrorCodes.containerMissing)) return;
+    }
+    if (this.#over || this.#killing !== undefined) return;
+    this.#reason ??= 'the agent beside its container ended';
+    await this.#kill();
   }
 
   async #watch(): Promise<ExitReport> {
@@ -264,6 +288,9 @@ export class DockerSandbox implements Sandbox {
         if ((await this.#killing) !== true) await removeIfThere(this.#options.engine, this.containerId);
       });
     }
+    const { companionId } = this.#options;
+    if (companionId !== undefined)
+      await attempt('container of the agent', () => removeIfThere(this.#options.engine, companionId));
     this.#output.end();
     await attempt('slot directory', () => this.#options.slot.free());
     return failures;

@@ -151,6 +151,25 @@ export class EngineClient {
     return this.#json('/images/json', { method: 'GET', query: { filters }, signal });
   }
 
+  /** Pulls `tag` (or a digest) of a repository. `onProgress` gets the daemon's documents. */
+  async pullImage(
+    image: { readonly repository: string; readonly tag: string; readonly authorization: string | undefined },
+    signal: AbortSignal,
+    onProgress: (progress: Readonly<Record<string, unknown>>) => void,
+  ): Promise<void> {
+    const query = { fromImage: image.repository, tag: image.tag };
+    const headers = image.authorization === undefined ? {} : { 'x-registry-auth': image.authorization };
+    await this.#progress('/images/create', { method: 'POST', query, headers, signal }, undefined, onProgress);
+  }
+
+  async tagImage(id: string, repository: string, tag: string, signal?: AbortSignal): Promise<void> {
+    await this.#done(`/images/${encodeReference(id)}/tag`, {
+      method: 'POST',
+      query: { repo: repository, tag },
+      signal,
+    });
+  }
+
   async removeImage(reference: string, signal?: AbortSignal): Promise<void> {
     await this.#done(`/images/${encodeReference(reference)}`, { method: 'DELETE', signal });
   }
@@ -222,12 +241,18 @@ export class EngineClient {
     return response;
   }
 
-  async #progress(path: string, call: Call, onProgress: ((line: string) => void) | undefined): Promise<void> {
+  async #progress(
+    path: string,
+    call: Call,
+    onProgress: ((line: string) => void) | undefined,
+    onDocument?: (progress: Readonly<Record<string, unknown>>) => void,
+  ): Promise<void> {
     const timeoutMs = Number.POSITIVE_INFINITY;
     for await (const line of readJsonLines(await this.#stream(path, { timeoutMs, ...call }))) {
       if (line['error'] !== undefined) throw progressError(String(line['error']));
       const text = String(line['stream'] ?? line['status'] ?? '').trim();
       if (text !== '') onProgress?.(text);
+      onDocument?.(line);
     }
     if (call.signal?.aborted) throw new PlatformError('unavailable', 'aborted', 'making the image was aborted');
   }

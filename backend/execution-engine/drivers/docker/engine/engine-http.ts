@@ -9,6 +9,7 @@ export interface EngineRequest {
   readonly path: string;
   /** An object goes as JSON, a stream as a tar archive. */
   readonly body?: object | Readable;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal | undefined;
   /** Until the head of the response is there; Infinity for streams that begin late. */
   readonly timeoutMs: number;
@@ -74,6 +75,7 @@ export class EngineHttp {
       path: options.path,
       headers: {
         host: 'docker',
+        ...options.headers,
         ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': payload.length }),
         ...(stream === undefined ? {} : { 'content-type': 'application/x-tar' }),
         ...(options.body === undefined && options.method === 'POST' ? { 'content-length': 0 } : {}),

@@ -32,18 +32,21 @@ export interface ContainerMount {
 
 export interface ContainerSpec {
   readonly Image: string;
-  readonly Entrypoint: readonly string[];
-  readonly Cmd: readonly string[];
+  /** Those of the image when they are left out. */
+  readonly Entrypoint?: readonly string[];
+  readonly Cmd?: readonly string[];
   readonly Env: readonly string[];
   readonly User: string;
-  readonly WorkingDir: string;
-  readonly Hostname: string;
+  readonly WorkingDir?: string;
+  /** Left out where the network is another container's, which has a name already. */
+  readonly Hostname?: string;
+  readonly Healthcheck?: { readonly Test: readonly ['NONE'] };
   readonly AttachStdout: boolean;
   readonly AttachStderr: boolean;
   readonly OpenStdin: false;
   readonly Tty: false;
   readonly Labels: Readonly<Record<string, string>>;
-  readonly StopSignal: string;
+  readonly StopSignal?: string;
   readonly HostConfig: HostConfig;
 }
 
@@ -115,7 +118,15 @@ export interface ImageListing {
 export interface ImageInspection {
   readonly Id: string;
   readonly Size: number;
-  readonly Config?: { readonly Labels?: Readonly<Record<string, string>> | null };
+  readonly Os?: string;
+  readonly Architecture?: string;
+  readonly RepoDigests?: readonly string[] | null;
+  readonly Config?: {
+    readonly Labels?: Readonly<Record<string, string>> | null;
+    readonly Entrypoint?: readonly string[] | null;
+    readonly Cmd?: readonly string[] | null;
+    readonly Volumes?: Readonly<Record<string, object>> | null;
+  } | null;
 }
 
 export interface EngineEvent {

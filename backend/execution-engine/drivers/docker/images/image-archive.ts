@@ -24,7 +24,7 @@ interface Layer {
 export const imageLabels = { runtime: 'hearth.runtime', inputs: 'hearth.inputs' } as const;
 const epoch = '1970-01-01T00:00:00Z';
 /** OCI names of what Node calls `process.arch`. */
-const ociArchitectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
+export const ociArchitectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
 /**
  * Describes the image of a plan: one layer with the host's own runtime, one with the agent. Reads every file once, for the digests. The format

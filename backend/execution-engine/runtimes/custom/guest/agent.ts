@@ -1,7 +1,8 @@
 /** The agent of the `custom` runtime: one file without dependencies. It speaks docs/protocol.md with the host and the Lambda Runtime API with `bootstrap`. */
 
 import { openStream } from '../../nodejs/guest/channel.ts';
-import { CustomAgent } from './custom-agent.ts';
+import { BootstrapBackend } from './bootstrap-backend.ts';
+import { ProxyAgent } from './proxy-agent.ts';
 
 const address = process.env['HEARTH_CHANNEL'];
 if (address === undefined || address === '') {
@@ -11,4 +12,5 @@ if (address === undefined || address === '') {
 // Where nothing is mounted (isolation level unsandboxed) the driver says where the code really is.
 const codeDirectory = process.env['HEARTH_CODE_DIRECTORY'];
 for (const name of Object.keys(process.env)) if (name.startsWith('HEARTH_')) delete process.env[name];
-void new CustomAgent(openStream(address), __filename, codeDirectory).start();
+const backend = new BootstrapBackend();
+void backend.listen().then(() => new ProxyAgent(openStream(address), backend, __filename, codeDirectory).start());

@@ -2,36 +2,63 @@ import type { Duplex } from 'node:stream';
 import { SlotTable } from '../../../../util/slot-table.ts';
 import { Call, type CallEnvironment } from '../../nodejs/guest/call.ts';
 import { Channel } from '../../nodejs/guest/channel.ts';
-import { abortReason, clockOffset } from '../../nodejs/guest/context.ts';
-import { describeError, NamedError, type StackPaths } from '../../nodejs/guest/errors.ts';
+import { clockOffset } from '../../nodejs/guest/context.ts';
+import { describeError, type StackPaths } from '../../nodejs/guest/errors.ts';
 import { LogCapture } from '../../nodejs/guest/logs.ts';
 import type { CancelReason, InitMessage, InvokeMeta } from '../../nodejs/guest/messages.ts';
 import { alsoCount, startUsage } from '../../nodejs/guest/usage.ts';
 import { flagBatch, flagEnd, frameTypes, noBytes } from '../../nodejs/guest/wire.ts';
-import { Bootstrap, type BootstrapEnd } from './bootstrap.ts';
-import { RuntimeApi } from './runtime-api.ts';
+import type { ProcessUsage } from './process-usage.ts';
 
 /** Exit codes that the agent itself chooses. */
 const exits = { drained: 0, crashed: 1, lostHost: 69 } as const;
 
-/** One connection, one `bootstrap`, any number of calls: what the host sends waits here until `bootstrap` asks for it. */
-export class CustomAgent {
+/** What a backend tells its agent. */
+export interface BackendHost {
+  /** The program takes calls. */
+  ready(): void;
+  /** It does not start, or ended while nothing ran: said to the host, and the agent ends. */
+  failed(error: Error): void;
+  /** It ended while calls ran: the agent ends in the same way, so that the host sees how. */
+  ended(code: number | null, signal: NodeJS.Signals | null, error: Error): void;
+  /** A line that it printed. */
+  print(owner: Call | undefined, stream: 'stdout' | 'stderr', text: string): void;
+}
+
+/** The program behind an agent, and the way in which it takes calls. */
+export interface Backend {
+  /** `custom` or `image`, for HELLO. */
+  readonly runtime: string;
+  start(env: CallEnvironment, host: BackendHost): void;
+  /** Gives the program a call. Never rejects. */
+  offer(call: Call): Promise<void>;
+  /** Nobody waits for this call any more. */
+  cancelled(call: Call, reason: CancelReason): void;
+  /** The call is over. */
+  forget(call: Call): void;
+  usage(): ProcessUsage;
+  /** Asks the program to end; resolves when it has, or is given up. */
+  stop(): Promise<void>;
+  kill(): void;
+}
+
+/** The host's side of an agent that is not the function itself but stands before a program: frames, calls and how it all ends. */
+export class ProxyAgent {
   readonly #channel: Channel;
   readonly #logs: LogCapture;
   readonly #calls = new SlotTable<Call>();
-  readonly #api: RuntimeApi;
+  readonly #backend: Backend;
   readonly #codeDirectory: string | undefined;
   readonly #paths: StackPaths;
-  #port = 0;
   #env: CallEnvironment | undefined;
-  #bootstrap: Bootstrap | undefined;
   #isReady = false;
   #isDraining = false;
   #isExiting = false;
   #startedAt = 0;
 
   /** `codeDirectory` overrides the one in INIT. */
-  constructor(stream: Duplex, agentPath: string, codeDirectory: string | undefined) {
+  constructor(stream: Duplex, backend: Backend, agentPath: string, codeDirectory: string | undefined) {
+    this.#backend = backend;
     this.#codeDirectory = codeDirectory;
     this.#paths = { codeDirectory: codeDirectory ?? '/app', agentPath };
     const receive = (type: number, flags: number, id: number, payload: Buffer) =>
@@ -40,15 +67,10 @@ export class CustomAgent {
       if (!this.#isExiting) this.#leave(exits.lostHost);
     });
     this.#logs = new LogCapture(this.#channel, { getStore: () => undefined });
-    this.#api = new RuntimeApi({
-      onFirstNext: () => this.#ready(),
-      onInitError: (error) => this.#crash(error),
-    });
   }
 
-  async start(): Promise<void> {
-    this.#port = await this.#api.listen();
-    const hello = { protocol: 1, runtime: 'custom', runtimeVersion: process.version, pid: process.pid };
+  start(): void {
+    const hello = { protocol: 1, runtime: this.#backend.runtime, runtimeVersion: process.version, pid: process.pid };
     this.#send(frameTypes.hello, 0, hello);
     this.#channel.flushNow();
     startUsage();
@@ -117,15 +139,13 @@ export class CustomAgent {
       paths: this.#paths,
       ended: (call) => this.#ended(call),
     };
-    this.#api.serve(init);
-    const bootstrap = new Bootstrap({
-      init,
-      address: `127.0.0.1:${this.#port}`,
-      onLine: (stream, text) => this.#print(stream, text),
-      onEnd: (end) => this.#bootstrapEnded(end),
+    this.#backend.start(this.#env, {
+      ready: () => this.#ready(),
+      failed: (error) => this.#crash(error),
+      ended: (code, signal, error) => this.#programEnded(code, signal, error),
+      print: (owner, stream, text) => this.#logs.write(owner, stream === 'stderr' ? 'error' : 'info', text),
     });
-    this.#bootstrap = bootstrap;
-    alsoCount(() => bootstrap.usage());
+    alsoCount(() => this.#backend.usage());
   }
 
   #ready(): void {
@@ -135,7 +155,7 @@ export class CustomAgent {
     this.#send(frameTypes.ready, 0, { style: 'event', handlesBatch: false, importMs: 0, initMs });
   }
 
-  /** Calls of a batch are handed out one by one, as the Runtime API has it. */
+  /** Calls of a batch are handed out one by one. */
   #invoke(flags: number, id: number, payload: Buffer): void {
     const bodyAt = 4 + payload.readUInt32BE(0);
     const meta = JSON.parse(payload.toString('utf8', 4, bodyAt)) as InvokeMeta;
@@ -155,37 +175,27 @@ export class CustomAgent {
     if (this.#env === undefined) return;
     const call = new Call(this.#env, id, meta, first, isComplete);
     this.#calls.add(call);
-    void this.#api.offer(call);
+    void this.#backend.offer(call);
   }
 
-  /** One that `bootstrap` has not been given yet is over; of one that it has, it need not know, and ends it in its own time. */
   #cancel(id: number, reason: CancelReason): void {
     const call = this.#calls.get(id);
     if (call === undefined) return;
     call.cancel(reason);
-    if (!this.#api.isHandedOut(call)) call.fail(abortReason(reason));
+    this.#backend.cancelled(call, reason);
   }
 
   #ended(call: Call): void {
     this.#calls.delete(call.id);
-    this.#api.forget(call);
+    this.#backend.forget(call);
     if (this.#isDraining) this.#exitIfDrained();
   }
 
-  /** A line belongs to the call that runs; with several at once nobody can tell. */
-  #print(stream: 'stdout' | 'stderr', text: string): void {
-    const owner = this.#api.soleHandedOut;
-    this.#logs.write(owner, stream === 'stderr' ? 'error' : 'info', text);
-  }
-
-  /** `bootstrap` is not expected to end: its calls are lost, and so is the instance. It ends as `bootstrap` did, so that the host sees how. */
-  #bootstrapEnded(end: BootstrapEnd): void {
+  #programEnded(code: number | null, signal: NodeJS.Signals | null, error: Error): void {
     if (this.#isExiting) return;
-    const error = new NamedError(end.isMissing ? 'Runtime.InvalidEntrypoint' : 'Runtime.ExitError', end.message);
-    error.stack = '';
     const isIdle = this.#calls.size === 0;
     if (!this.#isReady || isIdle) this.#crash(error);
-    else this.#exit(() => this.#leave(end.code ?? exits.crashed, end.signal));
+    else this.#exit(() => this.#leave(code ?? exits.crashed, signal));
   }
 
   #exitIfDrained(): void {
@@ -198,16 +208,15 @@ export class CustomAgent {
     this.#exit(() => this.#leave(exits.crashed));
   }
 
-  /** Sends what is left; `bootstrap` gets SIGTERM and a moment. */
+  /** Sends what is left; the program gets a moment. */
   #exit(done: () => void): void {
     if (this.#isExiting) return;
     this.#isExiting = true;
-    const stopped = this.#bootstrap?.stop() ?? Promise.resolve();
-    void stopped.then(() => this.#channel.finish(done));
+    void this.#backend.stop().then(() => this.#channel.finish(done));
   }
 
   #leave(code: number, signal?: NodeJS.Signals | null): void {
-    this.#bootstrap?.kill();
+    this.#backend.kill();
     if (signal !== undefined && signal !== null) process.kill(process.pid, signal);
     process.exit(code);
   }
