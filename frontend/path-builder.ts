@@ -1,7 +1,16 @@
 /** Every path of the dashboard, in one place. Names are encoded here and nowhere else. */
 const segment = encodeURIComponent;
 
-export const functionTabs = ['overview', 'code', 'invocations', 'logs', 'versions', 'triggers', 'settings'] as const;
+export const functionTabs = [
+  'overview',
+  'code',
+  'invocations',
+  'logs',
+  'errors',
+  'versions',
+  'triggers',
+  'settings',
+] as const;
 export type FunctionTab = (typeof functionTabs)[number];
 
 export const paths = {
@@ -14,6 +23,9 @@ export const paths = {
     tab === 'overview' ? `/functions/${segment(name)}` : `/functions/${segment(name)}/${tab}`,
   invocations: () => '/invocations',
   invocation: (id: string) => `/invocations/${segment(id)}`,
+  logs: () => '/logs',
+  errors: () => '/errors',
+  schedules: () => '/schedules',
   deadLetters: () => '/dead-letters',
   system: () => '/system',
   tokens: () => '/tokens',

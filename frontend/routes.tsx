@@ -55,6 +55,10 @@ const routeTree = rootRoute.addChildren([
       lazyRouteComponent(() => import('./pages/function-logs.tsx'), 'FunctionLogsTab'),
     ),
     tab(
+      '/errors',
+      lazyRouteComponent(() => import('./pages/function-errors.tsx'), 'FunctionErrorsTab'),
+    ),
+    tab(
       '/versions',
       lazyRouteComponent(() => import('./pages/function-versions.tsx'), 'FunctionVersionsTab'),
     ),
@@ -74,6 +78,18 @@ const routeTree = rootRoute.addChildren([
   page(
     '/invocations/$id',
     lazyRouteComponent(() => import('./pages/invocation.tsx'), 'InvocationPage'),
+  ),
+  page(
+    '/logs',
+    lazyRouteComponent(() => import('./pages/logs.tsx'), 'LogsPage'),
+  ),
+  page(
+    '/errors',
+    lazyRouteComponent(() => import('./pages/errors.tsx'), 'ErrorsPage'),
+  ),
+  page(
+    '/schedules',
+    lazyRouteComponent(() => import('./pages/schedules.tsx'), 'SchedulesPage'),
   ),
   page(
     '/dead-letters',

@@ -1,3 +1,4 @@
+import type { ErrorGroup } from '../../shared/api/error-groups.ts';
 import type {
   Alias,
   CreateFunction,
@@ -51,7 +52,8 @@ const withSignal = (signal: AbortSignal | undefined) => (signal === undefined ? 
 
 export const apiPaths = {
   metricsStream: `${root}/metrics/stream`,
-  logs: (name: string) => `${functionPath(name)}/logs`,
+  /** Of one function, or of all. */
+  logs: (name: string | undefined) => (name === undefined ? `${root}/logs` : `${functionPath(name)}/logs`),
 } as const;
 
 /** The control API, one method per thing that the dashboard does. Every method rejects with ApiError. */
@@ -123,7 +125,8 @@ export class Api {
     return this.client.json('PUT', `${functionPath(name)}/aliases/${segment(alias)}`, { body });
   }
 
-  schedules(name: string, signal?: AbortSignal): Promise<Page<Schedule>> {
+  /** Of one function, or of all. */
+  schedules(name: string | undefined, signal?: AbortSignal): Promise<Page<Schedule>> {
     return this.#get(`${root}/schedules`, { function: name, limit: 200 }, signal);
   }
 
@@ -169,8 +172,20 @@ export class Api {
     return this.client.json('DELETE', `${root}/invocations/${segment(id)}`);
   }
 
-  logs(name: string, query: QueryValues, signal?: AbortSignal): Promise<Page<LogLine>> {
+  logs(name: string | undefined, query: QueryValues, signal?: AbortSignal): Promise<Page<LogLine>> {
     return this.#get(apiPaths.logs(name), query, signal);
+  }
+
+  errorGroups(query: QueryValues, signal?: AbortSignal): Promise<Page<ErrorGroup>> {
+    return this.#get(`${root}/errors`, query, signal);
+  }
+
+  errorGroup(id: string, signal?: AbortSignal): Promise<ErrorGroup> {
+    return this.#get(`${root}/errors/${segment(id)}`, undefined, signal);
+  }
+
+  setErrorState(id: string, state: ErrorGroup['state']): Promise<ErrorGroup> {
+    return this.client.json('PATCH', `${root}/errors/${segment(id)}`, { body: { state } });
   }
 
   deadLetters(query: QueryValues, signal?: AbortSignal): Promise<Page<DeadLetter>> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type LogLine, logLineSchema } from '../../shared/api/invocations.ts';
-import { compareIds, filterLines, LogBuffer } from './log-buffer.ts';
+import { compareIds, LogBuffer } from './log-buffer.ts';
 
 function line(id: string, level: LogLine['level'] = 'info', text = id): LogLine {
   return logLineSchema.parse({
@@ -56,18 +56,5 @@ describe('compareIds', () => {
     expect(['10', '9', '2'].sort(compareIds)).toEqual(['2', '9', '10']);
     expect(['0010', '0009'].sort(compareIds)).toEqual(['0009', '0010']);
     expect(compareIds('a', 'a')).toBe(0);
-  });
-});
-
-describe('filterLines', () => {
-  const lines = [line('1', 'debug', 'Connecting'), line('2', 'warn', 'slow'), line('3', 'error', 'no connection')];
-  const found = (level: string, search: string) => filterLines(lines, level, search).map((item) => item.id);
-
-  it('keeps a level and those above it, and a text in any case', () => {
-    expect(found('', '')).toEqual(['1', '2', '3']);
-    expect(found('warn', '')).toEqual(['2', '3']);
-    expect(found('', 'CONNECT')).toEqual(['1', '3']);
-    expect(found('error', 'connect')).toEqual(['3']);
-    expect(found('nonsense', 'slow')).toEqual(['2']);
   });
 });

@@ -50,15 +50,3 @@ export function compareIds(a: string, b: string): number {
   if (a.length !== b.length) return a.length - b.length;
   return a < b ? -1 : a > b ? 1 : 0;
 }
-
-const order: readonly string[] = ['debug', 'info', 'warn', 'error'];
-
-/** The lines at this level and above that contain the text. */
-export function filterLines(lines: readonly LogLine[], level: string, search: string): readonly LogLine[] {
-  const least = order.indexOf(level);
-  const needle = search.trim().toLowerCase();
-  if (least <= 0 && needle === '') return lines;
-  return lines.filter(
-    (line) => order.indexOf(line.level) >= least && (needle === '' || line.text.toLowerCase().includes(needle)),
-  );
-}

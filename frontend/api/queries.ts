@@ -53,9 +53,9 @@ export const queries = {
       queryKey: ['functions', 'one', name, 'aliases'],
       queryFn: ({ signal }) => api.aliases(name, signal),
     }),
-  schedules: (api: Api, name: string) =>
+  schedules: (api: Api, name: string | undefined) =>
     queryOptions({
-      queryKey: ['functions', 'one', name, 'schedules'],
+      queryKey: ['functions', 'one', name ?? '', 'schedules'],
       queryFn: ({ signal }) => api.schedules(name, signal),
       refetchInterval: 30_000,
     }),
@@ -73,6 +73,22 @@ export const queries = {
     queryOptions({
       queryKey: ['invocations', 'one', id],
       queryFn: ({ signal }) => api.invocation(id, signal),
+    }),
+  errorGroups: (api: Api, filter: QueryValues) =>
+    infiniteQueryOptions({
+      queryKey: ['errors', 'list', filter],
+      queryFn: ({ pageParam, signal }) =>
+        api.errorGroups({ ...filter, limit: 50, ...(pageParam === '' ? {} : { cursor: pageParam }) }, signal),
+      initialPageParam: '',
+      getNextPageParam: (page) => page.nextCursor ?? undefined,
+      placeholderData: keepPreviousData,
+      refetchInterval: 5000,
+    }),
+  errorGroup: (api: Api, id: string) =>
+    queryOptions({
+      queryKey: ['errors', 'one', id],
+      queryFn: ({ signal }) => api.errorGroup(id, signal),
+      refetchInterval: 5000,
     }),
   deadLetters: (api: Api) =>
     infiniteQueryOptions({

@@ -36,10 +36,21 @@ function skippedIn(events: readonly StreamEvent[]): number {
 }
 
 /** What a tab keeps: enough to read back, little enough to stay fast. */
-const keptLines = 50_000;
+const keptLines = 100_000;
+/** How often stored lines are asked for again where they cannot be followed. */
+const pollMs = 3000;
 
-/** The newest lines of a function, then every new one as it is written. Updates come at most once a frame. */
-export function useLogTail(functionName: string): LogTail {
+export interface LogTailOptions {
+  /** Undefined: all functions. */
+  readonly functionName: string | undefined;
+  /** In the language of shared/log-filter.ts; valid. The platform applies it, so that old lines are found too. */
+  readonly filter: string;
+  /** False: lines are asked for again and again, for filters that cannot be followed. */
+  readonly canFollow: boolean;
+}
+
+/** The newest lines that the filter lets through, then every new one as it is written. Updates come at most once a frame. */
+export function useLogTail({ functionName, filter, canFollow }: LogTailOptions): LogTail {
   const api = useApi();
   const buffer = useRef(new LogBuffer({ capacity: keptLines }));
   const [snapshot, setSnapshot] = useState<LogSnapshot>(buffer.current.snapshot);
@@ -50,6 +61,11 @@ export function useLogTail(functionName: string): LogTail {
   useEffect(() => {
     const lines = new LogBuffer({ capacity: keptLines });
     buffer.current = lines;
+    setSnapshot(lines.snapshot);
+    setSkipped(0);
+    setError(undefined);
+    setState('connecting');
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const abort = new AbortController();
     let stop: (() => void) | undefined;
     let frame = 0;
@@ -63,7 +79,7 @@ export function useLogTail(functionName: string): LogTail {
       stop = followEvents({
         client: api.client,
         path: apiPaths.logs(functionName),
-        query: { follow: 1 },
+        query: { follow: 1, filter },
         ...(lines.lastId === '' ? {} : { lastEventId: lines.lastId }),
         onState: setState,
         onRefused: (refused) => setError(processServerError(refused)),
@@ -75,22 +91,30 @@ export function useLogTail(functionName: string): LogTail {
         },
       });
     };
-    api
-      .logs(functionName, { limit: 200 }, abort.signal)
-      .then((page) => {
-        lines.add(page.items.toSorted((a, b) => compareIds(a.id, b.id)));
-        show();
-        follow();
-      })
-      .catch((thrown: unknown) => {
+    const start = async (): Promise<void> => {
+      const page = await api.logs(functionName, { limit: 200, filter }, abort.signal);
+      lines.add(page.items.toSorted((a, b) => compareIds(a.id, b.id)));
+      show();
+      if (abort.signal.aborted) return;
+      if (canFollow) follow();
+      else {
+        setState('open');
+        timer = setTimeout(run, pollMs);
+      }
+    };
+    function run(): void {
+      start().catch((thrown: unknown) => {
         if (!abort.signal.aborted) setError(processServerError(thrown));
       });
+    }
+    run();
     return () => {
       abort.abort();
+      clearTimeout(timer);
       stop?.();
       cancelAnimationFrame(frame);
     };
-  }, [api, functionName]);
+  }, [api, functionName, filter, canFollow]);
 
   const clear = () => {
     buffer.current.clear();

@@ -18,6 +18,8 @@ const CommandPalette = lazy(() =>
   import('./command-palette.tsx').then((module) => ({ default: module.CommandPalette })),
 );
 
+const Shortcuts = lazy(() => import('./shortcuts.tsx').then((module) => ({ default: module.Shortcuts })));
+
 function Brand() {
   return (
     <Link
@@ -153,6 +155,9 @@ export function AppShell() {
           <CommandPalette onClose={() => setPaletteOpen(false)} />
         </Suspense>
       )}
+      <Suspense fallback={null}>
+        <Shortcuts />
+      </Suspense>
       <Toaster />
     </div>
   );

@@ -1,15 +1,17 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { ListTree } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { ListTree, RotateCcw } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
 import type { InvocationDocument } from '../../shared/api/invocations.ts';
 import type { Timing } from '../../shared/invocation.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
+import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Select } from '../ui/field.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
+import { toast } from '../ui/toast.tsx';
 import { formatBytes, formatDateTime, formatMs } from '../util/format.ts';
 import { useUrlValue } from '../util/hooks.ts';
 import { phasesOf } from '../util/timing.ts';
@@ -33,12 +35,36 @@ function DurationBar({ timing, longestMs }: { readonly timing: Timing | null; re
   );
 }
 
+interface Selection {
+  readonly ids: ReadonlySet<string>;
+  readonly toggle: (id: string) => void;
+}
+
 function columns(
   longestMs: number,
   withFunction: boolean,
   onOpen: (id: string) => void,
+  selection: Selection,
 ): readonly TableColumn<InvocationDocument>[] {
   return [
+    {
+      id: 'select',
+      label: 'Select',
+      isLabelHidden: true,
+      className: 'w-6 !pr-0',
+      cell: (row) => (
+        // biome-ignore lint/a11y/useKeyWithClickEvents: keeps the click of the mouse from opening the row
+        <label className="grid size-6 cursor-pointer place-items-center" onClick={(event) => event.stopPropagation()}>
+          <input
+            type="checkbox"
+            className="size-4 accent-accent"
+            aria-label={`Select the call of ${formatDateTime(row.createdAt)}`}
+            checked={selection.ids.has(row.id)}
+            onChange={() => selection.toggle(row.id)}
+          />
+        </label>
+      ),
+    },
     {
       id: 'at',
       label: 'Time',
@@ -100,6 +126,33 @@ const triggerOptions = [
   ...['http', 'api', 'async', 'schedule', 'replay'].map((value) => ({ value, label: value })),
 ];
 
+/** Replays what is selected, one after the other; a call whose event was not kept is counted, not hidden. */
+function useBulkReplay(onDone: () => void) {
+  const api = useApi();
+  const queryClient = useQueryClient();
+  return useMutation({
+    mutationFn: async (ids: readonly string[]) => {
+      let queued = 0;
+      let firstError: unknown;
+      for (const id of ids) {
+        try {
+          await api.replay(id);
+          queued++;
+        } catch (error) {
+          firstError ??= error;
+        }
+      }
+      return { queued, failed: ids.length - queued, firstError };
+    },
+    onSuccess: async ({ queued, failed, firstError }) => {
+      if (queued > 0) toast.done(`${queued} ${queued === 1 ? 'replay' : 'replays'} queued`);
+      if (failed > 0) toast.failed(`${failed} of ${queued + failed} not replayed`, firstError);
+      onDone();
+      await queryClient.invalidateQueries({ queryKey: ['invocations'] });
+    },
+  });
+}
+
 /** Invocations with filters (in the address) and a panel with the details of one. */
 export function InvocationTable({
   functionName,
@@ -113,6 +166,17 @@ export function InvocationTable({
   const [fn] = useUrlValue('function');
   const [openId, setOpenId] = useUrlValue('invocation');
   const query = useInfiniteQuery(queries.invocations(useApi(), { function: functionName ?? fn, status, trigger }));
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const replay = useBulkReplay(() => setSelected(new Set()));
+  const selection: Selection = {
+    ids: selected,
+    toggle: (id) => {
+      const next = new Set(selected);
+      if (!next.delete(id)) next.add(id);
+      setSelected(next);
+    },
+  };
+  const shown = query.data?.pages.flatMap((page) => page.items) ?? [];
   const isFiltered = status !== '' || trigger !== '' || fn !== '';
   return (
     <Card isFlush>
@@ -130,6 +194,26 @@ export function InvocationTable({
           value={trigger}
           onChange={(event) => setTrigger(event.target.value)}
         />
+        <span className="ml-auto inline-flex flex-wrap items-center gap-2">
+          {selected.size > 0 && (
+            <Button tone="ghost" onClick={() => setSelected(new Set())}>
+              Select none
+            </Button>
+          )}
+          {shown.length > 0 && (
+            <Button tone="ghost" onClick={() => setSelected(new Set(shown.map((row) => row.id)))}>
+              Select all {shown.length}
+            </Button>
+          )}
+          <Button
+            icon={<RotateCcw className="size-4" aria-hidden="true" />}
+            isBusy={replay.isPending}
+            disabledReason={selected.size === 0 ? 'Select calls first' : undefined}
+            onClick={() => replay.mutate([...selected])}
+          >
+            Replay {selected.size > 0 ? selected.size : ''}
+          </Button>
+        </span>
       </div>
       <div className={query.data === undefined ? 'p-4' : ''}>
         <QueryView query={query} lines={8}>
@@ -140,7 +224,7 @@ export function InvocationTable({
             return (
               <Table
                 label="Invocations"
-                columns={columns(longestMs, functionName === undefined, setOpenId)}
+                columns={columns(longestMs, functionName === undefined, setOpenId, selection)}
                 rows={rows}
                 rowKey={(row) => row.id}
                 onRowClick={(row) => setOpenId(row.id)}

@@ -11,7 +11,13 @@ import { levelClasses } from './log-lines.tsx';
 
 const rowPx = 24;
 
-function Row({ line, onInvocation }: { readonly line: LogLine; readonly onInvocation: (id: string) => void }) {
+interface RowProps {
+  readonly line: LogLine;
+  readonly withFunction: boolean;
+  readonly onInvocation: (id: string) => void;
+}
+
+function Row({ line, withFunction, onInvocation }: RowProps) {
   const { invocationId } = line;
   return (
     <>
@@ -19,6 +25,11 @@ function Row({ line, onInvocation }: { readonly line: LogLine; readonly onInvoca
         {formatClock(line.at)}
       </time>
       <span className={classes('w-10 shrink-0', levelClasses[line.level])}>{line.level}</span>
+      {withFunction && (
+        <span className="w-24 shrink-0 truncate text-muted sm:w-36" title={line.functionName}>
+          {line.functionName}
+        </span>
+      )}
       <span className="hidden w-9 shrink-0 text-faint sm:inline">v{line.version}</span>
       <span
         title={line.text}
@@ -43,13 +54,20 @@ function Row({ line, onInvocation }: { readonly line: LogLine; readonly onInvoca
   );
 }
 
+/** A click opens the call of the line; marking its text to copy it does not. */
+function openUnlessSelecting(line: LogLine, open: (id: string) => void): void {
+  if (line.invocationId !== null && (getSelection()?.isCollapsed ?? true)) open(line.invocationId);
+}
+
 export interface LogListProps {
   readonly lines: readonly LogLine[];
+  /** The lines are of several functions. */
+  readonly withFunction?: boolean;
   readonly onInvocation: (id: string) => void;
 }
 
 /** A tail of any length: only what is visible is in the page. Scrolling up stops the following; the button goes on. */
-export function LogList({ lines, onInvocation }: LogListProps) {
+export function LogList({ lines, withFunction = false, onInvocation }: LogListProps) {
   const area = useRef<HTMLElement>(null);
   const [isFollowing, setIsFollowing] = useState(true);
   const [seenId, setSeenId] = useState('');
@@ -89,15 +107,20 @@ export function LogList({ lines, onInvocation }: LogListProps) {
             const line = lines[item.index];
             if (line === undefined) return null;
             return (
+              // The row as a whole is a larger target for the mouse; the button inside it serves the keyboard.
+              // biome-ignore lint/a11y/noStaticElementInteractions: see above
+              // biome-ignore lint/a11y/useKeyWithClickEvents: see above
               <div
                 key={line.id}
+                onClick={() => openUnlessSelecting(line, onInvocation)}
                 className={classes(
                   'absolute top-0 left-0 flex w-full items-center gap-3 px-4 hover:bg-raised',
+                  line.invocationId !== null && 'cursor-pointer',
                   line.level === 'error' && 'bg-danger-soft',
                 )}
                 style={{ height: rowPx, transform: `translateY(${item.start}px)` }}
               >
-                <Row line={line} onInvocation={onInvocation} />
+                <Row line={line} withFunction={withFunction} onInvocation={onInvocation} />
               </div>
             );
           })}

@@ -23,18 +23,18 @@ export function RecentDeployments() {
           >
             <Link
               to={paths.function(item.functionName, 'versions')}
-              className="shrink-0 text-base text-text hover:underline"
+              className="max-w-[60%] min-w-0 shrink-0 truncate text-base text-text hover:underline"
             >
               {item.functionName} <span className="text-faint">v{item.version}</span>
             </Link>
-            <span className="min-w-0 grow truncate text-muted" title={item.message}>
+            <span className="min-w-0 grow basis-0 truncate text-muted" title={item.message}>
               {item.message}
             </span>
-            <span className="shrink-0 text-xs text-faint">
+            <span className="min-w-0 shrink-0 truncate text-xs text-faint">
               <time dateTime={item.at} title={formatDateTime(item.at)}>
                 {formatAgo(item.at, now)}
-              </time>{' '}
-              by {item.by}
+              </time>
+              <span className="hidden lg:inline"> by {item.by}</span>
             </span>
           </li>
         ))}

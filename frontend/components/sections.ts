@@ -1,12 +1,25 @@
-import { Boxes, Inbox, KeyRound, LayoutDashboard, ListTree, ServerCog } from 'lucide-react';
+import {
+  Boxes,
+  Bug,
+  CalendarClock,
+  Inbox,
+  KeyRound,
+  LayoutDashboard,
+  ListTree,
+  ScrollText,
+  ServerCog,
+} from 'lucide-react';
 import { paths } from '../path-builder.ts';
 
-/** The pages of the main navigation, in their order. */
+/** The pages of the main navigation, in their order. `key` is what follows `g` on the keyboard. */
 export const sections = [
-  { path: paths.overview(), label: 'Overview', Icon: LayoutDashboard },
-  { path: paths.functions(), label: 'Functions', Icon: Boxes },
-  { path: paths.invocations(), label: 'Invocations', Icon: ListTree },
-  { path: paths.deadLetters(), label: 'Dead letters', Icon: Inbox },
-  { path: paths.system(), label: 'System', Icon: ServerCog },
-  { path: paths.tokens(), label: 'Tokens', Icon: KeyRound },
+  { path: paths.overview(), label: 'Overview', key: 'o', Icon: LayoutDashboard },
+  { path: paths.functions(), label: 'Functions', key: 'f', Icon: Boxes },
+  { path: paths.invocations(), label: 'Invocations', key: 'i', Icon: ListTree },
+  { path: paths.logs(), label: 'Logs', key: 'l', Icon: ScrollText },
+  { path: paths.errors(), label: 'Errors', key: 'e', Icon: Bug },
+  { path: paths.schedules(), label: 'Schedules', key: 'c', Icon: CalendarClock },
+  { path: paths.deadLetters(), label: 'Dead letters', key: 'd', Icon: Inbox },
+  { path: paths.system(), label: 'System', key: 's', Icon: ServerCog },
+  { path: paths.tokens(), label: 'Tokens', key: 't', Icon: KeyRound },
 ] as const;

@@ -21,6 +21,7 @@ const tabNames: Readonly<Record<FunctionTab, string>> = {
   code: 'Code and test',
   invocations: 'Invocations',
   logs: 'Logs',
+  errors: 'Errors',
   versions: 'Versions',
   triggers: 'Triggers',
   settings: 'Settings',

@@ -170,8 +170,10 @@ export function OverviewPage() {
             </div>
             <Charts metrics={data} isLive={isLive} cores={live.ticks.at(-1)?.gauges.host.cpus} />
             <HostCharts ticks={live.ticks} />
-            <RecentDeployments />
-            {list !== undefined && <Rankings functions={list} />}
+            <div className="grid gap-4 md:col-span-2 lg:grid-cols-3">
+              <RecentDeployments />
+              {list !== undefined && <Rankings functions={list} />}
+            </div>
           </div>
         )}
       </QueryView>

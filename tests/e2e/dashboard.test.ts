@@ -184,10 +184,55 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
       .or(page.getByRole('log'))
       .getByText('greeting Tail')
       .waitFor();
-    await page.getByLabel('Filter by text').fill('nothing has this text');
-    await expect.poll(() => page.getByText('greeting Tail').count(), patience).toBe(0);
-    await page.getByLabel('Filter by text').fill('tail');
+    await page.getByLabel('Filter', { exact: true }).fill('nothing-has-this-text');
+    await seen('No line matches so far');
+    await page.getByLabel('Filter', { exact: true }).fill('level:info "greeting tail" -bo');
     await seen('greeting Tail');
+    await page.getByLabel('Filter', { exact: true }).fill('level:loud');
+    await seen('level: takes debug, info, warn, error');
+    await page.getByLabel('Filter', { exact: true }).fill('fn:hello status:2xx tail');
+    await seen('Stored lines');
+    await seen('greeting Tail');
+  });
+
+  it('shows the lines of all functions, a click from the call that wrote them', async () => {
+    await go('/logs?filter=fn%3Ahello%20tail');
+    await page.getByText('greeting Tail').click();
+    await page.getByRole('dialog').getByText('Invocation').first().waitFor();
+    await page.getByRole('dialog').getByRole('tab', { name: /^Logs/ }).waitFor();
+  });
+
+  it('gathers failures of one kind, with the stack in the lines of the source', async () => {
+    await deployCode(
+      'thrower',
+      'index.ts',
+      'interface Far { far: number }\n\nfunction deep({ far }: Far): never {\n  throw new RangeError(`${far} is too far`);\n}\nexport const handler = async () => deep({ far: Math.round(Math.random() * 1e6) });',
+    );
+    for (let index = 0; index < 3; index++) await fetch(`${platform.gatewayUrl}/thrower`);
+    await go('/errors');
+    await page.getByRole('button', { name: /^RangeError: \d+ is too far/ }).click();
+    const panel = page.getByRole('dialog');
+    await panel.getByText(/at deep \(index\.ts:4:9\)/).waitFor();
+    await panel.getByText('deep (index.ts)').first().waitFor();
+    await button('Resolve').click();
+    await seen('Resolved; the next such failure opens it again');
+    await page.keyboard.press('Escape');
+    await expect.poll(() => page.getByRole('button', { name: /is too far/ }).count(), patience).toBe(0);
+    await fetch(`${platform.gatewayUrl}/thrower`);
+    await go('/functions/thrower/errors');
+    await page.getByRole('button', { name: /is too far/ }).waitFor();
+  });
+
+  it('replays what is selected, and says what could not be', async () => {
+    await go('/functions/orders/invocations');
+    await page.getByRole('checkbox').first().check();
+    await button('Replay 1').click();
+    await seen('1 replay queued');
+    await page.getByRole('cell', { name: 'replay' }).first().waitFor();
+    await go('/functions/hello/invocations?trigger=http');
+    await page.getByRole('checkbox').first().check();
+    await button('Replay 1').click();
+    await seen('1 of 1 not replayed');
   });
 
   it('runs Python, and shows the next ticks of a schedule', async () => {
@@ -198,6 +243,9 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     await go('/functions/sweeper/triggers');
     await seen('*/5 * * * *');
     await seen(/Next: 20\d\d-/);
+    await go('/schedules');
+    await page.getByRole('link', { name: /sweeper every-five-minutes/ }).waitFor();
+    await seen(/^in \d/);
   });
 
   it('shows the traffic live, in charts and as tables', async () => {
@@ -263,6 +311,35 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     await page.waitForURL('**/functions/words');
   });
 
+  it('goes about by single keys, which can be switched off', async () => {
+    await go('/functions');
+    await page.getByRole('cell').first().waitFor();
+    const nextRow = async () => {
+      await page.keyboard.press('j');
+      return await page.evaluate('document.activeElement.closest("tr") !== null');
+    };
+    await expect.poll(nextRow, patience).toBe(true);
+    await page.keyboard.press('g');
+    await page.keyboard.press('e');
+    await page.waitForURL('**/errors');
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keyboard' }).getByLabel('Single keys do something').uncheck();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('g');
+    await page.keyboard.press('f');
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keyboard' }).getByLabel('Single keys do something').check();
+    expect(page.url()).toContain('/errors');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('g');
+    await page.keyboard.press('o');
+    await seen('Live');
+    await page.keyboard.press('l');
+    await seen('Paused');
+    await page.keyboard.press('t');
+    await page.getByRole('dialog', { name: 'Choose two times' }).waitFor();
+  });
+
   it('deletes a function only when its name is typed', async () => {
     await go('/functions/words/settings');
     await button('Delete this function').click();
@@ -282,11 +359,15 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     '/functions/hello/code',
     '/functions/hello/invocations',
     '/functions/hello/logs',
+    '/functions/thrower/errors',
     '/functions/hello/versions',
     '/functions/sweeper/triggers',
     '/functions/hello/settings',
     '/functions/no-such-function',
     '/invocations',
+    '/logs',
+    '/errors',
+    '/schedules',
     '/dead-letters',
     '/system',
     '/tokens',
@@ -323,13 +404,25 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     await button('Split').click();
     await check('traffic');
     await go('/invocations');
-    await page.getByRole('cell').first().getByRole('button').click();
+    await page.getByRole('cell').nth(1).getByRole('button').click();
     await page
       .getByRole('dialog')
       .getByRole('tab', { name: 'Result' })
       .or(page.getByRole('tab', { name: 'Error' }))
       .waitFor();
     await check('invocation');
+    await go('/errors');
+    await page.getByRole('button', { name: /is too far/ }).click();
+    await page
+      .getByRole('dialog')
+      .getByText(/at deep/)
+      .waitFor();
+    await check('error');
+    await page.keyboard.press('?');
+    await check('keyboard');
+    await go('/');
+    await button('Choose two times').click();
+    await check('times');
     await go('/tokens');
     await button('New token').click();
     await check('token');

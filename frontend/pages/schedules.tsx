@@ -1,0 +1,116 @@
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { CalendarClock } from 'lucide-react';
+import type { Schedule } from '../../shared/api/functions.ts';
+import { useApi } from '../api/context.tsx';
+import { queries } from '../api/queries.ts';
+import { PageHeader } from '../components/page-header.tsx';
+import { QueryView } from '../components/query-view.tsx';
+import { paths } from '../path-builder.ts';
+import { Badge } from '../ui/badge.tsx';
+import { Button } from '../ui/button.tsx';
+import { Card } from '../ui/card.tsx';
+import { EmptyState } from '../ui/empty-state.tsx';
+import { Table, type TableColumn } from '../ui/table.tsx';
+import { toast } from '../ui/toast.tsx';
+import { formatAgo, formatDateTime } from '../util/format.ts';
+import { useNow } from '../util/hooks.ts';
+
+function columns(now: number, onRun: (schedule: Schedule) => void): readonly TableColumn<Schedule>[] {
+  return [
+    {
+      id: 'name',
+      label: 'Schedule',
+      cell: (row) => (
+        <Link to={paths.function(row.functionName, 'triggers')} className="font-medium text-text hover:underline">
+          {row.functionName} <span className="font-normal text-muted">{row.name}</span>
+        </Link>
+      ),
+    },
+    {
+      id: 'cron',
+      label: 'When',
+      cell: (row) => (
+        <>
+          <code className="font-mono">{row.cron}</code> <span className="text-xs text-faint">{row.timeZone}</span>
+        </>
+      ),
+    },
+    {
+      id: 'state',
+      label: 'State',
+      cell: (row) => <Badge tone={row.enabled ? 'ok' : 'neutral'}>{row.enabled ? 'on' : 'paused'}</Badge>,
+    },
+    {
+      id: 'next',
+      label: 'Next',
+      cell: (row) => (
+        <span title={row.nextTicks.map((tick) => formatDateTime(tick)).join('\n')} className="whitespace-nowrap">
+          {row.enabled && row.nextTicks[0] !== undefined ? formatAgo(row.nextTicks[0], now) : '–'}
+          {row.enabled && row.nextTicks.length > 1 && (
+            <span className="ml-2 hidden text-xs text-faint xl:inline">
+              then{' '}
+              {row.nextTicks
+                .slice(1)
+                .map((tick) => formatDateTime(tick))
+                .join(', ')}
+            </span>
+          )}
+        </span>
+      ),
+    },
+    { id: 'last', label: 'Last', isSecondary: true, cell: (row) => formatAgo(row.lastTickAt, now) },
+    { id: 'misfire', label: 'After downtime', isSecondary: true, cell: (row) => row.misfire },
+    {
+      id: 'actions',
+      label: 'Actions',
+      isLabelHidden: true,
+      isNumber: true,
+      cell: (row) => (
+        <Button size="small" onClick={() => onRun(row)} aria-label={`Run now: ${row.functionName} ${row.name}`}>
+          Run now
+        </Button>
+      ),
+    },
+  ];
+}
+
+export function SchedulesPage() {
+  const api = useApi();
+  const now = useNow();
+  const query = useQuery(queries.schedules(api, undefined));
+  const run = useMutation({
+    mutationFn: (schedule: Schedule) => api.runSchedule(schedule.id),
+    onSuccess: (accepted) => toast.done('Queued', accepted.id),
+    onError: (error) => toast.failed('Not started', error),
+  });
+  return (
+    <>
+      <PageHeader
+        title="Schedules"
+        note="What runs by itself, and when next. Changed on the function's page Triggers."
+      />
+      <Card isFlush>
+        <div className={query.data === undefined ? 'p-4' : ''}>
+          <QueryView query={query} lines={4}>
+            {({ items }) =>
+              items.length === 0 ? (
+                <EmptyState icon={<CalendarClock />} title="No schedules">
+                  A schedule calls a function at set times, through the durable queue and with its retries. Add one on
+                  the page Triggers of a function, or start from the template “Scheduled clean-up”.
+                </EmptyState>
+              ) : (
+                <Table
+                  label="Schedules"
+                  columns={columns(now, (schedule) => run.mutate(schedule))}
+                  rows={items}
+                  rowKey={(row) => row.id}
+                />
+              )
+            }
+          </QueryView>
+        </div>
+      </Card>
+    </>
+  );
+}
