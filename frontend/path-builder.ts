@@ -27,6 +27,8 @@ export const paths = {
   errors: () => '/errors',
   schedules: () => '/schedules',
   deadLetters: () => '/dead-letters',
+  alerts: () => '/alerts',
+  costs: () => '/costs',
   system: () => '/system',
   tokens: () => '/tokens',
 } as const;

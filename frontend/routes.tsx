@@ -96,6 +96,14 @@ const routeTree = rootRoute.addChildren([
     lazyRouteComponent(() => import('./pages/dead-letters.tsx'), 'DeadLettersPage'),
   ),
   page(
+    '/alerts',
+    lazyRouteComponent(() => import('./pages/alerts.tsx'), 'AlertsPage'),
+  ),
+  page(
+    '/costs',
+    lazyRouteComponent(() => import('./pages/costs.tsx'), 'CostsPage'),
+  ),
+  page(
     '/system',
     lazyRouteComponent(() => import('./pages/system.tsx'), 'SystemPage'),
   ),

@@ -1,7 +1,9 @@
 import {
+  BellRing,
   Boxes,
   Bug,
   CalendarClock,
+  Coins,
   Inbox,
   KeyRound,
   LayoutDashboard,
@@ -20,6 +22,8 @@ export const sections = [
   { path: paths.errors(), label: 'Errors', key: 'e', Icon: Bug },
   { path: paths.schedules(), label: 'Schedules', key: 'c', Icon: CalendarClock },
   { path: paths.deadLetters(), label: 'Dead letters', key: 'd', Icon: Inbox },
+  { path: paths.alerts(), label: 'Alerts', key: 'a', Icon: BellRing },
+  { path: paths.costs(), label: 'Costs', key: 'm', Icon: Coins },
   { path: paths.system(), label: 'System', key: 's', Icon: ServerCog },
   { path: paths.tokens(), label: 'Tokens', key: 't', Icon: KeyRound },
 ] as const;

@@ -1,0 +1,105 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildStale } from '../../scripts/build.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+import { accessibilityFaults, findChromium, launchChromium, overflowPx, watchComplaints } from './support/browser.ts';
+
+const executablePath = findChromium();
+const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
+
+/** Alerts and costs in a real browser. */
+describe.skipIf(chromiumNeeded !== undefined)(`alerts and costs${skippedFor(chromiumNeeded)}`, () => {
+  let platform: Platform;
+  let browser: Browser;
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    await buildStale(['guest', 'server', 'dashboard']);
+    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    const source = "export const handler = async () => ({ body: 'x'.repeat(1000) });";
+    const body = { name: 'paid', runtime: 'nodejs', files: { 'index.mjs': source } };
+    expect((await platform.api('POST', '/api/v1/functions', body)).status).toBe(201);
+    for (let index = 0; index < 5; index++) await fetch(`${platform.gatewayUrl}/paid`);
+    await open('light', 1366);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.dispose();
+  });
+
+  async function open(colorScheme: 'light' | 'dark', width: number): Promise<void> {
+    await page?.context().close();
+    const context = await browser.newContext({ viewport: { width, height: 768 }, colorScheme });
+    page = await context.newPage();
+    page.setDefaultTimeout(30_000);
+    complaints = watchComplaints(page);
+    await page.goto(`${platform.url}/#token=${platform.token}`);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+  }
+  const go = async (path: string) => {
+    await page.goto(platform.url + path);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+  };
+  const button = (name: string | RegExp) => page.getByRole('button', { name });
+
+  it('makes a rule, changes it, silences it and deletes it', async () => {
+    await go('/alerts');
+    await page.getByText('No alert rules').waitFor();
+    await button('New rule').click();
+    await page.getByLabel('Name', { exact: true }).fill('Disk nearly full');
+    await page.getByLabel('Watches').selectOption('diskFreeBytes');
+    await page.getByLabel('Is', { exact: true }).selectOption('below');
+    await page.getByLabel('Limit, MiB').fill('1024');
+    await page.getByLabel('Whom').fill('http://127.0.0.1:9/hook');
+    await button('Create').click();
+    await page.getByText('Free disk below 1 GiB').waitFor();
+
+    // Refused by the platform, since it is a private address: what became of the trial is seen, not guessed.
+    await button('Test: Disk nearly full').click();
+    await page.getByText('HEARTH_WEBHOOK_PRIVATE').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+
+    await button('Change: Disk nearly full').click();
+    await page.getByLabel('Limit, MiB').fill('2048');
+    await button('Save').click();
+    await page.getByText('Free disk below 2 GiB').waitFor();
+    await button('Silence 1 h: Disk nearly full').click();
+    await page.getByText('ok, silenced').waitFor();
+    await button('Delete: Disk nearly full').click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await page.getByText('No alert rules').waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('says what functions used, at prices of its own', async () => {
+    await go('/costs');
+    await page.getByRole('cell', { name: 'paid' }).waitFor();
+    await page.getByText('At AWS Lambda').waitFor();
+    await button('Prices').click();
+    await page.getByLabel('What they are of').fill('Our old provider');
+    await page.getByLabel('Currency').fill('eur');
+    await page.getByLabel('Per million requests').fill('400000');
+    await button('Save').click();
+    await page.getByText('At Our old provider').waitFor();
+    await page.getByText('2.00 EUR').first().waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it.each([
+    ['light', 1366],
+    ['dark', 320],
+  ] as const)('is accessible in the %s theme at %i pixels', async (theme, width) => {
+    await open(theme, width);
+    for (const path of ['/alerts', '/costs']) {
+      await go(path);
+      await page.waitForLoadState('load');
+      await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count(), { timeout: 20_000 }).toBe(0);
+      expect(await accessibilityFaults(page), path).toEqual([]);
+      expect(await overflowPx(page), path).toBe(0);
+    }
+    expect(complaints).toEqual([]);
+  });
+});
