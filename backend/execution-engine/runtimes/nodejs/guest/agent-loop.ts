@@ -12,7 +12,7 @@ import type { CancelReason, InitMessage, InvokeMeta } from './messages.ts';
 import { dateNow, exitProcess, monotonic, parseJson, stringifyJson } from './originals.ts';
 import { reseed } from './reseed.ts';
 import { startUsage } from './usage.ts';
-import { warmUpFetch, warmUpWhileIdle } from './warm-up.ts';
+import { enableSourceMaps, warmUpFetch, warmUpWhileIdle } from './warm-up.ts';
 import { flagBatch, flagEnd, frameTypes, noBytes } from './wire.ts';
 
 /** Exit codes that the agent itself chooses. */
@@ -253,11 +253,4 @@ function setEnvironment(init: InitMessage): void {
   env['_HANDLER'] = init.handler;
   process.execArgv = [];
   process.chdir(init.codeDirectory);
-}
-
-/** Stacks in the words of what the user wrote. Packages are left out: their maps are large and rarely wanted. */
-function enableSourceMaps(): void {
-  const { setSourceMapsSupport } = process.getBuiltinModule('node:module');
-  if (setSourceMapsSupport === undefined) process.setSourceMapsEnabled(true);
-  else setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
 }

@@ -1,5 +1,6 @@
 import { Call, type CallEnvironment } from './call.ts';
 import { runCall } from './invoke.ts';
+import { loadFunction } from './loader.ts';
 import type { LogCapture } from './logs.ts';
 import type { HttpMeta, InitMessage } from './messages.ts';
 import { cancelTimer, later, startTimer } from './originals.ts';
@@ -7,6 +8,9 @@ import { FrameWriter, noBytes } from './wire.ts';
 
 /** An INIT that is due comes sooner than this; an agent that waits longer was started ahead and has time. */
 const idleMs = 25;
+
+/** As often until V8 has compiled what every call runs through; a millisecond or two. */
+const rehearsals = 20;
 
 /** Importing anything at all sets up the loader of ES modules. */
 const emptyModule: string = 'data:text/javascript,0';
@@ -17,7 +21,14 @@ export function warmUpFetch(): void {
   void new Response('x').body;
 }
 
-/** Two calls that go nowhere, so that the first real one does not wait for the compiler. */
+/** Stacks in the words of what the user wrote. Packages are left out: their maps are large and rarely wanted. */
+export function enableSourceMaps(): void {
+  const { setSourceMapsSupport } = process.getBuiltinModule('node:module');
+  if (setSourceMapsSupport === undefined) process.setSourceMapsEnabled(true);
+  else setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
+}
+
+/** Calls that go nowhere, so that the first real one does not wait for the compiler. */
 async function rehearse(logs: LogCapture): Promise<void> {
   const init: InitMessage = {
     functionName: 'rehearsal',
@@ -53,8 +64,30 @@ async function rehearse(logs: LogCapture): Promise<void> {
   };
   const handler = () => ({ statusCode: 200, body: 'x' });
   const loaded = { handler, handleBatch: undefined, fetch: undefined, init: undefined };
-  await runCall(loaded, init, new Call(env, 1, { ...common, kind: 'event' }, noBytes, true));
-  await runCall(loaded, init, new Call(env, 2, http, noBytes, true));
+  for (let i = 0; i < rehearsals; i++) {
+    await runCall(loaded, init, new Call(env, 1, { ...common, kind: 'event' }, noBytes, true));
+    await runCall(loaded, init, new Call(env, 2, http, noBytes, true));
+  }
+}
+
+/** Two modules loaded as a version's are, so that the first real one finds the loaders of Node ready. They are gone afterwards. */
+async function rehearseLoading(): Promise<void> {
+  const fs = process.getBuiltinModule('node:fs');
+  const path = process.getBuiltinModule('node:path');
+  const { createRequire } = process.getBuiltinModule('node:module');
+  const { argv } = process;
+  const folder = fs.mkdtempSync(path.join(process.env['TMPDIR'] ?? '/tmp', 'hearth-'));
+  try {
+    fs.writeFileSync(path.join(folder, 'module.mjs'), 'export async function handler() {}');
+    await loadFunction(folder, 'module.handler');
+    fs.writeFileSync(path.join(folder, 'common.js'), 'exports.handler = async () => {};');
+    await loadFunction(folder, 'common.handler');
+  } finally {
+    process.argv = argv;
+    fs.rmSync(folder, { recursive: true, force: true });
+    const { cache } = createRequire('/');
+    for (const file of Object.keys(cache)) if (file.startsWith(folder)) delete cache[file];
+  }
 }
 
 /**
@@ -67,6 +100,8 @@ export function warmUpWhileIdle(logs: LogCapture): () => void {
     () => process.getBuiltinModule('node:module').createRequire('/'),
     () => import(emptyModule),
     () => rehearse(logs),
+    enableSourceMaps,
+    rehearseLoading,
     warmUpFetch,
   ];
   let isOver = false;
