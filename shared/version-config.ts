@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { callerAuthSchema, rateLimitSchema } from './caller-auth.ts';
 import { limits, MiB } from './limits.ts';
 
 export const runtimeNames = ['nodejs', 'python', 'custom', 'image'] as const;
@@ -162,6 +163,8 @@ export const versionConfigSchema = z.strictObject({
     .min(0)
     .max(1024 * MiB),
   cors: corsSchema.nullable(),
+  auth: callerAuthSchema.nullable(),
+  rateLimits: z.array(rateLimitSchema).max(5).describe('How often the function may be called through the gateway.'),
   image: containerImageSchema.nullable(),
 });
 export type VersionConfig = z.infer<typeof versionConfigSchema>;
@@ -202,6 +205,8 @@ export function defaultVersionConfig(runtime: VersionConfig['runtime'], isolatio
     maxRequestBytes: limits.maxRequestBytes,
     maxResponseBytes: limits.maxStreamBytes,
     cors: null,
+    auth: null,
+    rateLimits: [],
     image: null,
   };
 }

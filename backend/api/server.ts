@@ -23,6 +23,7 @@ import { FailureLimiter } from './failure-limiter.ts';
 import { IdleConnections } from './idle-connections.ts';
 import { parseJson } from './json-body.ts';
 import { registerOpenApi } from './openapi.ts';
+import { RequestLimit } from './request-limit.ts';
 import type { Api } from './route-docs.ts';
 import { accessRoutes } from './routes/access.ts';
 import { alertRoutes } from './routes/alerts.ts';
@@ -63,6 +64,8 @@ export interface ApiServerOptions {
   readonly maxJsonBytes?: number;
   /** Uploaded archives. The limit of unpacked bundles when left out. */
   readonly maxArchiveBytes?: number;
+  /** Requests of one token or user per minute. 0, any number, when left out. */
+  readonly maxRequestsPerMinute?: number;
   /** Wrong tokens per address and minute. 10 when left out. */
   readonly maxAuthFailuresPerMinute?: number;
   /** Comment on quiet event streams. 15,000 when left out. */
@@ -206,12 +209,19 @@ async function registerRoutes(app: Api, options: ApiServerOptions, context: ApiC
     maxPerMinute: options.maxAuthFailuresPerMinute ?? 10,
   });
   const authenticator = new Authenticator({ ...context.controlPlane, limiter });
+  const requestLimit = new RequestLimit({
+    clock: context.clock,
+    requestsPerMinute: options.maxRequestsPerMinute ?? 0,
+  });
   const plain = app.withTypeProvider<FastifyTypeProviderDefault>();
   await registerOpenApi(plain, context.facts.version);
   await app.register(multipart, { throwFileSizeLimit: true });
-  await app.register(async (scope) => registerApi(scope.withTypeProvider<ZodTypeProvider>(), context, authenticator), {
-    prefix: '/api/v1',
-  });
+  await app.register(
+    async (scope) => registerApi(scope.withTypeProvider<ZodTypeProvider>(), context, authenticator, requestLimit),
+    {
+      prefix: '/api/v1',
+    },
+  );
   healthRoutes(app, context);
   prometheusRoute(app, { prometheus: options.prometheus, isOpen: options.isLoopbackOnly, authenticator });
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => {
@@ -222,13 +232,19 @@ async function registerRoutes(app: Api, options: ApiServerOptions, context: ApiC
   app.setNotFoundHandler((request, reply) => answerUnknown(known, page, request, reply));
 }
 
-async function registerApi(app: Api, context: ApiContext, authenticator: Authenticator): Promise<void> {
+async function registerApi(
+  app: Api,
+  context: ApiContext,
+  authenticator: Authenticator,
+  requestLimit: RequestLimit,
+): Promise<void> {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store');
     const { access } = request.routeOptions.config;
     if (access === undefined)
       throw new PlatformError('internal', 'access_missing', 'this route does not say who may call it');
     authenticator.authenticate(request, access);
+    if (access !== 'none') requestLimit.check(request, reply);
   });
   functionRoutes(app, context);
   versionRoutes(app, context);

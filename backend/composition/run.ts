@@ -6,6 +6,7 @@ import { GatewayServer } from '../gateway/server.ts';
 import { isLoopback, listenForControl, urlOf } from '../startup/addresses.ts';
 import { packageDirectory } from '../startup/host.ts';
 import { platformFile, type Running } from '../startup/process-control.ts';
+import { createCallGate } from './access.ts';
 import type { Parts } from './compose.ts';
 import { here } from './foundation.ts';
 
@@ -38,6 +39,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
     swaggerUiDirectory: packageDirectory('swagger-ui-dist'),
     isLoopbackOnly: isLoopback(settings.HEARTH_HOST),
     trustProxy: settings.HEARTH_TRUST_PROXY,
+    maxRequestsPerMinute: settings.HEARTH_API_REQUESTS_PER_MINUTE,
     facts: {
       version: here.version,
       startedAt,
@@ -58,6 +60,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
     clock,
     logger,
     trustsProxy: settings.HEARTH_TRUST_PROXY,
+    gate: createCallGate(parts),
   });
 
   await inventory.refresh();

@@ -121,6 +121,12 @@ export const settingsSchema = z.object({
     .default(0)
     .describe('Sandboxes that may start at the same time. 0: the number of processors.'),
   HEARTH_MAX_CONCURRENT: count(1, 100_000).default(1000).describe('Invocations in flight, all functions together.'),
+  HEARTH_GATEWAY_REQUESTS_PER_MINUTE: count(0, 10_000_000)
+    .default(0)
+    .describe('Calls through the gateway from one address (IPv6: one /64) to all functions together. 0: any number.'),
+  HEARTH_API_REQUESTS_PER_MINUTE: count(0, 10_000_000)
+    .default(0)
+    .describe('Requests to the API with one token or of one user. 0: any number.'),
   HEARTH_MAX_QUEUED: count(0, 1_000_000)
     .default(10_000)
     .describe('Synchronous calls that may wait; more are answered 429.'),

@@ -32,6 +32,9 @@ function crossFieldIssues(config: VersionConfig): readonly ErrorIssue[] {
       config.image === null ? 'must name an image for runtime "image"' : 'goes with runtime "image" alone';
     issues.push({ path: 'image', message });
   }
+  if (config.auth === null && config.rateLimits.some(({ by }) => by === 'caller')) {
+    issues.push({ path: 'rateLimits', message: 'by caller needs auth: without it nobody knows who calls' });
+  }
   return issues;
 }
 

@@ -2,9 +2,12 @@ import { PlatformError } from '../../shared/errors.ts';
 import { newId } from '../../shared/ids.ts';
 import { Cancellation } from '../core/cancel-signal.ts';
 import type { Body, Invocation } from '../core/invocation.ts';
+import type { AuthenticatedCaller } from '../core/ports/caller-authenticator.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { FunctionDirectory, RouteMatch } from '../core/ports/function-directory.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
+import type { VersionSpec } from '../core/version.ts';
+import type { CallGate } from './call-gate.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import { type FaultResponse, faultOfError, faultOfOutcome, renderFault } from './fault-responses.ts';
 import type { Exchange } from './http/exchange.ts';
@@ -20,6 +23,8 @@ export interface RequestHandlerOptions {
   readonly scheduler: Scheduler;
   readonly clock: Clock;
   readonly logger: GatewayLogger;
+  /** Asks callers of functions that are not public, and bounds how often. Left out: functions that ask are refused. */
+  readonly gate?: CallGate | undefined;
   /** Believe X-Forwarded-* of the peer. */
   readonly trustsProxy: boolean;
   /** How long a client may take nothing of a response that is complete here. 60,000 when left out. */
@@ -111,6 +116,8 @@ export class RequestHandler {
     const writer = new ResponseWriter(exchange, id, cors);
     const cancellation = new Cancellation();
     exchange.onGone(() => cancellation.abort());
+    const isGated = this.#isGated(match.version);
+    if (isGated && !this.#passesLimits(exchange, match, headers, writer)) return;
     const enteredAt = this.#options.clock.monotonic();
     const acceptedAt = this.#options.clock.now();
     const start = (body: Body): void => {
@@ -152,8 +159,55 @@ export class RequestHandler {
       writer.fail(faultOfError(error));
       return;
     }
-    if (body instanceof Promise) body.then(start, () => exchange.cut());
-    else start(body);
+    const begin = isGated ? (given: Body) => this.#admit(exchange, match, headers, writer, given, start) : start;
+    if (body instanceof Promise) body.then(begin, () => exchange.cut());
+    else begin(body);
+  }
+
+  #isGated(version: VersionSpec): boolean {
+    const { gate } = this.#options;
+    return gate === undefined ? version.config.auth !== null : gate.concerns(version);
+  }
+
+  /** Limits that need nothing of the caller but the address; answers when one is crossed. */
+  #passesLimits(exchange: Exchange, match: RouteMatch, headers: RequestHeaders, writer: ResponseWriter): boolean {
+    const verdict = this.#options.gate?.beforeCaller(match.version, this.#clientAddress(exchange, headers));
+    if (verdict === undefined) return true;
+    writer.addHeaders(verdict.headers);
+    if (verdict.refusal === undefined) return true;
+    exchange.closeIfMuchIsUnread();
+    writer.fail(verdict.refusal);
+    return false;
+  }
+
+  /** Who calls? `start` when that is known and allowed. */
+  #admit(
+    exchange: Exchange,
+    match: RouteMatch,
+    headers: RequestHeaders,
+    writer: ResponseWriter,
+    body: Body,
+    start: (body: Body) => void,
+  ): void {
+    const { gate } = this.#options;
+    if (gate === undefined) {
+      writer.fail(refuse(503, 'keys_unavailable', 'The function cannot check its callers right now.'));
+      return;
+    }
+    gate
+      .admit(match.version, exchange.rawHeaders, body)
+      .then((admission) => {
+        writer.addHeaders(admission.headers);
+        if (admission.refusal !== undefined) {
+          exchange.dropBody(body);
+          exchange.closeIfMuchIsUnread();
+          writer.fail(admission.refusal);
+          return;
+        }
+        if (admission.caller !== undefined) nameCaller(headers, admission.caller);
+        start(admission.body);
+      })
+      .catch((error: unknown) => this.#unexpected(error, exchange));
   }
 
   #run(invocation: Invocation, writer: ResponseWriter, cancellation: Cancellation, exchange: Exchange): void {
@@ -210,6 +264,14 @@ function answer(exchange: Exchange, fault: FaultResponse): void {
   exchange.closeIfMuchIsUnread();
   const { headers, body } = renderFault(fault, undefined);
   exchange.respond(fault.status, headers, Buffer.from(body));
+}
+
+/** Says to the function who calls, and keeps a token of Hearth from it: a function must not act in its caller's name. */
+function nameCaller({ passedOn }: RequestHeaders, { kind, id }: AuthenticatedCaller): void {
+  if (kind === 'token') {
+    for (let i = passedOn.length - 2; i >= 0; i -= 2) if (passedOn[i] === 'authorization') passedOn.splice(i, 2);
+  }
+  passedOn.push('hearth-caller', `${kind} ${encodeURIComponent(id.toWellFormed())}`);
 }
 
 /** All values of a header that is looked at rarely, joined as Node does. */

@@ -15,11 +15,17 @@ export class ResponseWriter implements ResponseSink {
   #head: ResponseHead | undefined;
   #held: Buffer | undefined;
   #isStreaming = false;
+  #moreHeaders: readonly string[] = [];
 
   constructor(exchange: Exchange, invocationId: string, corsHeaders: readonly string[] | undefined) {
     this.#exchange = exchange;
     this.#invocationId = invocationId;
     this.#corsHeaders = corsHeaders;
+  }
+
+  /** Goes out with the response, whatever becomes of the call; name, value, name, value … */
+  addHeaders(headers: readonly string[]): void {
+    this.#moreHeaders = [...this.#moreHeaders, ...headers];
   }
 
   head(head: ResponseHead): void {
@@ -64,11 +70,7 @@ export class ResponseWriter implements ResponseSink {
     }
     this.#isStreaming = true;
     const { headers, body } = renderFault(fault, this.#invocationId);
-    exchange.respond(
-      fault.status,
-      this.#corsHeaders === undefined ? headers : [...headers, ...this.#corsHeaders],
-      Buffer.from(body),
-    );
+    exchange.respond(fault.status, [...headers, ...(this.#corsHeaders ?? []), ...this.#moreHeaders], Buffer.from(body));
   }
 
   /** For the end of the turn: what is not whole by now is sent piece by piece. */
@@ -93,6 +95,7 @@ export class ResponseWriter implements ResponseSink {
       headers.push(name, head.headers[i + 1] ?? '');
     }
     if (this.#corsHeaders !== undefined) headers.push(...this.#corsHeaders);
+    if (this.#moreHeaders.length > 0) headers.push(...this.#moreHeaders);
     headers.push('hearth-invocation-id', this.#invocationId);
     return headers;
   }

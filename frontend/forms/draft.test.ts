@@ -87,6 +87,9 @@ describe('settings', () => {
         maxRequestBytes: 1,
         maxResponseBytes: 1,
         cors: null,
+        image: null,
+        auth: null,
+        rateLimits: [],
       },
       retry: { maxAttempts: 1, maxAgeMs: 1000, minBackoffMs: 10, maxBackoffMs: 10 },
     };

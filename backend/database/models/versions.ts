@@ -80,6 +80,8 @@ function toRow(record: VersionRecord): VersionRow {
   };
 }
 
+const ofLater: Pick<VersionConfig, 'auth' | 'rateLimits'> = { auth: null, rateLimits: [] };
+
 function toRecord(row: VersionRow): VersionRecord {
   return {
     id: row.id,
@@ -88,8 +90,9 @@ function toRecord(row: VersionRow): VersionRecord {
     digest: row.digest,
     sizeBytes: row.size_bytes,
     fileCount: row.file_count,
-    // Versions from before there were images do not say so.
+    // Versions from before there were images do not say so, and have none of what came later.
     config: {
+      ...ofLater,
       ...fromJson<VersionConfig>(row.config),
       image: fromJson<Partial<VersionConfig>>(row.config).image ?? null,
     },

@@ -1,0 +1,38 @@
+import { accessOfRole, accessOfScope } from '../control-plane/permissions.ts';
+import { allProjects } from '../core/ports/user-store.ts';
+import { GatewayAuthenticator } from '../gateway/auth/gateway-authenticator.ts';
+import { CallGate } from '../gateway/call-gate.ts';
+import { CallLimits } from '../gateway/call-limits.ts';
+import { publicFetch } from '../util/public-fetch.ts';
+import type { Parts } from './compose.ts';
+
+const keySetFetch = { timeoutMs: 5000, maxBytes: 262_144 };
+
+/** Who may call functions through the gateway, and how often. */
+export function createCallGate({ settings, clock, logger, controlPlane }: Parts): CallGate {
+  const { tokens, sessions } = controlPlane;
+  const findToken = (secret: string) => {
+    const token = tokens.authenticate(secret);
+    if (token !== undefined) {
+      const mayInvoke = (project: string) =>
+        (token.project ?? project) === project && accessOfScope(token.scope, false).has('invoke');
+      return { id: token.id, mayInvoke };
+    }
+    const user = sessions.authenticate(secret)?.user;
+    if (user === undefined) return undefined;
+    const mayInvoke = (project: string) =>
+      user.roles.some(
+        (held) => [project, allProjects].includes(held.project) && accessOfRole(held.role, false).has('invoke'),
+      );
+    return { id: user.id, mayInvoke };
+  };
+  const authenticator = new GatewayAuthenticator({
+    clock,
+    logger,
+    findToken,
+    variableOf: ({ config }, name) => config.env[name],
+    fetch: (url) => publicFetch(url, keySetFetch),
+  });
+  const limits = new CallLimits({ clock, perAddressAndMinute: settings.HEARTH_GATEWAY_REQUESTS_PER_MINUTE });
+  return new CallGate({ authenticator, limits });
+}
