@@ -38,7 +38,8 @@ export const emptySettings: SettingsDraft = {
 };
 
 export function settingsOfTemplate(template: Template): SettingsDraft {
-  return { ...emptySettings, handler: template.handler };
+  const { concurrency = limits.concurrency.default } = template.settings;
+  return { ...emptySettings, handler: template.handler, concurrency: String(concurrency) };
 }
 
 export function settingsOfVersion(version: VersionDocument): SettingsDraft {

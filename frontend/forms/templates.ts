@@ -1,6 +1,19 @@
 import type { CreateFunction } from '../../shared/api/functions.ts';
+import {
+  asgiApp,
+  asyncWorker,
+  batchHandler,
+  cronJob,
+  csvStats,
+  fetchApp,
+  jsonApi,
+  markdownPage,
+  pythonHandler,
+  streamingAnswer,
+  wasmModule,
+} from './template-sources.ts';
 
-type Settings = Pick<CreateFunction, 'schedules' | 'retry' | 'timeoutMs'>;
+type Settings = Pick<CreateFunction, 'schedules' | 'retry' | 'timeoutMs' | 'batch' | 'concurrency'>;
 
 export interface Template {
   readonly id: string;
@@ -14,67 +27,6 @@ export interface Template {
   /** A first event for the test panel, as JSON text. */
   readonly event: string;
 }
-
-const jsonApi = `// A JSON API. Called over HTTP, \`event\` describes the request; called from the test panel, it is the event itself.
-interface HttpEvent {
-  rawPath?: string;
-  queryStringParameters?: Record<string, string>;
-  body?: string;
-  requestContext?: { http: { method: string } };
-}
-
-export async function handler(event: HttpEvent) {
-  const name = event.queryStringParameters?.name ?? 'world';
-  const method = event.requestContext?.http.method ?? 'none';
-  console.log('greeting', name);
-  return {
-    statusCode: 200,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ message: \`Hello, \${name}!\`, method, at: new Date().toISOString() }),
-  };
-}
-`;
-
-const fetchApp = `// A fetch-style app: platform Request in, platform Response out, streaming both ways.
-export default {
-  async fetch(request, env, ctx) {
-    const url = new URL(request.url);
-    if (request.method === 'POST') {
-      const body = await request.json();
-      return Response.json({ youSent: body }, { status: 201 });
-    }
-    ctx.waitUntil(Promise.resolve().then(() => console.log('served', url.pathname)));
-    return new Response(\`Hello from \${url.pathname}\\n\`, { headers: { 'content-type': 'text/plain' } });
-  },
-};
-`;
-
-const pythonHandler = `"""A Python handler. Return a dict for JSON, or {"statusCode", "headers", "body"} for HTTP."""
-
-
-def handler(event, context):
-    words = str(event.get("text", "the quick brown fox")).split()
-    print(f"counting {len(words)} words")
-    return {"words": len(words), "longest": max(words, key=len, default="")}
-`;
-
-const cronJob = `// Runs on a schedule. \`event\` is the payload of the schedule; a failure is retried and then kept as a dead letter.
-export async function handler(event, context) {
-  console.log('tick', { attempt: context.attempt, keepDays: event?.keepDays ?? 7 });
-  const cutoff = new Date(Date.now() - (event?.keepDays ?? 7) * 86_400_000);
-  return { removedBefore: cutoff.toISOString() };
-}
-`;
-
-const asyncWorker = `// Called asynchronously: the caller gets 202 at once, the event is on disk, and a failure is tried again with growing waits.
-export async function handler(event, context) {
-  console.log(\`attempt \${context.attempt} for order \${event.order}\`);
-  if (event.failUntilAttempt && context.attempt < event.failUntilAttempt) {
-    throw new Error('the payment provider is not answering');
-  }
-  return { order: event.order, state: 'shipped', attempts: context.attempt };
-}
-`;
 
 const empty: Settings = {};
 
@@ -136,6 +88,72 @@ export const templates: readonly Template[] = [
     files: { 'index.mjs': asyncWorker },
     settings: { retry: { maxAttempts: 5, maxAgeMs: 3_600_000, minBackoffMs: 1000, maxBackoffMs: 60_000 } },
     event: '{\n  "order": 1042,\n  "failUntilAttempt": 3\n}',
+  },
+  {
+    id: 'markdown',
+    title: 'Markdown to HTML',
+    summary: 'TypeScript. POST text, get a page.',
+    name: 'markdown',
+    runtime: 'nodejs',
+    handler: 'index.handler',
+    files: { 'index.ts': markdownPage },
+    settings: empty,
+    event: '{\n  "markdown": "# Hello\\n\\nThis is *Hearth*."\n}',
+  },
+  {
+    id: 'csv',
+    title: 'CSV statistics',
+    summary: 'Python. Sums up the columns of a table.',
+    name: 'csv-stats',
+    runtime: 'python',
+    handler: 'main.handler',
+    files: { 'main.py': csvStats },
+    settings: empty,
+    event: '{\n  "csv": "city,sales\\nOslo,12\\nLima,30\\n"\n}',
+  },
+  {
+    id: 'streaming',
+    title: 'Streaming answer',
+    summary: 'JavaScript. Lines leave as they are written.',
+    name: 'countdown',
+    runtime: 'nodejs',
+    handler: 'index.default',
+    files: { 'index.mjs': streamingAnswer },
+    settings: empty,
+    event: '{}',
+  },
+  {
+    id: 'batch',
+    title: 'Batch handler',
+    summary: 'JavaScript. Calls that come together share the work.',
+    name: 'prices',
+    runtime: 'nodejs',
+    handler: 'index.handleBatch',
+    files: { 'index.mjs': batchHandler },
+    settings: { batch: { maxSize: 16, windowMs: 10 }, concurrency: 16 },
+    event: '{\n  "fruit": "apple"\n}',
+  },
+  {
+    id: 'wasm',
+    title: 'WebAssembly',
+    summary: 'JavaScript. A compiled module, loaded once.',
+    name: 'fibonacci',
+    runtime: 'nodejs',
+    handler: 'index.handler',
+    files: { 'index.mjs': wasmModule },
+    settings: empty,
+    event: '{\n  "n": 50\n}',
+  },
+  {
+    id: 'python-asgi',
+    title: 'Python ASGI app',
+    summary: 'The interface of FastAPI, Starlette and Django.',
+    name: 'asgi-app',
+    runtime: 'python',
+    handler: 'main.app',
+    files: { 'main.py': asgiApp },
+    settings: { concurrency: 10 },
+    event: '{\n  "hello": "world"\n}',
   },
 ];
 
