@@ -27,6 +27,7 @@ import { RequestLimit } from './request-limit.ts';
 import type { Api } from './route-docs.ts';
 import { accessRoutes } from './routes/access.ts';
 import { alertRoutes } from './routes/alerts.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { errorGroupRoutes } from './routes/error-groups.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -256,6 +257,7 @@ async function registerApi(
   logRoutes(app, context);
   metricsRoutes(app, context);
   accessRoutes(app, context);
+  auditRoutes(app, context);
   projectRoutes(app, context);
   alertRoutes(app, context);
   userRoutes(app, context);

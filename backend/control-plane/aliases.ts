@@ -69,8 +69,8 @@ export class Aliases {
         const stored = await tx.aliases.put(record, expectedRevision);
         await tx.audit.append(
           auditRecord(clock.now(), actor, 'alias.put', `${name}/${aliasName}`, {
-            from: entry.aliases.get(aliasName)?.versions ?? [],
-            to: versions,
+            before: entry.aliases.get(aliasName)?.versions ?? null,
+            after: versions,
           }),
         );
         return stored;
@@ -100,14 +100,15 @@ export class Aliases {
       if (user !== undefined) {
         throw new PlatformError('conflict', 'alias_in_use', `${user} uses alias ${aliasName}; change that first`);
       }
+      const before = entry.aliases.get(aliasName)?.versions ?? null;
       await store.transaction(async (tx) => {
         await tx.aliases.remove(id, aliasName);
-        await tx.audit.append(auditRecord(clock.now(), actor, 'alias.delete', `${name}/${aliasName}`));
+        await tx.audit.append(auditRecord(clock.now(), actor, 'alias.delete', `${name}/${aliasName}`, { before }));
       });
-      const before = directory.referenced(id);
+      const wasReferenced = directory.referenced(id);
       const aliases = [...entry.aliases.values()].filter((other) => other.name !== aliasName);
       directory.apply({ record: entry.record, aliases });
-      rollout.afterChange(id, before);
+      rollout.afterChange(id, wasReferenced);
     });
   }
 }

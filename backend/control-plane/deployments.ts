@@ -16,6 +16,7 @@ import type {
   VersionRecord,
 } from '../core/ports/store.ts';
 import { type Actor, auditRecord } from './audit.ts';
+import { auditedConfig, auditedFunction, auditedRoutes, auditedSchedules, changed } from './audited.ts';
 import type { BundleGate } from './bundle-gate.ts';
 import type { ChangeLock } from './change-lock.ts';
 import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
@@ -172,9 +173,10 @@ export class Deployments {
       for (const name of aliasNames) made.push(await tx.aliases.put(aliasTo(version, name), undefined));
       await tx.routes.replace(record.id, routes);
       await tx.schedules.replace(record.id, schedules);
-      await tx.audit.append(
-        auditRecord(clock.now(), actor, 'function.create', record.name, { version: 1, digest: version.digest }),
-      );
+      const triggers = { routes: auditedRoutes(routes), schedules: auditedSchedules(schedules) };
+      const after = { ...auditedFunction(record), digest: version.digest, config: auditedConfig(version.config) };
+      const detail = { version: 1, after: { ...after, ...triggers } };
+      await tx.audit.append(auditRecord(clock.now(), actor, 'function.create', record.name, detail));
       return made;
     });
     const entry = directory.apply({ record, addedVersions: [version], aliases, routes });
@@ -200,7 +202,17 @@ export class Deployments {
       const live = isPromoted ? await tx.aliases.put(aliasTo(version, 'live'), undefined) : undefined;
       if (routes !== undefined) await tx.routes.replace(id, routes);
       if (schedules !== undefined) await tx.schedules.replace(id, schedules);
-      const detail = { version: version.version, digest: version.digest, promoted: isPromoted };
+      const latest = current.versions.get(current.record.latestVersion);
+      const described = (of: VersionRecord) => ({
+        version: of.version,
+        digest: of.digest,
+        config: auditedConfig(of.config),
+      });
+      const { before, after } =
+        latest === undefined
+          ? { before: {}, after: described(version) }
+          : changed(described(latest), described(version));
+      const detail = { version: version.version, promoted: isPromoted, before, after };
       await tx.audit.append(auditRecord(clock.now(), actor, 'version.create', name, detail));
       const others = [...current.aliases.values()].filter((alias) => alias.name !== live?.name);
       return { record: updated, aliases: live === undefined ? others : [...others, live] };

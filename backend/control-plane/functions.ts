@@ -3,6 +3,7 @@ import type { FunctionId } from '../../shared/ids.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Page, PageRequest, ScheduleRecord, Store } from '../core/ports/store.ts';
 import { type Actor, auditRecord } from './audit.ts';
+import { auditedFunction, auditedRoutes, auditedSchedules, changed } from './audited.ts';
 import type { ChangeLock } from './change-lock.ts';
 import { checkRevision } from './deployments.ts';
 import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
@@ -56,19 +57,27 @@ export class Functions {
   ): Promise<FunctionEntry> {
     const { store, directory, rollout, lock, clock } = this.#options;
     return lock.run(async () => {
-      const { record, aliases } = directory.get(name);
+      const { record, aliases, routes: current } = directory.get(name);
       checkRevision(record, expectedRevision);
       const routes = input.routes && routeRecords(record.id, input.routes);
       const schedules = input.schedules && scheduleRecords(record.id, input.schedules, clock.now());
       if (routes !== undefined) directory.checkRoutes(name, routes);
       checkTriggerAliases([...(routes ?? []), ...(schedules ?? [])], new Set(aliases.keys()), name);
       const updated = await store.transaction(async (tx) => {
-        const changed = await tx.functions.update(record.id, expectedRevision, recordChange(input), clock.now());
+        const planned = await tx.schedules.list(record.id);
+        const changedRecord = await tx.functions.update(record.id, expectedRevision, recordChange(input), clock.now());
         if (routes !== undefined) await tx.routes.replace(record.id, routes);
         if (schedules !== undefined) await tx.schedules.replace(record.id, schedules);
-        const detail = { fields: Object.keys(input).sort() };
+        const detail = changed(
+          { ...auditedFunction(record), routes: auditedRoutes(current), schedules: auditedSchedules(planned) },
+          {
+            ...auditedFunction(changedRecord),
+            routes: auditedRoutes(routes ?? current),
+            schedules: auditedSchedules(schedules ?? planned),
+          },
+        );
         await tx.audit.append(auditRecord(clock.now(), actor, 'function.update', name, detail));
-        return changed;
+        return changedRecord;
       });
       const before = directory.referenced(record.id);
       const entry = directory.apply(routes === undefined ? { record: updated } : { record: updated, routes });
@@ -81,11 +90,12 @@ export class Functions {
   async remove(name: string, expectedRevision: number | undefined, actor: Actor): Promise<void> {
     const { store, directory, rollout, lock, clock } = this.#options;
     await lock.run(async () => {
-      const { record } = directory.get(name);
+      const { record, routes } = directory.get(name);
       checkRevision(record, expectedRevision);
+      const before = { id: record.id, ...auditedFunction(record), routes: auditedRoutes(routes) };
       await store.transaction(async (tx) => {
         await tx.functions.remove(record.id, expectedRevision);
-        await tx.audit.append(auditRecord(clock.now(), actor, 'function.delete', name, { id: record.id }));
+        await tx.audit.append(auditRecord(clock.now(), actor, 'function.delete', name, { before }));
       });
       directory.remove(record.id);
       rollout.afterRemoval(record.id);

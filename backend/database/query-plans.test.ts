@@ -164,6 +164,8 @@ describe('the statements of the models', () => {
     await store.invocations.list({ ...none, project: 'acme' }, page);
     await store.audit.list(page);
     await store.audit.list(page, 'acme');
+    await store.audit.oldest(page);
+    await store.audit.oldest(page, 'acme');
     await store.errorGroups.list({ project: 'acme', functionId: undefined, state: undefined }, page);
     await store.errorGroups.list({ project: 'acme', functionId, state: undefined }, page);
     await store.errorGroups.list({ project: 'acme', functionId: undefined, state: 'open' }, page);

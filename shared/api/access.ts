@@ -86,3 +86,11 @@ export const changePasswordSchema = z.strictObject({
   currentPassword: z.string().min(1).max(256),
   newPassword: passwordSchema,
 });
+
+export const auditVerdictSchema = z.object({
+  isIntact: z.boolean(),
+  entries: z.number().int().describe('Up to which the chain holds.'),
+  head: z.string().describe('The hash of the last of them.'),
+  brokenAt: z.string().nullable().describe('Id of the first entry that does not follow from the one before.'),
+  reason: z.string().nullable(),
+});

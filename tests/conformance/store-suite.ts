@@ -539,6 +539,8 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         expect(listed).toMatchObject([...entries].reverse());
         expect((await store.audit.list(first, 'acme')).items).toMatchObject([{ id: 'aud_2' }]);
         expect((await store.audit.list(first, 'other')).items).toEqual([]);
+        expect(await drain((page) => store.audit.oldest(page), 2)).toEqual([...listed].reverse());
+        expect((await store.audit.oldest(first, 'acme')).items).toMatchObject([{ id: 'aud_2' }]);
         expect(new Set(listed.map((entry) => entry.hash)).size).toBe(3);
         expect(await store.audit.verify()).toMatchObject({ isIntact: true, entries: 3, head: listed[0]?.hash });
       });

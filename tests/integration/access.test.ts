@@ -81,9 +81,9 @@ describe('every route, as everybody', () => {
         headers,
         payload: method === 'GET' ? '' : {},
       });
-      const isRefused = ['scope_missing', 'role_missing'].includes(String(response.json()?.code));
+      const code = response.statusCode === 403 ? String(response.json().code) : '';
+      const isRefused = ['scope_missing', 'role_missing'].includes(code);
       expect([holder, isRefused], response.body).toEqual([holder, !isIn(row)]);
-      expect(response.statusCode === 403 || !isRefused).toBe(true);
     }
   });
 });

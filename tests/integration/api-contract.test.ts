@@ -328,7 +328,7 @@ function checkAnswer(operation: Operation, status: number, type: string, text: s
   // A function chooses the type of its own result.
   if (operation.operationId === 'invokeFunction' && status === 200) return;
   expect(found, `${operation.operationId} ${status} has content type ${media}`).toBeDefined();
-  if (!media.endsWith('json')) return;
+  if (!/[/+]json$/.test(media)) return;
   const key = `${operation.operationId} ${status}`;
   const validate = validators.get(key) ?? ajv.compile(rebase(found?.[1].schema) as Json);
   validators.set(key, validate);

@@ -1,24 +1,17 @@
 import { pageOf, pageQuerySchema } from '../../../shared/api/paging.ts';
-import {
-  auditEntrySchema,
-  createdTokenSchema,
-  createTokenSchema,
-  tokenSchema,
-  whoamiSchema,
-} from '../../../shared/api/system.ts';
+import { createdTokenSchema, createTokenSchema, tokenSchema, whoamiSchema } from '../../../shared/api/system.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import { actorOf, callerOf, projectOfRequest, shownProject } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
-import { auditDocument, tokenDocument } from '../documents.ts';
+import { tokenDocument } from '../documents.ts';
 import { pageInMemory } from '../memory-page.ts';
 import { type Api, bearerOnly, idParams, noContent, problems } from '../route-docs.ts';
 
 const docs = { tags: ['access'], security: bearerOnly };
 const tokenPageSchema = pageOf(tokenSchema);
-const auditPageSchema = pageOf(auditEntrySchema);
 
 export function accessRoutes(app: Api, context: ApiContext): void {
-  const { tokens, store } = context.controlPlane;
+  const { tokens } = context.controlPlane;
 
   app.route({
     method: 'GET',
@@ -94,25 +87,6 @@ export function accessRoutes(app: Api, context: ApiContext): void {
     handler: async (request, reply) => {
       await tokens.revoke(request.params.id, shownProject(request), actorOf(request));
       return reply.code(204).send();
-    },
-  });
-
-  app.route({
-    method: 'GET',
-    url: '/audit',
-    config: { access: 'admin' },
-    schema: {
-      ...docs,
-      operationId: 'listAudit',
-      summary: 'Who changed what in the project, newest first',
-      description: 'Everything, for callers who may see all projects and name none.',
-      querystring: pageQuerySchema,
-      response: { 200: auditPageSchema, ...problems() },
-    },
-    handler: async (request) => {
-      const { limit, cursor } = request.query;
-      const page = await store.audit.list({ limit, cursor }, shownProject(request));
-      return { items: page.items.map(auditDocument), nextCursor: page.nextCursor };
     },
   });
 }

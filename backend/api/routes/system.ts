@@ -9,7 +9,8 @@ import {
   systemSchema,
 } from '../../../shared/api/system.ts';
 import { PlatformError } from '../../../shared/errors.ts';
-import { projectOfRequest } from '../caller.ts';
+import { auditRecord } from '../../control-plane/audit.ts';
+import { actorOf, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { timeText } from '../documents.ts';
 import { type Api, bearerOnly, problems } from '../route-docs.ts';
@@ -114,7 +115,12 @@ export function systemRoutes(app: Api, context: ApiContext): void {
           'this installation has no isolation level with images',
         );
       }
-      const { progress, ...image } = await images.build(request.body.runtime, AbortSignal.timeout(buildTimeoutMs));
+      const { runtime } = request.body;
+      const { progress, ...image } = await images.build(runtime, AbortSignal.timeout(buildTimeoutMs));
+      const detail = { driver: image.driver, after: { reference: image.reference, isNew: image.isNew } };
+      await context.controlPlane.store.audit.append(
+        auditRecord(context.clock.now(), actorOf(request), 'image.build', runtime, detail),
+      );
       return { ...image, progress: [...progress] };
     },
   });

@@ -348,6 +348,8 @@ export interface AuditStore {
   append(entry: AuditRecord): Promise<void>;
   /** Newest first; of one project, or of all and of the installation. */
   list(page: PageRequest, project?: string): Promise<Page<AuditRecord>>;
+  /** Oldest first, for an export. */
+  oldest(page: PageRequest, project?: string): Promise<Page<AuditRecord>>;
   /** Walks the whole chain. */
   verify(): Promise<AuditVerdict>;
 }

@@ -55,6 +55,18 @@ export class AuditModel implements AuditStore {
     return pageOf(await query.execute(), page.limit, toRecord, (row) => encodeCursor('audit', [row.seq]));
   }
 
+  async oldest(page: PageRequest, project?: string): Promise<Page<AuditRecord>> {
+    const key = decodeCursor('audit-oldest', ['n'], page.cursor);
+    let query = this.#session.db
+      .selectFrom('audit')
+      .selectAll()
+      .orderBy('seq')
+      .limit(page.limit + 1);
+    if (project !== undefined) query = query.where('project', '=', project);
+    if (key !== undefined) query = query.where('seq', '>', Number(key[0]));
+    return pageOf(await query.execute(), page.limit, toRecord, (row) => encodeCursor('audit-oldest', [row.seq]));
+  }
+
   async verify(): Promise<AuditVerdict> {
     let hash = '';
     let entries = 0;
