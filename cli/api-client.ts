@@ -53,6 +53,7 @@ export class ApiClient {
     }
     const headers: Record<string, string> = { accept: 'application/json', ...options.headers };
     if (this.#profile.token !== undefined) headers['authorization'] = `Bearer ${this.#profile.token}`;
+    if (this.#profile.project !== undefined) headers['hearth-project'] ??= this.#profile.project;
     let body = options.body;
     if (options.json !== undefined) {
       headers['content-type'] = 'application/json';

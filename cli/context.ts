@@ -20,13 +20,16 @@ export function createContext(options: {
   readonly directory: string;
   readonly streams: Streams;
   readonly isJson: boolean;
+  /** From `--project`. */
+  readonly project: string | undefined;
   readonly signal: AbortSignal;
 }): CliContext {
+  const profile = loadProfile(options.environment);
   return {
     environment: options.environment,
     directory: options.directory,
     terminal: new Terminal(options.streams, options.environment, options.isJson),
-    client: new ApiClient(loadProfile(options.environment)),
+    client: new ApiClient({ ...profile, project: options.project ?? profile.project }),
     signal: options.signal,
   };
 }

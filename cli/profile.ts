@@ -3,11 +3,14 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
-const profileSchema = z.object({ url: z.url(), token: z.string().min(1) });
+const profileSchema = z.object({ url: z.url(), token: z.string().min(1), project: z.string().optional() });
+type StoredProfile = z.infer<typeof profileSchema>;
 /** Where the platform is and who we are there. */
 export interface Profile {
   readonly url: string;
   readonly token: string | undefined;
+  /** Sent as `Hearth-Project`; undefined: that of the token. */
+  readonly project: string | undefined;
 }
 
 const defaultUrl = 'http://127.0.0.1:3000';
@@ -22,10 +25,11 @@ export function loadProfile(environment: Environment): Profile {
   const stored = readStored(environment);
   const url = (environment['HEARTH_URL'] ?? stored?.url ?? defaultUrl).replace(/\/+$/, '');
   const token = environment['HEARTH_TOKEN'] ?? (stored !== undefined && stored.url === url ? stored.token : undefined);
-  return { url, token };
+  const isStored = stored !== undefined && stored.url === url;
+  return { url, token, project: environment['HEARTH_PROJECT'] ?? (isStored ? stored.project : undefined) };
 }
 
-function readStored(environment: Environment): { readonly url: string; readonly token: string } | undefined {
+function readStored(environment: Environment): StoredProfile | undefined {
   try {
     return profileSchema.parse(JSON.parse(readFileSync(profilePath(environment), 'utf8')));
   } catch {
@@ -34,15 +38,20 @@ function readStored(environment: Environment): { readonly url: string; readonly 
 }
 
 /** Keeps the token for later commands, readable by this user only. Returns where. */
-export function storeProfile(
-  environment: Environment,
-  profile: { readonly url: string; readonly token: string },
-): string {
+export function storeProfile(environment: Environment, profile: StoredProfile): string {
   const path = profilePath(environment);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   writeFileSync(path, `${JSON.stringify(profile, null, 2)}\n`, { mode: 0o600 });
   chmodSync(path, 0o600);
   return path;
+}
+
+/** Keeps the project for later commands; undefined: that of the token again. False when nothing is stored to keep it with. */
+export function storeProject(environment: Environment, project: string | undefined): boolean {
+  const stored = readStored(environment);
+  if (stored === undefined) return false;
+  storeProfile(environment, { url: stored.url, token: stored.token, ...(project === undefined ? {} : { project }) });
+  return true;
 }
 
 /** Forgets the token; true when there was one. */

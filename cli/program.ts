@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { registerAudit } from './commands/audit.ts';
 import { registerDeploy } from './commands/deploy.ts';
 import { registerFunctions } from './commands/functions.ts';
 import { registerImages } from './commands/images.ts';
@@ -6,7 +7,10 @@ import { registerInit } from './commands/init.ts';
 import { registerInvoke } from './commands/invoke.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerLogs } from './commands/logs.ts';
+import { registerProjects } from './commands/projects.ts';
 import { registerStatus } from './commands/status.ts';
+import { registerTokens } from './commands/tokens.ts';
+import { registerUsers } from './commands/users.ts';
 import { type CliContext, createContext } from './context.ts';
 import { CliError, type ExitCode, exitCodes } from './exit-codes.ts';
 import type { Environment } from './profile.ts';
@@ -29,6 +33,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     .description('Deploy, call and watch functions on a Hearth platform.')
     .version(options.version)
     .option('--json', 'print data as JSON')
+    .option('--project <name>', 'the project that the command is about')
     .option('--verbose', 'say more about errors')
     .showSuggestionAfterError(true)
     .exitOverride()
@@ -38,10 +43,12 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     })
     .addHelpText(
       'after',
-      '\nThe platform is at HEARTH_URL (http://127.0.0.1:3000), the token in HEARTH_TOKEN or kept by `hearth login`.\nExit status: 0 ok, 1 failure, 2 usage, 3 auth, 4 not found, 5 conflict, 6 function error, 7 timeout, 8 unavailable, 130 interrupted.',
+      '\nThe platform is at HEARTH_URL (http://127.0.0.1:3000), the token in HEARTH_TOKEN or kept by `hearth login`,\nthe project in HEARTH_PROJECT, --project, or kept by `hearth project use`.\nExit status: 0 ok, 1 failure, 2 usage, 3 auth, 4 not found, 5 conflict, 6 function error, 7 timeout, 8 unavailable, 130 interrupted.',
     );
-  const context = (): CliContext =>
-    createContext({ ...options, isJson: program.opts<{ json?: boolean }>().json === true });
+  const context = (): CliContext => {
+    const { json, project } = program.opts<{ json?: boolean; project?: string }>();
+    return createContext({ ...options, isJson: json === true, project });
+  };
   for (const register of [
     registerLogin,
     registerInit,
@@ -51,6 +58,10 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerFunctions,
     registerStatus,
     registerImages,
+    registerProjects,
+    registerUsers,
+    registerTokens,
+    registerAudit,
   ])
     register(program, context);
   inheritSettings(program, program);
@@ -62,14 +73,17 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
   }
 }
 
-/** `--json` works before and after the command, and commander's own errors reach us instead of ending the process. */
+/** `--json` and `--project` work before and after the command, and commander's own errors reach us instead of ending the process. */
 function inheritSettings(command: Command, root: Command): void {
   for (const child of command.commands) {
     child.copyInheritedSettings(root);
     if (child.commands.length === 0) {
       child.option('--json', 'print data as JSON');
+      child.option('--project <name>', 'the project that the command is about');
       child.hook('preAction', (_parent, action) => {
-        if (action.opts<{ json?: boolean }>().json === true) root.setOptionValue('json', true);
+        const { json, project } = action.opts<{ json?: boolean; project?: string }>();
+        if (json === true) root.setOptionValue('json', true);
+        if (project !== undefined) root.setOptionValue('project', project);
       });
     }
     inheritSettings(child, root);

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import {
   aliasSchema,
@@ -9,6 +8,8 @@ import {
 } from '../../shared/api/functions.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
+import { allPages as all } from '../pages.ts';
+import { confirm } from '../prompts.ts';
 import { ago } from '../terminal.ts';
 
 const path = (name: string): string => `/api/v1/functions/${encodeURIComponent(name)}`;
@@ -117,34 +118,8 @@ async function rollback(context: CliContext, name: string, wanted: string | unde
 
 async function deleteFunction(context: CliContext, name: string, isSure: boolean): Promise<void> {
   const { client, terminal } = context;
-  if (!isSure) await confirm(context, name);
+  if (!isSure) await confirm(context, name, 'it with all its versions');
   await client.request(path(name), { method: 'DELETE' });
   if (terminal.isJson) terminal.json({ deleted: name });
   else terminal.say(`Deleted ${name}`);
-}
-
-async function confirm({ terminal, signal }: CliContext, name: string): Promise<void> {
-  if (terminal.streams.stdin.isTTY !== true)
-    throw new CliError(exitCodes.usage, 'deleting needs --yes when there is no terminal to ask on');
-  const prompt = createInterface({ input: terminal.streams.stdin, output: terminal.streams.stderr });
-  try {
-    const answer = await prompt.question(`Type ${name} to delete it with all its versions: `, { signal });
-    if (answer.trim() !== name) throw new CliError(exitCodes.failure, 'not deleted');
-  } finally {
-    prompt.close();
-  }
-}
-
-/** Every page of a list. */
-async function all<T>(
-  read: (cursor: string | undefined) => Promise<{ readonly items: readonly T[]; readonly nextCursor: string | null }>,
-): Promise<readonly T[]> {
-  const items: T[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await read(cursor);
-    items.push(...page.items);
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor !== undefined);
-  return items;
 }

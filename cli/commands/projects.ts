@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import { projectPageSchema, projectSchema } from '../../shared/api/access.ts';
+import type { ContextFactory } from '../context.ts';
+import { CliError, exitCodes } from '../exit-codes.ts';
+import { allPages } from '../pages.ts';
+import { storeProject } from '../profile.ts';
+import { confirm } from '../prompts.ts';
+import { ago } from '../terminal.ts';
+
+const path = (name: string): string => `/api/v1/projects/${encodeURIComponent(name)}`;
+
+export function registerProjects(program: Command, context: ContextFactory): void {
+  const projects = program.command('project').alias('projects').description('projects');
+  projects
+    .command('list')
+    .description('all projects that you may see')
+    .action(async () => {
+      const { client, terminal } = context();
+      const items = await allPages((cursor) =>
+        client.get('/api/v1/projects', projectPageSchema, { limit: 200, cursor }),
+      );
+      if (terminal.isJson) terminal.json(items);
+      else
+        terminal.table(
+          ['name', 'created', 'description'],
+          items.map((item) => [item.name, item.name === 'default' ? '-' : ago(item.createdAt), item.description]),
+        );
+    });
+  projects
+    .command('create')
+    .description('a new project')
+    .argument('<name>')
+    .option('-d, --description <text>', 'what it is for', '')
+    .action(async (name: string, { description }: { readonly description: string }) => {
+      const { client, terminal } = context();
+      const project = await client.send('POST', '/api/v1/projects', projectSchema, { json: { name, description } });
+      if (terminal.isJson) terminal.json(project);
+      else terminal.say(`Created ${name}. Work in it with --project ${name}, or: hearth project use ${name}`);
+    });
+  projects
+    .command('use')
+    .description('keep the project for later commands')
+    .argument('[name]', 'that of the token again when left out')
+    .action(async (name: string | undefined) => {
+      const { client, environment, terminal } = context();
+      if (name !== undefined) await client.get(path(name), projectSchema);
+      if (!storeProject(environment, name)) {
+        throw new CliError(exitCodes.usage, 'nobody is logged in', {
+          hint: 'Run `hearth login` first, or set HEARTH_PROJECT.',
+        });
+      }
+      terminal.say(name === undefined ? 'Back to the project of the token.' : `Later commands are about ${name}.`);
+    });
+  projects
+    .command('delete')
+    .description('delete a project without functions, with its tokens')
+    .argument('<name>')
+    .option('-y, --yes', 'do not ask')
+    .action(async (name: string, options: { readonly yes?: boolean }) => {
+      const given = context();
+      if (options.yes !== true) await confirm(given, name, 'the project and its tokens');
+      await given.client.request(path(name), { method: 'DELETE' });
+      if (given.terminal.isJson) given.terminal.json({ deleted: name });
+      else given.terminal.say(`Deleted ${name}`);
+    });
+}
