@@ -1,4 +1,4 @@
-import { serverTiming } from '../../shared/invocation.ts';
+import { serverTiming } from '../../shared/phases.ts';
 import type { InvocationReport, ResponseHead, ResponseSink } from '../core/invocation.ts';
 import { isCorsHeader } from './cors.ts';
 import { type FaultResponse, renderFault } from './fault-responses.ts';

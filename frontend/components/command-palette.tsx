@@ -12,7 +12,9 @@ import { useSettled } from '../util/hooks.ts';
 import { sections } from './sections.ts';
 
 function useCommands(search: string): readonly Command[] {
-  const { data } = useInfiniteQuery(queries.functions(useApi(), useSettled(search.trim(), 150)));
+  // Of "logs of hello" the platform is asked for hello; the labels are then compared with all words.
+  const name = search.trim().split(/\s+/).at(-1) ?? '';
+  const { data } = useInfiniteQuery(queries.functions(useApi(), useSettled(name, 150)));
   const functions = (data?.pages ?? []).flatMap((page) => page.items);
   return [
     ...functions.slice(0, 50).flatMap((fn): readonly Command[] => [

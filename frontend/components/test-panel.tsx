@@ -13,7 +13,9 @@ import { CodeEditor } from '../ui/code-editor.tsx';
 import { Select } from '../ui/field.tsx';
 import { Spinner } from '../ui/spinner.tsx';
 import { InvocationResult } from './invocation-result.tsx';
+import { SavedEvents } from './saved-events.tsx';
 import { isOver } from './status.tsx';
+import { type PastTest, TestHistory } from './test-history.tsx';
 
 type Mode = 'sync' | 'async';
 
@@ -54,6 +56,9 @@ function useDetail(id: string | undefined): InvocationDetail | undefined {
   });
   return id === undefined ? undefined : data;
 }
+
+/** Earlier tests that the panel lists. */
+const keptTests = 20;
 
 const eventKey = (functionName: string) => `hearth.event.${functionName}`;
 
@@ -99,12 +104,17 @@ export function TestPanel({ functionName, firstEvent, hasChanges, onReady }: Tes
   const queryClient = useQueryClient();
   const [event, setEvent] = useState(() => rememberedEvent(functionName) ?? firstEvent);
   const [mode, setMode] = useState<Mode>('sync');
+  const [past, setPast] = useState<readonly PastTest[]>([]);
   const abort = useRef<AbortController | undefined>(undefined);
   const test = useMutation({
     mutationFn: () => {
       abort.current = new AbortController();
       rememberEvent(functionName, event);
       return call(api, functionName, event, mode, abort.current.signal);
+    },
+    onSuccess: ({ invocationId, error }) => {
+      const done: PastTest = { at: new Date().toISOString(), event, isSuccess: error === undefined, invocationId };
+      setPast((before) => [done, ...before].slice(0, keptTests));
     },
     onSettled: () => queryClient.invalidateQueries({ queryKey: ['metrics'] }),
   });
@@ -150,9 +160,12 @@ export function TestPanel({ functionName, firstEvent, hasChanges, onReady }: Tes
     >
       <div className="flex flex-col gap-3">
         <div>
-          <div className="mb-1 flex items-baseline justify-between text-sm">
-            <span className="font-medium">Event (JSON)</span>
-            <span className="text-xs text-faint">Ctrl+Enter runs</span>
+          <div className="mb-1.5 flex flex-wrap items-center justify-between gap-2 text-sm">
+            <span>
+              <span className="font-medium">Event (JSON)</span>{' '}
+              <span className="text-xs text-faint">Ctrl+Enter runs</span>
+            </span>
+            <SavedEvents functionName={functionName} event={event} onChoose={setEvent} />
           </div>
           <CodeEditor
             label="Event as JSON"
@@ -179,6 +192,7 @@ export function TestPanel({ functionName, firstEvent, hasChanges, onReady }: Tes
             </p>
           )}
         </div>
+        <TestHistory tests={past} onUse={setEvent} />
       </div>
     </Card>
   );

@@ -3,7 +3,9 @@ import { Link } from '@tanstack/react-router';
 import type { DriverDocument, Pools, RuntimeDocument, SystemDocument } from '../../shared/api/system.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
+import { HostFacts } from '../components/host-facts.tsx';
 import { PageHeader } from '../components/page-header.tsx';
+import { PoolDecisions, RuntimeImages } from '../components/pool-decisions.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { runtimeName } from '../components/runtime-badge.tsx';
 import { paths } from '../path-builder.ts';
@@ -186,6 +188,7 @@ function Details({ system }: { readonly system: SystemDocument }) {
           </Card>
         </div>
         <div className="flex min-w-0 flex-col gap-4">
+          <HostFacts />
           <Card title="Runtimes">
             <ul>
               {system.runtimes.map((runtime) => (
@@ -239,6 +242,8 @@ export function SystemPage() {
             </QueryView>
           </div>
         </Card>
+        {pools.data !== undefined && <PoolDecisions pools={pools.data.pools} />}
+        <RuntimeImages />
         {system.data !== undefined && <Limits limits={system.data.limits} />}
       </div>
     </>

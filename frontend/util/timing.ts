@@ -1,4 +1,5 @@
-import { type PhaseName, phaseNames, phasesOf as phasesOfTiming, type Timing } from '../../shared/invocation.ts';
+import type { Timing } from '../../shared/invocation.ts';
+import { type PhaseName, phaseNames, phasesOf as phasesOfTiming } from '../../shared/phases.ts';
 
 export interface Phase {
   readonly id: PhaseName;

@@ -105,6 +105,7 @@ const runtimeImageSchema = z.object({
   sizeBytes: z.number().int().describe('Layers that images share are counted in each.'),
 });
 export const runtimeImagesSchema = z.object({ images: z.array(runtimeImageSchema) });
+export type RuntimeImages = z.infer<typeof runtimeImagesSchema>;
 export const buildRuntimeImageSchema = z.strictObject({ runtime: z.enum(runtimeNames) });
 export const builtRuntimeImageSchema = runtimeImageSchema.extend({
   isNew: z.boolean().describe('False when that very image was there already.'),

@@ -102,6 +102,30 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     expect(await page.getByRole('img', { name: /^Timing: .*Handler/ }).count()).toBe(1);
   });
 
+  it('keeps events to test with again, and what was tested', async () => {
+    await go('/functions/hello/code');
+    const editor = page.getByRole('textbox', { name: /Event as JSON/ });
+    const write = async (text: string) => {
+      await editor.press('ControlOrMeta+a');
+      await page.keyboard.insertText(text);
+    };
+    await write('{"queryStringParameters":{"name":"Grace"}}');
+    await button('Save this event').click();
+    await page.getByLabel('Name of the event').fill('for Grace');
+    await page.keyboard.press('Enter');
+    await write('{"queryStringParameters":{"name":"Other"}}');
+    await runTest();
+    await seen('Hello, Other!');
+    await page.reload();
+    await page.getByLabel('Saved events').selectOption('for Grace');
+    await runTest();
+    await seen('Hello, Grace!');
+    await page.getByText('Earlier tests (1)').click();
+    await button('Use again').waitFor();
+    await button('Delete the saved event for Grace').click();
+    await expect.poll(() => page.getByLabel('Saved events').locator('option').count(), patience).toBe(1);
+  });
+
   it('deploys an edit with the keyboard, compares, and rolls back with one click', async () => {
     const answer = async () => (await fetch(`${platform.gatewayUrl}/hello?name=Bo`)).text();
     await go('/functions/hello/code');
@@ -338,6 +362,68 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     await seen('Paused');
     await page.keyboard.press('t');
     await page.getByRole('dialog', { name: 'Choose two times' }).waitFor();
+  });
+
+  it('goes from an empty form to a rollback by keyboard alone', async () => {
+    const answer = async () => (await fetch(`${platform.gatewayUrl}/by-keyboard`)).text();
+    /** Tab until the control has the focus, as a person without a mouse does. */
+    const reach = async (name: string | RegExp, role: 'button' | 'link' | 'textbox' = 'button') => {
+      const control = page.getByRole(role, { name, exact: typeof name === 'string' }).first();
+      await control.waitFor();
+      for (let presses = 0; presses < 150; presses++) {
+        if ((await control.and(page.locator(':focus')).count()) > 0) return;
+        // In the editor Tab indents; its label says that Escape lets the next one through.
+        if ((await page.locator('.cm-content:focus').count()) > 0) await page.keyboard.press('Escape');
+        await page.keyboard.press('Tab');
+      }
+      throw new Error(`Tab does not reach ${name}`);
+    };
+    const open = async (name: string | RegExp, role: 'button' | 'link' = 'link') => {
+      await reach(name, role);
+      await page.keyboard.press('Enter');
+    };
+    await go('/');
+    await seen('Live');
+    // The list of keys is loaded a moment after the page.
+    const toFunctions = async () => {
+      await page.keyboard.press('g');
+      await page.keyboard.press('f');
+      return page.url();
+    };
+    await expect.poll(toFunctions, patience).toContain('/functions');
+    await open('New function');
+    await reach('Name', 'textbox');
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.type('by-keyboard');
+    await open('Deploy', 'button');
+    await page.waitForURL('**/functions/by-keyboard/code**');
+    await reach(/Source of index\.ts/, 'textbox');
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.insertText(
+      "export const handler = async () => { console.log('typed'); return { statusCode: 200, body: 'by hand' }; };",
+    );
+    await page.keyboard.press('ControlOrMeta+s');
+    await seen('Version 2 is live');
+    await reach(/Source of index\.ts/, 'textbox');
+    await page.keyboard.press('ControlOrMeta+Enter');
+    await page.getByRole('tab', { name: 'Result' }).waitFor();
+    await expect.poll(answer, patience).toBe('by hand');
+    // Out of the editor again: Escape, then Tab.
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Control+k');
+    await page.getByRole('combobox', { name: /Search/ }).waitFor();
+    await page.keyboard.type('logs of by-keyboard');
+    await page.getByRole('option', { name: /Logs of by-keyboard/ }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/functions/by-keyboard/logs');
+    await seen('typed');
+    await open('Versions');
+    await page.waitForURL('**/functions/by-keyboard/versions');
+    await open('Roll back', 'button');
+    await open('Roll back to v1', 'button');
+    await seen('Traffic moved');
+    await expect.poll(answer, patience).toContain('Hello');
   });
 
   it('deletes a function only when its name is typed', async () => {

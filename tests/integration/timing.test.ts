@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { invocationDetailSchema } from '../../shared/api/invocations.ts';
 import { poolsSchema } from '../../shared/api/system.ts';
-import { phaseNames, phasesOf, type StartKind } from '../../shared/invocation.ts';
+import type { StartKind } from '../../shared/invocation.ts';
+import { phaseNames, phasesOf } from '../../shared/phases.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 
 let platform: Platform;

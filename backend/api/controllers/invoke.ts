@@ -1,11 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PlatformError } from '../../../shared/errors.ts';
-import {
-  type FunctionFault,
-  type InvocationOutcome,
-  type PlatformFault,
-  serverTiming,
-} from '../../../shared/invocation.ts';
+import type { FunctionFault, InvocationOutcome, PlatformFault } from '../../../shared/invocation.ts';
+import { serverTiming } from '../../../shared/phases.ts';
 import type { Invocation, InvocationReport } from '../../core/invocation.ts';
 import type { Resolution } from '../../core/ports/function-directory.ts';
 import { CallResponse } from '../call-response.ts';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { InvocationId } from '../../../shared/ids.ts';
-import { errorOfOutcome, phaseNames, phasesOf, type TriggerKind } from '../../../shared/invocation.ts';
+import { errorOfOutcome, type TriggerKind } from '../../../shared/invocation.ts';
+import { phaseNames, phasesOf } from '../../../shared/phases.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
 import type { MetricEvent } from '../../core/ports/metrics-sink.ts';
 import { type TraceContext, traceContextOf } from '../../core/trace-context.ts';

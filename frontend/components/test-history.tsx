@@ -1,0 +1,52 @@
+import { Link } from '@tanstack/react-router';
+import { paths } from '../path-builder.ts';
+import { Dot } from '../ui/badge.tsx';
+import { Button } from '../ui/button.tsx';
+import { formatClock } from '../util/format.ts';
+
+/** One call of the test panel since it was opened. */
+export interface PastTest {
+  readonly at: string;
+  readonly event: string;
+  readonly isSuccess: boolean;
+  readonly invocationId: string | undefined;
+}
+
+/** The newest first. */
+export function TestHistory({
+  tests,
+  onUse,
+}: {
+  readonly tests: readonly PastTest[];
+  readonly onUse: (event: string) => void;
+}) {
+  if (tests.length === 0) return null;
+  return (
+    <details>
+      <summary className="text-sm text-muted">Earlier tests ({tests.length})</summary>
+      <ol className="mt-1">
+        {tests.map((test) => (
+          <li key={test.at} className="flex min-h-8 items-center gap-2 border-b border-line text-sm last:border-0">
+            <Dot tone={test.isSuccess ? 'ok' : 'danger'} />
+            <span className="sr-only">{test.isSuccess ? 'Succeeded' : 'Failed'}</span>
+            <time dateTime={test.at} className="tabular shrink-0 text-xs text-faint">
+              {formatClock(test.at, false)}
+            </time>
+            <code className="min-w-0 grow truncate font-mono text-xs">{test.event.replaceAll(/\s+/g, ' ')}</code>
+            {test.invocationId !== undefined && (
+              <Link
+                to={paths.invocation(test.invocationId)}
+                className="inline-flex min-h-6 items-center text-accent underline"
+              >
+                Details
+              </Link>
+            )}
+            <Button size="small" tone="ghost" onClick={() => onUse(test.event)}>
+              Use again
+            </Button>
+          </li>
+        ))}
+      </ol>
+    </details>
+  );
+}
