@@ -44,7 +44,7 @@ function columns(now: number, withFunction: boolean, onOpen: (id: string) => voi
     {
       id: 'error',
       label: 'Error',
-      className: 'max-w-96 min-w-48',
+      className: 'max-w-96 min-w-40',
       cell: (row) => (
         <>
           <button
@@ -57,12 +57,15 @@ function columns(now: number, withFunction: boolean, onOpen: (id: string) => voi
           >
             {row.type}: <span className="font-normal">{row.message}</span>
           </button>
-          {row.frame !== '' && <p className="truncate font-mono text-xs text-faint">{row.frame}</p>}
+          <p className="truncate text-xs text-faint">
+            {withFunction && <span className="lg:hidden">{row.functionName} </span>}
+            <span className="font-mono">{row.frame}</span>
+          </p>
         </>
       ),
     },
     ...(withFunction
-      ? [{ id: 'fn', label: 'Function', cell: (row: ErrorGroup) => <span>{row.functionName}</span> }]
+      ? [{ id: 'fn', label: 'Function', isSecondary: true, cell: (row: ErrorGroup) => <span>{row.functionName}</span> }]
       : []),
     {
       id: 'count',

@@ -55,7 +55,11 @@ export function PoolDecisions({ pools }: { readonly pools: readonly PoolDocument
 
 /** Images that runtimes are started from; nothing where no isolation level has images. */
 export function RuntimeImages() {
-  const { data } = useQuery(queries.images(useApi()));
+  const api = useApi();
+  const { data: system } = useQuery(queries.system(api));
+  // Without a daemon that answers there is nobody to ask.
+  const hasImages = system?.drivers.some((driver) => driver.isolation === 'container' && driver.status === 'healthy');
+  const { data } = useQuery({ ...queries.images(api), enabled: hasImages === true });
   if (data === undefined || data.images.length === 0) return null;
   return (
     <Card title="Runtime images" isFlush>

@@ -34,7 +34,7 @@ export function RecentDeployments() {
               <time dateTime={item.at} title={formatDateTime(item.at)}>
                 {formatAgo(item.at, now)}
               </time>
-              <span className="hidden lg:inline"> by {item.by}</span>
+              <span className="hidden 2xl:inline"> by {item.by}</span>
             </span>
           </li>
         ))}

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
@@ -524,6 +524,19 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
       await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count(), patience).toBe(0);
       expect(await overflowPx(page), path).toBeLessThanOrEqual(0);
     }
+  });
+
+  it('has no page of more than 60 kB, an editor of at most 200 kB, and styles of at most 20 kB, compressed', () => {
+    const assets = join(import.meta.dirname, '../../dist/dashboard/assets');
+    const sizes = readdirSync(assets)
+      .filter((name) => /\.(js|css)$/.test(name))
+      .map((name) => ({ name, bytes: gzipSync(readFileSync(join(assets, name))).length }));
+    const shell = /src="\/assets\/(index-[^"]+\.js)"/.exec(readFileSync(join(assets, '../index.html'), 'utf8'))?.[1];
+    expect(sizes.some(({ name }) => name === shell)).toBe(true);
+    const editor = (name: string) => /^code-mirror-/.test(name);
+    const limitOf = (name: string) => (editor(name) ? 200_000 : name.endsWith('.css') ? 20_000 : 60_000);
+    expect(sizes.some(({ name }) => editor(name))).toBe(true);
+    expect(sizes.filter(({ name, bytes }) => name !== shell && bytes > limitOf(name))).toEqual([]);
   });
 
   it('loads at most 200 kB of compressed JavaScript for the overview', async () => {

@@ -25,9 +25,14 @@ export function launchChromium(executablePath: string): Promise<Browser> {
   return chromium.launch({ executablePath, args });
 }
 
-/** What a page complains about: exceptions, errors in its console (content security policy included). */
+/** What a page complains about: exceptions, errors in its console (content security policy included), answers of 500 and above that nobody asked for. */
 export function watchComplaints(page: Page): string[] {
   const complaints: string[] = [];
+  page.on('response', (response) => {
+    // A test that fails a function on purpose asks for its 502.
+    const isCall = response.request().method() === 'POST' && response.url().includes('/invocations');
+    if (response.status() >= 500 && !isCall) complaints.push(`${response.status()} ${response.url()}`);
+  });
   page.on('pageerror', (error) => complaints.push(`exception: ${error.message}`));
   page.on('console', (message) => {
     // The browser itself reports every answer of 400 and above; those are shown to the person by the page.
