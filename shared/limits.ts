@@ -19,6 +19,10 @@ export const limits = {
   tmpMb: { min: 1, default: 64, max: 10_240 },
   concurrency: { min: 1, default: 1, max: 1000 },
   maxInstances: { min: 1, default: 20, max: 1000 },
+  maxConcurrency: { min: 1, max: 100_000 },
+  weight: { min: 1, default: 10, max: 1000 },
+  /** Of one batch: its bodies travel in one frame, which holds a megabyte beside its meta. */
+  maxBatchBytes: 1 * MiB,
   idleTimeoutMs: { min: 1000, default: 600_000, max: 86_400_000 },
   /** After the deadline, how long a handler may take to notice its AbortSignal before its instance is destroyed. */
   cancelGraceMs: 500,

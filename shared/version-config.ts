@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { callerAuthSchema, rateLimitSchema } from './caller-auth.ts';
 import { limits, MiB } from './limits.ts';
+import { provisionedWindowsSchema } from './provisioned-windows.ts';
 
 export const runtimeNames = ['nodejs', 'python', 'custom', 'image'] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
@@ -33,6 +34,13 @@ const batchSchema = z
       .min(0)
       .max(60_000)
       .describe('Longest wait for more calls; none while the function is idle.'),
+    maxBytes: z
+      .number()
+      .int()
+      .min(1)
+      .max(limits.maxBatchBytes)
+      .default(limits.maxBatchBytes)
+      .describe('Most bytes of request bodies in one batch; a call that is larger travels alone.'),
   })
   .describe('Calls that wait anyway travel and run together.');
 
@@ -144,7 +152,12 @@ export const versionConfigSchema = z.strictObject({
   env: envSchema,
   concurrency: range(limits.concurrency).describe('Invocations in flight in one instance.'),
   minInstances: z.number().int().min(0).max(100).describe('Kept warm for the `live` alias.'),
+  provisionedWindows: provisionedWindowsSchema,
   maxInstances: range(limits.maxInstances),
+  maxConcurrency: range(limits.maxConcurrency)
+    .nullable()
+    .describe('Most invocations of the function in flight. Null: as many as `maxInstances` take.'),
+  weight: range(limits.weight).describe("Share of the host when functions compete, against the others' weights."),
   idleTimeoutMs: range(limits.idleTimeoutMs)
     .nullable()
     .describe('How long an idle instance is kept. Null: decided by the platform from when the function is called.'),
@@ -196,10 +209,13 @@ export function defaultVersionConfig(runtime: VersionConfig['runtime'], isolatio
     env: {},
     concurrency: limits.concurrency.default,
     minInstances: 0,
+    provisionedWindows: [],
     maxInstances: limits.maxInstances.default,
+    maxConcurrency: null,
+    weight: limits.weight.default,
     idleTimeoutMs: null,
     initTimeoutMs: limits.initTimeoutMs,
-    batch: { maxSize: 1, windowMs: 0 },
+    batch: { maxSize: 1, windowMs: 0, maxBytes: limits.maxBatchBytes },
     retry: { maxAttempts: 3, maxAgeMs: 21_600_000, minBackoffMs: 1000, maxBackoffMs: 300_000 },
     egress: 'none',
     maxRequestBytes: limits.maxRequestBytes,

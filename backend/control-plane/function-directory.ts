@@ -1,6 +1,7 @@
 import { PlatformError } from '../../shared/errors.ts';
 import type { FunctionId } from '../../shared/ids.ts';
 import { defaultPathOf, defaultProject, projectOf, shortNameOf } from '../../shared/names.ts';
+import { mostMinInstances } from '../core/policies/provisioned.ts';
 import type { FunctionDirectory, Resolution, RouteResult } from '../core/ports/function-directory.ts';
 import type { AliasRecord, FunctionRecord, RouteRecord, Store, VersionRecord } from '../core/ports/store.ts';
 import type { VersionSpec } from '../core/version.ts';
@@ -247,7 +248,7 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
       if (!entry.record.isEnabled) continue;
       for (const { version } of entry.aliases.get('live')?.versions ?? []) {
         const stored = entry.versions.get(version);
-        if (stored === undefined || stored.config.minInstances === 0) continue;
+        if (stored === undefined || mostMinInstances(stored.config) === 0) continue;
         const spec = entry.spec(version);
         if (spec !== undefined) found.push(spec);
       }

@@ -21,6 +21,11 @@ function crossFieldIssues(config: VersionConfig): readonly ErrorIssue[] {
   if (config.minInstances > config.maxInstances) {
     issues.push({ path: 'minInstances', message: `must not be more than maxInstances (${config.maxInstances})` });
   }
+  for (const [i, window] of config.provisionedWindows.entries()) {
+    if (window.minInstances <= config.maxInstances) continue;
+    const path = `provisionedWindows.${i}.minInstances`;
+    issues.push({ path, message: `must not be more than maxInstances (${config.maxInstances})` });
+  }
   if (config.retry.minBackoffMs > config.retry.maxBackoffMs) {
     issues.push({ path: 'retry.minBackoffMs', message: `must not be more than maxBackoffMs` });
   }

@@ -71,4 +71,99 @@ describe('Admission', () => {
     expect(throttles).toEqual(['function', 'queue']);
     expect(() => gate.wait(two, false, () => undefined)).not.toThrow();
   });
+
+  it('keeps a function below maxConcurrency, whatever its instances could take', () => {
+    const { admission: gate } = admission();
+    const version = versionOf({ maxConcurrency: 2, concurrency: 100 });
+    const loads = [gate.tryEnter(version), gate.tryEnter(version)];
+    expect(gate.tryEnter(version)).toBeUndefined();
+    let admitted = 0;
+    gate.wait(version, true, () => admitted++);
+    for (const load of loads) if (load !== undefined) gate.leave(load, 1);
+    expect(admitted).toBe(1);
+  });
+
+  it('shares the host by weight while functions compete', () => {
+    const { admission: gate } = admission({ maxConcurrentInvocations: 1, maxQueued: 1000, maxQueuedPerFunction: 500 });
+    const [heavy, light] = [versionOf({ weight: 30 }), versionOf({ weight: 10 })];
+    const first = gate.tryEnter(versionOf());
+    const served = { heavy: 0, light: 0 };
+    let running = first;
+    for (let i = 0; i < 400; i++) {
+      for (const [name, version] of [['heavy', heavy] as const, ['light', light] as const]) {
+        gate.wait(version, true, (load) => {
+          served[name]++;
+          running = load;
+        });
+      }
+    }
+    // Each call takes longer than a quantum, so that rounds are what counts.
+    for (let i = 0; i < 300; i++) if (running !== undefined) gate.leave(running, 500);
+    expect(served.heavy / served.light).toBeGreaterThan(2.5);
+    expect(served.heavy / served.light).toBeLessThan(3.5);
+  });
+
+  it('lets a quiet function wait less than twice as long as alone beside a flood of ten times what the host takes', () => {
+    const alone = simulate(0);
+    const flooded = simulate(10);
+    expect(alone.length).toBeGreaterThan(100);
+    expect(p99(flooded)).toBeLessThan(2 * p99(alone));
+  });
 });
+
+/**
+ * Ten places, calls of 8 to 12 ms: the quiet function uses half of the host, the other arrives at `flood` times what the host takes. Returns
+ * the time from arrival to end of the quiet function's calls, in simulated ms.
+ */
+function simulate(flood: number): readonly number[] {
+  const { admission: gate } = admission({ maxConcurrentInvocations: 10, maxQueued: 2000, maxQueuedPerFunction: 1000 });
+  const [quiet, loud] = [versionOf({ maxInstances: 50 }), versionOf({ maxInstances: 50 })];
+  const took: number[] = [];
+  let calls = 0;
+  let ends: { readonly at: number; readonly end: () => void }[] = [];
+  const arrive = (version: typeof quiet, now: () => number, onEnd: (at: number) => void) => {
+    const run = (load: FunctionLoad) => {
+      const handlerMs = 8 + (calls++ % 5);
+      const at = now() + handlerMs;
+      const end = () => {
+        onEnd(at);
+        gate.leave(load, handlerMs);
+      };
+      ends.push({ at, end });
+    };
+    const load = gate.tryEnter(version);
+    if (load !== undefined) run(load);
+    else {
+      try {
+        gate.wait(version, true, run);
+      } catch {
+        // Refused: the flood is beyond what may wait.
+      }
+    }
+  };
+  let nowMs = 0;
+  for (; nowMs < 2000; nowMs++) {
+    const due = ends.filter(({ at }) => at <= nowMs);
+    ends = ends.filter(({ at }) => at > nowMs);
+    for (const { end } of due) end();
+    for (let i = 0; i < flood; i++)
+      arrive(
+        loud,
+        () => nowMs,
+        () => undefined,
+      );
+    const arrivedMs = nowMs;
+    if (nowMs % 2 === 0)
+      arrive(
+        quiet,
+        () => nowMs,
+        (at) => took.push(at - arrivedMs),
+      );
+  }
+  return took;
+}
+
+function p99(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.ceil(0.99 * sorted.length) - 1] ?? Number.NaN;
+}

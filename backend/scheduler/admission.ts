@@ -1,5 +1,6 @@
 import { PlatformError } from '../../shared/errors.ts';
 import type { FunctionId } from '../../shared/ids.ts';
+import { limits } from '../../shared/limits.ts';
 import { shortNameOf } from '../../shared/names.ts';
 import { FairQueue, type FairQueueTicket } from '../core/policies/fair-queue.ts';
 import type { VersionSpec } from '../core/version.ts';
@@ -11,6 +12,8 @@ export interface FunctionLoad {
   inFlight: number;
   /** Most invocations in flight, by the configuration of the version that was called last. */
   limit: number;
+  /** Share of the host against other functions that wait. */
+  weight: number;
   /** Moving average of the handler's time. */
   expectedMs: number;
 }
@@ -29,23 +32,24 @@ interface Entry {
 
 /** Weight of the newest call in the moving average of handler times. */
 const newestWeight = 0.1;
-/** Functions whose calls are slow get fewer of them, down to a tenth: fairness is by time, within reason. */
-const quantumMs = 100;
+/** Functions whose calls are slow get fewer of them: fairness is by time, within reason. */
 const maxCostMs = 1000;
+/** A small one: what a function may save up is what another's first call waits for. */
+const quantumMs = 1;
 /** Idle functions are forgotten when there are more than this. */
 const maxLoads = 10_000;
 const retryAfterSeconds = { min: 1, max: 60 } as const;
 
 /**
- * Decides which calls run: at most `maxInstances x concurrency` of a function and `maxConcurrentInvocations` of the host. The others
- * wait in a bounded queue that is fair across functions (deficit round robin by expected handler time).
+ * Decides which calls run: at most `maxInstances x concurrency` and `maxConcurrency` of a function and `maxConcurrentInvocations` of
+ * the host. The others wait in a bounded queue that is fair across functions (deficit round robin by expected handler time and weight).
  */
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #loads = new Map<FunctionId, FunctionLoad>();
   readonly #queue = new FairQueue<FunctionLoad, Entry>({
     costOf: ({ load }) => Math.min(maxCostMs, load.expectedMs),
-    quantum: quantumMs,
+    quantumOf: ({ weight }) => (quantumMs * weight) / limits.weight.default,
   });
   #inFlight = 0;
   /** Waiting entries that count against the bounds. */
@@ -119,7 +123,7 @@ export class Admission {
     const ofFunction = this.#boundedOf.get(load) ?? 0;
     if (ofFunction >= maxQueuedPerFunction) {
       this.#options.onThrottle(version.functionName, 'function');
-      const message = `${shortNameOf(version.functionName)} runs ${load.inFlight} calls of at most ${load.limit}, and ${ofFunction} wait; try again later or raise maxInstances or concurrency`;
+      const message = `${shortNameOf(version.functionName)} runs ${load.inFlight} calls of at most ${load.limit}, and ${ofFunction} wait; try again later or raise maxInstances, concurrency or maxConcurrency`;
       throw this.#throttled('concurrency_limit', message, load);
     }
     if (this.#bounded >= maxQueued) {
@@ -148,15 +152,17 @@ export class Admission {
   }
 
   #loadOf(version: VersionSpec): FunctionLoad {
-    const { maxInstances, minInstances, concurrency, batch } = version.config;
-    const limit = Math.max(maxInstances, minInstances) * Math.max(concurrency, batch.maxSize);
+    const { maxInstances, minInstances, maxConcurrency, concurrency, batch, weight } = version.config;
+    const capacity = Math.max(maxInstances, minInstances) * Math.max(concurrency, batch.maxSize);
+    const limit = Math.min(capacity, maxConcurrency ?? capacity);
     const known = this.#loads.get(version.functionId);
     if (known !== undefined) {
       known.limit = limit;
+      known.weight = weight;
       return known;
     }
     if (this.#loads.size >= maxLoads) this.#forgetIdle();
-    const load: FunctionLoad = { functionId: version.functionId, inFlight: 0, limit, expectedMs: 1 };
+    const load: FunctionLoad = { functionId: version.functionId, inFlight: 0, limit, weight, expectedMs: 1 };
     this.#loads.set(version.functionId, load);
     return load;
   }

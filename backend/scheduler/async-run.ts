@@ -52,6 +52,10 @@ export class AsyncRun implements Run {
     return this.#abort.signal;
   }
 
+  get bodyBytes(): number {
+    return this.claim.item.payload.length;
+  }
+
   get waitUntilAt(): number {
     return this.claim.item.expiresAt;
   }

@@ -30,6 +30,8 @@ interface Member {
 interface Group {
   readonly version: VersionSpec;
   readonly members: Set<Member>;
+  /** Of their request bodies. */
+  bytes: number;
   /** Aborts the wait for a lease when nobody is left. */
   readonly giveUp: AbortController;
   isAcquiring: boolean;
@@ -52,9 +54,9 @@ export class Coalescer {
     this.#options = options;
   }
 
-  /** A body that is still arriving cannot travel in a batch. */
+  /** A body that is still arriving cannot travel in a batch, nor one that is larger than a batch may be. */
   takes(run: Run): boolean {
-    return !run.hasStreamingBody;
+    return !run.hasStreamingBody && run.bodyBytes <= run.version.config.batch.maxBytes;
   }
 
   run(run: Run): Promise<InvocationReport> {
@@ -63,7 +65,7 @@ export class Coalescer {
     const member = memberOf(run);
     const lease = group === undefined ? this.#options.pool.tryAcquire(run.version) : undefined;
     if (lease !== undefined) this.#send([member], lease);
-    else this.#join(group ?? this.#newGroup(run.version), member);
+    else this.#join(this.#groupFor(member), member);
     return member.report;
   }
 
@@ -75,10 +77,22 @@ export class Coalescer {
     if (lease !== undefined) this.#leave(group, lease);
   }
 
+  /** The open group if the member fits in; else that one goes on without it, and the member opens the next. */
+  #groupFor(member: Member): Group {
+    const { version, bodyBytes } = member.run;
+    const group = this.#open.get(version.versionId);
+    if (group === undefined) return this.#newGroup(version);
+    if (group.bytes + bodyBytes <= version.config.batch.maxBytes) return group;
+    this.#close(group);
+    this.#acquire(group);
+    return this.#newGroup(version);
+  }
+
   #newGroup(version: VersionSpec): Group {
     const group: Group = {
       version,
       members: new Set(),
+      bytes: 0,
       giveUp: new AbortController(),
       isAcquiring: false,
       slots: 1,
@@ -90,6 +104,7 @@ export class Coalescer {
 
   #join(group: Group, member: Member): void {
     group.members.add(member);
+    group.bytes += member.run.bodyBytes;
     this.#watch(group, member);
     if (!group.members.has(member)) return;
     if (group.members.size >= group.version.config.batch.maxSize) this.#close(group);
@@ -141,7 +156,7 @@ export class Coalescer {
     const count = concurrency === 1 ? members.length : Math.min(members.length, group.slots);
     this.#send(members.slice(0, count), lease);
     for (const member of members.slice(count)) {
-      this.#join(this.#open.get(group.version.versionId) ?? this.#newGroup(group.version), member);
+      this.#join(this.#groupFor(member), member);
     }
   }
 
@@ -174,6 +189,7 @@ export class Coalescer {
   /** A member whose caller left or whose deadline passed leaves the group. */
   #giveUp(group: Group, member: Member): void {
     if (!group.members.delete(member)) return;
+    group.bytes -= member.run.bodyBytes;
     member.stopWaiting();
     if (group.members.size === 0) {
       this.#close(group);

@@ -53,6 +53,11 @@ export class SyncRun implements Run {
     return !Buffer.isBuffer(this.#options.invocation.request.body);
   }
 
+  get bodyBytes(): number {
+    const { body } = this.#options.invocation.request;
+    return Buffer.isBuffer(body) ? body.length : 0;
+  }
+
   invocation(): Invocation {
     return this.#options.invocation;
   }

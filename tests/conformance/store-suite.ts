@@ -160,6 +160,19 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
     });
 
     describe('versions', () => {
+      it('gives versions from before a field existed what it means to say nothing', async () => {
+        const id = await newFunction();
+        const record = versionRecord(id, 1);
+        const { provisionedWindows, maxConcurrency, weight, ...older } = record.config;
+        const batch = { maxSize: 4, windowMs: 9 };
+        await store.versions.create({ ...record, config: { ...older, batch } as unknown as typeof record.config });
+        expect((await store.versions.find(id, 1))?.config).toEqual({
+          ...record.config,
+          ...{ provisionedWindows: [], maxConcurrency: null, weight: 10 },
+          batch: { ...record.config.batch, ...batch },
+        });
+      });
+
       it('keeps them unchanged, newest first', async () => {
         const id = await newFunction();
         const records = [1, 2, 3].map((version) => versionRecord(id, version));

@@ -118,4 +118,49 @@ describe('scaling', () => {
     expect(r.scaling(version)).toMatchObject({ boots: 0 });
     expect(r.scaling(version)?.reason).toMatch(/failed/);
   });
+
+  it('keeps instances warm within their window, and no longer', async () => {
+    // The clock starts at 2030-01-01T00:00Z, a Tuesday.
+    const r = rig({ settings: { sweepIntervalMs: 1000 } });
+    await r.pool.start();
+    const window = { minInstances: 2, days: ['tue' as const], from: '01:02', to: '01:04', timeZone: 'Europe/Berlin' };
+    const version = versionOf({ provisionedWindows: [window], idleTimeoutMs: 1000 });
+    r.pool.provision([version]);
+    const pass = async (ms: number) => {
+      r.clock.advance(ms);
+      await settle();
+    };
+    await pass(119_000);
+    expect(r.driver.created).toHaveLength(0);
+    await pass(1000);
+    await expect.poll(() => r.scaling(version)?.target).toBe(2);
+    await expect.poll(() => r.pool.pools()[0]?.instances.filter(({ state }) => state === 'idle').length).toBe(2);
+    const lease = r.pool.tryAcquire(version);
+    expect(lease?.start).toBe('warm');
+    lease?.release('healthy');
+    await pass(119_000);
+    expect(r.driver.live).toHaveLength(2);
+  });
+
+  it('gives instances of a window up when it is over', async () => {
+    const r = rig({ settings: { sweepIntervalMs: 1000 } });
+    await r.pool.start();
+    const window = { minInstances: 2, days: ['tue' as const], from: '00:00', to: '00:01', timeZone: 'UTC' };
+    const version = versionOf({ provisionedWindows: [window], idleTimeoutMs: 1000 });
+    r.pool.provision([version]);
+    await expect.poll(() => r.pool.pools()[0]?.instances.filter(({ state }) => state === 'idle').length).toBe(2);
+    for (let i = 0; i < 70; i++) r.clock.advance(1000);
+    await expect.poll(() => r.driver.live.length).toBe(0);
+  });
+
+  it('keeps nothing of a version that is not provisioned any more', async () => {
+    const r = rig({ settings: { sweepIntervalMs: 1000 } });
+    await r.pool.start();
+    const version = versionOf({ minInstances: 1, idleTimeoutMs: 1000 });
+    r.pool.provision([version]);
+    await expect.poll(() => r.pool.pools()[0]?.instances.filter(({ state }) => state === 'idle').length).toBe(1);
+    r.pool.provision([]);
+    for (let i = 0; i < 5; i++) r.clock.advance(1000);
+    await expect.poll(() => r.driver.live.length).toBe(0);
+  });
 });

@@ -127,7 +127,7 @@ describe('synchronous calls', () => {
 });
 
 describe('batches', () => {
-  const batching = { maxInstances: 1, batch: { maxSize: 8, windowMs: 20 } };
+  const batching = { maxInstances: 1, batch: { maxSize: 8, windowMs: 20, maxBytes: 1_000_000 } };
 
   it('sends a call at once when the function is idle, and together those that wait', async () => {
     const r = await rig();
@@ -158,9 +158,22 @@ describe('batches', () => {
     expect(r.scheduler.stats().inFlight).toBe(0);
   });
 
+  it('keeps a batch below maxBytes, and lets what is larger travel alone', async () => {
+    const r = await rig();
+    const version = versionOf({ ...batching, batch: { ...batching.batch, maxBytes: 250 } });
+    await callOf(r, version, {}).report;
+    const first = callOf(r, version, { op: 'sleep', ms: 60 });
+    const calls = Array.from({ length: 4 }, () => callOf(r, version, { value: 'x'.repeat(100) }));
+    const large = callOf(r, version, { value: 'x'.repeat(400) });
+    for (const call of [first, ...calls, large]) expect((await call.report).outcome.kind).toBe('success');
+    // 111 bytes each: two fit.
+    expect(r.counts.batches).toEqual([2, 2]);
+    expect(r.scheduler.stats().inFlight).toBe(0);
+  });
+
   it('never makes a member miss its deadline for the sake of company', async () => {
     const r = await rig();
-    const version = versionOf({ maxInstances: 2, batch: { maxSize: 8, windowMs: 5000 } });
+    const version = versionOf({ maxInstances: 2, batch: { maxSize: 8, windowMs: 5000, maxBytes: 1_000_000 } });
     const first = callOf(r, version, { op: 'sleep', ms: 400 });
     await expect.poll(() => r.counts.inside).toBe(1);
     const hurried = callOf(r, version, { value: 1 }, { deadlineAt: r.clock.now() + 300 });

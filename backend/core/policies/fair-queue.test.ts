@@ -37,7 +37,7 @@ describe('Fifo', () => {
 
 describe('FairQueue', () => {
   it('serves flows in turns when items cost the same, and each flow in order', () => {
-    const queue = new FairQueue<string, string>({ costOf: () => 1, quantum: 1 });
+    const queue = new FairQueue<string, string>({ costOf: () => 1, quantumOf: () => 1 });
     for (const item of ['a1', 'a2', 'a3', 'b1', 'c1', 'c2']) queue.push(item.charAt(0), item);
     const served = Array.from({ length: 6 }, () => queue.takeNext(always));
     expect(served.slice(0, 3).toSorted()).toEqual(['a1', 'b1', 'c1']);
@@ -46,7 +46,10 @@ describe('FairQueue', () => {
   });
 
   it('gives a flow with expensive items fewer of them', () => {
-    const queue = new FairQueue<string, string>({ costOf: (item) => (item === 'slow' ? 1000 : 100), quantum: 100 });
+    const queue = new FairQueue<string, string>({
+      costOf: (item) => (item === 'slow' ? 1000 : 100),
+      quantumOf: () => 100,
+    });
     for (let i = 0; i < 200; i++) {
       queue.push('slow', 'slow');
       queue.push('fast', 'fast');
@@ -58,7 +61,7 @@ describe('FairQueue', () => {
   });
 
   it('passes over flows that cannot be served, and lets items leave', () => {
-    const queue = new FairQueue<string, string>({ costOf: () => 1, quantum: 1 });
+    const queue = new FairQueue<string, string>({ costOf: () => 1, quantumOf: () => 1 });
     queue.push('a', 'a1');
     const ticket = queue.push('b', 'b1');
     queue.push('b', 'b2');
@@ -72,7 +75,7 @@ describe('FairQueue', () => {
     const flows = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 2, maxLength: 8 });
     fc.assert(
       fc.property(flows, (sizes) => {
-        const queue = new FairQueue<number, string>({ costOf: () => 1, quantum: 1 });
+        const queue = new FairQueue<number, string>({ costOf: () => 1, quantumOf: () => 1 });
         for (const [flow, size] of sizes.entries()) for (let i = 0; i < size; i++) queue.push(flow, `${flow} ${i}`);
         const total = sizes.reduce((sum, size) => sum + size, 0);
         const served = Array.from({ length: total }, () => queue.takeNext(always));

@@ -11,26 +11,26 @@ export interface FairQueueTicket {
   leave(): boolean;
 }
 
-export interface FairQueueOptions<T> {
-  /** What serving an item costs, in the unit of `quantum`; asked when the item is first in its flow. */
+export interface FairQueueOptions<Key, T> {
+  /** What serving an item costs, in the unit of `quantumOf`; asked when the item is first in its flow. */
   readonly costOf: (item: T) => number;
-  /** How much cost every flow may spend per round. */
-  readonly quantum: number;
+  /** How much cost a flow may spend per round; above 0. */
+  readonly quantumOf: (key: Key) => number;
 }
 
 /**
  * Waiting items of many flows (functions), served fairly by cost: deficit round robin (Shreedhar and Varghese, SIGCOMM 1995). In every
- * round a flow may spend `quantum`, what it does not spend is kept while it waits, and a flow that is empty keeps nothing. So a
+ * round a flow may spend its quantum, what it does not spend is kept while it waits, and a flow that is empty keeps nothing. So a
  * flow with ten thousand waiting items delays another flow's first item by one round, not by ten thousand items. A flow whose
  * items cannot be served now is passed over without losing or gaining credit. Order inside a flow is first in, first out.
  */
 export class FairQueue<Key, T> {
-  readonly #options: FairQueueOptions<T>;
+  readonly #options: FairQueueOptions<Key, T>;
   /** Flows that have waiting items, in the order of their turns: a Map keeps the order of insertion. */
   readonly #flows = new Map<Key, Flow<Key, T>>();
   #size = 0;
 
-  constructor(options: FairQueueOptions<T>) {
+  constructor(options: FairQueueOptions<Key, T>) {
     this.#options = options;
   }
 
@@ -76,13 +76,13 @@ export class FairQueue<Key, T> {
     let rounds = Number.POSITIVE_INFINITY;
     let winner: Flow<Key, T> | undefined;
     for (const flow of ready) {
-      const needed = Math.ceil((this.#costOfFirst(flow) - flow.deficit) / this.#options.quantum);
+      const needed = Math.ceil((this.#costOfFirst(flow) - flow.deficit) / this.#options.quantumOf(flow.key));
       if (needed < rounds) {
         rounds = needed;
         winner = flow;
       }
     }
-    for (const flow of ready) flow.deficit += rounds * this.#options.quantum;
+    for (const flow of ready) flow.deficit += rounds * this.#options.quantumOf(flow.key);
     return winner as Flow<Key, T>;
   }
 

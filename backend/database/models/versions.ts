@@ -1,6 +1,6 @@
 import { PlatformError } from '../../../shared/errors.ts';
 import type { BundleDigest, FunctionId } from '../../../shared/ids.ts';
-import type { VersionConfig } from '../../../shared/version-config.ts';
+import { defaultVersionConfig, type VersionConfig } from '../../../shared/version-config.ts';
 import type { Page, PageRequest, VersionRecord, VersionStore } from '../../core/ports/store.ts';
 import { fromJson } from '../columns.ts';
 import { decodeCursor, encodeCursor, pageOf } from '../cursor.ts';
@@ -80,8 +80,6 @@ function toRow(record: VersionRecord): VersionRow {
   };
 }
 
-const ofLater: Pick<VersionConfig, 'auth' | 'rateLimits'> = { auth: null, rateLimits: [] };
-
 function toRecord(row: VersionRow): VersionRecord {
   return {
     id: row.id,
@@ -90,14 +88,16 @@ function toRecord(row: VersionRow): VersionRecord {
     digest: row.digest,
     sizeBytes: row.size_bytes,
     fileCount: row.file_count,
-    // Versions from before there were images do not say so, and have none of what came later.
-    config: {
-      ...ofLater,
-      ...fromJson<VersionConfig>(row.config),
-      image: fromJson<Partial<VersionConfig>>(row.config).image ?? null,
-    },
+    config: storedConfig(fromJson<Partial<VersionConfig>>(row.config)),
     message: row.message,
     createdAt: row.created_at,
     createdBy: row.created_by,
   };
+}
+
+/** Versions from before a field existed get what it means to say nothing. */
+function storedConfig(stored: Partial<VersionConfig>): VersionConfig {
+  const { runtime = 'nodejs', isolation = 'process' } = stored;
+  const defaults = defaultVersionConfig(runtime, isolation);
+  return { ...defaults, ...stored, batch: { ...defaults.batch, ...stored.batch } };
 }

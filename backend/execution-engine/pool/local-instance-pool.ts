@@ -2,6 +2,7 @@ import { PlatformError } from '../../../shared/errors.ts';
 import { type InstanceId, newId, type VersionId } from '../../../shared/ids.ts';
 import { limits } from '../../../shared/limits.ts';
 import type { RuntimeName } from '../../../shared/version-config.ts';
+import { minInstancesAt, mostMinInstances } from '../../core/policies/provisioned.ts';
 import type { BundleStore } from '../../core/ports/bundle-store.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InstancePool, InstanceState, Lease, PoolView, PreWarmedView } from '../../core/ports/instance-pool.ts';
@@ -59,6 +60,8 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
   readonly #gate: BootGate;
   readonly #usage: UsageSampler;
   readonly #book: KeepAliveBook;
+  /** Versions that ask for instances to be kept warm, at all hours or at some. */
+  readonly #provisioned = new Map<VersionId, VersionSpec>();
   readonly #stop = new AbortController();
   #isDraining = false;
   #cancelSweep: (() => void) | undefined;
@@ -124,19 +127,18 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
 
   provision(versions: readonly VersionSpec[]): void {
     if (this.#isDraining) return;
-    const wanted = new Map(versions.map((version) => [version.versionId, version]));
+    this.#provisioned.clear();
+    for (const version of versions) {
+      if (mostMinInstances(version.config) > 0) this.#provisioned.set(version.versionId, version);
+    }
     for (const pool of this.#pools.values()) {
-      if (!wanted.has(pool.version.versionId)) pool.minInstances = 0;
+      if (!this.#provisioned.has(pool.version.versionId)) pool.minInstances = 0;
     }
-    for (const version of wanted.values()) {
-      if (version.config.minInstances === 0) continue;
-      const pool = this.#poolOf(version);
-      pool.minInstances = version.config.minInstances;
-      this.#gate.request(pool);
-    }
+    this.#keepProvisioned();
   }
 
   async retireVersion(versionId: VersionId, reason: string): Promise<void> {
+    this.#provisioned.delete(versionId);
     await this.#pools.get(versionId)?.retire(reason);
   }
 
@@ -201,6 +203,17 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
 
   instanceDead(): void {
     // Its room is given back by the sandbox itself.
+  }
+
+  /** What windows ask for changes with the clock. */
+  #keepProvisioned(): void {
+    for (const version of this.#provisioned.values()) {
+      const minInstances = minInstancesAt(version.config, this.clock.now());
+      if (minInstances === (this.#pools.get(version.versionId)?.minInstances ?? 0)) continue;
+      const pool = this.#poolOf(version);
+      pool.minInstances = minInstances;
+      this.#gate.request(pool);
+    }
   }
 
   #poolOf(version: VersionSpec): VersionPool {
@@ -284,6 +297,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
   #sweep(): void {
     const now = this.clock.monotonic();
     const { pressure } = this.#capacity;
+    this.#keepProvisioned();
     for (const [versionId, pool] of this.#pools) {
       pool.tick(now);
       sweepIdle(pool, now, pressure);
