@@ -215,6 +215,10 @@ export const settingsSchema = z.object({
     .describe(
       'Share of traces that are exported, of those that begin in Hearth. Where a caller sends `traceparent`, its decision holds.',
     ),
+  HEARTH_EGRESS_RESOLVERS: list
+    .prefault('1.1.1.1,9.9.9.9')
+    .pipe(z.array(z.ipv4('write IPv4 addresses, separated by commas')))
+    .describe('Name servers (IPv4) of functions with `egress: "all"`; they may be private addresses.'),
   HEARTH_BWRAP_PATH: z.string().default('').describe('The `bwrap` of the process driver. Empty: the first on PATH.'),
 });
 

@@ -95,11 +95,13 @@ export class HostInventory {
     if (this.#isDoubtful(config)) await this.refresh();
     this.#checkRuntime(config);
     const { driver, health } = this.#checkIsolation(config.isolation);
-    if (!driver.capabilities.egress.has(config.egress)) {
-      const offered = [...driver.capabilities.egress].join(', ') || 'none of the settings';
+    const egress = health.egress ?? driver.capabilities.egress;
+    if (!egress.has(config.egress)) {
+      const offered = [...egress].join(', ') || 'none of the settings';
+      const why = health.notes.find((note) => note.startsWith('egress '));
       throw unprocessable(
         'egress_unsupported',
-        `isolation ${config.isolation} does not offer egress "${config.egress}"; it offers ${offered}`,
+        `isolation ${config.isolation} does not offer egress "${config.egress}" here; it offers ${offered}${why === undefined ? '' : ` (${why})`}`,
         'egress',
       );
     }

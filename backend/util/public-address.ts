@@ -2,7 +2,7 @@ import { BlockList, isIPv6 } from 'node:net';
 
 const blocked = new BlockList();
 /** Loopback, private, shared (RFC 6598), link-local with cloud metadata, multicast, reserved. */
-for (const [network, prefix] of [
+const blockedIpv4 = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
@@ -14,9 +14,8 @@ for (const [network, prefix] of [
   ['198.18.0.0', 15],
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
-] as const) {
-  blocked.addSubnet(network, prefix, 'ipv4');
-}
+] as const;
+for (const [network, prefix] of blockedIpv4) blocked.addSubnet(network, prefix, 'ipv4');
 for (const [network, prefix] of [
   ['::', 127],
   ['64:ff9b:1::', 48],
@@ -27,6 +26,9 @@ for (const [network, prefix] of [
 ] as const) {
   blocked.addSubnet(network, prefix, 'ipv6');
 }
+
+/** The IPv4 networks of which no address is public, as `address/prefix`: for firewalls. */
+export const nonPublicIpv4: readonly string[] = blockedIpv4.map(([network, prefix]) => `${network}/${prefix}`);
 
 /** Whether an address that a name resolved to lies in the public internet. Mapped IPv4 addresses count as what they map. */
 export function isPublicAddress(address: string): boolean {

@@ -27,6 +27,8 @@ export type DriverHealth =
       /** How strong the isolation is here, for example `strict`. */
       readonly tier: string;
       readonly enforces: ReadonlySet<LimitName>;
+      /** What of `capabilities.egress` this host can give; all of it when left out. */
+      readonly egress?: ReadonlySet<'none' | 'all'>;
       readonly notes: readonly string[];
     }
   | { readonly status: 'unhealthy' | 'undetected'; readonly reason: string; readonly fix: string };

@@ -36,6 +36,7 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
         ...(settings.HEARTH_DOCKER_IMAGE_NODEJS === '' ? {} : { nodejs: settings.HEARTH_DOCKER_IMAGE_NODEJS }),
         ...(settings.HEARTH_DOCKER_IMAGE_PYTHON === '' ? {} : { python: settings.HEARTH_DOCKER_IMAGE_PYTHON }),
       },
+      resolvers: settings.HEARTH_EGRESS_RESOLVERS,
       logger,
     }),
   ];

@@ -44,9 +44,19 @@ export interface SlotPaths {
   readonly passwd: string;
 }
 
+/** The network of a sandbox with `egress: "all"`. */
+export interface EgressAccess {
+  /** The network's name. */
+  readonly network: string;
+  /** A file on the host that says where names are resolved. */
+  readonly resolvConf: string;
+}
+
 export interface ContainerInput {
   readonly spec: SandboxSpec;
   readonly image: string;
+  /** Undefined: no network. */
+  readonly access: EgressAccess | undefined;
   readonly userId: number;
   readonly paths: SlotPaths;
   readonly labels: Readonly<Record<string, string>>;
@@ -84,14 +94,14 @@ export function containerSpec(input: ContainerInput): ContainerSpec {
   };
 }
 
-export function hostConfig({ spec, paths, seccompProfile }: ContainerInput): HostConfig {
+export function hostConfig({ spec, paths, access, seccompProfile }: ContainerInput): HostConfig {
   const { limits } = spec;
   const memoryBytes = limits.memoryMb * MiB;
   return {
     Init: true,
     ReadonlyRootfs: true,
     Privileged: false,
-    NetworkMode: 'none',
+    NetworkMode: access?.network ?? 'none',
     IpcMode: 'none',
     CgroupnsMode: 'private',
     CapDrop: ['ALL'],
@@ -106,6 +116,7 @@ export function hostConfig({ spec, paths, seccompProfile }: ContainerInput): Hos
       readOnlyMount(paths.code, codeDirectory),
       readOnlyMount(paths.channel, guestChannelDirectory),
       readOnlyMount(paths.passwd, '/etc/passwd'),
+      ...resolverMounts(access),
     ],
     Memory: memoryBytes,
     // Memory and swap together: equal means no swap.
@@ -125,6 +136,11 @@ export function hostConfig({ spec, paths, seccompProfile }: ContainerInput): Hos
     RestartPolicy: { Name: 'no' },
     AutoRemove: false,
   };
+}
+
+/** Docker's own resolver would tell sandboxes about one another. */
+export function resolverMounts(access: EgressAccess | undefined): readonly ContainerMount[] {
+  return access === undefined ? [] : [readOnlyMount(access.resolvConf, '/etc/resolv.conf')];
 }
 
 export function readOnlyMount(source: string, target: string): ContainerMount {

@@ -16,8 +16,9 @@ import type { BuiltRuntimeImage, RuntimeImageRecord } from '../../../core/ports/
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
 import { ChannelListener } from './channel-listener.ts';
-import { containerSpec } from './container-spec.ts';
+import { containerSpec, type EgressAccess } from './container-spec.ts';
 import { DockerSandbox } from './docker-sandbox.ts';
+import { EgressNetwork } from './egress/egress-network.ts';
 import { toEngineEndpoint } from './engine/endpoint.ts';
 import { EngineClient } from './engine/engine-client.ts';
 import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
@@ -27,11 +28,12 @@ import { agentNameOf, createImageContainers, type ImageContainers, imageGraceSec
 import { DockerContainerImages } from './images/container-images.ts';
 import { ImageMemo } from './images/image-memo.ts';
 import { type ImagePlan, RuntimeImages } from './images/runtime-images.ts';
-import { labels, type OwnerRecord, ownerOf } from './owner.ts';
-import { probeEngine } from './probe.ts';
+import { labels, labelsOf, type OwnerRecord, ownerOf } from './owner.ts';
+import { attackFromNetwork, probeEngine } from './probe.ts';
 import { buildSeccompProfile } from './seccomp-profile.ts';
 import { type Slot, SlotTable } from './slots.ts';
-import { sweepContainers, sweepDirectories } from './sweep.ts';
+import { asPlatformError, throwIfAborted } from './start-errors.ts';
+import { sweepAll, sweepContainers } from './sweep.ts';
 
 export interface DockerDriverOptions {
   /** For what is mounted into containers. The daemon must see the same files under the same path. */
@@ -41,6 +43,8 @@ export interface DockerDriverOptions {
   /** Images to use instead of building them from this host's runtimes. */
   readonly images?: Partial<Readonly<Record<RuntimeName, string>>>;
   readonly outputLimits?: OutputLimits;
+  /** IPv4 addresses that sandboxes with `egress: "all"` may ask for names. */
+  readonly resolvers?: readonly string[];
   /** Sandboxes get user ids from here on; default 210000000. Where the daemon maps user ids, all get 65532. */
   readonly uidBase?: number;
   /** How long a daemon may be away before the sandboxes that it made are given up; default 10,000. */
@@ -75,7 +79,7 @@ export class DockerDriver implements IsolationDriver {
     isolation: 'container',
     channel: 'unix',
     enforces: new Set(['memory', 'cpu', 'pids', 'tmp', 'network']),
-    egress: new Set(['none']),
+    egress: new Set(['none', 'all']),
     specialise: true,
     pause: true,
     survivesRestart: false,
@@ -93,6 +97,7 @@ export class DockerDriver implements IsolationDriver {
   #owner: OwnerRecord | undefined;
   #session: Promise<Session> | undefined;
   #events: EventWatch | undefined;
+  #egress: EgressNetwork | undefined;
   #probedDaemon: string | undefined;
   #closed = false;
 
@@ -120,6 +125,7 @@ export class DockerDriver implements IsolationDriver {
       create: (spec, until) => this.create(spec, until),
       directory: () => join(this.#base, this.#openOwner().token),
       provenDaemon: this.#probedDaemon,
+      whyNoEgress: async () => await this.#openEgress().whyNot(),
       limitsOf: async (sandbox) => await this.#engine.stats(String(sandbox.handle.data['container'] ?? '')),
       signal,
     });
@@ -130,8 +136,8 @@ export class DockerDriver implements IsolationDriver {
   }
 
   /** Nothing to bring along: a sandbox links the files at the moment it needs them. */
-  prepare(image: PreparedImage): Promise<PreparedImage> {
-    return Promise.resolve(image);
+  async prepare(image: PreparedImage): Promise<PreparedImage> {
+    return image;
   }
 
   /** Makes the image of this plan, from the files as they are now, unless the daemon has that very image. */
@@ -148,18 +154,41 @@ export class DockerDriver implements IsolationDriver {
   }
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
-    if (spec.limits.egress !== 'none') {
-      const message =
-        'the docker driver cannot let functions reach the network; use egress "none" or another isolation';
-      throw new PlatformError('unprocessable', 'limit_not_enforced', message);
-    }
     throwIfAborted(signal);
+    const session = await this.#open(signal);
+    const access = spec.limits.egress === 'none' ? undefined : await this.#openEgress().open(signal);
+    return await this.#createWith(session, spec, access, signal);
+  }
+
+  async #createWith(
+    session: Session,
+    spec: SandboxSpec,
+    access: EgressAccess | undefined,
+    signal: AbortSignal,
+  ): Promise<Sandbox> {
     this.#making.add(spec.id);
     try {
-      return await this.#make(await this.#open(signal), spec, signal);
+      return await this.#make(session, spec, access, signal);
     } finally {
       this.#making.delete(spec.id);
     }
+  }
+
+  #openEgress(): EgressNetwork {
+    const { token, home } = this.#openOwner();
+    const directory = join(this.#base, token);
+    this.#egress ??= new EgressNetwork({
+      engine: this.#engine,
+      home,
+      directory,
+      resolvers: this.#options.resolvers ?? [],
+      logger: this.#logger,
+      attack: (gateway, access) =>
+        attackFromNetwork(directory, gateway, async (spec, until) =>
+          this.#createWith(await this.#open(until), spec, access, until),
+        ),
+    });
+    return this.#egress;
   }
 
   /** Sandboxes end with the platform: their channel does. What is left of them is swept. */
@@ -170,36 +199,33 @@ export class DockerDriver implements IsolationDriver {
   async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
     const strangers = [...this.#live.values()].filter((sandbox) => !known.has(sandbox.id));
     await Promise.all(strangers.map((sandbox) => sandbox.destroy('swept')));
-    const owner = this.#openOwner();
-    const containers = await sweepContainers({ engine: this.#engine, owner, isLive: (id) => this.#isLive(id) });
-    const directories = containers.failed.length > 0 ? undefined : await sweepDirectories(this.#base, owner);
-    return {
-      removed: [
-        ...strangers.map((sandbox) => `sandbox ${sandbox.id}`),
-        ...containers.removed,
-        ...(directories?.removed ?? []),
-      ],
-      failed: [...containers.failed, ...(directories?.failed ?? [])],
-    };
+    const swept = await sweepAll(this.#sweepOptions(), this.#base);
+    return { ...swept, removed: [...strangers.map((sandbox) => `sandbox ${sandbox.id}`), ...swept.removed] };
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#images.close();
     await Promise.all([...this.#live.values()].map((sandbox) => sandbox.destroy('driver closed')));
+    await this.#egress?.close();
     await this.#events?.close();
     this.#engine.close();
     if (this.#owner !== undefined) rmSync(join(this.#base, this.#owner.token), { recursive: true, force: true });
   }
 
-  async #make(session: Session, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+  async #make(
+    session: Session,
+    spec: SandboxSpec,
+    access: EgressAccess | undefined,
+    signal: AbortSignal,
+  ): Promise<Sandbox> {
     const slot = session.slots.take();
     let channel: ChannelListener | undefined;
     let containers: ImageContainers;
     try {
       if (spec.image !== undefined && spec.image.container === undefined) await slot.load(spec.image, signal);
       channel = await ChannelListener.open(slot.socketPath);
-      containers = await this.#createContainers(session, slot, channel, spec, signal);
+      containers = await this.#createContainers({ session, slot, channel, spec, access, signal });
     } catch (error) {
       channel?.close('it could not be made');
       await this.#removeStray(spec.id);
@@ -258,14 +284,15 @@ export class DockerDriver implements IsolationDriver {
     return owner;
   }
 
-  async #createContainers(
-    session: Session,
-    slot: Slot,
-    channel: ChannelListener,
-    spec: SandboxSpec,
-    signal: AbortSignal,
-  ): Promise<ImageContainers> {
-    const owner = this.#openOwner();
+  async #createContainers(parts: {
+    readonly session: Session;
+    readonly slot: Slot;
+    readonly channel: ChannelListener;
+    readonly spec: SandboxSpec;
+    readonly access: EgressAccess | undefined;
+    readonly signal: AbortSignal;
+  }): Promise<ImageContainers> {
+    const { session, slot, channel, spec, access, signal } = parts;
     const name = containerName(spec.id);
     const make = async (): Promise<ImageContainers> => {
       const image = await this.#images.ensure(spec.plan, signal);
@@ -275,12 +302,8 @@ export class DockerDriver implements IsolationDriver {
         userId: slot.userId,
         paths: slot.paths,
         seccompProfile: session.seccompProfile,
-        labels: {
-          [labels.sandbox]: spec.id,
-          [labels.instance]: owner.token,
-          [labels.home]: owner.home,
-          [labels.owner]: JSON.stringify(owner),
-        },
+        labels: labelsOf(this.#openOwner(), spec.id),
+        access,
       };
       const engine = this.#engine;
       const container = spec.image?.container;
@@ -349,8 +372,9 @@ export class DockerDriver implements IsolationDriver {
     if (failures.length > 0) this.#logger?.error({ sandboxId: id, failures }, 'a sandbox left something behind');
   }
 
-  #isLive(id: string): boolean {
-    return this.#live.has(id as SandboxId) || this.#making.has(id as SandboxId);
+  #sweepOptions() {
+    const isLive = (id: string) => this.#live.has(id as SandboxId) || this.#making.has(id as SandboxId);
+    return { engine: this.#engine, owner: this.#openOwner(), isLive };
   }
 
   #onOutOfMemory(id: string | undefined): void {
@@ -359,9 +383,7 @@ export class DockerDriver implements IsolationDriver {
 
   /** After the daemon was away: containers of ours that we have given up meanwhile. */
   async #removeLost(): Promise<void> {
-    const owner = this.#openOwner();
-    const isLive = (id: string): boolean => this.#isLive(id);
-    const report = await sweepContainers({ engine: this.#engine, owner, isLive });
+    const report = await sweepContainers(this.#sweepOptions());
     if (report.removed.length > 0) this.#logger?.info(report, 'removed containers that were lost with the daemon');
   }
 
@@ -374,13 +396,4 @@ export class DockerDriver implements IsolationDriver {
 
 function containerName(id: SandboxId): string {
   return `hearth-${id}`;
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new PlatformError('unavailable', 'aborted', 'starting a sandbox was aborted');
-}
-
-function asPlatformError(cause: unknown): PlatformError {
-  if (cause instanceof PlatformError) return cause;
-  return new PlatformError('unavailable', 'sandbox_not_started', 'a sandbox could not be started', { cause });
 }

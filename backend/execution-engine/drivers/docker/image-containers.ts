@@ -3,7 +3,14 @@ import { MiB } from '../../../../shared/limits.ts';
 import type { ContainerImage, SandboxLimits, SandboxSpec } from '../../../core/ports/isolation-driver.ts';
 import { guestChannelDirectory } from '../support/runtime-files.ts';
 import type { ChannelListener } from './channel-listener.ts';
-import { type ContainerInput, channelSocketName, containerSpec, hostConfig, readOnlyMount } from './container-spec.ts';
+import {
+  type ContainerInput,
+  channelSocketName,
+  containerSpec,
+  hostConfig,
+  readOnlyMount,
+  resolverMounts,
+} from './container-spec.ts';
 import type { EngineClient } from './engine/engine-client.ts';
 import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
 import type { ContainerSpec } from './engine/engine-types.ts';
@@ -49,7 +56,10 @@ export async function createImageContainers(options: ImageStart): Promise<ImageC
   const program = (network: string): ContainerSpec =>
     programSpec(input, { reference, container, network, volumes: Object.keys(Config?.Volumes ?? {}) });
   if (container.protocol === 'agent')
-    return { programId: await engine.createContainer(name, program('none'), signal), agentId: undefined };
+    return {
+      programId: await engine.createContainer(name, program(input.access?.network ?? 'none'), signal),
+      agentId: undefined,
+    };
   const agentId = await engine.createContainer(agentNameOf(name), agentSpec(options), signal);
   await engine.startContainer(agentId, signal);
   const [programId] = await Promise.all([
@@ -143,6 +153,7 @@ function programSpec(
       Tmpfs: { ...host.Tmpfs, ...Object.fromEntries(volumes.map((path) => [path, tmpfs])) },
       Mounts: [
         readOnlyMount(input.paths.passwd, '/etc/passwd'),
+        ...resolverMounts(input.access),
         ...(isAgent ? [readOnlyMount(input.paths.channel, guestChannelDirectory)] : []),
       ],
     },

@@ -23,6 +23,16 @@ export const labels = {
   owner: 'hearth.owner',
 } as const;
 
+/** The labels of a container of this sandbox. */
+export function labelsOf(owner: OwnerRecord, sandboxId: string): Readonly<Record<string, string>> {
+  return {
+    [labels.sandbox]: sandboxId,
+    [labels.instance]: owner.token,
+    [labels.home]: owner.home,
+    [labels.owner]: JSON.stringify(owner),
+  };
+}
+
 /** The record of this process. `directory` exists. */
 export function ownerOf(directory: string): OwnerRecord {
   return {

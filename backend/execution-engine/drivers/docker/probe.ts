@@ -8,6 +8,7 @@ import { MiB } from '../../../../shared/limits.ts';
 import type { DriverHealth, SandboxLimits, SandboxSpec } from '../../../core/ports/isolation-driver.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import { launcherProcesses } from './container-spec.ts';
+import { attackProgram, withTargets } from './egress/attack.ts';
 import type { EngineClient } from './engine/engine-client.ts';
 import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
 import type { ContainerStats, EngineInfo } from './engine/engine-types.ts';
@@ -16,6 +17,8 @@ import { probeProgram } from './probe-program.ts';
 export interface ProbeOptions {
   readonly engine: EngineClient;
   readonly create: (spec: SandboxSpec, signal: AbortSignal) => Promise<Sandbox>;
+  /** Why functions cannot be let out to the network here, or undefined. */
+  readonly whyNoEgress: () => Promise<string | undefined>;
   readonly limitsOf: (sandbox: Sandbox) => Promise<ContainerStats>;
   /** A directory of this platform for the program of the probe. */
   readonly directory: () => string;
@@ -51,7 +54,7 @@ export async function probeEngine(options: ProbeOptions): Promise<{ health: Driv
     const finding = options.provenDaemon === daemon ? proven.get(daemon) : await tryContainer(options, info, signal);
     if (finding === undefined) throw new Error('a daemon that was tried has no finding');
     proven.set(daemon, finding);
-    return { daemon, health: healthOf(info, finding) };
+    return { daemon, health: healthOf(info, finding, await options.whyNoEgress()) };
   } catch (error) {
     return { daemon: '', health: unhealthy(error) };
   }
@@ -62,30 +65,10 @@ async function tryContainer(
   info: EngineInfo,
   signal: AbortSignal,
 ): Promise<{ readonly enforces: ReadonlySet<LimitName>; readonly open: readonly string[] }> {
-  const program = join(options.directory(), 'probe.cjs');
-  writeFileSync(program, probeProgram, { mode: 0o644 });
-  const sandbox = await options.create(
-    {
-      id: newId('sandbox'),
-      image: undefined,
-      limits: probeLimits,
-      plan: {
-        runtime: 'nodejs',
-        argv: ['/hearth/node', '/hearth/probe.cjs'],
-        env: {},
-        agent: { hostPath: program, guestPath: '/hearth/probe.cjs' },
-        toolchain: [{ hostPath: process.execPath, guestPath: '/hearth/node' }],
-      },
-    },
-    signal,
-  );
+  const spec = probeSpec(join(options.directory(), 'probe.cjs'), probeProgram, []);
+  const sandbox = await options.create(spec, signal);
   try {
-    const ended = sandbox.exited.then((report) => {
-      const message = `the container ended before it answered (exit code ${report.code}); does the daemon see the same files under the same path as Hearth?`;
-      throw new PlatformError('unavailable', 'docker_probe_failed', message);
-    });
-    ended.catch(() => undefined);
-    const finding = await Promise.race([ended, sandbox.connect(signal).then(readFinding)]);
+    const finding = await findingOf(sandbox, signal);
     const limits = await options.limitsOf(sandbox);
     const enforces = new Set<LimitName>();
     if (limits.memory_stats?.limit === probeLimits.memoryMb * MiB) enforces.add('memory');
@@ -97,6 +80,50 @@ async function tryContainer(
   } finally {
     await sandbox.destroy('the probe is over');
   }
+}
+
+/** What the container with the program answers. */
+async function findingOf(sandbox: Sandbox, signal: AbortSignal): Promise<Finding> {
+  const ended = sandbox.exited.then((report) => {
+    const message = `the container ended before it answered (exit code ${report.code}); does the daemon see the same files under the same path as Hearth?`;
+    throw new PlatformError('unavailable', 'docker_probe_failed', message);
+  });
+  ended.catch(() => undefined);
+  return await Promise.race([ended, sandbox.connect(signal).then(readFinding)]);
+}
+
+function probeSpec(path: string, program: string, args: readonly string[]): SandboxSpec {
+  writeFileSync(path, program, { mode: 0o644 });
+  return {
+    id: newId('sandbox'),
+    image: undefined,
+    limits: probeLimits,
+    plan: {
+      runtime: 'nodejs',
+      argv: ['/hearth/node', '/hearth/probe.cjs', ...args],
+      env: {},
+      agent: { hostPath: path, guestPath: '/hearth/probe.cjs' },
+      toolchain: [{ hostPath: process.execPath, guestPath: '/hearth/node' }],
+    },
+  };
+}
+
+/** Starts a container on the network of functions that tries to reach this host and more; resolves with what it could reach. */
+export async function attackFromNetwork(
+  directory: string,
+  gateway: string,
+  create: (spec: SandboxSpec, signal: AbortSignal) => Promise<Sandbox>,
+): Promise<readonly string[]> {
+  const signal = AbortSignal.timeout(probeTimeoutMs);
+  return await withTargets(gateway, async (targets) => {
+    const spec = probeSpec(join(directory, 'attack.cjs'), attackProgram, targets);
+    const sandbox = await create({ ...spec, limits: { ...spec.limits, egress: 'all' } }, signal);
+    try {
+      return (await findingOf(sandbox, signal)).open;
+    } finally {
+      await sandbox.destroy('the test is over');
+    }
+  });
 }
 
 /** One line. The channel stays open: the program ends without it, and its limits are still to be read. */
@@ -124,6 +151,7 @@ function readFinding(channel: Duplex): Promise<Finding> {
 function healthOf(
   info: EngineInfo,
   finding: { readonly enforces: ReadonlySet<LimitName>; readonly open: readonly string[] },
+  whyNoEgress: string | undefined,
 ): DriverHealth {
   if (finding.open.length > 0) {
     return {
@@ -140,9 +168,11 @@ function healthOf(
     version: info.ServerVersion,
     tier: missing.length === 0 ? 'strict' : 'partial',
     enforces: finding.enforces,
+    egress: new Set(whyNoEgress === undefined ? ['none', 'all'] : ['none']),
     notes: [
       `storage ${info.Driver}, control groups version ${info.CgroupVersion ?? '1'} by ${info.CgroupDriver ?? 'unknown'}`,
       'containers share the kernel of this host',
+      ...(whyNoEgress === undefined ? [] : [`egress "all" is not there: ${whyNoEgress}`]),
       ...missing.map(
         (name) =>
           `the ${name} limit is not enforced${isRootless ? '; delegate control groups to the user (docs/drivers/docker.md)' : ''}`,

@@ -48,8 +48,16 @@ export async function sweepContainers(options: SweepOptions): Promise<SweepRepor
   return { removed, failed };
 }
 
+/** Containers, and then the directories of platforms that are gone. */
+export async function sweepAll(options: SweepOptions, base: string): Promise<SweepReport> {
+  const containers = await sweepContainers(options);
+  if (containers.failed.length > 0) return containers;
+  const directories = await sweepDirectories(base, options.owner);
+  return { removed: [...containers.removed, ...directories.removed], failed: directories.failed };
+}
+
 /** Removes the directories of platforms that are gone. After their containers, into which they are mounted. */
-export async function sweepDirectories(base: string, self: OwnerRecord): Promise<SweepReport> {
+async function sweepDirectories(base: string, self: OwnerRecord): Promise<SweepReport> {
   const removed: string[] = [];
   const failed: string[] = [];
   for (const name of readdirSync(base)) {

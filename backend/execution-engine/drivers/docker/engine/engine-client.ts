@@ -15,6 +15,8 @@ import type {
   EngineVersion,
   ImageInspection,
   ImageListing,
+  NetworkInspection,
+  NetworkSpec,
 } from './engine-types.ts';
 import { readJsonLines } from './json-stream.ts';
 
@@ -188,6 +190,19 @@ export class EngineClient {
   ): Promise<void> {
     const query = { t: options.tag, labels: JSON.stringify(options.labels ?? {}), rm: true, forcerm: true };
     await this.#progress('/build', { method: 'POST', query, body: context, signal }, onProgress);
+  }
+
+  /** Resolves with the network's id. */
+  async createNetwork(spec: NetworkSpec, signal?: AbortSignal): Promise<string> {
+    return (await this.#json<{ readonly Id: string }>('/networks/create', { method: 'POST', body: spec, signal })).Id;
+  }
+
+  inspectNetwork(name: string, signal?: AbortSignal): Promise<NetworkInspection> {
+    return this.#json(`/networks/${name}`, { method: 'GET', signal });
+  }
+
+  async removeNetwork(name: string, signal?: AbortSignal): Promise<void> {
+    await this.#done(`/networks/${name}`, { method: 'DELETE', signal });
   }
 
   /** Closes idle connections. */

@@ -12,6 +12,7 @@ export const engineErrorCodes = {
   slow: 'docker_slow',
   imageMissing: 'docker_image_missing',
   containerMissing: 'docker_container_missing',
+  networkMissing: 'docker_network_missing',
   conflict: 'docker_conflict',
   diskFull: 'docker_disk_full',
   forbidden: 'docker_forbidden',
@@ -79,6 +80,9 @@ export function statusError(options: {
   }
   if (status === 404 && /no such container/i.test(said)) {
     return new PlatformError('not_found', engineErrorCodes.containerMissing, `the container is gone: ${said}`);
+  }
+  if (status === 404 && /network .* not found|no such network/i.test(said)) {
+    return new PlatformError('not_found', engineErrorCodes.networkMissing, `the network is gone: ${said}`);
   }
   if (status === 409) return new PlatformError('conflict', engineErrorCodes.conflict, `the daemon refused: ${said}`);
   if (status === 403 || status === 405) {

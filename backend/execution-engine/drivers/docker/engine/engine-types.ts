@@ -129,6 +129,22 @@ export interface ImageInspection {
   } | null;
 }
 
+export interface NetworkSpec {
+  readonly Name: string;
+  readonly CheckDuplicate: true;
+  readonly Driver: 'bridge';
+  readonly EnableIPv6: false;
+  readonly Labels: Readonly<Record<string, string>>;
+  readonly Options: Readonly<Record<string, string>>;
+}
+
+export interface NetworkInspection {
+  readonly Id: string;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly Options?: Readonly<Record<string, string>> | null;
+  readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string; readonly Gateway?: string }[] | null };
+}
+
 export interface EngineEvent {
   readonly Type?: string;
   readonly Action?: string;
