@@ -31,4 +31,6 @@ export const paths = {
   costs: () => '/costs',
   system: () => '/system',
   tokens: () => '/tokens',
+  users: () => '/users',
+  audit: () => '/audit',
 } as const;

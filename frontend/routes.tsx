@@ -1,13 +1,23 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Navigate } from '@tanstack/react-router';
-import { useIsSignedIn } from './api/context.tsx';
+import { lazy, Suspense } from 'react';
+import { useIsSignedIn, useShownProject } from './api/context.tsx';
 import { AppShell } from './components/app-shell.tsx';
 import { NotFoundPage } from './pages/not-found.tsx';
-import { SignInPage } from './pages/sign-in.tsx';
 import { paths } from './path-builder.ts';
+
+// Most visits begin signed in.
+const SignInPage = lazy(() => import('./pages/sign-in.tsx').then((module) => ({ default: module.SignInPage })));
 
 /** Without a token there is one page; the address stays, so that signing in leads to where somebody wanted to go. */
 function Gate() {
-  return useIsSignedIn() ? <AppShell /> : <SignInPage />;
+  const project = useShownProject();
+  // Another project is another dashboard: nothing that was loaded for one may stay on the screen.
+  if (useIsSignedIn()) return <AppShell key={project ?? ''} />;
+  return (
+    <Suspense fallback={null}>
+      <SignInPage />
+    </Suspense>
+  );
 }
 
 const rootRoute = createRootRoute({ component: Gate, notFoundComponent: NotFoundPage });
@@ -110,6 +120,14 @@ const routeTree = rootRoute.addChildren([
   page(
     '/tokens',
     lazyRouteComponent(() => import('./pages/tokens.tsx'), 'TokensPage'),
+  ),
+  page(
+    '/users',
+    lazyRouteComponent(() => import('./pages/users.tsx'), 'UsersPage'),
+  ),
+  page(
+    '/audit',
+    lazyRouteComponent(() => import('./pages/audit.tsx'), 'AuditPage'),
   ),
 ]);
 

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
-import { type Role, roles } from '../../shared/api/access.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { namePattern, type SessionId } from '../../shared/ids.ts';
 import { defaultProject } from '../../shared/names.ts';
+import { type Role, roles } from '../../shared/roles.ts';
 import { type Access, accessOfRole, accessOfScope, rolesWith, scopesWith } from '../control-plane/permissions.ts';
 import { type Projects, projectNotFound } from '../control-plane/projects.ts';
 import type { Sessions } from '../control-plane/sessions.ts';

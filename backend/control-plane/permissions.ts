@@ -1,4 +1,4 @@
-import type { Role } from '../../shared/api/access.ts';
+import type { Role } from '../../shared/roles.ts';
 import type { TokenRecord } from '../core/ports/store.ts';
 
 /**

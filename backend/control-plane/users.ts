@@ -1,6 +1,7 @@
-import type { CreateUser, Role, UpdateUser } from '../../shared/api/access.ts';
+import type { CreateUser, UpdateUser } from '../../shared/api/access.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { newId, type UserId } from '../../shared/ids.ts';
+import type { Role } from '../../shared/roles.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Store } from '../core/ports/store.ts';
 import { allProjects, type UserRecord } from '../core/ports/user-store.ts';

@@ -1,5 +1,4 @@
 import type { Generated } from 'kysely';
-import type { Role } from '../../shared/api/access.ts';
 import type { ErrorGroupState } from '../../shared/api/error-groups.ts';
 import type {
   AlertDeliveryId,
@@ -18,6 +17,7 @@ import type {
   VersionId,
 } from '../../shared/ids.ts';
 import type { InvocationStatus, StartKind, TriggerKind } from '../../shared/invocation.ts';
+import type { Role } from '../../shared/roles.ts';
 import type { AlertDeliveryRecord } from '../core/ports/alert-store.ts';
 import type { ErrorGroupId } from '../core/ports/error-groups.ts';
 import type { DeadLetterReason } from '../core/ports/invocation-queue.ts';

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type Role, roles, type UserDocument, userPageSchema, userSchema } from '../../shared/api/access.ts';
+import { type UserDocument, userPageSchema, userSchema } from '../../shared/api/access.ts';
+import { type Role, roles } from '../../shared/roles.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { allPages } from '../pages.ts';

@@ -65,6 +65,8 @@ export class ApiClient {
     const headers = new Headers(options.headers);
     const token = this.#session.token;
     if (token !== undefined && !headers.has('authorization')) headers.set('authorization', `Bearer ${token}`);
+    const { project } = this.#session;
+    if (project !== undefined && !headers.has('hearth-project')) headers.set('hearth-project', project);
     const init: RequestInit = { method, headers, credentials: 'omit', cache: 'no-store' };
     if (options.signal !== undefined) init.signal = options.signal;
     if (options.body !== undefined) {
@@ -74,6 +76,9 @@ export class ApiClient {
     const response = await this.#fetch.call(globalThis, this.#baseUrl + withQuery(path, options.query), init);
     if (response.ok) return response;
     const problem = await readProblem(response);
+    // The project was deleted, or its role taken away: back to that of the token instead of an error on every page.
+    if (problem?.code === 'project_not_found' && project === this.#session.project)
+      this.#session.showProject(undefined);
     // Only when the token that was refused is still the present one: an old request must not end a new session.
     if (response.status === 401 && token === this.#session.token) this.#session.signOut(true);
     const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);

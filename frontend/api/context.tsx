@@ -31,6 +31,12 @@ export function useLive(): LiveSnapshot {
   return useSyncExternalStore(live.subscribe, live.snapshot);
 }
 
+/** The project that the dashboard shows; undefined: that of the token. */
+export function useShownProject(): string | undefined {
+  const { session } = useBackend();
+  return useSyncExternalStore(session.subscribe, () => session.project);
+}
+
 /** Whether this browser has a token. */
 export function useIsSignedIn(): boolean {
   const { session } = useBackend();

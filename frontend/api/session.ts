@@ -3,6 +3,7 @@
  * sign-in page. A fragment never reaches a server, and it is taken out of the address bar before anything else runs.
  */
 const storageKey = 'hearth.token';
+const projectKey = 'hearth.project';
 
 export interface TokenStorage {
   getItem(key: string): string | null;
@@ -32,15 +33,29 @@ export class Session {
   readonly #listeners = new Set<() => void>();
   #token: string | undefined;
   #wasRefused = false;
+  #project: string | undefined;
 
   constructor(options: SessionOptions) {
     this.#lasting = options.lasting;
     this.#passing = options.passing;
     this.#token = options.passing.getItem(storageKey) ?? options.lasting.getItem(storageKey) ?? undefined;
+    this.#project = options.lasting.getItem(projectKey) ?? undefined;
   }
 
   get token(): string | undefined {
     return this.#token;
+  }
+
+  /** The project that the dashboard shows; undefined: that of the token. */
+  get project(): string | undefined {
+    return this.#project;
+  }
+
+  showProject(project: string | undefined): void {
+    this.#project = project;
+    if (project === undefined) this.#lasting.removeItem(projectKey);
+    else this.#lasting.setItem(projectKey, project);
+    this.#notify();
   }
 
   /** The platform did not accept the last token; the sign-in page says so. */
@@ -66,6 +81,8 @@ export class Session {
     if (this.#token === undefined) return;
     this.#token = undefined;
     this.#wasRefused = wasRefused;
+    this.#project = undefined;
+    this.#lasting.removeItem(projectKey);
     this.#lasting.removeItem(storageKey);
     this.#passing.removeItem(storageKey);
     this.#notify();

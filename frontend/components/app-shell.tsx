@@ -2,7 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet, useRouterState } from '@tanstack/react-router';
 import { Flame, LogOut, Menu, Search } from 'lucide-react';
 import { lazy, Suspense, useEffect, useState } from 'react';
-import { useApi, useBackend } from '../api/context.tsx';
+import { accessApi } from '../api/access.ts';
+import { useBackend } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
 import { Button, IconButton } from '../ui/button.tsx';
@@ -10,6 +11,7 @@ import { Dialog } from '../ui/dialog.tsx';
 import { Skeleton } from '../ui/spinner.tsx';
 import { Toaster } from '../ui/toast.tsx';
 import { ErrorBoundary } from './error-boundary.tsx';
+import { ProjectSwitcher } from './project-switcher.tsx';
 import { SafetyBanner } from './safety-banner.tsx';
 import { sections } from './sections.ts';
 import { ThemePicker } from './theme-picker.tsx';
@@ -52,14 +54,14 @@ function Navigation({ onNavigate }: { readonly onNavigate?: () => void }) {
 }
 
 function SideFooter() {
-  const { session } = useBackend();
-  const { data } = useQuery(queries.system(useApi()));
+  const { api, session } = useBackend();
+  const { data } = useQuery(queries.system(api));
   return (
     <div className="flex flex-col gap-2 text-xs text-faint">
       <ThemePicker />
       <div className="flex items-center justify-between">
         <span className="tabular pl-2.5">{data === undefined ? '' : `Hearth ${data.version}`}</span>
-        <IconButton label="Sign out" onClick={() => session.signOut()}>
+        <IconButton label="Sign out" onClick={() => void accessApi.signOut(api).finally(() => session.signOut())}>
           <LogOut className="size-4" aria-hidden="true" />
         </IconButton>
       </div>
@@ -120,6 +122,7 @@ export function AppShell() {
         <div className="px-2.5">
           <Brand />
         </div>
+        <ProjectSwitcher />
         <PaletteButton onOpen={() => setPaletteOpen(true)} />
         <Navigation />
         <div className="grow" />
@@ -136,6 +139,7 @@ export function AppShell() {
       </header>
       <Dialog isOpen={isMenuOpen} onClose={() => setMenuOpen(false)} title="Menu">
         <div className="flex flex-col gap-4">
+          <ProjectSwitcher />
           <Navigation onNavigate={() => setMenuOpen(false)} />
           <SideFooter />
         </div>

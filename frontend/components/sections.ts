@@ -4,12 +4,14 @@ import {
   Bug,
   CalendarClock,
   Coins,
+  History,
   Inbox,
   KeyRound,
   LayoutDashboard,
   ListTree,
   ScrollText,
   ServerCog,
+  Users,
 } from 'lucide-react';
 import { paths } from '../path-builder.ts';
 
@@ -26,4 +28,6 @@ export const sections = [
   { path: paths.costs(), label: 'Costs', key: 'm', Icon: Coins },
   { path: paths.system(), label: 'System', key: 's', Icon: ServerCog },
   { path: paths.tokens(), label: 'Tokens', key: 't', Icon: KeyRound },
+  { path: paths.users(), label: 'Users', key: 'u', Icon: Users },
+  { path: paths.audit(), label: 'Audit', key: 'h', Icon: History },
 ] as const;

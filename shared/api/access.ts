@@ -1,8 +1,6 @@
 import { z } from 'zod';
+import { roles } from '../roles.ts';
 import { nameSchema, pageOf, timeSchema } from './paging.ts';
-
-export const roles = ['viewer', 'operator', 'developer', 'owner'] as const;
-export type Role = (typeof roles)[number];
 
 export const projectSchema = z.object({
   id: z.string(),

@@ -457,6 +457,8 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     '/dead-letters',
     '/system',
     '/tokens',
+    '/users',
+    '/audit',
   ];
 
   it.each(['light', 'dark'] as const)('is accessible on every page in the %s theme', async (theme) => {

@@ -1,5 +1,5 @@
-import type { Role } from '../../../shared/api/access.ts';
 import type { SessionId, UserId } from '../../../shared/ids.ts';
+import type { Role } from '../../../shared/roles.ts';
 
 /** In all projects, those to come included. */
 export const allProjects = '*';

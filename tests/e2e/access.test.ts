@@ -1,0 +1,94 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildStale } from '../../scripts/build.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+import { accessibilityFaults, findChromium, launchChromium } from './support/browser.ts';
+
+const executablePath = findChromium();
+const missing = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
+const password = 'correct horse battery';
+
+describe.skipIf(missing !== undefined)(`people and projects in the dashboard${skippedFor(missing)}`, () => {
+  let platform: Platform;
+  let browser: Browser;
+  let page: Page;
+  beforeAll(async () => {
+    await buildStale(['guest', 'server', 'dashboard']);
+    platform = await startPlatform();
+    const made = [
+      await platform.api('POST', '/api/v1/projects', { name: 'acme' }),
+      await platform.api('POST', '/api/v1/users', {
+        name: 'ada',
+        password,
+        roles: [{ project: '*', role: 'owner' }],
+      }),
+      await platform.api('POST', '/api/v1/functions', {
+        name: 'ours',
+        files: { 'index.mjs': 'export const handler = 1;' },
+      }),
+    ];
+    for (const response of made) expect(response.status).toBe(201);
+    browser = await launchChromium(executablePath ?? '');
+    page = await (await browser.newContext()).newPage();
+    page.setDefaultTimeout(30_000);
+    await page.goto(`${platform.url}/functions`);
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.dispose();
+  });
+
+  const button = (name: string) => page.getByRole('button', { name, exact: true });
+
+  it('signs in with user and password, and says when they are wrong', async () => {
+    await page.getByRole('tab', { name: 'User and password' }).click();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByLabel('User', { exact: true }).fill('ada');
+    await page.getByLabel('Password', { exact: true }).fill('something else');
+    await button('Sign in').click();
+    await page.getByText('User or password is wrong.').waitFor();
+    await page.getByLabel('Password', { exact: true }).fill(password);
+    await button('Sign in').click();
+    await page.getByRole('heading', { level: 1, name: 'Functions' }).waitFor();
+    await page.getByRole('link', { name: 'ours', exact: true }).first().waitFor();
+  });
+
+  it('shows one project at a time', async () => {
+    await page.getByLabel('Project', { exact: true }).selectOption('acme');
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.goto(`${platform.url}/functions`);
+    await page.getByRole('heading', { level: 1, name: 'Functions' }).waitFor();
+    await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count(), { timeout: 20_000 }).toBe(0);
+    expect(await page.getByRole('link', { name: 'ours', exact: true }).count()).toBe(0);
+    await page.getByLabel('Project', { exact: true }).selectOption('default');
+    await page
+      .getByRole('link', { name: /^Functions/ })
+      .first()
+      .click();
+    await page.getByRole('link', { name: 'ours', exact: true }).first().waitFor();
+  });
+
+  it('makes a user, and shows who did it', async () => {
+    await page.goto(`${platform.url}/users`);
+    await button('New user').click();
+    await page.getByRole('dialog').getByLabel('Name').fill('bob');
+    await page.getByRole('dialog').getByLabel('Password').fill(password);
+    await page.getByRole('dialog').getByLabel('Project').selectOption('acme');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await button('Create').click();
+    await page.getByRole('cell', { name: 'acme: developer' }).waitFor();
+    await page.goto(`${platform.url}/audit`);
+    await page.getByRole('cell', { name: 'user.create' }).first().waitFor();
+    expect(await page.content()).not.toContain(password);
+  });
+
+  it('ends the session at the platform when somebody signs out', async () => {
+    const token = (await page.evaluate('sessionStorage.getItem("hearth.token")')) as string;
+    expect(token).toMatch(/^hearth_/);
+    await button('Sign out').click();
+    await page.getByText('Sign in to Hearth').waitFor();
+    const headers = { authorization: `Bearer ${token}` };
+    expect((await fetch(`${platform.url}/api/v1/whoami`, { headers })).status).toBe(401);
+  });
+});
