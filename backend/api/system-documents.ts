@@ -45,6 +45,7 @@ function poolDocument({ version, instances, waiting, keepAlive, scaling }: PoolV
       memoryBytes: instance.usage.memoryBytes,
       peakMemoryBytes: instance.usage.peakMemoryBytes,
       cpuMs: instance.usage.cpuMs,
+      io: instance.usage.io === undefined ? null : { ...instance.usage.io },
     })),
   };
 }

@@ -74,6 +74,17 @@ export const poolDocumentSchema = z.object({
       memoryBytes: z.number(),
       peakMemoryBytes: z.number(),
       cpuMs: z.number(),
+      io: z
+        .object({
+          networkReceivedBytes: z.number(),
+          networkSentBytes: z.number(),
+          diskReadBytes: z.number(),
+          diskWrittenBytes: z.number(),
+        })
+        .nullable()
+        .describe(
+          'Through its network, loopback left out, and from and to block devices; null where the level cannot tell.',
+        ),
     }),
   ),
 });

@@ -133,6 +133,22 @@ describe.skipIf(reason !== undefined)(`containers with egress "all"${skippedFor(
     expect(await reached([`${gatewayOf()}:${port}`])).toEqual([]);
   });
 
+  it('tell how much went through their network, and that nothing did without one', async () => {
+    const io = async (egress: SandboxLimits['egress']) => {
+      const sandbox = await start([`${outside}:${ports.open}`], { egress });
+      try {
+        await answerOf(sandbox);
+        return (await sandbox.usage()).io;
+      } finally {
+        await sandbox.destroy('the test is over');
+      }
+    };
+    const used = await io('all');
+    expect(used?.networkSentBytes).toBeGreaterThan(100);
+    expect(used?.networkReceivedBytes).toBeGreaterThan(100);
+    expect(await io('none')).toMatchObject({ networkSentBytes: 0, networkReceivedBytes: 0 });
+  });
+
   it('do not reach one another', async () => {
     const listener = await start([]);
     const address = addressOf(listener);

@@ -35,6 +35,16 @@ export interface ResourceUsage {
   readonly memoryBytes: number;
   readonly peakMemoryBytes: number;
   readonly pids: number;
+  /** From drivers that can tell. */
+  readonly io?: IoUsage;
+}
+
+/** Bytes since the sandbox began: through its network, loopback left out, and from and to block devices. */
+export interface IoUsage {
+  readonly networkReceivedBytes: number;
+  readonly networkSentBytes: number;
+  readonly diskReadBytes: number;
+  readonly diskWrittenBytes: number;
 }
 
 /**

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ResourceUsage } from '../../../core/ports/sandbox.ts';
 import { type CgroupMounts, type CgroupRole, parseCgroupMounts } from '../support/cgroup-hierarchies.ts';
+import { ioFromFiles } from './container-io.ts';
 import { launcherProcesses } from './container-spec.ts';
 
 /** What is read where, by version of the control groups (Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst of Linux). */
@@ -12,6 +13,8 @@ interface UsageFiles {
   readonly memoryStat: string;
   readonly inactiveFile: string;
   readonly pids: string;
+  /** Undefined where the kernel does not count it. */
+  readonly disk: string | undefined;
 }
 
 const nsPerMs = 1e6;
@@ -24,8 +27,10 @@ const usPerMs = 1e3;
 export class ContainerCgroup {
   readonly #version: 1 | 2;
   readonly #files: UsageFiles;
+  readonly #pid: number;
 
-  private constructor(version: 1 | 2, files: UsageFiles) {
+  private constructor(pid: number, version: 1 | 2, files: UsageFiles) {
+    this.#pid = pid;
     this.#version = version;
     this.#files = files;
   }
@@ -39,8 +44,8 @@ export class ContainerCgroup {
       if (!groups.includes(containerId)) return undefined;
       const mounts = parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'), groups);
       const found = mounts.has('memory')
-        ? new ContainerCgroup(1, versionOneFiles(mounts))
-        : new ContainerCgroup(2, versionTwoFiles(mounts));
+        ? new ContainerCgroup(pid, 1, versionOneFiles(mounts, groups))
+        : new ContainerCgroup(pid, 2, versionTwoFiles(mounts));
       found.usage(0);
       return found;
     } catch {
@@ -60,6 +65,7 @@ export class ContainerCgroup {
       memoryBytes,
       peakMemoryBytes: Math.max(peakBefore, memoryBytes, readPeak(files.peak)),
       pids: Math.max(0, readNumber(files.pids) - launcherProcesses),
+      io: ioFromFiles(this.#pid, files.disk),
     };
   }
 
@@ -70,7 +76,7 @@ export class ContainerCgroup {
   }
 }
 
-function versionOneFiles(mounts: CgroupMounts): UsageFiles {
+function versionOneFiles(mounts: CgroupMounts, groups: string): UsageFiles {
   const directory = (role: CgroupRole): string => directoryOf(mounts, role);
   return {
     cpu: join(directory('cpuacct'), 'cpuacct.usage'),
@@ -79,6 +85,7 @@ function versionOneFiles(mounts: CgroupMounts): UsageFiles {
     memoryStat: join(directory('memory'), 'memory.stat'),
     inactiveFile: 'total_inactive_file',
     pids: join(directory('pids'), 'pids.current'),
+    disk: blockFile(mounts, groups),
   };
 }
 
@@ -91,7 +98,16 @@ function versionTwoFiles(mounts: CgroupMounts): UsageFiles {
     memoryStat: join(directory, 'memory.stat'),
     inactiveFile: 'inactive_file',
     pids: join(directory, 'pids.current'),
+    disk: join(directory, 'io.stat'),
   };
+}
+
+/** The controller of block devices is none of the platform's own; it is mounted beside the others. */
+function blockFile(mounts: CgroupMounts, groups: string): string | undefined {
+  const group = /^\d+:(?:[^:]*,)?blkio(?:,[^:]*)?:(.*)$/m.exec(groups)?.[1];
+  const memory = mounts.get('memory');
+  if (group === undefined || memory === undefined) return undefined;
+  return join(dirname(memory.mountPoint), 'blkio', group, 'blkio.throttle.io_service_bytes');
 }
 
 function directoryOf(mounts: CgroupMounts, role: CgroupRole): string {

@@ -9,6 +9,7 @@ import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { type OutputLimits, OutputReader } from '../support/output-reader.ts';
 import type { ChannelListener } from './channel-listener.ts';
 import { ContainerCgroup } from './container-cgroup.ts';
+import { ioFromStats } from './container-io.ts';
 import { launcherProcesses } from './container-spec.ts';
 import type { AttachedOutput } from './engine/demultiplexer.ts';
 import type { EngineClient } from './engine/engine-client.ts';
@@ -345,5 +346,6 @@ function toUsage(stats: ContainerStats, before: ResourceUsage): ResourceUsage {
     memoryBytes,
     peakMemoryBytes: Math.max(before.peakMemoryBytes, memoryBytes, memory?.max_usage ?? 0),
     pids: Math.max(0, (stats.pids_stats?.current ?? 0) - launcherProcesses),
+    io: ioFromStats(stats),
   };
 }

@@ -106,6 +106,10 @@ export interface ContainerStats {
     readonly stats?: Readonly<Record<string, number>>;
   };
   readonly pids_stats?: { readonly current?: number; readonly limit?: number };
+  readonly networks?: Readonly<Record<string, { readonly rx_bytes: number; readonly tx_bytes: number }>>;
+  readonly blkio_stats?: {
+    readonly io_service_bytes_recursive?: readonly { readonly op: string; readonly value: number }[] | null;
+  };
 }
 
 export interface ImageListing {
