@@ -6,6 +6,7 @@ import { cpus, totalmem } from 'node:os';
 import { buildStale } from '../scripts/build.ts';
 import { asyncAccept } from './async-accept.ts';
 import { coldStart } from './cold-start.ts';
+import { dashboard } from './dashboard.ts';
 import { docker } from './docker.ts';
 import { idle } from './idle.ts';
 import { keepAlive } from './keep-alive.ts';
@@ -22,6 +23,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   idle,
   'keep-alive': keepAlive,
   'many-functions': manyFunctions,
+  dashboard,
   docker,
 };
 

@@ -159,6 +159,8 @@ describe('the statements of the models', () => {
     await store.invocations.list({ ...none, functionId, from: 1, to: 2 }, page);
     await store.invocations.list({ ...none, functionName: 'resize' }, page);
     await store.invocations.list({ ...none, status: 'function-error' }, page);
+    await store.invocations.list({ ...none, trigger: 'schedule' }, page);
+    await store.invocations.deadLetters({ project: 'default' }, page);
     await store.invocations.deadLetters({}, page);
     await store.invocations.deadLetters({ functionId }, page);
     await store.invocations.list({ ...none, project: 'acme' }, page);

@@ -1,7 +1,10 @@
 import { sql } from 'kysely';
 import type { Migration } from './migration.ts';
 
-/** Failures grouped by what they look like, and how many there were per version and hour. They outlive their function. */
+/**
+ * Failures grouped by what they look like, and how many there were per version and hour; they outlive their function. And what
+ * lists of a million invocations need to be fast.
+ */
 export const errorGroupsMigration: Migration = {
   name: '0009-error-groups',
   async up(db, flavour) {
@@ -26,6 +29,9 @@ export const errorGroupsMigration: Migration = {
     await sql`create index error_groups_by_project on error_groups (project, last_seen_at, id)`.execute(db);
     await sql`create index error_groups_by_function on error_groups (function_id, last_seen_at, id)`.execute(db);
     await sql`create index error_groups_by_state on error_groups (project, state, last_seen_at, id)`.execute(db);
+    // Calls over HTTP are most of the table and are found by walking it.
+    await sql`create index invocations_by_trigger on invocations (trigger_kind, created_at, seq)
+      where trigger_kind <> 'http'`.execute(db);
     await sql`create table error_tallies (
       group_id text not null references error_groups (id) on delete cascade,
       hour_at ${integer} not null,

@@ -48,7 +48,9 @@ export class DeadLetterModel {
     const key = decodeCursor('dead-letters', ['n', 'n'], page.cursor);
     let query = this.#session.db
       .selectFrom('dead_letters as d')
-      .innerJoin('invocations as i', 'i.id', 'd.invocation_id')
+      // A cross join keeps the order: beginning with the invocations of a project would walk a million of them.
+      .crossJoin('invocations as i')
+      .whereRef('i.id', '=', 'd.invocation_id')
       .leftJoin('payloads as p', (on) =>
         on.onRef('p.invocation_id', '=', 'd.invocation_id').on('p.kind', '=', 'payload'),
       )

@@ -84,6 +84,8 @@ export class InvocationModel implements InvocationStore {
     // Says to the planner that the index of the rare statuses can answer.
     if (status !== undefined && status !== 'success') query = query.where(sql<boolean>`status <> 'success'`);
     if (trigger !== undefined) query = query.where('trigger_kind', '=', trigger);
+    // The same for the triggers that are rarer than calls over HTTP.
+    if (trigger !== undefined && trigger !== 'http') query = query.where(sql<boolean>`trigger_kind <> 'http'`);
     if (from !== undefined) query = query.where('created_at', '>=', from);
     if (to !== undefined) query = query.where('created_at', '<', to);
     if (key !== undefined) {
