@@ -5,6 +5,7 @@
 import { cpus, totalmem } from 'node:os';
 import { buildStale } from '../scripts/build.ts';
 import { asyncAccept } from './async-accept.ts';
+import { batching } from './batching.ts';
 import { coldStart } from './cold-start.ts';
 import { dashboard } from './dashboard.ts';
 import { docker } from './docker.ts';
@@ -18,6 +19,7 @@ import { warmEcho } from './warm-echo.ts';
 const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'warm-echo': warmEcho,
   'cold-start': coldStart,
+  batching,
   'async-accept': asyncAccept,
   'log-flood': logFlood,
   idle,

@@ -33,7 +33,12 @@ function poolDocument({ version, instances, waiting, keepAlive, scaling }: PoolV
     functionName: shortNameOf(version.functionName),
     version: version.version,
     waiting,
-    keepAlive: { ...keepAlive, quietMs: keepAlive.quietMs ?? null },
+    keepAlive: {
+      ...keepAlive,
+      quietMs: keepAlive.quietMs ?? null,
+      coldStartsAvoidedPerMbHour:
+        keepAlive.idleMbHours === 0 ? null : keepAlive.coldStartsAvoided / keepAlive.idleMbHours,
+    },
     scaling: { target: scaling.target, boots: scaling.boots, mode: scaling.mode, reason: scaling.reason },
     instances: instances.map((instance) => ({
       id: instance.id,

@@ -40,6 +40,12 @@ const keepAliveSchema = z
     reason: z.string(),
     samples: z.number().describe('Idle times seen, older ones weighing less; forgotten when the platform restarts.'),
     quietMs: z.number().nullable().describe('Since the last call ended; null while calls run or wait.'),
+    coldStartsAvoided: z
+      .number()
+      .int()
+      .describe('Calls after a quiet time that found an instance waiting, since the platform started.'),
+    idleMbHours: z.number().describe('Memory limits of idle instances times how long they were idle, since then.'),
+    coldStartsAvoidedPerMbHour: z.number().nullable().describe('The one by the other; null before anything was idle.'),
   })
   .describe('How long idle instances are kept, and why.');
 

@@ -76,6 +76,9 @@ interface KeepAliveView extends KeepAlivePlan {
   readonly samples: number;
   /** How long the version was not called, undefined while calls run or wait. */
   readonly quietMs: number | undefined;
+  /** Calls after a quiet time that found an instance waiting, and the memory limits of idle instances times their time. */
+  readonly coldStartsAvoided: number;
+  readonly idleMbHours: number;
 }
 
 export interface PoolView {

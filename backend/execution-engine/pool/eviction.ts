@@ -1,3 +1,4 @@
+import { expectedValue, worthHorizonMs } from '../../core/policies/instance-value.ts';
 import type { HostCapacity } from './host-capacity.ts';
 import type { PreWarmedStock } from './pre-warmed-stock.ts';
 import type { VersionPool } from './version-pool.ts';
@@ -10,11 +11,14 @@ export interface EvictionOptions {
   readonly for: VersionPool;
   readonly memoryMb: number;
   readonly shapeKey: string;
+  /** Clock.monotonic(). */
+  readonly nowMs: number;
 }
 
 interface Candidate {
   readonly memoryMb: number;
-  readonly idleSinceMs: number;
+  /** What it is expected to save (core/policies/instance-value.ts). */
+  readonly value: number;
   evict(): void;
 }
 
@@ -22,7 +26,7 @@ const reason = 'its room was needed for another version';
 
 /**
  * Makes room for one sandbox: first pre-warmed sandboxes of other shapes, which cost least to make again, then idle instances of other
- * versions, the least recently used first; never a busy one, never below `minInstances`. Evicts nothing when that
+ * versions, the one that is expected to save least first; never a busy one, never below `minInstances`. Evicts nothing when that
  * would not be enough, or when what is dying already is. The room is there later, when the sandboxes are gone.
  */
 export function evict(options: EvictionOptions): void {
@@ -43,17 +47,26 @@ export function evict(options: EvictionOptions): void {
 function candidatesOf(options: EvictionOptions): Candidate[] {
   const preWarmed = options.stock.evictable(options.shapeKey).map((sandbox) => ({
     memoryMb: sandbox.memoryMb,
-    idleSinceMs: 0,
+    value: 0,
     evict: () => sandbox.destroy(reason),
   }));
   const idle: Candidate[] = [];
   for (const pool of options.pools) {
     if (pool === options.for) continue;
-    for (const instance of pool.spareInstances()) {
+    const chance = pool.keepAlive.chanceOfCall(options.nowMs, worthHorizonMs);
+    // The next call needs one: those beyond it are worth less, the more of them there are.
+    const spares = pool.spareInstances().toReversed();
+    for (const [rank, instance] of spares.entries()) {
       const { memoryMb } = instance.body;
-      idle.push({ memoryMb, idleSinceMs: instance.idleSinceMs, evict: () => instance.drain(reason) });
+      const worth = {
+        chanceOfCall: chance === undefined ? undefined : chance / (rank + 1),
+        idleMs: options.nowMs - instance.idleSinceMs,
+        startMs: instance.phases.acquireMs,
+        memoryMb,
+      };
+      idle.push({ memoryMb, value: expectedValue(worth), evict: () => instance.drain(reason) });
     }
   }
-  idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs);
+  idle.sort((a, b) => a.value - b.value);
   return [...preWarmed, ...idle];
 }

@@ -25,6 +25,10 @@ export class VersionKeepAlive {
   /** No call runs or waits. */
   isQuiet = true;
   quietSinceMs: number;
+  /** Calls after a quiet time that found an instance waiting. */
+  coldStartsAvoided = 0;
+  /** What idle instances held meanwhile: memory limits times time. */
+  idleMbHours = 0;
   readonly #options: Settings;
   /** Only for versions whose plan depends on it. */
   #seen: IdleHistogram | undefined;

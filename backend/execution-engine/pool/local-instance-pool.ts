@@ -259,7 +259,8 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     if (reservation !== undefined) return { reservation };
     if (pool.isBootUrgent) {
       const pools = this.#pools.values();
-      evict({ capacity: this.#capacity, stock: this.#stock, pools, memoryMb, shapeKey: shape.key, for: pool });
+      const nowMs = this.clock.monotonic();
+      evict({ capacity: this.#capacity, stock: this.#stock, pools, memoryMb, shapeKey: shape.key, for: pool, nowMs });
     }
     return undefined;
   }

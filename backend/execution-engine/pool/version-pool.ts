@@ -49,6 +49,8 @@ export class VersionPool implements InstanceOwner {
   #live = 0;
   /** Slots on lease. */
   #leased = 0;
+  /** Until when idle memory is counted. */
+  #countedMs: number;
   /** Instances wanted ahead of a call that is foretold, 0 or 1. */
   #ahead = 0;
   /** The boot that was begun for it. */
@@ -64,6 +66,7 @@ export class VersionPool implements InstanceOwner {
     this.#host = host;
     this.#line = new WaitingLine(host.clock);
     this.keepAlive = host.keepAliveOf(version);
+    this.#countedMs = host.clock.monotonic();
     this.#scaler = new VersionScaler(host.clock, () => host.demandChanged(this));
     this.#circuit = new StartCircuit({
       version,
@@ -138,6 +141,7 @@ export class VersionPool implements InstanceOwner {
   /** A second went by, about. */
   tick(nowMs: number): void {
     this.#scaler.tick(nowMs, this.#leased + this.#line.slots);
+    this.#countIdleMemory(nowMs);
     if (this.bootsWanted() > 0) this.#host.demandChanged(this);
   }
 
@@ -238,7 +242,8 @@ export class VersionPool implements InstanceOwner {
     const instances = [...this.#starting.values(), ...[...this.instances].map((instance) => instance.view())];
     const { keepAlive } = this;
     const quietMs = keepAlive.isQuiet ? this.#host.clock.monotonic() - keepAlive.quietSinceMs : undefined;
-    const keeping = { ...keepAlive.plan(), samples: keepAlive.samples, quietMs };
+    const { samples, coldStartsAvoided, idleMbHours } = keepAlive;
+    const keeping = { ...keepAlive.plan(), samples, quietMs, coldStartsAvoided, idleMbHours };
     return { version: this.version, instances, waiting: this.#line.size, keepAlive: keeping, scaling: this.#scaling() };
   }
 
@@ -275,6 +280,14 @@ export class VersionPool implements InstanceOwner {
     this.#host.instanceChanged(instance, from, reason);
   }
 
+  #countIdleMemory(nowMs: number): void {
+    const hours = (nowMs - this.#countedMs) / 3_600_000;
+    this.#countedMs = nowMs;
+    for (const instance of this.instances) {
+      if (instance.isIdle) this.keepAlive.idleMbHours += instance.body.memoryMb * hours;
+    }
+  }
+
   #scaling(): ScaleDecision {
     if (this.#circuit.state() !== 'open') return this.scale();
     return { ...this.scale(), boots: 0, reason: this.#circuit.openError().message };
@@ -283,6 +296,7 @@ export class VersionPool implements InstanceOwner {
   /** The first call after a quiet time. */
   #wake(found: PooledInstance | undefined): void {
     const quietMs = this.keepAlive.called(this.#host.clock.monotonic());
+    if (found !== undefined) this.keepAlive.coldStartsAvoided++;
     this.#isRetired = false;
     this.#ahead = 0;
     this.#host.calledAgain(quietMs, found);

@@ -9,7 +9,16 @@ function instance(state: InstanceState, memoryBytes: number): InstanceView {
   return { id: 'ins_1' as InstanceId, state, inFlight: 0, start: 'cold', createdAt: 0, invocations: 0, usage };
 }
 
-const keepAlive = { basis: 'fixed', preWarmMs: 0, keepAliveMs: 1, reason: '', samples: 0, quietMs: 0 } as const;
+const keepAlive = {
+  basis: 'fixed',
+  preWarmMs: 0,
+  keepAliveMs: 1,
+  reason: '',
+  samples: 0,
+  quietMs: 0,
+  coldStartsAvoided: 0,
+  idleMbHours: 0,
+} as const;
 const scaling = { target: 0, boots: 0, mode: 'zero', reason: '', isDeferring: false } as const;
 
 test('counts instances by state, pre-warmed sandboxes and what waits', () => {
