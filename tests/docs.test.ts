@@ -68,7 +68,14 @@ describe('links between pages', () => {
 describe('settings that pages name', () => {
   const settings = new Set(Object.keys(settingsSchema.shape));
   /** Not settings of the platform: the CLI's own, what an agent is given in a sandbox, and names of the tooling. */
-  const others = new Set(['HEARTH_CONFIG', 'HEARTH_URL', 'HEARTH_TOKEN', 'HEARTH_CHANNEL', 'HEARTH_CODE_DIRECTORY']);
+  const others = new Set([
+    'HEARTH_CONFIG',
+    'HEARTH_PROJECT',
+    'HEARTH_URL',
+    'HEARTH_TOKEN',
+    'HEARTH_CHANNEL',
+    'HEARTH_CODE_DIRECTORY',
+  ]);
 
   it.each(pages)('exist: %s', (path) => {
     const named = new Set(readFileSync(join(root, path), 'utf8').match(/HEARTH_[A-Z0-9_]*[A-Z0-9]/g) ?? []);
