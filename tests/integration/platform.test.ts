@@ -348,6 +348,7 @@ describe('a whole platform in its own process', () => {
       ['nodejs', 'available'],
       ['python', 'available'],
       ['custom', 'available'],
+      ['image', 'available'],
     ]);
     const pools = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
     expect(pools.pools.length).toBeGreaterThan(0);
