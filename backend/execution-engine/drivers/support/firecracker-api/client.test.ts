@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -225,32 +225,96 @@ const real = process.env['HEARTH_TEST_FIRECRACKER'] ?? '';
 const whyNotReal = real === '' ? 'HEARTH_TEST_FIRECRACKER names no firecracker' : undefined;
 
 it.skipIf(whyNotReal !== undefined)(
-  `a real Firecracker takes what the fake takes${skippedFor(whyNotReal)}`,
+  `a real Firecracker takes what the fake takes, in the same order${skippedFor(whyNotReal)}`,
   async () => {
-    const child = spawn(real, ['--api-sock', socketPath, '--id', 'hearth-test'], { stdio: 'ignore' });
+    const place = (name: string) => join(directory, name);
+    const children: ChildProcess[] = [];
+    /** A fresh process, and a client for it. */
+    const begin = async (name: string): Promise<FirecrackerClient> => {
+      children.push(spawn(real, ['--api-sock', place(name), '--id', name], { stdio: 'ignore' }));
+      while (!existsSync(place(name))) await delay(10);
+      return new FirecrackerClient(place(name));
+    };
     try {
-      while (!existsSync(socketPath)) await delay(10);
-      for (const file of ['log', 'metrics', 'vmlinux', 'initrd', 'root']) writeFileSync(join(directory, file), '');
-      expect((await client.describe()).state).toBe('Not started');
-      await client.setLogger({ log_path: join(directory, 'log'), level: 'Warning', show_level: true });
-      await client.setMetrics({ metrics_path: join(directory, 'metrics') });
-      await client.setMachine({ vcpu_count: 2, mem_size_mib: 256, smt: false, track_dirty_pages: true });
-      await client.setBootSource({ kernel_image_path: join(directory, 'vmlinux'), boot_args: 'panic=1' });
-      const place = join(directory, 'root');
-      await client.addDrive({
-        drive_id: 'root',
-        path_on_host: place,
-        is_root_device: false,
-        is_read_only: true,
-        io_engine: 'Sync',
+      for (const file of ['log', 'metrics', 'no-kernel']) writeFileSync(place(file), '');
+      for (const file of ['root', 'code']) writeFileSync(place(file), Buffer.alloc(4096));
+      writeFileSync(place('kernel'), haltingKernel());
+      const machine = await begin('first');
+      expect((await machine.describe()).state).toBe('Not started');
+      await machine.setLogger({ log_path: place('log'), level: 'Warning', show_level: true, show_log_origin: false });
+      await machine.setMetrics({ metrics_path: place('metrics') });
+      await machine.setMachine({ vcpu_count: 2, mem_size_mib: 64, smt: false, track_dirty_pages: true });
+      const limiter = {
+        bandwidth: { size: 65_536, refill_time: 100, one_time_burst: 1 },
+        ops: { size: 9, refill_time: 1 },
+      };
+      const drive = { is_root_device: false, is_read_only: true, cache_type: 'Unsafe', io_engine: 'Sync' } as const;
+      await machine.addDrive({ drive_id: 'code', path_on_host: place('code'), ...drive, rate_limiter: limiter });
+      await machine.setVsock({ guest_cid: 3, uds_path: place('vsock') });
+      await machine.setEntropy({ rate_limiter: { bandwidth: { size: 65_536, refill_time: 100 } } });
+      await machine.setBalloon({ amount_mib: 0, deflate_on_oom: true, stats_polling_interval_s: 1 });
+      await expect(machine.pause()).rejects.toMatchObject({ code: 'firecracker_wrong_state' });
+      await expect(machine.flushMetrics()).rejects.toMatchObject({ code: 'firecracker_wrong_state' });
+      await expect(machine.start()).rejects.toMatchObject({ code: 'firecracker_bad_kernel' });
+      await machine.setBootSource({ kernel_image_path: place('kernel'), boot_args: 'panic=1' });
+      await machine.start();
+      await expect(machine.setVsock({ guest_cid: 3, uds_path: place('v2') })).rejects.toMatchObject({
+        code: 'firecracker_wrong_state',
       });
-      await client.setVsock({ guest_cid: 3, uds_path: join(directory, 'v.sock') });
-      await client.setEntropy({ rate_limiter: { bandwidth: { size: 65_536, refill_time: 100 } } });
-      await client.setBalloon({ amount_mib: 0, deflate_on_oom: true, stats_polling_interval_s: 1 });
-      await expect(client.pause()).rejects.toMatchObject({ code: 'firecracker_wrong_state' });
-      await expect(client.start()).rejects.toMatchObject({ code: 'firecracker_bad_kernel' });
+      await machine.updateDrive({ drive_id: 'code', path_on_host: place('root') });
+      await machine.flushMetrics();
+      const files = { snapshot_path: place('state'), mem_file_path: place('memory') };
+      await expect(machine.createSnapshot(files)).rejects.toMatchObject({ kind: 'unavailable' });
+      await machine.pause();
+      await machine.pause();
+      expect((await machine.describe()).state).toBe('Paused');
+      await machine.createSnapshot({ ...files, snapshot_type: 'Full' });
+      const difference = { snapshot_path: place('state-2'), mem_file_path: place('memory-2') };
+      await machine.createSnapshot({ ...difference, snapshot_type: 'Diff' });
+      await machine.resume();
+      machine.close();
+      children[0]?.kill('SIGKILL');
+      // The clone binds the same path.
+      rmSync(place('vsock'), { force: true });
+      const clone = await begin('second');
+      const backend = { backend_type: 'File', backend_path: place('memory') } as const;
+      await clone.loadSnapshot({ snapshot_path: place('state'), mem_backend: backend, track_dirty_pages: true });
+      expect((await clone.describe()).state).toBe('Paused');
+      await clone.resume();
+      expect((await clone.describe()).state).toBe('Running');
+      clone.close();
+      const broken = await begin('third');
+      writeFileSync(place('state'), 'nothing');
+      await expect(broken.loadSnapshot({ snapshot_path: place('state'), mem_backend: backend })).rejects.toMatchObject({
+        code: expect.stringMatching(/^firecracker_snapshot_/),
+      });
+      broken.close();
     } finally {
-      child.kill('SIGKILL');
+      for (const child of children) child.kill('SIGKILL');
     }
   },
 );
+
+/** The smallest kernel: an ELF file (elf(5)) with one segment at 1 MiB that halts for ever. */
+function haltingKernel(): Buffer {
+  const loadAt = 0x100000n;
+  const head = Buffer.alloc(64 + 56);
+  Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]).copy(head);
+  head.writeUInt16LE(2, 16);
+  head.writeUInt16LE(62, 18);
+  head.writeUInt32LE(1, 20);
+  head.writeBigUInt64LE(loadAt + BigInt(head.length), 24);
+  head.writeBigUInt64LE(64n, 32);
+  head.writeUInt16LE(64, 52);
+  head.writeUInt16LE(56, 54);
+  head.writeUInt16LE(1, 56);
+  // hlt; jmp back
+  const code = Buffer.from([0xf4, 0xeb, 0xfd]);
+  head.writeUInt32LE(1, 64);
+  head.writeUInt32LE(5, 68);
+  head.writeBigUInt64LE(loadAt, 64 + 16);
+  head.writeBigUInt64LE(loadAt, 64 + 24);
+  for (const at of [32, 40]) head.writeBigUInt64LE(BigInt(head.length + code.length), 64 + at);
+  head.writeBigUInt64LE(0x1000n, 64 + 48);
+  return Buffer.concat([head, code]);
+}
