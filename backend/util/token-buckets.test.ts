@@ -31,13 +31,15 @@ test('never lets more through than a full bucket and what came back', () => {
   );
 });
 
-test('forgets those that were not used for longest', () => {
-  const buckets = new TokenBuckets(2);
-  buckets.take('a', 1, 1000, 0);
-  buckets.take('b', 1, 1000, 0);
-  buckets.take('a', 1, 1000, 1);
-  buckets.take('c', 1, 1000, 1);
-  expect(buckets.size).toBe(2);
-  expect(buckets.take('a', 1, 1000, 1).isAllowed).toBe(false);
-  expect(buckets.take('b', 1, 1000, 1).isAllowed).toBe(true);
+test('forgets those that were not used for longest, and never holds more than it may', () => {
+  const buckets = new TokenBuckets(4);
+  const isAllowed = (key: string) => buckets.take(key, 1, 1_000_000, 0).isAllowed;
+  expect(['a', 'b', 'c'].map(isAllowed)).toEqual([true, true, true]);
+  // Used again, so it outlives those that were not.
+  expect(isAllowed('a')).toBe(false);
+  expect(['d', 'a', 'e', 'b'].map(isAllowed)).toEqual([true, false, true, true]);
+  for (let i = 0; i < 1000; i++) {
+    isAllowed(`many ${i}`);
+    expect(buckets.size).toBeLessThanOrEqual(4);
+  }
 });
