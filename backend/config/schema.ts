@@ -184,6 +184,20 @@ export const settingsSchema = z.object({
     .describe(
       'An image for Node.js functions in containers, made with docs/drivers/docker.md. Empty: built from the `node` of this host.',
     ),
+  HEARTH_QEMU: flag
+    .prefault('false')
+    .describe(
+      'Offers isolation level `qemu`: microVMs under QEMU (docs/drivers/qemu.md). On by itself when it is the default level.',
+    ),
+  HEARTH_QEMU_PATH: z
+    .string()
+    .default('')
+    .describe('The `qemu-system-x86_64` to use. Empty: the first in the usual places.'),
+  HEARTH_GUEST_KERNEL: z
+    .string()
+    .default('')
+    .describe('Kernel of microVMs: a kernel file or a Debian package (`.deb`). Empty: one that is installed.'),
+  HEARTH_GUEST_BUSYBOX: z.string().default('').describe('Static busybox inside microVMs. Empty: `/bin/busybox`.'),
   HEARTH_DOCKER_IMAGE_PYTHON: z.string().default('').describe('The same for Python functions.'),
   HEARTH_SMTP_URL: z
     .union([z.literal(''), z.url({ protocol: /^smtps?$/ })])

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { RuntimeName } from '../../../shared/version-config.ts';
 import type { Settings } from '../../config/schema.ts';
@@ -8,6 +9,7 @@ import type { RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
 import type { RuntimeImages } from '../../core/ports/runtime-images.ts';
 import { DockerDriver } from './docker/docker-driver.ts';
 import { ProcessDriver } from './process/process-driver.ts';
+import { QemuDriver } from './qemu/qemu-driver.ts';
 import { UnsandboxedDriver } from './unsandboxed/unsandboxed-driver.ts';
 
 /** What a plan's files are does not depend on the limits; its arguments do, and those are in no image. */
@@ -40,6 +42,20 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
       logger,
     }),
   ];
+  // Its probe makes a guest and starts QEMU, which nobody should wait for who does not want it.
+  if (settings.HEARTH_QEMU || settings.HEARTH_ISOLATION === 'qemu') {
+    drivers.push(
+      new QemuDriver({
+        runDirectory,
+        guestDirectory: join(runDirectory, 'guests'),
+        qemuPath: settings.HEARTH_QEMU_PATH,
+        kernel: settings.HEARTH_GUEST_KERNEL,
+        busybox: settings.HEARTH_GUEST_BUSYBOX,
+        logger,
+        ...(settings.HEARTH_BWRAP_PATH === '' ? {} : { bwrapPath: settings.HEARTH_BWRAP_PATH }),
+      }),
+    );
+  }
   // Never reachable by accident: without the setting the level does not exist.
   if (settings.HEARTH_ALLOW_UNSANDBOXED) drivers.push(new UnsandboxedDriver({ runDirectory, logger }));
   return drivers;

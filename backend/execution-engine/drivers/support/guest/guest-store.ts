@@ -54,6 +54,8 @@ const devices = [
   ['random', 8, 0o444],
   ['urandom', 9, 0o444],
 ] as const;
+/** The size of a code device that is filled after the start: the largest bundle and what EROFS adds. Its file is sparse. */
+export const codeDeviceBytes = 320 * MiB;
 const cpuPeriodUs = 100_000;
 const elfInterpreter = 3;
 
@@ -92,8 +94,11 @@ export class GuestStore {
   async code(image: PreparedImage): Promise<GuestPart> {
     const name = `code-${digestOf([image.digest])}.erofs`;
     return await this.#part(name, async (file) => {
-      const entries = codeEntries(image.directory);
-      await makeErofs(entries, file);
+      await makeErofs(codeEntries(image.directory), file);
+      if ((await stat(file)).size > codeDeviceBytes) {
+        const message = `the bundle is larger than the ${codeDeviceBytes / MiB} MiB that a guest can mount`;
+        throw new PlatformError('unprocessable', 'bundle_too_large', message);
+      }
     });
   }
 

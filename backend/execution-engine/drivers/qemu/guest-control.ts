@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import { PlatformError } from '../../../../shared/errors.ts';
+import { settleEntropyBytes } from '../support/guest/guest-programs.ts';
+import { readLines } from './line-channel.ts';
+
+/** What init tells about the function's control group. The guest could lie; it is shown, and nothing is decided by it. */
+export interface GuestUsage {
+  readonly memoryBytes: number;
+  readonly peakMemoryBytes: number;
+  readonly pids: number;
+  readonly cpuMs: number;
+}
+
+export interface GuestControlEvents {
+  /** The agent ended with this status of wait(2) as a shell shows it; so many processes were killed for lack of memory. */
+  exited(status: number, oomKills: number): void;
+}
+
+const answerTimeoutMs = 5000;
+const nanosecondsPerSecond = 1_000_000_000n;
+
+/** The host's end of the control port (support/guest/guest-init.ts). Lines that are no part of the protocol are ignored. */
+export class GuestControl {
+  readonly #stream: Duplex;
+  readonly #events: GuestControlEvents;
+  readonly #started = Promise.withResolvers<void>();
+  readonly #answers = new Map<
+    string,
+    { resolve: (words: readonly string[]) => void; reject: (error: Error) => void }
+  >();
+  #requests: Promise<unknown> = Promise.resolve();
+  #isOver = false;
+
+  constructor(stream: Duplex, events: GuestControlEvents) {
+    this.#stream = stream;
+    this.#events = events;
+    this.#started.promise.catch(() => undefined);
+    readLines(
+      stream,
+      (line) => this.#receive(line.split(' ')),
+      () => this.#over(),
+    );
+  }
+
+  /** Resolves when init has started the agent; rejects when the guest ends before. */
+  get started(): Promise<void> {
+    return this.#started.promise;
+  }
+
+  async usage(): Promise<GuestUsage> {
+    const [memory, peak, pids, cpuUs] = (await this.#ask('usage')).map(toCount);
+    return {
+      memoryBytes: memory ?? 0,
+      peakMemoryBytes: Math.max(peak ?? 0, memory ?? 0),
+      pids: pids ?? 0,
+      cpuMs: (cpuUs ?? 0) / 1000,
+    };
+  }
+
+  /** Mounts what is on the code device. Rejects with `unavailable` (`code_not_loaded`) when the guest cannot read it. */
+  async loadCode(): Promise<void> {
+    const [isDone] = await this.#ask('code');
+    if (isDone !== '1')
+      throw new PlatformError('unavailable', 'code_not_loaded', 'the guest cannot read the code image');
+  }
+
+  /** Sets the guest's clock and makes its kernel's generator start anew: what a clone needs before anything runs in it. */
+  async settle(): Promise<void> {
+    const [isDone] = await this.#ask('settle', (stream) => stream.write(settlement()));
+    if (isDone !== '1')
+      throw new PlatformError('unavailable', 'guest_not_settled', 'the clock of a guest could not be set');
+  }
+
+  /** One request at a time: init is a loop. */
+  async #ask(request: string, then: (stream: Duplex) => void = () => undefined): Promise<readonly string[]> {
+    const previous = this.#requests;
+    const turn = Promise.withResolvers<void>();
+    this.#requests = turn.promise;
+    try {
+      await previous;
+      if (this.#isOver) throw lost();
+      const answer = Promise.withResolvers<readonly string[]>();
+      this.#answers.set(request, answer);
+      const timer = setTimeout(() => answer.reject(silent(request)), answerTimeoutMs);
+      this.#stream.write(`${request}\n`);
+      then(this.#stream);
+      try {
+        return await answer.promise;
+      } finally {
+        clearTimeout(timer);
+        this.#answers.delete(request);
+      }
+    } finally {
+      turn.resolve();
+    }
+  }
+
+  #receive([word = '', ...rest]: readonly string[]): void {
+    if (word === 'time') this.#stream.write(settlement());
+    else if (word === 'started') this.#started.resolve();
+    else if (word === 'exit') this.#events.exited(toCount(rest[0] ?? ''), toCount(rest[1] ?? ''));
+    else this.#answers.get(word === 'settled' ? 'settle' : word)?.resolve(rest);
+  }
+
+  #over(): void {
+    this.#isOver = true;
+    this.#started.reject(lost());
+    for (const answer of this.#answers.values()) answer.reject(lost());
+  }
+}
+
+/** What the guest's `settle` reads: struct timespec, and fresh random bytes. */
+function settlement(): Buffer {
+  const time = Buffer.alloc(16);
+  const now = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
+  time.writeBigInt64LE(now / nanosecondsPerSecond, 0);
+  time.writeBigInt64LE(now % nanosecondsPerSecond, 8);
+  return Buffer.concat([time, randomBytes(settleEntropyBytes)]);
+}
+
+function toCount(text: string): number {
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value >= 0 ? value : 0;
+}
+
+function lost(): PlatformError {
+  return new PlatformError('unavailable', 'guest_lost', 'the guest has ended');
+}
+
+function silent(request: string): PlatformError {
+  return new PlatformError(
+    'unavailable',
+    'guest_silent',
+    `the guest did not answer ${request} within ${answerTimeoutMs} ms`,
+  );
+}

@@ -1,0 +1,92 @@
+import type { SandboxLimits } from '../../../core/ports/isolation-driver.ts';
+import { guestPorts } from '../support/guest/guest-init.ts';
+import { kernelArguments } from '../support/guest/kernel-arguments.ts';
+import { descriptors as jailDescriptors } from '../support/jail/bwrap-arguments.ts';
+
+export type Accelerator = 'kvm' | 'tcg';
+
+/** Descriptors that QEMU inherits, after those of bwrap. QMP takes the place of what is an agent's channel in a process sandbox. */
+export const descriptors = {
+  qmp: jailDescriptors.channel,
+  filter: jailDescriptors.filter,
+  status: jailDescriptors.status,
+  arguments: jailDescriptors.arguments,
+  channel: 7,
+  stdout: 8,
+  stderr: 9,
+  control: 10,
+  console: 11,
+  kernel: 12,
+  initrd: 13,
+  root: 14,
+  code: 15,
+} as const;
+
+/** Where the jail has the program. */
+export const jailedQemu = '/usr/bin/qemu-system-x86_64';
+/** What a guest needs beside its function: kernel, page tables, init, the root image's metadata. */
+const guestOverheadMb = 72;
+const pageTablesShare = 0.03;
+/** What QEMU needs beside the guest's memory: its own code and heap, and translated code under emulation. */
+const translationMb = 64;
+const vmmOverheadMb = 96;
+/** QEMU reads disks with up to 64 threads of its own. */
+const vmmThreads = 80;
+/** QEMU's own threads beside the guest's: they answer disks and ports. */
+const vmmCpus = 0.25;
+
+function guestMemoryMb(limits: SandboxLimits): number {
+  return limits.memoryMb + guestOverheadMb + Math.ceil(limits.memoryMb * pageTablesShare);
+}
+
+/** Limits of the control group that QEMU itself is in: the wall behind the guest's own control group. */
+export function hostLimits(limits: SandboxLimits, accelerator: Accelerator) {
+  const own = vmmOverheadMb + (accelerator === 'tcg' ? translationMb : 0);
+  return {
+    memoryBytes: (guestMemoryMb(limits) + own) * 1024 * 1024,
+    cpus: limits.cpus + vmmCpus,
+    maxPids: vmmThreads + processorsOf(limits),
+  };
+}
+
+function processorsOf(limits: SandboxLimits): number {
+  return Math.max(1, Math.ceil(limits.cpus));
+}
+
+/**
+ * The command line of QEMU inside its jail. Everything it uses is a descriptor that it inherits; it opens no path of the host. No `-sandbox`: that is a list of
+ * forbidden calls, installed by a call that the jail's own list of allowed ones does not have.
+ */
+export function qemuCommand(options: {
+  readonly limits: SandboxLimits;
+  readonly accelerator: Accelerator;
+  readonly hasCode: boolean;
+}): readonly string[] {
+  const { limits, accelerator } = options;
+  const isEmulated = accelerator === 'tcg';
+  const append = kernelArguments({ root: '/dev/vda', code: '/dev/vdb', hasCode: options.hasCode, isEmulated });
+  return [
+    jailedQemu,
+    ...['-machine', 'microvm,acpi=on,rtc=off,pit=off,pic=off,isa-serial=on', '-no-user-config', '-nodefaults'],
+    ...['-accel', isEmulated ? `tcg,thread=multi,tb-size=${translationMb}` : 'kvm'],
+    ...['-cpu', isEmulated ? 'max' : 'host', '-smp', String(processorsOf(limits)), '-m', `${guestMemoryMb(limits)}M`],
+    ...['-display', 'none', '-no-reboot'],
+    ...['-kernel', inherited(descriptors.kernel), '-initrd', inherited(descriptors.initrd), '-append', append],
+    ...['-chardev', `socket,id=qmp,fd=${descriptors.qmp}`, '-mon', 'chardev=qmp,mode=control'],
+    ...['-chardev', `socket,id=console,fd=${descriptors.console}`, '-serial', 'chardev:console'],
+    ...['-device', 'virtio-serial-device,max_ports=5'],
+    ...Object.entries(guestPorts).flatMap(([name, number]) => [
+      ...['-chardev', `socket,id=${name},fd=${descriptors[name as keyof typeof guestPorts]}`],
+      ...['-device', `virtserialport,chardev=${name},nr=${number},name=hearth.${name}`],
+    ]),
+    ...(['root', 'code'] as const).flatMap((name) => [
+      ...['-drive', `if=none,id=${name},file=${inherited(descriptors[name])},format=raw,readonly=on,file.locking=off`],
+      ...['-device', `virtio-blk-device,drive=${name}`],
+    ]),
+    ...['-object', 'rng-random,id=random,filename=/dev/urandom', '-device', 'virtio-rng-device,rng=random'],
+  ];
+}
+
+function inherited(descriptor: number): string {
+  return `/proc/self/fd/${descriptor}`;
+}

@@ -1,0 +1,343 @@
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, truncateSync, writeFileSync } from 'node:fs';
+import { PlatformError } from '../../../../shared/errors.ts';
+import { newId, type SandboxId } from '../../../../shared/ids.ts';
+import type {
+  DriverCapabilities,
+  DriverHealth,
+  IsolationDriver,
+  PreparedImage,
+  SandboxSpec,
+  SweepReport,
+} from '../../../core/ports/isolation-driver.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
+import type { RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
+import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import { codeDeviceBytes, type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
+import { bwrapArguments, bwrapCommand } from '../support/jail/bwrap-arguments.ts';
+import { findProgram, type HostEnvironment, type HostOptions, openHost } from '../support/jail/host-environment.ts';
+import type { StagedRoot } from '../support/jail/root-stage.ts';
+import type { Slot } from '../support/jail/slots.ts';
+import { closingLauncher } from '../support/jail/stray-descriptors.ts';
+import { sweepDeadInstances } from '../support/jail/sweep.ts';
+import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
+import { probeQemu } from './probe.ts';
+import { type Accelerator, descriptors, hostLimits, jailedQemu, qemuCommand } from './qemu-arguments.ts';
+import { codeFileOf, QemuSandbox } from './qemu-sandbox.ts';
+
+export interface QemuDriverOptions {
+  /** For slots and staged files, as in the process driver. */
+  readonly runDirectory: string;
+  /** Where kernels, root images and code images are kept. */
+  readonly guestDirectory: string;
+  /** qemu-system-x86_64; empty or left out: the first in /usr/bin, /usr/local/bin, /bin, /usr/sbin. */
+  readonly qemuPath?: string;
+  readonly bwrapPath?: string;
+  /** Kernel file or package, and static busybox; see `GuestStore`. */
+  readonly kernel?: string;
+  readonly busybox?: string;
+  readonly cgroupParent?: string;
+  readonly registryDirectory?: string;
+  readonly uidBase?: number;
+  readonly outputLimits?: OutputLimits;
+  readonly logger?: Logger;
+}
+
+/** Only what bwrap itself needs; its environment can be read inside. */
+const bareEnvironment = { PATH: '/usr/bin:/bin' };
+/** QEMU writes no files. */
+const jailTmpMb = 1;
+/** On a busy machine a boot takes up to about 15 s. */
+const bootPatienceMs = 30_000;
+const probeLimits = { memoryMb: 64, cpus: 1, maxPids: 16, tmpMb: 4, egress: 'none' } as const;
+/** Firmware and loadable parts of QEMU, where distributions have them. */
+const qemuDirectories = ['/usr/share/qemu', '/usr/share/seabios', '/usr/lib/x86_64-linux-gnu/qemu'];
+
+/**
+ * Runs sandboxes as guests of QEMU's `microvm` machine. Under software emulation QEMU promises no isolation, so each QEMU is itself in the jail of the process
+ * driver: its own user id, namespaces, system call filters, control group, a root with nothing but QEMU. What each wall is for: docs/drivers/qemu.md.
+ */
+export class QemuDriver implements IsolationDriver {
+  readonly name = 'qemu';
+  readonly capabilities: DriverCapabilities = {
+    isolation: 'microvm',
+    channel: 'serial',
+    enforces: new Set(['memory', 'cpu', 'pids', 'tmp', 'network']),
+    egress: new Set(['none']),
+    specialise: true,
+    pause: true,
+    survivesRestart: false,
+  };
+  readonly #options: QemuDriverOptions;
+  readonly #hostOptions: HostOptions;
+  readonly #guests: GuestStore;
+  readonly #logger: Logger | undefined;
+  readonly #live = new Map<SandboxId, QemuSandbox>();
+  readonly #accelerator: Accelerator = 'tcg';
+  #host: HostEnvironment | undefined;
+  #closed = false;
+
+  constructor(options: QemuDriverOptions) {
+    this.#options = options;
+    this.#logger = options.logger;
+    this.#hostOptions = {
+      runDirectory: options.runDirectory,
+      cgroupParent: options.cgroupParent ?? 'hearth',
+      registryDirectory: options.registryDirectory,
+      fleet: {},
+      uidBase: options.uidBase ?? 200_000,
+      bwrapPath: options.bwrapPath,
+    };
+    this.#guests = new GuestStore({
+      directory: options.guestDirectory,
+      ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
+      ...(options.busybox === undefined ? {} : { busybox: options.busybox }),
+    });
+  }
+
+  async probe(signal: AbortSignal): Promise<DriverHealth> {
+    return await probeQemu({
+      qemuPath: this.#qemuPath(),
+      bwrapPath: this.#options.bwrapPath,
+      openHost: () => this.#open(),
+      tryOut: async () => await this.#tryOut(signal),
+    });
+  }
+
+  /** The bundle as an image that guests mount; made once per digest. */
+  async prepare(image: PreparedImage, signal: AbortSignal): Promise<PreparedImage> {
+    await this.#guests.code(image);
+    throwIfAborted(signal);
+    return image;
+  }
+
+  async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+    if (spec.limits.egress !== 'none') {
+      const message = 'the qemu driver cannot let functions reach the network; use egress "none" or another isolation';
+      throw new PlatformError('unprocessable', 'limit_not_enforced', message);
+    }
+    throwIfAborted(signal);
+    const boot = await this.#guests.boot(spec.plan, spec.limits);
+    try {
+      return await this.#begin({ spec, boot, waitsForGuest: true, signal });
+    } catch (error) {
+      if (!(error instanceof PlatformError && error.code === 'guest_hung')) throw error;
+      this.#logger?.warn({ sandboxId: spec.id, err: error }, 'a microVM did not boot; it is tried once more');
+      return await this.#begin({ spec, boot, waitsForGuest: true, signal });
+    }
+  }
+
+  /** Sandboxes die with the platform. */
+  recover(): Promise<Sandbox | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
+    const strangers = [...this.#live.values()].filter((sandbox) => !known.has(sandbox.id));
+    await Promise.all(strangers.map((sandbox) => sandbox.destroy('swept')));
+    const report = await sweepDeadInstances(this.#hostOptions);
+    return {
+      removed: [...strangers.map((sandbox) => `sandbox ${sandbox.id}`), ...report.removed],
+      failed: report.failed,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#live.values()].map((sandbox) => sandbox.destroy('driver closed')));
+    const host = this.#host;
+    this.#host = undefined;
+    await host?.close();
+  }
+
+  /** QEMU itself, in its jail, up to the point where it takes commands. */
+  async #tryOut(signal: AbortSignal): Promise<{ readonly notes: readonly string[] }> {
+    const agent = { hostPath: this.#options.busybox || '/bin/busybox', guestPath: '/hearth/agent' };
+    const plan: RuntimePlan = { runtime: 'custom', argv: [agent.guestPath, 'true'], env: {}, agent, toolchain: [] };
+    const spec: SandboxSpec = { id: newId('sandbox'), plan, limits: probeLimits, image: undefined };
+    const boot = await this.#guests.boot(plan, spec.limits);
+    const sandbox = await this.#begin({ spec, boot, waitsForGuest: false, signal });
+    await sandbox.destroy('probe over');
+    return {
+      notes: [
+        `guests run kernel ${boot.kernelVersion} under software emulation: CPU-bound code is 10 to 50 times slower`,
+      ],
+    };
+  }
+
+  #open(): HostEnvironment {
+    if (this.#closed) throw new PlatformError('unavailable', 'driver_closed', 'the qemu driver is closed');
+    this.#host ??= openHost(this.#hostOptions);
+    return this.#host;
+  }
+
+  #qemuPath(): string | undefined {
+    return this.#options.qemuPath || findProgram('qemu-system-x86_64');
+  }
+
+  /** A root with QEMU, its libraries, its firmware, and nothing else of the host. */
+  async #jailRoot(host: HostEnvironment): Promise<StagedRoot> {
+    const qemu = this.#qemuPath();
+    if (qemu === undefined) {
+      const message = 'QEMU is not installed; install it (apt-get install qemu-system-x86)';
+      throw new PlatformError('unavailable', 'program_missing', message);
+    }
+    return await host.roots.rootFor({
+      agent: { hostPath: qemu, guestPath: jailedQemu },
+      toolchain: qemuDirectories
+        .filter((path) => existsSync(path))
+        .map((path) => ({ hostPath: path, guestPath: path })),
+    });
+  }
+
+  async #begin(parts: {
+    readonly spec: SandboxSpec;
+    readonly boot: GuestBoot;
+    /** Until init has started the agent; otherwise until QEMU takes commands. */
+    readonly waitsForGuest: boolean;
+    readonly signal: AbortSignal;
+  }): Promise<QemuSandbox> {
+    const { spec, boot, signal } = parts;
+    const host = this.#open();
+    const root = await this.#jailRoot(host);
+    const code = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
+    throwIfAborted(signal);
+    const slot = host.slots.take();
+    let sandbox: QemuSandbox;
+    try {
+      if (code === undefined) makeCodeFile(slot);
+      sandbox = this.#spawn({ host, slot, spec, boot, code: code ?? codeFileOf(slot) });
+    } catch (error) {
+      await slot.free();
+      throw asPlatformError(error);
+    }
+    this.#live.set(spec.id, sandbox);
+    const onAbort = (): void => void sandbox.destroy('aborted');
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await sandbox.start(jailArguments({ host, root, slot }));
+      if (parts.waitsForGuest) await withinBootTime(sandbox.control.started);
+      throwIfAborted(signal);
+      return sandbox;
+    } catch (cause) {
+      const detail = sandbox.lastWords;
+      await sandbox.destroy('it could not begin');
+      throwIfAborted(signal);
+      if (cause instanceof PlatformError && cause.code === 'guest_hung') throw cause;
+      const said = detail || (cause instanceof Error ? cause.message : 'it ended before it began');
+      throw new PlatformError('unavailable', 'sandbox_not_started', `a microVM could not be started: ${said}`, {
+        cause,
+      });
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #spawn(parts: {
+    readonly host: HostEnvironment;
+    readonly slot: Slot;
+    readonly spec: SandboxSpec;
+    readonly boot: GuestBoot;
+    readonly code: string;
+  }): QemuSandbox {
+    const { host, slot, spec, boot } = parts;
+    const accelerator = this.#accelerator;
+    const limits = hostLimits(spec.limits, accelerator);
+    const cgroup = host.cgroups.create(String(slot.number), limits);
+    const files: number[] = [];
+    const open = (path: string): number => {
+      const descriptor = openSync(path, 'r');
+      files.push(descriptor);
+      return descriptor;
+    };
+    try {
+      const argv = qemuCommand({
+        limits: spec.limits,
+        accelerator,
+        hasCode: spec.image !== undefined,
+      });
+      const command = bwrapCommand(argv, { ...spec.limits, maxPids: limits.maxPids, tmpMb: jailTmpMb }, undefined);
+      const stray = host.strayDescriptors.filter((descriptor) => descriptor > descriptors.code);
+      const { file, args } = closingLauncher(host.bwrap, command, stray);
+      const uid = host.uidOf(slot.number);
+      const child = spawn(file, args, {
+        cwd: '/',
+        env: bareEnvironment,
+        stdio: [
+          ...(['ignore', 'ignore', 'pipe', 'pipe'] as const),
+          open(host.filterFile),
+          ...(['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'] as const),
+          ...[boot.kernel, boot.initrd, boot.root, parts.code].map(open),
+        ],
+        // Node drops the supplementary groups too. Never as real root: /proc/sys of the host would be writable.
+        ...(uid === undefined ? {} : { uid, gid: uid }),
+      });
+      return new QemuSandbox({
+        id: spec.id,
+        child,
+        cgroup,
+        slot,
+        outputLimits: this.#options.outputLimits ?? defaultOutputLimits,
+        imageDigest: spec.image?.digest,
+        codeImage: async (image) => (await this.#guests.code(image)).path,
+        onGone: (failures) => this.#forget(spec.id, failures),
+      });
+    } catch (error) {
+      void cgroup.remove();
+      throw error;
+    } finally {
+      for (const descriptor of files) closeSync(descriptor);
+    }
+  }
+
+  #forget(id: SandboxId, failures: readonly string[]): void {
+    this.#live.delete(id);
+    if (failures.length > 0) this.#logger?.error({ sandboxId: id, failures }, 'a microVM left something behind');
+  }
+}
+
+/** An emulated kernel hangs now and then while it boots (timers); then nothing more comes from it. */
+async function withinBootTime(started: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const message = `a guest did not boot within ${bootPatienceMs} ms; try again, and give the host more CPU if it happens often`;
+    late.reject(new PlatformError('unavailable', 'guest_hung', message));
+  }, bootPatienceMs);
+  try {
+    await Promise.race([started, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Files are read as root opened them; the directory is all that the jail sees of the slot. */
+function makeCodeFile(slot: Slot): void {
+  const file = codeFileOf(slot);
+  writeFileSync(file, '', { mode: 0o444 });
+  truncateSync(file, codeDeviceBytes);
+}
+
+function jailArguments(parts: {
+  readonly host: HostEnvironment;
+  readonly root: StagedRoot;
+  readonly slot: Slot;
+}): Buffer {
+  const { host, root, slot } = parts;
+  return bwrapArguments({
+    rootDirectory: root.directory,
+    binds: root.binds,
+    slotDirectory: slot.directory,
+    limits: { memoryMb: 0, cpus: 0, maxPids: 0, tmpMb: jailTmpMb, egress: 'none' },
+    env: {},
+    masks: host.masks,
+  });
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new PlatformError('unavailable', 'aborted', 'starting a microVM was aborted');
+}
+
+function asPlatformError(cause: unknown): PlatformError {
+  if (cause instanceof PlatformError) return cause;
+  return new PlatformError('unavailable', 'sandbox_not_started', 'a microVM could not be started', { cause });
+}

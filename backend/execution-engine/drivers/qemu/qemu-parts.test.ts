@@ -1,0 +1,118 @@
+import { duplexPair } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { settleEntropyBytes } from '../support/guest/guest-programs.ts';
+import { GuestControl } from './guest-control.ts';
+import { hostLimits, qemuCommand } from './qemu-arguments.ts';
+import { QmpClient } from './qmp-client.ts';
+import { TextTail } from './text-tail.ts';
+
+const limits = { memoryMb: 128, cpus: 1.5, maxPids: 32, tmpMb: 8, egress: 'none' } as const;
+
+describe('QMP', () => {
+  const pair = () => {
+    const [near, far] = duplexPair();
+    const events: string[] = [];
+    const client = new QmpClient(near, (name) => events.push(name));
+    far.on('data', (chunk: Buffer) => {
+      for (const line of chunk.toString().trim().split('\n')) {
+        const { execute, id } = JSON.parse(line) as { execute: string; id: number };
+        if (execute === 'bad')
+          far.write(`${JSON.stringify({ id, error: { class: 'GenericError', desc: 'no such thing' } })}\r\n`);
+        else if (execute !== 'quit')
+          far.write(`{"event":"STOP"}\r\n${JSON.stringify({ id, return: { was: execute } })}\r\n`);
+        else far.end();
+      }
+    });
+    far.write('{"QMP":{"version":{}}}\r\n');
+    return { client, far, near, events };
+  };
+
+  it('matches answers, tells events, and says what QEMU refused', async () => {
+    const { client, events } = pair();
+    await client.open();
+    expect(await client.execute('query-status')).toEqual({ was: 'query-status' });
+    expect(events).toEqual(['STOP', 'STOP']);
+    await expect(client.execute('bad')).rejects.toMatchObject({
+      code: 'vmm_refused',
+      message: expect.stringContaining('no such thing'),
+    });
+  });
+
+  it('fails what waits when QEMU ends, and everything after', async () => {
+    const { client } = pair();
+    await client.open();
+    await expect(client.execute('quit')).rejects.toMatchObject({ code: 'vmm_lost' });
+    await expect(client.execute('query-status')).rejects.toMatchObject({ code: 'vmm_lost' });
+  });
+
+  it.for(['no json\n', 'null\n', `${'x'.repeat(300_000)}`])('ends the stream on nonsense (%#)', async (text) => {
+    const { client, far, near } = pair();
+    await client.open();
+    const closed = new Promise((resolve) => near.once('close', resolve));
+    far.write(text);
+    await closed;
+    await expect(client.execute('query-status')).rejects.toMatchObject({ code: 'vmm_lost' });
+  });
+
+  it('gives up on an answer that does not come', async () => {
+    const [near, far] = duplexPair();
+    far.resume();
+    const client = new QmpClient(near, () => undefined);
+    await expect(client.execute('query-status', undefined, 5)).rejects.toMatchObject({ code: 'vmm_slow' });
+  });
+});
+
+describe('the control port', () => {
+  it('gives the time with fresh random bytes, and passes on how the agent ended', async () => {
+    const [near, far] = duplexPair();
+    const ended: unknown[] = [];
+    const control = new GuestControl(near, { exited: (...facts) => ended.push(facts) });
+    far.write('time\n');
+    const told = await new Promise<Buffer>((resolve) => far.once('data', resolve));
+    expect(told).toHaveLength(16 + settleEntropyBytes);
+    expect(Math.abs(Number(told.readBigInt64LE(0)) - Date.now() / 1000)).toBeLessThan(60);
+    far.write('started\nexit 137 1\n');
+    await control.started;
+    expect(ended).toEqual([[137, 1]]);
+  });
+
+  it('asks one thing at a time and takes only numbers for numbers', async () => {
+    const [near, far] = duplexPair();
+    const control = new GuestControl(near, { exited: () => undefined });
+    const asked: string[] = [];
+    far.on('data', (chunk: Buffer) => {
+      asked.push(chunk.toString());
+      far.write(chunk.toString() === 'usage\n' ? 'usage 5 -1 NaN 2000\nnonsense\n' : 'code 0\n');
+    });
+    const [usage, load] = await Promise.allSettled([control.usage(), control.loadCode()]);
+    expect(usage).toMatchObject({ value: { memoryBytes: 5, peakMemoryBytes: 5, pids: 0, cpuMs: 2 } });
+    expect(load).toMatchObject({ reason: { code: 'code_not_loaded' } });
+    expect(asked).toEqual(['usage\n', 'code\n']);
+    const closed = new Promise((resolve) => near.once('close', resolve));
+    far.end();
+    await closed;
+    await expect(control.usage()).rejects.toMatchObject({ code: 'guest_lost' });
+  });
+});
+
+it('opens nothing but inherited descriptors, and limits QEMU above its guest', () => {
+  const argv = qemuCommand({ limits, accelerator: 'tcg', hasCode: false });
+  expect(
+    argv
+      .filter((word) => word.includes('/'))
+      .filter((word) => !/\/proc\/self\/fd\/|\/dev\/urandom|^\/usr\/bin\/qemu|hearth\.root=/.test(word)),
+  ).toEqual([]);
+  expect(argv.filter((word) => /^if=none/.test(word)).every((word) => word.includes('readonly=on'))).toBe(true);
+  expect(argv[argv.indexOf('-smp') + 1]).toBe('2');
+  const guestMb = Number.parseInt(argv[argv.indexOf('-m') + 1] ?? '', 10);
+  expect(guestMb).toBeGreaterThan(limits.memoryMb);
+  expect(hostLimits(limits, 'tcg').memoryBytes).toBeGreaterThan(guestMb * 1024 * 1024);
+});
+
+it('keeps the end of endless talk, printable', () => {
+  const tail = new TextTail();
+  for (let i = 0; i < 100; i++) tail.push('noise\n'.repeat(1000));
+  tail.push('Kernel panic - not\u001b[31m syncing\nlast\n\n');
+  expect(tail.lastLine(/panic/)).toBe('Kernel panic - not[31m syncing');
+  expect(tail.lastLine()).toBe('last');
+});

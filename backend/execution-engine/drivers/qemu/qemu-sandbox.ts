@@ -1,0 +1,244 @@
+import type { ChildProcess } from 'node:child_process';
+import { constants, truncateSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PlatformError } from '../../../../shared/errors.ts';
+import type { SandboxId } from '../../../../shared/ids.ts';
+import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
+import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
+import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
+import { codeDeviceBytes } from '../support/guest/guest-store.ts';
+import type { Cgroup } from '../support/jail/cgroup.ts';
+import type { Slot } from '../support/jail/slots.ts';
+import type { OutputLimits } from '../support/output-reader.ts';
+import { OutputReader } from '../support/output-reader.ts';
+import { killTree } from '../support/process-tree.ts';
+import { GuestControl } from './guest-control.ts';
+import { descriptors } from './qemu-arguments.ts';
+import { QmpClient } from './qmp-client.ts';
+import { TextTail } from './text-tail.ts';
+
+export interface QemuSandboxOptions {
+  readonly id: SandboxId;
+  readonly child: ChildProcess;
+  readonly cgroup: Cgroup;
+  readonly slot: Slot;
+  readonly outputLimits: OutputLimits;
+  /** The digest of the code that is on the code device from the start. */
+  readonly imageDigest: string | undefined;
+  /** Where a version's code image is; made when it is not there. */
+  readonly codeImage: (image: PreparedImage) => Promise<string>;
+  /** Called once, when nothing is left; with the failures to free something, if there were. */
+  readonly onGone: (failures: readonly string[]) => void;
+}
+
+/** How long killed processes may take to leave before they are reported as left behind. */
+const killPatienceMs = 2000;
+const outputPatienceMs = 500;
+const lastWordsMs = 1000;
+
+/** The file behind the code device of a sandbox that is specialised later; below its slot. */
+export function codeFileOf(slot: Slot): string {
+  return `${slot.directory}/code`;
+}
+
+/** One guest in one jailed QEMU. Made by `QemuDriver`, which joins the control group and hands over the arguments. */
+export class QemuSandbox implements Sandbox {
+  readonly id: SandboxId;
+  readonly handle: SandboxHandle;
+  readonly exited: Promise<ExitReport>;
+  readonly #slot: Slot;
+  readonly #qmp: QmpClient;
+  readonly control: GuestControl;
+  readonly #child: ChildProcess;
+  readonly #cgroup: Cgroup;
+  readonly #output: OutputReader;
+  readonly #codeImage: (image: PreparedImage) => Promise<string>;
+  readonly #onGone: (failures: readonly string[]) => void;
+  readonly #console = new TextTail();
+  readonly #complaints = new TextTail();
+  #imageDigest: string | undefined;
+  #guestExit: { readonly status: number; readonly oomKills: number } | undefined;
+  #reason: string | undefined;
+  #heapExhausted = false;
+  #paused = false;
+  #finalUsage: ResourceUsage | undefined;
+
+  constructor(options: QemuSandboxOptions) {
+    const { child } = options;
+    this.id = options.id;
+    this.#slot = options.slot;
+    this.#child = child;
+    this.#cgroup = options.cgroup;
+    this.#imageDigest = options.imageDigest;
+    this.#codeImage = options.codeImage;
+    this.#onGone = options.onGone;
+    this.handle = {
+      schema: 1,
+      driver: 'qemu',
+      id: options.id,
+      data: { pid: child.pid ?? 0, slot: options.slot.number },
+    };
+    this.#output = new OutputReader(options.outputLimits, (line) => {
+      if (line.stream === 'stderr' && tellsHeapExhausted(line.text)) this.#heapExhausted = true;
+    });
+    this.exited = new Promise((resolve) => {
+      // Without a process there will be no exit event.
+      child.once('error', (error) => {
+        this.#complaints.push(error.message);
+        if (child.pid === undefined) void this.#finish(null, null).then(resolve);
+      });
+      child.once('exit', (code, signal) => void this.#finish(code, signal).then(resolve));
+    });
+    this.#output.attach('stdout', pipeOf(child, descriptors.stdout));
+    this.#output.attach('stderr', pipeOf(child, descriptors.stderr));
+    child.stderr?.on('data', (chunk: Buffer) => this.#complaints.push(chunk.toString('utf8')));
+    pipeOf(child, descriptors.console).on('data', (chunk: Buffer) => this.#console.push(chunk.toString('latin1')));
+    for (const name of ['channel', 'console', 'status', 'arguments'] as const) {
+      pipeOf(child, descriptors[name]).on('error', () => undefined);
+    }
+    pipeOf(child, descriptors.status).resume();
+    this.#qmp = new QmpClient(pipeOf(child, descriptors.qmp), () => undefined);
+    this.control = new GuestControl(pipeOf(child, descriptors.control), {
+      exited: (status, oomKills) => void this.#agentExited(status, oomKills),
+    });
+  }
+
+  /** Joins the control group, lets bwrap begin, and resolves when QEMU takes commands. */
+  async start(bwrapArguments: Buffer): Promise<void> {
+    const { pid } = this.#child;
+    if (pid !== undefined) await this.#cgroup.join(pid);
+    pipeOf(this.#child, descriptors.arguments).end(bwrapArguments);
+    await this.#qmp.open();
+  }
+
+  /** What bwrap, QEMU or the guest's kernel said last; for the error of a start that failed. */
+  get lastWords(): string {
+    return this.#console.lastLine(/hearth:|panic|BUG|Oops/) || this.#complaints.lastLine() || this.#console.lastLine();
+  }
+
+  connect(signal: AbortSignal): Promise<Duplex> {
+    if (signal.aborted) return Promise.reject(new PlatformError('unavailable', 'aborted', 'connect was aborted'));
+    return Promise.resolve(pipeOf(this.#child, descriptors.channel));
+  }
+
+  /** The image's bytes go into the file behind the guest's code device, which the guest then mounts. */
+  async specialise(image: PreparedImage, signal: AbortSignal): Promise<void> {
+    if (this.#imageDigest !== undefined)
+      throw new PlatformError('conflict', 'already_specialised', 'the sandbox has an image already');
+    this.#imageDigest = image.digest;
+    const path = await this.#codeImage(image);
+    if (signal.aborted) throw new PlatformError('unavailable', 'aborted', 'loading the code was aborted');
+    const file = codeFileOf(this.#slot);
+    // The same file that QEMU has open, made as long as the device again.
+    await copyFile(path, file, constants.COPYFILE_FICLONE);
+    truncateSync(file, codeDeviceBytes);
+    await this.control.loadCode();
+  }
+
+  output(): AsyncIterable<OutputLine> {
+    return this.#output;
+  }
+
+  /** CPU time is what the host spent; memory and processes are the function's own, as the guest tells, or all of QEMU's. */
+  async usage(): Promise<ResourceUsage> {
+    if (this.#finalUsage !== undefined) return this.#finalUsage;
+    const outside = this.#cgroup.usage();
+    if (this.#paused) return outside;
+    const inside = await this.control.usage().catch(() => undefined);
+    if (inside === undefined) return outside;
+    const { memoryBytes, peakMemoryBytes, pids } = inside;
+    return { cpuMs: outside.cpuMs, memoryBytes, peakMemoryBytes, pids };
+  }
+
+  /** The guest's clock is the host's counter, so it is right when it goes on. */
+  async pause(): Promise<void> {
+    if (this.#cgroup.canFreeze) await this.#cgroup.freeze(true);
+    else await this.#qmp.execute('stop');
+    this.#paused = true;
+  }
+
+  async resume(): Promise<void> {
+    if (this.#cgroup.canFreeze) await this.#cgroup.freeze(false);
+    else {
+      await this.#qmp.execute('cont');
+      await this.control.settle();
+    }
+    this.#paused = false;
+  }
+
+  async destroy(reason: string): Promise<void> {
+    this.#reason ??= reason;
+    this.#kill();
+    await this.exited;
+  }
+
+  /** What the agent wrote before it ended is on its way through QEMU, which answers once it has passed that on. */
+  async #agentExited(status: number, oomKills: number): Promise<void> {
+    if (this.#guestExit !== undefined) return;
+    this.#guestExit = { status, oomKills };
+    await this.#qmp.execute('query-status', undefined, lastWordsMs).catch(() => undefined);
+    this.#kill();
+  }
+
+  #kill(): void {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (this.#cgroup.kill()) return;
+    // Killing bwrap kills process 1 of the namespace with it (die-with-parent), and that all others.
+    this.#child.kill('SIGKILL');
+  }
+
+  async #finish(code: number | null, signal: string | null): Promise<ExitReport> {
+    const failures: string[] = [];
+    const attempt = async (what: string, work: () => Promise<void> | void): Promise<boolean> => {
+      try {
+        await work();
+        return true;
+      } catch (error) {
+        failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+        return false;
+      }
+    };
+    const isEmpty = await attempt('processes', () => this.#awaitEmpty());
+    this.#output.finish();
+    await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
+    const report = this.#describe(code, signal);
+    this.#finalUsage = { ...this.#cgroup.usage(), pids: 0, memoryBytes: 0 };
+    await attempt('control group', () => this.#cgroup.remove());
+    // While a process lives, nobody else may get its user id; the next start sweeps.
+    if (isEmpty) await attempt('slot directory', () => this.#slot.free());
+    this.#onGone(failures);
+    return report;
+  }
+
+  async #awaitEmpty(): Promise<void> {
+    this.#cgroup.kill();
+    const deadline = performance.now() + killPatienceMs;
+    for (let pids = this.#cgroup.processes(); pids.length > 0; pids = this.#cgroup.processes()) {
+      if (performance.now() > deadline) throw new Error('a process did not end');
+      killTree(pids);
+      await delay(2);
+    }
+  }
+
+  #describe(code: number | null, signal: string | null): ExitReport {
+    if (this.#guestExit !== undefined) {
+      const { status, oomKills } = this.#guestExit;
+      const ending = decodeStatus(status);
+      const gaveUp = this.#heapExhausted && ending.code !== 0;
+      return { ...ending, outOfMemory: oomKills > 0 || gaveUp, reason: this.#reason };
+    }
+    // QEMU ended although its guest had not said so: killed, or the guest's kernel is gone.
+    if (this.#reason === undefined && signal === null) this.#reason = `the microVM ended: ${this.lastWords}`;
+    const isSignalled = code !== null && code > 128;
+    const ending = isSignalled ? decodeStatus(code) : { code, signal };
+    return { ...ending, outOfMemory: this.#cgroup.oomKills() > 0, reason: this.#reason };
+  }
+}
+
+/** Node makes every pipe of a child a socket pair, so each is a duplex; its types only know the first five. */
+function pipeOf(child: ChildProcess, descriptor: number): Duplex {
+  const pipes: readonly unknown[] = child.stdio;
+  return pipes[descriptor] as Duplex;
+}
