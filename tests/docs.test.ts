@@ -70,6 +70,7 @@ describe('settings that pages name', () => {
   /** Not settings of the platform: the CLI's own, what an agent is given in a sandbox, and names of the tooling. */
   const others = new Set([
     'HEARTH_CONFIG',
+    'HEARTH_TEST_FIRECRACKER',
     'HEARTH_PROJECT',
     'HEARTH_URL',
     'HEARTH_TOKEN',

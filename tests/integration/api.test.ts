@@ -557,6 +557,14 @@ describe('HTTP', () => {
     await using closed = await apiRig({ isLoopbackOnly: false });
     expect((await closed.app.inject('/metrics')).statusCode).toBe(401);
     expect((await closed.app.inject({ url: '/metrics', headers: closed.as.read })).statusCode).toBe(200);
+    const bound = await closed.app.inject({
+      method: 'POST',
+      url: '/api/v1/tokens',
+      headers: { ...closed.as.admin, 'hearth-project': 'default' },
+      payload: { name: 'bound', scope: 'read', project: 'default' },
+    });
+    const authorization = `Bearer ${bound.json<{ secret: string }>().secret}`;
+    expect((await closed.app.inject({ url: '/metrics', headers: { authorization } })).statusCode).toBe(403);
     closed.health.process = { status: 'unhealthy', reason: 'broken', fix: 'mend it' };
     await closed.controlPlane.inventory.refresh();
     const notReady = await closed.app.inject('/readyz');

@@ -1,4 +1,6 @@
+import { PlatformError } from '../../../shared/errors.ts';
 import type { Authenticator } from '../auth.ts';
+import { callerOf } from '../caller.ts';
 import { type Api, problems, textResponse } from '../route-docs.ts';
 
 export interface PrometheusRouteOptions {
@@ -14,13 +16,21 @@ export function prometheusRoute(app: Api, options: PrometheusRouteOptions): void
     method: 'GET',
     url: '/metrics',
     onRequest: async (request) => {
-      if (!options.isOpen) options.authenticator.authenticate(request, 'read');
+      if (options.isOpen) return;
+      options.authenticator.authenticate(request, 'read');
+      // The page names the functions of every project.
+      if (callerOf(request).isPlatformWide) return;
+      throw new PlatformError(
+        'forbidden',
+        'scope_missing',
+        'this page shows all projects; use a token that is good for all',
+      );
     },
     schema: {
       tags: ['metrics'],
       security: [{}, { bearer: [] }],
       operationId: 'getPrometheusMetrics',
-      summary: 'Prometheus exposition; needs a token unless the platform listens on loopback only',
+      summary: 'Prometheus exposition; needs a token for all projects unless the platform listens on loopback only',
       response: { 200: textResponse('text/plain', 'Text format.'), ...problems() },
     },
     handler: async (_request, reply) => {
