@@ -561,7 +561,7 @@ describe('HTTP', () => {
       method: 'POST',
       url: '/api/v1/tokens',
       headers: { ...closed.as.admin, 'hearth-project': 'default' },
-      payload: { name: 'bound', scope: 'read', project: 'default' },
+      payload: { name: 'bound', scope: 'read', isPlatformWide: false },
     });
     const authorization = `Bearer ${bound.json<{ secret: string }>().secret}`;
     expect((await closed.app.inject({ url: '/metrics', headers: { authorization } })).statusCode).toBe(403);
