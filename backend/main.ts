@@ -7,7 +7,7 @@ import { PlatformError } from '../shared/errors.ts';
 import { compose, type Parts } from './composition/compose.ts';
 import { here } from './composition/foundation.ts';
 import { run } from './composition/run.ts';
-import { loadSettings, SettingsError } from './config/load-settings.ts';
+import { forgetSecretSettings, loadSettings, SettingsError } from './config/load-settings.ts';
 import { renderBanner } from './startup/banner.ts';
 import { deployExamples, exampleTryPath } from './startup/examples.ts';
 import { endWith, stopOnSignals, writePlatformFile } from './startup/process-control.ts';
@@ -22,6 +22,7 @@ async function readNewToken({ admin }: Parts): Promise<string | undefined> {
 
 async function main(): Promise<void> {
   const { settings, warnings: settingWarnings } = loadSettings(process.env);
+  forgetSecretSettings(process.env);
   const logger = pino(
     { level: settings.LOG_LEVEL, base: null, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination({ fd: 2, sync: true }),

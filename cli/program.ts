@@ -8,6 +8,7 @@ import { registerInvoke } from './commands/invoke.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerLogs } from './commands/logs.ts';
 import { registerProjects } from './commands/projects.ts';
+import { registerSecrets } from './commands/secrets.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerTokens } from './commands/tokens.ts';
 import { registerUsers } from './commands/users.ts';
@@ -62,6 +63,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerUsers,
     registerTokens,
     registerAudit,
+    registerSecrets,
   ])
     register(program, context);
   inheritSettings(program, program);

@@ -36,7 +36,7 @@ export const rules: readonly Rule[] = [
       // The composition root hands the environment to the configuration, and looks for programs on the PATH.
       const isRoot = (file: SourceFile): boolean => file.path === 'backend/main.ts';
       const isMore = (node: ts.Node): boolean =>
-        isEnvironment(node) && !isAllowedEnvironment(node, ['PATH'], ['loadSettings']);
+        isEnvironment(node) && !isAllowedEnvironment(node, ['PATH'], ['loadSettings', 'forgetSecretSettings']);
       const backend = product.filter((file) => /^(backend|shared)\//.test(file.path));
       return [
         ...findNodes(

@@ -83,7 +83,7 @@ export function newId<Kind extends IdKind>(kind: Kind, now = Date.now()): Brande
   return text as Branded<Kind>;
 }
 
-/** What a function, alias or secret may be called: a DNS label. The one pattern at every entry point. */
+/** What a function or alias may be called: a DNS label. The one pattern at every entry point. */
 export const namePattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 /** What an id of ours looks like; anything else cannot exist and need not be looked up. */
 export const idPattern = /^[a-z]{2,4}_[0-9a-hjkmnp-tv-z]{26}$/;

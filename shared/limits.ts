@@ -11,6 +11,8 @@ export const limits = {
   maxBundleFiles: 10_000,
   maxLogLineBytes: 16 * KiB,
   maxLogBytesPerInvocation: 1 * MiB,
+  maxSecretChars: 32_768,
+  maxSecretsPerVersion: 32,
   initTimeoutMs: 10_000,
   timeoutMs: { min: 1, default: 30_000, max: 900_000 },
   memoryMb: { min: 32, default: 128, max: 10_240 },

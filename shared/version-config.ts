@@ -64,6 +64,16 @@ const corsSchema = z
 /** Names that the platform sets itself inside a sandbox. */
 const reservedEnv = /^(HEARTH_|AWS_LAMBDA_|_HANDLER$|LD_|NODE_OPTIONS$|PATH$|PYTHON(PATH|HOME|STARTUP)$)/;
 const envName = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+/** A secret is called what its variable in the environment is called. */
+export const secretNameSchema = z
+  .string()
+  .regex(envName, 'letters, digits and _ only, not starting with a digit, at most 128')
+  .refine((name) => !reservedEnv.test(name), 'this name is set by the platform; choose another one');
+const secretsSchema = z
+  .array(secretNameSchema)
+  .max(limits.maxSecretsPerVersion)
+  .refine((names) => new Set(names).size === names.length, 'name each secret once')
+  .describe('Names of secrets of the project whose values are put into the environment.');
 const envSchema = z
   .record(
     z.string().regex(envName, 'letters, digits and _ only, not starting with a digit'),
@@ -150,6 +160,7 @@ export const versionConfigSchema = z.strictObject({
   maxPids: range(limits.maxPids),
   tmpMb: range(limits.tmpMb),
   env: envSchema,
+  secrets: secretsSchema,
   concurrency: range(limits.concurrency).describe('Invocations in flight in one instance.'),
   minInstances: z.number().int().min(0).max(100).describe('Kept warm for the `live` alias.'),
   provisionedWindows: provisionedWindowsSchema,
@@ -207,6 +218,7 @@ export function defaultVersionConfig(runtime: VersionConfig['runtime'], isolatio
     maxPids: limits.maxPids.default,
     tmpMb: limits.tmpMb.default,
     env: {},
+    secrets: [],
     concurrency: limits.concurrency.default,
     minInstances: 0,
     provisionedWindows: [],

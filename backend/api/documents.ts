@@ -8,11 +8,13 @@ import type {
   VersionDocument,
 } from '../../shared/api/functions.ts';
 import type { DeadLetter, InvocationDocument } from '../../shared/api/invocations.ts';
+import type { SecretDocument } from '../../shared/api/secrets.ts';
 import type { AuditEntry, TokenDocument } from '../../shared/api/system.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { defaultPathOf, shortNameOf } from '../../shared/names.ts';
 import type { FunctionEntry } from '../control-plane/function-directory.ts';
 import type { ScheduleView } from '../control-plane/schedules.ts';
+import type { SecretView } from '../control-plane/secrets.ts';
 import type {
   AliasRecord,
   AuditRecord,
@@ -213,4 +215,16 @@ export function userDocument(record: UserRecord): UserDocument {
 
 export function projectDocument({ id, name, description, createdAt }: ProjectRecord): ProjectDocument {
   return { id, name, description, createdAt: timeText(createdAt) };
+}
+
+/** Everything but the value. */
+export function secretDocument({ record, usedBy }: SecretView): SecretDocument {
+  return {
+    name: record.name,
+    version: record.version,
+    createdAt: timeText(record.createdAt),
+    updatedAt: timeText(record.updatedAt),
+    updatedBy: record.updatedBy,
+    usedBy: usedBy.map(({ functionName, version }) => ({ functionName: shortNameOf(functionName), version })),
+  };
 }

@@ -36,6 +36,7 @@ import { logRoutes } from './routes/logs.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { prometheusRoute } from './routes/prometheus.ts';
+import { secretRoutes } from './routes/secrets.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { systemRoutes } from './routes/system.ts';
 import { triggerRoutes } from './routes/triggers.ts';
@@ -263,6 +264,7 @@ async function registerApi(
   userRoutes(app, context);
   memberRoutes(app, context);
   sessionRoutes(app, context);
+  secretRoutes(app, context);
   systemRoutes(app, context);
   await app.register(async (scope) => invokeRoute(scope.withTypeProvider<ZodTypeProvider>(), context));
 }

@@ -2,6 +2,7 @@
  * Builds everything, in the order in which parts need one another. Nothing listens yet. The files of this folder, main.ts and drivers/catalog.ts are
  * the only ones that know concrete adapters.
  */
+import { projectOf } from '../../shared/names.ts';
 import { ensureAdminToken } from '../control-plane/admin-token.ts';
 import { createControlPlane } from '../control-plane/control-plane.ts';
 import { Tokens } from '../control-plane/tokens.ts';
@@ -35,6 +36,8 @@ export async function compose(options: StartOptions) {
     builder: engine.builder,
     bundles: engine.bundles,
     pool: scheduling.pool,
+    secrets: foundation.secrets,
+    readSecret: async (functionName, name) => foundation.secrets.demand(projectOf(functionName), name),
     scheduler: scheduling.scheduler,
     journal: observation.journal,
     metrics: observation.metrics,

@@ -5,6 +5,8 @@ import type { Settings } from '../config/schema.ts';
 import { InMemoryFunctionDirectory } from '../control-plane/function-directory.ts';
 import { SystemClock } from '../core/system-clock.ts';
 import { openSqliteStore } from '../database/sqlite/open-sqlite-store.ts';
+import { keySourceOf } from '../secrets/key-sources.ts';
+import { SecretVault } from '../secrets/secret-vault.ts';
 import { makeDataDirectory } from '../startup/host.ts';
 import { findPackage } from '../startup/package-root.ts';
 
@@ -34,8 +36,19 @@ export async function openFoundation(options: StartOptions) {
   const store = await openSqliteStore({ path: databasePath, clock, logger, onFatal });
   const migrated = await store.migrate();
   if (migrated.length > 0) logger.info({ migrated }, 'schema brought up to date');
+  const secrets = new SecretVault({
+    store: store.secrets,
+    source: keySourceOf({
+      key: settings.HEARTH_SECRETS_KEY,
+      keyFile: settings.HEARTH_SECRETS_KEY_FILE,
+      keyCommand: settings.HEARTH_SECRETS_KEY_COMMAND,
+      ownFile: join(dataDirectory, 'secrets.key'),
+    }),
+    logger,
+  });
+  await secrets.start();
   const directory = new InMemoryFunctionDirectory();
   await directory.load(store);
-  return { ...options, clock, dataDirectory, runDirectory, isNew, store, directory };
+  return { ...options, clock, dataDirectory, runDirectory, isNew, store, secrets, directory };
 }
 export type Foundation = Awaited<ReturnType<typeof openFoundation>>;

@@ -94,7 +94,12 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
       await parts.alerting.close();
       await pool.drain(deadlineAt);
       await Promise.all(parts.drivers.map(async (driver) => await driver.close()));
-      await Promise.all([parts.retention.close(), controlPlane.settled(), parts.builder.close()]);
+      await Promise.all([
+        parts.retention.close(),
+        controlPlane.settled(),
+        parts.builder.close(),
+        parts.secrets.close(),
+      ]);
       const watchers = [
         parts.journal,
         parts.logs,

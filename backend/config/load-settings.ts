@@ -47,6 +47,15 @@ export function loadSettings(environment: Readonly<Record<string, string | undef
   return { settings: Object.freeze(withTokenFile(parsed.data)), warnings };
 }
 
+/**
+ * Takes what is secret out of the environment of this process once it is parsed: programs that the platform starts inherit the rest.
+ * What /proc shows of this very process stays as it was at its start.
+ */
+export function forgetSecretSettings(environment: Record<string, string | undefined>): void {
+  for (const name of ['HEARTH_SECRETS_KEY', 'HEARTH_ADMIN_TOKEN', 'OTEL_EXPORTER_OTLP_HEADERS'])
+    delete environment[name];
+}
+
 function isSettingName(name: string): name is SettingName {
   return (names as string[]).includes(name);
 }

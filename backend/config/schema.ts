@@ -77,6 +77,22 @@ export const settingsSchema = z.object({
     .string()
     .default('')
     .describe('A file that holds the admin token; instead of HEARTH_ADMIN_TOKEN.'),
+  HEARTH_SECRETS_KEY: z
+    .string()
+    .default('')
+    .describe(
+      'The key that secrets are encrypted with: 32 bytes in base64 or hex. Several, separated by commas: the first encrypts, the others only open what they encrypted earlier. Empty: made on the first start and kept in `secrets.key` in the data folder, mode 0600. See docs/secrets.md.',
+    ),
+  HEARTH_SECRETS_KEY_FILE: z
+    .string()
+    .default('')
+    .describe('A file that holds such keys, instead of HEARTH_SECRETS_KEY.'),
+  HEARTH_SECRETS_KEY_COMMAND: z
+    .string()
+    .default('')
+    .describe(
+      'A program that prints such keys, with arguments separated by spaces (no shell); instead of HEARTH_SECRETS_KEY.',
+    ),
   HEARTH_ISOLATION: z
     .enum(isolationLevels)
     .default('process')

@@ -7,6 +7,7 @@ import { type Actor, auditRecord } from './audit.ts';
 import type { ChangeLock } from './change-lock.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
 import type { Rollout } from './rollout.ts';
+import type { Secrets } from './secrets.ts';
 import { versionOf } from './versions.ts';
 
 export interface AliasesOptions {
@@ -14,6 +15,7 @@ export interface AliasesOptions {
   readonly directory: InMemoryFunctionDirectory;
   readonly rollout: Rollout;
   readonly lock: ChangeLock;
+  readonly secrets: Pick<Secrets, 'refuseMissing'>;
   readonly clock: Clock;
 }
 
@@ -38,7 +40,7 @@ export class Aliases {
   }
 
   /**
-   * Creates or moves an alias; the switch is atomic. Rejects with `not_found`/`version_not_found`, `precondition_failed`
+   * Creates or moves an alias; the switch is atomic. Rejects with `not_found`/`version_not_found`, `unprocessable`/`secret_not_set`, `precondition_failed`
    * when `expectedRevision` differs, `invalid_request`/`bad_alias` for a name that could be a version number.
    */
   async put(
@@ -48,7 +50,7 @@ export class Aliases {
     expectedRevision: number | undefined,
     actor: Actor,
   ): Promise<AliasRecord> {
-    const { store, directory, rollout, lock, clock } = this.#options;
+    const { store, directory, rollout, lock, clock, secrets } = this.#options;
     if (/^[0-9]+$/.test(aliasName)) {
       throw new PlatformError(
         'invalid_request',
@@ -59,7 +61,7 @@ export class Aliases {
     return lock.run(async () => {
       const entry = directory.get(name);
       const versions = input.versions.map(({ version, weight }) => ({ version, weight: weight ?? 1 }));
-      for (const { version } of versions) versionOf(entry, version);
+      for (const { version } of versions) secrets.refuseMissing(name, versionOf(entry, version).config);
       if (new Set(versions.map(({ version }) => version)).size < versions.length) {
         throw new PlatformError('invalid_request', 'bad_alias', 'a version is given twice; give its share once');
       }

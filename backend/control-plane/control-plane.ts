@@ -9,6 +9,7 @@ import type { MetricsReader } from '../core/ports/metrics-reader.ts';
 import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import type { RuntimeImages } from '../core/ports/runtime-images.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
+import type { SecretKeeper } from '../core/ports/secrets.ts';
 import type { Store } from '../core/ports/store.ts';
 import type { Alerts } from './alerts.ts';
 import { Aliases } from './aliases.ts';
@@ -25,6 +26,7 @@ import { Invocations } from './invocations.ts';
 import { Projects } from './projects.ts';
 import { Rollout } from './rollout.ts';
 import { Schedules } from './schedules.ts';
+import { Secrets } from './secrets.ts';
 import { Sessions } from './sessions.ts';
 import { SignInGuard } from './sign-in-guard.ts';
 import type { Tokens } from './tokens.ts';
@@ -41,7 +43,8 @@ export interface ControlPlaneOptions {
   readonly tokens: Tokens;
   readonly builder: BundleBuilder;
   readonly bundles: BundleStore;
-  readonly pool: Pick<InstancePool, 'provision' | 'retireVersion' | 'pools' | 'preWarmed'>;
+  readonly pool: Pick<InstancePool, 'provision' | 'retireVersion' | 'recycle' | 'pools' | 'preWarmed'>;
+  readonly secrets: SecretKeeper;
   readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'stats' | 'schedulesChanged'>;
   readonly journal: Pick<InvocationJournal, 'pending'>;
   readonly metrics: Pick<MetricsSink, 'record'>;
@@ -73,6 +76,7 @@ export interface ControlPlane {
   readonly projects: Projects;
   readonly users: Users;
   readonly sessions: Sessions;
+  readonly secrets: Secrets;
   readonly inventory: HostInventory;
   readonly directory: InMemoryFunctionDirectory;
   readonly store: Store;
@@ -101,6 +105,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     onRemoved: (name) => {
       tokens.forgetProject(name);
       users.forgetProject(name);
+      options.secrets.forgetProject(name);
     },
   });
   await projects.load();
@@ -110,6 +115,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   await users.load();
   await sessions.load();
   const invocations = new Invocations({ store, directory, scheduler, journal, clock });
+  const secrets = new Secrets({ store, keeper: options.secrets, directory, pool, lock, clock });
   return {
     functions: new Functions({ store, directory, rollout, lock, clock }),
     deployments: new Deployments({
@@ -118,9 +124,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       gate,
       rollout,
       lock,
+      secrets,
     }),
     versions: new Versions({ store, directory, bundles }),
-    aliases: new Aliases({ store, directory, rollout, lock, clock }),
+    aliases: new Aliases({ store, directory, rollout, lock, clock, secrets }),
     schedules: new Schedules({ store, directory, invocations, clock }),
     invocations,
     deadLetters: new DeadLetters({ store, directory, invocations, clock }),
@@ -129,6 +136,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     projects,
     users,
     sessions,
+    secrets,
     inventory,
     directory,
     store,

@@ -22,6 +22,7 @@ import type { ChangeLock } from './change-lock.ts';
 import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
 import type { HostInventory } from './host-inventory.ts';
 import type { Rollout } from './rollout.ts';
+import type { Secrets } from './secrets.ts';
 import { checkTriggerAliases, routeRecords, scheduleRecords } from './triggers.ts';
 import { resolveConfig } from './version-config.ts';
 import type { VersionImages } from './version-images.ts';
@@ -36,6 +37,7 @@ export interface DeploymentsOptions {
   readonly inventory: HostInventory;
   readonly rollout: Rollout;
   readonly lock: ChangeLock;
+  readonly secrets: Pick<Secrets, 'refuseMissing'>;
   readonly clock: Clock;
   readonly metrics: Pick<MetricsSink, 'record'>;
 }
@@ -109,6 +111,7 @@ export class Deployments {
     const aliasNames = new Set(input.promote === false ? [] : ['live']);
     directory.checkRoutes(input.name, routes);
     checkTriggerAliases([...routes, ...schedules], aliasNames, input.name);
+    this.#options.secrets.refuseMissing(input.name, config);
     const warnings = await this.#options.inventory.check(config, chosen);
     if (source === undefined && config.image === null) throw codeMissing();
     return gate.deploy(async () => {
@@ -117,6 +120,7 @@ export class Deployments {
       return lock.run(async () => {
         this.#refuseTakenName(input.name);
         directory.checkRoutes(input.name, routes);
+        this.#options.secrets.refuseMissing(input.name, config);
         const entry = await this.#commitCreate(record, version, routes, schedules, aliasNames, context);
         return { entry, version, buildLog: [...log, ...warnings] };
       });
@@ -141,6 +145,7 @@ export class Deployments {
     const routes = input.routes && routeRecords(before.record.id, input.routes);
     const schedules = input.schedules && scheduleRecords(before.record.id, input.schedules, clock.now());
     if (routes !== undefined) directory.checkRoutes(name, routes);
+    this.#options.secrets.refuseMissing(name, config);
     const warnings = await inventory.check(config, chosen);
     return gate.deploy(async () => {
       const { log, ...code } = await this.#code(name, source, latest, config, context.signal);
@@ -149,6 +154,7 @@ export class Deployments {
         if (current.record.id !== before.record.id) throw changedMeanwhile(name);
         checkRevision(current.record, context.expectedRevision);
         if (routes !== undefined) directory.checkRoutes(name, routes);
+        this.#options.secrets.refuseMissing(name, config);
         const number = current.record.latestVersion + 1;
         const version = this.#versionRecord(current.record, number, code, input.message, context.actor);
         const entry = await this.#commitVersion(current, version, routes, schedules, input.promote !== false, context);

@@ -83,7 +83,7 @@ export class Projects {
     });
   }
 
-  /** Deletes an empty project with its tokens and roles. Rejects with `conflict` (`project_in_use`, `default_project`). */
+  /** Deletes an empty project with its tokens, roles and secrets. Rejects with `conflict` (`project_in_use`, `default_project`). */
   async remove(name: string, actor: Actor): Promise<void> {
     const { store, directory, lock, clock, onRemoved } = this.#options;
     await lock.run(async () => {

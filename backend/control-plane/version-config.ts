@@ -40,6 +40,10 @@ function crossFieldIssues(config: VersionConfig): readonly ErrorIssue[] {
   if (config.auth === null && config.rateLimits.some(({ by }) => by === 'caller')) {
     issues.push({ path: 'rateLimits', message: 'by caller needs auth: without it nobody knows who calls' });
   }
+  const both = config.secrets.find((name) => Object.hasOwn(config.env, name));
+  if (both !== undefined) {
+    issues.push({ path: 'secrets', message: `has ${both}, which env has too; leave it out of one of them` });
+  }
   return issues;
 }
 

@@ -14,6 +14,7 @@ import type {
   RouteStore,
   SandboxStore,
   ScheduleStore,
+  SecretStore,
   Store,
   TokenStore,
   VersionStore,
@@ -35,6 +36,7 @@ import { ProjectModel } from './models/projects.ts';
 import { RouteModel } from './models/routes.ts';
 import { SandboxModel } from './models/sandboxes.ts';
 import { ScheduleModel } from './models/schedules.ts';
+import { SecretModel } from './models/secrets.ts';
 import { SessionModel } from './models/sessions.ts';
 import { SignInFailureModel } from './models/sign-in-failures.ts';
 import { TokenModel } from './models/tokens.ts';
@@ -79,6 +81,7 @@ export class SqlStore implements Store {
   readonly users: UserStore;
   readonly sessions: SessionStore;
   readonly signInFailures: SignInFailureStore;
+  readonly secrets: SecretStore;
   readonly sandboxes: SandboxStore;
   readonly errorGroups: ErrorGroupStore;
   readonly #options: SqlStoreOptions;
@@ -106,6 +109,7 @@ export class SqlStore implements Store {
     this.users = new UserModel({ session });
     this.sessions = new SessionModel({ session });
     this.signInFailures = new SignInFailureModel({ session });
+    this.secrets = new SecretModel({ session });
     this.sandboxes = new SandboxModel({ session });
     this.errorGroups = new ErrorGroupModel({ session });
   }

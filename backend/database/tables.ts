@@ -252,6 +252,18 @@ interface SignInFailureRow {
   started_at: Time;
 }
 
+export interface SecretRow {
+  project: string;
+  name: string;
+  version: number;
+  sealed: Uint8Array;
+  wrapped_key: Uint8Array;
+  key_id: string;
+  created_at: Time;
+  updated_at: Time;
+  updated_by: string;
+}
+
 export interface SandboxRow {
   id: SandboxId;
   handle: Json;
@@ -344,6 +356,7 @@ export interface Tables {
   user_roles: UserRoleRow;
   sessions: SessionRow;
   sign_in_failures: SignInFailureRow;
+  secrets: SecretRow;
   sandboxes: SandboxRow;
   error_groups: ErrorGroupRow;
   error_tallies: ErrorTallyRow;

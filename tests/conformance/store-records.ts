@@ -7,6 +7,7 @@ import type {
   Page,
   PageRequest,
   ScheduleRecord,
+  SecretRecord,
   StoredLogLine,
 } from '../../backend/core/ports/store.ts';
 import { type FunctionId, newId } from '../../shared/ids.ts';
@@ -165,3 +166,16 @@ export function errorOccurrences(id: ErrorGroupId, over: Partial<ErrorOccurrence
     ...over,
   };
 }
+
+export const secretRecord = (name: string, more: Partial<SecretRecord> = {}): SecretRecord => ({
+  project: 'default',
+  name,
+  version: 1,
+  sealed: Buffer.from([0, 1, 255]),
+  wrappedKey: Buffer.from([7]),
+  keyId: 'k1',
+  createdAt: 5,
+  updatedAt: 5,
+  updatedBy: 'test',
+  ...more,
+});

@@ -7,6 +7,7 @@ import { describeAlerts } from './alert-store-suite.ts';
 import { describeErrorGroups } from './error-groups-suite.ts';
 import { describeLogFilter } from './log-filter-suite.ts';
 import { describeQueue } from './queue-suite.ts';
+import { describeSecrets } from './secrets-suite.ts';
 import {
   drain,
   functionRecord,
@@ -14,6 +15,7 @@ import {
   logLine,
   newItem,
   scheduleRecord,
+  secretRecord,
   settleReport,
 } from './store-records.ts';
 import { describeUserStore } from './user-store-suite.ts';
@@ -486,7 +488,10 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         ]);
         const token = { id: newId('token'), name: 'ci', scope: 'read' as const, hash: 'b'.repeat(64), project: 'a' };
         await store.tokens.create({ ...token, createdAt: 1, expiresAt: undefined, lastUsedAt: undefined });
+        await store.secrets.put(secretRecord('A', { project: 'a' }));
+        await store.secrets.put(secretRecord('A', { project: 'b' }));
         await store.projects.remove('a', 9);
+        expect((await store.secrets.all()).map((item) => item.project)).toEqual(['b']);
         expect(await store.tokens.all()).toEqual([]);
         expect((await store.projects.all()).map((item) => item.name)).toEqual(['b', 'default']);
         await expect(store.projects.create(project('a'))).rejects.toMatchObject(taken);
@@ -578,6 +583,8 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
 
     describe('alerts', () => describeAlerts(() => store));
     describeUserStore(() => store);
+
+    describe('secrets', () => describeSecrets(() => store));
 
     describe('the store itself', () => {
       it('refuses malformed cursors and those of another list', async () => {

@@ -5,6 +5,7 @@ import type { LogEntry } from '../../backend/core/ports/log-sink.ts';
 import type { Logger } from '../../backend/core/ports/logger.ts';
 import type { MetricEvent } from '../../backend/core/ports/metrics-sink.ts';
 import type { RuntimeAdapter } from '../../backend/core/ports/runtime-adapter.ts';
+import type { SecretSource } from '../../backend/core/ports/secrets.ts';
 import { SystemClock } from '../../backend/core/system-clock.ts';
 import type { VersionSpec } from '../../backend/core/version.ts';
 import { FakeDriver } from '../../backend/execution-engine/drivers/fake/fake-driver.ts';
@@ -14,6 +15,7 @@ import { defaultPoolSettings, type PoolSettings } from '../../backend/execution-
 import { protocolLinks } from '../../backend/execution-engine/pool/protocol-link.ts';
 import { type BundleDigest, newId, type SandboxId } from '../../shared/ids.ts';
 import { defaultVersionConfig, type VersionConfig } from '../../shared/version-config.ts';
+import { noSecrets } from '../support/no-secrets.ts';
 import { type EventAgentOptions, eventAgents } from './event-agent.ts';
 
 export const quietLogger: Logger = {
@@ -49,6 +51,7 @@ export interface PoolRigOptions extends EventAgentOptions {
   readonly script?: (ordinal: number) => Partial<FakeScript>;
   readonly clock?: Clock;
   readonly cancelGraceMs?: number;
+  readonly secrets?: SecretSource;
 }
 
 /** A real pool over the fake driver, with an in-memory agent in every sandbox. */
@@ -75,6 +78,7 @@ export function poolRig(options: PoolRigOptions = {}) {
       remove: async (id) => void handles.delete(id),
       all: () => Promise.resolve([]),
     },
+    secrets: options.secrets ?? noSecrets,
     openLink: protocolLinks({ clock, cancelGraceMs: options.cancelGraceMs ?? 50, helloTimeoutMs: 5000 }),
     clock,
     metrics: { record: (event) => void events.push(event), flush: () => Promise.resolve() },

@@ -14,6 +14,7 @@ import { protocolLinks } from '../../backend/execution-engine/pool/protocol-link
 import { NodejsAdapter } from '../../backend/execution-engine/runtimes/nodejs/adapter.ts';
 import type { BundleDigest } from '../../shared/ids.ts';
 import { invocationOf, KeepingSink, quietLogger, versionOf } from '../fakes/pool-rig.ts';
+import { noSecrets } from '../support/no-secrets.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const code = `
@@ -74,6 +75,7 @@ describe.skipIf(unhealthy !== undefined)(`the pool over sandboxed processes${ski
         prune: () => Promise.resolve(0),
       },
       sandboxes: { put: async () => undefined, remove: async () => undefined, all: () => Promise.resolve([]) },
+      secrets: noSecrets,
       openLink: protocolLinks({ clock, cancelGraceMs: 300, helloTimeoutMs: 20_000 }),
       clock,
       metrics: { record: () => undefined, flush: () => Promise.resolve() },

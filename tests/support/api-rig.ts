@@ -22,6 +22,8 @@ import type { Store, TokenRecord } from '../../backend/core/ports/store.ts';
 import { SystemClock } from '../../backend/core/system-clock.ts';
 import type { VersionSpec } from '../../backend/core/version.ts';
 import { openSqliteStore } from '../../backend/database/sqlite/open-sqlite-store.ts';
+import { keySourceOf } from '../../backend/secrets/key-sources.ts';
+import { SecretVault } from '../../backend/secrets/secret-vault.ts';
 import type { LogLine } from '../../shared/api/invocations.ts';
 import type { LiveTick } from '../../shared/api/metrics.ts';
 import { PlatformError } from '../../shared/errors.ts';
@@ -170,6 +172,10 @@ class RecordingPool {
   provision = (versions: readonly VersionSpec[]) => {
     this.provisioned = versions;
   };
+  recycled: readonly string[] = [];
+  recycle = (versions: ReadonlySet<string>) => {
+    this.recycled = [...versions];
+  };
   retireVersion = async (_id: string, reason: string) => {
     this.retired.push(reason);
   };
@@ -281,6 +287,13 @@ export async function apiRig(
   const bundles = new MemoryBundles();
   const pool = new RecordingPool();
   const scheduler = new ScriptedScheduler(store);
+  const secretVault = async () => {
+    const ownFile = join(directory, 'secrets.key');
+    const source = keySourceOf({ key: '', keyFile: '', keyCommand: '', ownFile });
+    const vault = new SecretVault({ store: store.secrets, source, logger });
+    await vault.start();
+    return vault;
+  };
   const build = async () => {
     const functions = new InMemoryFunctionDirectory();
     await functions.load(store);
@@ -309,6 +322,7 @@ export async function apiRig(
     const edges = {
       alerts,
       numbers: { totals: async () => new Map() },
+      secrets: await secretVault(),
       builder: bundles,
       bundles,
       pool,

@@ -111,6 +111,8 @@ export interface InstancePool {
   provision(versions: readonly VersionSpec[]): void;
   /** No new leases; instances end when their invocations have. */
   retireVersion(versionId: VersionId, reason: string): Promise<void>;
+  /** Instances that are there or are starting get no calls any more and end when theirs have; calls from now on get new ones. */
+  recycle(versions: ReadonlySet<VersionId>, reason: string): void;
   pools(): readonly PoolView[];
   preWarmed(): readonly PreWarmedView[];
   start(): Promise<void>;

@@ -49,6 +49,7 @@ export interface Store {
   readonly users: UserStore;
   readonly sessions: SessionStore;
   readonly signInFailures: SignInFailureStore;
+  readonly secrets: SecretStore;
   readonly sandboxes: SandboxStore;
   readonly errorGroups: ErrorGroupStore;
   /** Brings the schema up to date under a lock; returns the names of the migrations that ran. Refuses a newer schema. */
@@ -83,7 +84,7 @@ export interface ProjectStore {
   /** By name, without those that were deleted. */
   all(): Promise<readonly ProjectRecord[]>;
   update(name: string, change: { readonly description: string }): Promise<void>;
-  /** Removes its tokens too. Functions must be gone before; invocations and logs stay until their retention ends. */
+  /** Removes its tokens and secrets too. Functions must be gone before; invocations and logs stay until their retention ends. */
   remove(name: string, now: number): Promise<void>;
 }
 
@@ -359,6 +360,30 @@ export interface DocumentStore {
   get(name: string): Promise<string | undefined>;
   /** Creates or replaces. */
   put(name: string, body: string): Promise<void>;
+}
+
+/** A secret as it is stored: its value sealed under a key of its own, and that key wrapped (backend/secrets/envelope.ts). */
+export interface SecretRecord {
+  readonly project: string;
+  readonly name: string;
+  /** Counts up with every value. */
+  readonly version: number;
+  readonly sealed: Buffer;
+  readonly wrappedKey: Buffer;
+  /** Names the key that it is wrapped with. */
+  readonly keyId: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly updatedBy: string;
+}
+export interface SecretStore {
+  /** Creates or replaces; `createdAt` stays. */
+  put(record: SecretRecord): Promise<void>;
+  /** Changes wrapped key and key id alone. False when that sealed value is gone. */
+  rewrap(record: SecretRecord): Promise<boolean>;
+  /** By project and name. */
+  all(): Promise<readonly SecretRecord[]>;
+  remove(project: string, name: string): Promise<boolean>;
 }
 
 export interface SandboxStore {

@@ -1,6 +1,7 @@
 import { initialMigration } from './0001-initial.ts';
 import { projectsMigration } from './0002-projects.ts';
 import { usersMigration } from './0003-users.ts';
+import { secretsMigration } from './0004-secrets.ts';
 import { errorGroupsMigration } from './0009-error-groups.ts';
 import { alertsMigration } from './0010-alerts.ts';
 import { documentsMigration } from './0011-documents.ts';
@@ -11,6 +12,7 @@ export const migrations: readonly Migration[] = [
   initialMigration,
   projectsMigration,
   usersMigration,
+  secretsMigration,
   errorGroupsMigration,
   alertsMigration,
   documentsMigration,

@@ -50,6 +50,7 @@ export class ProjectModel implements ProjectStore {
     await this.#session.transaction(async ({ db }) => {
       await db.deleteFrom('tokens').where('project', '=', name).execute();
       await db.deleteFrom('user_roles').where('project', '=', name).execute();
+      await db.deleteFrom('secrets').where('project', '=', name).execute();
       await db.updateTable('projects').set({ deleted_at: now }).where('name', '=', name).execute();
     });
   }

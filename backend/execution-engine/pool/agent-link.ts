@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { InvocationId } from '../../../shared/ids.ts';
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
+import type { OpenedSecrets } from '../../core/ports/secrets.ts';
 import type { VersionSpec } from '../../core/version.ts';
 
 /** Why a link is over or about to be: the stream ended, the agent announced its end, or it broke the protocol. */
@@ -39,7 +40,7 @@ export interface AgentLink {
   /** The invocation in flight if there is exactly one, for attributing raw output. */
   readonly soleInvocation: InvocationId | undefined;
   /** Resolves at READY. Rejects with PlatformError `function_error` when user code did not load. */
-  init(version: VersionSpec, signal: AbortSignal): Promise<void>;
+  init(version: VersionSpec, secrets: OpenedSecrets['env'], signal: AbortSignal): Promise<void>;
   invoke(call: InstanceCall): Promise<InstanceResult>;
   invokeBatch(calls: readonly InstanceCall[]): readonly Promise<InstanceResult>[];
   /** Ends every call in flight with this outcome, and refuses new ones the same way. Idempotent. */

@@ -14,6 +14,7 @@ function rig() {
     version: versionOf(),
     instanceId: newId('instance'),
     maxBytesPerInvocation: 100,
+    redact: (text, isCut) => text.replaceAll('hunter2', isCut ? '[cut]' : '[gone]'),
   });
   const raw = (text: string, stream: 'stdout' | 'stderr' = 'stdout') => ({ stream, text, atMs: 0, truncated: false });
   return { clock, lines, logs, raw };
@@ -45,4 +46,11 @@ describe('InstanceLogs', () => {
     logs.appendRaw({ ...raw('raw'), truncated: true }, undefined);
     expect(lines.map(({ text }) => text)).toEqual(['long [cut]', 'raw [cut]']);
   });
+});
+
+it('takes secrets out of what agents and processes print', () => {
+  const { lines, logs, raw } = rig();
+  logs.append({ invocationId: undefined, level: 'info', stream: 'stdout', text: 'a hunter2', isTruncated: true });
+  logs.appendRaw(raw('b hunter2'), undefined);
+  expect(lines.map(({ text }) => text)).toEqual(['a [cut] [cut]', 'b [gone]']);
 });

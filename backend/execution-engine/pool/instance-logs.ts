@@ -2,6 +2,7 @@ import type { InvocationId } from '../../../shared/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { LogEntry, LogSink } from '../../core/ports/log-sink.ts';
 import type { OutputLine } from '../../core/ports/sandbox.ts';
+import type { OpenedSecrets } from '../../core/ports/secrets.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import type { AgentLog } from './agent-link.ts';
 
@@ -12,6 +13,8 @@ export interface InstanceLogsOptions {
   readonly instanceId: LogEntry['instanceId'];
   /** Of raw output; the agent's own frames are bounded by the protocol. */
   readonly maxBytesPerInvocation: number;
+  /** Every line goes through it. */
+  readonly redact: OpenedSecrets['redact'];
 }
 
 /** Output that belongs to no invocation is bounded per this long. */
@@ -32,7 +35,7 @@ export class InstanceLogs {
 
   /** An entry from the agent, which knows its call. */
   append(entry: AgentLog): void {
-    this.#write(entry.invocationId, entry.level, entry.stream, entry.isTruncated ? `${entry.text} [cut]` : entry.text);
+    this.#write(entry.invocationId, entry.level, entry.stream, this.#clean(entry.text, entry.isTruncated));
   }
 
   /** A raw line; `invocationId` is the only one in flight, if there is exactly one. */
@@ -47,12 +50,17 @@ export class InstanceLogs {
       return;
     }
     const level = line.stream === 'stderr' ? 'error' : 'info';
-    this.#write(invocationId, level, line.stream, line.truncated ? `${line.text} [cut]` : line.text);
+    this.#write(invocationId, level, line.stream, this.#clean(line.text, line.truncated));
   }
 
   /** What the platform has to say about this instance. */
   note(text: string): void {
     this.#write(undefined, 'warn', 'platform', text);
+  }
+
+  #clean(text: string, isCut: boolean): string {
+    const clean = this.#options.redact(text, isCut);
+    return isCut ? `${clean} [cut]` : clean;
   }
 
   #turnTo(owner: InvocationId | undefined): void {

@@ -5,12 +5,14 @@ import type { BundleStore } from '../../core/ports/bundle-store.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { PreparedImage } from '../../core/ports/isolation-driver.ts';
 import type { LogSink } from '../../core/ports/log-sink.ts';
+import type { OpenedSecrets, SecretSource } from '../../core/ports/secrets.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import type { BootedSandbox, SandboxOwner } from './booted-sandbox.ts';
 import type { HostCapacity, Reservation } from './host-capacity.ts';
 import { containerImageOf } from './image-version.ts';
 import { InstanceLogs } from './instance-logs.ts';
 import { type InstanceOwner, PooledInstance } from './pooled-instance.ts';
+import { redactStartError } from './redact-errors.ts';
 import type { SandboxMaker } from './sandbox-maker.ts';
 import { shapeOfVersion } from './sandbox-shape.ts';
 
@@ -19,6 +21,7 @@ export interface InstanceStarterOptions {
   readonly bundles: BundleStore;
   readonly capacity: HostCapacity;
   readonly logs: LogSink;
+  readonly secrets: SecretSource;
   readonly clock: Clock;
   readonly maxLogBytesPerInvocation: number;
 }
@@ -50,21 +53,12 @@ export class InstanceStarter {
   async start({ id, version, from, owner, signal }: InstanceStart): Promise<PooledInstance> {
     const { clock } = this.#options;
     const beganMs = clock.monotonic();
-    const logs = this.#logsOf(version, id);
     const body = await this.#body(version, from, signal).catch((error: unknown) => {
       this.#images.delete(`${version.config.isolation} ${version.digest}`);
       throw error;
     });
-    body.sandbox.owner = initOwner(logs);
     const loadedMs = clock.monotonic();
-    try {
-      await body.sandbox.link.init(version, signal);
-      if (body.sandbox.isLost)
-        throw new PlatformError('function_error', 'init_failed', 'the process ended while it started');
-    } catch (error) {
-      body.sandbox.destroy('its version did not start');
-      throw error;
-    }
+    const { logs, redact } = await this.#load(version, id, body.sandbox, signal);
     const readyMs = clock.monotonic();
     const phases = {
       acquireMs: readyMs - beganMs,
@@ -81,10 +75,29 @@ export class InstanceStarter {
       createdAt: clock.now(),
       readyMs,
       logs,
+      redact,
       owner,
     });
     body.sandbox.owner = instance;
     return instance;
+  }
+
+  /** INIT with the values of its secrets as they are now. */
+  async #load(version: VersionSpec, id: InstanceId, sandbox: BootedSandbox, signal: AbortSignal) {
+    let redact: OpenedSecrets['redact'] = (text) => text;
+    try {
+      const secrets = this.#options.secrets.open(version);
+      redact = secrets.redact;
+      const logs = this.#logsOf(version, id, redact);
+      sandbox.owner = initOwner(logs);
+      await sandbox.link.init(version, secrets.env, signal);
+      if (sandbox.isLost)
+        throw new PlatformError('function_error', 'init_failed', 'the process ended while it started');
+      return { logs, redact };
+    } catch (error) {
+      sandbox.destroy('its version did not start');
+      throw redactStartError(error, redact);
+    }
   }
 
   async #body(version: VersionSpec, from: StartFrom, signal: AbortSignal) {
@@ -148,9 +161,9 @@ export class InstanceStarter {
     }
   }
 
-  #logsOf(version: VersionSpec, instanceId: PooledInstance['id']): InstanceLogs {
+  #logsOf(version: VersionSpec, instanceId: InstanceId, redact: OpenedSecrets['redact']): InstanceLogs {
     const { logs: sink, clock, maxLogBytesPerInvocation: maxBytesPerInvocation } = this.#options;
-    return new InstanceLogs({ sink, clock, version, instanceId, maxBytesPerInvocation });
+    return new InstanceLogs({ sink, clock, version, instanceId, maxBytesPerInvocation, redact });
   }
 }
 

@@ -11,6 +11,7 @@ import type { LogSink } from '../../core/ports/log-sink.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { MetricsSink } from '../../core/ports/metrics-sink.ts';
 import type { RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
+import type { SecretSource } from '../../core/ports/secrets.ts';
 import type { SandboxStore } from '../../core/ports/store.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import type { OpenAgentLink } from './agent-link.ts';
@@ -35,6 +36,7 @@ export interface LocalInstancePoolOptions {
   readonly adapters: ReadonlyMap<RuntimeName, RuntimeAdapter>;
   readonly bundles: BundleStore;
   readonly sandboxes: SandboxStore;
+  readonly secrets: SecretSource;
   /** How to talk to the agent on a fresh channel: `protocolLinks(…)`. */
   readonly openLink: OpenAgentLink;
   readonly clock: Clock;
@@ -68,7 +70,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
 
   constructor(options: LocalInstancePoolOptions) {
     this.#options = options;
-    const { settings, clock, logger, bundles, logs } = options;
+    const { settings, clock, logger, bundles, logs, secrets } = options;
     this.clock = clock;
     this.circuit = settings.circuit;
     this.#capacity = new HostCapacity({
@@ -96,6 +98,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       bundles,
       capacity: this.#capacity,
       logs,
+      secrets,
       clock,
       maxLogBytesPerInvocation,
     });
@@ -140,6 +143,10 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
   async retireVersion(versionId: VersionId, reason: string): Promise<void> {
     this.#provisioned.delete(versionId);
     await this.#pools.get(versionId)?.retire(reason);
+  }
+
+  recycle(versions: ReadonlySet<VersionId>, reason: string): void {
+    for (const id of versions) this.#pools.get(id)?.recycle(reason);
   }
 
   pools(): readonly PoolView[] {

@@ -9,10 +9,12 @@ import type {
   StartPhases,
 } from '../../core/ports/instance-pool.ts';
 import type { OutputLine, ResourceUsage } from '../../core/ports/sandbox.ts';
+import type { OpenedSecrets } from '../../core/ports/secrets.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import type { AgentLog } from './agent-link.ts';
 import type { BootedSandbox, SandboxOwner } from './booted-sandbox.ts';
 import type { InstanceLogs } from './instance-logs.ts';
+import { redactOutcome } from './redact-errors.ts';
 
 /** What an instance tells the pool of its version. */
 export interface InstanceOwner {
@@ -35,6 +37,7 @@ export interface PooledInstanceOptions {
   readonly createdAt: number;
   readonly readyMs: number;
   readonly logs: InstanceLogs;
+  readonly redact: OpenedSecrets['redact'];
   readonly owner: InstanceOwner;
 }
 
@@ -50,6 +53,7 @@ const noUsage: ResourceUsage = { cpuMs: 0, memoryBytes: 0, peakMemoryBytes: 0, p
  * | busy     | overdue (a call ignored its deadline and the grace)     | draining; dead when empty       |
  * | idle     | evict, idle time-out, retire, shutdown                  | draining; destroyed at once     |
  * | busy     | retire                                                  | busy, `endsWhenIdle`            |
+ * | busy     | recycle                                                 | busy, `isStale`                 |
  * | busy     | released as `broken`                                    | draining; dead when empty       |
  * | any      | sandbox or channel lost                                 | draining, then dead on exit     |
  * | draining | last lease released                                     | destroyed; dead on exit         |
@@ -65,6 +69,8 @@ export class PooledInstance implements Instance, SandboxOwner {
   readonly body: BootedSandbox;
   /** No new leases but for calls that wait already; destroyed when idle. */
   endsWhenIdle = false;
+  /** No new leases at all: what it started with has changed. */
+  isStale = false;
   /** The first lease has reported the start. */
   isStartReported = false;
   /** Started ahead of a call that was foretold, and not used since. */
@@ -81,6 +87,7 @@ export class PooledInstance implements Instance, SandboxOwner {
   sampledInvocations = -1;
   readonly #owner: InstanceOwner;
   readonly #logs: InstanceLogs;
+  readonly #redact: OpenedSecrets['redact'];
   #state: InstanceState = 'idle';
   #inFlight = 0;
 
@@ -95,6 +102,7 @@ export class PooledInstance implements Instance, SandboxOwner {
     this.idleSinceMs = options.readyMs;
     this.#owner = options.owner;
     this.#logs = options.logs;
+    this.#redact = options.redact;
   }
 
   get state(): InstanceState {
@@ -107,7 +115,7 @@ export class PooledInstance implements Instance, SandboxOwner {
 
   /** Slots that a lease may take now. Calls that were given up hold theirs until they end inside. */
   get freeSlots(): number {
-    if (this.#state !== 'idle' && this.#state !== 'busy') return 0;
+    if (this.isStale || (this.#state !== 'idle' && this.#state !== 'busy')) return 0;
     return this.version.config.concurrency - this.#inFlight - this.body.link.abandoned;
   }
 
@@ -117,12 +125,12 @@ export class PooledInstance implements Instance, SandboxOwner {
 
   invoke(call: InstanceCall): Promise<InstanceResult> {
     this.invocations++;
-    return this.body.link.invoke(call);
+    return this.#withoutSecrets(this.body.link.invoke(call));
   }
 
   invokeBatch(calls: readonly InstanceCall[]): readonly Promise<InstanceResult>[] {
     this.invocations += calls.length;
-    return this.body.link.invokeBatch(calls);
+    return this.body.link.invokeBatch(calls).map((result) => this.#withoutSecrets(result));
   }
 
   takeSlots(slots: number): void {
@@ -186,6 +194,16 @@ export class PooledInstance implements Instance, SandboxOwner {
   view(): InstanceView {
     const { id, state, inFlight, start, createdAt, invocations, usage } = this;
     return { id, state, inFlight, start, createdAt, invocations, usage };
+  }
+
+  /** What the function says of an error is stored and shown. */
+  #withoutSecrets(result: Promise<InstanceResult>): Promise<InstanceResult> {
+    // Most functions have none, and a call must not wait for one more turn then.
+    if (this.version.config.secrets.length === 0) return result;
+    return result.then((settled) => {
+      const outcome = redactOutcome(settled.outcome, this.#redact);
+      return outcome === settled.outcome ? settled : { ...settled, outcome };
+    });
   }
 
   /** What was given up does not count: nobody waits for it. */

@@ -6,6 +6,7 @@ import { shortNameOf } from '../../../shared/names.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 import { codeDirectory } from '../../core/ports/isolation-driver.ts';
+import type { OpenedSecrets } from '../../core/ports/secrets.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import { AgentConnection } from '../protocol/agent-connection.ts';
 import type { ClosedReason } from '../protocol/connection-options.ts';
@@ -76,14 +77,14 @@ class ProtocolLink implements AgentLink {
     await this.#connection.open({ signal, timeoutMs: this.#options.helloTimeoutMs });
   }
 
-  async init(version: VersionSpec, signal: AbortSignal): Promise<void> {
+  async init(version: VersionSpec, secrets: OpenedSecrets['env'], signal: AbortSignal): Promise<void> {
     const { config } = version;
     const message = {
       functionName: shortNameOf(version.functionName),
       functionVersion: version.version,
       handler: config.handler,
       codeDirectory,
-      env: config.env,
+      env: { ...config.env, ...secrets },
       memoryLimitMb: config.memoryMb,
       concurrency: config.concurrency,
       initTimeoutMs: config.initTimeoutMs,

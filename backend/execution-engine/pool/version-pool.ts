@@ -57,6 +57,8 @@ export class VersionPool implements InstanceOwner {
   #aheadBoot: InstanceId | undefined;
   /** `quietSinceMs` of the quiet time for which one was started already: one try each. */
   #aheadOfMs: number | undefined;
+  /** Boots that began before a change, and the reason to end them. */
+  readonly #staleBoots = new Map<InstanceId, string>();
   /** No alias refers to the version, and nobody has called it since. */
   #isRetired = false;
   #emptied: (() => void)[] = [];
@@ -181,6 +183,8 @@ export class VersionPool implements InstanceOwner {
     instance.isAhead = instance.id === this.#aheadBoot;
     this.instances.add(instance);
     this.#live++;
+    const stale = this.#staleBoots.get(instance.id);
+    if (stale !== undefined && this.#staleBoots.delete(instance.id)) this.#outdate(instance, stale);
     this.#list(instance);
     this.#serveWaiters();
     this.#host.demandChanged(this);
@@ -193,6 +197,7 @@ export class VersionPool implements InstanceOwner {
    */
   bootFailed(id: InstanceId, error: PlatformError, isCalledOff: boolean): void {
     this.#starting.delete(id);
+    this.#staleBoots.delete(id);
     if (isCalledOff) return;
     const isOpen = this.#circuit.failed(error);
     this.#line.rejectSlots(this.version.config.concurrency, error);
@@ -213,6 +218,13 @@ export class VersionPool implements InstanceOwner {
       if (instance.isIdle && this.#line.size === 0) instance.drain(reason);
     }
     return this.emptied();
+  }
+
+  /** What instances start with has changed: those that are there or are starting get no calls any more. */
+  recycle(reason: string): void {
+    for (const id of this.#starting.keys()) this.#staleBoots.set(id, reason);
+    for (const instance of [...this.instances]) this.#outdate(instance, reason);
+    this.#host.demandChanged(this);
   }
 
   /** Resolves when no instance is left. */
@@ -313,6 +325,13 @@ export class VersionPool implements InstanceOwner {
     return preWarmMs > 0 && this.#host.clock.monotonic() - this.keepAlive.quietSinceMs < preWarmMs + keepAliveMs;
   }
 
+  #outdate(instance: PooledInstance, reason: string): void {
+    instance.isStale = true;
+    instance.endsWhenIdle = true;
+    this.#unlist(instance);
+    if (instance.isIdle) instance.drain(reason);
+  }
+
   #offer(instance: PooledInstance): void {
     if (this.#line.size > 0) {
       this.#list(instance);
@@ -320,7 +339,8 @@ export class VersionPool implements InstanceOwner {
     }
     if (instance.endsWhenIdle) {
       this.#unlist(instance);
-      if (instance.isIdle) instance.drain('its version was replaced');
+      if (instance.isIdle)
+        instance.drain(instance.isStale ? 'what it started with has changed' : 'its version was replaced');
       return;
     }
     this.#list(instance);

@@ -1,0 +1,48 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { rewrap, seal, unseal } from './envelope.ts';
+import { newKey } from './key-ring.ts';
+
+const kek = newKey().key;
+const place = { project: 'shop', name: 'DB', version: 3 };
+
+it('opens what it sealed, and seals the same value differently each time', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), (value) => {
+      const one = seal(kek, place, value);
+      expect(unseal(kek, place, one)).toBe(value);
+      expect(seal(kek, place, value).sealed.equals(one.sealed)).toBe(false);
+    }),
+  );
+});
+
+it('opens nowhere else: another project, name or version, as when rows are exchanged', () => {
+  const envelope = seal(kek, place, 'value');
+  for (const other of [{ project: 'other' }, { name: 'DB2' }, { version: 4 }])
+    expect(() => unseal(kek, { ...place, ...other }, envelope)).toThrow();
+  // The text that is authenticated must not be the same for other borders between the parts.
+  const shifted = seal(kek, { project: 'a","b', name: 'c', version: 1 }, 'value');
+  expect(() => unseal(kek, { project: 'a', name: 'b","c', version: 1 }, shifted)).toThrow();
+});
+
+it('does not open with another key, or after a change of any byte', () => {
+  const envelope = seal(kek, place, 'value');
+  expect(() => unseal(newKey().key, place, envelope)).toThrow();
+  for (const part of ['sealed', 'wrappedKey'] as const) {
+    for (let at = 0; at < envelope[part].length; at++) {
+      const changed = Buffer.from(envelope[part]);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      expect(() => unseal(kek, place, { ...envelope, [part]: changed })).toThrow();
+    }
+    expect(() => unseal(kek, place, { ...envelope, [part]: envelope[part].subarray(0, 20) })).toThrow();
+  }
+});
+
+it('turns to another key without touching the value', () => {
+  const next = newKey().key;
+  const { sealed, wrappedKey } = seal(kek, place, 'value');
+  const wrapped = rewrap(kek, next, place, wrappedKey);
+  expect(unseal(next, place, { sealed, wrappedKey: wrapped })).toBe('value');
+  expect(() => unseal(kek, place, { sealed, wrappedKey: wrapped })).toThrow();
+  expect(() => rewrap(next, kek, place, wrappedKey)).toThrow();
+});

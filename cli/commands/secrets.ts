@@ -1,0 +1,107 @@
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { secretPageSchema, secretSchema, secretsKeySchema } from '../../shared/api/secrets.ts';
+import type { CliContext, ContextFactory } from '../context.ts';
+import { CliError, exitCodes } from '../exit-codes.ts';
+import { ago } from '../terminal.ts';
+import { readAll } from './login.ts';
+
+const path = (name: string): string => `/api/v1/secrets/${encodeURIComponent(name)}`;
+const keyPath = '/api/v1/system/secrets-key';
+
+export function registerSecrets(program: Command, context: ContextFactory): void {
+  const secrets = program.command('secrets').description('values that functions get in their environment');
+  secrets
+    .command('set')
+    .description(
+      'set a value, asked for or read from stdin; never given on the command line, where others could see it',
+    )
+    .argument('<name>')
+    .action(async (name: string) => await setSecret(context(), name));
+  secrets
+    .command('list')
+    .description('names, without values')
+    .action(async () => await listSecrets(context()));
+  secrets
+    .command('delete')
+    .description('delete a secret that no version in use lists')
+    .argument('<name>')
+    .action(async (name: string) => {
+      const { client, terminal } = context();
+      await client.request(path(name), { method: 'DELETE' });
+      terminal.say(`${name} is deleted`);
+    });
+  secrets
+    .command('rotate')
+    .description('turn to another key-encryption key; functions go on meanwhile')
+    .action(async () => await rotate(context()));
+}
+
+async function setSecret(context: CliContext, name: string): Promise<void> {
+  const { client, terminal } = context;
+  const { stdin } = terminal.streams;
+  const value = stdin.isTTY === true ? await askHidden(context, name) : withoutLastBreak(await readAll(stdin));
+  if (value === '') throw new CliError(exitCodes.usage, 'the value is empty; nothing was changed');
+  const secret = await client.send('PUT', path(name), secretSchema, { json: { value } });
+  if (terminal.isJson) terminal.json(secret);
+  else terminal.say(`${name} is set (version ${secret.version})${whoRestarts(secret.usedBy)}`);
+}
+
+/** The terminal shows the question and nothing of the answer. */
+async function askHidden({ terminal, signal }: CliContext, name: string): Promise<string> {
+  const { stdin, stderr } = terminal.streams;
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const prompt = createInterface({ input: stdin, output: nowhere, terminal: true });
+  try {
+    stderr.write(`Value of ${name} (not shown): `);
+    return await prompt.question('', { signal });
+  } finally {
+    prompt.close();
+    stderr.write('\n');
+  }
+}
+
+/** `echo value |` ends with a line break that nobody means; what is before it may have breaks of its own, as PEM files do. */
+const withoutLastBreak = (text: string): string => text.replace(/\r?\n$/, '');
+
+function whoRestarts(usedBy: readonly { readonly functionName: string }[]): string {
+  if (usedBy.length === 0) return '; no function lists it yet: name it in `secrets` of a version';
+  return `; new calls of ${[...new Set(usedBy.map((user) => user.functionName))].join(', ')} see it`;
+}
+
+async function listSecrets({ client, terminal }: CliContext): Promise<void> {
+  const items = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await client.get('/api/v1/secrets', secretPageSchema, { limit: 200, cursor });
+    items.push(...page.items);
+    if (page.nextCursor === null) break;
+    cursor = page.nextCursor;
+  }
+  if (terminal.isJson) terminal.json(items);
+  else if (items.length === 0) terminal.say('No secrets yet. Set one with: hearth secrets set NAME');
+  else {
+    terminal.table(
+      ['name', 'version', 'changed', 'by', 'used by'],
+      items.map((item) => [
+        item.name,
+        String(item.version),
+        ago(item.updatedAt),
+        item.updatedBy,
+        [...new Set(item.usedBy.map((user) => user.functionName))].join(', '),
+      ]),
+    );
+  }
+}
+
+async function rotate({ client, terminal, signal }: CliContext): Promise<void> {
+  let key = await client.send('POST', `${keyPath}/rotation`, secretsKeySchema, { json: {} });
+  terminal.say(`key ${key.keyId} is in use; ${key.pending} secrets are being wrapped with it`);
+  while (key.pending > 0) {
+    await sleep(200, undefined, { signal });
+    key = await client.get(keyPath, secretsKeySchema);
+  }
+  if (terminal.isJson) terminal.json(key);
+  else terminal.say('all secrets are wrapped with it');
+}
