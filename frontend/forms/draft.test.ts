@@ -75,6 +75,7 @@ describe('settings', () => {
       },
       ...{
         env: { A: 'plain', B: 'two\nlines', C: ' padded "x"' },
+        secrets: ['TOKEN'],
         concurrency: 2,
         minInstances: 1,
         maxInstances: 9,
