@@ -67,10 +67,11 @@ describe('links between pages', () => {
 
 describe('settings that pages name', () => {
   const settings = new Set(Object.keys(settingsSchema.shape));
+  /** Of the tests: where real hypervisors are. */
+  const ofTests = new Set(['HEARTH_TEST_FIRECRACKER', 'HEARTH_TEST_QEMU']);
   /** Not settings of the platform: the CLI's own, what an agent is given in a sandbox, and names of the tooling. */
   const others = new Set([
     'HEARTH_CONFIG',
-    'HEARTH_TEST_FIRECRACKER',
     'HEARTH_PROJECT',
     'HEARTH_URL',
     'HEARTH_TOKEN',
@@ -80,7 +81,7 @@ describe('settings that pages name', () => {
 
   it.each(pages)('exist: %s', (path) => {
     const named = new Set(readFileSync(join(root, path), 'utf8').match(/HEARTH_[A-Z0-9_]*[A-Z0-9]/g) ?? []);
-    expect([...named].filter((name) => !settings.has(name) && !others.has(name))).toEqual([]);
+    expect([...named].filter((name) => !settings.has(name) && !others.has(name) && !ofTests.has(name))).toEqual([]);
   });
 
   it('are all on the page of the configuration', () => {
@@ -93,6 +94,10 @@ describe('settings that pages name', () => {
     const sources = globSync('{cli,backend/execution-engine/runtimes/*/guest}/**/*.{ts,py}', { cwd: root });
     const text = sources.map((path) => readFileSync(join(root, path), 'utf8')).join('\n');
     expect([...others].filter((name) => name !== 'HEARTH_CONFIG' && !text.includes(name))).toEqual([]);
+    const tests = globSync('{tests/**/*,backend/**/*.test}.ts', { cwd: root })
+      .map((path) => readFileSync(join(root, path), 'utf8'))
+      .join('\n');
+    expect([...ofTests].filter((name) => !tests.includes(`env['${name}']`))).toEqual([]);
   });
 });
 

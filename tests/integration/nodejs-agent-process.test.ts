@@ -107,7 +107,8 @@ describe('what a function may do to itself', () => {
     const [second] = await draw(2);
     expect(first).not.toBe(second);
     expect((await draw(1))[0]).toBe(first);
-    expect(left).toBeLessThanOrEqual(5000);
+    // Both sides know their time to the millisecond only.
+    expect(left).toBeLessThanOrEqual(5001);
     expect(await rig.connection.ping()).toBeGreaterThan(0);
   });
 });

@@ -44,14 +44,19 @@ export function watchComplaints(page: Page): string[] {
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe-core finds on the page as it is, one line each. Through the debugger, as the page's policy allows no such script. */
+/** Until what moves once has come to its end: what fades in has less contrast on its way. */
+const settled = `Promise.all(document.getAnimations()
+  .filter((item) => item.effect.getTiming().iterations !== Infinity)
+  .map((item) => item.finished.catch(() => undefined)))`;
+
+/** What axe-core finds on the page once nothing moves any more, one line each. Through the debugger, as the page's policy allows no such script. */
 export async function accessibilityFaults(page: Page): Promise<readonly string[]> {
   const session = await page.context().newCDPSession(page);
   try {
     await session.send('Runtime.evaluate', { expression: axeSource });
     const tags = JSON.stringify(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']);
-    const expression = `axe.run({ runOnly: ${tags} }).then((result) => result.violations.flatMap((violation) =>
-      violation.nodes.map((node) => violation.id + ': ' + node.target.join(' ') + ': ' + node.failureSummary)))`;
+    const expression = `${settled}.then(() => axe.run({ runOnly: ${tags} }).then((result) => result.violations.flatMap((violation) =>
+      violation.nodes.map((node) => violation.id + ': ' + node.target.join(' ') + ': ' + node.failureSummary))))`;
     const { result } = await session.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
     return (result.value ?? [`axe did not run: ${result.description ?? ''}`]) as string[];
   } finally {
