@@ -1,3 +1,4 @@
+import { projectOf } from '../../shared/names.ts';
 import { accessOfRole, accessOfScope } from '../control-plane/permissions.ts';
 import { allProjects } from '../core/ports/user-store.ts';
 import { GatewayAuthenticator } from '../gateway/auth/gateway-authenticator.ts';
@@ -9,7 +10,7 @@ import type { Parts } from './compose.ts';
 const keySetFetch = { timeoutMs: 5000, maxBytes: 262_144 };
 
 /** Who may call functions through the gateway, and how often. */
-export function createCallGate({ settings, clock, logger, controlPlane }: Parts): CallGate {
+export function createCallGate({ settings, clock, logger, controlPlane, secrets }: Parts): CallGate {
   const { tokens, sessions } = controlPlane;
   const findToken = (secret: string) => {
     const token = tokens.authenticate(secret);
@@ -30,7 +31,9 @@ export function createCallGate({ settings, clock, logger, controlPlane }: Parts)
     clock,
     logger,
     findToken,
-    variableOf: ({ config }, name) => config.env[name],
+    // What the function sees in its environment: a variable of the version, or a secret that it lists.
+    variableOf: ({ config, functionName }, name) =>
+      config.env[name] ?? (config.secrets.includes(name) ? secrets.read(projectOf(functionName), name) : undefined),
     fetch: (url) => publicFetch(url, keySetFetch),
   });
   const limits = new CallLimits({ clock, perAddressAndMinute: settings.HEARTH_GATEWAY_REQUESTS_PER_MINUTE });

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -58,6 +59,22 @@ describe('secrets', () => {
       await put('GREETING', value);
       expect(await (await call('greet')).json()).toBe(value);
     }
+  });
+
+  it('check the signatures of callers', async () => {
+    const key = 'a key that both sides know';
+    await put('HOOK_KEY', key);
+    const source = "export const handler = () => ({ statusCode: 200, body: 'taken' });";
+    const auth = { type: 'signature', key: 'HOOK_KEY' };
+    expect((await deploy('hook', source, { secrets: ['HOOK_KEY'], auth })).status).toBe(201);
+    const send = async (signedWith: string, id: string) => {
+      const timestamp = String(Math.floor(Date.now() / 1000));
+      const signature = createHmac('sha256', signedWith).update(`${id}.${timestamp}.{}`).digest('base64');
+      const headers = { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` };
+      return await fetch(`${platform.gatewayUrl}/hook`, { method: 'POST', body: '{}', headers });
+    };
+    expect((await send('another key, just as long', 'msg_1')).status).toBe(401);
+    expect(await (await send(key, 'msg_2')).text()).toBe('taken');
   });
 
   it('work in Python', async () => {
