@@ -31,6 +31,7 @@ const checks: readonly Check[] = [
   { name: 'OpenAPI in step', argv: ['scripts/openapi.ts', '--check'] },
   { name: 'configuration page in step', argv: ['scripts/config-docs.ts', '--check'] },
   { name: 'rules of the repository', argv: ['scripts/repo-rules.ts'] },
+  { name: 'supply chain', argv: ['scripts/supply-chain.ts'] },
 ];
 
 async function run(
