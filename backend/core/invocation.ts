@@ -23,6 +23,8 @@ export type InvocationRequest =
       /** Parameters of the route that matched, for example `{id: "7"}`. */
       readonly params: Readonly<Record<string, string>>;
       readonly body: Body;
+      /** The client asks for a WebSocket; the function may answer 101, and the bodies carry messages (docs/protocol.md). */
+      readonly isWebSocket?: boolean;
     };
 
 /** One attempt of one call on its way through scheduler, pool and protocol. */

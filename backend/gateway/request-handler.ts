@@ -1,7 +1,9 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { PlatformError } from '../../shared/errors.ts';
-import { newId } from '../../shared/ids.ts';
+import { type InvocationId, newId } from '../../shared/ids.ts';
 import { Cancellation } from '../core/cancel-signal.ts';
-import type { Body, Invocation } from '../core/invocation.ts';
+import type { Body, Invocation, InvocationReport } from '../core/invocation.ts';
 import type { AuthenticatedCaller } from '../core/ports/caller-authenticator.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { FunctionDirectory, RouteMatch } from '../core/ports/function-directory.ts';
@@ -11,8 +13,10 @@ import type { CallGate } from './call-gate.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import { type FaultResponse, faultOfError, faultOfOutcome, renderFault } from './fault-responses.ts';
 import type { Exchange } from './http/exchange.ts';
-import { type RequestHeaders, readHeaders } from './request-headers.ts';
+import { headerValue, type RequestHeaders, readHeaders } from './request-headers.ts';
 import { ResponseWriter } from './response-writer.ts';
+import { type Handshake, readHandshake } from './websocket/handshake.ts';
+import { WebSocketBridge, type WebSocketTimeouts } from './websocket/web-socket-bridge.ts';
 
 interface GatewayLogger {
   error(detail: object, message: string): void;
@@ -29,9 +33,22 @@ export interface RequestHandlerOptions {
   readonly trustsProxy: boolean;
   /** How long a client may take nothing of a response that is complete here. 60,000 when left out. */
   readonly stalledClientMs?: number;
+  /** Others than docs/gateway.md says, for tests. */
+  readonly webSocketTimeouts?: Partial<WebSocketTimeouts>;
 }
 
+/** A request that asks for a WebSocket: what its answer is written to when that is one. */
+export interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly ahead: Buffer;
+}
+
+const noBody = Buffer.alloc(0);
 const stalledClientMs = 60_000;
+const defaultWebSocketTimeouts: WebSocketTimeouts = { idle: 600_000, max: 3_600_000, ping: 30_000, close: 5000 };
+/** The call outlives its connection by so much, so that the function sees the end. */
+const lastWordsMs = 10_000;
 /** Answers for load balancers; no function name can begin with an underscore. */
 const healthPath = '/_hearth/healthz';
 
@@ -46,21 +63,29 @@ const refuse = (status: number, code: string, detail: string, allow?: readonly s
 /** One public request: route, limits, body, invocation, response. The gateway's hot path: no framework, no file, no database. */
 export class RequestHandler {
   readonly #options: RequestHandlerOptions;
+  readonly #webSocketTimeouts: WebSocketTimeouts;
+  readonly #bridges = new Set<WebSocketBridge>();
 
   constructor(options: RequestHandlerOptions) {
     this.#options = options;
+    this.#webSocketTimeouts = { ...defaultWebSocketTimeouts, ...options.webSocketTimeouts };
+  }
+
+  /** Tells all WebSockets that the platform ends. */
+  closeWebSockets(): void {
+    for (const bridge of this.#bridges) bridge.goAway('the platform is shutting down');
   }
 
   /** Never rejects and never throws. */
-  handle(exchange: Exchange): void {
+  handle(exchange: Exchange, upgrade?: Upgrade): void {
     try {
-      this.#route(exchange);
+      this.#route(exchange, upgrade);
     } catch (error) {
       this.#unexpected(error, exchange);
     }
   }
 
-  #route(exchange: Exchange): void {
+  #route(exchange: Exchange, upgrade: Upgrade | undefined): void {
     const headers = readHeaders(exchange.rawHeaders, this.#options.trustsProxy);
     if (headers.hostCount > 1) {
       answer(exchange, refuse(400, 'bad_request', 'The request has more than one Host header.'));
@@ -95,7 +120,8 @@ export class RequestHandler {
           exchange.respond(204, extra, undefined);
           return;
         }
-        this.#invoke(exchange, found.match, headers);
+        if (upgrade === undefined) this.#invoke(exchange, found.match, headers);
+        else this.#openWebSocket(exchange, upgrade, found.match, headers);
         return;
       case 'method-not-allowed':
         answer(exchange, refuse(405, 'method_not_allowed', `This path takes ${found.allow.join(', ')}.`, found.allow));
@@ -121,30 +147,8 @@ export class RequestHandler {
     const enteredAt = this.#options.clock.monotonic();
     const acceptedAt = this.#options.clock.now();
     const start = (body: Body): void => {
-      const invocation: Invocation = {
-        id,
-        version: match.version,
-        qualifier: match.qualifier,
-        trigger: 'http',
-        request: {
-          kind: 'http',
-          method: exchange.method,
-          target: match.basePath === '' ? exchange.target : belowBase(exchange.target, match.basePath),
-          headers: this.#forwarded(exchange, headers, match.basePath),
-          clientAddress: this.#clientAddress(exchange, headers),
-          scheme: headers.forwardedProto === 'https' ? 'https' : 'http',
-          host: headers.forwardedHost ?? headers.host ?? '',
-          params: match.params,
-          body,
-        },
-        acceptedAt,
-        enteredAt,
-        deadlineAt: acceptedAt + config.timeoutMs,
-        attempt: 1,
-        traceparent: headers.traceparent,
-        depth: 0,
-        replayOf: undefined,
-      };
+      const deadlineAt = acceptedAt + config.timeoutMs;
+      const invocation = this.#invocation(exchange, match, headers, { id, enteredAt, acceptedAt, deadlineAt, body });
       this.#run(invocation, writer, cancellation, exchange);
     };
     let body: Body | Promise<Buffer>;
@@ -210,6 +214,119 @@ export class RequestHandler {
       .catch((error: unknown) => this.#unexpected(error, exchange));
   }
 
+  #invocation(
+    exchange: Exchange,
+    match: RouteMatch,
+    headers: RequestHeaders,
+    call: Pick<Invocation, 'id' | 'enteredAt' | 'acceptedAt' | 'deadlineAt'> & {
+      readonly body: Body;
+      readonly isWebSocket?: boolean;
+    },
+  ): Invocation {
+    return {
+      id: call.id,
+      version: match.version,
+      qualifier: match.qualifier,
+      trigger: 'http',
+      request: {
+        kind: 'http',
+        method: exchange.method,
+        target: match.basePath === '' ? exchange.target : belowBase(exchange.target, match.basePath),
+        headers: this.#forwarded(exchange, headers, match.basePath),
+        clientAddress: this.#clientAddress(exchange, headers),
+        scheme: headers.forwardedProto === 'https' ? 'https' : 'http',
+        host: headers.forwardedHost ?? headers.host ?? '',
+        params: match.params,
+        body: call.body,
+        ...(call.isWebSocket === true ? { isWebSocket: true } : {}),
+      },
+      acceptedAt: call.acceptedAt,
+      enteredAt: call.enteredAt,
+      deadlineAt: call.deadlineAt,
+      attempt: 1,
+      traceparent: headers.traceparent,
+      depth: 0,
+      replayOf: undefined,
+    };
+  }
+
+  /** Whoever may not call a function may not open a WebSocket to it either. */
+  #openWebSocket(exchange: Exchange, upgrade: Upgrade, match: RouteMatch, headers: RequestHeaders): void {
+    const handshake = readHandshake(upgrade.request);
+    if ('problem' in handshake) {
+      answer(exchange, refuse(400, 'bad_web_socket_request', handshake.problem));
+      return;
+    }
+    const id = newId('invocation');
+    const open = () => this.#bridge(exchange, upgrade, match, headers, handshake, id);
+    if (!this.#isGated(match.version)) {
+      open();
+      return;
+    }
+    const writer = new ResponseWriter(exchange, id, undefined);
+    if (!this.#passesLimits(exchange, match, headers, writer)) return;
+    this.#admit(exchange, match, headers, writer, noBody, open);
+  }
+
+  /** One call for as long as the connection lasts. */
+  #bridge(
+    exchange: Exchange,
+    upgrade: Upgrade,
+    match: RouteMatch,
+    headers: RequestHeaders,
+    handshake: Handshake,
+    id: InvocationId,
+  ): void {
+    const { clock } = this.#options;
+    const { config } = match.version;
+    const timeouts = this.#webSocketTimeouts;
+    const cancellation = new Cancellation();
+    const bridge = new WebSocketBridge({
+      ...upgrade,
+      handshake,
+      clock,
+      timeouts,
+      maxMessageBytes: { fromClient: config.maxRequestBytes, fromFunction: config.maxResponseBytes },
+      plain: new ResponseWriter(exchange, id, undefined),
+      headers: ['hearth-invocation-id', id],
+      onGone: () => cancellation.abort(),
+    });
+    this.#bridges.add(bridge);
+    const acceptedAt = clock.now();
+    const invocation = this.#invocation(exchange, match, headers, {
+      id,
+      enteredAt: clock.monotonic(),
+      acceptedAt,
+      deadlineAt: acceptedAt + Math.max(timeouts.max, config.timeoutMs) + lastWordsMs,
+      body: bridge.body,
+      isWebSocket: true,
+    });
+    // Opened or not, that is decided within the time of any other call.
+    const stopWaiting = clock.after(config.timeoutMs, () => {
+      if (bridge.hasOpened) return;
+      bridge.fail(refuse(504, 'function_timeout', 'The function did not answer in time.'));
+      cancellation.abort('the function did not answer the request for a WebSocket in time');
+    });
+    this.#follow(this.#options.scheduler.invoke(invocation, bridge, cancellation), id, bridge, () => {
+      stopWaiting();
+      this.#bridges.delete(bridge);
+    });
+  }
+
+  #follow(call: Promise<InvocationReport>, id: InvocationId, bridge: WebSocketBridge, onOver: () => void): void {
+    call
+      .then((report) => {
+        const fault = faultOfOutcome(report.outcome);
+        if (fault === undefined) bridge.finish(report);
+        else bridge.fail(fault);
+      })
+      .catch((error: unknown) => {
+        this.#noteUnexpected(error, id);
+        bridge.fail(faultOfError(error));
+      })
+      .finally(onOver);
+  }
+
   #run(invocation: Invocation, writer: ResponseWriter, cancellation: Cancellation, exchange: Exchange): void {
     const { body } = invocation.request;
     this.#options.scheduler
@@ -229,13 +346,14 @@ export class RequestHandler {
       .catch((error: unknown) => {
         exchange.dropBody(body);
         exchange.closeIfMuchIsUnread();
-        if (!(error instanceof PlatformError) || error.kind === 'internal')
-          this.#options.logger.error(
-            { err: error, invocationId: invocation.id },
-            'invocation failed inside the platform',
-          );
+        this.#noteUnexpected(error, invocation.id);
         writer.fail(faultOfError(error));
       });
+  }
+
+  #noteUnexpected(error: unknown, invocationId: InvocationId): void {
+    if (error instanceof PlatformError && error.kind !== 'internal') return;
+    this.#options.logger.error({ err: error, invocationId }, 'invocation failed inside the platform');
   }
 
   #clientAddress(exchange: Exchange, headers: RequestHeaders): string {
@@ -272,16 +390,6 @@ function nameCaller({ passedOn }: RequestHeaders, { kind, id }: AuthenticatedCal
     for (let i = passedOn.length - 2; i >= 0; i -= 2) if (passedOn[i] === 'authorization') passedOn.splice(i, 2);
   }
   passedOn.push('hearth-caller', `${kind} ${encodeURIComponent(id.toWellFormed())}`);
-}
-
-/** All values of a header that is looked at rarely, joined as Node does. */
-function headerValue(rawHeaders: readonly string[], lowerCaseName: string): string | undefined {
-  let value: string | undefined;
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.toLowerCase() !== lowerCaseName) continue;
-    value = value === undefined ? rawHeaders[i + 1] : `${value}, ${rawHeaders[i + 1]}`;
-  }
-  return value;
 }
 
 /** `/echo/a?b` below `/echo` is `/a?b`; `/echo?b` is `/?b`. */

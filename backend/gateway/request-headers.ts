@@ -90,3 +90,13 @@ function dropNamed(headers: string[], names: readonly string[]): void {
     if (names.includes(headers[i] ?? '') && headers[i] !== 'host') headers.splice(i, 2);
   }
 }
+
+/** All values of a header that is looked at rarely, joined as Node does. */
+export function headerValue(rawHeaders: readonly string[], lowerCaseName: string): string | undefined {
+  let value: string | undefined;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.toLowerCase() !== lowerCaseName) continue;
+    value = value === undefined ? rawHeaders[i + 1] : `${value}, ${rawHeaders[i + 1]}`;
+  }
+  return value;
+}

@@ -1,9 +1,10 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { PlatformError } from '../../shared/errors.ts';
 import { DirectConnection } from './http/direct-connection.ts';
 import { NodeExchange } from './http/node-exchange.ts';
 import { RequestHandler, type RequestHandlerOptions } from './request-handler.ts';
+import { asksForWebSocket } from './websocket/handshake.ts';
 
 /** Set on purpose (docs/gateway.md). Milliseconds. */
 interface GatewayTimeouts {
@@ -48,10 +49,12 @@ export class GatewayServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #direct = new Set<DirectConnection>();
+  readonly #handler: RequestHandler;
   #isClosing = false;
 
   constructor(options: GatewayServerOptions) {
     const handler = new RequestHandler(options);
+    this.#handler = handler;
     const timeouts = { ...gatewayTimeouts, ...options.timeouts };
     this.#server = createServer(
       {
@@ -60,6 +63,8 @@ export class GatewayServer {
         keepAliveTimeout: timeouts.keepAlive,
         connectionsCheckingInterval: timeouts.check,
         maxHeaderSize: maxHeaderBytes,
+        // Any other upgrade is ignored, as HTTP allows.
+        shouldUpgradeCallback: asksForWebSocket,
         noDelay: true,
       },
       (request, response) => {
@@ -70,6 +75,10 @@ export class GatewayServer {
     this.#server.timeout = timeouts.socket;
     this.#server.maxHeadersCount = maxHeaderCount;
     this.#server.on('clientError', answerClientError);
+    this.#server.on('upgrade', (request: IncomingMessage, socket: Socket, ahead: Buffer) => {
+      socket.setTimeout(0);
+      this.#handler.handle(new NodeExchange(request, plainAnswerTo(request, socket)), { request, socket, ahead });
+    });
     const accept = this.#server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
     this.#server.removeAllListeners('connection');
     const toNode = (socket: Socket): void => {
@@ -127,8 +136,21 @@ export class GatewayServer {
       });
       this.#server.closeIdleConnections();
       for (const connection of this.#direct) connection.closeWhenIdle();
+      this.#handler.closeWebSockets();
     });
   }
+}
+
+/** For a request for a WebSocket that is answered in another way; the connection ends with it. */
+function plainAnswerTo(request: IncomingMessage, socket: Socket): ServerResponse {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.once('finish', () => {
+    response.detachSocket(socket);
+    socket.destroySoon();
+  });
+  return response;
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): PlatformError {

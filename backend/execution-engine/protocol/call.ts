@@ -2,9 +2,9 @@ import type { InvocationOutcome } from '../../../shared/invocation.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 import type { FrameEncoder } from './frame-encoder.ts';
 import { frameFlags, frameTypes, initialCreditBytes, maxChunkBytes, Violation } from './frames.ts';
-import { parseEnd, parseError, parseResponse } from './messages.ts';
+import { parseEnd, parseError, parseResponse, type ResponseMeta } from './messages.ts';
 import { RequestBody } from './request-body.ts';
-import { checkHead } from './response-head.ts';
+import { type CheckedHead, checkHead } from './response-head.ts';
 
 /** Credit is given back in lumps of this size, so that small responses cost no WINDOW frame at all. */
 const grantBytes = 262_144;
@@ -43,7 +43,7 @@ export class Call {
   readonly #host: CallHost;
   readonly #resolve: (result: InstanceResult) => void;
   readonly #startedAt: number;
-  readonly #maxResponseBytes: number;
+  #maxResponseBytes: number;
   #body: RequestBody | undefined;
   #requestBytes = 0;
   #grantedBytes = 0;
@@ -117,7 +117,7 @@ export class Call {
     this.#receive(body.length);
     if (this.#phase === 'running') {
       this.#firstByteMs = this.#host.monotonic() - this.#startedAt;
-      const checked = checkHead(meta);
+      const checked = this.#checkHead(meta);
       if (!checked.ok) this.#fault('bad-response', checked.message);
       else if (
         Math.max(body.length, checked.contentLength ?? 0) > this.#maxResponseBytes &&
@@ -290,6 +290,14 @@ export class Call {
     const from = this.#phase;
     this.#phase = to;
     this.#host.moved(this, from, to);
+  }
+
+  #checkHead(meta: ResponseMeta): CheckedHead {
+    const { request } = this.call.invocation;
+    const checked = checkHead(meta, request.kind === 'http' && request.isWebSocket === true);
+    // The gateway bounds each message; a connection may carry any number.
+    if (meta.status === 101 && checked.ok) this.#maxResponseBytes = Number.POSITIVE_INFINITY;
+    return checked;
   }
 
   #hasNoBody(status: number): boolean {

@@ -24,6 +24,7 @@ export function requestMeta(invocation: Invocation, bodyBytes?: number): string 
     scheme: request.scheme,
     host: request.host,
     params: request.params,
+    webSocket: request.isWebSocket,
   });
 }
 

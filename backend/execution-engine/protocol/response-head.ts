@@ -35,11 +35,13 @@ const isContentLength = (name: string) => name.length === 14 && name.toLowerCase
 
 /**
  * Checks status and headers as a function gave them and takes hop-by-hop headers out. `contentLength` is what the function
- * promised; the connection holds it to that, because a wrong one would desynchronise whatever proxies sit in front.
+ * promised; the connection holds it to that, because a wrong one would desynchronise whatever proxies sit in front. Only who asked
+ * for a WebSocket may be answered 101.
  */
-export function checkHead(meta: ResponseMeta): CheckedHead {
+export function checkHead(meta: ResponseMeta, mayUpgrade = false): CheckedHead {
   const { status, headers } = meta;
-  if (status < 200 || status > 599) return bad(`status ${status} is not between 200 and 599`);
+  if ((status < 200 || status > 599) && !(mayUpgrade && status === 101))
+    return bad(`status ${status} is not between 200 and 599`);
   if (headers.length > maxHeaders * 2) return bad(`${headers.length / 2} headers; at most ${maxHeaders} are allowed`);
   let bytes = 0;
   let contentLength: number | undefined;

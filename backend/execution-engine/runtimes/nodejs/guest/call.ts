@@ -5,6 +5,7 @@ import { type LogCapture, type LogOwner, newLogMeter } from './logs.ts';
 import type { CancelReason, InitMessage, InvokeMeta } from './messages.ts';
 import { stringifyJson, utf8Length } from './originals.ts';
 import { cpuMicroseconds, usageJson } from './usage.ts';
+import { acceptWebSocket, type FunctionWebSocket, type UpgradedWebSocket, type UpgradeOptions } from './web-socket.ts';
 import { type FrameWriter, flagEnd, frameTypes, initialCreditBytes, maxChunkBytes } from './wire.ts';
 
 /** Where frames go. */
@@ -40,6 +41,8 @@ export class Call implements LogOwner {
   readonly #cpuAtStart = cpuMicroseconds();
   /** How many calls ran in one go with this one, so that each reports its share. */
   sharedBy = 1;
+  /** Accepted by the handler; open once its response is returned. */
+  webSocket: FunctionWebSocket | undefined;
   #isOver = false;
   #hasResponded = false;
   #cancelled: Error | undefined;
@@ -56,7 +59,12 @@ export class Call implements LogOwner {
       env.channel.writer.u32(frameTypes.window, id, bytes);
       env.channel.flush();
     });
-    this.context = new Context(env.init, meta, (work) => this.#addWork(work));
+    this.context = new Context(
+      env.init,
+      meta,
+      (work) => this.#addWork(work),
+      (options) => this.#upgrade(options),
+    );
   }
 
   get logId(): number {
@@ -173,12 +181,25 @@ export class Call implements LogOwner {
     this.#over();
   }
 
+  /** For errors that are nobody's answer. */
+  logError(where: string, thrown: unknown): void {
+    const { type, message, stack } = describeError(thrown, this.#env.paths);
+    this.#env.logs.write(this, 'error', `${where}: ${stack === '' ? `${type}: ${message}` : stack}`);
+  }
+
+  #upgrade(options: UpgradeOptions): UpgradedWebSocket {
+    const { meta } = this;
+    if (meta.kind !== 'http' || meta.webSocket !== true)
+      throw new TypeError('this request does not ask for a WebSocket; answer it with status 426');
+    if (this.webSocket !== undefined) throw new TypeError('the WebSocket of this request was accepted already');
+    const upgraded = acceptWebSocket(this, meta, options);
+    this.webSocket = upgraded.socket;
+    return upgraded;
+  }
+
   #addWork(work: Promise<unknown>): void {
     if (this.#isOver) return;
-    const watched = work.catch((error: unknown) => {
-      const { type, message, stack } = describeError(error, this.#env.paths);
-      this.#env.logs.write(this, 'error', `waitUntil: ${stack === '' ? `${type}: ${message}` : stack}`);
-    });
+    const watched = work.catch((error: unknown) => this.logError('waitUntil', error));
     this.#work[this.#work.length] = watched;
   }
 

@@ -1,5 +1,6 @@
 import type { CancelReason, InitMessage, InvokeMeta } from './messages.ts';
 import { dateNow } from './originals.ts';
+import type { UpgradedWebSocket, UpgradeOptions } from './web-socket.ts';
 
 /** After a restore from a snapshot the clock inside may be behind: what to add to Date.now(). */
 export const clockOffset = { ms: 0 };
@@ -26,8 +27,14 @@ export class Context {
   #abort: AbortController | undefined;
   #reason: Error | undefined;
   readonly #waitUntil: (work: Promise<unknown>) => void;
+  readonly #upgrade: (options: UpgradeOptions) => UpgradedWebSocket;
 
-  constructor(init: InitMessage, meta: InvokeMeta, waitUntil: (work: Promise<unknown>) => void) {
+  constructor(
+    init: InitMessage,
+    meta: InvokeMeta,
+    waitUntil: (work: Promise<unknown>) => void,
+    upgrade: (options: UpgradeOptions) => UpgradedWebSocket,
+  ) {
     const { functionName, memoryLimitMb } = init;
     this.invocationId = meta.invocationId;
     this.functionName = functionName;
@@ -44,6 +51,7 @@ export class Context {
     this.logGroupName = `/hearth/${functionName}`;
     this.logStreamName = this.functionVersion;
     this.#waitUntil = waitUntil;
+    this.#upgrade = upgrade;
   }
 
   /** Fires when the deadline passes (TimeoutError) or the caller is gone (AbortError). */
@@ -62,6 +70,14 @@ export class Context {
   /** Keeps the instance busy until `work` settles or the deadline passes; the response does not wait for it. */
   waitUntil(work: unknown): void {
     this.#waitUntil(Promise.resolve(work));
+  }
+
+  /**
+   * Accepts the WebSocket that this request asks for: return `response`, and `socket` is open. The request may be left out; it is there because
+   * Deno's function takes it. Throws when the request asks for none.
+   */
+  upgradeWebSocket(_request?: unknown, options?: UpgradeOptions): UpgradedWebSocket {
+    return this.#upgrade(options ?? {});
   }
 
   /** Part of the fetch-style contract of Cloudflare Workers; there is no origin to pass through to. */

@@ -19,6 +19,15 @@ export function headJson(status: unknown, headers: readonly string[]): HeadJson 
   const code = typeof status === 'string' && /^\d{3}$/.test(status) ? Number(status) : status;
   if (typeof code !== 'number' || !Number.isInteger(code) || code < 200 || code > 599)
     throw invalid(`the status ${String(status)} is not a whole number from 200 to 599`);
+  return checkedHead(code, headers);
+}
+
+/** The head that accepts a WebSocket. */
+export function upgradeHead(headers: readonly string[]): HeadJson {
+  return checkedHead(101, headers);
+}
+
+function checkedHead(code: number, headers: readonly string[]): HeadJson {
   if (headers.length > maxHeaders * 2)
     throw invalid(`there are ${headers.length / 2} headers; at most ${maxHeaders} can be sent`);
   let bytes = 0;

@@ -34,6 +34,7 @@ export interface HttpMeta extends CommonMeta {
   readonly scheme: string;
   readonly host: string;
   readonly params: Readonly<Record<string, string>>;
+  readonly webSocket?: boolean;
 }
 export type InvokeMeta = EventMeta | HttpMeta;
 

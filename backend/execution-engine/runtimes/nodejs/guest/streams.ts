@@ -1,6 +1,7 @@
 import { type Call, type HeadJson, resultJson } from './call.ts';
 import { headJson } from './head.ts';
 import { bytesFrom } from './originals.ts';
+import { runWebSocket } from './web-socket.ts';
 import { noBytes } from './wire.ts';
 
 /** Micro-task turns in which a body of one chunk gets the chance to end, so that it travels in one frame. */
@@ -10,6 +11,10 @@ const turnsForEnd = 8;
 export async function sendResponse(call: Call, response: Response): Promise<void> {
   const headers: string[] = [];
   for (const [name, value] of response.headers) headers.push(name, value);
+  if (response.status === 101 && call.webSocket !== undefined) {
+    await runWebSocket(call, call.webSocket, headers);
+    return;
+  }
   const head = headJson(response.status, headers);
   const isHead = call.meta.kind === 'http' && call.meta.method === 'HEAD';
   if (response.body === null || isHead) {
