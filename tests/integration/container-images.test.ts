@@ -103,6 +103,13 @@ describe.skipIf(reason !== undefined)(`functions that are container images${skip
     expect(await (await platform.api('GET', '/api/v1/functions/web/versions/1/files')).json()).toEqual({ files: [] });
   });
 
+  it('gives secrets to programs that no INIT reaches', async () => {
+    const put = await platform.api('PUT', '/api/v1/secrets/GREETING', { value: 'kept secret' });
+    expect(put.status, await put.clone().text()).toBeLessThan(300);
+    await deploy('discreet', { reference: 'hearth-test/server:1' }, { secrets: ['GREETING'] });
+    expect(await (await get('/discreet/about')).json()).toMatchObject({ greeting: 'kept secret' });
+  });
+
   it('runs an entry point that speaks the Lambda Runtime API', async () => {
     await deploy('lambda', { reference: 'hearth-test/lambda:1', protocol: 'lambda' }, { handler: 'my.handler' });
     for (const n of [1, 2]) {

@@ -126,6 +126,23 @@ describe.skipIf(reason !== undefined)(`images of a registry${skippedFor(reason)}
       rmSync(directory, { recursive: true, force: true });
     });
 
+    it('asks a private registry with a secret of the project', async () => {
+      closed.push('private/deployed', '1', first);
+      const deploy = async (pullSecret: string | null) =>
+        await platform.api('POST', '/api/v1/functions', {
+          name: 'from-private',
+          image: { reference: `${closed.host}/private/deployed:1`, pull: 'always', pullSecret },
+        });
+      const without = await deploy(null);
+      expect(await without.json()).toMatchObject({ code: 'image_denied' });
+      expect((await deploy('REGISTRY')).status).toBeGreaterThanOrEqual(400);
+      expect((await platform.api('PUT', '/api/v1/secrets/REGISTRY', { value: account })).status).toBeLessThan(300);
+      const response = await deploy('REGISTRY');
+      const said = await response.text();
+      expect(response.status, said).toBe(201);
+      expect(said).not.toContain('pass:word');
+    });
+
     it('shows the progress of a pull in the API and the command line', async () => {
       const gate = Promise.withResolvers<void>();
       open.gate = gate.promise;

@@ -1,8 +1,9 @@
 import type { PreparedImage } from '../../core/ports/isolation-driver.ts';
+import type { SecretSource } from '../../core/ports/secrets.ts';
 import type { VersionSpec } from '../../core/version.ts';
 
-/** What a version that is a container image starts from, or undefined for one that is a bundle. */
-export function containerImageOf(version: VersionSpec): PreparedImage | undefined {
+/** What a version that is a container image starts from, or undefined for one that is a bundle. Throws what `SecretSource.open` throws. */
+export function containerImageOf(version: VersionSpec, secrets: SecretSource): PreparedImage | undefined {
   const { image, env, memoryMb, handler } = version.config;
   if (image === null) return undefined;
   const { protocol, port } = image;
@@ -18,6 +19,8 @@ export function containerImageOf(version: VersionSpec): PreparedImage | undefine
       // The names are those that AWS Lambda gives to the entry points of images.
       env: {
         ...env,
+        // No INIT reaches these programs; a program that speaks our protocol gets its secrets with that, and they stay out of the daemon's records.
+        ...(protocol === 'agent' ? {} : secrets.open(version).env),
         ...(protocol === 'http' ? { PORT: String(port) } : {}),
         AWS_LAMBDA_FUNCTION_NAME: version.functionName,
         AWS_LAMBDA_FUNCTION_VERSION: String(version.version),

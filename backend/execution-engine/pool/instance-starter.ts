@@ -129,7 +129,7 @@ export class InstanceStarter {
   async #image(version: VersionSpec, from: StartFrom, signal: AbortSignal): Promise<PreparedImage> {
     try {
       const driver = this.#options.maker.driver(version.config.isolation);
-      const container = containerImageOf(version);
+      const container = containerImageOf(version, this.#options.secrets);
       if (container !== undefined) return await driver.prepare(container, signal);
       const key = `${driver.name} ${version.digest}`;
       const known = this.#images.get(key);
