@@ -16,6 +16,7 @@ import { RouteTrie } from '../control-plane/route-trie.ts';
 import type { LogReader } from '../core/ports/log-sink.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsReader } from '../core/ports/metrics-reader.ts';
+import { AnsweredRequests } from '../util/answered-requests.ts';
 import { Authenticator } from './auth.ts';
 import type { ApiContext, SystemFacts } from './context.ts';
 import { mapError, rawTransportProblem, TransportError, titleOf } from './error-mapping.ts';
@@ -97,9 +98,13 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false },
     exposeHeadRoutes: true,
-    clientErrorHandler: answerBadBytes,
+    clientErrorHandler: (error, socket) => {
+      if (answered.mayAnswer(socket)) answerBadBytes(error, socket);
+      else socket.destroy();
+    },
     frameworkErrors: (error, request, reply) => sendProblem(options.logger, error, request, reply),
   });
+  const answered = new AnsweredRequests(app.server);
   const { clock } = options.controlPlane;
   const streams = new EventStreams({ clock, ...(options.pingMs === undefined ? {} : { pingMs: options.pingMs }) });
   const context: ApiContext = {
@@ -158,18 +163,20 @@ function prepare(app: FastifyInstance, options: ApiServerOptions): void {
     reply.header('referrer-policy', 'no-referrer');
     reply.header('content-security-policy', dataPolicy);
     reply.header('cross-origin-resource-policy', 'same-origin');
-    refuseTwoHosts(request);
+    refuseTwoHosts(request, reply);
   });
   app.addHook('onResponse', async (request) => request.upload?.discard());
   app.setErrorHandler((error, request, reply) => sendProblem(options.logger, error, request, reply));
 }
 
-/** Node takes two Host headers; a proxy in front may have routed by the other one. */
-function refuseTwoHosts(request: FastifyRequest): void {
+/** Node takes two Host headers; a proxy in front may have routed by the other one. The connection ends. */
+function refuseTwoHosts(request: FastifyRequest, reply: FastifyReply): void {
   const { rawHeaders } = request.raw;
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') hosts++;
-  if (hosts > 1) throw new PlatformError('invalid_request', 'duplicate_host', 'there is more than one Host header');
+  if (hosts <= 1) return;
+  void reply.header('connection', 'close');
+  throw new PlatformError('invalid_request', 'duplicate_host', 'there is more than one Host header');
 }
 
 function sendProblem(logger: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

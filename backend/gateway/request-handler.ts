@@ -9,9 +9,10 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { FunctionDirectory, RouteMatch } from '../core/ports/function-directory.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
 import type { VersionSpec } from '../core/version.ts';
+import { answer } from './answer.ts';
 import type { CallGate } from './call-gate.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
-import { type FaultResponse, faultOfError, faultOfOutcome, renderFault } from './fault-responses.ts';
+import { type FaultResponse, faultOfError, faultOfOutcome } from './fault-responses.ts';
 import type { Exchange } from './http/exchange.ts';
 import { headerValue, type RequestHeaders, readHeaders } from './request-headers.ts';
 import { ResponseWriter } from './response-writer.ts';
@@ -376,12 +377,6 @@ export class RequestHandler {
     if (exchange.hasStarted) exchange.cut();
     else answer(exchange, faultOfError(error));
   }
-}
-
-function answer(exchange: Exchange, fault: FaultResponse): void {
-  exchange.closeIfMuchIsUnread();
-  const { headers, body } = renderFault(fault, undefined);
-  exchange.respond(fault.status, headers, Buffer.from(body));
 }
 
 /** Says to the function who calls, and keeps a token of Hearth from it: a function must not act in its caller's name. */

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { PlatformError } from '../../shared/errors.ts';
+import { AnsweredRequests } from '../util/answered-requests.ts';
 import { DirectConnection } from './http/direct-connection.ts';
 import { NodeExchange } from './http/node-exchange.ts';
 import { RequestHandler, type RequestHandlerOptions } from './request-handler.ts';
@@ -74,10 +75,14 @@ export class GatewayServer {
     );
     this.#server.timeout = timeouts.socket;
     this.#server.maxHeadersCount = maxHeaderCount;
-    this.#server.on('clientError', answerClientError);
     this.#server.on('upgrade', (request: IncomingMessage, socket: Socket, ahead: Buffer) => {
       socket.setTimeout(0);
       this.#handler.handle(new NodeExchange(request, plainAnswerTo(request, socket)), { request, socket, ahead });
+    });
+    const answered = new AnsweredRequests(this.#server);
+    this.#server.on('clientError', (error, socket) => {
+      if (answered.mayAnswer(socket)) answerClientError(error, socket);
+      else socket.destroy();
     });
     const accept = this.#server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
     this.#server.removeAllListeners('connection');
