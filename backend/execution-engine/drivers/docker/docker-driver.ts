@@ -30,7 +30,7 @@ import { ImageMemo } from './images/image-memo.ts';
 import { type ImagePlan, RuntimeImages } from './images/runtime-images.ts';
 import { labels, labelsOf, type OwnerRecord, ownerOf } from './owner.ts';
 import { attackFromNetwork, probeEngine } from './probe.ts';
-import { buildSeccompProfile } from './seccomp-profile.ts';
+import { seccompOption } from './seccomp-profile.ts';
 import { type Slot, SlotTable } from './slots.ts';
 import { asPlatformError, throwIfAborted } from './start-errors.ts';
 import { sweepAll, sweepContainers } from './sweep.ts';
@@ -263,7 +263,7 @@ export class DockerDriver implements IsolationDriver {
     });
     return {
       info,
-      seccompProfile: JSON.stringify(buildSeccompProfile(info.Architecture)),
+      seccompProfile: seccompOption(info, join(this.#base, owner.token)),
       slots: new SlotTable({
         directory: join(this.#base, owner.token),
         count: maxSandboxes,

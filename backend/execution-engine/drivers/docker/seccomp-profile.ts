@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   allowedPersonalities,
   allowedSyscalls,
@@ -6,6 +8,7 @@ import {
   newNamespaceFlags,
   socketFamilies,
 } from '../support/syscalls.ts';
+import type { EngineInfo } from './engine/engine-types.ts';
 
 /** The part of Docker's seccomp profile format that is used: https://docs.docker.com/engine/security/seccomp/ and libseccomp's operators. */
 interface ProfileArgument {
@@ -29,7 +32,13 @@ export interface SeccompProfile {
 
 const ENOSYS = 38;
 /** Calls of any other architecture kill: libseccomp's answer to one that a filter does not name. */
-const architectures: Readonly<Record<string, string>> = { x86_64: 'SCMP_ARCH_X86_64', aarch64: 'SCMP_ARCH_AARCH64' };
+const architectures: Readonly<Record<string, string>> = {
+  x86_64: 'SCMP_ARCH_X86_64',
+  aarch64: 'SCMP_ARCH_AARCH64',
+  // As Podman names them.
+  amd64: 'SCMP_ARCH_X86_64',
+  arm64: 'SCMP_ARCH_AARCH64',
+};
 const wordBits = 32;
 
 /**
@@ -94,4 +103,13 @@ export function complementOf(words: readonly number[]): readonly { readonly mask
   };
   visit(0, 0, words);
   return prefixes;
+}
+
+/** What follows `seccomp=`: Docker's API takes the profile itself, Podman's the path of a file with it. `directory` is the driver's own. */
+export function seccompOption(info: Pick<EngineInfo, 'Architecture' | 'BuildahVersion'>, directory: string): string {
+  const profile = JSON.stringify(buildSeccompProfile(info.Architecture));
+  if (info.BuildahVersion === undefined) return profile;
+  const path = join(directory, 'seccomp.json');
+  writeFileSync(path, profile, { mode: 0o600 });
+  return path;
 }

@@ -20,6 +20,8 @@ export interface EngineInfo {
   readonly PidsLimit?: boolean;
   readonly CpuCfsQuota?: boolean;
   readonly SecurityOptions?: readonly string[] | null;
+  /** Podman's compatible service has it, Docker does not. */
+  readonly BuildahVersion?: string;
 }
 
 export interface ContainerMount {

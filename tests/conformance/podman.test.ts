@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DockerDriver } from '../../backend/execution-engine/drivers/docker/docker-driver.ts';
+import { toEngineEndpoint } from '../../backend/execution-engine/drivers/docker/engine/endpoint.ts';
+import { EngineClient } from '../../backend/execution-engine/drivers/docker/engine/engine-client.ts';
+import { eventually } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+
+const isThere = spawnSync('podman', ['--version']).status === 0;
+const reason = !isThere
+  ? 'podman is not installed'
+  : process.getuid?.() === 0
+    ? undefined
+    : 'a service of its own needs root';
+
+/** The compatible socket of a Podman, started for this test with data of its own. */
+describe.skipIf(reason !== undefined)(`podman's compatible socket${skippedFor(reason)}`, () => {
+  const directory = mkdtempSync(join(tmpdir(), 'hearth-podman-'));
+  const socketPath = join(directory, 'sock');
+  const host = `unix://${socketPath}`;
+  let service: ChildProcess;
+  let engine: EngineClient;
+
+  beforeAll(async () => {
+    const place = (name: string) => join(directory, name);
+    service = spawn(
+      'podman',
+      [
+        ...['--root', place('root'), '--runroot', place('run'), '--cgroup-manager=cgroupfs', '--events-backend=file'],
+        ...['system', 'service', '-t', '0', host],
+      ],
+      { stdio: 'ignore' },
+    );
+    await eventually(() => expect(existsSync(socketPath)).toBe(true));
+    engine = new EngineClient({ endpoint: toEngineEndpoint(host) });
+    await eventually(() => engine.ping());
+  });
+  afterAll(async () => {
+    engine?.close();
+    const ended = new Promise((resolve) => service.once('exit', resolve));
+    service.kill('SIGKILL');
+    await ended;
+    spawnSync('umount', ['-l', join(directory, 'root/overlay')]);
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  it('answers the engine client, and is known for what it is', async () => {
+    expect((await engine.version()).ApiVersion).toMatch(/^1\./);
+    const info = await engine.info();
+    expect(info.BuildahVersion).toBeDefined();
+    expect(await engine.listContainers({})).toEqual([]);
+  });
+
+  it('is probed for real: healthy, or unhealthy with a reason and a fix', async () => {
+    const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+    const driver = new DockerDriver({ runDirectory: join(directory, 'hearth'), dockerHost: host, images: {}, logger });
+    try {
+      const health = await driver.probe(AbortSignal.timeout(60_000));
+      if (health.status === 'healthy') expect(health.enforces.size).toBeGreaterThan(0);
+      else expect([health.reason.length, health.fix.length].every((length) => length > 0)).toBe(true);
+    } finally {
+      await driver.close();
+    }
+  });
+});
