@@ -85,9 +85,9 @@ describe('the limits of a WebSocket', () => {
   });
 
   it('keeps one whose client answers pings, and closes it when the platform ends', async () => {
-    const { server, opened, closed, socket } = await start(true, { ping: 20 });
+    const { server, opened, closed, socket } = await start(true, { ping: 50 });
     await opened;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 400));
     expect(socket.readyState).toBe(WebSocket.OPEN);
     const isClosing = server.close(5000);
     expect(await closed).toMatchObject({ code: 1001, reason: 'the platform is shutting down' });

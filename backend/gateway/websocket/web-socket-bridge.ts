@@ -48,6 +48,7 @@ export interface WebSocketBridgeOptions {
 /** The names that belong to the handshake itself. */
 const isOfHandshake = (name: string): boolean => name.startsWith('sec-websocket-') || name === 'content-length';
 const maxWaitingBytes = 65_536;
+const maxUnanswered = 2;
 
 /**
  * A WebSocket between a client and one call of a function. The gateway speaks RFC 6455 with the client; to the function the messages travel in the
@@ -74,7 +75,8 @@ export class WebSocketBridge implements ResponseSink {
   #full: Promise<void> | undefined;
   #openedMs = 0;
   #messageMs = 0;
-  #heardMs = 0;
+  /** Pings sent since anything was heard. */
+  #unanswered = 0;
   #pingedMs = 0;
   #cancelTimer: () => void = () => undefined;
 
@@ -121,7 +123,6 @@ export class WebSocketBridge implements ResponseSink {
     const now = this.#options.clock.monotonic();
     this.#openedMs = now;
     this.#messageMs = now;
-    this.#heardMs = now;
     this.#pingedMs = now;
     this.#watch();
   }
@@ -179,7 +180,7 @@ export class WebSocketBridge implements ResponseSink {
 
   #receive(chunk: Buffer): void {
     if (this.#state === 'closed' || this.#state === 'plain') return;
-    this.#heardMs = this.#options.clock.monotonic();
+    this.#unanswered = 0;
     try {
       this.#fromClient.push(chunk);
     } catch (error) {
@@ -269,15 +270,16 @@ export class WebSocketBridge implements ResponseSink {
     const { clock, timeouts } = this.#options;
     const now = clock.monotonic();
     // What is not read cannot be heard: the function is slow, not the client gone.
-    if (this.#options.socket.isPaused()) this.#heardMs = now;
+    if (this.#options.socket.isPaused()) this.#unanswered = 0;
     if (now >= this.#openedMs + timeouts.max) this.goAway('the connection has lasted as long as it may');
     else if (now >= this.#messageMs + timeouts.idle) this.goAway('the connection was idle for too long');
-    else if (now >= this.#heardMs + 2 * timeouts.ping) {
-      this.#options.socket.destroy();
-      return;
-    }
     if (this.#state !== 'open') return;
     if (now >= this.#pingedMs + timeouts.ping) {
+      if (this.#unanswered >= maxUnanswered) {
+        this.#options.socket.destroy();
+        return;
+      }
+      this.#unanswered++;
       this.#pingedMs = now;
       this.#send(opcodes.ping, Buffer.alloc(0));
     }
@@ -285,7 +287,6 @@ export class WebSocketBridge implements ResponseSink {
       this.#openedMs + timeouts.max,
       this.#messageMs + timeouts.idle,
       this.#pingedMs + timeouts.ping,
-      this.#heardMs + 2 * timeouts.ping,
     );
     this.#after(Math.max(1, nextMs - now), () => this.#watch());
   }
