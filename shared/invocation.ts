@@ -4,9 +4,36 @@ import { z } from 'zod';
 export const triggerKinds = ['http', 'api', 'async', 'schedule', 'replay'] as const;
 export type TriggerKind = (typeof triggerKinds)[number];
 
-/** How the instance that served it was obtained. `pre-warmed`: a waiting sandbox was specialised; counts as cold in the metrics. */
-export const startKinds = ['warm', 'cold', 'pre-warmed', 'restored', 'none'] as const;
+/**
+ * The layer that the instance of a call came from, best first.
+ *
+ * | start         | the call found                                                                                 |
+ * | ------------- | ---------------------------------------------------------------------------------------------- |
+ * | `warm`        | an instance that had been started for an earlier call, or ahead of a foretold one              |
+ * | `provisioned` | one that `minInstances` or a window had started, and was its first call; later ones are `warm` |
+ * | `preloaded`   | a waiting sandbox that had imported the modules of the runtime which the version imports       |
+ * | `pre-warmed`  | a waiting sandbox with a runtime that had imported nothing of them                             |
+ * | `restored`    | a snapshot that was restored for it                                                            |
+ * | `cold`        | nothing: a sandbox was booted for it                                                           |
+ * | `none`        | it reached no instance                                                                         |
+ *
+ * From `preloaded` to `cold` the caller waited for the start; those count as cold starts in the metrics.
+ */
+export const startKinds = ['warm', 'provisioned', 'preloaded', 'pre-warmed', 'restored', 'cold', 'none'] as const;
 export type StartKind = (typeof startKinds)[number];
+
+/** The starts that are counted one by one; the rest is warm or reached no instance. */
+export const startLayers = ['provisioned', 'preloaded', 'pre-warmed', 'restored', 'cold'] as const;
+export type StartLayer = (typeof startLayers)[number];
+
+export function isStartLayer(start: StartKind): start is StartLayer {
+  return start !== 'warm' && start !== 'none';
+}
+
+/** The caller waited for an instance to start. */
+export function isColdStart(start: StartKind): boolean {
+  return isStartLayer(start) && start !== 'provisioned';
+}
 
 export const functionFaults = [
   'timeout',
@@ -56,7 +83,7 @@ export const timingSchema = z.object({
   queuedMs: z.number(),
   /** From asking the pool to holding a lease; contains bootMs, loadMs and initMs. */
   acquireMs: z.number(),
-  /** Starting a sandbox until its agent said HELLO (0 for warm and pre-warmed). */
+  /** Starting a sandbox until its agent said HELLO (0 when one was there). */
   bootMs: z.number(),
   /** Making the bundle visible inside the sandbox. */
   loadMs: z.number(),

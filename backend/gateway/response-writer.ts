@@ -55,7 +55,7 @@ export class ResponseWriter implements ResponseSink {
     this.#isStreaming = true;
     const { method } = this.#exchange;
     const headers = this.#headers(head, method === 'HEAD');
-    headers.push('server-timing', serverTiming(report.timing));
+    headers.push('server-timing', serverTiming(report.timing, report.start));
     if (!hasNoBody(method, head.status)) headers.push('content-length', String(this.#held?.length ?? 0));
     this.#exchange.respond(head.status, headers, this.#held);
   }

@@ -85,6 +85,11 @@ export class PrometheusPage {
       ({ errors }) => errors.get('timeout') ?? 0,
     );
     perVersion('coldstarts_total', 'Attempts that waited for an instance to start.', ({ init }) => init.count);
+    this.#add('counter', 'starts_total', 'First calls of instances, by the layer that these came from.', () =>
+      [...counters.versions()].flatMap((version) =>
+        [...version.starts].map(([start, value]) => ({ value, labels: { ...labelsOf(version), start } })),
+      ),
+    );
     perVersion('instance_cpu_seconds_total', 'CPU time of invocations.', ({ cpuMs }) => cpuMs / 1000);
     perVersion('request_bytes_total', 'Bytes of requests.', ({ requestBytes }) => requestBytes);
     perVersion('response_bytes_total', 'Bytes of responses.', ({ responseBytes }) => responseBytes);

@@ -26,6 +26,7 @@ function point(seconds: number, more: Partial<MetricPoint> = {}): MetricPoint {
     errorsByKind: {},
     throttles: 0,
     coldStarts: 0,
+    starts: { provisioned: 0, preloaded: 0, 'pre-warmed': 0, restored: 0, cold: 0 },
     totalMs: null,
     queuedMs: null,
     handlerMs: null,

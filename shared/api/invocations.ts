@@ -18,7 +18,7 @@ export const invocationSchema = z.object({
   qualifier: z.string(),
   trigger: z.enum(triggerKinds),
   status: invocationStatusSchema,
-  start: z.enum(startKinds),
+  start: z.enum(startKinds).describe('The layer that its instance came from; see docs/scheduling.md.'),
   attempts: z.number().int(),
   createdAt: timeSchema,
   startedAt: timeSchema.nullable(),

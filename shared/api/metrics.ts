@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { startLayers } from '../invocation.ts';
 import { timeSchema } from './paging.ts';
 
 /** One step of a series. Latencies are percentiles of merged sketches, null where nothing happened: a gap is a gap. */
@@ -9,6 +10,9 @@ export const metricPointSchema = z.object({
   errorsByKind: z.record(z.string(), z.number()),
   throttles: z.number(),
   coldStarts: z.number(),
+  starts: z
+    .record(z.enum(startLayers), z.number())
+    .describe('First calls of instances by the layer that these came from; all but `provisioned` are cold starts.'),
   totalMs: z
     .object({ p50: z.number(), p95: z.number(), p99: z.number(), max: z.number(), mean: z.number() })
     .nullable(),

@@ -273,6 +273,7 @@ describe('limits of the host', () => {
     await runOnce(r, other, {});
     expect(r.driver.live).toHaveLength(2);
     await expect.poll(() => r.driver.live.length).toBe(1);
+    expect((await runOnce(r, kept, {})).start).toBe('provisioned');
     expect((await runOnce(r, kept, {})).start).toBe('warm');
     r.driver.live[0]?.die();
     await expect.poll(() => r.driver.created.length).toBe(3);

@@ -136,7 +136,7 @@ describe('scaling', () => {
     await expect.poll(() => r.scaling(version)?.target).toBe(2);
     await expect.poll(() => r.pool.pools()[0]?.instances.filter(({ state }) => state === 'idle').length).toBe(2);
     const lease = r.pool.tryAcquire(version);
-    expect(lease?.start).toBe('warm');
+    expect(lease?.start).toBe('provisioned');
     lease?.release('healthy');
     await pass(119_000);
     expect(r.driver.live).toHaveLength(2);

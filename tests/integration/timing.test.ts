@@ -45,6 +45,7 @@ async function timed(path: string, expectedStart: StartKind) {
   expect(timing.totalMs).toBeLessThanOrEqual(seenMs + 1);
   expect(phases.handler).toBeGreaterThan(15);
   const header = response.headers.get('server-timing') ?? '';
+  expect(header).toContain(`start;desc="${expectedStart}"`);
   const named = Object.fromEntries(
     [...header.matchAll(/([a-z]+);dur=([\d.]+)/g)].map(([, name, ms]) => [name, Number(ms)]),
   );
@@ -70,6 +71,18 @@ describe('the phases of a call are its whole time', () => {
     const first = await timed('/afresh', 'cold');
     expect(first.boot).toBeGreaterThan(0);
     expect(first.init).toBeGreaterThan(15);
+  });
+
+  it('provisioned, and warm after that', async () => {
+    await deploy('kept', { memoryMb: 144, minInstances: 1 });
+    await eventually(async () => {
+      const pools = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
+      const kept = pools.pools.find((item) => item.functionName === 'kept');
+      expect(kept?.instances.map((instance) => instance.state)).toEqual(['idle']);
+    });
+    const first = await timed('/kept', 'provisioned');
+    expect([first.boot, first.specialise, first.init]).toEqual([0, 0, 0]);
+    await timed('/kept', 'warm');
   });
 
   it('when the start was begun for somebody else, of which a call pays what it waited for', async () => {

@@ -83,7 +83,7 @@ export async function answerCall(
     return reply.code(200).send(first);
   }
   reply.header('hearth-start', first.start);
-  reply.header('server-timing', serverTiming(first.timing));
+  reply.header('server-timing', serverTiming(first.timing, first.start));
   if (first.outcome.kind !== 'success') {
     response.fail(first.outcome.message);
     throw errorOfCall(first.outcome, invocation.id);

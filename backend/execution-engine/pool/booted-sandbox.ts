@@ -1,5 +1,5 @@
 import { PlatformError } from '../../../shared/errors.ts';
-import type { InvocationOutcome } from '../../../shared/invocation.ts';
+import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { ExitReport, OutputLine, Sandbox } from '../../core/ports/sandbox.ts';
@@ -29,6 +29,8 @@ export interface BootedSandboxOptions {
 export class BootedSandbox {
   readonly sandbox: Sandbox;
   owner: SandboxOwner | undefined;
+  /** What a version that is loaded into it starts from. */
+  origin: StartKind = 'cold';
   /** Resolves when every process is gone. */
   readonly exited: Promise<ExitReport>;
   readonly #options: BootedSandboxOptions;

@@ -1,6 +1,5 @@
 import { PlatformError } from '../../../shared/errors.ts';
 import type { InstanceId } from '../../../shared/ids.ts';
-import type { StartKind } from '../../../shared/invocation.ts';
 import type { BundleStore } from '../../core/ports/bundle-store.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { PreparedImage } from '../../core/ports/isolation-driver.ts';
@@ -70,7 +69,7 @@ export class InstanceStarter {
       id,
       version,
       body: body.sandbox,
-      start: body.start,
+      start: body.sandbox.origin,
       phases,
       createdAt: clock.now(),
       readyMs,
@@ -108,8 +107,7 @@ export class InstanceStarter {
     if ('preWarmed' in from) {
       const specialised = await this.#specialise(from.preWarmed, image, signal);
       if (specialised) {
-        const start: StartKind = 'pre-warmed';
-        return { sandbox: from.preWarmed, start, bootMs: 0, loadMs: clock.monotonic() - beganMs };
+        return { sandbox: from.preWarmed, bootMs: 0, loadMs: clock.monotonic() - beganMs };
       }
     }
     const reservation =
@@ -121,8 +119,7 @@ export class InstanceStarter {
     }
     const bootedFromMs = clock.monotonic();
     const sandbox = await this.#options.maker.make(shapeOfVersion(version), image, signal, reservation);
-    const start: StartKind = 'cold';
-    return { sandbox, start, bootMs: clock.monotonic() - bootedFromMs, loadMs: openedMs - beganMs };
+    return { sandbox, bootMs: clock.monotonic() - bootedFromMs, loadMs: openedMs - beganMs };
   }
 
   /** The version's files in the driver's form. When they cannot be had, what the start began with is given back. */

@@ -197,7 +197,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
   }
 
   calledAgain(_quietMs: number, found: PooledInstance | undefined): void {
-    if (found !== undefined) found.isAhead = false;
+    if (found?.purpose === 'ahead') found.purpose = 'call';
   }
 
   instanceIdle(): void {
@@ -251,9 +251,9 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     const from = this.#startFrom(pool);
     if (from === undefined) return undefined;
     const id = newId('instance', this.clock.now());
-    const start = 'preWarmed' in from ? 'pre-warmed' : 'cold';
-    const isAhead = pool.bootStarted(id, start);
-    this.#record(pool.version, 'none', 'starting', isAhead ? 'ahead of a foretold call' : start);
+    const start = 'preWarmed' in from ? from.preWarmed.origin : 'cold';
+    const purpose = pool.bootStarted(id, start);
+    this.#record(pool.version, 'none', 'starting', purpose === 'ahead' ? 'ahead of a foretold call' : start);
     return this.#boot(pool, id, from);
   }
 

@@ -13,6 +13,7 @@ import type { OpenedSecrets } from '../../core/ports/secrets.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import type { AgentLog } from './agent-link.ts';
 import type { BootedSandbox, SandboxOwner } from './booted-sandbox.ts';
+import type { BootPurpose } from './boots-under-way.ts';
 import type { InstanceLogs } from './instance-logs.ts';
 import { redactOutcome } from './redact-errors.ts';
 
@@ -73,8 +74,8 @@ export class PooledInstance implements Instance, SandboxOwner {
   isStale = false;
   /** The first lease has reported the start. */
   isStartReported = false;
-  /** Started ahead of a call that was foretold, and not used since. */
-  isAhead = false;
+  /** Whom it was started for; `ahead` until the foretold call is there. */
+  purpose: BootPurpose = 'call';
   /** In the pool's stack of instances with free slots. */
   isListed = false;
   /** Clock.monotonic() at READY. */

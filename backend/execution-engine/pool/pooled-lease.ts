@@ -6,7 +6,7 @@ export interface LeaseOwner {
   release(instance: PooledInstance, slots: number, verdict: 'healthy' | 'broken', grantedMs: number): void;
 }
 
-export interface PooledLeaseOptions {
+interface PooledLeaseOptions {
   readonly instance: PooledInstance;
   readonly slots: number;
   readonly start: Lease['start'];
@@ -16,7 +16,7 @@ export interface PooledLeaseOptions {
 }
 
 /** Slots of one instance; a second release does nothing. */
-export class PooledLease implements Lease {
+class PooledLease implements Lease {
   readonly instance: PooledInstance;
   readonly start: Lease['start'];
   readonly phases: StartPhases;
@@ -39,4 +39,31 @@ export class PooledLease implements Lease {
     this.#slots = 0;
     this.#owner.release(this.instance, slots, verdict, this.#grantedMs);
   }
+}
+
+interface Grant {
+  readonly instance: PooledInstance;
+  readonly slots: number;
+  /** When the caller began to wait, undefined when it did not. */
+  readonly sinceMs: number | undefined;
+  readonly grantedMs: number;
+}
+
+const warmPhases: StartPhases = { acquireMs: 0, bootMs: 0, loadMs: 0, initMs: 0 };
+
+/**
+ * The lease of a call. Its `start` is `warm` for everyone but the first: that one is told where the instance came from when it waited for
+ * the start, and `provisioned` when configuration had started the instance before.
+ */
+export function grantLease(owner: LeaseOwner, { instance, slots, sinceMs, grantedMs }: Grant): Lease {
+  const isFirst = !instance.isStartReported;
+  instance.isStartReported = true;
+  const lease = (start: Lease['start'], phases: StartPhases) =>
+    new PooledLease(owner, { instance, slots, start, phases, grantedMs });
+  const ready = isFirst && instance.purpose === 'provisioned' ? 'provisioned' : 'warm';
+  if (sinceMs === undefined) return lease(ready, warmPhases);
+  const acquireMs = grantedMs - sinceMs;
+  // Only who waited while it started paid for the start.
+  if (!isFirst || sinceMs > instance.readyMs) return lease(ready, { ...warmPhases, acquireMs });
+  return lease(instance.start, { ...instance.phases, acquireMs });
 }

@@ -4,11 +4,13 @@ import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts
 import type { CircuitSettings } from '../../core/policies/circuit.ts';
 import type { ScaleDecision } from '../../core/policies/scaling.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { InstanceState, InstanceView, Lease, PoolView, StartPhases } from '../../core/ports/instance-pool.ts';
+import type { InstanceState, Lease, PoolView } from '../../core/ports/instance-pool.ts';
 import type { VersionSpec } from '../../core/version.ts';
+import { type BootPurpose, BootsUnderWay } from './boots-under-way.ts';
+import { FreeInstances } from './free-instances.ts';
 import type { VersionKeepAlive } from './keep-alive-book.ts';
 import type { InstanceOwner, PooledInstance } from './pooled-instance.ts';
-import { PooledLease } from './pooled-lease.ts';
+import { grantLease } from './pooled-lease.ts';
 import { StartCircuit } from './start-circuit.ts';
 import { VersionScaler } from './version-scaler.ts';
 import { WaitingLine } from './waiting-line.ts';
@@ -28,8 +30,6 @@ export interface VersionPoolHost {
   instanceDead(instance: PooledInstance): void;
 }
 
-const warmPhases: StartPhases = { acquireMs: 0, bootMs: 0, loadMs: 0, initMs: 0 };
-
 /** All instances of one version, the calls that wait for one, and the decision how many more to start. */
 export class VersionPool implements InstanceOwner {
   readonly version: VersionSpec;
@@ -38,10 +38,9 @@ export class VersionPool implements InstanceOwner {
   /** Kept warm by configuration. */
   minInstances = 0;
   /** Boots under way, from before the sandbox is there. */
-  readonly #starting = new Map<InstanceId, InstanceView>();
+  readonly #starting = new BootsUnderWay();
   readonly #host: VersionPoolHost;
-  /** Instances with free slots, the most recently used last, so that spares at the bottom age out. */
-  readonly #free: PooledInstance[] = [];
+  readonly #free = new FreeInstances();
   readonly #line: WaitingLine;
   readonly #circuit: StartCircuit;
   readonly #scaler: VersionScaler;
@@ -53,12 +52,8 @@ export class VersionPool implements InstanceOwner {
   #countedMs: number;
   /** Instances wanted ahead of a call that is foretold, 0 or 1. */
   #ahead = 0;
-  /** The boot that was begun for it. */
-  #aheadBoot: InstanceId | undefined;
   /** `quietSinceMs` of the quiet time for which one was started already: one try each. */
   #aheadOfMs: number | undefined;
-  /** Boots that began before a change, and the reason to end them. */
-  readonly #staleBoots = new Map<InstanceId, string>();
   /** No alias refers to the version, and nobody has called it since. */
   #isRetired = false;
   #emptied: (() => void)[] = [];
@@ -97,7 +92,7 @@ export class VersionPool implements InstanceOwner {
 
   tryAcquire(slots: number): Lease | undefined {
     if (this.#line.size > 0) return undefined;
-    const instance = this.#findFree(slots);
+    const instance = this.#free.find(slots);
     if (instance === undefined) return undefined;
     if (this.keepAlive.isQuiet) this.#wake(instance);
     return this.#lease(instance, slots, undefined);
@@ -164,28 +159,24 @@ export class VersionPool implements InstanceOwner {
     this.#ahead = 0;
   }
 
-  /** True when the boot is one ahead of a foretold call. */
-  bootStarted(id: InstanceId, start: StartKind): boolean {
-    const isAhead = this.#ahead > 0 && !this.isBootUrgent;
-    if (isAhead) this.#aheadBoot = id;
+  /** Says whom the boot is for. */
+  bootStarted(id: InstanceId, start: StartKind): BootPurpose {
+    const purpose = this.#purpose();
     this.#ahead = 0;
     this.#aheadOfMs = this.keepAlive.quietSinceMs;
-    const createdAt = this.#host.clock.now();
-    const usage = { cpuMs: 0, memoryBytes: 0, peakMemoryBytes: 0, pids: 0 };
-    this.#starting.set(id, { id, state: 'starting', inFlight: 0, start, createdAt, invocations: 0, usage });
-    return isAhead;
+    this.#starting.begin(id, start, purpose, this.#host.clock.now());
+    return purpose;
   }
 
   bootSucceeded(instance: PooledInstance): void {
-    this.#starting.delete(instance.id);
+    const boot = this.#starting.end(instance.id);
     this.#circuit.succeeded();
     this.#scaler.started(instance.phases.acquireMs);
-    instance.isAhead = instance.id === this.#aheadBoot;
+    instance.purpose = boot?.purpose ?? 'call';
     this.instances.add(instance);
     this.#live++;
-    const stale = this.#staleBoots.get(instance.id);
-    if (stale !== undefined && this.#staleBoots.delete(instance.id)) this.#outdate(instance, stale);
-    this.#list(instance);
+    if (boot?.staleReason !== undefined) this.#outdate(instance, boot.staleReason);
+    this.#free.list(instance);
     this.#serveWaiters();
     this.#host.demandChanged(this);
     if (instance.isIdle) this.#host.instanceIdle();
@@ -196,8 +187,7 @@ export class VersionPool implements InstanceOwner {
    * A boot that was called off blames nobody.
    */
   bootFailed(id: InstanceId, error: PlatformError, isCalledOff: boolean): void {
-    this.#starting.delete(id);
-    this.#staleBoots.delete(id);
+    this.#starting.end(id);
     if (isCalledOff) return;
     const isOpen = this.#circuit.failed(error);
     this.#line.rejectSlots(this.version.config.concurrency, error);
@@ -214,7 +204,7 @@ export class VersionPool implements InstanceOwner {
     this.#scaler.close();
     for (const instance of [...this.instances]) {
       instance.endsWhenIdle = true;
-      this.#unlist(instance);
+      this.#free.unlist(instance);
       if (instance.isIdle && this.#line.size === 0) instance.drain(reason);
     }
     return this.emptied();
@@ -222,7 +212,7 @@ export class VersionPool implements InstanceOwner {
 
   /** What instances start with has changed: those that are there or are starting get no calls any more. */
   recycle(reason: string): void {
-    for (const id of this.#starting.keys()) this.#staleBoots.set(id, reason);
+    this.#starting.outdate(reason);
     for (const instance of [...this.instances]) this.#outdate(instance, reason);
     this.#host.demandChanged(this);
   }
@@ -251,7 +241,7 @@ export class VersionPool implements InstanceOwner {
   }
 
   view(): PoolView {
-    const instances = [...this.#starting.values(), ...[...this.instances].map((instance) => instance.view())];
+    const instances = [...this.#starting.views(), ...[...this.instances].map((instance) => instance.view())];
     const { keepAlive } = this;
     const quietMs = keepAlive.isQuiet ? this.#host.clock.monotonic() - keepAlive.quietSinceMs : undefined;
     const { samples, coldStartsAvoided, idleMbHours } = keepAlive;
@@ -275,7 +265,7 @@ export class VersionPool implements InstanceOwner {
 
   instanceUnusable(instance: PooledInstance): void {
     this.#live--;
-    this.#unlist(instance);
+    this.#free.unlist(instance);
     this.#host.demandChanged(this);
   }
 
@@ -328,39 +318,31 @@ export class VersionPool implements InstanceOwner {
   #outdate(instance: PooledInstance, reason: string): void {
     instance.isStale = true;
     instance.endsWhenIdle = true;
-    this.#unlist(instance);
+    this.#free.unlist(instance);
     if (instance.isIdle) instance.drain(reason);
   }
 
   #offer(instance: PooledInstance): void {
     if (this.#line.size > 0) {
-      this.#list(instance);
+      this.#free.list(instance);
       this.#serveWaiters();
     }
     if (instance.endsWhenIdle) {
-      this.#unlist(instance);
+      this.#free.unlist(instance);
       if (instance.isIdle)
         instance.drain(instance.isStale ? 'what it started with has changed' : 'its version was replaced');
       return;
     }
-    this.#list(instance);
+    this.#free.list(instance);
     if (instance.isIdle) this.#host.instanceIdle();
   }
 
   #serveWaiters(): void {
     for (let waiter = this.#line.first; waiter !== undefined; waiter = this.#line.first) {
-      const instance = this.#findFree(waiter.slots);
+      const instance = this.#free.find(waiter.slots);
       if (instance === undefined) return;
       this.#line.serve(waiter, this.#lease(instance, waiter.slots, waiter.sinceMs));
     }
-  }
-
-  #findFree(slots: number): PooledInstance | undefined {
-    for (let i = this.#free.length - 1; i >= 0; i--) {
-      const instance = this.#free[i];
-      if (instance !== undefined && instance.freeSlots >= slots) return instance;
-    }
-    return undefined;
   }
 
   /** `sinceMs` is when the caller began to wait, undefined when it did not. */
@@ -369,31 +351,13 @@ export class VersionPool implements InstanceOwner {
     // Who waited was counted when it began to.
     if (sinceMs === undefined) this.#scaler.note(this.#leased);
     instance.takeSlots(slots);
-    if (instance.freeSlots <= 0) this.#unlist(instance);
-    const isFirst = !instance.isStartReported;
-    instance.isStartReported = true;
-    const grantedMs = this.#host.clock.monotonic();
-    const lease = (start: StartKind, phases: StartPhases) =>
-      new PooledLease(this, { instance, slots, start, phases, grantedMs });
-    if (sinceMs === undefined) return lease('warm', warmPhases);
-    const acquireMs = grantedMs - sinceMs;
-    // Only who waited while it started paid for the start.
-    if (!isFirst || sinceMs > instance.readyMs) return lease('warm', { ...warmPhases, acquireMs });
-    return lease(instance.start, { ...instance.phases, acquireMs });
+    if (instance.freeSlots <= 0) this.#free.unlist(instance);
+    return grantLease(this, { instance, slots, sinceMs, grantedMs: this.#host.clock.monotonic() });
   }
 
-  #list(instance: PooledInstance): void {
-    if (instance.isListed || instance.freeSlots <= 0) return;
-    instance.isListed = true;
-    this.#free.push(instance);
-  }
-
-  #unlist(instance: PooledInstance): void {
-    if (!instance.isListed) return;
-    instance.isListed = false;
-    // The one in question is nearly always the last.
-    const at = this.#free.lastIndexOf(instance);
-    if (at === this.#free.length - 1) this.#free.pop();
-    else this.#free.splice(at, 1);
+  #purpose(): BootPurpose {
+    if (this.isBootUrgent) return 'call';
+    if (this.#ahead > 0) return 'ahead';
+    return this.#live + this.#starting.size < this.minInstances ? 'provisioned' : 'call';
   }
 }

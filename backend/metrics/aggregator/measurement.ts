@@ -1,13 +1,16 @@
+import { isColdStart, isStartLayer, type StartLayer, startLayers } from '../../../shared/invocation.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
 import { ByteReader, type ByteWriter, badEncoding } from '../../util/byte-codec.ts';
 import { DdSketch } from './dd-sketch.ts';
 import { errorKindOf } from './error-kind.ts';
 
-const formatVersion = 1;
+/** Version 1 had no starts by layer; it is still read. */
+const formatVersion = 2;
 /** Kinds are a closed set of ours; the bounds keep a damaged point from becoming a large one. */
 const maxErrorKinds = 64;
 const maxErrorKindBytes = 64;
 const withoutErrors: ReadonlyMap<string, number> = new Map();
+const noStarts = () => startLayers.map(() => 0);
 
 /**
  * What happened in one span of time: counters and sketches. Adds up exactly, so seconds become steps, steps become roll-ups,
@@ -27,6 +30,8 @@ export class Measurement {
   peakMemoryBytes = 0;
   requestBytes = 0;
   responseBytes = 0;
+  /** By place in `startLayers`. Undefined: every call found a warm instance. */
+  #starts: number[] | undefined;
   #errorsByKind: Map<string, number> | undefined;
   #total: DdSketch | undefined;
   #queued: DdSketch | undefined;
@@ -35,6 +40,10 @@ export class Measurement {
 
   get errorsByKind(): ReadonlyMap<string, number> {
     return this.#errorsByKind ?? withoutErrors;
+  }
+  /** First calls of instances, by the layer that these came from. */
+  starts(layer: StartLayer): number {
+    return this.#starts?.[startLayers.indexOf(layer)] ?? 0;
   }
   /** Of what the caller saw. Undefined: nothing happened. */
   get total(): DdSketch | undefined {
@@ -65,7 +74,8 @@ export class Measurement {
       this.#handler ??= new DdSketch();
       this.#handler.add(timing.handlerMs);
     }
-    if (isColdStart(report)) {
+    if (isStartLayer(report.start)) this.#addStarts(startLayers.indexOf(report.start), 1);
+    if (isColdStart(report.start)) {
       this.coldStarts++;
       this.#cold ??= new DdSketch();
       this.#cold.add(timing.acquireMs);
@@ -94,6 +104,7 @@ export class Measurement {
     this.requestBytes += other.requestBytes;
     this.responseBytes += other.responseBytes;
     if (other.peakMemoryBytes > this.peakMemoryBytes) this.peakMemoryBytes = other.peakMemoryBytes;
+    for (const [layer, count] of (other.#starts ?? []).entries()) this.#addStarts(layer, count);
     for (const [kind, count] of other.errorsByKind) this.#addErrors(kind, count);
     this.#total = merged(this.#total, other.#total);
     this.#queued = merged(this.#queued, other.#queued);
@@ -101,13 +112,14 @@ export class Measurement {
     this.#cold = merged(this.#cold, other.#cold);
   }
 
-  /** Version; counters; errors by kind; the four sketches, an absent one as an empty one. */
+  /** Version; counters; starts by layer; errors by kind; the four sketches, an absent one as an empty one. */
   encode(writer: ByteWriter): void {
     writer.byte(formatVersion);
     writer.varint(this.invocations);
     writer.varint(this.throttles);
     writer.varint(this.coldStarts);
     if (this.coldStarts > 0) for (const ms of [this.bootMs, this.loadMs, this.initMs]) writer.double(ms);
+    for (const count of this.#starts ?? noStarts()) writer.varint(count);
     writer.double(this.cpuMs);
     for (const bytes of [this.peakMemoryBytes, this.requestBytes, this.responseBytes]) writer.varint(whole(bytes));
     writer.varint(this.errorsByKind.size);
@@ -122,7 +134,8 @@ export class Measurement {
   static decode(bytes: Uint8Array, start = 0, end = bytes.length): Measurement {
     const reader = new ByteReader(bytes, start, end);
     const measurement = new Measurement();
-    if (reader.byte() !== formatVersion) throw badEncoding('the measurement has an unknown version');
+    const version = reader.byte();
+    if (version < 1 || version > formatVersion) throw badEncoding('the measurement has an unknown version');
     measurement.invocations = reader.varint();
     measurement.throttles = reader.varint();
     measurement.coldStarts = reader.varint();
@@ -131,6 +144,7 @@ export class Measurement {
       measurement.loadMs = readAmount(reader);
       measurement.initMs = readAmount(reader);
     }
+    if (version >= 2) for (const layer of startLayers.keys()) measurement.#addStarts(layer, reader.varint());
     measurement.cpuMs = readAmount(reader);
     measurement.peakMemoryBytes = reader.varint();
     measurement.requestBytes = reader.varint();
@@ -155,6 +169,12 @@ export class Measurement {
     if (!Number.isSafeInteger(this.errors)) throw badEncoding('the measurement counts too much');
   }
 
+  #addStarts(layer: number, count: number): void {
+    if (count === 0) return;
+    this.#starts ??= noStarts();
+    this.#starts[layer] = (this.#starts[layer] ?? 0) + count;
+  }
+
   #addErrors(kind: string, count: number): void {
     this.#errorsByKind ??= new Map();
     const seen = this.#errorsByKind.get(kind);
@@ -165,11 +185,6 @@ export class Measurement {
 }
 
 const empty = new DdSketch();
-
-/** Cold, pre-warmed and restored starts all make a caller wait for an instance. */
-export function isColdStart(report: Pick<InvocationReport, 'start'>): boolean {
-  return report.start === 'cold' || report.start === 'pre-warmed' || report.start === 'restored';
-}
 
 function merged(into: DdSketch | undefined, from: DdSketch | undefined): DdSketch | undefined {
   if (from === undefined) return into;

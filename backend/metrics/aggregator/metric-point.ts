@@ -1,4 +1,5 @@
 import type { MetricPoint } from '../../../shared/api/metrics.ts';
+import { startLayers } from '../../../shared/invocation.ts';
 import type { DdSketch } from './dd-sketch.ts';
 import type { Measurement } from './measurement.ts';
 
@@ -16,6 +17,7 @@ export function toMetricPoint(measurement: Measurement, at: number): MetricPoint
     errorsByKind: Object.fromEntries(measurement.errorsByKind),
     throttles: measurement.throttles,
     coldStarts,
+    starts: Object.fromEntries(startLayers.map((layer) => [layer, measurement.starts(layer)])) as MetricPoint['starts'],
     totalMs: total && totalPercentiles ? { ...totalPercentiles, max: total.max, mean: total.mean } : null,
     queuedMs: percentilesOf(measurement.queued),
     handlerMs: percentilesOf(measurement.handler),

@@ -1,10 +1,16 @@
 import type { VersionId } from '../../../shared/ids.ts';
-import { type InvocationOutcome, type TriggerKind, triggerKinds } from '../../../shared/invocation.ts';
+import {
+  type InvocationOutcome,
+  isColdStart,
+  isStartLayer,
+  type StartLayer,
+  type TriggerKind,
+  triggerKinds,
+} from '../../../shared/invocation.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
 import type { MetricEvent } from '../../core/ports/metrics-sink.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import { errorKindOf } from '../aggregator/error-kind.ts';
-import { isColdStart } from '../aggregator/measurement.ts';
 
 /** Seconds; the advice of OpenTelemetry's semantic conventions for FaaS durations. */
 export const durationBounds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] as const;
@@ -33,6 +39,7 @@ export class VersionCounters {
   /** At `statusIndex * triggerKinds.length + triggerIndex`. */
   readonly invocations: number[] = new Array<number>(outcomeKinds.length * triggerKinds.length).fill(0);
   readonly errors = new Map<string, number>();
+  readonly starts = new Map<StartLayer, number>();
   readonly duration = new DurationHistogram();
   readonly queueWait = new DurationHistogram();
   readonly init = new DurationHistogram();
@@ -53,7 +60,8 @@ export class VersionCounters {
     if (errorKind !== undefined) this.errors.set(errorKind, (this.errors.get(errorKind) ?? 0) + 1);
     this.duration.addMs(timing.totalMs);
     this.queueWait.addMs(timing.queuedMs);
-    if (isColdStart(report)) this.init.addMs(timing.bootMs + timing.loadMs + timing.initMs);
+    if (isStartLayer(report.start)) this.starts.set(report.start, (this.starts.get(report.start) ?? 0) + 1);
+    if (isColdStart(report.start)) this.init.addMs(timing.bootMs + timing.loadMs + timing.initMs);
     this.cpuMs += finite(usage.cpuMs);
     this.requestBytes += finite(usage.requestBytes);
     this.responseBytes += finite(usage.responseBytes);

@@ -1,6 +1,6 @@
+import { isColdStart } from '../../../shared/invocation.ts';
 import type { MetricEvent } from '../../core/ports/metrics-sink.ts';
 import { errorKindOf } from '../aggregator/error-kind.ts';
-import { isColdStart } from '../aggregator/measurement.ts';
 import { durationBounds } from '../collector/event-counters.ts';
 import {
   cumulative,
@@ -68,7 +68,7 @@ class Series {
     this.invocations++;
     if (kind !== undefined) this.errors++;
     if (kind === 'timeout') this.timeouts++;
-    if (isColdStart(report)) {
+    if (isColdStart(report.start)) {
       this.coldStarts++;
       this.initSeconds.add((timing.bootMs + timing.loadMs + timing.initMs) / 1000);
     }

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { InvocationId } from '../../../shared/ids.ts';
-import { errorOfOutcome, type TriggerKind } from '../../../shared/invocation.ts';
+import { errorOfOutcome, isColdStart, type TriggerKind } from '../../../shared/invocation.ts';
 import { phaseNames, phasesOf } from '../../../shared/phases.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
 import type { MetricEvent } from '../../core/ports/metrics-sink.ts';
 import { type TraceContext, traceContextOf } from '../../core/trace-context.ts';
-import { isColdStart } from '../aggregator/measurement.ts';
 import { type Attributes, keyValues, type OtlpSpan, spanKind, statusCode, unixNano } from './otlp-json.ts';
 
 export type InvocationEvent = Extract<MetricEvent, { kind: 'invocation' }>;
@@ -64,7 +63,7 @@ export function spansOf(facts: SpanFacts): OtlpSpan[] {
     'faas.trigger': faasTriggers[trigger],
     'faas.invocation_id': facts.id,
     'faas.instance': report.instanceId,
-    'faas.coldstart': isColdStart(report),
+    'faas.coldstart': isColdStart(report.start),
     'faas.max_memory': version.config.memoryMb * 1_048_576,
     'hearth.attempt': facts.attempt,
     'hearth.start': report.start,
