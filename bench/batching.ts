@@ -1,6 +1,6 @@
 import { startPlatform } from '../tests/support/platform.ts';
 import { deploy } from './support/functions.ts';
-import { median, type Row, row } from './support/numbers.ts';
+import { median, type Row, row, withSpread } from './support/numbers.ts';
 import { type LoadResult, load } from './support/wrk.ts';
 
 const rounds = 5;
@@ -33,8 +33,8 @@ export async function batching(): Promise<readonly Row[]> {
     return [
       row('5 ms per call, no batches', words(measured.single)),
       row('5 ms per call, batches of up to 16', words(measured.batched)),
-      row('batches / no batches, throughput', spread(gain), '>= 5', median(gain) >= 5),
-      row('batches / no batches, p99', spread(tail), '<= 1.5', median(tail) <= 1.5),
+      row('batches / no batches, throughput', withSpread(gain), '>= 5', median(gain) >= 5),
+      row('batches / no batches, p99', withSpread(tail), '<= 1.5', median(tail) <= 1.5),
       row('failed requests', String(failures), '0', failures === 0),
     ];
   } finally {
@@ -46,8 +46,4 @@ function words(results: readonly LoadResult[]): string {
   const perSecond = median(results.map((result) => result.perSecond));
   const p99Ms = median(results.map((result) => result.p99Ms));
   return `${perSecond.toFixed(0)}/s, p99 ${p99Ms.toFixed(1)} ms`;
-}
-
-function spread(values: readonly number[]): string {
-  return `${median(values).toFixed(2)} (${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)})`;
 }

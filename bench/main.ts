@@ -1,8 +1,8 @@
 /**
- * `npm run bench [name …]`: measurements in one run, as ratios against named baselines where a machine's speed matters, with medians over
- * several rounds. Prints a Markdown table for docs/performance.md. Exit status 1 when a goal is missed.
+ * `npm run bench [-- name … --json FILE --markdown FILE]`: measurements in one run, as ratios against named baselines where a machine's speed
+ * matters, with medians over several rounds. Prints a Markdown table for docs/performance.md. Exit status 1 when a goal is missed.
  */
-import { cpus, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
 import { buildStale } from '../scripts/build.ts';
 import { asyncAccept } from './async-accept.ts';
 import { batching } from './batching.ts';
@@ -13,7 +13,9 @@ import { idle } from './idle.ts';
 import { keepAlive } from './keep-alive.ts';
 import { logFlood } from './log-flood.ts';
 import { manyFunctions } from './many-functions.ts';
+import { soak } from './soak.ts';
 import type { Row } from './support/numbers.ts';
+import { markdownOf, reportOf, writeReport } from './support/report.ts';
 import { warmEcho } from './warm-echo.ts';
 
 const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
@@ -27,27 +29,32 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'many-functions': manyFunctions,
   dashboard,
   docker,
+  // The longest comes last: ten minutes, or HEARTH_BENCH_SOAK_MINUTES.
+  soak,
 };
 
-const wanted = process.argv.slice(2);
+const { values: options, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, markdown: { type: 'string' } },
+});
 const unknown = wanted.find((name) => benches[name] === undefined);
 if (unknown !== undefined) {
   console.error(`there is no bench ${unknown}; there are ${Object.keys(benches).join(', ')}`);
   process.exit(2);
 }
 await buildStale();
-const rows: Row[] = [];
+const measured: Record<string, readonly Row[]> = {};
 for (const [name, run] of Object.entries(benches)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   console.error(`${name} ...`);
-  rows.push(...(await run()));
+  measured[name] = await run();
 }
-console.log(
-  `\n${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 1_073_741_824)} GiB, Node ${process.versions.node}\n`,
-);
-console.log('| what | measured | goal | met |\n| --- | --- | --- | --- |');
-for (const row of rows)
-  console.log(
-    `| ${row.what} | ${row.value} | ${row.goal} | ${row.isMet === undefined ? '' : row.isMet ? 'yes' : '**no**'} |`,
-  );
-process.exitCode = rows.some((row) => row.isMet === false) ? 1 : 0;
+const report = reportOf(measured);
+console.log(`\n${markdownOf(report)}`);
+if (options.json !== undefined) writeReport(options.json, `${JSON.stringify(report, null, 2)}\n`);
+if (options.markdown !== undefined) writeReport(options.markdown, markdownOf(report));
+process.exitCode = Object.values(measured)
+  .flat()
+  .some((row) => row.isMet === false)
+  ? 1
+  : 0;

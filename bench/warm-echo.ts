@@ -1,20 +1,21 @@
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { startPlatform } from '../tests/support/platform.ts';
 import { deploy, echoSource, oneKilobyte } from './support/functions.ts';
-import { median, type Row, row } from './support/numbers.ts';
+import { median, type Row, row, withSpread } from './support/numbers.ts';
 import { freePort, startServer, stopServer } from './support/processes.ts';
 import { type LoadResult, load } from './support/wrk.ts';
 
 const rounds = 5;
 const seconds = 4;
 
-/** Warm synchronous call, 1 KB JSON echo through the gateway and a sandboxed process, against bare node:http and workerd, interleaved. */
+/** Warm synchronous call, 1 KB JSON echo through the gateway and a sandboxed process, against bare node:http, workerd and functions-framework, interleaved. */
 export async function warmEcho(): Promise<readonly Row[]> {
   const barePort = await freePort();
   const workerdPort = await freePort();
+  const frameworkPort = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'hearth-workerd-'));
   copyFileSync(join(import.meta.dirname, 'baselines/workerd-echo.js'), join(folder, 'worker.js'));
   writeFileSync(
@@ -41,6 +42,16 @@ const config :Workerd.Config = (
     ['serve', join(folder, 'config.capnp')],
     `http://127.0.0.1:${workerdPort}/`,
   );
+  const framework = await startServer(
+    process.execPath,
+    [
+      join(dirname(createRequire(import.meta.url).resolve('@google-cloud/functions-framework')), 'main.js'),
+      `--source=${join(import.meta.dirname, 'baselines/functions-framework-echo.cjs')}`,
+      '--target=echo',
+      `--port=${frameworkPort}`,
+    ],
+    `http://127.0.0.1:${frameworkPort}/`,
+  );
   try {
     await deploy(platform, 'echo', echoSource, { concurrency: 32, maxInstances: 1 });
     await deploy(
@@ -54,6 +65,7 @@ const config :Workerd.Config = (
       hearth: `${platform.gatewayUrl}/echo`,
       fetch: `${platform.gatewayUrl}/echo-fetch`,
       workerd: `http://127.0.0.1:${workerdPort}/`,
+      framework: `http://127.0.0.1:${frameworkPort}/`,
     };
     const results = new Map<string, LoadResult[]>(Object.keys(targets).map((name) => [name, []]));
     for (const url of Object.values(targets)) await load({ url, connections: 32, seconds: 2, body: oneKilobyte });
@@ -68,7 +80,7 @@ const config :Workerd.Config = (
     }
     return report(results, alone);
   } finally {
-    await Promise.all([platform.dispose(), stopServer(bare), stopServer(workerd)]);
+    await Promise.all([platform.dispose(), stopServer(bare), stopServer(workerd), stopServer(framework)]);
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -81,19 +93,27 @@ function report(
   const rate = (name: string): number => median(of(name).map((result) => result.perSecond));
   const line = (name: string): string =>
     `${Math.round(rate(name))}/s, p50 ${median(of(name).map((result) => result.p50Ms)).toFixed(2)} ms, p99 ${median(of(name).map((result) => result.p99Ms)).toFixed(2)} ms`;
-  // Ratios are taken within a round and their median reported, so that drift of the machine cancels out.
-  const ratio = (a: string, b: string): number =>
-    median(of(a).map((result, i) => result.perSecond / (of(b)[i]?.perSecond ?? Number.NaN)));
+  // Ratios are taken within a round, so that drift of the machine cancels out.
+  const ratios = (a: string, b: string): readonly number[] =>
+    of(a).map((result, i) => result.perSecond / (of(b)[i]?.perSecond ?? Number.NaN));
+  const compare = (what: string, ofRounds: readonly number[], goal?: number): Row =>
+    goal === undefined
+      ? row(what, withSpread(ofRounds), '', undefined, ofRounds)
+      : row(what, withSpread(ofRounds), `>= ${goal}`, median(ofRounds) >= goal, ofRounds);
+  const tails = of('hearth').map((result, i) => result.p99Ms / (of('bare')[i]?.p99Ms ?? Number.NaN));
   const failures = [...results.values()].flat().reduce((sum, result) => sum + result.failures, 0);
   const added = median(alone.hearth.map((result) => result.p50Ms)) - median(alone.bare.map((result) => result.p50Ms));
   return [
     row('bare node:http echo, 32 connections', line('bare')),
     row('workerd echo, 32 connections', line('workerd')),
+    row('functions-framework echo, 32 connections', line('framework')),
     row('Hearth event handler, process, 32 connections', line('hearth')),
     row('Hearth fetch handler, process, 32 connections', line('fetch')),
-    row('Hearth event handler / bare', ratio('hearth', 'bare').toFixed(2), '>= 0.8', ratio('hearth', 'bare') >= 0.8),
-    row('Hearth event handler / workerd', ratio('hearth', 'workerd').toFixed(2), '> 1', ratio('hearth', 'workerd') > 1),
-    row('Hearth fetch handler / workerd', ratio('fetch', 'workerd').toFixed(2)),
+    compare('Hearth event handler / bare', ratios('hearth', 'bare'), 1),
+    row('p99 of Hearth event handler / bare', withSpread(tails), '<= 1.5', median(tails) <= 1.5, tails),
+    compare('Hearth event handler / workerd', ratios('hearth', 'workerd'), 1.5),
+    compare('Hearth event handler / functions-framework', ratios('hearth', 'framework')),
+    compare('Hearth fetch handler / workerd', ratios('fetch', 'workerd')),
     row('added to the median of one connection', `${added.toFixed(3)} ms`),
     row('failed requests', String(failures), '0', failures === 0),
   ];

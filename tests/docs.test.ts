@@ -67,8 +67,8 @@ describe('links between pages', () => {
 
 describe('settings that pages name', () => {
   const settings = new Set(Object.keys(settingsSchema.shape));
-  /** Of the tests: where real hypervisors are. */
-  const ofTests = new Set(['HEARTH_TEST_FIRECRACKER', 'HEARTH_TEST_QEMU']);
+  /** Of the tests, where real hypervisors are, and of the benches. */
+  const ofTests = new Set(['HEARTH_BENCH_SOAK_MINUTES', 'HEARTH_TEST_FIRECRACKER', 'HEARTH_TEST_QEMU']);
   /** Not settings of the platform: the CLI's own, what an agent is given in a sandbox, and names of the tooling. */
   const others = new Set([
     'HEARTH_CONFIG',
@@ -94,7 +94,7 @@ describe('settings that pages name', () => {
     const sources = globSync('{cli,backend/execution-engine/runtimes/*/guest}/**/*.{ts,py}', { cwd: root });
     const text = sources.map((path) => readFileSync(join(root, path), 'utf8')).join('\n');
     expect([...others].filter((name) => name !== 'HEARTH_CONFIG' && !text.includes(name))).toEqual([]);
-    const tests = globSync('{tests/**/*,backend/**/*.test}.ts', { cwd: root })
+    const tests = globSync('{bench/**/*,tests/**/*,backend/**/*.test}.ts', { cwd: root })
       .map((path) => readFileSync(join(root, path), 'utf8'))
       .join('\n');
     expect([...ofTests].filter((name) => !tests.includes(`env['${name}']`))).toEqual([]);
