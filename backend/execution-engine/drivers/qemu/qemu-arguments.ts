@@ -1,5 +1,6 @@
 import type { SandboxLimits } from '../../../core/ports/isolation-driver.ts';
 import { guestPorts } from '../support/guest/guest-init.ts';
+import { guestMemoryMb, guestProcessors } from '../support/guest/guest-size.ts';
 import { kernelArguments } from '../support/guest/kernel-arguments.ts';
 import { descriptors as jailDescriptors } from '../support/jail/bwrap-arguments.ts';
 
@@ -24,9 +25,6 @@ export const descriptors = {
 
 /** Where the jail has the program. */
 export const jailedQemu = '/usr/bin/qemu-system-x86_64';
-/** What a guest needs beside its function: kernel, page tables, init, the root image's metadata. */
-const guestOverheadMb = 72;
-const pageTablesShare = 0.03;
 /** What QEMU needs beside the guest's memory: its own code and heap, and translated code under emulation. */
 const translationMb = 64;
 const vmmOverheadMb = 96;
@@ -35,22 +33,14 @@ const vmmThreads = 80;
 /** QEMU's own threads beside the guest's: they answer disks and ports. */
 const vmmCpus = 0.25;
 
-function guestMemoryMb(limits: SandboxLimits): number {
-  return limits.memoryMb + guestOverheadMb + Math.ceil(limits.memoryMb * pageTablesShare);
-}
-
 /** Limits of the control group that QEMU itself is in: the wall behind the guest's own control group. */
 export function hostLimits(limits: SandboxLimits, accelerator: Accelerator) {
   const own = vmmOverheadMb + (accelerator === 'tcg' ? translationMb : 0);
   return {
     memoryBytes: (guestMemoryMb(limits) + own) * 1024 * 1024,
     cpus: limits.cpus + vmmCpus,
-    maxPids: vmmThreads + processorsOf(limits),
+    maxPids: vmmThreads + guestProcessors(limits),
   };
-}
-
-function processorsOf(limits: SandboxLimits): number {
-  return Math.max(1, Math.ceil(limits.cpus));
 }
 
 /**
@@ -69,7 +59,14 @@ export function qemuCommand(options: {
     jailedQemu,
     ...['-machine', 'microvm,acpi=on,rtc=off,pit=off,pic=off,isa-serial=on', '-no-user-config', '-nodefaults'],
     ...['-accel', isEmulated ? `tcg,thread=multi,tb-size=${translationMb}` : 'kvm'],
-    ...['-cpu', isEmulated ? 'max' : 'host', '-smp', String(processorsOf(limits)), '-m', `${guestMemoryMb(limits)}M`],
+    ...[
+      '-cpu',
+      isEmulated ? 'max' : 'host',
+      '-smp',
+      String(guestProcessors(limits)),
+      '-m',
+      `${guestMemoryMb(limits)}M`,
+    ],
     ...['-display', 'none', '-no-reboot'],
     ...['-kernel', inherited(descriptors.kernel), '-initrd', inherited(descriptors.initrd), '-append', append],
     ...['-chardev', `socket,id=qmp,fd=${descriptors.qmp}`, '-mon', 'chardev=qmp,mode=control'],

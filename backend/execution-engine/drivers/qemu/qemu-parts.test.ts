@@ -1,10 +1,10 @@
 import { duplexPair } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { GuestControl } from '../support/guest/guest-control.ts';
 import { settleEntropyBytes } from '../support/guest/guest-programs.ts';
-import { GuestControl } from './guest-control.ts';
+import { TextTail } from '../support/text-tail.ts';
 import { hostLimits, qemuCommand } from './qemu-arguments.ts';
 import { QmpClient } from './qmp-client.ts';
-import { TextTail } from './text-tail.ts';
 
 const limits = { memoryMb: 128, cpus: 1.5, maxPids: 32, tmpMb: 8, egress: 'none' } as const;
 

@@ -8,16 +8,16 @@ import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
+import { GuestControl } from '../support/guest/guest-control.ts';
 import { codeDeviceBytes } from '../support/guest/guest-store.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { OutputReader } from '../support/output-reader.ts';
 import { killTree } from '../support/process-tree.ts';
-import { GuestControl } from './guest-control.ts';
+import { TextTail } from '../support/text-tail.ts';
 import { descriptors } from './qemu-arguments.ts';
 import { QmpClient } from './qmp-client.ts';
-import { TextTail } from './text-tail.ts';
 
 export interface QemuSandboxOptions {
   readonly id: SandboxId;

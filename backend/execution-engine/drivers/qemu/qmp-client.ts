@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { PlatformError } from '../../../../shared/errors.ts';
-import { readLines } from './line-channel.ts';
+import { readLines } from '../support/guest/line-channel.ts';
 
 interface Waiting {
   readonly command: string;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { PlatformError } from '../../../../shared/errors.ts';
-import { settleEntropyBytes } from '../support/guest/guest-programs.ts';
+import { PlatformError } from '../../../../../shared/errors.ts';
+import { settleEntropyBytes } from './guest-programs.ts';
 import { readLines } from './line-channel.ts';
 
 /** What init tells about the function's control group. The guest could lie; it is shown, and nothing is decided by it. */
