@@ -40,6 +40,7 @@ export const functionFaults = [
   'out-of-memory',
   'exited',
   'init-failed',
+  'init-timeout',
   'response-too-large',
   'bad-response',
 ] as const;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { PlatformError } from '../../shared/errors.ts';
-import { faultOfError, renderFault } from './fault-responses.ts';
+import { faultOfError, faultOfOutcome, renderFault } from './fault-responses.ts';
 
 const secret = 'Error: db password is hunter2';
 
@@ -22,6 +22,15 @@ test('what the caller can act on is said', () => {
   expect(fault('payload_too_large', 'request_too_large')).toMatchObject({ status: 413, detail: 'what to do' });
   expect(fault('unavailable', 'function_disabled')).toMatchObject({ status: 503, detail: 'what to do' });
   expect(fault('unavailable', 'capacity').retryAfterSeconds).toBe(3);
+});
+
+test.each([
+  ['timeout', 504, 'function_timeout'],
+  ['init-timeout', 504, 'init_timeout'],
+  ['init-failed', 502, 'init_failed'],
+  ['out-of-memory', 502, 'out_of_memory'],
+] as const)('a function that fails by %s is answered with %d %s', (fault, status, code) => {
+  expect(faultOfOutcome({ kind: 'function-fault', fault, message: secret })).toMatchObject({ status, code });
 });
 
 test('problem documents have the types of the API', () => {

@@ -42,6 +42,7 @@ const functionFaultCodes: Readonly<Record<FunctionFault, string>> = {
   'out-of-memory': 'out_of_memory',
   exited: 'function_exited',
   'init-failed': 'init_failed',
+  'init-timeout': 'init_timeout',
   'response-too-large': 'response_too_large',
   'bad-response': 'bad_response',
 };
@@ -77,6 +78,8 @@ export function faultOfOutcome(outcome: InvocationOutcome): FaultResponse | unde
     case 'function-fault':
       if (outcome.fault === 'timeout')
         return fault(504, functionFaultCodes.timeout, 'The function did not answer in time.');
+      if (outcome.fault === 'init-timeout')
+        return fault(504, functionFaultCodes[outcome.fault], 'The function did not start in time.');
       return fault(502, functionFaultCodes[outcome.fault], 'The function failed.');
     case 'platform-fault':
       if (outcome.fault === 'sandbox-lost' || outcome.fault === 'protocol')

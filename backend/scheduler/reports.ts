@@ -1,5 +1,5 @@
 import { PlatformError } from '../../shared/errors.ts';
-import type { InvocationOutcome, Usage } from '../../shared/invocation.ts';
+import type { FunctionFault, InvocationOutcome, Usage } from '../../shared/invocation.ts';
 import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { InvocationReport } from '../core/invocation.ts';
 import type { InstanceResult, Lease, StartPhases } from '../core/ports/instance-pool.ts';
@@ -87,11 +87,16 @@ function cancelledOutcome(signal: CancelSignal): InvocationOutcome {
   return { kind: 'cancelled', message };
 }
 
+/** Ends of a start that have names of their own; any other is a start that failed. */
+const acquireFaults: Readonly<Record<string, FunctionFault>> = {
+  out_of_memory: 'out-of-memory',
+  init_timeout: 'init-timeout',
+};
+
 /** What `acquire` rejected with, as an outcome: the version's own fault, or the platform's. */
 export function outcomeOfAcquireError(error: PlatformError): InvocationOutcome {
   if (error.kind === 'function_error') {
-    const fault = error.code === 'out_of_memory' ? 'out-of-memory' : 'init-failed';
-    return { kind: 'function-fault', fault, message: error.message };
+    return { kind: 'function-fault', fault: acquireFaults[error.code] ?? 'init-failed', message: error.message };
   }
   if (error.code === 'draining') {
     return { kind: 'platform-fault', fault: 'shutting-down', message: error.message, retryable: true };

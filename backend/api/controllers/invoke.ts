@@ -14,6 +14,7 @@ const functionFaultErrors: Readonly<Record<FunctionFault, { kind: 'function_erro
   'out-of-memory': { kind: 'function_error', code: 'out_of_memory' },
   exited: { kind: 'function_error', code: 'function_exited' },
   'init-failed': { kind: 'function_error', code: 'init_failed' },
+  'init-timeout': { kind: 'timed_out', code: 'init_timeout' },
   'response-too-large': { kind: 'function_error', code: 'response_too_large' },
   'bad-response': { kind: 'function_error', code: 'bad_response' },
 };

@@ -24,7 +24,7 @@ export interface Scheduler {
    * Runs one synchronous call. The response goes to `sink` as it is produced; resolves when it is over. Rejects only with
    * PlatformError `throttled` (`concurrency_limit` or `queue_full`, with retryAfterSeconds), `unavailable`, or `unprocessable`
    * (`recursion_limit`, `limit_not_enforced`), and then the sink was never touched. A call whose deadline passes before an instance
-   * is free resolves with platform-fault `capacity`; a version that does not start is function-fault `init-failed`.
+   * is free resolves with platform-fault `capacity`; a version that does not start is function-fault `init-failed` or `init-timeout`.
    * No database round trip happens before it resolves.
    */
   invoke(invocation: Invocation, sink: ResponseSink, signal: CancelSignal): Promise<InvocationReport>;
