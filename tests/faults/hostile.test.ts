@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildStale } from '../../scripts/build.ts';
+import { whyNoEngine } from '../support/docker-daemon.ts';
+import { attackScript, filesOf, type HostileRow, hostileRows } from '../support/hostile-rows.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+
+const dockerHost = process.env['DOCKER_HOST'] ?? '';
+const levels = [
+  { isolation: 'process', environment: {}, reason: undefined },
+  { isolation: 'docker', environment: { HEARTH_DOCKER_HOST: dockerHost }, reason: await whyNoEngine(dockerHost) },
+] as const;
+
+/** Attacks that may succeed at a level, each with the reason. Reviewed; anything else that opens fails the suite. */
+const reviewedOpen: Readonly<Record<'process' | 'docker', Readonly<Record<string, string>>>> = {
+  process: {},
+  docker: {},
+};
+/** Is in the environment of the platform, and must be seen by no function. */
+const marker = 'planted-in-the-platform-7f31';
+
+describe.each(levels)('hostile functions at isolation $isolation', ({ isolation, environment, reason }) => {
+  describe.skipIf(reason !== undefined)(`every row${skippedFor(reason)}`, () => {
+    let platform: Platform;
+    let before: readonly string[];
+    beforeAll(async () => {
+      await buildStale(['guest', 'server']);
+      before = hostState();
+      platform = await startPlatform({
+        environment: { ...environment, HEARTH_ISOLATION: isolation, PLANTED_IN_ENVIRONMENT: marker },
+      });
+      await deploy('neighbour', 'nodejs', { 'index.mjs': 'export const handler = () => ({ fine: true });' });
+    });
+    afterAll(async () => await platform?.dispose());
+
+    async function deploy(name: string, runtime: string, files: object, config: object = {}): Promise<void> {
+      const handler = runtime === 'python' ? 'main.handler' : 'index.handler';
+      const response = await platform.api('POST', '/api/v1/functions', { name, runtime, handler, files, ...config });
+      expect(response.status, await response.text()).toBe(201);
+    }
+    async function call(name: string, event: object): Promise<{ status: number; body: Record<string, unknown> }> {
+      const response = await platform.api('POST', `/api/v1/functions/${name}/invocations`, event);
+      const text = await response.text();
+      return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : { text } };
+    }
+    /** What rows ask about the host, which only the test knows. */
+    function questions(): object {
+      const own = [platform.dataDirectory, import.meta.dirname, '/root', '/var/run/docker.sock', '/run/docker.sock'];
+      const devices = [
+        '/etc/shadow',
+        '/dev/vda',
+        '/dev/sda',
+        '/dev/kvm',
+        '/dev/mem',
+        '/proc/kcore',
+        '/proc/1/root/root',
+      ];
+      const ports = [platform.url, platform.gatewayUrl].map((url) => Number(new URL(url).port));
+      const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((item) => item.address));
+      const targets = [
+        ...[...addresses, 'localhost'].flatMap((host) => ports.map((port) => [host, port])),
+        ...['169.254.169.254', 'fd00:ec2::254', '172.17.0.1', '10.0.0.1', '1.1.1.1'].map((host) => [host, 80]),
+      ];
+      return {
+        paths: [...own, ...devices],
+        // A container's mountinfo shows where its mounts come from, which is the data folder and an opaque number.
+        markers: [marker, platform.token, 'neighbour', ...(isolation === 'docker' ? [] : [platform.dataDirectory])],
+        targets,
+      };
+    }
+    async function expectUnharmed(): Promise<void> {
+      expect(await call('neighbour', {})).toEqual({ status: 200, body: { fine: true } });
+      expect((await fetch(`${platform.url}/healthz`)).status).toBe(200);
+    }
+
+    it.each(numbered(hostileRows))('$row $title', async ({ name, outcomes, ...row }) => {
+      await deploy(name, row.runtime, filesOf({ ...row, outcomes }), row.config);
+      const answer = await call(name, { ...questions(), ...row.event });
+      const isRight = outcomes.some(
+        ({ status, code, body }) =>
+          answer.status === status &&
+          (code === undefined || answer.body['code'] === code) &&
+          Object.entries(body ?? {}).every(
+            ([key, value]) => JSON.stringify(answer.body[key]) === JSON.stringify(value),
+          ),
+      );
+      expect(isRight, JSON.stringify(answer).slice(0, 2000)).toBe(true);
+      expect(JSON.stringify(answer.body)).not.toContain(platform.dataDirectory);
+      await expectUnharmed();
+      if (row.row !== 'A31') expect(await call(name, { calm: true })).toEqual({ status: 200, body: { calm: true } });
+      await platform.api('DELETE', `/api/v1/functions/${name}`);
+    });
+
+    it('A24, A25: raw system calls and sockets find nothing open, more than ninety of them', async () => {
+      const source = `import subprocess, sys
+def handler(event, context):
+  done = subprocess.run([sys.executable, '-I', '-u', '/app/attacks.py', str(event['port'])], capture_output=True, text=True)
+  return {'lines': done.stdout.splitlines(), 'error': done.stderr[-500:]}
+`;
+      await deploy(
+        'attacks',
+        'python',
+        { 'main.py': source, 'attacks.py': attackScript },
+        { timeoutMs: 60_000, memoryMb: 256 },
+      );
+      const { body } = await call('attacks', { port: Number(new URL(platform.url).port) });
+      const lines = body['lines'] as readonly string[];
+      expect(lines.at(-1), JSON.stringify(body)).toBe('end 0');
+      expect(lines.length).toBeGreaterThan(90);
+      const open = lines.filter((line) => line.endsWith(' OPEN')).map((line) => line.replace(/ OPEN$/, ''));
+      expect(open.filter((attack) => reviewedOpen[isolation][attack] === undefined)).toEqual([]);
+      await expectUnharmed();
+    });
+
+    it('A20: nothing that one function left is seen by another', async () => {
+      const leave = `import { writeFileSync } from 'node:fs'; export function handler() { writeFileSync('/tmp/left', 's'); globalThis.left = 's'; Object.prototype.left = 's'; process.env.LEFT = 's'; return {}; }`;
+      const look = `import { readdirSync } from 'node:fs'; export function handler() { return { tmp: readdirSync('/tmp'), left: globalThis.left ?? ({}).left ?? process.env.LEFT ?? null }; }`;
+      await deploy('leaves', 'nodejs', { 'index.mjs': leave });
+      await deploy('looks', 'nodejs', { 'index.mjs': look });
+      for (let round = 0; round < 20; round++) {
+        await call('leaves', {});
+        expect(await call('looks', {})).toEqual({ status: 200, body: { tmp: [], left: null } });
+      }
+    });
+
+    it('has changed nothing on this host, and the platform is the one that began', async () => {
+      await expectUnharmed();
+      expect(hostState()).toEqual(before);
+    });
+  });
+});
+
+/** Rows with names that the platform takes, one of each. */
+function numbered(rows: readonly HostileRow[]): readonly (HostileRow & { readonly name: string })[] {
+  return rows.map((row, i) => ({ ...row, name: `row-${row.row.toLowerCase()}-${i}` }));
+}
+
+/** Hashes of what an escape would change first, and settings of the kernel. */
+function hostState(): readonly string[] {
+  const files = [
+    '/etc/passwd',
+    '/etc/shadow',
+    '/etc/group',
+    '/etc/hosts',
+    '/etc/crontab',
+    '/root/.bashrc',
+    '/etc/ld.so.cache',
+  ];
+  const settings = ['core_pattern', 'modprobe', 'hostname', 'sysrq', 'randomize_va_space', 'perf_event_paranoid'];
+  return [
+    ...files.map((path) => {
+      if (!existsSync(path)) return `${path} absent`;
+      return `${path} ${createHash('sha256').update(readFileSync(path)).digest('hex')} ${statSync(path).mode}`;
+    }),
+    ...settings.map((name) => {
+      const path = `/proc/sys/kernel/${name}`;
+      return existsSync(path) ? `${name}=${readFileSync(path, 'utf8').trim()}` : `${name} absent`;
+    }),
+  ];
+}
