@@ -1,8 +1,88 @@
+/** How a guest and its host talk: ports of virtio-serial (QEMU), or connections over vsock (Firecracker). */
+export type GuestTransport = 'serial' | 'vsock';
+
 /** Numbers of the virtio-serial ports between host and guest; 0 is reserved for a console. */
 export const guestPorts = { channel: 1, stdout: 2, stderr: 3, control: 4 } as const;
+export type GuestPortName = keyof typeof guestPorts;
+
+/** Over vsock the guest calls these ports of its host (CID 2), the control port last. */
+export const vsockPorts = { channel: 1025, stdout: 1026, stderr: 1027, control: 1028 } as const;
+/** What the calls are inside: init's descriptors for the output and for control, and the one that the agent inherits. */
+export const vsockDescriptors = { channel: 8, stdout: 6, stderr: 7, control: 5 } as const;
 
 /** Where the agent finds the channel to the host. */
 export const guestChannelPath = '/dev/hearth-channel';
+
+/** What HEARTH_CHANNEL says inside a guest. */
+export function guestChannel(transport: GuestTransport): string {
+  return transport === 'serial' ? `serial:${guestChannelPath}` : `fd:${vsockDescriptors.channel}`;
+}
+
+/** What differs between the transports: shell code at the places where it belongs. */
+interface TransportParts {
+  /** Until its devices are there; then 5, 6 and 7 are control, stdout and stderr. */
+  readonly open: string;
+  /** The agent's end of the channel. */
+  readonly channel: string;
+  /** Before the code device is mounted. */
+  readonly beforeCode: string;
+  /** What init itself lets go of, so that the end of the agent ends its streams. */
+  readonly release: string;
+  /** The same where the agent is waited for. */
+  readonly releaseWhenOver: string;
+}
+
+const waiting = (condition: string): string => `tries=0
+until [ -e "$root" ] && ${condition}; do
+  tries=$((tries + 1))
+  [ $tries -lt 2000 ] || fail "its devices did not appear"
+  usleep 5000
+done`;
+
+const transports: Readonly<Record<GuestTransport, TransportParts>> = {
+  serial: {
+    open: `ports=/sys/class/virtio-ports/vport0p
+# A port can be opened once the host has told its name; the last one comes last.
+name_of_port() {
+  name=
+  { read -r name <"$ports$1/name"; } 2>/dev/null
+  [ -n "$name" ]
+}
+${waiting(`name_of_port ${guestPorts.control}`)}
+exec 5<>/dev/vport0p${guestPorts.control} || fail "no control port"
+exec 6>/dev/vport0p${guestPorts.stdout} 7>/dev/vport0p${guestPorts.stderr} || fail "no output ports"`,
+    channel: `read -r number <"\${ports}${guestPorts.channel}/dev"
+mknod -m 666 /devices${guestChannelPath.slice(4)} c "\${number%:*}" "\${number#*:}" || fail "no channel"`,
+    beforeCode: '',
+    release: 'exec 6>&- 7>&-',
+    releaseWhenOver: '',
+  },
+  vsock: {
+    // The calls are made by a program that becomes this script again: a shell has no words for vsock.
+    open: `has_vsock() {
+  for device in /sys/bus/virtio/drivers/vmw_vsock_virtio_transport/virtio*; do
+    [ ! -e "$device" ] || return 0
+  done
+  return 1
+}
+if [ "\${1:-}" != dialled ]; then
+  ${waiting('has_vsock').replaceAll('\n', '\n  ')}
+  exec dial /bin/sh /init dialled
+fi`,
+    channel: '',
+    // The device is one sector long until the host puts the image behind it, and the kernel learns that by an interrupt.
+    beforeCode: `tries=0
+  sectors=1
+  until read -r sectors <"/sys/block/\${code##*/}/size" && [ "$sectors" -gt 1 ]; do
+    tries=$((tries + 1))
+    [ $tries -lt 1000 ] || return 1
+    usleep 1000
+  done
+  `,
+    release: 'exec 6>&- 7>&- 8>&-',
+    releaseWhenOver: 'exec 6>&- 7>&- 8>&-',
+  },
+};
 
 /**
  * Process 1 of every guest. Sets the guest up, starts the agent inside its control group, and then obeys the host on the control port, one
@@ -10,17 +90,21 @@ export const guestChannelPath = '/dev/hearth-channel';
  * `exit <status> <processes killed for lack of memory>` when the agent ends. Commands that fork are few: each costs milliseconds under emulation.
  * The kernel's command line says where things are: hearth.root, hearth.code (devices), hearth.load (code is there from the start).
  */
-export const guestInit = `#!/bin/sh
+export function guestInit(transport: GuestTransport): string {
+  const { open, channel, beforeCode, release, releaseWhenOver } = transports[transport];
+  return `#!/bin/sh
 set -u
 export PATH=/bin
 fail() {
   echo "hearth: the guest could not be set up: $*" >/dev/console
   reboot -f
 }
-mount -t devtmpfs dev /dev || fail "no /dev"
-mount -t proc proc /proc || fail "no /proc"
-mount -t sysfs sys /sys || fail "no /sys"
-while read -r module; do insmod "/modules/$module" || fail "module $module"; done </modules/list
+if [ "\${1:-}" != dialled ]; then
+  mount -t devtmpfs dev /dev || fail "no /dev"
+  mount -t proc proc /proc || fail "no /proc"
+  mount -t sysfs sys /sys || fail "no /sys"
+  while read -r module; do insmod "/modules/$module" || fail "module $module"; done </modules/list
+fi
 root= code= load=
 read -r words </proc/cmdline
 for word in $words; do
@@ -30,26 +114,11 @@ for word in $words; do
     hearth.load) load=1 ;;
   esac
 done
-ports=/sys/class/virtio-ports/vport0p
-# A port can be opened once the host has told its name; the last one comes last.
-name_of_port() {
-  name=
-  { read -r name <"$ports$1/name"; } 2>/dev/null
-  [ -n "$name" ]
-}
-tries=0
-until [ -e "$root" ] && name_of_port ${guestPorts.control}; do
-  tries=$((tries + 1))
-  [ $tries -lt 2000 ] || fail "its devices did not appear"
-  usleep 5000
-done
-exec 5<>/dev/vport0p${guestPorts.control} || fail "no control port"
-exec 6>/dev/vport0p${guestPorts.stdout} 7>/dev/vport0p${guestPorts.stderr} || fail "no output ports"
+${open}
 mount -t erofs -o ro,nosuid,nodev "$root" /root || fail "the root image is damaged"
 mount -t proc -o nosuid,nodev,noexec,hidepid=invisible proc /root/proc || fail "no /proc"
 . /hearth/settings
-read -r number <"\${ports}${guestPorts.channel}/dev"
-mknod -m 666 /devices${guestChannelPath.slice(4)} c "\${number%:*}" "\${number#*:}" || fail "no channel"
+${channel}
 mount -o bind /devices /root/dev && mount -o remount,bind,ro,nosuid,noexec /root/dev || fail "no /dev"
 mount -t tmpfs -o mode=1777,size=16m,nosuid,nodev,noexec shm /root/dev/shm
 mount -t tmpfs -o "mode=1777,size=\${tmp_mb}m,nosuid,nodev" tmp /root/tmp || fail "no /tmp"
@@ -62,7 +131,9 @@ echo "$max_pids" >/cgroup/function/pids.max || fail "processes are not limited"
 echo "$cpu_quota_us 100000" >/cgroup/function/cpu.max || fail "CPU time is not limited"
 echo sandbox >/proc/sys/kernel/hostname
 ip link set lo up
-load_code() { mount -t erofs -o ro,nosuid,nodev "$code" /root/app; }
+load_code() {
+  ${beforeCode}mount -t erofs -o ro,nosuid,nodev "$code" /root/app
+}
 [ -z "$load" ] || load_code || fail "the code image is damaged"
 echo time >&5
 settle <&5 || fail "the clock could not be set"
@@ -71,16 +142,17 @@ while IFS= read -r word; do set -- "$@" "$word"; done </hearth/command
 (
   (
     echo 0 >/cgroup/function/cgroup.procs
-    exec 5>&-
+    exec 5>&- 6>&- 7>&-
     exec env -i "$@"
   ) </dev/null >&6 2>&7 &
   wait $!
   status=$?
   killed=0
   while read -r name value; do [ "$name" != oom_kill ] || killed=$value; done </cgroup/function/memory.events
+  ${releaseWhenOver}
   echo "exit $status $killed" >&5
 ) &
-exec 6>&- 7>&-
+${release}
 echo started >&5
 while read -r request <&5; do
   case $request in
@@ -98,3 +170,4 @@ while read -r request <&5; do
 done
 fail "the control port is closed"
 `;
+}

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeCpio } from './cpio.ts';
-import { guestInit, guestPorts } from './guest-init.ts';
-import { settleEntropyBytes, settleProgram } from './guest-programs.ts';
+import { guestInit, guestPorts, vsockDescriptors, vsockPorts } from './guest-init.ts';
+import { dialProgram, settleEntropyBytes, settleProgram } from './guest-programs.ts';
 import { kernelArguments } from './kernel-arguments.ts';
 import { uncompressedKernel } from './kernel-image.ts';
 import { unpackLz4Legacy } from './lz4.ts';
@@ -120,12 +120,36 @@ describe.skipIf(process.arch !== 'x64')('static programs', () => {
   it('change no clock without the whole of what they need', () => {
     expect(run(settleProgram(), Buffer.alloc(16 + settleEntropyBytes - 1))).toMatchObject({ status: 1 });
   });
+
+  it('call the host, put each connection where init has it, and become another program', (context) => {
+    const path = join(directory, 'dial');
+    writeFileSync(path, dialProgram(), { mode: 0o755 });
+    // strace answers in place of the kernel: no call reaches anybody.
+    const pretend = ['socket:retval=3', 'connect:retval=0', 'dup2:retval=5', 'close:retval=0'];
+    const injections = pretend.flatMap((what) => ['-e', `inject=${what}`]);
+    const args = ['-e', 'trace=socket,connect,dup2,close', ...injections, path, '/bin/true'];
+    const traced = spawnSync('strace', args, { encoding: 'utf8' });
+    context.skip(traced.error !== undefined, 'strace is not installed');
+    const lines = traced.stderr.split('\n');
+    for (const [name, port] of Object.entries(vsockPorts)) {
+      const at = lines.findIndex((line) => line.includes(`svm_port=${`0x${port.toString(16)}`}`));
+      expect(lines[at - 1], name).toMatch(/^socket\(AF_VSOCK, SOCK_STREAM, 0\)/);
+      expect(lines[at], name).toMatch(/^connect\(3, \{sa_family=AF_VSOCK, svm_cid=(VMADDR_CID_HOST|0x2), .*\}, 16\)/);
+      expect(lines[at + 1], name).toContain(`dup2(3, ${vsockDescriptors[name as keyof typeof vsockPorts]})`);
+    }
+    // Without vsock it ends with a status of its own.
+    const refused = ['-e', 'inject=socket:error=EAFNOSUPPORT', path, '/bin/true'];
+    expect(spawnSync('strace', refused).status).toBe(126);
+  });
 });
 
-it('has an init that a shell understands and that uses every port', () => {
-  const checked = spawnSync('/bin/sh', ['-n'], { input: guestInit, encoding: 'utf8' });
+it.for(['serial', 'vsock'] as const)('has an init for %s that a shell understands', (transport) => {
+  const init = guestInit(transport);
+  const checked = spawnSync('/bin/sh', ['-n'], { input: init, encoding: 'utf8' });
   expect(checked).toMatchObject({ status: 0, stderr: '' });
-  for (const port of Object.values(guestPorts)) expect(guestInit).toContain(`${port}`);
+  const ends = transport === 'serial' ? Object.values(guestPorts).map((port) => `vport0p${port}`) : ['exec dial'];
+  for (const end of ends.slice(1)) expect(init).toContain(end);
+  expect(init).not.toContain('undefined');
 });
 
 it('names devices on the command line of the kernel, and fits', () => {

@@ -60,6 +60,10 @@ describe.skipIf(whyNot !== undefined)(`guests${whyNot === undefined ? '' : ` (sk
     const text = readFileSync(initrd).toString('latin1');
     expect(text).toContain('tmp_mb=8\nmemory_bytes=134217728\nmax_pids=32\ncpu_quota_us=50000\n');
     expect(text).toContain('HEARTH_CHANNEL=serial:/dev/hearth-channel\n/bin/launch\n/hearth/tool\n--flag\ntwo words\n');
+    const overVsock = new GuestStore({ directory: join(directory, 'one'), kernel: kernelFile(), transport: 'vsock' });
+    const other = readFileSync((await overVsock.boot(plan, limits)).initrd).toString('latin1');
+    expect(other).toContain('HEARTH_CHANNEL=fd:8\n/bin/launch\n');
+    expect(other).toContain('exec dial /bin/sh /init dialled');
     const broken = { ...plan, argv: ['/hearth/tool', 'two\nlines'] };
     await expect(store('one').boot(broken, limits)).rejects.toMatchObject({ code: 'plan_not_possible' });
   });

@@ -10,8 +10,8 @@ import { agentEntries, inputKey, runtimeEntries } from '../runtime-files.ts';
 import type { TarEntry } from '../tar.ts';
 import { type CpioEntry, writeCpio } from './cpio.ts';
 import { makeErofs } from './erofs.ts';
-import { guestChannelPath, guestInit } from './guest-init.ts';
-import { launchProgram, settleProgram } from './guest-programs.ts';
+import { type GuestTransport, guestChannel, guestInit } from './guest-init.ts';
+import { dialProgram, launchProgram, settleProgram } from './guest-programs.ts';
 import { uncompressedKernel } from './kernel-image.ts';
 import { findKernel, guestModules, type KernelSource } from './kernel-source.ts';
 
@@ -22,6 +22,8 @@ export interface GuestStoreOptions {
   readonly kernel?: string;
   /** A static busybox; empty or left out: /bin/busybox. */
   readonly busybox?: string;
+  /** How its guests talk to the host; `serial` when left out. */
+  readonly transport?: GuestTransport;
 }
 
 /** What one guest boots from: paths of files that never change and that anybody may read. */
@@ -102,6 +104,15 @@ export class GuestStore {
     });
   }
 
+  get #transport(): GuestTransport {
+    return this.#options.transport ?? 'serial';
+  }
+
+  #dial(): readonly CpioEntry[] {
+    if (this.#transport === 'serial') return [];
+    return [{ kind: 'file', path: 'bin/dial', mode: 0o700, bytes: dialProgram() }];
+  }
+
   async #base(progress: GuestProgress) {
     this.#kernel ??= this.#makeBase(progress);
     this.#kernel.catch(() => {
@@ -131,11 +142,12 @@ export class GuestStore {
         ([name, minor, mode]): CpioEntry => ({ kind: 'device', path: `devices/${name}`, major: 1, minor, mode }),
       ),
       { kind: 'symlink', path: 'devices/fd', target: '/proc/self/fd' },
-      { kind: 'file', path: 'init', mode: 0o700, bytes: Buffer.from(guestInit) },
+      { kind: 'file', path: 'init', mode: 0o700, bytes: Buffer.from(guestInit(this.#transport)) },
       { kind: 'file', path: 'bin/busybox', mode: 0o700, bytes: tools },
       { kind: 'file', path: 'bin/settle', mode: 0o700, bytes: settleProgram() },
+      ...this.#dial(),
       ...applets.map((name): CpioEntry => ({ kind: 'symlink', path: `bin/${name}`, target: 'busybox' })),
-      ...(await guestModules(source)),
+      ...(await guestModules(source, this.#transport)),
     ]);
     return { source, part, base };
   }
@@ -143,7 +155,7 @@ export class GuestStore {
   async #initrd(base: Buffer, plan: RuntimePlan, limits: SandboxLimits, progress: GuestProgress): Promise<GuestPart> {
     const own = writeCpio([
       { kind: 'file', path: 'bin/launch', mode: 0o700, bytes: launchProgram(limits) },
-      { kind: 'file', path: 'hearth/command', mode: 0o600, bytes: commandOf(plan) },
+      { kind: 'file', path: 'hearth/command', mode: 0o600, bytes: commandOf(plan, this.#transport) },
       { kind: 'file', path: 'hearth/settings', mode: 0o600, bytes: settingsOf(limits) },
     ]);
     return await this.#part(`initrd-${digestOf([base, own])}`, async (file) => {
@@ -199,12 +211,10 @@ function digestOf(parts: readonly (string | Buffer)[]): string {
 }
 
 /** One word a line, as init reads them: the environment, our launcher, and the agent's command. */
-function commandOf(plan: RuntimePlan): Buffer {
+function commandOf(plan: RuntimePlan, transport: GuestTransport): Buffer {
   const env = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8', ...plan.env };
   const words = [
-    ...Object.entries({ ...env, HEARTH_CHANNEL: `serial:${guestChannelPath}` }).map(
-      ([name, value]) => `${name}=${value}`,
-    ),
+    ...Object.entries({ ...env, HEARTH_CHANNEL: guestChannel(transport) }).map(([name, value]) => `${name}=${value}`),
     '/bin/launch',
     ...plan.argv,
   ];

@@ -8,13 +8,23 @@ export interface KernelArguments {
   readonly hasCode: boolean;
   /** Software emulation: walls between the guest's user and its kernel cost much there, and behind that kernel is nothing of anybody else's. */
   readonly isEmulated: boolean;
+  /** How the guest ends: `t`, a triple fault, which QEMU takes for an end; `k`, the keyboard controller, which Firecracker does. */
+  readonly reboot?: 't' | 'k';
 }
 
 /** The kernel's command line (Documentation/admin-guide/kernel-parameters.rst): quiet, no waiting for hardware that is not there, ends when it panics. */
 export function kernelArguments(options: KernelArguments): string {
-  const tscKhz = hostTscKhz();
+  const tscKhz = options.isEmulated ? hostTscKhz() : undefined;
   return [
-    ...['console=ttyS0', 'quiet', 'panic=-1', 'reboot=t', 'random.trust_cpu=on', 'audit=0', 'cryptomgr.notests'],
+    ...[
+      'console=ttyS0',
+      'quiet',
+      'panic=-1',
+      `reboot=${options.reboot ?? 't'}`,
+      'random.trust_cpu=on',
+      'audit=0',
+      'cryptomgr.notests',
+    ],
     ...['no_timer_check', '8250.nr_uarts=1', 'i8042.noaux', 'i8042.nomux', 'i8042.dumbkbd', 'rcupdate.rcu_expedited=1'],
     // Calibrating against emulated timers hangs now and then; the guest's counter is the host's.
     ...(tscKhz === undefined ? [] : [`tsc_early_khz=${tscKhz}`]),

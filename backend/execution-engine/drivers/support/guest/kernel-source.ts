@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PlatformError } from '../../../../../shared/errors.ts';
 import type { CpioEntry } from './cpio.ts';
+import type { GuestTransport } from './guest-init.ts';
 
 const run = promisify(execFile);
 
@@ -17,7 +18,10 @@ export interface KernelSource {
 }
 
 /** What guests need and distributions build as modules; those that a kernel has built in are left out. Order of loading. */
-const wantedModules = ['virtio_mmio', 'virtio_blk', 'virtio_console', 'virtio_rng', 'erofs'];
+const wantedModules: Readonly<Record<GuestTransport, readonly string[]>> = {
+  serial: ['virtio_mmio', 'virtio_blk', 'virtio_console', 'virtio_rng', 'erofs'],
+  vsock: ['virtio_mmio', 'virtio_blk', 'vmw_vsock_virtio_transport', 'virtio_rng', 'virtio_balloon', 'erofs'],
+};
 /** Trees that may hold a kernel: the system's own, and one unpacked beside it (scripts/setup_env.sh). */
 const systemTrees = ['/', '/var/lib/hearth/guest-kernel'];
 /** Documentation/arch/x86/boot.rst: kernel_version points (less 0x200) to text such as `6.1.0-9-cloud-amd64 (…`. */
@@ -70,7 +74,10 @@ function compareKernels(a: KernelSource, b: KernelSource): number {
 }
 
 /** The modules of this kernel that a guest needs, with those that they need, in the order in which to load them. */
-export async function guestModules({ modules }: KernelSource): Promise<readonly CpioEntry[]> {
+export async function guestModules(
+  { modules }: KernelSource,
+  transport: GuestTransport,
+): Promise<readonly CpioEntry[]> {
   if (modules === undefined) return [listOf([])];
   const files = new Map(
     readdirSync(join(modules, 'kernel'), { recursive: true, encoding: 'utf8' })
@@ -86,7 +93,7 @@ export async function guestModules({ modules }: KernelSource): Promise<readonly 
     for (const needed of neededBy(bytes)) await add(needed);
     ordered.set(name, bytes);
   };
-  for (const name of wantedModules) await add(name);
+  for (const name of wantedModules[transport]) await add(name);
   const entries = [...ordered].map(
     ([name, bytes]): CpioEntry => ({ kind: 'file', path: `modules/${name}.ko`, mode: 0o600, bytes }),
   );

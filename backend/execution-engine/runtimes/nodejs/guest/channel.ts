@@ -15,7 +15,7 @@ export function openStream(address: string): Duplex {
   const kind = address.slice(0, colon);
   const rest = address.slice(colon + 1);
   const net = process.getBuiltinModule('node:net');
-  if (kind === 'fd') return new net.Socket({ fd: Number(rest), readable: true, writable: true });
+  if (kind === 'fd') return openDescriptor(Number(rest));
   if (kind === 'unix') return net.connect(rest);
   if (kind === 'tcp') {
     const at = rest.lastIndexOf(':');
@@ -41,6 +41,21 @@ function openDevice(path: string): Duplex {
     readable.setRawMode(true);
     return readable as unknown as Duplex;
   }
+  return polled(fd);
+}
+
+/** Node refuses sockets of families that it does not know (vsock); for reading and writing they are like any other. */
+function openDescriptor(fd: number): Duplex {
+  const net = process.getBuiltinModule('node:net');
+  try {
+    return new net.Socket({ fd, readable: true, writable: true });
+  } catch (error) {
+    if (!(error instanceof TypeError && 'code' in error && error.code === 'ERR_INVALID_FD_TYPE')) throw error;
+    return polled(fd);
+  }
+}
+
+function polled(fd: number): Duplex {
   const { Pipe, constants } = (process as unknown as { binding(name: string): PipeBinding }).binding('pipe_wrap');
   const handle = new Pipe(constants.SOCKET);
   handle.open(fd);
@@ -49,7 +64,7 @@ function openDevice(path: string): Duplex {
   return new net.Socket(options as unknown as ConstructorParameters<typeof net.Socket>[0]);
 }
 
-/** What of Node's own pipe is used: there is no public way to poll a device that is neither terminal nor socket. */
+/** What of Node's own pipe is used: there is no public way to poll a device, or a socket of another family. */
 interface PipeBinding {
   readonly Pipe: new (type: number) => { open(fd: number): void };
   readonly constants: { readonly SOCKET: number };
