@@ -209,6 +209,21 @@ export const settingsSchema = z.object({
     .string()
     .default('')
     .describe('The `qemu-system-x86_64` to use. Empty: the first in the usual places.'),
+  HEARTH_FIRECRACKER: flag
+    .prefault('false')
+    .describe(
+      'Offers isolation level `firecracker`: microVMs under KVM (docs/drivers/firecracker.md). On by itself when it is the default level.',
+    ),
+  HEARTH_FIRECRACKER_PATH: z
+    .string()
+    .default('')
+    .describe('The `firecracker` to use. Empty: the first in the usual places.'),
+  HEARTH_FIRECRACKER_JAILER_PATH: z
+    .string()
+    .default('')
+    .describe(
+      'The `jailer` of the same release. Empty: the one beside `firecracker`, or the first in the usual places.',
+    ),
   HEARTH_GUEST_KERNEL: z
     .string()
     .default('')

@@ -37,6 +37,12 @@ const limitFields: readonly (readonly [keyof VersionConfig, LimitName])[] = [
   ['tmpMb', 'tmp'],
 ];
 
+/** Levels that are there and off: their probes start virtual machines. */
+const switchedOnBy: ReadonlyMap<IsolationLevel, string> = new Map([
+  ['firecracker', 'HEARTH_FIRECRACKER'],
+  ['qemu', 'HEARTH_QEMU'],
+]);
+
 const unprocessable = (code: string, message: string, path: string) =>
   new PlatformError('unprocessable', code, message, { issues: [{ path, message }] });
 
@@ -157,6 +163,10 @@ export class HostInventory {
   #whyAbsent(level: IsolationLevel): string {
     if (level === 'unsandboxed') {
       return 'it is switched off; HEARTH_ALLOW_UNSANDBOXED=true switches it on, and functions then have all rights of the platform';
+    }
+    const setting = switchedOnBy.get(level);
+    if (setting !== undefined) {
+      return `it is switched off; ${setting}=true switches it on, and docs/drivers/${level}.md says what it needs`;
     }
     const offered = this.#options.drivers.map((driver) => driver.name).join(', ');
     return `this version of Hearth does not have it; choose one of ${offered}`;

@@ -35,6 +35,8 @@ export interface SuiteOptions {
   readonly makeDriver: (directory: string) => IsolationDriver;
   /** Sandboxes have processes: exit codes of the kernel, files and floods can be tried. */
   readonly hasProcesses: boolean;
+  /** Why limits that only the kernel of a guest can enforce are not tried here. */
+  readonly withoutKernel?: string;
   /** What is left on the host of all sandboxes; must be empty after each test. */
   readonly leftovers?: (driver: IsolationDriver) => readonly string[];
 }
@@ -75,6 +77,8 @@ export function describeDriver(name: string, options: SuiteOptions): void {
     const requireLimit = (context: TestContext, limit: LimitName): void => {
       requireProcesses(context);
       context.skip(health.status === 'healthy' && !health.enforces.has(limit), `${limit} is not enforced here`);
+      const needsKernel = limit === 'memory' || limit === 'pids' || limit === 'cpu';
+      context.skip(options.withoutKernel !== undefined && needsKernel, options.withoutKernel);
     };
     const specOf = (change: Partial<SandboxSpec> = {}): SandboxSpec => ({
       id: newId('sandbox'),

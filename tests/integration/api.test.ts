@@ -147,6 +147,11 @@ describe('functions', () => {
     expect(loose.detail).toContain('HEARTH_ALLOW_UNSANDBOXED=true');
     const later = (await deploy('later', { isolation: 'nanos' })).json();
     expect(later.detail).toMatch(/this version of Hearth does not have it; choose one of .*docker/);
+    const off = (await deploy('off', { isolation: 'firecracker' })).json();
+    expect(off).toMatchObject({
+      code: 'isolation_unavailable',
+      detail: expect.stringContaining('HEARTH_FIRECRACKER=true'),
+    });
     expect((await deploy('snake', { runtime: 'python' })).json().code).toBe('runtime_missing');
     expect((await deploy('huge', { memoryMb: 8192 })).json().code).toBe('memory_over_host');
     expect((await call('POST', '/api/v1/functions', { name: 'empty' })).json().code).toBe('code_missing');

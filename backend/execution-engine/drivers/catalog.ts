@@ -8,6 +8,7 @@ import type { Logger } from '../../core/ports/logger.ts';
 import type { RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
 import type { RuntimeImages } from '../../core/ports/runtime-images.ts';
 import { DockerDriver } from './docker/docker-driver.ts';
+import { FirecrackerDriver } from './firecracker/firecracker-driver.ts';
 import { ProcessDriver } from './process/process-driver.ts';
 import { QemuDriver } from './qemu/qemu-driver.ts';
 import { UnsandboxedDriver } from './unsandboxed/unsandboxed-driver.ts';
@@ -49,6 +50,21 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
         runDirectory,
         guestDirectory: join(runDirectory, 'guests'),
         qemuPath: settings.HEARTH_QEMU_PATH,
+        kernel: settings.HEARTH_GUEST_KERNEL,
+        busybox: settings.HEARTH_GUEST_BUSYBOX,
+        logger,
+        ...(settings.HEARTH_BWRAP_PATH === '' ? {} : { bwrapPath: settings.HEARTH_BWRAP_PATH }),
+      }),
+    );
+  }
+  // Its probe makes a guest and boots it.
+  if (settings.HEARTH_FIRECRACKER || settings.HEARTH_ISOLATION === 'firecracker') {
+    drivers.push(
+      new FirecrackerDriver({
+        runDirectory,
+        guestDirectory: join(runDirectory, 'guests'),
+        firecrackerPath: settings.HEARTH_FIRECRACKER_PATH,
+        jailerPath: settings.HEARTH_FIRECRACKER_JAILER_PATH,
         kernel: settings.HEARTH_GUEST_KERNEL,
         busybox: settings.HEARTH_GUEST_BUSYBOX,
         logger,

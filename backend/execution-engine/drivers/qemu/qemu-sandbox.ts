@@ -11,10 +11,10 @@ import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { GuestControl } from '../support/guest/guest-control.ts';
 import { codeDeviceBytes } from '../support/guest/guest-store.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
+import { emptyCgroup } from '../support/jail/empty-cgroup.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { OutputReader } from '../support/output-reader.ts';
-import { killTree } from '../support/process-tree.ts';
 import { TextTail } from '../support/text-tail.ts';
 import { descriptors } from './qemu-arguments.ts';
 import { QmpClient } from './qmp-client.ts';
@@ -33,8 +33,6 @@ export interface QemuSandboxOptions {
   readonly onGone: (failures: readonly string[]) => void;
 }
 
-/** How long killed processes may take to leave before they are reported as left behind. */
-const killPatienceMs = 2000;
 const outputPatienceMs = 500;
 const lastWordsMs = 1000;
 
@@ -200,7 +198,7 @@ export class QemuSandbox implements Sandbox {
         return false;
       }
     };
-    const isEmpty = await attempt('processes', () => this.#awaitEmpty());
+    const isEmpty = await attempt('processes', () => emptyCgroup(this.#cgroup));
     this.#output.finish();
     await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
     const report = this.#describe(code, signal);
@@ -210,16 +208,6 @@ export class QemuSandbox implements Sandbox {
     if (isEmpty) await attempt('slot directory', () => this.#slot.free());
     this.#onGone(failures);
     return report;
-  }
-
-  async #awaitEmpty(): Promise<void> {
-    this.#cgroup.kill();
-    const deadline = performance.now() + killPatienceMs;
-    for (let pids = this.#cgroup.processes(); pids.length > 0; pids = this.#cgroup.processes()) {
-      if (performance.now() > deadline) throw new Error('a process did not end');
-      killTree(pids);
-      await delay(2);
-    }
   }
 
   #describe(code: number | null, signal: string | null): ExitReport {

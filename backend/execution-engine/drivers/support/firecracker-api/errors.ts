@@ -39,7 +39,7 @@ const hints: readonly Hint[] = [
   {
     pattern: /kernel (image|loader|file|configuration)|boot source|invalid elf|initrd/i,
     code: 'firecracker_bad_kernel',
-    fix: 'the guest kernel must be an uncompressed ELF file (vmlinux) for this processor; build it again with hearth guest build, or see HEARTH_FIRECRACKER_KERNEL',
+    fix: 'the guest kernel must be an uncompressed ELF file (vmlinux) for this processor; name a kernel of a distribution in HEARTH_GUEST_KERNEL',
   },
   {
     pattern: /not supported (before|after) starting the microvm/i,

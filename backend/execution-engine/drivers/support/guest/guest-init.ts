@@ -11,7 +11,7 @@ export const vsockPorts = { channel: 1025, stdout: 1026, stderr: 1027, control: 
 export const vsockDescriptors = { channel: 8, stdout: 6, stderr: 7, control: 5 } as const;
 
 /** Where the agent finds the channel to the host. */
-export const guestChannelPath = '/dev/hearth-channel';
+const guestChannelPath = '/dev/hearth-channel';
 
 /** What HEARTH_CHANNEL says inside a guest. */
 export function guestChannel(transport: GuestTransport): string {

@@ -1,0 +1,269 @@
+import { spawn } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { PlatformError } from '../../../../shared/errors.ts';
+import { newId, type SandboxId } from '../../../../shared/ids.ts';
+import type {
+  DriverCapabilities,
+  DriverHealth,
+  IsolationDriver,
+  PreparedImage,
+  SandboxSpec,
+  SweepReport,
+} from '../../../core/ports/isolation-driver.ts';
+import type { Logger } from '../../../core/ports/logger.ts';
+import type { RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
+import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import { type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
+import { findProgram, type HostEnvironment, type HostOptions, openHost } from '../support/jail/host-environment.ts';
+import type { Slot } from '../support/jail/slots.ts';
+import { sweepDeadInstances } from '../support/jail/sweep.ts';
+import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
+import { FirecrackerSandbox } from './firecracker-sandbox.ts';
+import { JailDirectory, jailed } from './jail-directory.ts';
+import { jailerCommand } from './jailer-command.ts';
+import { hostLimits } from './microvm-settings.ts';
+import { probeFirecracker } from './probe.ts';
+
+export interface FirecrackerDriverOptions {
+  /** For slots and jails, as in the process driver. */
+  readonly runDirectory: string;
+  /** Where kernels, root images and code images are kept; best on the file system of the run directory, since jails have links to them. */
+  readonly guestDirectory: string;
+  /** Empty or left out: the first `firecracker` in /usr/bin, /usr/local/bin, /bin, /usr/sbin. */
+  readonly firecrackerPath?: string;
+  /** Empty or left out: the `jailer` beside it, or in those places. */
+  readonly jailerPath?: string;
+  /** /dev/kvm when left out. */
+  readonly kvmPath?: string;
+  /** Kernel file or package, and static busybox; see `GuestStore`. */
+  readonly kernel?: string;
+  readonly busybox?: string;
+  readonly bwrapPath?: string;
+  readonly cgroupParent?: string;
+  readonly registryDirectory?: string;
+  readonly uidBase?: number;
+  readonly outputLimits?: OutputLimits;
+  readonly logger?: Logger;
+}
+
+const bareEnvironment = { PATH: '/usr/bin:/bin' };
+const probeLimits = { memoryMb: 64, cpus: 1, maxPids: 16, tmpMb: 4, egress: 'none' } as const;
+
+/**
+ * Runs sandboxes as microVMs of Firecracker under KVM, each Firecracker in a jail of its own jailer: user, root directory, network, control group. What each wall
+ * is for: docs/drivers/firecracker.md.
+ */
+export class FirecrackerDriver implements IsolationDriver {
+  readonly name = 'firecracker';
+  readonly capabilities: DriverCapabilities = {
+    isolation: 'microvm',
+    channel: 'vsock',
+    enforces: new Set(['memory', 'cpu', 'pids', 'tmp', 'network']),
+    egress: new Set(['none']),
+    specialise: true,
+    pause: true,
+    survivesRestart: false,
+  };
+  readonly #options: FirecrackerDriverOptions;
+  readonly #hostOptions: HostOptions;
+  readonly #guests: GuestStore;
+  readonly #live = new Map<SandboxId, FirecrackerSandbox>();
+  #host: HostEnvironment | undefined;
+  #closed = false;
+
+  constructor(options: FirecrackerDriverOptions) {
+    this.#options = options;
+    this.#hostOptions = {
+      runDirectory: options.runDirectory,
+      cgroupParent: options.cgroupParent ?? 'hearth',
+      registryDirectory: options.registryDirectory,
+      fleet: {},
+      uidBase: options.uidBase ?? 200_000,
+      bwrapPath: options.bwrapPath,
+    };
+    this.#guests = new GuestStore({
+      directory: options.guestDirectory,
+      transport: 'vsock',
+      ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
+      ...(options.busybox === undefined ? {} : { busybox: options.busybox }),
+    });
+  }
+
+  async probe(signal: AbortSignal): Promise<DriverHealth> {
+    return await probeFirecracker({
+      firecrackerPath: this.#firecrackerPath(),
+      jailerPath: this.#jailerPath(),
+      kvmPath: this.#options.kvmPath ?? '/dev/kvm',
+      openHost: () => this.#open(),
+      tryOut: async () => await this.#tryOut(signal),
+    });
+  }
+
+  /** The bundle as an image that guests mount; made once per digest. */
+  async prepare(image: PreparedImage, signal: AbortSignal): Promise<PreparedImage> {
+    await this.#guests.code(image);
+    throwIfAborted(signal);
+    return image;
+  }
+
+  async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+    if (spec.limits.egress !== 'none') {
+      const message =
+        'the firecracker driver cannot let functions reach the network; use egress "none" or another isolation';
+      throw new PlatformError('unprocessable', 'limit_not_enforced', message);
+    }
+    throwIfAborted(signal);
+    return await this.#begin(spec, await this.#guests.boot(spec.plan, spec.limits), signal);
+  }
+
+  /** Sandboxes are swept when the platform starts again. */
+  recover(): Promise<Sandbox | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
+    const strangers = [...this.#live.values()].filter((sandbox) => !known.has(sandbox.id));
+    await Promise.all(strangers.map((sandbox) => sandbox.destroy('swept')));
+    const report = await sweepDeadInstances(this.#hostOptions);
+    return {
+      removed: [...strangers.map((sandbox) => `sandbox ${sandbox.id}`), ...report.removed],
+      failed: report.failed,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#live.values()].map((sandbox) => sandbox.destroy('driver closed')));
+    const host = this.#host;
+    this.#host = undefined;
+    await host?.close();
+  }
+
+  /** A guest with nothing in it but the static busybox, from its start until its init has started that. */
+  async #tryOut(signal: AbortSignal): Promise<{ readonly notes: readonly string[] }> {
+    const agent = { hostPath: this.#options.busybox || '/bin/busybox', guestPath: '/hearth/agent' };
+    const argv = [agent.guestPath, 'sleep', '60'];
+    const plan: RuntimePlan = { runtime: 'custom', argv, env: {}, agent, toolchain: [] };
+    const boot = await this.#guests.boot(plan, probeLimits);
+    const spec: SandboxSpec = { id: newId('sandbox'), plan, limits: probeLimits, image: undefined };
+    const begun = performance.now();
+    const sandbox = await this.#begin(spec, boot, signal);
+    const tookMs = Math.round(performance.now() - begun);
+    await sandbox.destroy('probe over');
+    return { notes: [`guests run kernel ${boot.kernelVersion}; an empty one booted in ${tookMs} ms`] };
+  }
+
+  #open(): HostEnvironment {
+    if (this.#closed) throw new PlatformError('unavailable', 'driver_closed', 'the firecracker driver is closed');
+    this.#host ??= openHost(this.#hostOptions);
+    return this.#host;
+  }
+
+  #firecrackerPath(): string | undefined {
+    return this.#options.firecrackerPath || findProgram('firecracker');
+  }
+
+  #jailerPath(): string | undefined {
+    if (this.#options.jailerPath) return this.#options.jailerPath;
+    const firecracker = this.#firecrackerPath();
+    const beside = firecracker === undefined ? undefined : join(dirname(firecracker), 'jailer');
+    return beside !== undefined && existsSync(beside) ? beside : findProgram('jailer');
+  }
+
+  #programs(): { readonly firecracker: string; readonly jailer: string } {
+    const [firecracker, jailer] = [this.#firecrackerPath(), this.#jailerPath()];
+    if (firecracker === undefined || jailer === undefined) {
+      const message = 'Firecracker or its jailer is not installed; install them (scripts/setup_firecracker.sh)';
+      throw new PlatformError('unavailable', 'program_missing', message);
+    }
+    return { firecracker: realpathSync(firecracker), jailer };
+  }
+
+  async #begin(spec: SandboxSpec, boot: GuestBoot, signal: AbortSignal): Promise<FirecrackerSandbox> {
+    const host = this.#open();
+    const code = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
+    throwIfAborted(signal);
+    const slot = host.slots.take();
+    const sandbox = await this.#spawn({ host, slot, spec, boot, code }).catch(async (error: unknown) => {
+      await slot.free();
+      throw asPlatformError(error);
+    });
+    this.#live.set(spec.id, sandbox);
+    const onAbort = (): void => void sandbox.destroy('aborted');
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await sandbox.start(spec.limits, signal);
+      throwIfAborted(signal);
+      return sandbox;
+    } catch (cause) {
+      const said = sandbox.lastWords || (cause instanceof Error ? cause.message : 'it ended before it began');
+      await sandbox.destroy('it could not begin');
+      throwIfAborted(signal);
+      // What Firecracker refused names its own fix.
+      if (cause instanceof PlatformError && !lostCodes.has(cause.code)) throw cause;
+      const message = `a microVM could not be started: ${said}`;
+      throw new PlatformError('unavailable', 'sandbox_not_started', message, { cause });
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #spawn(parts: {
+    readonly host: HostEnvironment;
+    readonly slot: Slot;
+    readonly spec: SandboxSpec;
+    readonly boot: GuestBoot;
+    readonly code: string | undefined;
+  }): Promise<FirecrackerSandbox> {
+    const { host, slot, spec, boot, code } = parts;
+    const programs = this.#programs();
+    const uid = host.uidOf(slot.number);
+    if (uid === undefined)
+      throw new PlatformError('unavailable', 'root_needed', 'the jailer of Firecracker needs root');
+    const jail = await JailDirectory.make({ slot, uid, boot, code, firecracker: programs.firecracker });
+    try {
+      const cgroup = host.cgroups.create(String(slot.number), hostLimits(spec.limits));
+      const { file, args } = jailerCommand({
+        ...programs,
+        uid,
+        id: String(slot.number),
+        baseDirectory: slot.directory,
+        apiSocket: jailed.api,
+      });
+      const child = spawn(file, args, { cwd: '/', env: bareEnvironment, stdio: 'pipe' });
+      return new FirecrackerSandbox({
+        id: spec.id,
+        child,
+        cgroup,
+        slot,
+        jail,
+        outputLimits: this.#options.outputLimits ?? defaultOutputLimits,
+        imageDigest: spec.image?.digest,
+        codeImage: async (image) => (await this.#guests.code(image)).path,
+        onGone: (failures) => this.#forget(spec.id, failures),
+      });
+    } catch (error) {
+      jail.close();
+      throw error;
+    }
+  }
+
+  #forget(id: SandboxId, failures: readonly string[]): void {
+    this.#live.delete(id);
+    if (failures.length === 0) return;
+    this.#options.logger?.error({ sandboxId: id, failures }, 'a microVM left something behind');
+  }
+}
+
+/** Errors that say only that Firecracker or its guest is gone: what it said last says more. */
+const lostCodes: ReadonlySet<string> = new Set(['firecracker_gone', 'guest_lost', 'vmm_lost']);
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new PlatformError('unavailable', 'aborted', 'starting a microVM was aborted');
+}
+
+function asPlatformError(cause: unknown): PlatformError {
+  if (cause instanceof PlatformError) return cause;
+  return new PlatformError('unavailable', 'sandbox_not_started', 'a microVM could not be started', { cause });
+}

@@ -1,0 +1,260 @@
+import type { ChildProcess } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PlatformError } from '../../../../shared/errors.ts';
+import type { SandboxId } from '../../../../shared/ids.ts';
+import type { PreparedImage, SandboxLimits } from '../../../core/ports/isolation-driver.ts';
+import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
+import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
+import { FirecrackerClient } from '../support/firecracker-api/client.ts';
+import { GuestControl } from '../support/guest/guest-control.ts';
+import type { Cgroup } from '../support/jail/cgroup.ts';
+import { emptyCgroup } from '../support/jail/empty-cgroup.ts';
+import type { Slot } from '../support/jail/slots.ts';
+import { type OutputLimits, OutputReader } from '../support/output-reader.ts';
+import { TextTail } from '../support/text-tail.ts';
+import type { GuestStreams } from './guest-calls.ts';
+import { type JailDirectory, jailed } from './jail-directory.ts';
+import { MetricsReader } from './metrics-reader.ts';
+import { reclaimMemory, startMicrovm } from './microvm-settings.ts';
+
+export interface FirecrackerSandboxOptions {
+  readonly id: SandboxId;
+  /** The jailer, which waits for a line before it begins and becomes Firecracker. */
+  readonly child: ChildProcess;
+  readonly cgroup: Cgroup;
+  readonly slot: Slot;
+  readonly jail: JailDirectory;
+  readonly outputLimits: OutputLimits;
+  readonly imageDigest: string | undefined;
+  /** Where a version's code image is; made when it is not there. */
+  readonly codeImage: (image: PreparedImage) => Promise<string>;
+  /** Called once, when nothing is left; with the failures to free something, if there were. */
+  readonly onGone: (failures: readonly string[]) => void;
+}
+
+const outputPatienceMs = 500;
+/** A boot under KVM takes a fraction of a second. */
+const bootPatienceMs = 15_000;
+const apiPollMs = 5;
+
+/** One guest in one jailed Firecracker. Made by `FirecrackerDriver`, which makes the jail. */
+export class FirecrackerSandbox implements Sandbox {
+  readonly id: SandboxId;
+  readonly handle: SandboxHandle;
+  readonly exited: Promise<ExitReport>;
+  readonly #options: FirecrackerSandboxOptions;
+  readonly #client: FirecrackerClient;
+  readonly #output: OutputReader;
+  readonly #metrics: MetricsReader;
+  readonly #console = new TextTail();
+  readonly #complaints = new TextTail();
+  #streams: GuestStreams | undefined;
+  #control: GuestControl | undefined;
+  #imageDigest: string | undefined;
+  #guestExit: { readonly status: number; readonly oomKills: number } | undefined;
+  #reason: string | undefined;
+  #heapExhausted = false;
+  #paused = false;
+  #isOver = false;
+  #finalUsage: ResourceUsage | undefined;
+
+  constructor(options: FirecrackerSandboxOptions) {
+    const { child, jail, slot, id } = options;
+    this.id = id;
+    this.#options = options;
+    this.#imageDigest = options.imageDigest;
+    this.handle = { schema: 1, driver: 'firecracker', id, data: { pid: child.pid ?? 0, slot: slot.number } };
+    this.#client = new FirecrackerClient(jail.path + jailed.api);
+    this.#output = new OutputReader(options.outputLimits, (line) => {
+      if (line.stream === 'stderr' && tellsHeapExhausted(line.text)) this.#heapExhausted = true;
+    });
+    this.exited = new Promise((resolve) => {
+      // Without a process there will be no exit event.
+      child.once('error', (error) => {
+        this.#complaints.push(error.message);
+        if (child.pid === undefined) void this.#finish(null, null).then(resolve);
+      });
+      child.once('exit', (code, signal) => void this.#finish(code, signal).then(resolve));
+    });
+    child.stdin?.on('error', () => undefined);
+    // The guest's console; Firecracker's own words are on the log and, before there is one, on stderr.
+    child.stdout?.on('data', (chunk: Buffer) => this.#console.push(chunk.toString('latin1')));
+    child.stderr?.on('data', (chunk: Buffer) => this.#complaints.push(chunk.toString('utf8')));
+    jail.log.on('data', (chunk: Buffer) => this.#complaints.push(chunk.toString('utf8')));
+    this.#metrics = new MetricsReader(jail.metrics);
+  }
+
+  /** Joins the control group, lets the jailer begin, sets the microVM up, and resolves when init has started the agent. */
+  async start(limits: SandboxLimits, signal: AbortSignal): Promise<void> {
+    const { child, cgroup } = this.#options;
+    if (child.pid !== undefined) await cgroup.join(child.pid);
+    child.stdin?.end('go\n');
+    const deadline = performance.now() + bootPatienceMs;
+    await this.#awaitApi(deadline);
+    await startMicrovm(this.#client, { limits, hasCode: this.#imageDigest !== undefined, signal });
+    await within(deadline, this.#awaitGuest());
+  }
+
+  /** What the jailer, Firecracker or the guest's kernel said last; for the error of a start that failed. */
+  get lastWords(): string {
+    return this.#console.lastLine(/hearth:|panic|BUG|Oops/) || this.#complaints.lastLine() || this.#console.lastLine();
+  }
+
+  connect(signal: AbortSignal): Promise<Duplex> {
+    if (signal.aborted) return Promise.reject(new PlatformError('unavailable', 'aborted', 'connect was aborted'));
+    if (this.#streams === undefined) return Promise.reject(ended());
+    return Promise.resolve(this.#streams.channel);
+  }
+
+  /** The code image comes into the jail and behind the guest's code device, which the guest then mounts. */
+  async specialise(image: PreparedImage, signal: AbortSignal): Promise<void> {
+    if (this.#imageDigest !== undefined)
+      throw new PlatformError('conflict', 'already_specialised', 'the sandbox has an image already');
+    this.#imageDigest = image.digest;
+    const path = await this.#options.codeImage(image);
+    if (signal.aborted) throw new PlatformError('unavailable', 'aborted', 'loading the code was aborted');
+    await this.#options.jail.addCode(path);
+    await this.#client.updateDrive({ drive_id: 'code', path_on_host: jailed.lateCode }, signal);
+    if (this.#control === undefined) throw ended();
+    await this.#control.loadCode();
+  }
+
+  output(): AsyncIterable<OutputLine> {
+    return this.#output;
+  }
+
+  /** CPU time is what the host spent; memory and processes are the function's own, as the guest tells, or all of Firecracker's. */
+  async usage(): Promise<ResourceUsage> {
+    if (this.#finalUsage !== undefined) return this.#finalUsage;
+    const outside = this.#options.cgroup.usage();
+    if (this.#paused || this.#control === undefined) return outside;
+    // What it writes now is read before the guest has answered, or else with the next one.
+    await this.#client.flushMetrics().catch(() => undefined);
+    const inside = await this.#control.usage().catch(() => undefined);
+    if (inside === undefined) return outside;
+    const { memoryBytes, peakMemoryBytes, pids } = inside;
+    return { cpuMs: outside.cpuMs, memoryBytes, peakMemoryBytes, pids, io: this.#io() };
+  }
+
+  /** Takes back what memory the guest can spare first: nobody knows for how long. */
+  async pause(): Promise<void> {
+    await reclaimMemory(this.#client);
+    await this.#client.pause();
+    this.#paused = true;
+  }
+
+  async resume(): Promise<void> {
+    await this.#client.resume();
+    this.#paused = false;
+    await this.#client.inflateBalloon(0);
+    await this.#control?.settle();
+  }
+
+  async destroy(reason: string): Promise<void> {
+    this.#reason ??= reason;
+    this.#kill();
+    await this.exited;
+  }
+
+  async #awaitApi(deadline: number): Promise<void> {
+    for (;;) {
+      if (this.#isOver) throw ended();
+      try {
+        await this.#client.describe();
+        return;
+      } catch (error) {
+        if (performance.now() > deadline) throw error;
+      }
+      await delay(apiPollMs);
+    }
+  }
+
+  async #awaitGuest(): Promise<void> {
+    const streams = await this.#options.jail.calls.streams;
+    this.#streams = streams;
+    this.#output.attach('stdout', streams.stdout);
+    this.#output.attach('stderr', streams.stderr);
+    this.#control = new GuestControl(streams.control, {
+      exited: (status, oomKills) => void this.#agentExited(status, oomKills),
+    });
+    await this.#control.started;
+  }
+
+  #io() {
+    const diskReadBytes = this.#metrics.diskReadBytes;
+    return { networkReceivedBytes: 0, networkSentBytes: 0, diskReadBytes, diskWrittenBytes: 0 };
+  }
+
+  /** What the agent wrote before it ended is on its way; its streams end with it, unless a child of its holds them. */
+  async #agentExited(status: number, oomKills: number): Promise<void> {
+    if (this.#guestExit !== undefined) return;
+    this.#guestExit = { status, oomKills };
+    await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
+    this.#kill();
+  }
+
+  #kill(): void {
+    const { child, cgroup } = this.#options;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (!cgroup.kill()) child.kill('SIGKILL');
+  }
+
+  async #finish(code: number | null, signal: string | null): Promise<ExitReport> {
+    this.#isOver = true;
+    const { cgroup, jail, slot } = this.#options;
+    const failures: string[] = [];
+    const attempt = async (what: string, work: () => Promise<void> | void): Promise<boolean> => {
+      try {
+        await work();
+        return true;
+      } catch (error) {
+        failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+        return false;
+      }
+    };
+    const isEmpty = await attempt('processes', () => emptyCgroup(cgroup));
+    this.#output.finish();
+    if (this.#streams === undefined) this.#output.end();
+    await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
+    const report = this.#describe(code, signal);
+    this.#finalUsage = { ...cgroup.usage(), pids: 0, memoryBytes: 0, io: this.#io() };
+    this.#client.close();
+    await attempt('jail', () => jail.close());
+    await attempt('control group', () => cgroup.remove());
+    // While a process lives, nobody else may get its user id; the next start sweeps.
+    if (isEmpty) await attempt('slot directory', () => slot.free());
+    this.#options.onGone(failures);
+    return report;
+  }
+
+  #describe(code: number | null, signal: string | null): ExitReport {
+    if (this.#guestExit !== undefined) {
+      const { status, oomKills } = this.#guestExit;
+      const ending = decodeStatus(status);
+      const gaveUp = this.#heapExhausted && ending.code !== 0;
+      return { ...ending, outOfMemory: oomKills > 0 || gaveUp, reason: this.#reason };
+    }
+    // Firecracker ended although its guest had not said so: killed, or the guest's kernel is gone.
+    if (this.#reason === undefined && signal === null) this.#reason = `the microVM ended: ${this.lastWords}`;
+    return { code, signal, outOfMemory: this.#options.cgroup.oomKills() > 0, reason: this.#reason };
+  }
+}
+
+async function within(deadline: number, work: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () =>
+      late.reject(new PlatformError('unavailable', 'guest_hung', `a guest did not boot within ${bootPatienceMs} ms`)),
+    Math.max(0, deadline - performance.now()),
+  );
+  try {
+    await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function ended(): PlatformError {
+  return new PlatformError('unavailable', 'vmm_lost', 'Firecracker has ended');
+}

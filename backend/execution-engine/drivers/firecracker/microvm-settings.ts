@@ -1,0 +1,92 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { PlatformError } from '../../../../shared/errors.ts';
+import type { SandboxLimits } from '../../../core/ports/isolation-driver.ts';
+import type { FirecrackerClient } from '../support/firecracker-api/client.ts';
+import { guestMemoryMb, guestProcessors } from '../support/guest/guest-size.ts';
+import { kernelArguments } from '../support/guest/kernel-arguments.ts';
+import { jailed } from './jail-directory.ts';
+
+/** Drives as the guest sees them, in the order in which they are added. */
+const devices = { root: '/dev/vda', code: '/dev/vdb' } as const;
+/** Any but 0 to 2; each guest has a vsock of its own. */
+const guestContext = 3;
+/** Disks are read through the host's cache; more than this per CPU is a guest that reads in circles. */
+const diskBytesPerSecondAndCpu = 256 * 1024 * 1024;
+const diskOperationsPerSecondAndCpu = 20_000;
+/** Seeds for a generator, not a stream of random bytes. */
+const entropyBytesPerSecond = 64 * 1024;
+const refillMs = 1000;
+/** What Firecracker needs beside the guest's memory: its own code and heap. It promises 5 MiB; page tables of KVM come on top. */
+const vmmOverheadMb = 64;
+/** Firecracker has one thread for its API, one for devices and one per virtual processor. */
+const vmmThreads = 80;
+/** Firecracker's own threads beside the guest's. */
+const vmmCpus = 0.25;
+
+/** Limits of the control group that Firecracker is in: the wall behind the guest's own control group. */
+export function hostLimits(limits: SandboxLimits) {
+  return {
+    memoryBytes: (guestMemoryMb(limits) + vmmOverheadMb) * 1024 * 1024,
+    cpus: limits.cpus + vmmCpus,
+    maxPids: vmmThreads + guestProcessors(limits),
+  };
+}
+
+/** Everything that is set before a microVM is started, and the start. */
+export async function startMicrovm(
+  client: FirecrackerClient,
+  options: { readonly limits: SandboxLimits; readonly hasCode: boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  const { limits, hasCode, signal } = options;
+  await client.setLogger({ log_path: jailed.log, level: 'Warning', show_level: true }, signal);
+  await client.setMetrics({ metrics_path: jailed.metrics }, signal);
+  const processors = guestProcessors(limits);
+  await client.setMachine({ vcpu_count: processors, mem_size_mib: guestMemoryMb(limits), smt: false }, signal);
+  const boot_args = kernelArguments({ ...devices, hasCode, isEmulated: false, reboot: 'k' });
+  await client.setBootSource({ kernel_image_path: jailed.kernel, initrd_path: jailed.initrd, boot_args }, signal);
+  for (const name of ['root', 'code'] as const) {
+    await client.addDrive(
+      {
+        drive_id: name,
+        path_on_host: jailed[name],
+        // The initial RAM disk mounts it; Firecracker is not to add arguments for a root device.
+        is_root_device: false,
+        is_read_only: true,
+        rate_limiter: diskLimiter(limits),
+      },
+      signal,
+    );
+  }
+  await client.setVsock({ guest_cid: guestContext, uds_path: jailed.vsock }, signal);
+  const bandwidth = { size: entropyBytesPerSecond, refill_time: refillMs };
+  await client.setEntropy({ rate_limiter: { bandwidth } }, signal);
+  await client.setBalloon({ amount_mib: 0, deflate_on_oom: true, stats_polling_interval_s: 1 }, signal);
+  await client.start(signal);
+}
+
+function diskLimiter(limits: SandboxLimits) {
+  const bucket = (perCpu: number) => ({ size: Math.round(perCpu * limits.cpus), refill_time: refillMs });
+  return { bandwidth: bucket(diskBytesPerSecondAndCpu), ops: bucket(diskOperationsPerSecondAndCpu) };
+}
+
+const reclaimPatienceMs = 300;
+const reclaimPollMs = 10;
+/** What a guest keeps of the memory that it could give away, so that it need not take it back at once. */
+const keptShare = 0.2;
+const MiB = 1024 * 1024;
+
+/** Blows the balloon up by what the guest says it can spare, and waits a moment for it. A guest that does not play along keeps its memory. */
+export async function reclaimMemory(client: FirecrackerClient): Promise<void> {
+  try {
+    const { available_memory: available = 0, actual_mib: before } = await client.balloonStatistics();
+    const target = before + Math.floor((available * (1 - keptShare)) / MiB);
+    await client.inflateBalloon(target);
+    const deadline = performance.now() + reclaimPatienceMs;
+    while (performance.now() < deadline && (await client.balloonStatistics()).actual_mib < target) {
+      await delay(reclaimPollMs);
+    }
+  } catch (error) {
+    if (!(error instanceof PlatformError && error.code === 'firecracker_refused')) throw error;
+    // A kernel without the balloon's driver has no statistics.
+  }
+}

@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RuntimePlan } from '../../backend/core/ports/runtime-adapter.ts';
+import { FirecrackerDriver } from '../../backend/execution-engine/drivers/firecracker/firecracker-driver.ts';
+import { startTimeOf } from '../../backend/execution-engine/drivers/support/process-tree.ts';
+import { newId } from '../../shared/ids.ts';
+import { BodyClient } from '../conformance/driver-body.ts';
+import type { Faults } from '../fixtures/firecracker/main.ts';
+import { installFakeFirecracker } from '../support/fake-firecracker.ts';
+import { whyNoSpec } from '../support/firecracker-spec.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+
+const { signal: never } = new AbortController();
+const body = join(import.meta.dirname, '../fixtures/drivers/body.cjs');
+const plan: RuntimePlan = {
+  runtime: 'nodejs',
+  argv: ['/usr/bin/node', '/rt/body.cjs'],
+  env: {},
+  agent: { hostPath: body, guestPath: '/rt/body.cjs' },
+  toolchain: [{ hostPath: process.execPath, guestPath: '/usr/bin/node' }],
+};
+const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
+/** Logger, metrics, machine, boot source, two drives, vsock, entropy, balloon, start. */
+const requestsOfAStart = 10;
+const orphans = 20;
+
+describe.skipIf(whyNoSpec() !== undefined)(`firecracker${skippedFor(whyNoSpec())}`, () => {
+  let directory: string;
+  let unhealthy: string | undefined;
+  const drivers: FirecrackerDriver[] = [];
+  const children: ChildProcess[] = [];
+  const driverWith = (faults: Omit<Faults, 'cacheDirectory'>): FirecrackerDriver => {
+    const driver = new FirecrackerDriver({
+      runDirectory: join(directory, 'run'),
+      registryDirectory: join(directory, 'instances'),
+      guestDirectory: join(tmpdir(), 'hearth-test-guests'),
+      cgroupParent: 'hearth-firecracker-test',
+      uidBase: 400_000,
+      kvmPath: '/dev/null',
+      ...installFakeFirecracker(directory, faults),
+    });
+    drivers.push(driver);
+    return driver;
+  };
+  const start = async (driver: FirecrackerDriver) =>
+    await driver.create({ id: newId('sandbox'), plan, limits, image: undefined }, never);
+  const slots = (): readonly string[] =>
+    readdirSync(join(directory, 'run')).flatMap((instance) => {
+      const place = join(directory, 'run', instance, 'slots');
+      return existsSync(place) ? readdirSync(place).map((slot) => `${instance}/${slot}`) : [];
+    });
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'hearth-fc-faults-'));
+    chmodSync(directory, 0o711);
+    const health = await driverWith({}).probe(never);
+    unhealthy = health.status === 'healthy' ? undefined : `${health.reason} (${health.fix})`;
+  });
+  afterAll(async () => {
+    for (const child of children) child.kill('SIGKILL');
+    for (const driver of drivers) {
+      await driver.sweep(new Set());
+      await driver.close();
+    }
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  it.for(Array.from({ length: requestsOfAStart }, (_, index) => index + 1))(
+    'leaves nothing when request %i of a start is refused, or Firecracker dies in it',
+    async (request, context) => {
+      context.skip(unhealthy !== undefined, unhealthy);
+      const [refusing, dying] = [driverWith({ refuseRequest: request }), driverWith({ dieAtRequest: request })];
+      await expect(start(refusing)).rejects.toMatchObject({
+        kind: 'unavailable',
+        code: 'firecracker_refused',
+        message: expect.stringContaining('Something else went wrong'),
+      });
+      await expect(start(dying)).rejects.toMatchObject({ kind: 'unavailable', code: 'sandbox_not_started' });
+      expect(slots()).toEqual([]);
+    },
+  );
+
+  it('tells that Firecracker was killed, and ends the channel', async (context) => {
+    context.skip(unhealthy !== undefined, unhealthy);
+    const driver = driverWith({});
+    const sandbox = await start(driver);
+    const client = new BodyClient(await sandbox.connect(never));
+    await client.ready();
+    const closed = new Promise((resolve) => client.channel.once('close', resolve));
+    process.kill(Number(sandbox.handle.data['pid']), 'SIGKILL');
+    expect(await sandbox.exited).toMatchObject({ signal: 'SIGKILL', reason: undefined });
+    await closed;
+    await expect(sandbox.pause()).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(slots()).toEqual([]);
+  });
+
+  it(`sweeps ${orphans} microVMs of a platform that was killed, and none of a living one`, async (context) => {
+    context.skip(unhealthy !== undefined, unhealthy);
+    const driver = driverWith({});
+    const own = await start(driver);
+    const programs = installFakeFirecracker(directory);
+    const maker = join(import.meta.dirname, '../fixtures/drivers/firecracker-orphan-maker.ts');
+    const child = spawn(process.execPath, [maker, directory, String(orphans), JSON.stringify(programs)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(child);
+    const text = await new Promise<string>((resolve, reject) => {
+      child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString('utf8')));
+      child.once('exit', () => reject(new Error('the platform ended')));
+    });
+    const pids = JSON.parse(text) as number[];
+    expect(pids).toHaveLength(orphans);
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
+    const report = await driver.sweep(new Set([own.id]));
+    expect(report.failed).toEqual([]);
+    expect(pids.filter((pid) => startTimeOf(pid) !== undefined)).toEqual([]);
+    expect(startTimeOf(Number(own.handle.data['pid']))).toBeDefined();
+    expect(slots()).toHaveLength(1);
+    await own.destroy('over');
+  });
+});
