@@ -73,7 +73,22 @@ function limitsDocument(extra: Readonly<Record<string, number | string>> = {}): 
   return { ...flat, ...extra };
 }
 
-export function systemDocument({ controlPlane, facts }: ApiContext): SystemDocument {
+/** The page of the whole installation must not wait for a daemon that hangs. */
+const imagesTimeoutMs = 2000;
+
+/** Null while a daemon that is there does not answer. */
+async function imagesOf({ inventory, images }: ApiContext['controlPlane']): Promise<SystemDocument['images']> {
+  const found = inventory.drivers().find(({ driver }) => driver.capabilities.isolation === 'container');
+  if (found === undefined || found.health.status === 'undetected' || images === undefined) return [];
+  if (found.health.status === 'unhealthy') return null;
+  try {
+    return [...(await images.list(AbortSignal.timeout(imagesTimeoutMs)))];
+  } catch {
+    return null;
+  }
+}
+
+export async function systemDocument({ controlPlane, facts }: ApiContext): Promise<SystemDocument> {
   const { inventory } = controlPlane;
   return {
     version: facts.version,
@@ -85,6 +100,7 @@ export function systemDocument({ controlPlane, facts }: ApiContext): SystemDocum
     warnings: [...facts.warnings()],
     drivers: inventory.drivers().map(driverDocument),
     runtimes: inventory.runtimes().map(runtimeDocument),
+    images: await imagesOf(controlPlane),
     limits: limitsDocument(facts.limits),
   };
 }

@@ -39,6 +39,8 @@ describe('PrometheusPage', () => {
     collector.record({ kind: 'throttle', at: startAt, functionName: 'a', limit: 'queue' });
     collector.record({ kind: 'retry', at: startAt, functionName: 'a' });
     collector.record({ kind: 'build', at: startAt, tookMs: 1_500, isSuccess: false });
+    const io = { networkReceivedBytes: 5, networkSentBytes: 7, diskReadBytes: 0, diskWrittenBytes: 9 };
+    collector.record({ kind: 'instance-io', at: startAt, version: versionA1, io });
     const text = await page.text();
     const samples = parse(text);
     expect(text).toContain('# TYPE hearth_invocation_duration_seconds histogram');
@@ -54,6 +56,10 @@ describe('PrometheusPage', () => {
       fast: at('invocation_duration_seconds_bucket{function="a",version="1",le="0.05"}'),
       slow: at('invocation_duration_seconds_bucket{function="a",version="1",le="0.075"}'),
       all: at('invocation_duration_seconds_bucket{function="a",version="1",le="+Inf"}'),
+      received: at('instance_network_bytes_total{function="a",version="1",direction="receive"}'),
+      sent: at('instance_network_bytes_total{function="a",version="1",direction="transmit"}'),
+      read: at('instance_disk_bytes_total{function="a",version="1",direction="read"}'),
+      written: at('instance_disk_bytes_total{function="a",version="1",direction="write"}'),
       throttles: at('throttles_total{function="a",limit="queue"}'),
       retries: at('retries_total{function="a"}'),
       builds: at('build_duration_seconds_bucket{result="failure",le="2.5"}'),
@@ -72,6 +78,10 @@ describe('PrometheusPage', () => {
       fast: 1,
       slow: 2,
       all: 2,
+      received: 5,
+      sent: 7,
+      read: undefined,
+      written: 9,
       throttles: 1,
       retries: 1,
       builds: 1,

@@ -46,6 +46,7 @@ export class PrometheusPage {
 
   constructor(options: PrometheusOptions) {
     this.#addInvocations(options.counters);
+    this.#addIo(options.counters);
     this.#addDurations(options.counters);
     this.#addEvents(options.counters);
     const gauges = () => {
@@ -93,6 +94,27 @@ export class PrometheusPage {
     perVersion('instance_cpu_seconds_total', 'CPU time of invocations.', ({ cpuMs }) => cpuMs / 1000);
     perVersion('request_bytes_total', 'Bytes of requests.', ({ requestBytes }) => requestBytes);
     perVersion('response_bytes_total', 'Bytes of responses.', ({ responseBytes }) => responseBytes);
+  }
+
+  /** Directions are told apart by a label; where a driver cannot tell there is no sample, and none says 0. */
+  #addIo(counters: EventCounters): void {
+    type Field = 'networkReceivedBytes' | 'networkSentBytes' | 'diskReadBytes' | 'diskWrittenBytes';
+    const perDirection = (name: string, help: string, fields: Readonly<Record<string, Field>>) =>
+      this.#add('counter', name, help, () =>
+        [...counters.versions()].flatMap((version) =>
+          Object.entries(fields)
+            .filter(([, field]) => version[field] > 0)
+            .map(([direction, field]) => ({ value: version[field], labels: { ...labelsOf(version), direction } })),
+        ),
+      );
+    perDirection('instance_network_bytes_total', 'Bytes through the network of instances, loopback left out.', {
+      receive: 'networkReceivedBytes',
+      transmit: 'networkSentBytes',
+    });
+    perDirection('instance_disk_bytes_total', 'Bytes of instances from and to block devices.', {
+      read: 'diskReadBytes',
+      write: 'diskWrittenBytes',
+    });
   }
 
   #addDurations(counters: EventCounters): void {

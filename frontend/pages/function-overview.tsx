@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
-import type { Metrics } from '../../shared/api/metrics.ts';
+import type { MetricPoint, Metrics } from '../../shared/api/metrics.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { MetricCharts } from '../components/metric-charts.tsx';
@@ -14,7 +14,7 @@ import { useChartSeries, useDeploymentMarkers } from '../components/use-chart-se
 import { useFunction } from '../components/use-function.ts';
 import { paths } from '../path-builder.ts';
 import { Card } from '../ui/card.tsx';
-import { Chart } from '../ui/chart.tsx';
+import { Chart, type ChartProps } from '../ui/chart.tsx';
 import { CodeBlock, CopyButton } from '../ui/copy-button.tsx';
 import { Tabs } from '../ui/tabs.tsx';
 import { formatBytes, formatCount, formatMs, formatPercent, formatRate } from '../util/format.ts';
@@ -123,6 +123,39 @@ function NoCallsYet({ fn }: { readonly fn: FunctionDocument }) {
   );
 }
 
+const ioSeries = [
+  { field: 'networkReceivedBytes', label: 'Received', color: '--series-1' },
+  { field: 'networkSentBytes', label: 'Sent', color: '--series-2' },
+  { field: 'diskReadBytes', label: 'Read from disk', color: '--series-4' },
+  { field: 'diskWrittenBytes', label: 'Written to disk', color: '--series-3' },
+] as const;
+
+/** Network and disk of the instances; only where the isolation level can tell and something moved. */
+function IoChart(props: {
+  shared: Pick<ChartProps, 'x' | 'markers' | 'onZoom' | 'syncKey'>;
+  points: readonly (MetricPoint | undefined)[];
+  stepMs: number;
+}) {
+  const moved = ioSeries.filter(({ field }) => props.points.some((point) => (point?.[field] ?? 0) > 0));
+  if (moved.length === 0) return null;
+  return (
+    <Chart
+      {...props.shared}
+      title="Network and disk"
+      note="bytes a second, of all instances"
+      isBinary
+      shape="lines"
+      format={formatBytes}
+      emptyText="Nothing moved in this range"
+      series={moved.map(({ field, label, color }) => ({
+        label,
+        color,
+        values: props.points.map((point) => (point === undefined ? null : point[field] / (props.stepMs / 1000))),
+      }))}
+    />
+  );
+}
+
 /** The charts of every function, and its memory and cold starts. */
 function Charts({ metrics, fn, isLive }: { metrics: Metrics; fn: FunctionDocument; isLive: boolean }) {
   const [range] = useTimeRange();
@@ -151,6 +184,7 @@ function Charts({ metrics, fn, isLive }: { metrics: Metrics; fn: FunctionDocumen
             : [{ label: 'Limit', values: points.map(() => limit), color: '--series-3', dash: [6, 3] }]),
         ]}
       />
+      <IoChart shared={shared} points={points} stepMs={series.stepMs} />
       <Chart
         {...shared}
         title="Starts"

@@ -35,6 +35,10 @@ function point(seconds: number, more: Partial<MetricPoint> = {}): MetricPoint {
     peakMemoryBytes: 0,
     requestBytes: 0,
     responseBytes: 0,
+    networkReceivedBytes: 0,
+    networkSentBytes: 0,
+    diskReadBytes: 0,
+    diskWrittenBytes: 0,
     ...more,
   });
 }

@@ -26,6 +26,12 @@ export const metricPointSchema = z.object({
   peakMemoryBytes: z.number(),
   requestBytes: z.number(),
   responseBytes: z.number(),
+  networkReceivedBytes: z
+    .number()
+    .describe('By instances, through their network, loopback left out; 0 where the isolation level cannot tell.'),
+  networkSentBytes: z.number(),
+  diskReadBytes: z.number().describe('By instances, from block devices; 0 where the isolation level cannot tell.'),
+  diskWrittenBytes: z.number(),
 });
 export type MetricPoint = z.infer<typeof metricPointSchema>;
 

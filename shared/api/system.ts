@@ -96,6 +96,13 @@ export const poolDocumentSchema = z.object({
 });
 export type PoolDocument = z.infer<typeof poolDocumentSchema>;
 
+const runtimeImageSchema = z.object({
+  driver: z.enum(isolationLevels),
+  runtime: z.string(),
+  reference: z.string().describe('The name under which the daemon knows it.'),
+  sizeBytes: z.number().int().describe('Layers that images share are counted in each.'),
+});
+
 export const systemSchema = z.object({
   version: z.string(),
   nodeVersion: z.string(),
@@ -106,6 +113,10 @@ export const systemSchema = z.object({
   warnings: z.array(z.string()),
   drivers: z.array(driverDocumentSchema),
   runtimes: z.array(runtimeDocumentSchema),
+  images: z
+    .array(runtimeImageSchema)
+    .nullable()
+    .describe('What runtimes are started from, at levels with images; null while their daemon does not answer.'),
   limits: z.record(z.string(), z.union([z.number(), z.string()])),
 });
 export type SystemDocument = z.infer<typeof systemSchema>;
@@ -115,12 +126,6 @@ export const poolsSchema = z.object({
 });
 export type Pools = z.infer<typeof poolsSchema>;
 
-const runtimeImageSchema = z.object({
-  driver: z.enum(isolationLevels),
-  runtime: z.string(),
-  reference: z.string().describe('The name under which the daemon knows it.'),
-  sizeBytes: z.number().int().describe('Layers that images share are counted in each.'),
-});
 export const runtimeImagesSchema = z.object({ images: z.array(runtimeImageSchema) });
 export type RuntimeImages = z.infer<typeof runtimeImagesSchema>;
 export const buildRuntimeImageSchema = z.strictObject({ runtime: z.enum(runtimeNames) });

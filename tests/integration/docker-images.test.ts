@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../cli/program.ts';
+import { systemSchema } from '../../shared/api/system.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
@@ -45,6 +46,12 @@ describe.skipIf(reason !== undefined)(`hearth images${skippedFor(reason)}`, () =
     expect(JSON.parse(listed.stdout)).toEqual(
       expect.arrayContaining(names.map((reference) => expect.objectContaining({ reference, driver: 'docker' }))),
     );
+    const system = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
+    expect(system.images?.map(({ reference }) => reference)).toEqual(expect.arrayContaining(names));
+    expect(system.drivers.find(({ name }) => name === 'docker')).toMatchObject({
+      status: 'healthy',
+      version: expect.stringMatching(/\d+\.\d+/),
+    });
   });
 
   it('refuses a runtime without an image, and callers who may only look', async () => {

@@ -362,6 +362,29 @@ describe('what happens inside', () => {
   });
 });
 
+describe('what instances move through network and disk', () => {
+  it('is counted once for each version, as the difference between samples', async () => {
+    const steps = [100, 100, 350, 350, 1000];
+    let asked = 0;
+    const usage = () => {
+      const bytes = steps[Math.min(asked++, steps.length - 1)] ?? 0;
+      const io = { networkReceivedBytes: bytes, networkSentBytes: 2 * bytes, diskReadBytes: 0, diskWrittenBytes: 7 };
+      return { cpuMs: 0, memoryBytes: 1, peakMemoryBytes: 1, pids: 1, io };
+    };
+    const r = rig({ settings: { usageIntervalMs: 2 }, script: () => ({ usage }) });
+    const version = versionOf();
+    r.pool.start();
+    const lease = await r.pool.acquire(version, never);
+    await expect.poll(() => asked).toBeGreaterThan(steps.length);
+    lease.release('healthy');
+    const moved = r.events.flatMap((event) => (event.kind === 'instance-io' ? [event] : []));
+    expect(moved.map((event) => event.version.versionId)).toEqual([1, 2, 3].map(() => version.versionId));
+    expect(moved.map((event) => event.io.networkReceivedBytes)).toEqual([100, 250, 650]);
+    expect(moved.map((event) => event.io.networkSentBytes)).toEqual([200, 500, 1300]);
+    expect(moved.map((event) => event.io.diskWrittenBytes)).toEqual([7, 0, 0]);
+  });
+});
+
 describe('retiring and draining', () => {
   it('lets background work of an answered call finish, without a slot, before an instance goes', async () => {
     const r = rig();

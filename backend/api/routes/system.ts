@@ -35,7 +35,7 @@ export function systemRoutes(app: Api, context: ApiContext): void {
       summary: 'The installation: version, addresses, drivers, runtimes, limits, warnings',
       response: { 200: systemSchema, ...problems() },
     },
-    handler: async () => systemDocument(context),
+    handler: async () => await systemDocument(context),
   });
 
   app.route({

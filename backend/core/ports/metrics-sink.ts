@@ -2,6 +2,7 @@ import type { TriggerKind } from '../../../shared/invocation.ts';
 import type { Invocation, InvocationReport } from '../invocation.ts';
 import type { VersionSpec } from '../version.ts';
 import type { InstanceState } from './instance-pool.ts';
+import type { IoUsage } from './sandbox.ts';
 
 /** Facts, not counters: one event feeds charts, roll-ups, the live stream and Prometheus. */
 export type MetricEvent =
@@ -29,6 +30,13 @@ export type MetricEvent =
       readonly from: InstanceState | 'none';
       readonly to: InstanceState;
       readonly reason: string;
+    }
+  | {
+      /** What an instance moved since it was last asked; from drivers that can tell. */
+      readonly kind: 'instance-io';
+      readonly at: number;
+      readonly version: VersionSpec;
+      readonly io: IoUsage;
     }
   | { readonly kind: 'retry' | 'dead-letter'; readonly at: number; readonly functionName: string }
   | { readonly kind: 'build'; readonly at: number; readonly tookMs: number; readonly isSuccess: boolean };

@@ -113,7 +113,12 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       maxVersions: settings.maxRememberedVersions,
     });
     const instances = () => this.#instances();
-    this.#usage = new UsageSampler({ clock, intervalMs: settings.usageIntervalMs, instances });
+    this.#usage = new UsageSampler({
+      clock,
+      intervalMs: settings.usageIntervalMs,
+      instances,
+      onIo: ({ version }, io) => options.metrics.record({ kind: 'instance-io', at: clock.now(), version, io }),
+    });
   }
 
   tryAcquire(version: VersionSpec, slots = 1): Lease | undefined {

@@ -1,10 +1,13 @@
 import type { Clock } from '../../core/ports/clock.ts';
+import type { IoUsage } from '../../core/ports/sandbox.ts';
 import type { PooledInstance } from './pooled-instance.ts';
 
 export interface UsageSamplerOptions {
   readonly clock: Clock;
   readonly intervalMs: number;
   readonly instances: () => Iterable<PooledInstance>;
+  /** Told what an instance moved since it was last asked, when that is something. */
+  readonly onIo: (instance: PooledInstance, io: IoUsage) => void;
 }
 
 /** Idle instances are looked at only so often: reading a thousand of them every second would be felt. */
@@ -51,7 +54,9 @@ export class UsageSampler {
     try {
       const usage = await instance.body.sandbox.usage();
       const peakMemoryBytes = Math.max(usage.peakMemoryBytes, usage.memoryBytes, instance.usage.peakMemoryBytes);
+      const moved = ioSince(instance.usage.io, usage.io);
       instance.usage = { ...usage, peakMemoryBytes };
+      if (moved !== undefined) this.#options.onIo(instance, moved);
     } catch {
       // It died meanwhile; the last sample stays.
     }
@@ -60,4 +65,17 @@ export class UsageSampler {
   #again(): void {
     if (!this.#isStopped) this.start();
   }
+}
+
+/** Undefined: nothing, or a driver that cannot tell. Counters of a kernel only grow; one that does not is not believed. */
+function ioSince(before: IoUsage | undefined, now: IoUsage | undefined): IoUsage | undefined {
+  if (now === undefined) return undefined;
+  const since = (field: keyof IoUsage): number => Math.max(0, now[field] - (before?.[field] ?? 0));
+  const moved: IoUsage = {
+    networkReceivedBytes: since('networkReceivedBytes'),
+    networkSentBytes: since('networkSentBytes'),
+    diskReadBytes: since('diskReadBytes'),
+    diskWrittenBytes: since('diskWrittenBytes'),
+  };
+  return Object.values(moved).some((bytes) => bytes > 0) ? moved : undefined;
 }

@@ -96,9 +96,32 @@ describe('Measurement', () => {
     expect(point.coldMs?.p50).toBeCloseTo(50, 0);
   });
 
-  test('reads what was stored before starts were counted by layer', () => {
+  test('adds up what instances moved, and keeps it', () => {
+    const moved = { networkReceivedBytes: 10, networkSentBytes: 2e9, diskReadBytes: 3, diskWrittenBytes: 0 };
+    const sum = new Measurement();
+    expect(sum.isEmpty).toBe(true);
+    for (let i = 0; i < 2; i++) {
+      const part = new Measurement();
+      part.addIo(moved);
+      sum.merge(Measurement.decode(encode(part)));
+    }
+    expect(sum.isEmpty).toBe(false);
+    expect(toMetricPoint(sum, 0)).toMatchObject({
+      invocations: 0,
+      networkReceivedBytes: 20,
+      networkSentBytes: 4e9,
+      diskReadBytes: 6,
+      diskWrittenBytes: 0,
+    });
+  });
+
+  test.each([
+    [1, 'starts were counted by layer', startLayers.length + 4],
+    [2, 'network and disk were counted', 4],
+  ])('reads what version %d stored, before %s', (version, _what, missing) => {
     const now = encode(measure([base]));
-    const before = Buffer.concat([Buffer.from([1]), now.subarray(1, 4), now.subarray(4 + startLayers.length)]);
+    const rest = 4 + startLayers.length + 4;
+    const before = Buffer.concat([Buffer.from([version]), now.subarray(1, rest - missing), now.subarray(rest)]);
     expect(toMetricPoint(Measurement.decode(before), 0)).toEqual(toMetricPoint(measure([base]), 0));
   });
 

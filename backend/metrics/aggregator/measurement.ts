@@ -1,14 +1,16 @@
 import { isColdStart, isStartLayer, type StartLayer, startLayers } from '../../../shared/invocation.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
+import type { IoUsage } from '../../core/ports/sandbox.ts';
 import { ByteReader, type ByteWriter, badEncoding } from '../../util/byte-codec.ts';
 import { DdSketch } from './dd-sketch.ts';
 import { errorKindOf } from './error-kind.ts';
 
-/** Version 1 had no starts by layer; it is still read. */
-const formatVersion = 2;
+/** Version 1 had no starts by layer, version 2 no network and disk; they are still read. */
+const formatVersion = 3;
 /** Kinds are a closed set of ours; the bounds keep a damaged point from becoming a large one. */
 const maxErrorKinds = 64;
 const maxErrorKindBytes = 64;
+const ioFields = ['networkReceivedBytes', 'networkSentBytes', 'diskReadBytes', 'diskWrittenBytes'] as const;
 const withoutErrors: ReadonlyMap<string, number> = new Map();
 const noStarts = () => startLayers.map(() => 0);
 
@@ -30,6 +32,11 @@ export class Measurement {
   peakMemoryBytes = 0;
   requestBytes = 0;
   responseBytes = 0;
+  /** Of the instances, where the driver can tell; not of single invocations. */
+  networkReceivedBytes = 0;
+  networkSentBytes = 0;
+  diskReadBytes = 0;
+  diskWrittenBytes = 0;
   /** By place in `startLayers`. Undefined: every call found a warm instance. */
   #starts: number[] | undefined;
   #errorsByKind: Map<string, number> | undefined;
@@ -38,6 +45,10 @@ export class Measurement {
   #handler: DdSketch | undefined;
   #cold: DdSketch | undefined;
 
+  /** Nothing happened. */
+  get isEmpty(): boolean {
+    return this.invocations + this.throttles === 0 && ioFields.every((field) => this[field] === 0);
+  }
   get errorsByKind(): ReadonlyMap<string, number> {
     return this.#errorsByKind ?? withoutErrors;
   }
@@ -89,6 +100,11 @@ export class Measurement {
     if (usage.peakMemoryBytes > this.peakMemoryBytes) this.peakMemoryBytes = amount(usage.peakMemoryBytes);
   }
 
+  /** What an instance moved since it was last asked. */
+  addIo(io: IoUsage): void {
+    for (const field of ioFields) this[field] += amount(io[field]);
+  }
+
   addThrottle(): void {
     this.throttles++;
   }
@@ -103,6 +119,7 @@ export class Measurement {
     this.cpuMs += other.cpuMs;
     this.requestBytes += other.requestBytes;
     this.responseBytes += other.responseBytes;
+    for (const field of ioFields) this[field] += other[field];
     if (other.peakMemoryBytes > this.peakMemoryBytes) this.peakMemoryBytes = other.peakMemoryBytes;
     for (const [layer, count] of (other.#starts ?? []).entries()) this.#addStarts(layer, count);
     for (const [kind, count] of other.errorsByKind) this.#addErrors(kind, count);
@@ -112,7 +129,7 @@ export class Measurement {
     this.#cold = merged(this.#cold, other.#cold);
   }
 
-  /** Version; counters; starts by layer; errors by kind; the four sketches, an absent one as an empty one. */
+  /** Version; counters; starts by layer; network and disk; errors by kind; the four sketches, an absent one as an empty one. */
   encode(writer: ByteWriter): void {
     writer.byte(formatVersion);
     writer.varint(this.invocations);
@@ -120,6 +137,7 @@ export class Measurement {
     writer.varint(this.coldStarts);
     if (this.coldStarts > 0) for (const ms of [this.bootMs, this.loadMs, this.initMs]) writer.double(ms);
     for (const count of this.#starts ?? noStarts()) writer.varint(count);
+    for (const field of ioFields) writer.varint(whole(this[field]));
     writer.double(this.cpuMs);
     for (const bytes of [this.peakMemoryBytes, this.requestBytes, this.responseBytes]) writer.varint(whole(bytes));
     writer.varint(this.errorsByKind.size);
@@ -145,6 +163,7 @@ export class Measurement {
       measurement.initMs = readAmount(reader);
     }
     if (version >= 2) for (const layer of startLayers.keys()) measurement.#addStarts(layer, reader.varint());
+    if (version >= 3) for (const field of ioFields) measurement[field] = reader.varint();
     measurement.cpuMs = readAmount(reader);
     measurement.peakMemoryBytes = reader.varint();
     measurement.requestBytes = reader.varint();

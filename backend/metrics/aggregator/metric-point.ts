@@ -33,6 +33,10 @@ export function toMetricPoint(measurement: Measurement, at: number): MetricPoint
     peakMemoryBytes: measurement.peakMemoryBytes,
     requestBytes: measurement.requestBytes,
     responseBytes: measurement.responseBytes,
+    networkReceivedBytes: measurement.networkReceivedBytes,
+    networkSentBytes: measurement.networkSentBytes,
+    diskReadBytes: measurement.diskReadBytes,
+    diskWrittenBytes: measurement.diskWrittenBytes,
   };
 }
 

@@ -9,6 +9,7 @@ import {
 } from '../../../shared/invocation.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
 import type { MetricEvent } from '../../core/ports/metrics-sink.ts';
+import type { IoUsage } from '../../core/ports/sandbox.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import { errorKindOf } from '../aggregator/error-kind.ts';
 
@@ -46,6 +47,10 @@ export class VersionCounters {
   cpuMs = 0;
   requestBytes = 0;
   responseBytes = 0;
+  networkReceivedBytes = 0;
+  networkSentBytes = 0;
+  diskReadBytes = 0;
+  diskWrittenBytes = 0;
 
   constructor(functionName: string, version: string) {
     this.functionName = functionName;
@@ -65,6 +70,13 @@ export class VersionCounters {
     this.cpuMs += finite(usage.cpuMs);
     this.requestBytes += finite(usage.requestBytes);
     this.responseBytes += finite(usage.responseBytes);
+  }
+
+  addIo(io: IoUsage): void {
+    this.networkReceivedBytes += finite(io.networkReceivedBytes);
+    this.networkSentBytes += finite(io.networkSentBytes);
+    this.diskReadBytes += finite(io.diskReadBytes);
+    this.diskWrittenBytes += finite(io.diskWrittenBytes);
   }
 }
 
@@ -134,6 +146,9 @@ export class EventCounters {
         break;
       case 'instance':
         this.instanceChanges.add(event.isolation, event.runtime, event.to);
+        break;
+      case 'instance-io':
+        (this.#versions.get(event.version.versionId) ?? this.#open(event.version)).addIo(event.io);
         break;
       case 'build':
         (event.isSuccess ? this.builds.succeeded : this.builds.failed).addMs(event.tookMs);

@@ -1,5 +1,6 @@
 import type { FunctionId, VersionId } from '../../../shared/ids.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
+import type { IoUsage } from '../../core/ports/sandbox.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import { Measurement } from '../aggregator/measurement.ts';
 import type { Measured } from '../aggregator/recent-seconds.ts';
@@ -68,6 +69,12 @@ export class LiveWindows {
     this.#measure(series).addInvocation(report);
   }
 
+  addIo(at: number, version: VersionSpec, io: IoUsage): void {
+    this.advance(at);
+    const series = this.#series.get(version.versionId) ?? this.#open(version.versionId, version);
+    this.#measure(series).addIo(io);
+  }
+
   /** A throttle belongs to no version. Undefined: a function that is not known here. */
   addThrottle(at: number, functionId: FunctionId | undefined, functionName: string): void {
     this.advance(at);
@@ -118,7 +125,7 @@ export class LiveWindows {
         found.push({ functionId, version: ofVersion, at, measurement: second });
       }
     }
-    if (all !== undefined && all.invocations + all.throttles > 0) {
+    if (all !== undefined && !all.isEmpty) {
       found.push({ functionId: allFunctions, version: 0, at, measurement: all });
     }
     return found;

@@ -125,6 +125,7 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
         return;
       }
       this.counters.add(event);
+      if (event.kind === 'instance-io') this.#windows.addIo(event.at, event.version, event.io);
       if (event.kind === 'throttle') {
         this.#windows.addThrottle(event.at, this.#options.functionIdOf(event.functionName), event.functionName);
       }

@@ -63,7 +63,8 @@ export class FakeSandbox implements Sandbox {
   async usage(): Promise<ResourceUsage> {
     this.calls.push('usage');
     await runStep(this.#script, 'usage');
-    return this.#script.usage ?? idleUsage;
+    const { usage = idleUsage } = this.#script;
+    return typeof usage === 'function' ? usage() : usage;
   }
 
   async pause(): Promise<void> {

@@ -32,7 +32,8 @@ export interface FakeScript {
   readonly fail?: Partial<Record<FakeStep, PlatformError | true>>;
   /** Steps that never finish, except by their abort signal. A step without a signal ends with the sandbox only in the guard. */
   readonly hang?: readonly FakeStep[];
-  readonly usage?: ResourceUsage;
+  /** A function is asked every time. */
+  readonly usage?: ResourceUsage | (() => ResourceUsage);
 }
 
 /** Delay, hang or failure of one step as the script has it. */
