@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,17 @@ export function whyNoDaemon(): string | undefined {
 export class OwnDaemon {
   readonly directory = mkdtempSync(join(tmpdir(), 'hearth-dockerd-'));
   readonly socketPath = join(this.directory, 'docker.sock');
+  readonly #dataMib: number | undefined;
   #child: ChildProcess | undefined;
+
+  /** `dataMib`: images and containers live in a file system of this size, in memory. */
+  constructor(options: { readonly dataMib?: number } = {}) {
+    this.#dataMib = options.dataMib;
+  }
+
+  get dataDirectory(): string {
+    return join(this.directory, 'data');
+  }
 
   get host(): string {
     return `unix://${this.socketPath}`;
@@ -28,6 +38,18 @@ export class OwnDaemon {
   async start(): Promise<void> {
     const place = (name: string) => join(this.directory, name);
     const log = openSync(place('log'), 'a');
+    if (this.#dataMib !== undefined && !existsSync(this.dataDirectory)) {
+      mkdirSync(this.dataDirectory);
+      const { status } = spawnSync('mount', [
+        '-t',
+        'tmpfs',
+        '-o',
+        `size=${this.#dataMib}m`,
+        'tmpfs',
+        this.dataDirectory,
+      ]);
+      if (status !== 0) throw new Error('a small file system for the daemon could not be mounted');
+    }
     const child = spawn(
       'dockerd',
       [
