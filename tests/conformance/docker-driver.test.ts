@@ -1,27 +1,3 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { DockerDriver } from '../../backend/execution-engine/drivers/docker/docker-driver.ts';
-import { describeDriver } from './driver-suite.ts';
+import { describeDocker } from './docker-suite.ts';
 
-let directory = '';
-
-/** Slots and containers of this driver that still exist. Skips itself, with the reason, where no daemon answers. */
-describeDriver('docker', {
-  hasProcesses: true,
-  makeDriver: (place) => {
-    directory = join(place, 'docker');
-    return new DockerDriver({ runDirectory: place, dockerHost: process.env['DOCKER_HOST'] ?? '' });
-  },
-  leftovers: () => {
-    if (!existsSync(join(directory, 'home-id'))) return [];
-    const home = readFileSync(join(directory, 'home-id'), 'utf8');
-    const { stdout } = spawnSync('docker', ['ps', '--all', '--quiet', '--filter', `label=hearth.home=${home}`], {
-      encoding: 'utf8',
-    });
-    const slots = readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .flatMap((entry) => readdirSync(join(directory, entry.name)).filter((name) => /^\d+$/.test(name)));
-    return [...stdout.split('\n').filter((id) => id !== ''), ...slots.map((slot) => `slot ${slot}`)];
-  },
-});
+describeDocker('docker', () => process.env['DOCKER_HOST'] ?? '');
