@@ -58,6 +58,7 @@ module.exports = {
     only('builder-direction', 'backend/execution-engine/builder/', ['backend/execution-engine/builder/', ...core]),
     only('database-direction', 'backend/database/', ['backend/database/', ...core]),
     only('notifications-direction', 'backend/notifications/', ['backend/notifications/', ...core]),
+    only('backup-direction', 'backend/backup/', ['backend/backup/', ...core]),
     only('secrets-direction', 'backend/secrets/', ['backend/secrets/', ...core]),
     only('metrics-direction', 'backend/metrics/', ['backend/metrics/', ...core]),
     only('frontend-direction', 'frontend/', ['frontend/', 'shared/']),

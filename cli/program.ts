@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { registerAudit } from './commands/audit.ts';
+import { registerBackup } from './commands/backup.ts';
 import { registerDeploy } from './commands/deploy.ts';
 import { registerFunctions } from './commands/functions.ts';
 import { registerImages } from './commands/images.ts';
@@ -63,6 +64,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerUsers,
     registerTokens,
     registerAudit,
+    registerBackup,
     registerSecrets,
   ])
     register(program, context);

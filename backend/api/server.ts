@@ -29,6 +29,7 @@ import type { Api } from './route-docs.ts';
 import { accessRoutes } from './routes/access.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { backupRoutes } from './routes/backups.ts';
 import { errorGroupRoutes } from './routes/error-groups.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -273,6 +274,7 @@ async function registerApi(
   sessionRoutes(app, context);
   secretRoutes(app, context);
   systemRoutes(app, context);
+  backupRoutes(app, context);
   await app.register(async (scope) => invokeRoute(scope.withTypeProvider<ZodTypeProvider>(), context));
 }
 

@@ -3,13 +3,14 @@
  * the only ones that know concrete adapters.
  */
 import { projectOf } from '../../shared/names.ts';
+import { ArchiveWriter } from '../backup/archive-writer.ts';
 import { ensureAdminToken } from '../control-plane/admin-token.ts';
 import { createControlPlane } from '../control-plane/control-plane.ts';
 import { Tokens } from '../control-plane/tokens.ts';
 import { createContainerImages, createRuntimeImages } from '../execution-engine/drivers/catalog.ts';
 import { createAlerting } from './alerting.ts';
 import { createEngine } from './engine.ts';
-import { openFoundation, type StartOptions } from './foundation.ts';
+import { here, openFoundation, type StartOptions } from './foundation.ts';
 import { createObservation } from './observation.ts';
 import { createScheduling } from './scheduling.ts';
 
@@ -27,6 +28,15 @@ export async function compose(options: StartOptions) {
   });
   const scheduling: ReturnType<typeof createScheduling> = createScheduling(foundation, engine, observation);
   const alerting = createAlerting(foundation, observation);
+  const backups = new ArchiveWriter({
+    dataDirectory,
+    store,
+    bundles: engine.bundles,
+    version: here.version,
+    secretsKeyId: () => foundation.secrets.view().keyId,
+    clock,
+  });
+  await backups.clean();
   const containerImages = createContainerImages(engine.drivers);
   const controlPlane = await createControlPlane({
     store,
@@ -42,6 +52,7 @@ export async function compose(options: StartOptions) {
     journal: observation.journal,
     metrics: observation.metrics,
     images: createRuntimeImages(engine.drivers, engine.adapters),
+    backups,
     alerts: alerting.alerts,
     numbers: observation.metrics,
     ...(containerImages === undefined ? {} : { containerImages }),

@@ -9,6 +9,7 @@ import { keySourceOf } from '../secrets/key-sources.ts';
 import { SecretVault } from '../secrets/secret-vault.ts';
 import { makeDataDirectory } from '../startup/host.ts';
 import { findPackage } from '../startup/package-root.ts';
+import { restoreIfAsked } from './restore.ts';
 
 /** What a start is made from. */
 export interface StartOptions {
@@ -32,6 +33,7 @@ export async function openFoundation(options: StartOptions) {
     settings.DATABASE_URL === ''
       ? join(dataDirectory, 'hearth.db')
       : resolve(settings.DATABASE_URL.slice('sqlite:'.length));
+  await restoreIfAsked(settings, dataDirectory, databasePath, logger);
   const isNew = !existsSync(databasePath);
   const store = await openSqliteStore({ path: databasePath, clock, logger, onFatal });
   const migrated = await store.migrate();

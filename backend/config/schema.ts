@@ -59,6 +59,12 @@ export const settingsSchema = z.object({
     .min(1)
     .default('./data')
     .describe('Folder for the database, bundles and the admin token. One platform at a time may use it.'),
+  HEARTH_RESTORE_FROM: z
+    .string()
+    .default('')
+    .describe(
+      'A backup to restore into the data folder before this start; the folder must be empty. Take it out again afterwards. See docs/backup.md.',
+    ),
   HEARTH_RUN_DIR: z
     .string()
     .default('')

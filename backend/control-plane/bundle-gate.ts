@@ -10,12 +10,12 @@ export interface BundleGateOptions {
 }
 
 /**
- * Keeps pruning away from deploys: a bundle that was just built is named by no version until its deploy commits. Deploys run
+ * Keeps pruning away from deploys and backups: a bundle that was just built is named by no version until its deploy commits. Deploys run
  * side by side; a prune waits until none runs, and deploys that come meanwhile wait for it.
  */
 export class BundleGate {
   readonly #options: BundleGateOptions;
-  #deploys = 0;
+  #holders = 0;
   #isPruneWanted = false;
   #pruning: Promise<void> | undefined;
 
@@ -25,17 +25,28 @@ export class BundleGate {
 
   /** Runs a deploy during which nothing is pruned. */
   async deploy<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#pruning !== undefined) await this.#pruning;
-    this.#deploys++;
+    const release = await this.hold();
     try {
       return await work();
     } catch (error) {
       this.#isPruneWanted = true;
       throw error;
     } finally {
-      this.#deploys--;
-      this.#pruneWhenIdle();
+      release();
     }
+  }
+
+  /** Nothing is pruned until the function that this resolves with is called. */
+  async hold(): Promise<() => void> {
+    while (this.#pruning !== undefined) await this.#pruning;
+    this.#holders++;
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#holders--;
+      this.#pruneWhenIdle();
+    };
   }
 
   /** Asks for bundles that no version names to be deleted as soon as no deploy runs. Failures are logged. */
@@ -50,7 +61,7 @@ export class BundleGate {
   }
 
   #pruneWhenIdle(): void {
-    if (!this.#isPruneWanted || this.#deploys > 0 || this.#pruning !== undefined) return;
+    if (!this.#isPruneWanted || this.#holders > 0 || this.#pruning !== undefined) return;
     this.#isPruneWanted = false;
     this.#pruning = this.#prune().finally(() => {
       this.#pruning = undefined;

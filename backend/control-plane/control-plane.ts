@@ -1,3 +1,4 @@
+import type { BackupWriter } from '../core/ports/backups.ts';
 import type { BundleBuilder } from '../core/ports/bundle-builder.ts';
 import type { BundleStore } from '../core/ports/bundle-store.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -13,6 +14,7 @@ import type { SecretKeeper } from '../core/ports/secrets.ts';
 import type { Store } from '../core/ports/store.ts';
 import type { Alerts } from './alerts.ts';
 import { Aliases } from './aliases.ts';
+import { Backups } from './backups.ts';
 import { BundleGate } from './bundle-gate.ts';
 import { ChangeLock } from './change-lock.ts';
 import { Costs } from './costs.ts';
@@ -54,6 +56,7 @@ export interface ControlPlaneOptions {
   readonly readSecret?: VersionImagesOptions['readSecret'];
   /** Of drivers that start runtimes from images. */
   readonly images?: RuntimeImages;
+  readonly backups: BackupWriter;
   readonly alerts: Alerts;
   readonly numbers: Pick<MetricsReader, 'totals'>;
   readonly clock: Clock;
@@ -82,6 +85,7 @@ export interface ControlPlane {
   readonly store: Store;
   readonly pool: Pick<InstancePool, 'pools' | 'preWarmed'>;
   readonly images: RuntimeImages | undefined;
+  readonly backups: Backups;
   readonly alerts: Alerts;
   readonly costs: Costs;
   readonly containerImages: ContainerImages | undefined;
@@ -142,6 +146,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     store,
     pool,
     images: options.images,
+    backups: new Backups({ writer: options.backups, gate, store, clock }),
     alerts: options.alerts,
     costs: new Costs({ store, metrics: options.numbers, directory, clock }),
     containerImages: options.containerImages,

@@ -5,9 +5,14 @@ export function fromJson<T>(text: string): T {
   try {
     return JSON.parse(text) as T;
   } catch (cause) {
-    throw new PlatformError('unavailable', 'storage_corrupt', 'The database holds a damaged value; restore a backup.', {
-      cause,
-    });
+    throw new PlatformError(
+      'unavailable',
+      'storage_corrupt',
+      'The database holds a damaged value; restore a backup (docs/backup.md).',
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -61,7 +61,14 @@ let store: Store;
 beforeEach(async () => {
   database = new BetterSqlite3(':memory:');
   lane = new RecordingLane(database);
-  store = new SqlStore({ session: new SqliteSession({ lane }), clock: testClock, migrations, close: async () => {} });
+  const copy = () => Promise.reject(new Error('not part of this test'));
+  store = new SqlStore({
+    session: new SqliteSession({ lane }),
+    clock: testClock,
+    migrations,
+    copy,
+    close: async () => {},
+  });
   await store.migrate();
   lane.seen.length = 0;
 });

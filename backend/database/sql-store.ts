@@ -1,4 +1,5 @@
 import type { AlertStore } from '../core/ports/alert-store.ts';
+import type { StoreCopy } from '../core/ports/backups.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { ErrorGroupStore } from '../core/ports/error-groups.ts';
 import type { InvocationQueue } from '../core/ports/invocation-queue.ts';
@@ -53,6 +54,8 @@ export interface SqlStoreOptions {
   readonly migrations: readonly Migration[];
   /** Flushes and closes what the session stands on. */
   readonly close: () => Promise<void>;
+  /** See `Store.copy`. */
+  readonly copy: (path: string) => Promise<StoreCopy>;
 }
 
 const noteCheck = template<HealthRow>((db, slot) =>
@@ -130,6 +133,10 @@ export class SqlStore implements Store {
   async check(): Promise<void> {
     const row = { id: 1, checked_at: this.#options.clock.now() };
     await this.#options.session.write([this.#options.session.step(noteCheck, row)]);
+  }
+
+  copy(path: string): Promise<StoreCopy> {
+    return this.#options.copy(path);
   }
 
   close(): Promise<void> {

@@ -9,8 +9,10 @@ import type {
   ScheduleRecord,
   SecretRecord,
   StoredLogLine,
+  VersionRecord,
 } from '../../backend/core/ports/store.ts';
 import { type FunctionId, newId } from '../../shared/ids.ts';
+import { defaultVersionConfig } from '../../shared/version-config.ts';
 
 /** Records for tests of stores: valid, with what a test cares about put over them. */
 export function functionRecord(name: string, over: Partial<FunctionRecord> = {}): FunctionRecord {
@@ -24,6 +26,26 @@ export function functionRecord(name: string, over: Partial<FunctionRecord> = {})
     createdAt: 1,
     updatedAt: 1,
     revision: 1,
+    ...over,
+  };
+}
+
+export function versionRecord(
+  functionId: FunctionId,
+  version: number,
+  over: Partial<VersionRecord> = {},
+): VersionRecord {
+  return {
+    id: newId('version'),
+    functionId,
+    version,
+    digest: `${version}`.padStart(64, '0') as never,
+    sizeBytes: 10,
+    fileCount: 1,
+    config: defaultVersionConfig('nodejs', 'process'),
+    message: 'first',
+    createdAt: 4,
+    createdBy: 'ci',
     ...over,
   };
 }

@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../backend/core/ports/store.ts';
 import type { FunctionId } from '../../shared/ids.ts';
 import { newId } from '../../shared/ids.ts';
-import { defaultVersionConfig } from '../../shared/version-config.ts';
 import { describeAlerts } from './alert-store-suite.ts';
 import { describeErrorGroups } from './error-groups-suite.ts';
 import { describeLogFilter } from './log-filter-suite.ts';
@@ -17,6 +16,7 @@ import {
   scheduleRecord,
   secretRecord,
   settleReport,
+  versionRecord,
 } from './store-records.ts';
 import { describeUserStore } from './user-store-suite.ts';
 
@@ -674,19 +674,4 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
     describeErrorGroups(() => store);
     describeLogFilter(() => store);
   });
-}
-
-function versionRecord(functionId: FunctionId, version: number) {
-  return {
-    id: newId('version'),
-    functionId,
-    version,
-    digest: `${version}`.padStart(64, '0') as never,
-    sizeBytes: 10,
-    fileCount: 1,
-    config: defaultVersionConfig('nodejs', 'process'),
-    message: 'first',
-    createdAt: 4,
-    createdBy: 'ci',
-  };
 }

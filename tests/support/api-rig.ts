@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import type { FastifyInstance } from 'fastify';
 import { type ApiServerOptions, createApiServer } from '../../backend/api/server.ts';
 import { Alerts } from '../../backend/control-plane/alerts.ts';
@@ -321,6 +323,13 @@ export async function apiRig(
     });
     const edges = {
       alerts,
+      backups: {
+        prepare: async () => {
+          const archive = Readable.from(['archive']);
+          const released = finished(archive).catch(() => undefined);
+          return { createdAt: clock.now(), databaseBytes: 1, bundleCount: 0, archive, released };
+        },
+      },
       numbers: { totals: async () => new Map() },
       secrets: await secretVault(),
       builder: bundles,

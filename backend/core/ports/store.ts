@@ -21,6 +21,7 @@ import type {
 import type { LogFilterTerms } from '../../../shared/log-filter.ts';
 import type { VersionConfig } from '../../../shared/version-config.ts';
 import type { AlertStore } from './alert-store.ts';
+import type { StoreCopy } from './backups.ts';
 import type { ErrorGroupStore } from './error-groups.ts';
 import type { DeadLetterReason, InvocationQueue } from './invocation-queue.ts';
 import type { LogEntry } from './log-sink.ts';
@@ -58,6 +59,8 @@ export interface Store {
   transaction<T>(work: (tx: Store) => Promise<T>): Promise<T>;
   /** A write that reaches the disk, for readiness. Rejects with `unavailable`/`storage_full` or `storage_failed`. */
   check(): Promise<void>;
+  /** One state of everything in a file of its own, while others read and write. `path` must not exist. Not inside a transaction. */
+  copy(path: string): Promise<StoreCopy>;
   close(): Promise<void>;
 }
 

@@ -37,7 +37,7 @@ function refuseUnknown(applied: readonly string[], migrations: readonly Migratio
     'unavailable',
     'schema_too_new',
     `The database was used by a newer Hearth (it knows ${unknown.join(', ')}). Start that version, or restore a backup ` +
-      'made before the upgrade.',
+      'made before the upgrade (docs/backup.md).',
     { detail: { unknown } },
   );
 }

@@ -6,6 +6,7 @@ import type { Store } from '../../core/ports/store.ts';
 import type { Migration } from '../migrations/migration.ts';
 import { migrations as allMigrations } from '../migrations/table.ts';
 import { SqlStore } from '../sql-store.ts';
+import { copyDatabase } from './copy-database.ts';
 import type { ThreadOptions } from './protocol.ts';
 import { SqliteSession, ThreadsLane } from './sqlite-session.ts';
 import { WorkerChannel } from './worker-channel.ts';
@@ -59,11 +60,15 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const { path, clock, logger } = options;
   makeFolder(path);
   const workerUrl = options.workerUrl ?? defaultWorkerUrl(import.meta.url);
-  const open = (role: ThreadOptions['role'], cacheKib: number) =>
+  const onFatal = (error: PlatformError): void => {
+    logger.error({ err: error, path }, error.message);
+    options.onFatal?.(error);
+  };
+  const open = (role: ThreadOptions['role'], cacheKib: number, file = path, onEnd = onFatal) =>
     WorkerChannel.open({
       workerUrl,
       thread: {
-        path,
+        path: file,
         role,
         cacheKib,
         busyTimeoutMs: options.busyTimeoutMs ?? 5000,
@@ -71,10 +76,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
         groupCommitMaxDelayMs: options.groupCommitMaxDelayMs ?? 0,
         walAutoCheckpointPages,
       },
-      onFatal: (error) => {
-        logger.error({ err: error, path }, error.message);
-        options.onFatal?.(error);
-      },
+      onFatal: onEnd,
     });
   const writer = await open('writer', writerCacheKib);
   let reader: WorkerChannel;
@@ -90,6 +92,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     session: new SqliteSession({ lane }),
     clock,
     migrations: options.migrations ?? allMigrations,
+    copy: (target) =>
+      copyDatabase(path, target, (file) =>
+        // The copy fails with its thread; the store does not.
+        open('reader', readerCacheKib, file, (error) => logger.error({ err: error, path: file }, error.message)),
+      ),
     // The reader first: the last connection to close takes the log into the database file.
     close: async () => {
       await reader.close();

@@ -86,7 +86,7 @@ function storageCorrupt(path: string, cause: Error): PlatformError {
     'unavailable',
     'storage_corrupt',
     `The database ${path} is damaged or is not a database of Hearth. Stop Hearth, keep a copy of the file with its -wal ` +
-      `and -shm files, then restore a backup, or save what can be read with: sqlite3 ${path} .recover`,
+      `and -shm files, then restore a backup (docs/backup.md), or save what can be read with: sqlite3 ${path} .recover`,
     { cause },
   );
 }

@@ -178,7 +178,7 @@ export class DirectoryBundleStore implements BundleStore {
         throw new PlatformError(
           'not_found',
           'bundle_not_found',
-          `bundle ${digest} is not in the bundle store; deploy this version again, or restore the bundle directory from a backup`,
+          `bundle ${digest} is not in the bundle store; deploy this version again, or restore a backup (docs/backup.md)`,
           { cause: error },
         );
       },
@@ -214,7 +214,7 @@ function corrupt(digest: BundleDigest, what: string, cause?: unknown): PlatformE
   return new PlatformError(
     'internal',
     'bundle_corrupt',
-    `bundle ${digest} is damaged on disk: ${what}; deploy this version again, or restore the bundle directory from a backup`,
+    `bundle ${digest} is damaged on disk: ${what}; deploy this version again, or restore a backup (docs/backup.md)`,
     { cause },
   );
 }
