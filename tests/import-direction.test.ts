@@ -84,6 +84,7 @@ const planted: readonly (readonly [rule: string, from: string, to: string])[] = 
   ['builder-direction', 'backend/execution-engine/builder/a.ts', 'backend/execution-engine/runtimes/nodejs/b.ts'],
   ['database-direction', 'backend/database/a.ts', 'backend/control-plane/b.ts'],
   ['notifications-direction', 'backend/notifications/a.ts', 'backend/metrics/b.ts'],
+  ['backup-direction', 'backend/backup/a.ts', 'backend/database/b.ts'],
   ['secrets-direction', 'backend/secrets/a.ts', 'backend/database/b.ts'],
   ['metrics-direction', 'backend/metrics/a.ts', 'backend/database/b.ts'],
   ['folders-have-a-direction', 'backend/yet-to-come/a.ts', 'backend/core/b.ts'],
