@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ import { EngineClient } from '../../backend/execution-engine/drivers/docker/engi
 import { newId } from '../../shared/ids.ts';
 import { BodyClient } from '../conformance/driver-body.ts';
 import { OwnDaemon, whyNoDaemon } from '../support/docker-daemon.ts';
+import { fillDisk } from '../support/fill-disk.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const why = whyNoDaemon();
@@ -48,7 +49,7 @@ describe.skipIf(why !== undefined)(`a Docker daemon whose disk is full${skippedF
     const running = await create();
     const body = new BodyClient(await running.connect(never));
     await body.ready();
-    const filler = fill(daemon.dataDirectory);
+    const filler = fillDisk(daemon.dataDirectory);
     const failure = await create().then(
       () => undefined,
       (error: unknown) => error,
@@ -59,7 +60,11 @@ describe.skipIf(why !== undefined)(`a Docker daemon whose disk is full${skippedF
       message: expect.stringContaining('docker system prune'),
     });
     expect(await body.command('tick')).toBeTypeOf('number');
+    const unhealthy = { status: 'unhealthy', reason: expect.stringContaining('is full') };
+    expect(await driver.probe(never)).toMatchObject(unhealthy);
+    expect(await driver.probe(never)).toMatchObject(unhealthy);
     rmSync(filler);
+    expect(await driver.probe(never)).toMatchObject({ status: 'healthy' });
     const again = await create();
     const other = new BodyClient(await again.connect(never));
     await other.ready();
@@ -68,18 +73,3 @@ describe.skipIf(why !== undefined)(`a Docker daemon whose disk is full${skippedF
     expect(await engine.listContainers({ label: ['hearth.sandbox'] })).toEqual([]);
   });
 });
-
-/** Takes all that is left of a file system, in blocks; returns the file to delete. */
-function fill(folder: string): string {
-  const path = join(folder, 'filler');
-  const descriptor = openSync(path, 'w');
-  for (const size of [1_048_576, 4096]) {
-    try {
-      for (;;) writeSync(descriptor, Buffer.alloc(size, 1));
-    } catch {
-      // Full in steps of this size.
-    }
-  }
-  closeSync(descriptor);
-  return path;
-}

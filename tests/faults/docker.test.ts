@@ -100,6 +100,20 @@ describe.skipIf(why !== undefined)(`docker${skippedFor(why)}`, () => {
     await again.sandbox.destroy('over');
   });
 
+  it('starts again after the daemon was restarted in an orderly way, with nothing of before left', async () => {
+    const { sandbox, body } = await start();
+    await daemon.stop();
+    expect(await sandbox.exited).toMatchObject({ outOfMemory: false });
+    expect(body.channel.destroyed || body.channel.readableEnded).toBe(true);
+    expect(await driver.probe(never)).toMatchObject({ status: 'undetected' });
+    await daemon.start();
+    expect(await driver.probe(never)).toMatchObject({ status: 'healthy' });
+    const again = await start();
+    expect(await again.body.command('tick')).toBeTypeOf('number');
+    await again.sandbox.destroy('over');
+    await until(async () => (await ours()).length === 0);
+  });
+
   it('ends the processes of a sandbox even without the daemon, and its container when it is back', async () => {
     const { sandbox, body } = await start();
     const closed = new Promise((resolve) => body.channel.once('close', resolve));

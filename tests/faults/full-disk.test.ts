@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fillDisk } from '../support/fill-disk.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
@@ -19,25 +20,6 @@ afterEach(async () => {
   if (isMounted) execFileSync('umount', ['-l', folder]);
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** Fills what is left of the file system; returns the file to delete. */
-function fill(): string {
-  const path = join(folder, 'filler');
-  const descriptor = openSync(path, 'w');
-  try {
-    for (const size of [1_048_576, 4096, 1]) {
-      const block = Buffer.alloc(size, 1);
-      try {
-        for (;;) writeSync(descriptor, block);
-      } catch {
-        // Full in steps of this size.
-      }
-    }
-  } finally {
-    closeSync(descriptor);
-  }
-  return path;
-}
 
 describe('a full disk', () => {
   const needsRoot = skippedFor(isRoot ? undefined : 'mounting a small file system needs root');
@@ -58,7 +40,7 @@ describe('a full disk', () => {
         n: 1,
       });
 
-      const filler = fill();
+      const filler = fillDisk(folder);
       const refusals = [
         await running.api('POST', '/api/v1/functions', {
           name: 'too-much',

@@ -16,7 +16,8 @@ import type { BuiltRuntimeImage, RuntimeImageRecord } from '../../../core/ports/
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
 import { ChannelListener } from './channel-listener.ts';
-import { containerSpec, type EgressAccess } from './container-spec.ts';
+import type { EgressAccess } from './container-spec.ts';
+import { createContainers, removeStray } from './create-containers.ts';
 import { DockerSandbox } from './docker-sandbox.ts';
 import { EgressNetwork } from './egress/egress-network.ts';
 import { toEngineEndpoint } from './engine/endpoint.ts';
@@ -24,11 +25,11 @@ import { EngineClient } from './engine/engine-client.ts';
 import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
 import type { EngineInfo } from './engine/engine-types.ts';
 import { EventWatch } from './event-watch.ts';
-import { agentNameOf, createImageContainers, type ImageContainers, imageGraceSeconds } from './image-containers.ts';
+import { type ImageContainers, imageGraceSeconds } from './image-containers.ts';
 import { DockerContainerImages } from './images/container-images.ts';
 import { ImageMemo } from './images/image-memo.ts';
 import { type ImagePlan, RuntimeImages } from './images/runtime-images.ts';
-import { labels, labelsOf, type OwnerRecord, ownerOf } from './owner.ts';
+import { labels, type OwnerRecord, ownerOf } from './owner.ts';
 import { attackFromNetwork, probeEngine } from './probe.ts';
 import { seccompOption } from './seccomp-profile.ts';
 import { type Slot, SlotTable } from './slots.ts';
@@ -169,6 +170,10 @@ export class DockerDriver implements IsolationDriver {
     this.#making.add(spec.id);
     try {
       return await this.#make(session, spec, access, signal);
+    } catch (error) {
+      // Its self-test says nothing any more: the next probe starts a container for real, until one can be.
+      if (isEngineError(error, engineErrorCodes.diskFull)) this.#probedDaemon = undefined;
+      throw error;
     } finally {
       this.#making.delete(spec.id);
     }
@@ -225,10 +230,23 @@ export class DockerDriver implements IsolationDriver {
     try {
       if (spec.image !== undefined && spec.image.container === undefined) await slot.load(spec.image, signal);
       channel = await ChannelListener.open(slot.socketPath);
-      containers = await this.#createContainers({ session, slot, channel, spec, access, signal });
+      const owner = this.#openOwner();
+      const { seccompProfile } = session;
+      const [engine, images] = [this.#engine, this.#images];
+      containers = await createContainers({
+        engine,
+        images,
+        owner,
+        seccompProfile,
+        slot,
+        channel,
+        spec,
+        access,
+        signal,
+      });
     } catch (error) {
       channel?.close('it could not be made');
-      await this.#removeStray(spec.id);
+      await removeStray(this.#engine, spec.id);
       await slot.free();
       throw asPlatformError(error);
     }
@@ -282,44 +300,6 @@ export class DockerDriver implements IsolationDriver {
     writeFileSync(join(directory, 'owner.json'), JSON.stringify(owner), { mode: 0o600 });
     this.#owner = owner;
     return owner;
-  }
-
-  async #createContainers(parts: {
-    readonly session: Session;
-    readonly slot: Slot;
-    readonly channel: ChannelListener;
-    readonly spec: SandboxSpec;
-    readonly access: EgressAccess | undefined;
-    readonly signal: AbortSignal;
-  }): Promise<ImageContainers> {
-    const { session, slot, channel, spec, access, signal } = parts;
-    const name = containerName(spec.id);
-    const make = async (): Promise<ImageContainers> => {
-      const image = await this.#images.ensure(spec.plan, signal);
-      const input = {
-        spec,
-        image: image.reference,
-        userId: slot.userId,
-        paths: slot.paths,
-        seccompProfile: session.seccompProfile,
-        labels: labelsOf(this.#openOwner(), spec.id),
-        access,
-      };
-      const engine = this.#engine;
-      const container = spec.image?.container;
-      if (container !== undefined)
-        return await createImageContainers({ engine, channel, spec, container, input, name, signal });
-      return { programId: await engine.createContainer(name, containerSpec(input), signal), agentId: undefined };
-    };
-    try {
-      return await make();
-    } catch (error) {
-      if (!isEngineError(error, engineErrorCodes.imageMissing)) throw error;
-      // Somebody deleted it after we had seen it: made again, once.
-      this.#images.forget(spec.plan);
-      await this.#removeStray(spec.id);
-      return await make();
-    }
   }
 
   async #begin(parts: {
@@ -386,14 +366,4 @@ export class DockerDriver implements IsolationDriver {
     const report = await sweepContainers(this.#sweepOptions());
     if (report.removed.length > 0) this.#logger?.info(report, 'removed containers that were lost with the daemon');
   }
-
-  /** An aborted or broken request may have made the container all the same. */
-  async #removeStray(id: SandboxId): Promise<void> {
-    for (const name of [containerName(id), agentNameOf(containerName(id))])
-      await this.#engine.removeContainer(name).catch(() => undefined);
-  }
-}
-
-function containerName(id: SandboxId): string {
-  return `hearth-${id}`;
 }
