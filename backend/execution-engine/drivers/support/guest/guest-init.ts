@@ -22,8 +22,10 @@ export function guestChannel(transport: GuestTransport): string {
 interface TransportParts {
   /** Until its devices are there; then 5, 6 and 7 are control, stdout and stderr. */
   readonly open: string;
-  /** The agent's end of the channel. */
+  /** The agent's ends of channel and output. */
   readonly channel: string;
+  /** Where the agent's output goes. */
+  readonly output: string;
   /** Before the code device is mounted. */
   readonly beforeCode: string;
   /** What init itself lets go of, so that the end of the agent ends its streams. */
@@ -53,6 +55,7 @@ exec 5<>/dev/vport0p${guestPorts.control} || fail "no control port"
 exec 6>/dev/vport0p${guestPorts.stdout} 7>/dev/vport0p${guestPorts.stderr} || fail "no output ports"`,
     channel: `read -r number <"\${ports}${guestPorts.channel}/dev"
 mknod -m 666 /devices${guestChannelPath.slice(4)} c "\${number%:*}" "\${number#*:}" || fail "no channel"`,
+    output: '>&6 2>&7',
     beforeCode: '',
     release: 'exec 6>&- 7>&-',
     releaseWhenOver: '',
@@ -69,7 +72,11 @@ if [ "\${1:-}" != dialled ]; then
   ${waiting('has_vsock').replaceAll('\n', '\n  ')}
   exec dial /bin/sh /init dialled
 fi`,
-    channel: '',
+    // Node throws away what it writes to a stdout of a kind that it does not know, so that is a pipe.
+    channel: `mkfifo /stdout /stderr || fail "no pipes for the output"
+cat </stdout >&6 5>&- 7>&- 8>&- &
+cat </stderr >&7 5>&- 6>&- 8>&- &`,
+    output: '>/stdout 2>/stderr',
     // The device is one sector long until the host puts the image behind it, and the kernel learns that by an interrupt.
     beforeCode: `tries=0
   sectors=1
@@ -91,7 +98,7 @@ fi`,
  * The kernel's command line says where things are: hearth.root, hearth.code (devices), hearth.load (code is there from the start).
  */
 export function guestInit(transport: GuestTransport): string {
-  const { open, channel, beforeCode, release, releaseWhenOver } = transports[transport];
+  const { open, channel, output, beforeCode, release, releaseWhenOver } = transports[transport];
   return `#!/bin/sh
 set -u
 export PATH=/bin
@@ -144,7 +151,7 @@ while IFS= read -r word; do set -- "$@" "$word"; done </hearth/command
     echo 0 >/cgroup/function/cgroup.procs
     exec 5>&- 6>&- 7>&-
     exec env -i "$@"
-  ) </dev/null >&6 2>&7 &
+  ) </dev/null ${output} &
   wait $!
   status=$?
   killed=0

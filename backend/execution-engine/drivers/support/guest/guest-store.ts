@@ -47,7 +47,7 @@ export interface GuestPart {
 export type GuestProgress = (line: string) => void;
 
 const directories = ['bin', 'cgroup', 'dev', 'devices', 'devices/shm', 'hearth', 'modules', 'proc', 'root', 'sys'];
-const applets = ['env', 'insmod', 'ip', 'mkdir', 'mknod', 'mount', 'reboot', 'sh', 'usleep'];
+const applets = ['cat', 'env', 'insmod', 'ip', 'mkdir', 'mkfifo', 'mknod', 'mount', 'reboot', 'sh', 'usleep'];
 /** What functions see as /dev, beside their channel: name, minor number (the major is 1, memory), mode. */
 const devices = [
   ['null', 3, 0o666],
