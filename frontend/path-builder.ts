@@ -30,6 +30,7 @@ export const paths = {
   alerts: () => '/alerts',
   costs: () => '/costs',
   system: () => '/system',
+  secrets: () => '/secrets',
   tokens: () => '/tokens',
   users: () => '/users',
   audit: () => '/audit',

@@ -118,6 +118,10 @@ const routeTree = rootRoute.addChildren([
     lazyRouteComponent(() => import('./pages/system.tsx'), 'SystemPage'),
   ),
   page(
+    '/secrets',
+    lazyRouteComponent(() => import('./pages/secrets.tsx'), 'SecretsPage'),
+  ),
+  page(
     '/tokens',
     lazyRouteComponent(() => import('./pages/tokens.tsx'), 'TokensPage'),
   ),

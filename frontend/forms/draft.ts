@@ -93,6 +93,12 @@ export function nameError(name: string): string | undefined {
   return 'Lower-case letters, digits and hyphens, 1 to 63, not starting or ending with a hyphen';
 }
 
+/** Why a secret cannot be called so, or undefined. The platform keeps some names for itself and says so. */
+export function secretNameError(name: string): string | undefined {
+  if (/^[A-Za-z_]\w{0,127}$/.test(name)) return undefined;
+  return 'Letters, digits and _, at most 128, not starting with a digit';
+}
+
 const ranges = {
   timeoutMs: limits.timeoutMs,
   memoryMb: limits.memoryMb,

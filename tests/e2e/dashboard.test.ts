@@ -455,6 +455,7 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     '/errors',
     '/schedules',
     '/dead-letters',
+    '/secrets',
     '/system',
     '/tokens',
     '/users',

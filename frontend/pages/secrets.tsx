@@ -1,0 +1,145 @@
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { LockKeyhole, Plus } from 'lucide-react';
+import { useState } from 'react';
+import type { SecretDocument } from '../../shared/api/secrets.ts';
+import { useApi } from '../api/context.tsx';
+import { secretsApi, secretsQuery } from '../api/secrets.ts';
+import { LoadMore } from '../components/load-more.tsx';
+import { PageHeader } from '../components/page-header.tsx';
+import { QueryView } from '../components/query-view.tsx';
+import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
+import { SecretDialog } from '../forms/secret-dialog.tsx';
+import { paths } from '../path-builder.ts';
+import { Button } from '../ui/button.tsx';
+import { Card } from '../ui/card.tsx';
+import { EmptyState } from '../ui/empty-state.tsx';
+import { Table, type TableColumn } from '../ui/table.tsx';
+import { toast } from '../ui/toast.tsx';
+import { formatAgo } from '../util/format.ts';
+import { useNow } from '../util/hooks.ts';
+
+/** Functions behind whose aliases a version lists the secret, each once with its versions. */
+function UsedBy({ usedBy }: Pick<SecretDocument, 'usedBy'>) {
+  if (usedBy.length === 0) return <span className="text-faint">nobody</span>;
+  const versions = Map.groupBy(usedBy, (use) => use.functionName);
+  return (
+    <ul className="flex flex-wrap gap-x-3 gap-y-1">
+      {[...versions].map(([name, uses]) => (
+        <li key={name}>
+          <Link to={paths.function(name, 'settings')} className="inline-flex min-h-6 items-center gap-1">
+            {name} <span className="text-faint">{uses.map((use) => `v${use.version}`).join(', ')}</span>
+          </Link>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface RowActions {
+  readonly onReplace: (secret: SecretDocument) => void;
+  readonly onDelete: (secret: SecretDocument) => void;
+}
+
+function columns(now: number, { onReplace, onDelete }: RowActions): readonly TableColumn<SecretDocument>[] {
+  return [
+    { id: 'name', label: 'Name', cell: (row) => <code className="font-mono font-medium">{row.name}</code> },
+    { id: 'used', label: 'Used by', className: 'min-w-40', cell: (row) => <UsedBy usedBy={row.usedBy} /> },
+    { id: 'value', label: 'Value', isSecondary: true, cell: (row) => `no. ${row.version}` },
+    { id: 'updated', label: 'Set', isSecondary: true, cell: (row) => formatAgo(row.updatedAt, now) },
+    { id: 'by', label: 'By', isSecondary: true, cell: (row) => row.updatedBy },
+    {
+      id: 'actions',
+      label: 'Actions',
+      isLabelHidden: true,
+      isNumber: true,
+      cell: (row) => (
+        <>
+          <Button size="small" tone="ghost" onClick={() => onReplace(row)} aria-label={`Replace value: ${row.name}`}>
+            Replace value
+          </Button>
+          <Button size="small" tone="ghost" onClick={() => onDelete(row)} aria-label={`Delete ${row.name}`}>
+            Delete
+          </Button>
+        </>
+      ),
+    },
+  ];
+}
+
+function DeleteSecret({ secret, onClose }: { readonly secret: SecretDocument; readonly onClose: () => void }) {
+  const api = useApi();
+  const queryClient = useQueryClient();
+  const remove = useMutation({
+    mutationFn: () => secretsApi.remove(api, secret.name),
+    onSuccess: () => toast.done(`${secret.name} was deleted`),
+    onError: (error) => toast.failed('Not deleted', error),
+    onSettled: async () => {
+      onClose();
+      await queryClient.invalidateQueries({ queryKey: ['secrets'] });
+    },
+  });
+  return (
+    <ConfirmDialog
+      isOpen
+      onClose={onClose}
+      title={`Delete ${secret.name}?`}
+      action="Delete for good"
+      isDangerous
+      isBusy={remove.isPending}
+      typed={secret.name}
+      onConfirm={() => remove.mutate()}
+    >
+      <p>
+        {secret.usedBy.length === 0
+          ? 'Its value cannot be brought back. Earlier versions that list it cannot be rolled back to.'
+          : 'Versions behind aliases list it, so that the platform will refuse. Deploy them without it first.'}
+      </p>
+    </ConfirmDialog>
+  );
+}
+
+/** Secrets of the project by name: what they are is shown nowhere, as the API does not give it. */
+export function SecretsPage() {
+  const now = useNow();
+  const query = useInfiniteQuery(secretsQuery(useApi()));
+  const items = query.data?.pages.flatMap((page) => page.items) ?? [];
+  /** An empty name makes a new one. */
+  const [editing, setEditing] = useState<string | undefined>();
+  const [deleting, setDeleting] = useState<SecretDocument | undefined>();
+  const actions: RowActions = { onReplace: (row) => setEditing(row.name), onDelete: setDeleting };
+  return (
+    <>
+      <PageHeader
+        title="Secrets"
+        note="Encrypted at rest, given to the functions that list them, and never shown again."
+        actions={
+          <Button tone="primary" icon={<Plus className="size-4" aria-hidden="true" />} onClick={() => setEditing('')}>
+            New secret
+          </Button>
+        }
+      />
+      <Card isFlush>
+        <div className={query.data === undefined ? 'p-4' : ''}>
+          <QueryView query={query} lines={4}>
+            {() =>
+              items.length === 0 ? (
+                <EmptyState icon={<LockKeyhole />} title="No secrets">
+                  Set one here or with <code className="font-mono text-text">hearth secrets set DB_PASSWORD</code>, then
+                  list its name in the settings of a function: it finds the value in its environment.
+                </EmptyState>
+              ) : (
+                <Table label="Secrets" columns={columns(now, actions)} rows={items} rowKey={(row) => row.name} />
+              )
+            }
+          </QueryView>
+          <LoadMore query={query} />
+        </div>
+      </Card>
+      {editing !== undefined && (
+        <SecretDialog name={editing === '' ? undefined : editing} onClose={() => setEditing(undefined)} />
+      )}
+      {deleting !== undefined && <DeleteSecret secret={deleting} onClose={() => setDeleting(undefined)} />}
+    </>
+  );
+}

@@ -1,0 +1,123 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildStale } from '../../scripts/build.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+import { accessibilityFaults, findChromium, launchChromium, overflowPx, watchComplaints } from './support/browser.ts';
+
+const executablePath = findChromium();
+const missing = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
+const first = 'first-value-4711';
+const second = 'second\nvalue-4712';
+
+describe.skipIf(missing !== undefined)(`secrets in the dashboard${skippedFor(missing)}`, () => {
+  let platform: Platform;
+  let browser: Browser;
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    await buildStale(['guest', 'server', 'dashboard']);
+    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    await open('light', 1366);
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.dispose();
+  });
+
+  async function open(colorScheme: 'light' | 'dark', width: number): Promise<void> {
+    await page?.context().close();
+    const context = await browser.newContext({ viewport: { width, height: 768 }, colorScheme });
+    page = await context.newPage();
+    page.setDefaultTimeout(30_000);
+    complaints = watchComplaints(page);
+    await page.goto(`${platform.url}/#token=${platform.token}`);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+  }
+  const button = (name: string) => page.getByRole('button', { name, exact: true });
+  const answer = async () => (await fetch(`${platform.gatewayUrl}/reader`)).text();
+
+  it('is found with the command palette, and sets a secret without showing what is typed', async () => {
+    await page.keyboard.press('Control+k');
+    await page.getByRole('combobox').fill('secr');
+    await page.getByRole('option', { name: /Secrets/ }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByText('No secrets').waitFor();
+    await button('New secret').click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name').fill('1ST');
+    await dialog.getByText('not starting with a digit').waitFor();
+    await dialog.getByLabel('Name').fill('PASSWORD_OF_DB');
+    const value = dialog.getByLabel('Value');
+    await value.fill(first);
+    const hiding = () =>
+      page.evaluate("getComputedStyle(document.querySelector('textarea')).getPropertyValue('-webkit-text-security')");
+    expect(await hiding()).toBe('disc');
+    await dialog.getByLabel('Show what I type').check();
+    expect(await hiding()).toBe('none');
+    await dialog.getByLabel('Show what I type').uncheck();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await button('Create').click();
+    await page.getByRole('cell', { name: 'PASSWORD_OF_DB', exact: true }).waitFor();
+    expect(await page.content()).not.toContain(first);
+  });
+
+  it('does not replace another secret when a new one is wanted', async () => {
+    await button('New secret').click();
+    await page.getByRole('dialog').getByLabel('Name').fill('PASSWORD_OF_DB');
+    await page.getByRole('dialog').getByLabel('Value').fill('by accident');
+    await button('Create').click();
+    await page.getByText('There is a secret PASSWORD_OF_DB already').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('cell', { name: 'no. 1', exact: true }).waitFor();
+  });
+
+  it('says who uses it, and gives functions another value', async () => {
+    const source = 'export const handler = async () => process.env.PASSWORD_OF_DB;';
+    const body = { name: 'reader', files: { 'index.mjs': source }, secrets: ['PASSWORD_OF_DB'] };
+    expect((await platform.api('POST', '/api/v1/functions', body)).status).toBe(201);
+    expect(await answer()).toBe(first);
+    await page.reload();
+    await page.getByRole('link', { name: /^reader/ }).waitFor();
+    await button('Replace value: PASSWORD_OF_DB').click();
+    await page.getByRole('dialog').getByLabel('Value').fill(second);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await button('Replace').click();
+    await page.getByRole('cell', { name: 'no. 2', exact: true }).waitFor();
+    expect(await answer()).toBe(second);
+    for (const value of [first, 'value-4712']) expect(await page.content()).not.toContain(value);
+  });
+
+  it('deletes one by its typed name, unless a function needs it', async () => {
+    const remove = async (name: string) => {
+      await button(`Delete ${name}`).click();
+      expect(await button('Delete for good').getAttribute('aria-disabled')).toBe('true');
+      await page.getByRole('dialog').getByLabel(`Type ${name} to confirm`).fill(name);
+      expect(await accessibilityFaults(page)).toEqual([]);
+      await button('Delete for good').click();
+    };
+    await remove('PASSWORD_OF_DB');
+    await page.getByText('Not deleted').waitFor();
+    expect((await platform.api('PUT', '/api/v1/secrets/SPARE', { value: 'unused' })).status).toBe(200);
+    await page.reload();
+    await remove('SPARE');
+    await page.getByText('SPARE was deleted').waitFor();
+    await expect
+      .poll(() => page.getByRole('cell', { name: 'SPARE', exact: true }).count(), { timeout: 20_000 })
+      .toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
+  it.each([
+    ['light', 1366],
+    ['dark', 360],
+  ] as const)('is accessible in the %s theme at %i pixels', async (theme, width) => {
+    await open(theme, width);
+    await page.goto(`${platform.url}/secrets`);
+    await page.getByRole('link', { name: /^reader/ }).waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    expect(await overflowPx(page)).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+});
