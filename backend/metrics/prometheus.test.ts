@@ -41,6 +41,7 @@ describe('PrometheusPage', () => {
     collector.record({ kind: 'build', at: startAt, tookMs: 1_500, isSuccess: false });
     const io = { networkReceivedBytes: 5, networkSentBytes: 7, diskReadBytes: 0, diskWrittenBytes: 9 };
     collector.record({ kind: 'instance-io', at: startAt, version: versionA1, io });
+    collector.record({ kind: 'batch', at: startAt, version: versionA1, size: 12, waitMs: 3 });
     const text = await page.text();
     const samples = parse(text);
     expect(text).toContain('# TYPE hearth_invocation_duration_seconds histogram');
@@ -60,6 +61,10 @@ describe('PrometheusPage', () => {
       sent: at('instance_network_bytes_total{function="a",version="1",direction="transmit"}'),
       read: at('instance_disk_bytes_total{function="a",version="1",direction="read"}'),
       written: at('instance_disk_bytes_total{function="a",version="1",direction="write"}'),
+      batches: at('batch_size_bucket{function="a",version="1",le="16"}'),
+      smaller: at('batch_size_bucket{function="a",version="1",le="8"}'),
+      batched: at('batch_size_sum{function="a",version="1"}'),
+      waited: at('batch_wait_seconds_sum{function="a",version="1"}'),
       throttles: at('throttles_total{function="a",limit="queue"}'),
       retries: at('retries_total{function="a"}'),
       builds: at('build_duration_seconds_bucket{result="failure",le="2.5"}'),
@@ -82,6 +87,10 @@ describe('PrometheusPage', () => {
       sent: 7,
       read: undefined,
       written: 9,
+      batches: 1,
+      smaller: 0,
+      batched: 12,
+      waited: 0.003,
       throttles: 1,
       retries: 1,
       builds: 1,

@@ -2,13 +2,7 @@ import type { Metric } from 'prom-client';
 import { Registry } from 'prom-client';
 import type { Gauges } from '../../shared/api/metrics.ts';
 import { triggerKinds } from '../../shared/invocation.ts';
-import {
-  type DurationHistogram,
-  durationBounds,
-  type EventCounters,
-  outcomeKinds,
-  type VersionCounters,
-} from './collector/event-counters.ts';
+import { type EventCounters, type Histogram, outcomeKinds, type VersionCounters } from './collector/event-counters.ts';
 
 type Labels = Readonly<Record<string, string>>;
 interface Sample {
@@ -118,12 +112,18 @@ export class PrometheusPage {
   }
 
   #addDurations(counters: EventCounters): void {
-    const histogram = (name: string, help: string, of: (version: VersionCounters) => DurationHistogram) =>
+    const histogram = (name: string, help: string, of: (version: VersionCounters) => Histogram) =>
       this.#add('histogram', name, help, (fullName) =>
         [...counters.versions()].flatMap((version) => histogramSamples(fullName, of(version), labelsOf(version))),
       );
     histogram('invocation_duration_seconds', 'What the caller waited, in all.', ({ duration }) => duration);
     histogram('queue_wait_seconds', 'Waiting for admission.', ({ queueWait }) => queueWait);
+    histogram('batch_size', 'Calls that went to an instance together.', ({ batchSize }) => batchSize);
+    histogram(
+      'batch_wait_seconds',
+      'What the first of them waited for company and a slot.',
+      ({ batchWait }) => batchWait,
+    );
     histogram('init_duration_seconds', 'Cold starts: boot, load and init.', ({ init }) => init);
     this.#add('histogram', 'build_duration_seconds', 'Building bundles, by result.', (fullName) => [
       ...histogramSamples(fullName, counters.builds.succeeded, { result: 'success' }),
@@ -222,17 +222,17 @@ function invocationSamples(version: VersionCounters): Sample[] {
 }
 
 /** Buckets cumulate, as the format wants it. */
-function histogramSamples(name: string, histogram: DurationHistogram, labels: Labels): Sample[] {
+function histogramSamples(name: string, histogram: Histogram, labels: Labels): Sample[] {
   if (histogram.count === 0) return [];
   let below = 0;
-  const buckets = durationBounds.map((bound, i) => {
+  const buckets = histogram.bounds.map((bound, i) => {
     below += histogram.counts[i] ?? 0;
     return { metricName: `${name}_bucket`, value: below, labels: { ...labels, le: String(bound) } };
   });
   return [
     ...buckets,
     { metricName: `${name}_bucket`, value: histogram.count, labels: { ...labels, le: '+Inf' } },
-    { metricName: `${name}_sum`, value: histogram.sumSeconds, labels },
+    { metricName: `${name}_sum`, value: histogram.sum, labels },
     { metricName: `${name}_count`, value: histogram.count, labels },
   ];
 }

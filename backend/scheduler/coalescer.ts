@@ -11,6 +11,8 @@ import type { Run } from './run.ts';
 export interface CoalescerOptions {
   readonly pool: InstancePool;
   readonly clock: Clock;
+  /** Told when calls go to an instance together: `waitMs` is how long the first of them waited for company and a slot. */
+  readonly onBatch: (version: VersionSpec, size: number, waitMs: number) => void;
   /** Makes the report of a run that ran; called after the lease is released. */
   readonly completed: (run: Run, lease: Lease, result: InstanceResult) => InvocationReport;
   /** Makes the report of one that did not (`undefined`: it gave up waiting), or throws. */
@@ -161,6 +163,10 @@ export class Coalescer {
   }
 
   #send(members: readonly Member[], lease: Lease): void {
+    const [first] = members;
+    if (first === undefined) return;
+    const now = this.#options.clock.monotonic();
+    this.#options.onBatch(first.run.version, members.length, Math.max(0, now - first.run.admittedMs));
     const calls = members.map(({ run }) => ({ invocation: run.invocation(), sink: run.sink, signal: run.signal }));
     const [only] = calls;
     const results =

@@ -64,7 +64,12 @@ export class LocalScheduler implements Scheduler {
       settings,
       onThrottle: (functionName, limit) => metrics.record({ kind: 'throttle', at: clock.now(), functionName, limit }),
     });
-    this.#runner = new Runner({ pool, clock, admission: this.#admission });
+    this.#runner = new Runner({
+      pool,
+      clock,
+      admission: this.#admission,
+      onBatch: (version, size, waitMs) => metrics.record({ kind: 'batch', at: clock.now(), version, size, waitMs }),
+    });
     this.#dispatcher = new AsyncDispatcher({ ...options, start: (run) => this.#start(run, false) });
     this.#ticker = new ScheduleTicker({ ...options, onFired: () => this.#dispatcher.wake() });
   }

@@ -2,6 +2,7 @@ import type { PlatformError } from '../../shared/errors.ts';
 import type { InvocationReport } from '../core/invocation.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { InstancePool, InstanceResult, Lease } from '../core/ports/instance-pool.ts';
+import type { VersionSpec } from '../core/version.ts';
 import type { Admission } from './admission.ts';
 import { Coalescer } from './coalescer.ts';
 import {
@@ -17,6 +18,8 @@ export interface RunnerOptions {
   readonly pool: InstancePool;
   readonly admission: Admission;
   readonly clock: Clock;
+  /** Of functions with batches: that many calls went to an instance together. */
+  readonly onBatch: (version: VersionSpec, size: number, waitMs: number) => void;
 }
 
 /** Takes admitted runs to an instance and back: warm at once, else waiting, alone or in a batch. */
@@ -29,6 +32,7 @@ export class Runner {
     this.#coalescer = new Coalescer({
       pool: options.pool,
       clock: options.clock,
+      onBatch: options.onBatch,
       completed: (run, lease, result) => this.#complete(run, lease, result),
       failed: (run, error) => this.#fail(run, error),
     });

@@ -35,6 +35,7 @@ function point(seconds: number, more: Partial<MetricPoint> = {}): MetricPoint {
     peakMemoryBytes: 0,
     requestBytes: 0,
     responseBytes: 0,
+    batches: null,
     networkReceivedBytes: 0,
     networkSentBytes: 0,
     diskReadBytes: 0,

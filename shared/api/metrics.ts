@@ -26,6 +26,12 @@ export const metricPointSchema = z.object({
   peakMemoryBytes: z.number(),
   requestBytes: z.number(),
   responseBytes: z.number(),
+  batches: z
+    .object({ count: z.number(), invocations: z.number(), meanWaitMs: z.number() })
+    .nullable()
+    .describe(
+      'Of functions with batches: how often calls went to an instance, how many these were, and what the first of each waited; null where nothing did.',
+    ),
   networkReceivedBytes: z
     .number()
     .describe('By instances, through their network, loopback left out; 0 where the isolation level cannot tell.'),

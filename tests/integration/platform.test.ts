@@ -320,7 +320,14 @@ describe('a whole platform in its own process', () => {
       if (n === 3) expect(status).toBe(502);
       else expect([status, body.n]).toEqual([200, n]);
     }
-    expect(Math.max(...results.map(({ body }) => body.size ?? 0))).toBeGreaterThan(1);
+    const sizes = results.map(({ body }) => body.size ?? 0);
+    expect(Math.max(...sizes)).toBeGreaterThan(1);
+    const { total } = metricsSchema.parse(await (await platform.api('GET', '/api/v1/metrics?function=batched')).json());
+    expect(total?.batches).toMatchObject({ invocations: 16 });
+    expect(total?.batches?.count).toBeLessThan(16);
+    const page = await (await platform.api('GET', '/metrics')).text();
+    expect(page).toContain('hearth_batch_size_sum{function="batched",version="1"} 16');
+    expect(page).toMatch(/hearth_batch_wait_seconds_count\{function="batched",version="1"\} \d/);
   });
 
   it('fires schedules', async () => {

@@ -139,6 +139,10 @@ describe('batches', () => {
     expect(reports.map(({ outcome }) => outcome.kind)).toEqual(Array(8).fill('success'));
     expect(rest.map(({ sink }) => sink.json.value)).toEqual([0, 1, 2, 3, 4, 5, 6]);
     expect(r.counts.batches).toEqual([7]);
+    const told = r.events.flatMap((event) => (event.kind === 'batch' ? [event] : []));
+    expect(told.map(({ size }) => size)).toEqual([1, 1, 7]);
+    // The third waited for the call that slept, the second for nothing.
+    expect(told[2]?.waitMs).toBeGreaterThan(told[1]?.waitMs ?? Number.POSITIVE_INFINITY);
   });
 
   it('fails one bad item alone and lets one member leave', async () => {

@@ -38,6 +38,15 @@ export type MetricEvent =
       readonly version: VersionSpec;
       readonly io: IoUsage;
     }
+  | {
+      /** Calls of a function with batches went to an instance together, or one went alone. */
+      readonly kind: 'batch';
+      readonly at: number;
+      readonly version: VersionSpec;
+      readonly size: number;
+      /** How long the first of them waited for company and a slot. */
+      readonly waitMs: number;
+    }
   | { readonly kind: 'retry' | 'dead-letter'; readonly at: number; readonly functionName: string }
   | { readonly kind: 'build'; readonly at: number; readonly tookMs: number; readonly isSuccess: boolean };
 

@@ -115,12 +115,28 @@ describe('Measurement', () => {
     });
   });
 
+  test('adds up batches, and keeps them', () => {
+    const sum = new Measurement();
+    for (const [size, waitMs] of [
+      [1, 0],
+      [16, 4.5],
+      [3, 1],
+    ] as const) {
+      const part = new Measurement();
+      part.addBatch(size, waitMs);
+      sum.merge(Measurement.decode(encode(part)));
+    }
+    expect(sum.isEmpty).toBe(false);
+    expect(toMetricPoint(sum, 0).batches).toEqual({ count: 3, invocations: 20, meanWaitMs: 5.5 / 3 });
+    expect(toMetricPoint(new Measurement(), 0).batches).toBeNull();
+  });
+
   test.each([
-    [1, 'starts were counted by layer', startLayers.length + 4],
-    [2, 'network and disk were counted', 4],
+    [1, 'starts were counted by layer', startLayers.length + 5],
+    [2, 'network and disk were counted', 5],
   ])('reads what version %d stored, before %s', (version, _what, missing) => {
     const now = encode(measure([base]));
-    const rest = 4 + startLayers.length + 4;
+    const rest = 4 + startLayers.length + 5;
     const before = Buffer.concat([Buffer.from([version]), now.subarray(1, rest - missing), now.subarray(rest)]);
     expect(toMetricPoint(Measurement.decode(before), 0)).toEqual(toMetricPoint(measure([base]), 0));
   });

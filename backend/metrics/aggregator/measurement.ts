@@ -5,7 +5,7 @@ import { ByteReader, type ByteWriter, badEncoding } from '../../util/byte-codec.
 import { DdSketch } from './dd-sketch.ts';
 import { errorKindOf } from './error-kind.ts';
 
-/** Version 1 had no starts by layer, version 2 no network and disk; they are still read. */
+/** Version 1 had no starts by layer, version 2 no network, disk and batches; they are still read. */
 const formatVersion = 3;
 /** Kinds are a closed set of ours; the bounds keep a damaged point from becoming a large one. */
 const maxErrorKinds = 64;
@@ -32,6 +32,10 @@ export class Measurement {
   peakMemoryBytes = 0;
   requestBytes = 0;
   responseBytes = 0;
+  /** Times that calls of a function with batches went to an instance, how many calls that were, and what the first of each waited. */
+  batches = 0;
+  batchedInvocations = 0;
+  batchWaitMs = 0;
   /** Of the instances, where the driver can tell; not of single invocations. */
   networkReceivedBytes = 0;
   networkSentBytes = 0;
@@ -47,7 +51,7 @@ export class Measurement {
 
   /** Nothing happened. */
   get isEmpty(): boolean {
-    return this.invocations + this.throttles === 0 && ioFields.every((field) => this[field] === 0);
+    return this.invocations + this.throttles + this.batches === 0 && ioFields.every((field) => this[field] === 0);
   }
   get errorsByKind(): ReadonlyMap<string, number> {
     return this.#errorsByKind ?? withoutErrors;
@@ -105,6 +109,12 @@ export class Measurement {
     for (const field of ioFields) this[field] += amount(io[field]);
   }
 
+  addBatch(size: number, waitMs: number): void {
+    this.batches++;
+    this.batchedInvocations += size;
+    this.batchWaitMs += amount(waitMs);
+  }
+
   addThrottle(): void {
     this.throttles++;
   }
@@ -119,6 +129,9 @@ export class Measurement {
     this.cpuMs += other.cpuMs;
     this.requestBytes += other.requestBytes;
     this.responseBytes += other.responseBytes;
+    this.batches += other.batches;
+    this.batchedInvocations += other.batchedInvocations;
+    this.batchWaitMs += other.batchWaitMs;
     for (const field of ioFields) this[field] += other[field];
     if (other.peakMemoryBytes > this.peakMemoryBytes) this.peakMemoryBytes = other.peakMemoryBytes;
     for (const [layer, count] of (other.#starts ?? []).entries()) this.#addStarts(layer, count);
@@ -129,7 +142,7 @@ export class Measurement {
     this.#cold = merged(this.#cold, other.#cold);
   }
 
-  /** Version; counters; starts by layer; network and disk; errors by kind; the four sketches, an absent one as an empty one. */
+  /** Version; counters; starts by layer; network, disk and batches; errors by kind; the four sketches, an absent one as an empty one. */
   encode(writer: ByteWriter): void {
     writer.byte(formatVersion);
     writer.varint(this.invocations);
@@ -138,6 +151,11 @@ export class Measurement {
     if (this.coldStarts > 0) for (const ms of [this.bootMs, this.loadMs, this.initMs]) writer.double(ms);
     for (const count of this.#starts ?? noStarts()) writer.varint(count);
     for (const field of ioFields) writer.varint(whole(this[field]));
+    writer.varint(this.batches);
+    if (this.batches > 0) {
+      writer.varint(this.batchedInvocations);
+      writer.double(this.batchWaitMs);
+    }
     writer.double(this.cpuMs);
     for (const bytes of [this.peakMemoryBytes, this.requestBytes, this.responseBytes]) writer.varint(whole(bytes));
     writer.varint(this.errorsByKind.size);
@@ -163,7 +181,7 @@ export class Measurement {
       measurement.initMs = readAmount(reader);
     }
     if (version >= 2) for (const layer of startLayers.keys()) measurement.#addStarts(layer, reader.varint());
-    if (version >= 3) for (const field of ioFields) measurement[field] = reader.varint();
+    if (version >= 3) measurement.#decodeIoAndBatches(reader);
     measurement.cpuMs = readAmount(reader);
     measurement.peakMemoryBytes = reader.varint();
     measurement.requestBytes = reader.varint();
@@ -175,6 +193,14 @@ export class Measurement {
     measurement.#cold = present(DdSketch.decode(reader));
     reader.end();
     return measurement;
+  }
+
+  #decodeIoAndBatches(reader: ByteReader): void {
+    for (const field of ioFields) this[field] = reader.varint();
+    this.batches = reader.varint();
+    if (this.batches === 0) return;
+    this.batchedInvocations = reader.varint();
+    this.batchWaitMs = readAmount(reader);
   }
 
   #decodeErrors(reader: ByteReader): void {

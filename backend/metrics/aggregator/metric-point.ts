@@ -33,11 +33,17 @@ export function toMetricPoint(measurement: Measurement, at: number): MetricPoint
     peakMemoryBytes: measurement.peakMemoryBytes,
     requestBytes: measurement.requestBytes,
     responseBytes: measurement.responseBytes,
+    batches: batchesOf(measurement),
     networkReceivedBytes: measurement.networkReceivedBytes,
     networkSentBytes: measurement.networkSentBytes,
     diskReadBytes: measurement.diskReadBytes,
     diskWrittenBytes: measurement.diskWrittenBytes,
   };
+}
+
+function batchesOf({ batches, batchedInvocations, batchWaitMs }: Measurement): MetricPoint['batches'] {
+  if (batches === 0) return null;
+  return { count: batches, invocations: batchedInvocations, meanWaitMs: batchWaitMs / batches };
 }
 
 function percentilesOf(sketch: DdSketch | undefined): { p50: number; p95: number; p99: number } | null {

@@ -17,19 +17,40 @@ import { errorKindOf } from '../aggregator/error-kind.ts';
 export const durationBounds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] as const;
 export const outcomeKinds = ['success', 'function-error', 'function-fault', 'platform-fault', 'cancelled'] as const;
 
+/** Calls in a batch: powers of two up to the most that a function may ask for. */
+const batchSizeBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256] as const;
+/** Seconds: windows of batches are milliseconds. */
+const batchWaitBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1] as const;
+
 /** Counts per bound (the last: above all), not cumulated. */
-export class DurationHistogram {
-  readonly counts: number[] = new Array<number>(durationBounds.length + 1).fill(0);
-  sumSeconds = 0;
+export class Histogram {
+  readonly bounds: readonly number[];
+  readonly counts: number[];
+  sum = 0;
   count = 0;
 
-  addMs(ms: number): void {
-    const seconds = finite(ms) / 1000;
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = new Array<number>(bounds.length + 1).fill(0);
+  }
+
+  add(value: number): void {
+    const counted = finite(value);
     let bucket = 0;
-    while (bucket < durationBounds.length && seconds > (durationBounds[bucket] ?? 0)) bucket++;
+    while (bucket < this.bounds.length && counted > (this.bounds[bucket] ?? 0)) bucket++;
     this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
-    this.sumSeconds += seconds;
+    this.sum += counted;
     this.count++;
+  }
+}
+
+class DurationHistogram extends Histogram {
+  constructor(bounds: readonly number[] = durationBounds) {
+    super(bounds);
+  }
+
+  addMs(ms: number): void {
+    this.add(ms / 1000);
   }
 }
 
@@ -44,6 +65,8 @@ export class VersionCounters {
   readonly duration = new DurationHistogram();
   readonly queueWait = new DurationHistogram();
   readonly init = new DurationHistogram();
+  readonly batchSize = new Histogram(batchSizeBounds);
+  readonly batchWait = new DurationHistogram(batchWaitBounds);
   cpuMs = 0;
   requestBytes = 0;
   responseBytes = 0;
@@ -129,8 +152,7 @@ export class EventCounters {
   }
 
   addInvocation(version: VersionSpec, trigger: TriggerKind, report: InvocationReport): void {
-    const counters = this.#versions.get(version.versionId) ?? this.#open(version);
-    counters.add(trigger, report);
+    this.#of(version).add(trigger, report);
   }
 
   add(event: Exclude<MetricEvent, { kind: 'invocation' }>): void {
@@ -148,8 +170,14 @@ export class EventCounters {
         this.instanceChanges.add(event.isolation, event.runtime, event.to);
         break;
       case 'instance-io':
-        (this.#versions.get(event.version.versionId) ?? this.#open(event.version)).addIo(event.io);
+        this.#of(event.version).addIo(event.io);
         break;
+      case 'batch': {
+        const { batchSize, batchWait } = this.#of(event.version);
+        batchSize.add(event.size);
+        batchWait.addMs(event.waitMs);
+        break;
+      }
       case 'build':
         (event.isSuccess ? this.builds.succeeded : this.builds.failed).addMs(event.tookMs);
         break;
@@ -159,6 +187,10 @@ export class EventCounters {
   *versions(): Generator<VersionCounters> {
     yield* this.#byLabels.values();
     if (this.#other.duration.count > 0) yield this.#other;
+  }
+
+  #of(version: VersionSpec): VersionCounters {
+    return this.#versions.get(version.versionId) ?? this.#open(version);
   }
 
   #open({ versionId, functionName, version }: VersionSpec): VersionCounters {

@@ -64,15 +64,15 @@ export class LiveWindows {
   }
 
   addInvocation(at: number, version: VersionSpec, report: InvocationReport): void {
-    this.advance(at);
-    const series = this.#series.get(version.versionId) ?? this.#open(version.versionId, version);
-    this.#measure(series).addInvocation(report);
+    this.#measureVersion(at, version).addInvocation(report);
   }
 
   addIo(at: number, version: VersionSpec, io: IoUsage): void {
-    this.advance(at);
-    const series = this.#series.get(version.versionId) ?? this.#open(version.versionId, version);
-    this.#measure(series).addIo(io);
+    this.#measureVersion(at, version).addIo(io);
+  }
+
+  addBatch(at: number, version: VersionSpec, size: number, waitMs: number): void {
+    this.#measureVersion(at, version).addBatch(size, waitMs);
   }
 
   /** A throttle belongs to no version. Undefined: a function that is not known here. */
@@ -135,6 +135,11 @@ export class LiveWindows {
     for (const [key, series] of this.#series) {
       if (series.second === undefined && Math.abs(now - series.usedAt) > this.#options.idleMs) this.#series.delete(key);
     }
+  }
+
+  #measureVersion(at: number, version: VersionSpec): Measurement {
+    this.advance(at);
+    return this.#measure(this.#series.get(version.versionId) ?? this.#open(version.versionId, version));
   }
 
   #measure(series: LiveSeries): Measurement {
