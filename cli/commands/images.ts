@@ -42,8 +42,14 @@ async function listImages({ client, terminal }: CliContext): Promise<void> {
     terminal.say('No images yet. They are made when they are needed, or now: hearth images build');
   else {
     terminal.table(
-      ['image', 'runtime', 'isolation', 'size'],
-      images.map((image) => [image.reference, image.runtime, image.driver, `${(image.sizeBytes / 1e6).toFixed(1)} MB`]),
+      ['image', 'runtime', 'isolation', 'digest', 'size'],
+      images.map((image) => [
+        image.reference,
+        image.runtime,
+        image.driver,
+        image.digest.replace('sha256:', '').slice(0, 12),
+        `${(image.sizeBytes / 1e6).toFixed(1)} MB`,
+      ]),
     );
   }
 }

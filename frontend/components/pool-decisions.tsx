@@ -76,6 +76,16 @@ export function RuntimeImages() {
             className: 'break-all',
             cell: (row) => <code className="font-mono text-xs">{row.reference}</code>,
           },
+          {
+            id: 'digest',
+            label: 'Digest',
+            isSecondary: true,
+            cell: (row) => (
+              <code className="font-mono text-xs" title={row.digest}>
+                {row.digest.replace('sha256:', '').slice(0, 12)}
+              </code>
+            ),
+          },
           { id: 'size', label: 'Size', isNumber: true, cell: (row) => formatBytes(row.sizeBytes) },
         ]}
       />

@@ -10,7 +10,10 @@ export const driverDocumentSchema = z.object({
   isDefault: z.boolean(),
   status: z.enum(['healthy', 'unhealthy', 'undetected']),
   isolation: z.enum(['none', 'process', 'container', 'microvm', 'unikernel']),
-  version: z.string().nullable(),
+  version: z
+    .string()
+    .nullable()
+    .describe('Of the technology on this host; for a daemon also the version of its API that is spoken with it.'),
   tier: z.string().nullable().describe('How strong the isolation is on this host, for example `strict`.'),
   enforces: z.array(z.enum(limitNames)),
   reason: z.string().nullable(),
@@ -100,6 +103,7 @@ const runtimeImageSchema = z.object({
   driver: z.enum(isolationLevels),
   runtime: z.string(),
   reference: z.string().describe('The name under which the daemon knows it.'),
+  digest: z.string().describe('Of its contents, as the daemon has it.'),
   sizeBytes: z.number().int().describe('Layers that images share are counted in each.'),
 });
 

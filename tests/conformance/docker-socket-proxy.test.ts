@@ -3,8 +3,11 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { toEngineEndpoint } from '../../backend/execution-engine/drivers/docker/engine/endpoint.ts';
+import { EngineClient } from '../../backend/execution-engine/drivers/docker/engine/engine-client.ts';
 import { freePort } from '../../bench/support/processes.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
+import { callsInSource, callsInUse } from '../support/docker-engine-calls.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import { describeDocker } from './docker-suite.ts';
 
@@ -40,6 +43,21 @@ describe.skipIf(reason !== undefined)(`the socket proxy${skippedFor(reason)}`, (
     throw new Error(`haproxy does not answer${proxy.exitCode === null ? '' : `: it ended with ${proxy.exitCode}`}`);
   });
   afterAll(() => proxy?.kill('SIGKILL'));
+
+  it('is asked here for every call that the source of the driver makes', () => {
+    expect(Object.keys(callsInUse).sort()).toEqual(callsInSource());
+  });
+
+  it.for(Object.keys(callsInUse))('lets %s through', async (name) => {
+    const engine = new EngineClient({ endpoint: toEngineEndpoint(`tcp://127.0.0.1:${port}`) });
+    const outcome = await callsInUse[name]?.(engine).then(
+      () => 'done',
+      (error: { code?: string }) => error.code ?? String(error),
+    );
+    engine.close();
+    // The daemon was asked, and what does not exist is not found; `docker_forbidden` would be the proxy's answer.
+    expect(outcome).toMatch(/^(done|docker_(failed|image_missing|container_missing|network_missing|conflict))$/);
+  });
 
   describeDocker('docker through the socket proxy', () => `tcp://127.0.0.1:${port}`);
 

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildStale } from '../../scripts/build.ts';
+import { systemSchema } from '../../shared/api/system.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import { accessibilityFaults, findChromium, launchChromium, overflowPx, watchComplaints } from './support/browser.ts';
@@ -323,6 +324,25 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     await button('Revoke pipeline').click();
     await button('Revoke').click();
     await expect.poll(async () => (await call()).status, patience).toBe(401);
+  });
+
+  it('says how every isolation level is on this machine, and what images containers start from', async () => {
+    const system = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
+    await go('/system');
+    for (const driver of system.drivers) {
+      const entry = page
+        .getByRole('listitem')
+        .filter({ has: page.getByText(driver.name, { exact: true }) })
+        .first();
+      await entry.getByText(driver.status).waitFor();
+      for (const text of [driver.version, driver.reason, driver.fix]) {
+        if (text !== null) await entry.getByText(text).first().waitFor();
+      }
+    }
+    for (const image of system.images ?? []) {
+      const row = page.getByRole('row').filter({ hasText: image.reference });
+      await row.getByText(image.digest.replace('sha256:', '').slice(0, 12)).waitFor();
+    }
   });
 
   it('finds its way by the command palette', async () => {

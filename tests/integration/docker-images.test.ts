@@ -47,10 +47,16 @@ describe.skipIf(reason !== undefined)(`hearth images${skippedFor(reason)}`, () =
       expect.arrayContaining(names.map((reference) => expect.objectContaining({ reference, driver: 'docker' }))),
     );
     const system = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
+    for (const { digest, sizeBytes } of system.images ?? []) {
+      expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
+      expect(sizeBytes).toBeGreaterThan(0);
+    }
     expect(system.images?.map(({ reference }) => reference)).toEqual(expect.arrayContaining(names));
     expect(system.drivers.find(({ name }) => name === 'docker')).toMatchObject({
       status: 'healthy',
-      version: expect.stringMatching(/\d+\.\d+/),
+      version: expect.stringMatching(/^\d+\.\d+.*, API 1\.\d+$/),
+      reason: null,
+      fix: null,
     });
   });
 
@@ -70,6 +76,14 @@ describe('hearth images without a daemon', () => {
   it('says what to do', async () => {
     const platform = await startPlatform({ environment: { HEARTH_DOCKER_HOST: 'unix:///nonexistent/docker.sock' } });
     try {
+      const system = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
+      expect(system.drivers.find(({ name }) => name === 'docker')).toMatchObject({
+        status: 'undetected',
+        version: null,
+        reason: expect.stringContaining('/nonexistent/docker.sock'),
+        fix: expect.stringContaining('install and start it'),
+      });
+      expect(system.images).toEqual([]);
       const listed = await hearth(platform, 'images', 'list');
       expect(listed.code).toBe(8);
       expect(listed.stderr).toContain('install and start it');

@@ -7,6 +7,8 @@ export interface RuntimeImageRecord {
   readonly runtime: string;
   /** The name under which the technology knows it. */
   readonly reference: string;
+  /** `sha256:` and hexadecimal digits, of its contents. */
+  readonly digest: string;
   readonly sizeBytes: number;
 }
 

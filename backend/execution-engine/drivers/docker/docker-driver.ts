@@ -145,8 +145,8 @@ export class DockerDriver implements IsolationDriver {
   async buildImage(plan: ImagePlan, signal: AbortSignal): Promise<BuiltRuntimeImage> {
     const progress: string[] = [];
     const image = await this.#images.refresh(plan, signal, (line) => progress.push(line));
-    const { reference, sizeBytes } = image;
-    return { driver: this.name, runtime: plan.runtime, reference, sizeBytes, isNew: image.built, progress };
+    const { reference, digest, sizeBytes } = image;
+    return { driver: this.name, runtime: plan.runtime, reference, digest, sizeBytes, isNew: image.built, progress };
   }
 
   /** Runtime images that the daemon has, of all platforms that use it. */

@@ -44,7 +44,7 @@ export async function probeEngine(options: ProbeOptions): Promise<{ health: Driv
   const { engine } = options;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(probeTimeoutMs)]);
   try {
-    await engine.ping(signal);
+    const api = await engine.ping(signal);
     const info = await engine.info(signal);
     const daemon = `${info.ID} ${info.ServerVersion}`;
     if (info.OSType !== 'linux') {
@@ -54,7 +54,7 @@ export async function probeEngine(options: ProbeOptions): Promise<{ health: Driv
     const finding = options.provenDaemon === daemon ? proven.get(daemon) : await tryContainer(options, info, signal);
     if (finding === undefined) throw new Error('a daemon that was tried has no finding');
     proven.set(daemon, finding);
-    return { daemon, health: healthOf(info, finding, await options.whyNoEgress()) };
+    return { daemon, health: healthOf({ info, api }, finding, await options.whyNoEgress()) };
   } catch (error) {
     return { daemon: '', health: unhealthy(error) };
   }
@@ -149,7 +149,7 @@ function readFinding(channel: Duplex): Promise<Finding> {
 }
 
 function healthOf(
-  info: EngineInfo,
+  { info, api }: { readonly info: EngineInfo; readonly api: string },
   finding: { readonly enforces: ReadonlySet<LimitName>; readonly open: readonly string[] },
   whyNoEgress: string | undefined,
 ): DriverHealth {
@@ -165,7 +165,7 @@ function healthOf(
   const isRootless = (info.SecurityOptions ?? []).some((option) => option.includes('name=rootless'));
   return {
     status: 'healthy',
-    version: info.ServerVersion,
+    version: `${info.ServerVersion}, API ${api}`,
     tier: missing.length === 0 ? 'strict' : 'partial',
     enforces: finding.enforces,
     egress: new Set(whyNoEgress === undefined ? ['none', 'all'] : ['none']),

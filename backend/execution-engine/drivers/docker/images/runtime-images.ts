@@ -17,6 +17,8 @@ export interface RuntimeImagesOptions {
 
 export interface RuntimeImage {
   readonly reference: string;
+  /** Of its configuration, and by it of all its layers. */
+  readonly digest: string;
   /** What the daemon says; layers that several images share are counted in each. */
   readonly sizeBytes: number;
   readonly built: boolean;
@@ -80,11 +82,12 @@ export class RuntimeImages {
   }
 
   /** All runtime images that the daemon has. */
-  async list(signal: AbortSignal): Promise<readonly { reference: string; runtime: string; sizeBytes: number }[]> {
+  async list(signal: AbortSignal): Promise<readonly (Omit<RuntimeImage, 'built'> & { readonly runtime: string })[]> {
     const images = await this.#engine.listImages({ label: [imageLabels.runtime] }, signal);
     return images.flatMap((image) =>
       (image.RepoTags ?? []).map((reference) => ({
         reference,
+        digest: image.Id,
         runtime: image.Labels?.[imageLabels.runtime] ?? '',
         sizeBytes: image.Size,
       })),
@@ -104,28 +107,27 @@ export class RuntimeImages {
   ): Promise<RuntimeImage> {
     const prebuilt = this.#prebuilt[plan.runtime];
     if (prebuilt !== undefined) {
-      const { Size } = await this.#engine.inspectImage(prebuilt, signal);
-      return { reference: prebuilt, sizeBytes: Size, built: false };
+      const { Id, Size } = await this.#engine.inspectImage(prebuilt, signal);
+      return { reference: prebuilt, digest: Id, sizeBytes: Size, built: false };
     }
     const remembered = this.#memo?.find(key);
     const known = remembered === undefined ? undefined : await this.#find(remembered, signal);
-    if (remembered !== undefined && known !== undefined)
-      return { reference: remembered, sizeBytes: known, built: false };
+    if (known !== undefined) return known;
     onProgress?.(`reading the ${plan.runtime} runtime of this host`);
     const archive = await this.#archiveOf(key, plan, signal);
     const found = await this.#find(archive.reference, signal);
     this.#memo?.remember(key, archive.reference);
     if (found !== undefined) {
-      onProgress?.(`${archive.reference} is up to date (${megabytes(found)})`);
-      return { reference: archive.reference, sizeBytes: found, built: false };
+      onProgress?.(`${archive.reference} is up to date (${megabytes(found.sizeBytes)})`);
+      return found;
     }
     const startedAt = performance.now();
     onProgress?.(`loading ${archive.reference} (${megabytes(archive.sizeBytes)})`);
     await this.#engine.loadImage(archive.open(), signal, onProgress);
-    const { Size } = await this.#engine.inspectImage(archive.reference, signal);
+    const { Id, Size } = await this.#engine.inspectImage(archive.reference, signal);
     const tookMs = Math.round(performance.now() - startedAt);
     this.#logger?.info({ image: archive.reference, sizeBytes: Size, tookMs }, 'runtime image built');
-    return { reference: archive.reference, sizeBytes: Size, built: true };
+    return { reference: archive.reference, digest: Id, sizeBytes: Size, built: true };
   }
 
   /** Reading 130 MB for the digests takes a part of a second: once per set of inputs. */
@@ -139,9 +141,10 @@ export class RuntimeImages {
     return archive;
   }
 
-  async #find(reference: string, signal: AbortSignal): Promise<number | undefined> {
+  async #find(reference: string, signal: AbortSignal): Promise<RuntimeImage | undefined> {
     try {
-      return (await this.#engine.inspectImage(reference, signal)).Size;
+      const { Id, Size } = await this.#engine.inspectImage(reference, signal);
+      return { reference, digest: Id, sizeBytes: Size, built: false };
     } catch (error) {
       if (isEngineError(error, engineErrorCodes.imageMissing)) return undefined;
       throw error;
