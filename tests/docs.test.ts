@@ -68,7 +68,12 @@ describe('links between pages', () => {
 describe('settings that pages name', () => {
   const settings = new Set(Object.keys(settingsSchema.shape));
   /** Of the tests, where real hypervisors are, and of the benches. */
-  const ofTests = new Set(['HEARTH_BENCH_SOAK_MINUTES', 'HEARTH_TEST_FIRECRACKER', 'HEARTH_TEST_QEMU']);
+  const ofTests = new Set([
+    'HEARTH_BENCH_SOAK_MINUTES',
+    'HEARTH_TEST_FIRECRACKER',
+    'HEARTH_TEST_KILL_ROUNDS',
+    'HEARTH_TEST_QEMU',
+  ]);
   /** Not settings of the platform: the CLI's own, what an agent is given in a sandbox, and names of the tooling. */
   const others = new Set([
     'HEARTH_CONFIG',

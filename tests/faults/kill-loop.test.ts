@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { acceptedSchema, invocationDetailSchema } from '../../shared/api/invocations.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 
-const rounds = 8;
+/** More for a long run: HEARTH_TEST_KILL_ROUNDS=500. */
+const rounds = Number(process.env['HEARTH_TEST_KILL_ROUNDS'] ?? 8);
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'hearth-kill-'));
@@ -35,87 +36,91 @@ function mounts(): string {
 }
 
 describe('SIGKILL of the platform at any moment', () => {
-  it('loses nothing acknowledged, leaves nothing behind, and queued work goes on', async () => {
-    const mountsBefore = mounts();
-    const accepted = new Set<string>();
-    const deployed: string[] = [];
-    let platform: Platform = await startPlatform({ dataDirectory: folder });
-    const source =
-      'export async function handler(event) { await new Promise((resolve) => setTimeout(resolve, event.ms)); return event.n; }';
-    const first = await platform.api('POST', '/api/v1/functions', {
-      name: 'work',
-      files: { 'index.mjs': source },
-      concurrency: 8,
-      retry: { maxAttempts: 20, maxAgeMs: 3_600_000, minBackoffMs: 10, maxBackoffMs: 50 },
-    });
-    expect(first.status, await first.clone().text()).toBe(201);
-    const seen = new Set<string>();
-    for (let round = 0; round < rounds; round++) {
-      const current = platform;
-      let isRunning = true;
-      const submitters = Array.from({ length: 4 }, async (_, worker) => {
-        for (let n = 0; isRunning; n++) {
-          try {
-            const response = await current.api('POST', '/api/v1/functions/work/invocations?mode=async', {
-              n,
-              ms: n % 3 === 0 ? 20 : 0,
-              worker,
-            });
-            if (response.status === 202) accepted.add(acceptedSchema.parse(await response.json()).id);
-          } catch {
-            // The platform is gone: this one was not acknowledged.
-          }
-        }
+  it(
+    'loses nothing acknowledged, leaves nothing behind, and queued work goes on',
+    async () => {
+      const mountsBefore = mounts();
+      const accepted = new Set<string>();
+      const deployed: string[] = [];
+      let platform: Platform = await startPlatform({ dataDirectory: folder });
+      const source =
+        'export async function handler(event) { await new Promise((resolve) => setTimeout(resolve, event.ms)); return event.n; }';
+      const first = await platform.api('POST', '/api/v1/functions', {
+        name: 'work',
+        files: { 'index.mjs': source },
+        concurrency: 8,
+        retry: { maxAttempts: 20, maxAgeMs: 3_600_000, minBackoffMs: 10, maxBackoffMs: 50 },
       });
-      const deployer = (async () => {
-        for (let n = 0; isRunning; n++) {
-          const name = `deployed-${round}-${n}`;
-          try {
-            const response = await current.api('POST', '/api/v1/functions', {
-              name,
-              files: { 'index.mjs': `export const handler = () => "${name}";` },
-            });
-            if (response.status === 201) deployed.push(name);
-          } catch {
-            // Not acknowledged.
+      expect(first.status, await first.clone().text()).toBe(201);
+      const seen = new Set<string>();
+      for (let round = 0; round < rounds; round++) {
+        const current = platform;
+        let isRunning = true;
+        const submitters = Array.from({ length: 4 }, async (_, worker) => {
+          for (let n = 0; isRunning; n++) {
+            try {
+              const response = await current.api('POST', '/api/v1/functions/work/invocations?mode=async', {
+                n,
+                ms: n % 3 === 0 ? 20 : 0,
+                worker,
+              });
+              if (response.status === 202) accepted.add(acceptedSchema.parse(await response.json()).id);
+            } catch {
+              // The platform is gone: this one was not acknowledged.
+            }
           }
-          await sleep(20);
+        });
+        const deployer = (async () => {
+          for (let n = 0; isRunning; n++) {
+            const name = `deployed-${round}-${n}`;
+            try {
+              const response = await current.api('POST', '/api/v1/functions', {
+                name,
+                files: { 'index.mjs': `export const handler = () => "${name}";` },
+              });
+              if (response.status === 201) deployed.push(name);
+            } catch {
+              // Not acknowledged.
+            }
+            await sleep(20);
+          }
+        })();
+        // A different point of the work each time.
+        const before = accepted.size;
+        await eventually(() => expect(accepted.size).toBeGreaterThan(before + 20 + (round % 8) * 7));
+        await current.kill();
+        isRunning = false;
+        await Promise.all([...submitters, deployer]);
+        platform = await startPlatform({ dataDirectory: folder });
+        for (const name of deployed) {
+          if (seen.has(name)) continue;
+          expect((await platform.api('GET', `/api/v1/functions/${name}`)).status).toBe(200);
+          seen.add(name);
         }
-      })();
-      // A different point of the work each time.
-      const before = accepted.size;
-      await eventually(() => expect(accepted.size).toBeGreaterThan(before + 20 + round * 7));
-      await current.kill();
-      isRunning = false;
-      await Promise.all([...submitters, deployer]);
-      platform = await startPlatform({ dataDirectory: folder });
-      for (const name of deployed) {
-        if (seen.has(name)) continue;
-        expect((await platform.api('GET', `/api/v1/functions/${name}`)).status).toBe(200);
-        seen.add(name);
       }
-    }
-    const last = deployed.at(-1);
-    if (last !== undefined)
-      expect(await (await platform.api('POST', `/api/v1/functions/${last}/invocations`, {})).json()).toBe(last);
-    const pending = new Set(accepted);
-    await eventually(async () => {
-      for (const id of pending) {
-        const response = await platform.api('GET', `/api/v1/invocations/${id}`);
-        expect(response.status, `acknowledged ${id} is missing`).toBe(200);
-        const detail = invocationDetailSchema.parse(await response.json());
-        expect(detail.status, `${id} after ${detail.attempts} attempts`).toBe('success');
-        pending.delete(id);
-      }
-    }, 120_000);
-    expect(accepted.size).toBeGreaterThan(rounds * 20);
-    expect(await platform.stop()).toBe(0);
-    expect(sandboxProcesses()).toEqual([]);
-    expect(mounts()).toBe(mountsBefore);
-    const check = join(folder, 'hearth.db');
-    expect(existsSync(check)).toBe(true);
-    expect(execFileSync('sqlite3', [check, 'PRAGMA integrity_check'], { encoding: 'utf8' }).trim()).toBe('ok');
-  });
+      const last = deployed.at(-1);
+      if (last !== undefined)
+        expect(await (await platform.api('POST', `/api/v1/functions/${last}/invocations`, {})).json()).toBe(last);
+      const pending = new Set(accepted);
+      await eventually(async () => {
+        for (const id of pending) {
+          const response = await platform.api('GET', `/api/v1/invocations/${id}`);
+          expect(response.status, `acknowledged ${id} is missing`).toBe(200);
+          const detail = invocationDetailSchema.parse(await response.json());
+          expect(detail.status, `${id} after ${detail.attempts} attempts`).toBe('success');
+          pending.delete(id);
+        }
+      }, 120_000);
+      expect(accepted.size).toBeGreaterThan(rounds * 20);
+      expect(await platform.stop()).toBe(0);
+      expect(sandboxProcesses()).toEqual([]);
+      expect(mounts()).toBe(mountsBefore);
+      const check = join(folder, 'hearth.db');
+      expect(existsSync(check)).toBe(true);
+      expect(execFileSync('sqlite3', [check, 'PRAGMA integrity_check'], { encoding: 'utf8' }).trim()).toBe('ok');
+    },
+    300_000 + rounds * 10_000,
+  );
 
   it('sandboxes die with the platform, and their cgroups are swept at the next start', async () => {
     const platform = await startPlatform({ dataDirectory: folder });
