@@ -111,3 +111,24 @@ test('removing what was added leaves a trie that matches nothing, whatever the r
     { seed: 4 },
   );
 });
+
+describe('what would make a regular expression backtrack', () => {
+  test('is plain text in a pattern', () => {
+    const trie = trieOf(['/(a+)+$'], ['/(.*)*/:id']);
+    expect(match(trie, 'GET', '/(a+)+$')).toMatchObject({ kind: 'match', value: '/(a+)+$' });
+    expect(match(trie, 'GET', `/${'a'.repeat(65_536)}!`).kind).toBe('none');
+  });
+
+  test('is looked at once per node of the trie, however often two ways fit', () => {
+    // Every combination of `a` and a parameter over ten segments: each path below fits 1,024 of them but for its end.
+    const routes = Array.from({ length: 1024 }, (_, bits) => {
+      const segments = Array.from({ length: 10 }, (_, at) => ((bits >> at) & 1 ? 'a' : `:p${at}`));
+      return [`/${segments.join('/')}/end`] as const;
+    });
+    const trie = trieOf(...routes);
+    const start = '/a'.repeat(10);
+    expect(match(trie, 'GET', `${start}/end`)).toMatchObject({ kind: 'match' });
+    for (let n = 0; n < 20; n++) expect(match(trie, 'GET', `${start}/${'a'.repeat(65_536)}`).kind).toBe('none');
+    expect(match(trie, 'GET', '/a'.repeat(32_768)).kind).toBe('none');
+  });
+});
