@@ -8,8 +8,10 @@ import {
   fileNameError,
   nameError,
   parseEnv,
+  settingsOfTemplate,
   settingsOfVersion,
 } from './draft.ts';
+import { templates } from './templates.ts';
 
 describe('parseEnv', () => {
   it('reads what stands in .env files', () => {
@@ -44,6 +46,25 @@ describe('settings', () => {
       memoryMb: 256,
       env: { A: '1' },
     });
+  });
+
+  it('say batching and secrets when they were chosen, and keep the batches of a template', () => {
+    const draft = { ...emptySettings, secrets: ['TOKEN'], batchMaxSize: '16' };
+    expect(chosenConfigOf(draft)).toMatchObject({
+      secrets: ['TOKEN'],
+      batch: { maxSize: 16, windowMs: 0, maxBytes: 1_048_576 },
+    });
+    const template = templates.find((item) => item.settings.batch !== undefined);
+    if (template === undefined) throw new Error('no template batches');
+    expect(chosenConfigOf(settingsOfTemplate(template)).batch).toMatchObject(template.settings.batch ?? {});
+  });
+
+  it('refuse a name that is variable and secret, more secrets than a version takes, and batches out of range', () => {
+    expect(checkSettings({ ...emptySettings, env: 'TOKEN=1', secrets: ['TOKEN'] }).secrets).toContain('TOKEN');
+    const many = Array.from({ length: 33 }, (_, index) => `S${index}`);
+    expect(checkSettings({ ...emptySettings, secrets: many }).secrets).toBe('At most 32 secrets');
+    const wrong = { ...emptySettings, batchMaxSize: '0', batchWindowMs: '60001', batchMaxBytes: '1048577' };
+    expect(Object.keys(checkSettings(wrong)).sort()).toEqual(['batchMaxBytes', 'batchMaxSize', 'batchWindowMs']);
   });
 
   it('name each wrong field', () => {
@@ -83,7 +104,7 @@ describe('settings', () => {
       },
       ...{
         initTimeoutMs: 10_000,
-        batch: { maxSize: 1, windowMs: 0 },
+        batch: { maxSize: 8, windowMs: 20, maxBytes: 4096 },
         egress: 'none',
         maxRequestBytes: 1,
         maxResponseBytes: 1,
@@ -111,8 +132,8 @@ describe('settings', () => {
       createdBy: '',
       aliases: [],
     });
-    const { handler, isolation, timeoutMs, memoryMb, cpus, concurrency, minInstances, maxInstances, env, egress } =
-      version.config;
+    const { handler, isolation, timeoutMs, memoryMb, cpus, concurrency, minInstances, maxInstances } = version.config;
+    const { env, egress, secrets, batch } = version.config;
     expect(configOf(settingsOfVersion(version))).toEqual({
       handler,
       isolation,
@@ -124,6 +145,8 @@ describe('settings', () => {
       maxInstances,
       env,
       egress,
+      secrets,
+      batch,
     });
   });
 });

@@ -20,6 +20,11 @@ export interface SettingsDraft {
   readonly egress: 'none' | 'all' | '';
   /** `NAME=value`, one a line. */
   readonly env: string;
+  /** By name, in the order in which they were chosen. */
+  readonly secrets: readonly string[];
+  readonly batchMaxSize: string;
+  readonly batchWindowMs: string;
+  readonly batchMaxBytes: string;
 }
 
 export type SettingsErrors = Partial<Record<keyof SettingsDraft | 'name', string>>;
@@ -35,11 +40,28 @@ export const emptySettings: SettingsDraft = {
   isolation: '',
   egress: '',
   env: '',
+  secrets: [],
+  batchMaxSize: '1',
+  batchWindowMs: '0',
+  batchMaxBytes: String(limits.maxBatchBytes),
 };
 
 export function settingsOfTemplate(template: Template): SettingsDraft {
-  const { concurrency = limits.concurrency.default } = template.settings;
-  return { ...emptySettings, handler: template.handler, concurrency: String(concurrency) };
+  const { concurrency = limits.concurrency.default, batch } = template.settings;
+  return {
+    ...emptySettings,
+    handler: template.handler,
+    concurrency: String(concurrency),
+    ...(batch === undefined ? {} : batchDraftOf(batch)),
+  };
+}
+
+function batchDraftOf(batch: NonNullable<CreateFunction['batch']>) {
+  return {
+    batchMaxSize: String(batch.maxSize),
+    batchWindowMs: String(batch.windowMs),
+    batchMaxBytes: String(batch.maxBytes ?? limits.maxBatchBytes),
+  };
 }
 
 export function settingsOfVersion(version: VersionDocument): SettingsDraft {
@@ -57,6 +79,8 @@ export function settingsOfVersion(version: VersionDocument): SettingsDraft {
     env: Object.entries(config.env)
       .map(([key, value]) => `${key}=${/[\n\r"]|^\s|\s$/.test(value) ? JSON.stringify(value) : value}`)
       .join('\n'),
+    secrets: config.secrets,
+    ...batchDraftOf(config.batch),
   };
 }
 
@@ -106,12 +130,16 @@ const ranges = {
   concurrency: limits.concurrency,
   minInstances: { min: 0, max: 100 },
   maxInstances: limits.maxInstances,
+  batchMaxSize: { min: 1, max: 1000 },
+  batchWindowMs: { min: 0, max: 60_000 },
+  batchMaxBytes: { min: 1, max: limits.maxBatchBytes },
 } as const;
 const numberKeys = ['timeoutMs', 'memoryMb', 'cpus', 'concurrency', 'minInstances', 'maxInstances'] as const;
+const batchKeys = ['batchMaxSize', 'batchWindowMs', 'batchMaxBytes'] as const;
 
 export function checkSettings(draft: SettingsDraft): SettingsErrors {
   const errors: SettingsErrors = {};
-  for (const key of numberKeys) {
+  for (const key of [...numberKeys, ...batchKeys]) {
     const { min, max } = ranges[key];
     const value = Number(draft[key]);
     const isWhole = key === 'cpus' || Number.isInteger(value);
@@ -120,8 +148,12 @@ export function checkSettings(draft: SettingsDraft): SettingsErrors {
     }
   }
   if (!/^[\w./-]+$/.test(draft.handler)) errors.handler = 'file.export, for example index.handler';
-  const { error } = parseEnv(draft.env);
+  const { env, error } = parseEnv(draft.env);
   if (error !== undefined) errors.env = error;
+  const both = draft.secrets.find((name) => name in env);
+  if (both !== undefined) errors.secrets = `${both} is in the environment too: one of them has to go`;
+  else if (draft.secrets.length > limits.maxSecretsPerVersion)
+    errors.secrets = `At most ${limits.maxSecretsPerVersion} secrets`;
   return errors;
 }
 
@@ -130,6 +162,8 @@ export function chosenConfigOf(draft: SettingsDraft): Partial<CreateFunction> {
   const config = configOf(draft);
   const isDefault = (key: (typeof numberKeys)[number]): boolean => Number(draft[key]) === Number(emptySettings[key]);
   const defaults = new Set<string>(numberKeys.filter(isDefault));
+  if (batchKeys.every((key) => Number(draft[key]) === Number(emptySettings[key]))) defaults.add('batch');
+  if (draft.secrets.length === 0) defaults.add('secrets');
   return Object.fromEntries(Object.entries(config).filter(([key]) => !defaults.has(key)));
 }
 
@@ -144,6 +178,12 @@ export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
     minInstances: Number(draft.minInstances),
     maxInstances: Number(draft.maxInstances),
     env: parseEnv(draft.env).env,
+    secrets: [...draft.secrets],
+    batch: {
+      maxSize: Number(draft.batchMaxSize),
+      windowMs: Number(draft.batchWindowMs),
+      maxBytes: Number(draft.batchMaxBytes),
+    },
     ...(draft.isolation === '' ? {} : { isolation: draft.isolation }),
     ...(draft.egress === '' ? {} : { egress: draft.egress }),
   };

@@ -1,6 +1,7 @@
 import type { DriverDocument } from '../../shared/api/system.ts';
 import { Field, Input, Select, TextArea } from '../ui/field.tsx';
 import type { SettingsDraft, SettingsErrors } from './draft.ts';
+import { SecretPicker } from './secret-picker.tsx';
 
 export interface SettingsFieldsProps {
   readonly draft: SettingsDraft;
@@ -16,6 +17,12 @@ const numberFields = [
   { key: 'concurrency', label: 'Concurrency', hint: 'Calls at once in one instance' },
   { key: 'minInstances', label: 'Kept warm', hint: 'Instances that always run' },
   { key: 'maxInstances', label: 'Most instances', hint: 'Further calls wait' },
+] as const;
+
+const batchFields = [
+  { key: 'batchMaxSize', label: 'Most calls', hint: '1: no batches' },
+  { key: 'batchWindowMs', label: 'Window (ms)', hint: 'Longest wait for more; none while idle' },
+  { key: 'batchMaxBytes', label: 'Most bytes', hint: 'Of the bodies of one batch' },
 ] as const;
 
 const levelNames: Readonly<Record<DriverDocument['isolation'], string>> = {
@@ -72,6 +79,30 @@ function IsolationField({ draft, drivers, onChange }: Pick<SettingsFieldsProps, 
   );
 }
 
+interface NumberFieldsProps extends Pick<SettingsFieldsProps, 'draft' | 'errors' | 'onChange'> {
+  readonly fields: typeof numberFields | typeof batchFields;
+}
+
+function NumberFields({ fields, draft, errors, onChange }: NumberFieldsProps) {
+  return (
+    <div className="grid grid-cols-2 gap-3">
+      {fields.map(({ key, label, hint }) => (
+        <Field key={key} label={label} hint={hint} error={errors[key]}>
+          {(control) => (
+            <Input
+              {...control}
+              inputMode="decimal"
+              className="tabular"
+              value={draft[key]}
+              onChange={(event) => onChange({ ...draft, [key]: event.target.value })}
+            />
+          )}
+        </Field>
+      ))}
+    </div>
+  );
+}
+
 /** The settings of a version, for a new function and for a new version. */
 export function SettingsFields({ draft, errors, drivers, onChange }: SettingsFieldsProps) {
   return (
@@ -87,21 +118,11 @@ export function SettingsFields({ draft, errors, drivers, onChange }: SettingsFie
         )}
       </Field>
       <IsolationField draft={draft} drivers={drivers} onChange={onChange} />
-      <div className="grid grid-cols-2 gap-3">
-        {numberFields.map(({ key, label, hint }) => (
-          <Field key={key} label={label} hint={hint} error={errors[key]}>
-            {(control) => (
-              <Input
-                {...control}
-                inputMode="decimal"
-                className="tabular"
-                value={draft[key]}
-                onChange={(event) => onChange({ ...draft, [key]: event.target.value })}
-              />
-            )}
-          </Field>
-        ))}
-      </div>
+      <NumberFields fields={numberFields} draft={draft} errors={errors} onChange={onChange} />
+      <fieldset className="min-w-0">
+        <legend className="mb-2 text-sm font-medium">Batches of waiting calls</legend>
+        <NumberFields fields={batchFields} draft={draft} errors={errors} onChange={onChange} />
+      </fieldset>
       <Field label="Outgoing network" hint="What the code may reach">
         {(control) => (
           <Select
@@ -130,6 +151,11 @@ export function SettingsFields({ draft, errors, drivers, onChange }: SettingsFie
           />
         )}
       </Field>
+      <SecretPicker
+        chosen={draft.secrets}
+        error={errors.secrets}
+        onChange={(secrets) => onChange({ ...draft, secrets })}
+      />
     </div>
   );
 }

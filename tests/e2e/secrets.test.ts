@@ -89,6 +89,29 @@ describe.skipIf(missing !== undefined)(`secrets in the dashboard${skippedFor(mis
     for (const value of [first, 'value-4712']) expect(await page.content()).not.toContain(value);
   });
 
+  it('is given to a function in its settings, together with batches', async () => {
+    await page.goto(`${platform.url}/functions/reader/settings`);
+    await page.getByLabel('PASSWORD_OF_DB').waitFor();
+    expect(await page.getByLabel('PASSWORD_OF_DB').isChecked()).toBe(true);
+    await page.getByLabel('PASSWORD_OF_DB').uncheck();
+    await page.getByLabel('Most calls').fill('0');
+    await page.getByText('A whole number from 1 to 1000').waitFor();
+    await page.getByLabel('Most calls').fill('8');
+    await page.getByLabel('Window (ms)').fill('5');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await button('Save as new version').click();
+    await page.getByText('Version 2 is live').waitFor();
+    await page.getByText('of version 2;').waitFor();
+    const made = await (await platform.api('GET', '/api/v1/functions/reader/versions/2')).json();
+    expect(made).toMatchObject({ config: { secrets: [], batch: { maxSize: 8, windowMs: 5, maxBytes: 1_048_576 } } });
+    await page.getByLabel('PASSWORD_OF_DB').check();
+    await button('Save as new version').click();
+    await page.getByText('of version 3;').waitFor();
+    expect(await answer()).toBe(second);
+    await page.goto(`${platform.url}/secrets`);
+    await page.getByRole('link', { name: 'reader v3' }).waitFor();
+  });
+
   it('deletes one by its typed name, unless a function needs it', async () => {
     const remove = async (name: string) => {
       await button(`Delete ${name}`).click();
