@@ -83,11 +83,13 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
   await scheduler.start();
   controlPlane.provision();
   parts.alerting.start();
+  inventory.watch();
   return {
     controlUrl: urls.control,
     gatewayUrl: urls.gateway,
     stop: async (graceMs) => {
       isDraining = true;
+      inventory.stopWatching();
       const deadlineAt = clock.now() + graceMs;
       await Promise.all([gateway.close(graceMs), scheduler.drain(deadlineAt)]);
       await api.close();

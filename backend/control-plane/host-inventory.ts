@@ -16,6 +16,8 @@ export interface HostInventoryOptions {
   readonly probeTimeoutMs?: number;
   /** How old the finding about a level that is not healthy may be before a deploy probes again. 5,000 when left out. */
   readonly recheckAfterMs?: number;
+  /** Between two probes of a driver whose daemon may come and go. 5,000 when left out. */
+  readonly watchIntervalMs?: number;
 }
 
 export interface DriverFinding {
@@ -52,6 +54,8 @@ export class HostInventory {
   readonly #drivers = new Map<string, { health: DriverHealth; probedAt: number }>();
   readonly #runtimes = new Map<string, { health: RuntimeHealth; probedAt: number }>();
   #refreshing: Promise<void> | undefined;
+  #isWatching = false;
+  #cancelWatch: (() => void) | undefined;
 
   constructor(options: HostInventoryOptions) {
     this.#options = options;
@@ -67,6 +71,27 @@ export class HostInventory {
       this.#refreshing = undefined;
     });
     return this.#refreshing;
+  }
+
+  /** From now on a daemon that went or came back is noticed within seconds, whoever asks; until `stopWatching`. */
+  watch(): void {
+    this.#isWatching = true;
+    this.#watchLater();
+  }
+
+  stopWatching(): void {
+    this.#isWatching = false;
+    this.#cancelWatch?.();
+  }
+
+  /** One round at a time: a daemon that hangs is not asked again before its probe has given up. */
+  #watchLater(): void {
+    const { drivers, clock, watchIntervalMs = 5000 } = this.#options;
+    const watched = drivers.filter((driver) => driver.isServedByDaemon === true);
+    if (!this.#isWatching || watched.length === 0) return;
+    this.#cancelWatch = clock.after(watchIntervalMs, () => {
+      void Promise.all(watched.map((driver) => this.#renew(driver))).finally(() => this.#watchLater());
+    });
   }
 
   drivers(): readonly DriverFinding[] {
@@ -185,15 +210,17 @@ export class HostInventory {
   async #probeAll(): Promise<void> {
     const { drivers, runtimes, clock } = this.#options;
     await Promise.all([
-      ...drivers.map(async (driver) => {
-        const health = await this.#probeDriver(driver);
-        this.#drivers.set(driver.name, { health, probedAt: clock.monotonic() });
-      }),
+      ...drivers.map((driver) => this.#renew(driver)),
       ...runtimes.map(async (runtime) => {
         const health = await runtime.probe();
         this.#runtimes.set(runtime.name, { health, probedAt: clock.monotonic() });
       }),
     ]);
+  }
+
+  async #renew(driver: IsolationDriver): Promise<void> {
+    const health = await this.#probeDriver(driver);
+    this.#drivers.set(driver.name, { health, probedAt: this.#options.clock.monotonic() });
   }
 
   /** A driver's probe never rejects, but it may hang on a broken daemon. */

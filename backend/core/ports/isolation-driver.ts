@@ -83,6 +83,8 @@ export const codeDirectory = '/app';
 export interface IsolationDriver {
   readonly name: DriverName;
   readonly capabilities: DriverCapabilities;
+  /** It works through a daemon that may come and go: probed again and again, so a probe after a first healthy one must be cheap. */
+  readonly isServedByDaemon?: boolean;
   /** Tries out, for real, what this host can do. Never rejects; called at start and on demand. */
   probe(signal: AbortSignal): Promise<DriverHealth>;
   /** Brings a bundle into the form this driver starts from. Idempotent per digest. */

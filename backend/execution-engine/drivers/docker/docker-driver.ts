@@ -76,6 +76,7 @@ interface Session {
  */
 export class DockerDriver implements IsolationDriver {
   readonly name = 'docker';
+  readonly isServedByDaemon = true;
   readonly capabilities: DriverCapabilities = {
     isolation: 'container',
     channel: 'unix',

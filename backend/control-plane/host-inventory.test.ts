@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../../tests/fakes/manual-clock.ts';
+import type { DriverHealth, IsolationDriver } from '../core/ports/isolation-driver.ts';
+import { HostInventory } from './host-inventory.ts';
+
+const healthy: DriverHealth = { status: 'healthy', version: '1', tier: 'strict', enforces: new Set(), notes: [] };
+const gone: DriverHealth = { status: 'undetected', reason: 'no daemon', fix: 'start it' };
+
+function rig(isServedByDaemon: boolean) {
+  const clock = new ManualClock();
+  const daemon = { health: healthy, probes: 0 };
+  const probe = (): Promise<DriverHealth> => {
+    daemon.probes++;
+    return Promise.resolve(daemon.health);
+  };
+  const inventory = new HostInventory({
+    drivers: [{ name: 'docker', isServedByDaemon, probe } as unknown as IsolationDriver],
+    runtimes: [],
+    defaultIsolation: 'docker',
+    hostMemoryBytes: 1,
+    clock,
+  });
+  const status = () => inventory.drivers()[0]?.health.status;
+  return { clock, daemon, inventory, status };
+}
+
+describe('watching drivers', () => {
+  it('notices by itself that a daemon goes and comes back, until it is stopped', async () => {
+    const { clock, daemon, inventory, status } = rig(true);
+    await inventory.refresh();
+    inventory.watch();
+    expect(status()).toBe('healthy');
+    daemon.health = gone;
+    await clock.advanceAsync(5000);
+    expect(status()).toBe('undetected');
+    daemon.health = healthy;
+    await clock.advanceAsync(5000);
+    expect(status()).toBe('healthy');
+    inventory.stopWatching();
+    daemon.health = gone;
+    await clock.advanceAsync(60_000);
+    expect(status()).toBe('healthy');
+  });
+
+  it('leaves alone drivers without a daemon, whose probes cost more', async () => {
+    const { clock, daemon, inventory } = rig(false);
+    await inventory.refresh();
+    inventory.watch();
+    await clock.advanceAsync(60_000);
+    expect(daemon.probes).toBe(1);
+  });
+});
