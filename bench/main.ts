@@ -10,6 +10,7 @@ import { coldStart } from './cold-start.ts';
 import { dashboard } from './dashboard.ts';
 import { docker } from './docker.ts';
 import { idle } from './idle.ts';
+import { idleInstances } from './idle-instances.ts';
 import { keepAlive } from './keep-alive.ts';
 import { logFlood } from './log-flood.ts';
 import { manyFunctions } from './many-functions.ts';
@@ -25,6 +26,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'async-accept': asyncAccept,
   'log-flood': logFlood,
   idle,
+  'idle-instances': idleInstances,
   'keep-alive': keepAlive,
   'many-functions': manyFunctions,
   dashboard,
