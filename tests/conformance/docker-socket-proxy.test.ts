@@ -80,6 +80,8 @@ describe.skipIf(reason !== undefined)(`the socket proxy${skippedFor(reason)}`, (
     ['GET', '/networks'],
     ['DELETE', '/networks/bridge'],
     ['POST', '/networks/hearth-egress-0/connect'],
+    ['POST', '/networks/hearth-egress-0'],
+    ['GET', '/networks/create'],
     ['POST', '/swarm/init'],
     ['GET', '/secrets'],
     ['POST', '/plugins/pull?remote=x'],

@@ -1,0 +1,50 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildStale } from '../../scripts/build.ts';
+import { systemSchema } from '../../shared/api/system.ts';
+import { whyNoEngine } from '../support/docker-daemon.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+import { findChromium, launchChromium } from './support/browser.ts';
+
+const executablePath = findChromium();
+const dockerHost = process.env['DOCKER_HOST'] ?? '';
+const reason =
+  executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : await whyNoEngine(dockerHost);
+
+describe.skipIf(reason !== undefined)(`the System page with a Docker daemon${skippedFor(reason)}`, () => {
+  let platform: Platform;
+  let browser: Browser;
+  beforeAll(async () => {
+    await buildStale(['guest', 'server', 'dashboard']);
+    [platform, browser] = await Promise.all([
+      startPlatform({ environment: { HEARTH_DOCKER_HOST: dockerHost } }),
+      launchChromium(executablePath ?? ''),
+    ]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.dispose();
+  });
+
+  it('shows its health, both versions, and images with name, digest and size', async () => {
+    const system = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
+    // The self-test has made at least the image of its own container.
+    expect(system.images?.length).toBeGreaterThan(0);
+    const page = await browser.newPage();
+    await page.goto(`${platform.url}/#token=${platform.token}`);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.goto(`${platform.url}/system`);
+    const entry = page.getByRole('listitem').filter({ has: page.getByText('docker', { exact: true }) });
+    await entry.getByText('healthy').waitFor();
+    await entry.getByText(/\d+\.\d+.*, API 1\.\d+/).waitFor();
+    for (const { reference, digest } of system.images ?? []) {
+      const row = page.getByRole('row').filter({ hasText: reference });
+      await row.getByText(digest.replace('sha256:', '').slice(0, 12)).first().waitFor();
+      await row
+        .getByText(/\d MiB$/)
+        .first()
+        .waitFor();
+    }
+  });
+});
