@@ -1,0 +1,120 @@
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { PreparedImage } from '../../backend/core/ports/isolation-driver.ts';
+import type { RuntimePlan } from '../../backend/core/ports/runtime-adapter.ts';
+import type { Sandbox } from '../../backend/core/ports/sandbox.ts';
+import { QemuDriver } from '../../backend/execution-engine/drivers/qemu/qemu-driver.ts';
+import type { BundleDigest } from '../../shared/ids.ts';
+import { newId } from '../../shared/ids.ts';
+import { BodyClient } from '../conformance/driver-body.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+
+const { signal: never } = new AbortController();
+const fixtures = join(import.meta.dirname, '../fixtures/drivers');
+const plan: RuntimePlan = {
+  runtime: 'nodejs',
+  argv: ['/usr/bin/node', '/rt/body.cjs'],
+  env: {},
+  agent: { hostPath: join(fixtures, 'body.cjs'), guestPath: '/rt/body.cjs' },
+  toolchain: [{ hostPath: process.execPath, guestPath: '/usr/bin/node' }],
+};
+const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
+const programs = ['qemu-system-x86_64', 'bwrap', 'mkfs.erofs', 'busybox'];
+const missing = programs.filter((name) => !existsSync(join('/usr/bin', name)));
+const why = missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;
+
+/** Boots guests for real, a few seconds each under emulation. */
+describe.skipIf(why !== undefined)(`qemu${skippedFor(why)}`, () => {
+  let directory: string;
+  let driver: QemuDriver;
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'hearth-qemu-'));
+    // Otherwise sandboxes' user ids cannot pass, and slots go to another directory than the one looked at here.
+    chmodSync(directory, 0o711);
+    driver = new QemuDriver({ runDirectory: join(directory, 'run'), guestDirectory: join(directory, 'guest') });
+    expect(await driver.probe(never)).toMatchObject({ status: 'healthy' });
+  });
+  afterEach(() => {
+    expect(slots()).toEqual([]);
+  });
+  afterAll(async () => {
+    await driver.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const create = async (): Promise<Sandbox> =>
+    await driver.create({ id: newId('sandbox'), plan, limits, image: undefined }, never);
+  const start = async (): Promise<{ sandbox: Sandbox; body: BodyClient }> => {
+    const sandbox = await create();
+    const body = new BodyClient(await sandbox.connect(never));
+    await body.ready();
+    return { sandbox, body };
+  };
+  const slots = (): readonly string[] =>
+    readdirSync(join(directory, 'run')).flatMap((instance) => {
+      const place = join(directory, 'run', instance, 'slots');
+      return existsSync(place) ? readdirSync(place) : [];
+    });
+  const damage = (prefix: string): void => {
+    const names = readdirSync(join(directory, 'guest')).filter((name) => name.startsWith(prefix));
+    expect(names).not.toEqual([]);
+    for (const name of names) writeFileSync(join(directory, 'guest', name), Buffer.alloc(8192, 0xa5));
+  };
+
+  it('tells a QEMU that was killed, not for memory, and ends the channel', async () => {
+    const { sandbox, body } = await start();
+    expect(slots()).toHaveLength(1);
+    const waiting = expect(body.command('spin')).rejects.toThrow('the channel is over');
+    for (const pid of qemusBelow(Number(sandbox.handle.data['pid']))) process.kill(pid, 'SIGKILL');
+    expect(await sandbox.exited).toMatchObject({ signal: 'SIGKILL', outOfMemory: false });
+    await waiting;
+  });
+
+  it('destroys a guest that hangs, and shows what the host knows of it until then', async () => {
+    const { sandbox } = await start();
+    for (const pid of qemusBelow(Number(sandbox.handle.data['pid']))) process.kill(pid, 'SIGSTOP');
+    expect((await sandbox.usage()).memoryBytes).toBeGreaterThan(0);
+    await sandbox.destroy('it hangs');
+    expect(await sandbox.exited).toMatchObject({ reason: 'it hangs', outOfMemory: false });
+  });
+
+  it('refuses a damaged code image, and the sandbox can still be destroyed', async () => {
+    const image: PreparedImage = {
+      digest: `sha256:${'ab'.repeat(32)}` as BundleDigest,
+      directory: fixtures,
+      sizeBytes: 1,
+      fileCount: 1,
+    };
+    await driver.prepare(image, never);
+    damage('code-');
+    const { sandbox } = await start();
+    await expect(sandbox.specialise(image, never)).rejects.toMatchObject({ code: 'code_not_loaded' });
+    await sandbox.destroy('no code');
+  });
+
+  it('says what init said when the root image is damaged', async () => {
+    damage('root-nodejs-');
+    await expect(create()).rejects.toMatchObject({
+      code: 'sandbox_not_started',
+      message: expect.stringContaining('hearth: the guest could not be set up'),
+    });
+  });
+
+  it('says what the kernel said when it panics, here for want of an initial RAM disk', async () => {
+    damage('initrd-');
+    await expect(create()).rejects.toMatchObject({
+      code: 'sandbox_not_started',
+      message: expect.stringContaining('Kernel panic'),
+    });
+  });
+});
+
+/** The processes of QEMU below bwrap, which outlives them long enough to say how they ended. */
+function qemusBelow(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  const isQemu = readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('qemu');
+  return [...(isQemu ? [pid] : []), ...children.flatMap(qemusBelow)];
+}
