@@ -11,8 +11,8 @@ export type TriggerKind = (typeof triggerKinds)[number];
  * | ------------- | ---------------------------------------------------------------------------------------------- |
  * | `warm`        | an instance that had been started for an earlier call, or ahead of a foretold one              |
  * | `provisioned` | one that `minInstances` or a window had started, and was its first call; later ones are `warm` |
- * | `preloaded`   | a waiting sandbox that had imported the modules of the runtime which the version imports       |
- * | `pre-warmed`  | a waiting sandbox with a runtime that had imported nothing of them                             |
+ * | `preloaded`   | a waiting sandbox that had imported the usual modules of its runtime ahead                     |
+ * | `pre-warmed`  | a waiting sandbox with a runtime that had imported nothing ahead                               |
  * | `restored`    | a snapshot that was restored for it                                                            |
  * | `cold`        | nothing: a sandbox was booted for it                                                           |
  * | `none`        | it reached no instance                                                                         |

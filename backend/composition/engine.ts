@@ -11,6 +11,7 @@ import { CustomAdapter } from '../execution-engine/runtimes/custom/adapter.ts';
 import { ImageAdapter } from '../execution-engine/runtimes/image/adapter.ts';
 import { NodejsAdapter } from '../execution-engine/runtimes/nodejs/adapter.ts';
 import { PythonAdapter } from '../execution-engine/runtimes/python/adapter.ts';
+import { preloadsOf } from '../execution-engine/runtimes/python/preloaded-modules.ts';
 import { findPython } from '../startup/host.ts';
 import { type Foundation, here } from './foundation.ts';
 
@@ -19,7 +20,11 @@ function createAdapters({ settings, searchPath }: Foundation) {
   const nodePath = settings.HEARTH_NODE_PATH === '' ? process.execPath : settings.HEARTH_NODE_PATH;
   const pythonPath = findPython(settings, searchPath);
   const nodejs = new NodejsAdapter({ nodePath, agentPath: join(here.root, 'dist/guest/nodejs/agent.cjs') });
-  const python = new PythonAdapter({ pythonPath, agentPath: join(here.root, 'dist/guest/python/agent.py') });
+  const python = new PythonAdapter({
+    pythonPath,
+    agentPath: join(here.root, 'dist/guest/python/agent.py'),
+    preloads: preloadsOf(settings.HEARTH_PYTHON_PRELOAD),
+  });
   const custom = new CustomAdapter({ nodePath, agentPath: join(here.root, 'dist/guest/custom/agent.cjs') });
   const image = new ImageAdapter({ nodePath, agentPath: join(here.root, 'dist/guest/image/agent.cjs') });
   return {

@@ -189,6 +189,13 @@ export const settingsSchema = z.object({
     .string()
     .default('')
     .describe('The `python3` that functions run on. Empty: /usr/bin/python3, else the first on PATH.'),
+  HEARTH_PYTHON_PRELOAD: z
+    .string()
+    .regex(/^[A-Za-z_][\w.]*(\s*,\s*[A-Za-z_][\w.]*)*$/, 'write `standard`, `none`, or modules separated by commas')
+    .default('standard')
+    .describe(
+      'Modules of the standard library that waiting Python sandboxes import ahead, separated by commas; `standard`: the usual ones; `none`.',
+    ),
   HEARTH_DOCKER_HOST: z
     .string()
     .regex(/^$|^unix:\/\/\/.|^tcp:\/\/./, 'write `unix:///path/to/docker.sock` or `tcp://host:port`')

@@ -21,9 +21,9 @@ async function deploy(name: string, config: object = {}): Promise<void> {
   const response = await platform.api('POST', '/api/v1/functions', body);
   expect(response.status, await response.clone().text()).toBe(201);
 }
-const preWarmed = async (): Promise<void> => {
+const preWarmed = async (wanted = 'nodejs'): Promise<void> => {
   const pools = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
-  expect(pools.preWarmed.some(({ runtime, count }) => runtime === 'nodejs' && count > 0)).toBe(true);
+  expect(pools.preWarmed.some(({ runtime, count }) => runtime === wanted && count > 0)).toBe(true);
 };
 
 /** A call through the gateway, its record, and what the client saw. */
@@ -57,13 +57,35 @@ async function timed(path: string, expectedStart: StartKind) {
 describe('the phases of a call are its whole time', () => {
   it('from a pre-warmed sandbox, and warm after that', async () => {
     await deploy('ahead');
-    await eventually(preWarmed);
+    await eventually(async () => await preWarmed());
     const first = await timed('/ahead', 'pre-warmed');
     expect(first.boot).toBe(0);
     expect(first.specialise).toBeGreaterThan(0);
     expect(first.init).toBeGreaterThan(15);
     const second = await timed('/ahead', 'warm');
     expect([second.boot, second.specialise, second.init]).toEqual([0, 0, 0]);
+  });
+
+  it('from a sandbox that has imported modules ahead, which Python functions find loaded', async () => {
+    const main = `
+import sys
+loaded = [name for name in ("decimal", "sqlite3", "http.client") if name in sys.modules]
+def handler(event, context):
+    return {"loaded": loaded}`;
+    const config = { runtime: 'python', handler: 'main.handler', files: { 'main.py': main } };
+    const call = async (name: string): Promise<{ start: string | null; body: unknown }> => {
+      const response = await fetch(`${platform.gatewayUrl}/${name}`);
+      const start = /start;desc="([a-z-]+)"/.exec(response.headers.get('server-timing') ?? '')?.[1] ?? null;
+      return { start, body: await response.json() };
+    };
+    await deploy('modules', config);
+    await eventually(async () => await preWarmed('python'));
+    expect(await call('modules')).toEqual({
+      start: 'preloaded',
+      body: { loaded: ['decimal', 'sqlite3', 'http.client'] },
+    });
+    await deploy('no-modules', { ...config, memoryMb: 208 });
+    expect(await call('no-modules')).toEqual({ start: 'cold', body: { loaded: [] } });
   });
 
   it('cold', async () => {

@@ -17,6 +17,8 @@ export interface RuntimePlan {
   readonly agent: PlanMount;
   /** Interpreter and standard library of this host, for drivers that lend the host's own; shared libraries are the driver's matter. */
   readonly toolchain: readonly PlanMount[];
+  /** The agent imports modules of the runtime before it says HELLO. */
+  readonly preloadsModules?: boolean;
 }
 
 export type RuntimeHealth =
@@ -34,5 +36,6 @@ export interface RuntimeAdapter {
   probe(): Promise<RuntimeHealth>;
   /** Looks at the built bundle without running it; an empty list means that nothing is wrong. */
   validate(bundle: PreparedImage, handler: string): Promise<readonly BundleIssue[]>;
-  plan(limits: SandboxLimits): RuntimePlan;
+  /** `isWaiting`: for a sandbox that gets its version later and may use the time until then. */
+  plan(limits: SandboxLimits, isWaiting?: boolean): RuntimePlan;
 }

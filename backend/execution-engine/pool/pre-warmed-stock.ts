@@ -156,7 +156,6 @@ export class PreWarmedStock {
       sandbox.destroy('it is not needed');
       return;
     }
-    sandbox.origin = 'pre-warmed';
     shelf.ready.push(sandbox);
     sandbox.owner = this.#ownerOf(shelf, sandbox, bornMs);
     this.#options.onWanted();

@@ -75,7 +75,10 @@ export class SandboxMaker {
       isMade = true;
       const sandbox = guardSandbox(inner, () => undefined);
       this.#keepRecord(sandbox);
-      return await BootedSandbox.open({ sandbox, reservation, clock, logger, exitWaitMs }, openLink, giveUp.signal);
+      const options = { sandbox, reservation, clock, logger, exitWaitMs };
+      const booted = await BootedSandbox.open(options, openLink, giveUp.signal);
+      if (image === undefined) booted.origin = spec.plan.preloadsModules === true ? 'preloaded' : 'pre-warmed';
+      return booted;
     } finally {
       if (!isMade) reservation.release();
       cancelTimer();
@@ -89,7 +92,8 @@ export class SandboxMaker {
     if (adapter === undefined) {
       throw new PlatformError('unavailable', 'runtime_missing', `runtime ${shape.runtime} is not offered on this host`);
     }
-    const spec = { id: newId('sandbox'), plan: adapter.plan(shape.limits), limits: shape.limits, image };
+    const plan = adapter.plan(shape.limits, image === undefined);
+    const spec = { id: newId('sandbox'), plan, limits: shape.limits, image };
     return { driver, spec };
   }
 

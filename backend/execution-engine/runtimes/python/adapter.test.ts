@@ -38,6 +38,20 @@ test('finds the interpreter, and the plan runs it with its own standard library'
   expect(new PythonAdapter({ pythonPath, agentPath }).plan(limits)).toEqual(plan);
 });
 
+test('a waiting sandbox with room for them imports modules ahead, one for a version that is known does not', () => {
+  const adapter = new PythonAdapter({ pythonPath, agentPath, preloads: ['decimal', 'xml.sax'] });
+  const waiting = adapter.plan(limits, true);
+  expect(waiting).toMatchObject({ preloadsModules: true, env: { HEARTH_PRELOAD: 'decimal,xml.sax' } });
+  for (const plan of [
+    adapter.plan(limits),
+    adapter.plan({ ...limits, memoryMb: 64 }, true),
+    new PythonAdapter({ pythonPath, agentPath }).plan(limits, true),
+  ]) {
+    expect(plan.preloadsModules).toBe(false);
+    expect(plan.env).not.toHaveProperty('HEARTH_PRELOAD');
+  }
+});
+
 test('says what is missing and how to fix it', async () => {
   const none = await new PythonAdapter({ pythonPath: join(work, 'none'), agentPath }).probe();
   expect(none).toMatchObject({ status: 'missing', fix: expect.stringContaining('apt-get install python3') });

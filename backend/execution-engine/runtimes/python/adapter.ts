@@ -14,6 +14,8 @@ import type {
 /** Where things are inside a sandbox. Python finds its standard library from its own path, so it keeps the one that it has here. */
 const guestAgentPath = '/hearth/agent.py';
 const oldestMinor = 9;
+/** The usual modules take some 10 MB; a function with less memory than this keeps it for itself. */
+const leastMemoryForPreloadsMb = 96;
 const probeTimeoutMs = 10_000;
 const fix = 'install it: apt-get install python3 (or the package of your system), then restart';
 
@@ -38,6 +40,8 @@ export interface PythonAdapterOptions {
   readonly pythonPath: string;
   /** The agent, guest/agent.py. */
   readonly agentPath: string;
+  /** Modules of the standard library that sandboxes import while they wait for a version. None when left out. */
+  readonly preloads?: readonly string[];
 }
 
 /** Python functions under CPython. */
@@ -45,11 +49,13 @@ export class PythonAdapter implements RuntimeAdapter {
   readonly name = 'python';
   readonly #pythonPath: string;
   readonly #agentPath: string;
+  readonly #preloads: readonly string[];
   #interpreter: Interpreter | undefined;
 
   constructor(options: PythonAdapterOptions) {
     this.#pythonPath = options.pythonPath;
     this.#agentPath = options.agentPath;
+    this.#preloads = options.preloads ?? [];
   }
 
   async probe(): Promise<RuntimeHealth> {
@@ -104,15 +110,18 @@ export class PythonAdapter implements RuntimeAdapter {
     );
   }
 
-  plan(_limits: SandboxLimits): RuntimePlan {
+  plan(limits: SandboxLimits, isWaiting = false): RuntimePlan {
     this.#interpreter ??= this.#discover();
     const { binary, mounts } = this.#interpreter;
+    const preloadsModules = isWaiting && this.#preloads.length > 0 && limits.memoryMb >= leastMemoryForPreloadsMb;
+    const preloads = preloadsModules ? { HEARTH_PRELOAD: this.#preloads.join(',') } : {};
     return {
       runtime: 'python',
       argv: [binary, '-I', '-u', guestAgentPath],
-      env: { HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8', PATH: '/usr/bin:/bin' },
+      env: { HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8', PATH: '/usr/bin:/bin', ...preloads },
       agent: { hostPath: this.#agentPath, guestPath: guestAgentPath },
       toolchain: mounts,
+      preloadsModules,
     };
   }
 

@@ -60,6 +60,8 @@ LOG_ENTRIES = 20_000
 HEADER = struct.Struct(">IBBHI")
 U32 = struct.Struct(">I")
 AGENT_FILE = __file__
+# What a waiting sandbox imported ahead, beyond what the agent needs itself: names of sys.modules.
+PRELOADED = set()
 LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR = range(4)
 
 current_call = contextvars.ContextVar("hearth_call", default=None)
@@ -714,6 +716,35 @@ def style_of(target, name, explicit):
     return "event"
 
 
+def preload(names):
+    """Imports standard modules in a sandbox that still waits for its version; what cannot be imported here is left out.
+
+    No code of a user is on sys.path yet, and on Python 3.10 or later nothing but the standard library is taken.
+    """
+    import importlib
+
+    standard = getattr(sys, "stdlib_module_names", None)
+    before = set(sys.modules)
+    for name in names:
+        if standard is not None and name.partition(".")[0] not in standard:
+            continue
+        try:
+            importlib.import_module(name)
+        except Exception:
+            pass  # this interpreter was built without it
+    PRELOADED.update(set(sys.modules) - before)
+
+
+def forget_shadowed(place):
+    """A bundle's own module wins over a standard one of its name, as it would had nothing been imported ahead."""
+    if not PRELOADED:
+        return
+    own = {entry.partition(".")[0] for entry in os.listdir(place)}
+    for name in [name for name in PRELOADED if name.partition(".")[0] in own]:
+        sys.modules.pop(name, None)
+        PRELOADED.discard(name)
+
+
 def load_module(settings):
     """Imports the handler's module and returns (module, target, name)."""
     path, _, name = settings.handler.rpartition(".")
@@ -725,6 +756,7 @@ def load_module(settings):
     for place in (packages, code):
         if place not in sys.path and (place == code or os.path.isdir(place)):
             sys.path.insert(0, place)
+            forget_shadowed(place)
     import importlib
 
     try:
@@ -1751,6 +1783,8 @@ def main():
     channel = Channel(os.environ.pop("HEARTH_CHANNEL", ""))
     # Where nothing is mounted (isolation level unsandboxed) the driver says where the code really is.
     code_directory = os.environ.pop("HEARTH_CODE_DIRECTORY", None)
+    # Before HELLO, so that a sandbox that counts as waiting has them.
+    preload(filter(None, os.environ.pop("HEARTH_PRELOAD", "").split(",")))
     try:
         Agent(channel, code_directory).run()
     except ChannelClosed:
