@@ -92,6 +92,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
       inventory.stopWatching();
       const deadlineAt = clock.now() + graceMs;
       await Promise.all([gateway.close(graceMs), scheduler.drain(deadlineAt)]);
+      await controlPlane.backups.close();
       await api.close();
       await parts.alerting.close();
       await pool.drain(deadlineAt);

@@ -16,6 +16,8 @@ export interface BackupsOptions {
 export class Backups {
   readonly #options: BackupsOptions;
   #isRunning = false;
+  #isClosed = false;
+  #current: PreparedBackup | undefined;
 
   constructor(options: BackupsOptions) {
     this.#options = options;
@@ -34,6 +36,7 @@ export class Backups {
     const release = await this.#options.gate.hold();
     const end = (): void => {
       this.#isRunning = false;
+      this.#current = undefined;
       release();
     };
     let backup: PreparedBackup;
@@ -43,9 +46,23 @@ export class Backups {
       end();
       throw error;
     }
+    this.#current = backup;
     void backup.released.then(end);
+    if (this.#isClosed) {
+      backup.archive.destroy();
+      throw brokenOff();
+    }
     await this.#note(actor, backup);
     return backup;
+  }
+
+  /** The platform goes down: a transfer that is not over ends in an error for whoever reads it, instead of holding up the end. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const current = this.#current;
+    if (current === undefined) return;
+    current.archive.destroy(brokenOff());
+    await current.released;
   }
 
   async #note(actor: Actor, { createdAt, databaseBytes, bundleCount, archive }: PreparedBackup): Promise<void> {
@@ -58,4 +75,8 @@ export class Backups {
       throw error;
     }
   }
+}
+
+function brokenOff(): PlatformError {
+  return new PlatformError('unavailable', 'backup_broken_off', 'The platform is stopping; try again later.');
 }

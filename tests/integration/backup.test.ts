@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,5 +126,24 @@ describe('a backup of a platform that is written to', () => {
     expect([third.status, third.headers.get('content-type')]).toEqual([200, 'application/gzip']);
     await third.body?.cancel();
     await eventually(() => expect(existsSync(join(platform.dataDirectory, '.backup'))).toBe(false));
+  });
+
+  it('does not hold up the end of the platform, however slowly it is read', async () => {
+    const other = await startPlatform();
+    // Larger than what fits into the buffers of both ends, and not to be compressed.
+    for (let n = 0; n < 4; n++) {
+      const files = {
+        'index.mjs': 'export const handler = () => 1;',
+        'filler.txt': randomBytes(3_000_000).toString('hex'),
+      };
+      const made = await other.api('POST', '/api/v1/functions', { name: `f${n}`, files });
+      expect(made.status, await made.clone().text()).toBe(201);
+    }
+    const response = await other.api('POST', '/api/v1/system/backups');
+    expect(response.status).toBe(200);
+    expect(await other.stop()).toBe(0);
+    await expect(response.arrayBuffer()).rejects.toThrow();
+    expect(existsSync(join(other.dataDirectory, '.backup'))).toBe(false);
+    await other.dispose();
   });
 });
