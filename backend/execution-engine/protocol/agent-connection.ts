@@ -3,11 +3,12 @@ import type { InvocationOutcome } from '../../../shared/invocation.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 import { SlotTable } from '../../util/slot-table.ts';
 import type { Call, CallHost, CallPhase } from './call.ts';
+import { CallReceiver } from './call-receiver.ts';
 import { CallSender } from './call-sender.ts';
 import type { AgentConnectionOptions, ClosedReason } from './connection-options.ts';
 import { Deadlines } from './deadlines.ts';
 import { FrameStream } from './frame-stream.ts';
-import { frameFlags, frameTypes, initialCreditBytes, maxPayloadBytes, Violation } from './frames.ts';
+import { frameFlags, frameTypes, maxPayloadBytes, Violation } from './frames.ts';
 import { LogMeter } from './log-meter.ts';
 import { type Hello, type InitMessage, parseError, parseHello, parseLog, parseReady, type Ready } from './messages.ts';
 import { Waiter } from './waiter.ts';
@@ -15,8 +16,6 @@ import { Waiter } from './waiter.ts';
 /** `connecting` until HELLO, `greeted` until INIT, `initialising` until READY; `draining` after DRAIN or a fatal error. */
 export type ConnectionState = 'connecting' | 'greeted' | 'initialising' | 'ready' | 'draining' | 'closed';
 
-/** Frames that lead nowhere: some come from races, a flood of them is an attack on the host's CPU. */
-const idleFrames = { free: 10_000, perCall: 64 } as const;
 const defaultTimeoutMs = 10_000;
 
 /**
@@ -29,13 +28,12 @@ export class AgentConnection {
   readonly #calls = new SlotTable<Call>();
   readonly #deadlines: Deadlines;
   readonly #sender: CallSender;
+  readonly #receiver: CallReceiver;
   readonly #logs: LogMeter;
   readonly #waiting: Waiter;
   #state: ConnectionState = 'connecting';
   #running = 0;
   #givenUp = 0;
-  #idleFrames = 0;
-  #strayBodyBytes = 0;
   #pings = 0;
   #hasFailed = false;
 
@@ -62,6 +60,11 @@ export class AgentConnection {
       exiting: () => this.#exiting(),
     };
     this.#sender = new CallSender({ host, clock, started: (call) => this.#started(call) });
+    this.#receiver = new CallReceiver({
+      calls: this.#calls,
+      lastId: () => this.#sender.lastId,
+      log: (call, payload) => this.#log(call, payload),
+    });
   }
 
   get state(): ConnectionState {
@@ -226,7 +229,7 @@ export class AgentConnection {
     if ((flags & frameFlags.batch) !== 0) throw new Violation('an agent sent BATCH');
     if (this.#state === 'connecting') this.#greet(type, id, payload);
     else if (id === 0) this.#receiveOwn(type, payload);
-    else this.#receiveOfCall(type, flags, id, payload);
+    else this.#receiver.receive(type, flags, id, payload);
   }
 
   #greet(type: number, id: number, payload: Buffer): void {
@@ -275,42 +278,6 @@ export class AgentConnection {
   #answered(key: string, isWellFormed: boolean): void {
     if (!isWellFormed || !this.#waiting.has(key)) throw new Violation(`an answer that was not asked for: ${key}`);
     this.#waiting.resolve(key, undefined);
-  }
-
-  #receiveOfCall(type: number, flags: number, id: number, payload: Buffer): void {
-    if (id > this.#sender.lastId) throw new Violation(`call ${id} was never given out`);
-    const call = this.#calls.get(id);
-    if (call === undefined) {
-      this.#stray(type, payload);
-      return;
-    }
-    if (type === frameTypes.response) call.onResponse(flags, payload);
-    else if (type === frameTypes.body) {
-      if (payload.length === 0) this.#idle();
-      call.onBody(payload);
-    } else if (type === frameTypes.end) call.onEnd(payload);
-    else if (type === frameTypes.error) call.onError(payload);
-    else if (type === frameTypes.log) this.#log(call, payload);
-    else if (type === frameTypes.window) {
-      if (payload.length !== 4) throw new Violation('WINDOW is not 4 bytes');
-      const bytes = payload.readUInt32BE(0);
-      if (!call.onWindow(bytes) || bytes < 1024) this.#idle();
-    } else throw new Violation(`frame type ${type} for a call`);
-  }
-
-  /** A frame for a call that is over: ignored, but not without limit. */
-  #stray(type: number, payload: Buffer): void {
-    this.#idle();
-    if (type !== frameTypes.body && type !== frameTypes.response) return;
-    this.#strayBodyBytes += payload.length;
-    if (this.#strayBodyBytes > initialCreditBytes)
-      throw new Violation('body bytes beyond the credit of calls that are over');
-  }
-
-  #idle(): void {
-    this.#idleFrames++;
-    if (this.#idleFrames > idleFrames.free + idleFrames.perCall * this.#sender.lastId)
-      throw new Violation(`${this.#idleFrames} frames that lead nowhere`);
   }
 
   #log(call: Call | undefined, payload: Buffer): void {
