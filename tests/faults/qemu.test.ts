@@ -36,6 +36,8 @@ describe.skipIf(why !== undefined)(`qemu${skippedFor(why)}`, () => {
     chmodSync(directory, 0o711);
     driver = new QemuDriver({ runDirectory: join(directory, 'run'), guestDirectory: join(directory, 'guest') });
     expect(await driver.probe(never)).toMatchObject({ status: 'healthy' });
+    // Makes what these guests boot from, so that each test can damage it, also when it runs alone.
+    await (await create()).destroy('made');
   });
   afterEach(() => {
     expect(slots()).toEqual([]);
