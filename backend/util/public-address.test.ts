@@ -2,6 +2,15 @@ import { expect, it } from 'vitest';
 import { isPublicAddress } from './public-address.ts';
 
 it.each([
+  '::ffff:0:127.0.0.1',
+  '5f00::1',
+  '2001:20::1',
+  'localhost',
+  '',
+  '127.1',
+  '0x7f.1',
+  '2130706433',
+  '1.1.1.1 ',
   ...[
     '127.0.0.1',
     '10.1.2.3',

@@ -1,4 +1,4 @@
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 
 const blocked = new BlockList();
 /**
@@ -23,6 +23,10 @@ for (const [network, prefix] of blockedIpv4) blocked.addSubnet(network, prefix, 
 for (const [network, prefix] of [
   // Unspecified, loopback and IPv4-compatible; what is mapped counts as what it maps.
   ['::', 96],
+  // IPv4-translated (RFC 2765), ORCHIDv2 (RFC 7343), SRv6 SIDs (RFC 9602).
+  ['::ffff:0:0:0', 96],
+  ['2001:20::', 28],
+  ['5f00::', 16],
   // Ways to write an IPv4 address that a gateway would follow: RFC 6052, RFC 8215, Teredo, 6to4.
   ['64:ff9b::', 96],
   ['64:ff9b:1::', 48],
@@ -40,7 +44,11 @@ for (const [network, prefix] of [
 /** The IPv4 networks of which no address is public, as `address/prefix`: for firewalls. */
 export const nonPublicIpv4: readonly string[] = blockedIpv4.map(([network, prefix]) => `${network}/${prefix}`);
 
-/** Whether an address that a name resolved to lies in the public internet. Mapped IPv4 addresses count as what they map. */
+/**
+ * Whether an address that a name resolved to lies in the public internet. Mapped IPv4 addresses count as what they map. What is no address as
+ * `isIP` has it (a name, `127.1`, a number) is not public: resolvers read more into such texts than a comparison of ranges can.
+ */
 export function isPublicAddress(address: string): boolean {
-  return !blocked.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  const version = isIP(address);
+  return version !== 0 && !blocked.check(address, version === 6 ? 'ipv6' : 'ipv4');
 }
