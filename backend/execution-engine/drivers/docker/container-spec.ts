@@ -1,4 +1,4 @@
-import { MiB } from '../../../../shared/limits.ts';
+import { limits, MiB } from '../../../../shared/limits.ts';
 import { codeDirectory, type SandboxSpec } from '../../../core/ports/isolation-driver.ts';
 import { guestChannelDirectory } from '../support/runtime-files.ts';
 import type { ContainerMount, ContainerSpec, HostConfig } from './engine/engine-types.ts';
@@ -8,6 +8,11 @@ export const channelSocketName = 'channel.sock';
 export const launcherProcesses = 1;
 
 const sharedMemoryBytes = 16 * MiB;
+/**
+ * A second wall behind `PidsLimit`, of the user id and not of the sandbox, so above what any may ask for. Podman would otherwise raise
+ * it to 4,194,304, which a daemon without CAP_SYS_RESOURCE may not.
+ */
+const maxProcessesOfUser = 2 * limits.maxPids.max;
 const maxOpenFiles = 1024;
 const maxLockedBytes = 64 * 1024;
 /** Files may grow a little beyond /tmp, so that a full /tmp says ENOSPC and does not kill by SIGXFSZ. */
@@ -18,7 +23,7 @@ const cpuShares = 64;
 const oomScoreAdjustment = 500;
 
 /** What tells about the host or its kernel is hidden: Docker's default list, and more. /sys has nothing for a function. */
-const maskedPaths = [
+export const maskedPaths: readonly string[] = [
   ...[
     'acpi',
     'asound',
@@ -60,8 +65,8 @@ export interface ContainerInput {
   readonly userId: number;
   readonly paths: SlotPaths;
   readonly labels: Readonly<Record<string, string>>;
-  /** Docker's JSON form, already a string: it is the same for every sandbox. */
-  readonly seccompProfile: string;
+  /** Of `securityOptions`: the same for every sandbox. */
+  readonly securityOptions: readonly string[];
 }
 
 /** The whole of a sandbox as Docker is asked for it. Every wall is named here; docs/drivers/docker.md says what each is for. */
@@ -94,7 +99,7 @@ export function containerSpec(input: ContainerInput): ContainerSpec {
   };
 }
 
-export function hostConfig({ spec, paths, access, seccompProfile }: ContainerInput): HostConfig {
+export function hostConfig({ spec, paths, access, securityOptions }: ContainerInput): HostConfig {
   const { limits } = spec;
   const memoryBytes = limits.memoryMb * MiB;
   return {
@@ -105,7 +110,7 @@ export function hostConfig({ spec, paths, access, seccompProfile }: ContainerInp
     IpcMode: 'none',
     CgroupnsMode: 'private',
     CapDrop: ['ALL'],
-    SecurityOpt: ['no-new-privileges', `seccomp=${seccompProfile}`],
+    SecurityOpt: securityOptions,
     MaskedPaths: maskedPaths,
     ReadonlyPaths: readonlyPaths,
     Tmpfs: {
@@ -127,6 +132,7 @@ export function hostConfig({ spec, paths, access, seccompProfile }: ContainerInp
     OomScoreAdj: oomScoreAdjustment,
     Ulimits: [
       ulimit('nofile', maxOpenFiles),
+      ulimit('nproc', maxProcessesOfUser),
       ulimit('core', 0),
       ulimit('memlock', maxLockedBytes),
       ulimit('fsize', limits.tmpMb * MiB + fileSizeSlackBytes),

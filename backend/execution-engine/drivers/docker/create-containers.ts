@@ -13,7 +13,7 @@ interface ContainerParts {
   readonly engine: EngineClient;
   readonly images: RuntimeImages;
   readonly owner: OwnerRecord;
-  readonly seccompProfile: string;
+  readonly securityOptions: readonly string[];
   readonly slot: Slot;
   readonly channel: ChannelListener;
   readonly spec: SandboxSpec;
@@ -43,7 +43,7 @@ async function createOnce(parts: ContainerParts): Promise<ImageContainers> {
     image: image.reference,
     userId: slot.userId,
     paths: slot.paths,
-    seccompProfile: parts.seccompProfile,
+    securityOptions: parts.securityOptions,
     labels: labelsOf(parts.owner, spec.id),
     access,
   };

@@ -31,7 +31,7 @@ import { ImageMemo } from './images/image-memo.ts';
 import { type ImagePlan, RuntimeImages } from './images/runtime-images.ts';
 import { labels, type OwnerRecord, ownerOf } from './owner.ts';
 import { attackFromNetwork, probeEngine } from './probe.ts';
-import { seccompOption } from './seccomp-profile.ts';
+import { securityOptions } from './seccomp-profile.ts';
 import { type Slot, SlotTable } from './slots.ts';
 import { asPlatformError, throwIfAborted } from './start-errors.ts';
 import { sweepAll, sweepContainers } from './sweep.ts';
@@ -65,7 +65,7 @@ const defaultDaemonPatienceMs = 10_000;
 /** What is settled once a daemon has answered. */
 interface Session {
   readonly info: EngineInfo;
-  readonly seccompProfile: string;
+  readonly securityOptions: readonly string[];
   readonly slots: SlotTable;
 }
 
@@ -158,7 +158,7 @@ export class DockerDriver implements IsolationDriver {
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
     throwIfAborted(signal);
     const session = await this.#open(signal);
-    const access = spec.limits.egress === 'none' ? undefined : await this.#openEgress().open(signal);
+    const access = spec.limits.egress === 'all' ? await this.#openEgress().open(signal) : undefined;
     return await this.#createWith(session, spec, access, signal);
   }
 
@@ -232,13 +232,13 @@ export class DockerDriver implements IsolationDriver {
       if (spec.image !== undefined && spec.image.container === undefined) await slot.load(spec.image, signal);
       channel = await ChannelListener.open(slot.socketPath);
       const owner = this.#openOwner();
-      const { seccompProfile } = session;
+      const { securityOptions } = session;
       const [engine, images] = [this.#engine, this.#images];
       containers = await createContainers({
         engine,
         images,
         owner,
-        seccompProfile,
+        securityOptions,
         slot,
         channel,
         spec,
@@ -282,7 +282,7 @@ export class DockerDriver implements IsolationDriver {
     });
     return {
       info,
-      seccompProfile: seccompOption(info, join(this.#base, owner.token)),
+      securityOptions: securityOptions(info, join(this.#base, owner.token)),
       slots: new SlotTable({
         directory: join(this.#base, owner.token),
         count: maxSandboxes,

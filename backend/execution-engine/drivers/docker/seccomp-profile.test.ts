@@ -1,6 +1,9 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { buildSeccompProfile, complementOf } from './seccomp-profile.ts';
+import { buildSeccompProfile, complementOf, securityOptions } from './seccomp-profile.ts';
 
 const word = fc.integer({ min: 0, max: 0xffffffff });
 
@@ -58,5 +61,21 @@ describe('buildSeccompProfile', () => {
     const families = rulesFor('socket').map((rule) => rule.args?.[0]?.value);
     expect(families).toEqual([1, 2, 10, 16]);
     expect(rulesFor('socket')[3]?.args).toHaveLength(2);
+  });
+});
+
+describe('securityOptions', () => {
+  it('gives Docker the list itself, and Podman a file and what it must hide', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'hearth-seccomp-'));
+    try {
+      const docker = securityOptions({ Architecture: 'x86_64' }, directory);
+      expect(docker).toEqual(['no-new-privileges', expect.stringMatching(/^seccomp=\{/)]);
+      const [, seccomp = '', mask] = securityOptions({ Architecture: 'x86_64', BuildahVersion: '1.28' }, directory);
+      const written = readFileSync(seccomp.slice('seccomp='.length), 'utf8');
+      expect(`seccomp=${written}`).toBe(docker[1]);
+      expect(mask).toMatch(/^mask=(\/proc\/[a-z_.-]+:)+\/sys$/);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 });

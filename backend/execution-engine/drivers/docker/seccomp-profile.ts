@@ -8,6 +8,7 @@ import {
   newNamespaceFlags,
   socketFamilies,
 } from '../support/syscalls.ts';
+import { maskedPaths } from './container-spec.ts';
 import type { EngineInfo } from './engine/engine-types.ts';
 
 /** The part of Docker's seccomp profile format that is used: https://docs.docker.com/engine/security/seccomp/ and libseccomp's operators. */
@@ -105,11 +106,17 @@ export function complementOf(words: readonly number[]): readonly { readonly mask
   return prefixes;
 }
 
-/** What follows `seccomp=`: Docker's API takes the profile itself, Podman's the path of a file with it. `directory` is the driver's own. */
-export function seccompOption(info: Pick<EngineInfo, 'Architecture' | 'BuildahVersion'>, directory: string): string {
+/**
+ * The `SecurityOpt` of every container. Docker's API takes the list of system calls itself, Podman's the path of a file with it; `directory` is the
+ * driver's own. Podman's does not read `MaskedPaths`, but takes them as an option.
+ */
+export function securityOptions(
+  info: Pick<EngineInfo, 'Architecture' | 'BuildahVersion'>,
+  directory: string,
+): readonly string[] {
   const profile = JSON.stringify(buildSeccompProfile(info.Architecture));
-  if (info.BuildahVersion === undefined) return profile;
+  if (info.BuildahVersion === undefined) return ['no-new-privileges', `seccomp=${profile}`];
   const path = join(directory, 'seccomp.json');
   writeFileSync(path, profile, { mode: 0o600 });
-  return path;
+  return ['no-new-privileges', `seccomp=${path}`, `mask=${maskedPaths.join(':')}`];
 }
