@@ -116,6 +116,8 @@ export function aliasDocument(record: AliasRecord): Alias {
     name: record.name,
     versions: record.versions.map(({ version, weight }) => ({ version, weight })),
     updatedAt: timeText(record.updatedAt),
+    canary: record.canary ?? null,
+    aborted: record.aborted === undefined ? null : { at: timeText(record.aborted.at), reason: record.aborted.reason },
   };
 }
 

@@ -5,6 +5,7 @@
 import { projectOf } from '../../shared/names.ts';
 import { ArchiveWriter } from '../backup/archive-writer.ts';
 import { ensureAdminToken } from '../control-plane/admin-token.ts';
+import { CanaryWatch } from '../control-plane/canary-watch.ts';
 import { createControlPlane } from '../control-plane/control-plane.ts';
 import { Tokens } from '../control-plane/tokens.ts';
 import { createContainerImages, createRuntimeImages } from '../execution-engine/drivers/catalog.ts';
@@ -13,6 +14,8 @@ import { createEngine } from './engine.ts';
 import { here, openFoundation, type StartOptions } from './foundation.ts';
 import { createObservation } from './observation.ts';
 import { createScheduling } from './scheduling.ts';
+
+const canaryIntervalMs = 5000;
 
 export async function compose(options: StartOptions) {
   const foundation = await openFoundation(options);
@@ -60,6 +63,14 @@ export async function compose(options: StartOptions) {
     logger,
     sessionLifeMs: settings.HEARTH_SESSION_HOURS * 3_600_000,
   });
-  return { ...foundation, ...engine, ...observation, ...scheduling, alerting, admin, controlPlane };
+  const canaryWatch = new CanaryWatch({
+    directory,
+    aliases: controlPlane.aliases,
+    metrics: observation.metrics,
+    clock,
+    logger,
+    intervalMs: canaryIntervalMs,
+  });
+  return { ...foundation, ...engine, ...observation, ...scheduling, alerting, canaryWatch, admin, controlPlane };
 }
 export type Parts = Awaited<ReturnType<typeof compose>>;

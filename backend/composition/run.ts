@@ -84,6 +84,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
   controlPlane.provision();
   parts.alerting.start();
   inventory.watch();
+  parts.canaryWatch.start();
   return {
     controlUrl: urls.control,
     gatewayUrl: urls.gateway,
@@ -95,6 +96,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
       await controlPlane.backups.close();
       await api.close();
       await parts.alerting.close();
+      await parts.canaryWatch.close();
       await pool.drain(deadlineAt);
       await Promise.all(parts.drivers.map(async (driver) => await driver.close()));
       await Promise.all([

@@ -1,11 +1,12 @@
-import type { PutAlias } from '../../shared/api/functions.ts';
+import { canaryGuardSchema, type PutAlias } from '../../shared/api/functions.ts';
 import { PlatformError } from '../../shared/errors.ts';
-import { shortNameOf } from '../../shared/names.ts';
+import { projectOf, shortNameOf } from '../../shared/names.ts';
+import type { CanaryGuard } from '../core/policies/canary.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { AliasRecord, Store } from '../core/ports/store.ts';
 import { type Actor, auditRecord } from './audit.ts';
 import type { ChangeLock } from './change-lock.ts';
-import type { InMemoryFunctionDirectory } from './function-directory.ts';
+import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
 import type { Rollout } from './rollout.ts';
 import type { Secrets } from './secrets.ts';
 import { versionOf } from './versions.ts';
@@ -41,7 +42,8 @@ export class Aliases {
 
   /**
    * Creates or moves an alias; the switch is atomic. Rejects with `not_found`/`version_not_found`, `unprocessable`/`secret_not_set`, `precondition_failed`
-   * when `expectedRevision` differs, `invalid_request`/`bad_alias` for a name that could be a version number.
+   * when `expectedRevision` differs, `invalid_request`/`bad_alias` for a name that could be a version number, `invalid_request`/`bad_canary` for a guard
+   * whose stable version has no share, or all of it.
    */
   async put(
     name: string,
@@ -50,7 +52,7 @@ export class Aliases {
     expectedRevision: number | undefined,
     actor: Actor,
   ): Promise<AliasRecord> {
-    const { store, directory, rollout, lock, clock, secrets } = this.#options;
+    const { directory, lock, secrets } = this.#options;
     if (/^[0-9]+$/.test(aliasName)) {
       throw new PlatformError(
         'invalid_request',
@@ -65,24 +67,57 @@ export class Aliases {
       if (new Set(versions.map(({ version }) => version)).size < versions.length) {
         throw new PlatformError('invalid_request', 'bad_alias', 'a version is given twice; give its share once');
       }
-      const { id } = entry.record;
-      const record = { functionId: id, name: aliasName, versions, updatedAt: clock.now() };
-      const alias = await store.transaction(async (tx) => {
-        const stored = await tx.aliases.put(record, expectedRevision);
-        await tx.audit.append(
-          auditRecord(clock.now(), actor, 'alias.put', `${name}/${aliasName}`, {
-            before: entry.aliases.get(aliasName)?.versions ?? null,
-            after: versions,
-          }),
-        );
-        return stored;
-      });
-      const before = directory.referenced(id);
-      const others = [...entry.aliases.values()].filter((other) => other.name !== aliasName);
-      directory.apply({ record: entry.record, aliases: [...others, alias] });
-      rollout.afterChange(id, before);
-      return alias;
+      const canary = input.canary === undefined ? undefined : guardOf(canaryGuardSchema.parse(input.canary), versions);
+      const detail = canary === undefined ? {} : { canary };
+      const record = { functionId: entry.record.id, name: aliasName, versions, ...detail };
+      return this.#move(entry, record, expectedRevision, { actor, action: 'alias.put', detail });
     });
+  }
+
+  /**
+   * Gives all traffic of an alias back to its stable version, in the name of the platform. Does nothing when the alias was moved or deleted since
+   * `seen` was read.
+   */
+  async abortCanary(name: string, seen: AliasRecord, stable: number, reason: string): Promise<void> {
+    const { directory, lock, clock } = this.#options;
+    await lock.run(async () => {
+      const entry = directory.find(name);
+      const present = entry?.aliases.get(seen.name);
+      if (entry === undefined || present?.revision !== seen.revision || present.functionId !== seen.functionId) return;
+      const versions = [{ version: stable, weight: 1 }];
+      const aborted = { at: clock.now(), reason };
+      const actor = { id: 'canary-guard', name: 'canary guard', address: '', project: projectOf(name) };
+      const record = { functionId: seen.functionId, name: seen.name, versions, aborted };
+      await this.#move(entry, record, seen.revision, { actor, action: 'alias.abort', detail: { reason } });
+    });
+  }
+
+  /** Stores, audits and applies; the lock is held. */
+  async #move(
+    entry: FunctionEntry,
+    moved: Omit<AliasRecord, 'revision' | 'updatedAt'>,
+    expectedRevision: number | undefined,
+    told: { readonly actor: Actor; readonly action: string; readonly detail: Readonly<Record<string, unknown>> },
+  ): Promise<AliasRecord> {
+    const { store, directory, rollout, clock } = this.#options;
+    const { id, name } = entry.record;
+    const record = { ...moved, updatedAt: clock.now() };
+    const alias = await store.transaction(async (tx) => {
+      const stored = await tx.aliases.put(record, expectedRevision);
+      await tx.audit.append(
+        auditRecord(clock.now(), told.actor, told.action, `${name}/${moved.name}`, {
+          before: entry.aliases.get(moved.name)?.versions ?? null,
+          after: moved.versions,
+          ...told.detail,
+        }),
+      );
+      return stored;
+    });
+    const before = directory.referenced(id);
+    const others = [...entry.aliases.values()].filter((other) => other.name !== moved.name);
+    directory.apply({ record: entry.record, aliases: [...others, alias] });
+    rollout.afterChange(id, before);
+    return alias;
   }
 
   /** Deletes an alias that no route or schedule uses; else `conflict`/`alias_in_use`. `live` cannot be deleted. */
@@ -113,6 +148,15 @@ export class Aliases {
       rollout.afterChange(id, wasReferenced);
     });
   }
+}
+
+function guardOf(guard: CanaryGuard, versions: AliasRecord['versions']): CanaryGuard {
+  if (versions.length > 1 && versions.some(({ version }) => version === guard.stable)) return guard;
+  throw new PlatformError(
+    'invalid_request',
+    'bad_canary',
+    `a canary needs the stable version ${guard.stable} and another one in \`versions\``,
+  );
 }
 
 function aliasNotFound(name: string, aliasName: string): PlatformError {

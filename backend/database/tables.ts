@@ -62,6 +62,7 @@ export interface AliasRow {
   versions: Json;
   updated_at: Time;
   revision: number;
+  canary: Json | null;
 }
 
 export interface RouteRow {

@@ -52,6 +52,8 @@ export const queries = {
     queryOptions({
       queryKey: ['functions', 'one', name, 'aliases'],
       queryFn: ({ signal }) => api.aliases(name, signal),
+      // The platform itself moves one when a canary fails.
+      refetchInterval: 10_000,
     }),
   schedules: (api: Api, name: string | undefined) =>
     queryOptions({

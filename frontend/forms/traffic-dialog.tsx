@@ -9,12 +9,14 @@ export interface TrafficDialogProps {
   readonly candidate: number;
   readonly isBusy: boolean;
   readonly onClose: () => void;
-  readonly onSave: (shares: readonly Weighted[]) => void;
+  /** `isGuarded`: the platform takes the candidate back when it fails more than the present version. */
+  readonly onSave: (shares: readonly Weighted[], isGuarded: boolean) => void;
 }
 
 /** Gives a version a part of the live traffic. */
 export function TrafficDialog({ present, candidate, isBusy, onClose, onSave }: TrafficDialogProps) {
   const [percent, setPercent] = useState(10);
+  const [isGuarded, setIsGuarded] = useState(true);
   return (
     <Dialog
       isOpen
@@ -24,7 +26,11 @@ export function TrafficDialog({ present, candidate, isBusy, onClose, onSave }: T
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button tone="primary" isBusy={isBusy} onClick={() => onSave(splitTraffic(present, candidate, percent))}>
+          <Button
+            tone="primary"
+            isBusy={isBusy}
+            onClick={() => onSave(splitTraffic(present, candidate, percent), isGuarded)}
+          >
             Apply
           </Button>
         </>
@@ -48,6 +54,10 @@ export function TrafficDialog({ present, candidate, isBusy, onClose, onSave }: T
           </div>
         )}
       </Field>
+      <label className="mt-3 flex min-h-6 items-center gap-2 text-sm">
+        <input type="checkbox" checked={isGuarded} onChange={(event) => setIsGuarded(event.target.checked)} />
+        Take it back by itself when it fails more than version {present}
+      </label>
     </Dialog>
   );
 }

@@ -11,6 +11,7 @@ import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
 import { TrafficDialog } from '../forms/traffic-dialog.tsx';
 import { Badge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
+import { Callout } from '../ui/callout.tsx';
 import { Card } from '../ui/card.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
@@ -107,7 +108,10 @@ export function FunctionVersionsTab() {
   const [choice, setChoice] = useState<Choice>();
   const close = () => setChoice(undefined);
   const move = useMutation({
-    mutationFn: (shares: Alias['versions']) => api.putAlias(fn.name, 'live', { versions: shares }),
+    mutationFn: ({ shares, stable }: { readonly shares: Alias['versions']; readonly stable?: number }) => {
+      const isCanary = stable !== undefined && shares.length > 1;
+      return api.putAlias(fn.name, 'live', { versions: [...shares], ...(isCanary ? { canary: { stable } } : {}) });
+    },
     onSuccess: async (alias) => {
       close();
       const text = alias.versions
@@ -121,6 +125,13 @@ export function FunctionVersionsTab() {
   const promoted = choice?.version.version ?? 0;
   return (
     <Card title="Versions" note="never change; live points at one or several" isFlush>
+      {live !== undefined && live.aborted !== null && (
+        <div className="p-4">
+          <Callout tone="warn" title={`A canary was taken back ${formatAgo(live.aborted.at, now)}`}>
+            {live.aborted.reason}
+          </Callout>
+        </div>
+      )}
       <div className={versions.data === undefined ? 'p-4' : ''}>
         <QueryView query={versions} lines={6}>
           {({ pages }) => (
@@ -145,7 +156,7 @@ export function FunctionVersionsTab() {
         title={`Make version ${promoted} live?`}
         action={main !== undefined && promoted < main ? `Roll back to v${promoted}` : `Make v${promoted} live`}
         isBusy={move.isPending}
-        onConfirm={() => move.mutate([{ version: promoted, weight: 100 }])}
+        onConfirm={() => move.mutate({ shares: [{ version: promoted, weight: 100 }] })}
       >
         <p>
           All new calls of <strong>{fn.name}</strong> go to version {promoted} at once. Calls that are running end in
@@ -158,7 +169,7 @@ export function FunctionVersionsTab() {
           candidate={promoted}
           isBusy={move.isPending}
           onClose={close}
-          onSave={(shares) => move.mutate([...shares])}
+          onSave={(shares, isGuarded) => move.mutate({ shares: [...shares], ...(isGuarded ? { stable: main } : {}) })}
         />
       )}
       {choice?.kind === 'diff' && main !== undefined && (

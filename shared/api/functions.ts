@@ -87,10 +87,29 @@ export const updateFunctionSchema = z.strictObject({
 });
 export type UpdateFunction = z.infer<typeof updateFunctionSchema>;
 
+export const canaryGuardSchema = z
+  .strictObject({
+    stable: z.number().int().min(1).describe('The version of the alias that then has all the traffic.'),
+    maxErrorRateRise: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.05)
+      .describe('How far the share of failing calls may lie above that of the stable version.'),
+    minInvocations: z.number().int().min(1).max(1_000_000).default(20).describe('Fewer calls decide nothing.'),
+    windowMs: z.number().int().min(10_000).max(86_400_000).default(300_000).describe('Which calls count.'),
+  })
+  .describe('Takes the traffic back from another version of the alias that fails more than the stable one.');
+
 export const aliasSchema = z.object({
   name: z.string(),
   versions: z.array(z.object({ version: z.number().int(), weight: z.number() })),
   updatedAt: timeSchema,
+  canary: canaryGuardSchema.nullable(),
+  aborted: z
+    .object({ at: timeSchema, reason: z.string() })
+    .nullable()
+    .describe('Why the platform took a canary back; null after the next move.'),
 });
 export type Alias = z.infer<typeof aliasSchema>;
 export const aliasPageSchema = pageOf(aliasSchema);
@@ -102,6 +121,7 @@ export const putAliasSchema = z.strictObject({
     .min(1)
     .max(10)
     .describe('Weights are shares of their sum.'),
+  canary: canaryGuardSchema.optional(),
 });
 export type PutAlias = z.input<typeof putAliasSchema>;
 

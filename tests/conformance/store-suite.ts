@@ -206,6 +206,12 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
           kind: 'precondition_failed',
         });
         expect(await store.aliases.put(record, undefined)).toEqual({ ...record, revision: 3 });
+        const canary = { stable: 1, maxErrorRateRise: 0.05, minInvocations: 20, windowMs: 60_000 };
+        const guarded = { ...record, name: 'guarded', canary };
+        expect(await store.aliases.put(guarded, undefined)).toEqual({ ...guarded, revision: 1 });
+        const aborted = { ...record, name: 'guarded', aborted: { at: 6, reason: 'it failed' } };
+        expect(await store.aliases.put(aborted, 1)).toEqual({ ...aborted, revision: 2 });
+        expect(await store.aliases.remove(id, 'guarded')).toBe(true);
         await store.aliases.put({ ...record, name: 'beta' }, undefined);
         expect((await store.aliases.list(id)).map((alias) => alias.name)).toEqual(['beta', 'live']);
         expect(await store.aliases.find(id, 'live')).toMatchObject({ revision: 3 });

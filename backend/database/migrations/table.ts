@@ -5,6 +5,7 @@ import { secretsMigration } from './0004-secrets.ts';
 import { errorGroupsMigration } from './0009-error-groups.ts';
 import { alertsMigration } from './0010-alerts.ts';
 import { documentsMigration } from './0011-documents.ts';
+import { canariesMigration } from './0015-canaries.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. Add at the end; never change or remove one that was released. */
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   errorGroupsMigration,
   alertsMigration,
   documentsMigration,
+  canariesMigration,
 ];

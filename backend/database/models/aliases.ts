@@ -16,10 +16,12 @@ export class AliasModel implements AliasStore {
 
   async put(record: Omit<AliasRecord, 'revision'>, expectedRevision: number | undefined): Promise<AliasRecord> {
     const versions = JSON.stringify(record.versions);
+    const { canary: guard, aborted } = record;
+    const canary = guard === undefined && aborted === undefined ? null : JSON.stringify({ guard, aborted });
     if (expectedRevision !== undefined) {
       const updated = await this.#session.db
         .updateTable('aliases')
-        .set({ versions, updated_at: record.updatedAt, revision: sql`revision + 1` })
+        .set({ versions, canary, updated_at: record.updatedAt, revision: sql`revision + 1` })
         .where('function_id', '=', record.functionId)
         .where('name', '=', record.name)
         .where('revision', '=', expectedRevision)
@@ -34,13 +36,14 @@ export class AliasModel implements AliasStore {
         function_id: record.functionId,
         name: record.name,
         versions,
+        canary,
         updated_at: record.updatedAt,
         revision: 1,
       })
       .onConflict((on) =>
         on
           .columns(['function_id', 'name'])
-          .doUpdateSet({ versions, updated_at: record.updatedAt, revision: sql`aliases.revision + 1` }),
+          .doUpdateSet({ versions, canary, updated_at: record.updatedAt, revision: sql`aliases.revision + 1` }),
       )
       .returningAll()
       .executeTakeFirstOrThrow();
@@ -89,11 +92,17 @@ export class AliasModel implements AliasStore {
 }
 
 function toRecord(row: AliasRow): AliasRecord {
+  const { guard, aborted } =
+    row.canary === null
+      ? {}
+      : fromJson<{ guard?: AliasRecord['canary']; aborted?: AliasRecord['aborted'] }>(row.canary);
   return {
     functionId: row.function_id,
     name: row.name,
     versions: fromJson<AliasRecord['versions']>(row.versions),
     updatedAt: row.updated_at,
     revision: row.revision,
+    ...(guard === undefined ? {} : { canary: guard }),
+    ...(aborted === undefined ? {} : { aborted }),
   };
 }

@@ -1,0 +1,56 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildStale } from '../../scripts/build.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+import { accessibilityFaults, findChromium, launchChromium, overflowPx, watchComplaints } from './support/browser.ts';
+
+const executablePath = findChromium();
+const missing = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
+
+describe.skipIf(missing !== undefined)(`a canary in the dashboard${skippedFor(missing)}`, () => {
+  let platform: Platform;
+  let browser: Browser;
+  let page: Page;
+  let complaints: string[];
+  beforeAll(async () => {
+    await buildStale(['guest', 'server', 'dashboard']);
+    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    const deploy = async (path: string, body: object) =>
+      expect((await platform.api('POST', `/api/v1/functions${path}`, body)).status).toBe(201);
+    await deploy('', { name: 'shop', files: { 'index.mjs': 'export const handler = async () => "stable";' } });
+    const broken = 'export const handler = async () => { throw new Error("broken"); };';
+    await deploy('/shop/versions', { files: { 'index.mjs': broken }, promote: false });
+    page = await (await browser.newContext({ viewport: { width: 1366, height: 768 } })).newPage();
+    page.setDefaultTimeout(30_000);
+    complaints = watchComplaints(page);
+    await page.goto(`${platform.url}/#token=${platform.token}`);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.dispose();
+  });
+
+  it('is guarded unless said otherwise, and says why it was taken back', async () => {
+    await page.goto(`${platform.url}/functions/shop/versions`);
+    await page
+      .getByRole('button', { name: /^Split/ })
+      .first()
+      .click();
+    const guard = page.getByRole('dialog').getByLabel('Take it back by itself when it fails more than version 1');
+    expect(await guard.isChecked()).toBe(true);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByLabel(/^Share of version 2/).fill('95');
+    await page.getByRole('button', { name: 'Apply', exact: true }).click();
+    await page.getByText('Traffic moved').waitFor();
+    // 95 of 100 go to the canary: of sixty, twenty surely.
+    for (let index = 0; index < 60; index++) await fetch(`${platform.gatewayUrl}/shop`);
+    await page.getByText(/^A canary was taken back/).waitFor();
+    await page.getByText(/^version 2: 100 % of \d+ calls failed/).waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.setViewportSize({ width: 360, height: 768 });
+    expect(await overflowPx(page)).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+});
