@@ -19,6 +19,12 @@ export interface CanaryGuard extends CanaryLimits {
   readonly windowMs: number;
 }
 
+/** Why the platform moved an alias back, and when (Clock.now); gone with the next move. */
+export interface CanaryAbort {
+  readonly at: number;
+  readonly reason: string;
+}
+
 /** Why a canary has to go, or undefined while nothing speaks against it. A stable version without calls counts as one that never fails. */
 export function faultOfCanary(canary: VersionCalls, stable: VersionCalls, limits: CanaryLimits): string | undefined {
   if (canary.invocations < limits.minInvocations) return undefined;

@@ -20,7 +20,7 @@ import type {
 } from '../../../shared/invocation.ts';
 import type { LogFilterTerms } from '../../../shared/log-filter.ts';
 import type { VersionConfig } from '../../../shared/version-config.ts';
-import type { CanaryGuard } from '../policies/canary.ts';
+import type { CanaryAbort, CanaryGuard } from '../policies/canary.ts';
 import type { AlertStore } from './alert-store.ts';
 import type { StoreCopy } from './backups.ts';
 import type { ErrorGroupStore } from './error-groups.ts';
@@ -152,8 +152,7 @@ export interface AliasRecord {
   readonly updatedAt: number;
   readonly revision: number;
   readonly canary?: CanaryGuard;
-  /** Why the platform moved the alias back; gone with the next move. */
-  readonly aborted?: { readonly at: number; readonly reason: string };
+  readonly aborted?: CanaryAbort;
 }
 export interface AliasStore {
   /** Creates or replaces. Rejects with `precondition_failed` when `expectedRevision` is given and differs. */
