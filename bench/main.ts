@@ -15,6 +15,7 @@ import { keepAlive } from './keep-alive.ts';
 import { logFlood } from './log-flood.ts';
 import { manyFunctions } from './many-functions.ts';
 import { soak } from './soak.ts';
+import { startLayers } from './start-layers.ts';
 import type { Row } from './support/numbers.ts';
 import { markdownOf, reportOf, writeReport } from './support/report.ts';
 import { warmEcho } from './warm-echo.ts';
@@ -22,6 +23,7 @@ import { warmEcho } from './warm-echo.ts';
 const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'warm-echo': warmEcho,
   'cold-start': coldStart,
+  'start-layers': startLayers,
   batching,
   'async-accept': asyncAccept,
   'log-flood': logFlood,
