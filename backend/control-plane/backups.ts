@@ -33,14 +33,15 @@ export class Backups {
       throw new PlatformError('conflict', 'backup_running', message);
     }
     this.#isRunning = true;
-    const release = await this.#options.gate.hold();
+    let release: (() => void) | undefined;
     const end = (): void => {
       this.#isRunning = false;
       this.#current = undefined;
-      release();
+      release?.();
     };
     let backup: PreparedBackup;
     try {
+      release = await this.#options.gate.hold();
       backup = await this.#options.writer.prepare();
     } catch (error) {
       end();

@@ -170,7 +170,7 @@ describe.skipIf(reason !== undefined)(`functions that are container images${skip
     await deploy('slow', { reference: 'hearth-test/server:1', readinessPath: '/missing' }, { initTimeoutMs: 2000 });
     const answer = await platform.api('POST', '/api/v1/functions/slow/invocations', null);
     expect([answer.status, ((await answer.json()) as { detail: string }).detail]).toEqual([
-      502,
+      504,
       expect.stringContaining('2000 ms'),
     ]);
   });

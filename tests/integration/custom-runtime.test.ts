@@ -179,7 +179,7 @@ describe.skipIf(needsCurl !== undefined)(`a shell script as bootstrap${skippedFo
   it('one that never asks for an invocation has initTimeoutMs', async () => {
     const name = await deploy('#!/bin/sh\nsleep 60\n', { initTimeoutMs: 500 });
     const response = await invoke(name);
-    expect([response.status, (await problemOf(response)).detail]).toEqual([502, expect.stringContaining('500 ms')]);
+    expect([response.status, (await problemOf(response)).detail]).toEqual([504, expect.stringContaining('500 ms')]);
   });
 
   it('one that dies in a call fails that call as an exit; the next call has a new one', async () => {

@@ -14,7 +14,7 @@ export function backupRoutes(app: Api, context: ApiContext): void {
       summary: 'A backup of the whole installation, without the key of its secrets',
       description:
         'A compressed tar archive: one state of the database, every bundle that it names, and a manifest with hashes. Calls and deploys go on meanwhile. See docs/backup.md.',
-      response: { 200: textResponse('application/gzip', 'The archive.'), ...problems(409) },
+      response: { 200: textResponse('application/gzip', 'The archive.'), ...problems(409, 413, 415) },
     },
     handler: async (request, reply) => {
       const { archive, createdAt } = await context.controlPlane.backups.create(actorOf(request));
