@@ -21,14 +21,7 @@ import type {
   LogLine,
 } from '../../shared/api/invocations.ts';
 import type { Metrics } from '../../shared/api/metrics.ts';
-import type {
-  CreatedToken,
-  CreateToken,
-  Pools,
-  RuntimeImages,
-  SystemDocument,
-  TokenDocument,
-} from '../../shared/api/system.ts';
+import type { CreatedToken, CreateToken, Pools, SystemDocument, TokenDocument } from '../../shared/api/system.ts';
 import type { ApiClient, QueryValues } from './client.ts';
 
 export interface Page<T> {
@@ -213,10 +206,6 @@ export class Api {
 
   system(signal?: AbortSignal): Promise<SystemDocument> {
     return this.#get(`${root}/system`, undefined, signal);
-  }
-
-  images(signal?: AbortSignal): Promise<RuntimeImages> {
-    return this.#get(`${root}/system/images`, undefined, signal);
   }
 
   pools(signal?: AbortSignal): Promise<Pools> {

@@ -157,8 +157,6 @@ export const queries = {
     }),
   system: (api: Api) =>
     queryOptions({ queryKey: ['system'], queryFn: ({ signal }) => api.system(signal), staleTime: 30_000 }),
-  images: (api: Api) =>
-    queryOptions({ queryKey: ['images'], queryFn: ({ signal }) => api.images(signal), staleTime: 60_000 }),
   pools: (api: Api) =>
     queryOptions({ queryKey: ['pools'], queryFn: ({ signal }) => api.pools(signal), refetchInterval: 3000 }),
   tokens: (api: Api) => queryOptions({ queryKey: ['tokens'], queryFn: ({ signal }) => api.tokens(signal) }),

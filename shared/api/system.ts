@@ -131,7 +131,6 @@ export const poolsSchema = z.object({
 export type Pools = z.infer<typeof poolsSchema>;
 
 export const runtimeImagesSchema = z.object({ images: z.array(runtimeImageSchema) });
-export type RuntimeImages = z.infer<typeof runtimeImagesSchema>;
 export const buildRuntimeImageSchema = z.strictObject({ runtime: z.enum(runtimeNames) });
 export const builtRuntimeImageSchema = runtimeImageSchema.extend({
   isNew: z.boolean().describe('False when that very image was there already.'),
