@@ -2,6 +2,7 @@ import type { Metric } from 'prom-client';
 import { Registry } from 'prom-client';
 import type { Gauges } from '../../shared/api/metrics.ts';
 import { triggerKinds } from '../../shared/invocation.ts';
+import type { IoField } from '../core/ports/sandbox.ts';
 import { type EventCounters, type Histogram, outcomeKinds, type VersionCounters } from './collector/event-counters.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -92,8 +93,7 @@ export class PrometheusPage {
 
   /** Directions are told apart by a label; where a driver cannot tell there is no sample, and none says 0. */
   #addIo(counters: EventCounters): void {
-    type Field = 'networkReceivedBytes' | 'networkSentBytes' | 'diskReadBytes' | 'diskWrittenBytes';
-    const perDirection = (name: string, help: string, fields: Readonly<Record<string, Field>>) =>
+    const perDirection = (name: string, help: string, fields: Readonly<Record<string, IoField>>) =>
       this.#add('counter', name, help, () =>
         [...counters.versions()].flatMap((version) =>
           Object.entries(fields)

@@ -40,12 +40,9 @@ export interface ResourceUsage {
 }
 
 /** Bytes since the sandbox began: through its network, loopback left out, and from and to block devices. */
-export interface IoUsage {
-  readonly networkReceivedBytes: number;
-  readonly networkSentBytes: number;
-  readonly diskReadBytes: number;
-  readonly diskWrittenBytes: number;
-}
+export type IoUsage = Readonly<Record<IoField, number>>;
+export const ioFields = ['networkReceivedBytes', 'networkSentBytes', 'diskReadBytes', 'diskWrittenBytes'] as const;
+export type IoField = (typeof ioFields)[number];
 
 /**
  * One isolated body made by a driver. It moves bytes and does not know what an invocation is. Callers get it only

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/ports/clock.ts';
-import type { IoUsage } from '../../core/ports/sandbox.ts';
+import { type IoField, type IoUsage, ioFields } from '../../core/ports/sandbox.ts';
 import type { PooledInstance } from './pooled-instance.ts';
 
 export interface UsageSamplerOptions {
@@ -70,12 +70,6 @@ export class UsageSampler {
 /** Undefined: nothing, or a driver that cannot tell. Counters of a kernel only grow; one that does not is not believed. */
 function ioSince(before: IoUsage | undefined, now: IoUsage | undefined): IoUsage | undefined {
   if (now === undefined) return undefined;
-  const since = (field: keyof IoUsage): number => Math.max(0, now[field] - (before?.[field] ?? 0));
-  const moved: IoUsage = {
-    networkReceivedBytes: since('networkReceivedBytes'),
-    networkSentBytes: since('networkSentBytes'),
-    diskReadBytes: since('diskReadBytes'),
-    diskWrittenBytes: since('diskWrittenBytes'),
-  };
-  return Object.values(moved).some((bytes) => bytes > 0) ? moved : undefined;
+  const since = ioFields.map((field): [IoField, number] => [field, Math.max(0, now[field] - (before?.[field] ?? 0))]);
+  return since.some(([, bytes]) => bytes > 0) ? (Object.fromEntries(since) as IoUsage) : undefined;
 }

@@ -1,6 +1,6 @@
 import { isColdStart, isStartLayer, type StartLayer, startLayers } from '../../../shared/invocation.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
-import type { IoUsage } from '../../core/ports/sandbox.ts';
+import { type IoUsage, ioFields } from '../../core/ports/sandbox.ts';
 import { ByteReader, type ByteWriter, badEncoding } from '../../util/byte-codec.ts';
 import { DdSketch } from './dd-sketch.ts';
 import { errorKindOf } from './error-kind.ts';
@@ -10,7 +10,6 @@ const formatVersion = 3;
 /** Kinds are a closed set of ours; the bounds keep a damaged point from becoming a large one. */
 const maxErrorKinds = 64;
 const maxErrorKindBytes = 64;
-const ioFields = ['networkReceivedBytes', 'networkSentBytes', 'diskReadBytes', 'diskWrittenBytes'] as const;
 const withoutErrors: ReadonlyMap<string, number> = new Map();
 const noStarts = () => startLayers.map(() => 0);
 

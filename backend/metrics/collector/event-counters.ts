@@ -9,7 +9,7 @@ import {
 } from '../../../shared/invocation.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
 import type { MetricEvent } from '../../core/ports/metrics-sink.ts';
-import type { IoUsage } from '../../core/ports/sandbox.ts';
+import { type IoUsage, ioFields } from '../../core/ports/sandbox.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import { errorKindOf } from '../aggregator/error-kind.ts';
 
@@ -96,10 +96,7 @@ export class VersionCounters {
   }
 
   addIo(io: IoUsage): void {
-    this.networkReceivedBytes += finite(io.networkReceivedBytes);
-    this.networkSentBytes += finite(io.networkSentBytes);
-    this.diskReadBytes += finite(io.diskReadBytes);
-    this.diskWrittenBytes += finite(io.diskWrittenBytes);
+    for (const field of ioFields) this[field] += finite(io[field]);
   }
 }
 
