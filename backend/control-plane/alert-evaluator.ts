@@ -8,6 +8,7 @@ import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsReader } from '../core/ports/metrics-reader.ts';
 import type { Store } from '../core/ports/store.ts';
 import { type AlertLookNote, deliveriesOf } from './alerts.ts';
+import { Repetition } from './repetition.ts';
 
 export interface AlertEvaluatorOptions {
   readonly store: Store;
@@ -22,13 +23,13 @@ export interface AlertEvaluatorOptions {
 /** Looks at every rule, again and again. State and messages are stored together, so a message is sent at least once whatever ends the process. */
 export class AlertEvaluator {
   readonly #options: AlertEvaluatorOptions;
-  #cancelTimer: (() => void) | undefined;
-  #looking: Promise<void> | undefined;
-  #isClosed = false;
+  readonly #looks: Repetition;
   readonly #latest = new Map<AlertRuleId, AlertLookNote>();
 
   constructor(options: AlertEvaluatorOptions) {
     this.#options = options;
+    const { clock, intervalMs } = options;
+    this.#looks = new Repetition({ clock, intervalMs, work: () => this.#lookAtAll() });
   }
 
   latest(id: AlertRuleId): AlertLookNote | undefined {
@@ -36,27 +37,14 @@ export class AlertEvaluator {
   }
 
   start(): void {
-    this.#cancelTimer = this.#options.clock.after(this.#options.intervalMs, () => {
-      void this.look().finally(() => {
-        if (!this.#isClosed) this.start();
-      });
-    });
-  }
-
-  /** One look at all rules; never rejects. Joins one that is under way. */
-  look(): Promise<void> {
-    this.#looking ??= this.#lookAtAll().finally(() => {
-      this.#looking = undefined;
-    });
-    return this.#looking;
+    this.#looks.start();
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#cancelTimer?.();
-    await this.#looking;
+    await this.#looks.close();
   }
 
+  /** One look at all rules; never rejects. */
   async #lookAtAll(): Promise<void> {
     const { store, logger } = this.#options;
     try {

@@ -5,6 +5,7 @@ import type { MetricsReader } from '../core/ports/metrics-reader.ts';
 import type { AliasRecord } from '../core/ports/store.ts';
 import type { Aliases } from './aliases.ts';
 import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
+import { Repetition } from './repetition.ts';
 
 export interface CanaryWatchOptions {
   readonly directory: Pick<InMemoryFunctionDirectory, 'entries'>;
@@ -18,36 +19,23 @@ export interface CanaryWatchOptions {
 /** Compares guarded canaries with their stable versions, again and again, and takes the traffic back from one that fails more. */
 export class CanaryWatch {
   readonly #options: CanaryWatchOptions;
-  #cancelTimer: (() => void) | undefined;
-  #looking: Promise<void> | undefined;
-  #isClosed = false;
+  readonly #looks: Repetition;
 
   constructor(options: CanaryWatchOptions) {
     this.#options = options;
+    const { clock, intervalMs } = options;
+    this.#looks = new Repetition({ clock, intervalMs, work: () => this.#lookAtAll() });
   }
 
   start(): void {
-    this.#cancelTimer = this.#options.clock.after(this.#options.intervalMs, () => {
-      void this.look().finally(() => {
-        if (!this.#isClosed) this.start();
-      });
-    });
-  }
-
-  /** One look at all guarded aliases; never rejects. Joins one that is under way. */
-  look(): Promise<void> {
-    this.#looking ??= this.#lookAtAll().finally(() => {
-      this.#looking = undefined;
-    });
-    return this.#looking;
+    this.#looks.start();
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#cancelTimer?.();
-    await this.#looking;
+    await this.#looks.close();
   }
 
+  /** One look at all guarded aliases; never rejects. */
   async #lookAtAll(): Promise<void> {
     const { directory, logger } = this.#options;
     for (const entry of [...directory.entries()]) {

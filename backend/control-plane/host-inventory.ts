@@ -4,6 +4,7 @@ import type { IsolationLevel, VersionConfig } from '../../shared/version-config.
 import type { Clock } from '../core/ports/clock.ts';
 import type { DriverHealth, IsolationDriver } from '../core/ports/isolation-driver.ts';
 import type { RuntimeAdapter, RuntimeHealth } from '../core/ports/runtime-adapter.ts';
+import { Repetition } from './repetition.ts';
 
 export interface HostInventoryOptions {
   /** The drivers that this installation allows; `unsandboxed` and `fake` are here only if somebody switched them on. */
@@ -54,8 +55,7 @@ export class HostInventory {
   readonly #drivers = new Map<string, { health: DriverHealth; probedAt: number }>();
   readonly #runtimes = new Map<string, { health: RuntimeHealth; probedAt: number }>();
   #refreshing: Promise<void> | undefined;
-  #isWatching = false;
-  #cancelWatch: (() => void) | undefined;
+  #watching: Repetition | undefined;
 
   constructor(options: HostInventoryOptions) {
     this.#options = options;
@@ -75,23 +75,17 @@ export class HostInventory {
 
   /** From now on a daemon that went or came back is noticed within seconds, whoever asks; until `stopWatching`. */
   watch(): void {
-    this.#isWatching = true;
-    this.#watchLater();
+    const { drivers, clock, watchIntervalMs = 5000 } = this.#options;
+    const watched = drivers.filter((driver) => driver.isServedByDaemon === true);
+    if (watched.length === 0) return;
+    // A daemon that hangs is not asked again before its probe has given up.
+    const work = () => Promise.all(watched.map((driver) => this.#renew(driver)));
+    this.#watching = new Repetition({ clock, intervalMs: watchIntervalMs, work });
+    this.#watching.start();
   }
 
   stopWatching(): void {
-    this.#isWatching = false;
-    this.#cancelWatch?.();
-  }
-
-  /** One round at a time: a daemon that hangs is not asked again before its probe has given up. */
-  #watchLater(): void {
-    const { drivers, clock, watchIntervalMs = 5000 } = this.#options;
-    const watched = drivers.filter((driver) => driver.isServedByDaemon === true);
-    if (!this.#isWatching || watched.length === 0) return;
-    this.#cancelWatch = clock.after(watchIntervalMs, () => {
-      void Promise.all(watched.map((driver) => this.#renew(driver))).finally(() => this.#watchLater());
-    });
+    this.#watching?.stop();
   }
 
   drivers(): readonly DriverFinding[] {
