@@ -15,6 +15,7 @@ import type { Logger } from '../../../core/ports/logger.ts';
 import type { BuiltRuntimeImage, RuntimeImageRecord } from '../../../core/ports/runtime-images.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
+import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
 import { ChannelListener } from './channel-listener.ts';
 import type { EgressAccess } from './container-spec.ts';
 import { createContainers, removeStray } from './create-containers.ts';
@@ -33,7 +34,6 @@ import { labels, type OwnerRecord, ownerOf } from './owner.ts';
 import { attackFromNetwork, probeEngine } from './probe.ts';
 import { securityOptions } from './seccomp-profile.ts';
 import { type Slot, SlotTable } from './slots.ts';
-import { asPlatformError, throwIfAborted } from './start-errors.ts';
 import { sweepAll, sweepContainers } from './sweep.ts';
 
 export interface DockerDriverOptions {

@@ -5,6 +5,7 @@ import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
+import { CleanUp } from '../support/clean-up.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { type OutputLimits, OutputReader } from '../support/output-reader.ts';
 import type { ChannelListener } from './channel-listener.ts';
@@ -275,26 +276,19 @@ export class DockerSandbox implements Sandbox {
   }
 
   async #cleanUp(ending: Ending): Promise<readonly string[]> {
-    const failures: string[] = [];
-    const attempt = async (what: string, work: () => Promise<void> | void): Promise<void> => {
-      try {
-        await work();
-      } catch (error) {
-        failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
-      }
-    };
+    const cleanUp = new CleanUp();
     this.#options.channel.close(this.#reason ?? describe(ending, this.#lastError));
     if (ending.hasRecord) {
-      await attempt('container', async () => {
+      await cleanUp.attempt('container', async () => {
         if ((await this.#killing) !== true) await removeIfThere(this.#options.engine, this.containerId);
       });
     }
     const { companionId } = this.#options;
     if (companionId !== undefined)
-      await attempt('container of the agent', () => removeIfThere(this.#options.engine, companionId));
+      await cleanUp.attempt('container of the agent', () => removeIfThere(this.#options.engine, companionId));
     this.#output.end();
-    await attempt('slot directory', () => this.#options.slot.free());
-    return failures;
+    await cleanUp.attempt('slot directory', () => this.#options.slot.free());
+    return cleanUp.failures;
   }
 
   #watchLine(line: OutputLine): void {

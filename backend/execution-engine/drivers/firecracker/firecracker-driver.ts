@@ -16,9 +16,10 @@ import type { RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import { type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
 import { findProgram, type HostEnvironment, type HostOptions, openHost } from '../support/jail/host-environment.ts';
+import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import type { Slot } from '../support/jail/slots.ts';
-import { sweepDeadInstances } from '../support/jail/sweep.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
+import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
 import { FirecrackerSandbox } from './firecracker-sandbox.ts';
 import { JailDirectory, jailed } from './jail-directory.ts';
 import { jailerCommand } from './jailer-command.ts';
@@ -47,6 +48,8 @@ export interface FirecrackerDriverOptions {
   readonly logger?: Logger;
 }
 
+/** For messages of starts that fail. */
+const what = 'a microVM';
 const bareEnvironment = { PATH: '/usr/bin:/bin' };
 const probeLimits = { memoryMb: 64, cpus: 1, maxPids: 16, tmpMb: 4, egress: 'none' } as const;
 
@@ -68,7 +71,7 @@ export class FirecrackerDriver implements IsolationDriver {
   readonly #options: FirecrackerDriverOptions;
   readonly #hostOptions: HostOptions;
   readonly #guests: GuestStore;
-  readonly #live = new Map<SandboxId, FirecrackerSandbox>();
+  readonly #live = new LiveSandboxes<FirecrackerSandbox>();
   #host: HostEnvironment | undefined;
   #closed = false;
 
@@ -103,7 +106,7 @@ export class FirecrackerDriver implements IsolationDriver {
   /** The bundle as an image that guests mount; made once per digest. */
   async prepare(image: PreparedImage, signal: AbortSignal): Promise<PreparedImage> {
     await this.#guests.code(image);
-    throwIfAborted(signal);
+    throwIfAborted(signal, what);
     return image;
   }
 
@@ -113,7 +116,7 @@ export class FirecrackerDriver implements IsolationDriver {
         'the firecracker driver cannot let functions reach the network; use egress "none" or another isolation';
       throw new PlatformError('unprocessable', 'limit_not_enforced', message);
     }
-    throwIfAborted(signal);
+    throwIfAborted(signal, what);
     return await this.#begin(spec, await this.#guests.boot(spec.plan, spec.limits), signal);
   }
 
@@ -123,18 +126,12 @@ export class FirecrackerDriver implements IsolationDriver {
   }
 
   async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
-    const strangers = [...this.#live.values()].filter((sandbox) => !known.has(sandbox.id));
-    await Promise.all(strangers.map((sandbox) => sandbox.destroy('swept')));
-    const report = await sweepDeadInstances(this.#hostOptions);
-    return {
-      removed: [...strangers.map((sandbox) => `sandbox ${sandbox.id}`), ...report.removed],
-      failed: report.failed,
-    };
+    return await this.#live.sweep(known, this.#hostOptions);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#live.values()].map((sandbox) => sandbox.destroy('driver closed')));
+    await this.#live.destroyAll('driver closed');
     const host = this.#host;
     this.#host = undefined;
     await host?.close();
@@ -183,23 +180,23 @@ export class FirecrackerDriver implements IsolationDriver {
   async #begin(spec: SandboxSpec, boot: GuestBoot, signal: AbortSignal): Promise<FirecrackerSandbox> {
     const host = this.#open();
     const code = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
-    throwIfAborted(signal);
+    throwIfAborted(signal, what);
     const slot = host.slots.take();
     const sandbox = await this.#spawn({ host, slot, spec, boot, code }).catch(async (error: unknown) => {
       await slot.free();
-      throw asPlatformError(error);
+      throw asPlatformError(error, what);
     });
     this.#live.set(spec.id, sandbox);
     const onAbort = (): void => void sandbox.destroy('aborted');
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       await sandbox.start(spec.limits, signal);
-      throwIfAborted(signal);
+      throwIfAborted(signal, what);
       return sandbox;
     } catch (cause) {
       const said = sandbox.lastWords || (cause instanceof Error ? cause.message : 'it ended before it began');
       await sandbox.destroy('it could not begin');
-      throwIfAborted(signal);
+      throwIfAborted(signal, what);
       // What Firecracker refused names its own fix.
       if (cause instanceof PlatformError && !lostCodes.has(cause.code)) throw cause;
       const message = `a microVM could not be started: ${said}`;
@@ -258,12 +255,3 @@ export class FirecrackerDriver implements IsolationDriver {
 
 /** Errors that say only that Firecracker or its guest is gone: what it said last says more. */
 const lostCodes: ReadonlySet<string> = new Set(['firecracker_gone', 'guest_lost', 'vmm_lost']);
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new PlatformError('unavailable', 'aborted', 'starting a microVM was aborted');
-}
-
-function asPlatformError(cause: unknown): PlatformError {
-  if (cause instanceof PlatformError) return cause;
-  return new PlatformError('unavailable', 'sandbox_not_started', 'a microVM could not be started', { cause });
-}

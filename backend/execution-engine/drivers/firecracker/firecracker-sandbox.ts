@@ -5,9 +5,11 @@ import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage, SandboxLimits } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
-import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
+import { CleanUp } from '../support/clean-up.ts';
+import { tellsHeapExhausted } from '../support/exit-status.ts';
 import { FirecrackerClient } from '../support/firecracker-api/client.ts';
 import { GuestControl } from '../support/guest/guest-control.ts';
+import { beforeHanging, type GuestExit, lastWordsOf, reportOfGuest } from '../support/guest/guest-ending.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
 import { emptyCgroup } from '../support/jail/empty-cgroup.ts';
 import type { Slot } from '../support/jail/slots.ts';
@@ -52,7 +54,7 @@ export class FirecrackerSandbox implements Sandbox {
   #streams: GuestStreams | undefined;
   #control: GuestControl | undefined;
   #imageDigest: string | undefined;
-  #guestExit: { readonly status: number; readonly oomKills: number } | undefined;
+  #guestExit: GuestExit | undefined;
   #reason: string | undefined;
   #heapExhausted = false;
   #paused = false;
@@ -93,12 +95,13 @@ export class FirecrackerSandbox implements Sandbox {
     const deadline = performance.now() + bootPatienceMs;
     await this.#awaitApi(deadline);
     await startMicrovm(this.#client, { limits, hasCode: this.#imageDigest !== undefined, signal });
-    await within(deadline, this.#awaitGuest());
+    const leftMs = Math.max(0, deadline - performance.now());
+    await beforeHanging(this.#awaitGuest(), leftMs, `a guest did not boot within ${bootPatienceMs} ms`);
   }
 
   /** What the jailer, Firecracker or the guest's kernel said last; for the error of a start that failed. */
   get lastWords(): string {
-    return this.#console.lastLine(/hearth:|panic|BUG|Oops/) || this.#complaints.lastLine() || this.#console.lastLine();
+    return lastWordsOf(this.#console, this.#complaints);
   }
 
   connect(signal: AbortSignal): Promise<Duplex> {
@@ -203,55 +206,27 @@ export class FirecrackerSandbox implements Sandbox {
   async #finish(code: number | null, signal: string | null): Promise<ExitReport> {
     this.#isOver = true;
     const { cgroup, jail, slot } = this.#options;
-    const failures: string[] = [];
-    const attempt = async (what: string, work: () => Promise<void> | void): Promise<boolean> => {
-      try {
-        await work();
-        return true;
-      } catch (error) {
-        failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
-        return false;
-      }
-    };
-    const isEmpty = await attempt('processes', () => emptyCgroup(cgroup));
+    const cleanUp = new CleanUp();
+    const isEmpty = await cleanUp.attempt('processes', () => emptyCgroup(cgroup));
     this.#output.finish();
     if (this.#streams === undefined) this.#output.end();
     await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
     const report = this.#describe(code, signal);
     this.#finalUsage = { ...cgroup.usage(), pids: 0, memoryBytes: 0, io: this.#io() };
     this.#client.close();
-    await attempt('jail', () => jail.close());
-    await attempt('control group', () => cgroup.remove());
+    await cleanUp.attempt('jail', () => jail.close());
+    await cleanUp.attempt('control group', () => cgroup.remove());
     // While a process lives, nobody else may get its user id; the next start sweeps.
-    if (isEmpty) await attempt('slot directory', () => slot.free());
-    this.#options.onGone(failures);
+    if (isEmpty) await cleanUp.attempt('slot directory', () => slot.free());
+    this.#options.onGone(cleanUp.failures);
     return report;
   }
 
   #describe(code: number | null, signal: string | null): ExitReport {
-    if (this.#guestExit !== undefined) {
-      const { status, oomKills } = this.#guestExit;
-      const ending = decodeStatus(status);
-      const gaveUp = this.#heapExhausted && ending.code !== 0;
-      return { ...ending, outOfMemory: oomKills > 0 || gaveUp, reason: this.#reason };
-    }
+    if (this.#guestExit !== undefined) return reportOfGuest(this.#guestExit, this.#heapExhausted, this.#reason);
     // Firecracker ended although its guest had not said so: killed, or the guest's kernel is gone.
     if (this.#reason === undefined && signal === null) this.#reason = `the microVM ended: ${this.lastWords}`;
     return { code, signal, outOfMemory: this.#options.cgroup.oomKills() > 0, reason: this.#reason };
-  }
-}
-
-async function within(deadline: number, work: Promise<void>): Promise<void> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () =>
-      late.reject(new PlatformError('unavailable', 'guest_hung', `a guest did not boot within ${bootPatienceMs} ms`)),
-    Math.max(0, deadline - performance.now()),
-  );
-  try {
-    await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

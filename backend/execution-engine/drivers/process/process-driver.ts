@@ -19,12 +19,13 @@ import type { Cgroup } from '../support/jail/cgroup.ts';
 import type { FleetLimits } from '../support/jail/cgroup-tree.ts';
 import type { HostEnvironment, HostOptions } from '../support/jail/host-environment.ts';
 import { openHost } from '../support/jail/host-environment.ts';
+import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import type { StagedRoot } from '../support/jail/root-stage.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import { closingLauncher } from '../support/jail/stray-descriptors.ts';
-import { sweepDeadInstances } from '../support/jail/sweep.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { defaultOutputLimits } from '../support/output-reader.ts';
+import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
 import { probeHost, type Tier } from './probe.ts';
 import { ProcessSandbox } from './process-sandbox.ts';
 
@@ -72,7 +73,7 @@ export class ProcessDriver implements IsolationDriver {
   readonly #minimumTier: Tier;
   readonly #outputLimits: OutputLimits;
   readonly #logger: Logger | undefined;
-  readonly #live = new Map<SandboxId, ProcessSandbox>();
+  readonly #live = new LiveSandboxes<ProcessSandbox>();
   #host: HostEnvironment | undefined;
   #starvationTimer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -138,18 +139,12 @@ export class ProcessDriver implements IsolationDriver {
   }
 
   async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
-    const strangers = [...this.#live.values()].filter((sandbox) => !known.has(sandbox.id));
-    await Promise.all(strangers.map((sandbox) => sandbox.destroy('swept')));
-    const report = await sweepDeadInstances(this.#options);
-    return {
-      removed: [...strangers.map((sandbox) => `sandbox ${sandbox.id}`), ...report.removed],
-      failed: report.failed,
-    };
+    return await this.#live.sweep(known, this.#options);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#live.values()].map((sandbox) => sandbox.destroy('driver closed')));
+    await this.#live.destroyAll('driver closed');
     this.#watchStarvation();
     const host = this.#host;
     this.#host = undefined;
@@ -268,13 +263,4 @@ export class ProcessDriver implements IsolationDriver {
 /** What a runtime maps without using it counts against RLIMIT_DATA: V8 of Node 24, which also runs the agent of `custom`, reserves 560 MiB for code. */
 function reservedBytes(runtime: RuntimeName): number {
   return (runtime === 'python' ? 32 : 600) * MiB;
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new PlatformError('unavailable', 'aborted', 'starting a sandbox was aborted');
-}
-
-function asPlatformError(cause: unknown): PlatformError {
-  if (cause instanceof PlatformError) return cause;
-  return new PlatformError('unavailable', 'sandbox_not_started', 'a sandbox could not be started', { cause });
 }

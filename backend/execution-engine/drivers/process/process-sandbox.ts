@@ -5,6 +5,7 @@ import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
+import { CleanUp } from '../support/clean-up.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { descriptors } from '../support/jail/bwrap-arguments.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
@@ -174,17 +175,8 @@ export class ProcessSandbox implements Sandbox {
 
   /** After bwrap has ended: sees to it that everything inside has too, and frees what the sandbox held. */
   async #finish(code: number | null, signal: string | null): Promise<ExitReport> {
-    const failures: string[] = [];
-    const attempt = async (what: string, work: () => Promise<void> | void): Promise<boolean> => {
-      try {
-        await work();
-        return true;
-      } catch (error) {
-        failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
-        return false;
-      }
-    };
-    const isEmpty = await attempt('processes', () => this.#awaitEmpty());
+    const cleanUp = new CleanUp();
+    const isEmpty = await cleanUp.attempt('processes', () => this.#awaitEmpty());
     // What it said last explains its end. Nobody holds the other ends any more, so this does not take long; but never wait for ever.
     this.#output.finish();
     await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
@@ -193,10 +185,10 @@ export class ProcessSandbox implements Sandbox {
     const outOfMemory = this.#killedForMemory || (this.cgroup?.oomKills() ?? 0) > 0 || gaveUp;
     this.#finalUsage = { ...(this.cgroup?.usage() ?? emptyUsage), pids: 0, memoryBytes: 0 };
     // The channel reads to its end by itself; what is left of it when nobody reads must not keep the descriptor.
-    await attempt('control group', async () => this.cgroup?.remove());
+    await cleanUp.attempt('control group', async () => this.cgroup?.remove());
     // While a process lives, nobody else may get its user id; the next start sweeps.
-    if (isEmpty) await attempt('slot directory', () => this.#slot.free());
-    this.#onGone(failures);
+    if (isEmpty) await cleanUp.attempt('slot directory', () => this.#slot.free());
+    this.#onGone(cleanUp.failures);
     return { ...ending, outOfMemory, reason: this.#reason };
   }
 

@@ -13,14 +13,16 @@ import type {
 import type { Logger } from '../../../core/ports/logger.ts';
 import type { RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import { beforeHanging } from '../support/guest/guest-ending.ts';
 import { codeDeviceBytes, type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
 import { bwrapArguments, bwrapCommand } from '../support/jail/bwrap-arguments.ts';
 import { findProgram, type HostEnvironment, type HostOptions, openHost } from '../support/jail/host-environment.ts';
+import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import type { StagedRoot } from '../support/jail/root-stage.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import { closingLauncher } from '../support/jail/stray-descriptors.ts';
-import { sweepDeadInstances } from '../support/jail/sweep.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
+import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
 import { probeQemu } from './probe.ts';
 import { type Accelerator, descriptors, hostLimits, jailedQemu, qemuCommand } from './qemu-arguments.ts';
 import { codeFileOf, QemuSandbox } from './qemu-sandbox.ts';
@@ -43,12 +45,16 @@ export interface QemuDriverOptions {
   readonly logger?: Logger;
 }
 
+/** For messages of starts that fail. */
+const what = 'a microVM';
 /** Only what bwrap itself needs; its environment can be read inside. */
 const bareEnvironment = { PATH: '/usr/bin:/bin' };
 /** QEMU writes no files. */
 const jailTmpMb = 1;
 /** On a busy machine a boot takes up to about 15 s. */
 const bootPatienceMs = 30_000;
+/** An emulated kernel hangs now and then while it boots (timers); then nothing more comes from it. */
+const hungMessage = `a guest did not boot within ${bootPatienceMs} ms; try again, and give the host more CPU if it happens often`;
 const probeLimits = { memoryMb: 64, cpus: 1, maxPids: 16, tmpMb: 4, egress: 'none' } as const;
 /** Firmware and loadable parts of QEMU, where distributions have them. */
 const qemuDirectories = ['/usr/share/qemu', '/usr/share/seabios', '/usr/lib/x86_64-linux-gnu/qemu'];
@@ -72,7 +78,7 @@ export class QemuDriver implements IsolationDriver {
   readonly #hostOptions: HostOptions;
   readonly #guests: GuestStore;
   readonly #logger: Logger | undefined;
-  readonly #live = new Map<SandboxId, QemuSandbox>();
+  readonly #live = new LiveSandboxes<QemuSandbox>();
   readonly #accelerator: Accelerator = 'tcg';
   #host: HostEnvironment | undefined;
   #closed = false;
@@ -107,7 +113,7 @@ export class QemuDriver implements IsolationDriver {
   /** The bundle as an image that guests mount; made once per digest. */
   async prepare(image: PreparedImage, signal: AbortSignal): Promise<PreparedImage> {
     await this.#guests.code(image);
-    throwIfAborted(signal);
+    throwIfAborted(signal, what);
     return image;
   }
 
@@ -116,7 +122,7 @@ export class QemuDriver implements IsolationDriver {
       const message = 'the qemu driver cannot let functions reach the network; use egress "none" or another isolation';
       throw new PlatformError('unprocessable', 'limit_not_enforced', message);
     }
-    throwIfAborted(signal);
+    throwIfAborted(signal, what);
     const boot = await this.#guests.boot(spec.plan, spec.limits);
     try {
       return await this.#begin({ spec, boot, waitsForGuest: true, signal });
@@ -133,18 +139,12 @@ export class QemuDriver implements IsolationDriver {
   }
 
   async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
-    const strangers = [...this.#live.values()].filter((sandbox) => !known.has(sandbox.id));
-    await Promise.all(strangers.map((sandbox) => sandbox.destroy('swept')));
-    const report = await sweepDeadInstances(this.#hostOptions);
-    return {
-      removed: [...strangers.map((sandbox) => `sandbox ${sandbox.id}`), ...report.removed],
-      failed: report.failed,
-    };
+    return await this.#live.sweep(known, this.#hostOptions);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#live.values()].map((sandbox) => sandbox.destroy('driver closed')));
+    await this.#live.destroyAll('driver closed');
     const host = this.#host;
     this.#host = undefined;
     await host?.close();
@@ -201,7 +201,7 @@ export class QemuDriver implements IsolationDriver {
     const host = this.#open();
     const root = await this.#jailRoot(host);
     const code = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
-    throwIfAborted(signal);
+    throwIfAborted(signal, what);
     const slot = host.slots.take();
     let sandbox: QemuSandbox;
     try {
@@ -209,20 +209,20 @@ export class QemuDriver implements IsolationDriver {
       sandbox = this.#spawn({ host, slot, spec, boot, code: code ?? codeFileOf(slot) });
     } catch (error) {
       await slot.free();
-      throw asPlatformError(error);
+      throw asPlatformError(error, what);
     }
     this.#live.set(spec.id, sandbox);
     const onAbort = (): void => void sandbox.destroy('aborted');
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       await sandbox.start(jailArguments({ host, root, slot }));
-      if (parts.waitsForGuest) await withinBootTime(sandbox.control.started);
-      throwIfAborted(signal);
+      if (parts.waitsForGuest) await beforeHanging(sandbox.control.started, bootPatienceMs, hungMessage);
+      throwIfAborted(signal, what);
       return sandbox;
     } catch (cause) {
       const detail = sandbox.lastWords;
       await sandbox.destroy('it could not begin');
-      throwIfAborted(signal);
+      throwIfAborted(signal, what);
       if (cause instanceof PlatformError && cause.code === 'guest_hung') throw cause;
       const said = detail || (cause instanceof Error ? cause.message : 'it ended before it began');
       throw new PlatformError('unavailable', 'sandbox_not_started', `a microVM could not be started: ${said}`, {
@@ -296,20 +296,6 @@ export class QemuDriver implements IsolationDriver {
   }
 }
 
-/** An emulated kernel hangs now and then while it boots (timers); then nothing more comes from it. */
-async function withinBootTime(started: Promise<void>): Promise<void> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    const message = `a guest did not boot within ${bootPatienceMs} ms; try again, and give the host more CPU if it happens often`;
-    late.reject(new PlatformError('unavailable', 'guest_hung', message));
-  }, bootPatienceMs);
-  try {
-    await Promise.race([started, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** Files are read as root opened them; the directory is all that the jail sees of the slot. */
 function makeCodeFile(slot: Slot): void {
   const file = codeFileOf(slot);
@@ -331,13 +317,4 @@ function jailArguments(parts: {
     env: {},
     masks: host.masks,
   });
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new PlatformError('unavailable', 'aborted', 'starting a microVM was aborted');
-}
-
-function asPlatformError(cause: unknown): PlatformError {
-  if (cause instanceof PlatformError) return cause;
-  return new PlatformError('unavailable', 'sandbox_not_started', 'a microVM could not be started', { cause });
 }

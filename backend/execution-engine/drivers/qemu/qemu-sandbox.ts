@@ -7,8 +7,10 @@ import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
+import { CleanUp } from '../support/clean-up.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { GuestControl } from '../support/guest/guest-control.ts';
+import { type GuestExit, lastWordsOf, reportOfGuest } from '../support/guest/guest-ending.ts';
 import { codeDeviceBytes } from '../support/guest/guest-store.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
 import { emptyCgroup } from '../support/jail/empty-cgroup.ts';
@@ -57,7 +59,7 @@ export class QemuSandbox implements Sandbox {
   readonly #console = new TextTail();
   readonly #complaints = new TextTail();
   #imageDigest: string | undefined;
-  #guestExit: { readonly status: number; readonly oomKills: number } | undefined;
+  #guestExit: GuestExit | undefined;
   #reason: string | undefined;
   #heapExhausted = false;
   #paused = false;
@@ -113,7 +115,7 @@ export class QemuSandbox implements Sandbox {
 
   /** What bwrap, QEMU or the guest's kernel said last; for the error of a start that failed. */
   get lastWords(): string {
-    return this.#console.lastLine(/hearth:|panic|BUG|Oops/) || this.#complaints.lastLine() || this.#console.lastLine();
+    return lastWordsOf(this.#console, this.#complaints);
   }
 
   connect(signal: AbortSignal): Promise<Duplex> {
@@ -188,35 +190,21 @@ export class QemuSandbox implements Sandbox {
   }
 
   async #finish(code: number | null, signal: string | null): Promise<ExitReport> {
-    const failures: string[] = [];
-    const attempt = async (what: string, work: () => Promise<void> | void): Promise<boolean> => {
-      try {
-        await work();
-        return true;
-      } catch (error) {
-        failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
-        return false;
-      }
-    };
-    const isEmpty = await attempt('processes', () => emptyCgroup(this.#cgroup));
+    const cleanUp = new CleanUp();
+    const isEmpty = await cleanUp.attempt('processes', () => emptyCgroup(this.#cgroup));
     this.#output.finish();
     await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
     const report = this.#describe(code, signal);
     this.#finalUsage = { ...this.#cgroup.usage(), pids: 0, memoryBytes: 0 };
-    await attempt('control group', () => this.#cgroup.remove());
+    await cleanUp.attempt('control group', () => this.#cgroup.remove());
     // While a process lives, nobody else may get its user id; the next start sweeps.
-    if (isEmpty) await attempt('slot directory', () => this.#slot.free());
-    this.#onGone(failures);
+    if (isEmpty) await cleanUp.attempt('slot directory', () => this.#slot.free());
+    this.#onGone(cleanUp.failures);
     return report;
   }
 
   #describe(code: number | null, signal: string | null): ExitReport {
-    if (this.#guestExit !== undefined) {
-      const { status, oomKills } = this.#guestExit;
-      const ending = decodeStatus(status);
-      const gaveUp = this.#heapExhausted && ending.code !== 0;
-      return { ...ending, outOfMemory: oomKills > 0 || gaveUp, reason: this.#reason };
-    }
+    if (this.#guestExit !== undefined) return reportOfGuest(this.#guestExit, this.#heapExhausted, this.#reason);
     // QEMU ended although its guest had not said so: killed, or the guest's kernel is gone.
     if (this.#reason === undefined && signal === null) this.#reason = `the microVM ended: ${this.lastWords}`;
     const isSignalled = code !== null && code > 128;
