@@ -15,20 +15,13 @@ import type { ExitReport, OutputLine, Sandbox } from '../../backend/core/ports/s
 import { guardSandbox } from '../../backend/execution-engine/guarded-sandbox.ts';
 import type { LimitName } from '../../shared/api/system.ts';
 import { newId } from '../../shared/ids.ts';
+import { bodyPlan } from '../support/body-plan.ts';
 import { BodyClient } from './driver-body.ts';
 
 const suiteLimits: SandboxLimits = { memoryMb: 160, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' };
 const never = new AbortController().signal;
-const bodyPath = join(import.meta.dirname, '../fixtures/drivers/body.cjs');
 
-/** Runs tests/fixtures/drivers/body.cjs with this very Node. */
-const bodyPlan: RuntimePlan = {
-  runtime: 'nodejs',
-  argv: ['/usr/bin/node', '--max-old-space-size=96', '/rt/body.cjs'],
-  env: {},
-  agent: { hostPath: bodyPath, guestPath: '/rt/body.cjs' },
-  toolchain: [{ hostPath: process.execPath, guestPath: '/usr/bin/node' }],
-};
+const plan = bodyPlan('--max-old-space-size=96');
 
 export interface SuiteOptions {
   /** Makes a driver whose state is below `directory`. */
@@ -82,7 +75,7 @@ export function describeDriver(name: string, options: SuiteOptions): void {
     };
     const specOf = (change: Partial<SandboxSpec> = {}): SandboxSpec => ({
       id: newId('sandbox'),
-      plan: bodyPlan,
+      plan,
       limits: suiteLimits,
       image: undefined,
       ...change,
@@ -272,8 +265,8 @@ export function describeDriver(name: string, options: SuiteOptions): void {
     it('leaves nothing when the plan cannot run', async (context) => {
       requireProcesses(context);
       const agent = { hostPath: join(directory, 'missing'), guestPath: '/usr/bin/node' };
-      const plan: RuntimePlan = { ...bodyPlan, argv: ['/usr/bin/node'], agent, toolchain: [] };
-      await expect(driver.create(specOf({ plan }), never)).rejects.toMatchObject({ name: 'PlatformError' });
+      const broken: RuntimePlan = { ...plan, argv: ['/usr/bin/node'], agent, toolchain: [] };
+      await expect(driver.create(specOf({ plan: broken }), never)).rejects.toMatchObject({ name: 'PlatformError' });
     });
 
     it('refuses egress that it cannot give', async (context) => {

@@ -8,6 +8,7 @@ import type { RuntimePlan } from '../../backend/core/ports/runtime-adapter.ts';
 import { attackProbes } from '../../backend/execution-engine/drivers/process/attack-probes.ts';
 import { ProcessDriver } from '../../backend/execution-engine/drivers/process/process-driver.ts';
 import { newId } from '../../shared/ids.ts';
+import { fingerprints, kernelSettings } from '../support/host-state.ts';
 
 /**
  * Attacks that may succeed, each with the reason. Reviewed; anything else that opens fails the suite.
@@ -16,15 +17,6 @@ const reviewedOpen: Readonly<Record<string, string>> = {};
 
 const python = '/usr/bin/python3';
 const script = join(import.meta.dirname, '../fixtures/drivers/attacks.py');
-const hostFiles = [
-  'core_pattern',
-  'modprobe',
-  'hostname',
-  'randomize_va_space',
-  'panic',
-  'sysrq',
-  'perf_event_paranoid',
-];
 const never = new AbortController().signal;
 
 let directory: string;
@@ -92,14 +84,10 @@ function requireHealthy(context: TestContext): void {
 }
 
 function hostState(): readonly string[] {
-  const values = hostFiles.map((name) => {
-    const path = `/proc/sys/kernel/${name}`;
-    return existsSync(path) ? `${name}=${readFileSync(path, 'utf8').trim()}` : `${name} absent`;
-  });
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .filter((line) => line.includes('hearth'));
-  return [...values, ...mounts, ...['/etc/passwd', '/etc/shadow'].map((path) => `${path} ${statSync(path).mtimeMs}`)];
+  return [...kernelSettings(), ...mounts, ...fingerprints(['/etc/passwd', '/etc/shadow'])];
 }
 
 function nodePlan(code: string): RuntimePlan {

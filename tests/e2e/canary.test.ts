@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildStale } from '../../scripts/build.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, findChromium, launchChromium, overflowPx, watchComplaints } from './support/browser.ts';
+import { accessibilityFaults, findChromium, launchChromium, openDashboard, overflowPx } from './support/browser.ts';
 
 const executablePath = findChromium();
 const missing = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
@@ -21,11 +21,7 @@ describe.skipIf(missing !== undefined)(`a canary in the dashboard${skippedFor(mi
     await deploy('', { name: 'shop', files: { 'index.mjs': 'export const handler = async () => "stable";' } });
     const broken = 'export const handler = async () => { throw new Error("broken"); };';
     await deploy('/shop/versions', { files: { 'index.mjs': broken }, promote: false });
-    page = await (await browser.newContext({ viewport: { width: 1366, height: 768 } })).newPage();
-    page.setDefaultTimeout(30_000);
-    complaints = watchComplaints(page);
-    await page.goto(`${platform.url}/#token=${platform.token}`);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+    ({ page, complaints } = await openDashboard(browser, platform));
   }, 120_000);
   afterAll(async () => {
     await browser?.close();

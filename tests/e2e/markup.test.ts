@@ -4,7 +4,7 @@ import { functionTabs, paths } from '../../frontend/path-builder.ts';
 import { buildStale } from '../../scripts/build.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { findChromium, launchChromium, watchComplaints } from './support/browser.ts';
+import { findChromium, launchChromium, openDashboard } from './support/browser.ts';
 
 const executablePath = findChromium();
 const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
@@ -23,11 +23,7 @@ describe.skipIf(chromiumNeeded !== undefined)(`markup in what users write${skipp
     await buildStale(['guest', 'server', 'dashboard']);
     [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
     await plant();
-    page = await browser.newPage();
-    page.setDefaultTimeout(30_000);
-    complaints = watchComplaints(page);
-    await page.goto(`${platform.url}/#token=${platform.token}`);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+    ({ page, complaints } = await openDashboard(browser, platform));
   });
   afterAll(async () => {
     await browser?.close();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildStale } from '../../scripts/build.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, findChromium, launchChromium, overflowPx, watchComplaints } from './support/browser.ts';
+import { accessibilityFaults, findChromium, launchChromium, openDashboard, overflowPx } from './support/browser.ts';
 
 const executablePath = findChromium();
 const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
@@ -29,14 +29,9 @@ describe.skipIf(chromiumNeeded !== undefined)(`alerts and costs${skippedFor(chro
     await platform?.dispose();
   });
 
-  async function open(colorScheme: 'light' | 'dark', width: number): Promise<void> {
+  async function open(theme: 'light' | 'dark', width: number): Promise<void> {
     await page?.context().close();
-    const context = await browser.newContext({ viewport: { width, height: 768 }, colorScheme });
-    page = await context.newPage();
-    page.setDefaultTimeout(30_000);
-    complaints = watchComplaints(page);
-    await page.goto(`${platform.url}/#token=${platform.token}`);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+    ({ page, complaints } = await openDashboard(browser, platform, { theme, width }));
   }
   const go = async (path: string) => {
     await page.goto(platform.url + path);

@@ -5,7 +5,7 @@ import { systemSchema } from '../../shared/api/system.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { findChromium, launchChromium } from './support/browser.ts';
+import { findChromium, launchChromium, openDashboard } from './support/browser.ts';
 
 const executablePath = findChromium();
 const dockerHost = process.env['DOCKER_HOST'] ?? '';
@@ -31,9 +31,7 @@ describe.skipIf(reason !== undefined)(`the System page with a Docker daemon${ski
     const system = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
     // The self-test has made at least the image of its own container.
     expect(system.images?.length).toBeGreaterThan(0);
-    const page = await browser.newPage();
-    await page.goto(`${platform.url}/#token=${platform.token}`);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+    const { page } = await openDashboard(browser, platform);
     await page.goto(`${platform.url}/system`);
     const entry = page.getByRole('listitem').filter({ has: page.getByText('docker', { exact: true }) });
     await entry.getByText('healthy').waitFor();

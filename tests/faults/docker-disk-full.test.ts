@@ -2,25 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RuntimePlan } from '../../backend/core/ports/runtime-adapter.ts';
 import { DockerDriver } from '../../backend/execution-engine/drivers/docker/docker-driver.ts';
 import { parseEngineHost } from '../../backend/execution-engine/drivers/docker/engine/endpoint.ts';
 import { EngineClient } from '../../backend/execution-engine/drivers/docker/engine/engine-client.ts';
 import { newId } from '../../shared/ids.ts';
 import { BodyClient } from '../conformance/driver-body.ts';
+import { bodyPlan } from '../support/body-plan.ts';
 import { OwnDaemon, whyNoDaemon } from '../support/docker-daemon.ts';
 import { fillDisk } from '../support/fill-disk.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const why = whyNoDaemon();
 const { signal: never } = new AbortController();
-const plan: RuntimePlan = {
-  runtime: 'nodejs',
-  argv: ['/usr/bin/node', '/rt/body.cjs'],
-  env: {},
-  agent: { hostPath: join(import.meta.dirname, '../fixtures/drivers/body.cjs'), guestPath: '/rt/body.cjs' },
-  toolchain: [{ hostPath: process.execPath, guestPath: '/usr/bin/node' }],
-};
+const plan = bodyPlan();
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
 
 describe.skipIf(why !== undefined)(`a Docker daemon whose disk is full${skippedFor(why)}`, () => {

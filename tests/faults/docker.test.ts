@@ -4,26 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { RuntimePlan } from '../../backend/core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../backend/core/ports/sandbox.ts';
 import { DockerDriver } from '../../backend/execution-engine/drivers/docker/docker-driver.ts';
 import { parseEngineHost } from '../../backend/execution-engine/drivers/docker/engine/endpoint.ts';
 import { EngineClient } from '../../backend/execution-engine/drivers/docker/engine/engine-client.ts';
 import { newId } from '../../shared/ids.ts';
 import { BodyClient } from '../conformance/driver-body.ts';
+import { bodyPlan } from '../support/body-plan.ts';
 import { OwnDaemon, whyNoDaemon } from '../support/docker-daemon.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const why = whyNoDaemon();
 const { signal: never } = new AbortController();
 const fixtures = join(import.meta.dirname, '../fixtures/drivers');
-const plan: RuntimePlan = {
-  runtime: 'nodejs',
-  argv: ['/usr/bin/node', '/rt/body.cjs'],
-  env: {},
-  agent: { hostPath: join(fixtures, 'body.cjs'), guestPath: '/rt/body.cjs' },
-  toolchain: [{ hostPath: process.execPath, guestPath: '/usr/bin/node' }],
-};
+const plan = bodyPlan();
 const orphans = 50;
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
 

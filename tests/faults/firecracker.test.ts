@@ -3,25 +3,18 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RuntimePlan } from '../../backend/core/ports/runtime-adapter.ts';
 import { FirecrackerDriver } from '../../backend/execution-engine/drivers/firecracker/firecracker-driver.ts';
 import { startTimeOf } from '../../backend/execution-engine/drivers/support/process-tree.ts';
 import { newId } from '../../shared/ids.ts';
 import { BodyClient } from '../conformance/driver-body.ts';
 import type { Faults } from '../fixtures/firecracker/main.ts';
+import { bodyPlan } from '../support/body-plan.ts';
 import { installFakeFirecracker } from '../support/fake-firecracker.ts';
 import { whyNoSpec } from '../support/firecracker-spec.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const { signal: never } = new AbortController();
-const body = join(import.meta.dirname, '../fixtures/drivers/body.cjs');
-const plan: RuntimePlan = {
-  runtime: 'nodejs',
-  argv: ['/usr/bin/node', '/rt/body.cjs'],
-  env: {},
-  agent: { hostPath: body, guestPath: '/rt/body.cjs' },
-  toolchain: [{ hostPath: process.execPath, guestPath: '/usr/bin/node' }],
-};
+const plan = bodyPlan();
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
 /** Logger, metrics, machine, boot source, two drives, vsock, entropy, balloon, start. */
 const requestsOfAStart = 10;

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildStale } from '../../scripts/build.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
+import { fingerprints, kernelSettings } from '../support/host-state.ts';
 import { attackScript, filesOf, type HostileRow, hostileRows } from '../support/hostile-rows.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
@@ -149,15 +150,7 @@ function hostState(): readonly string[] {
     '/root/.bashrc',
     '/etc/ld.so.cache',
   ];
-  const settings = ['core_pattern', 'modprobe', 'hostname', 'sysrq', 'randomize_va_space', 'perf_event_paranoid'];
-  return [
-    ...files.map((path) => {
-      if (!existsSync(path)) return `${path} absent`;
-      return `${path} ${createHash('sha256').update(readFileSync(path)).digest('hex')} ${statSync(path).mode}`;
-    }),
-    ...settings.map((name) => {
-      const path = `/proc/sys/kernel/${name}`;
-      return existsSync(path) ? `${name}=${readFileSync(path, 'utf8').trim()}` : `${name} absent`;
-    }),
-  ];
+  const of = (path: string): string =>
+    `${createHash('sha256').update(readFileSync(path)).digest('hex')} ${statSync(path).mode}`;
+  return [...fingerprints(files, of), ...kernelSettings()];
 }

@@ -3,23 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PreparedImage } from '../../backend/core/ports/isolation-driver.ts';
-import type { RuntimePlan } from '../../backend/core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../backend/core/ports/sandbox.ts';
 import { QemuDriver } from '../../backend/execution-engine/drivers/qemu/qemu-driver.ts';
 import type { BundleDigest } from '../../shared/ids.ts';
 import { newId } from '../../shared/ids.ts';
 import { BodyClient } from '../conformance/driver-body.ts';
+import { bodyPlan } from '../support/body-plan.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const { signal: never } = new AbortController();
 const fixtures = join(import.meta.dirname, '../fixtures/drivers');
-const plan: RuntimePlan = {
-  runtime: 'nodejs',
-  argv: ['/usr/bin/node', '/rt/body.cjs'],
-  env: {},
-  agent: { hostPath: join(fixtures, 'body.cjs'), guestPath: '/rt/body.cjs' },
-  toolchain: [{ hostPath: process.execPath, guestPath: '/usr/bin/node' }],
-};
+const plan = bodyPlan();
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
 const programs = ['qemu-system-x86_64', 'bwrap', 'mkfs.erofs', 'busybox'];
 const missing = programs.filter((name) => !existsSync(join('/usr/bin', name)));

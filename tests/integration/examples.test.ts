@@ -1,14 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../../cli/program.ts';
 import { schedulePageSchema } from '../../shared/api/functions.ts';
 import { acceptedSchema, deadLetterPageSchema, invocationDetailSchema } from '../../shared/api/invocations.ts';
+import { deployExample, examplesDirectory } from '../support/deploy-example.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
-const examples = join(import.meta.dirname, '../../examples');
 /** These install packages, so they need the registry that the folder name maps to. */
 const registries: Readonly<Record<string, string>> = {
   'hono-app': 'https://registry.npmjs.org/hono',
@@ -39,18 +36,8 @@ beforeAll(async () => {
 });
 afterAll(async () => await platform.dispose());
 
-/** Deploys an example's folder with the command line, as a person would. */
 async function deploy(example: string): Promise<void> {
-  const stderr = new PassThrough();
-  const exitCode = await runCli({
-    argv: ['deploy', join(examples, example)],
-    environment: { HEARTH_URL: platform.url, HEARTH_TOKEN: platform.token },
-    directory: examples,
-    streams: { stdout: new PassThrough().resume(), stderr, stdin: new PassThrough() },
-    signal: AbortSignal.timeout(100_000),
-    version: 'test',
-  });
-  expect(exitCode, String(stderr.read())).toBe(0);
+  await deployExample(platform, example);
   deployed.add(example);
 }
 const gateway = async (path: string, init?: RequestInit): Promise<Response> =>
@@ -230,6 +217,8 @@ describe('every example does its work', () => {
   });
 
   it('none of them is left out here', () => {
-    expect(readdirSync(examples).filter((example) => !deployed.has(example) && !unreachable.has(example))).toEqual([]);
+    expect(
+      readdirSync(examplesDirectory).filter((example) => !deployed.has(example) && !unreachable.has(example)),
+    ).toEqual([]);
   });
 });

@@ -1,13 +1,10 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../../cli/program.ts';
 import type { IsolationLevel } from '../../shared/version-config.ts';
+import { deployExample, examplesDirectory } from './deploy-example.ts';
 import { type Platform, startPlatform } from './platform.ts';
 import { skippedFor } from './skip-reason.ts';
 
-const examples = join(import.meta.dirname, '../../examples');
 const csv = `kind,value\n${Array.from({ length: 80_000 }, (_, i) => `${i % 2 === 0 ? 'even' : 'odd'},${i},`).join('\n')}\n`;
 
 /** A request, or a few that follow one another, for each example. */
@@ -84,19 +81,6 @@ export function describeExamples(
       await Promise.all([platforms.process.dispose(), platforms.other.dispose()]);
     });
 
-    async function deploy(platform: Platform, example: string): Promise<void> {
-      const stderr = new PassThrough();
-      const exitCode = await runCli({
-        argv: ['deploy', join(examples, example)],
-        environment: { HEARTH_URL: platform.url, HEARTH_TOKEN: platform.token },
-        directory: examples,
-        streams: { stdout: new PassThrough().resume(), stderr, stdin: new PassThrough() },
-        signal: AbortSignal.timeout(100_000),
-        version: 'test',
-      });
-      expect(exitCode, `${stderr.read()}\n${platform.output()}`).toBe(0);
-    }
-
     async function answer(platform: Platform, step: Step): Promise<unknown> {
       const headers = { ...(step.contentType === undefined ? {} : { 'content-type': step.contentType }) };
       const url = `${platform.gatewayUrl}${step.path}`;
@@ -118,8 +102,8 @@ export function describeExamples(
     it.for(Object.keys(steps))('%s: the same bytes as in a process', async (example, context) => {
       context.skip(offline !== undefined && needsRegistry.includes(example), offline);
       const { process: inProcess, other } = platforms;
-      await deploy(inProcess, example);
-      await deploy(other, example);
+      await deployExample(inProcess, example);
+      await deployExample(other, example);
       for (const step of steps[example] ?? []) {
         const [wanted, got] = [await answer(inProcess, step), await answer(other, step)];
         expect(got).toEqual(wanted);
@@ -131,7 +115,7 @@ export function describeExamples(
     });
 
     it('leaves no example out', () => {
-      expect(Object.keys(steps).sort()).toEqual(readdirSync(examples).sort());
+      expect(Object.keys(steps).sort()).toEqual(readdirSync(examplesDirectory).sort());
     });
   });
 }

@@ -42,6 +42,27 @@ export function watchComplaints(page: Page): string[] {
   return complaints;
 }
 
+export interface DashboardView {
+  readonly theme?: 'light' | 'dark';
+  /** Of the window, pixels. 1366 when left out. */
+  readonly width?: number;
+}
+
+/** The dashboard of a platform in a fresh browser profile, signed in; `complaints` grows while the page is used. */
+export async function openDashboard(
+  browser: Browser,
+  platform: { readonly url: string; readonly token: string },
+  { theme = 'light', width = 1366 }: DashboardView = {},
+): Promise<{ readonly page: Page; readonly complaints: string[] }> {
+  const context = await browser.newContext({ viewport: { width, height: 768 }, colorScheme: theme });
+  const page = await context.newPage();
+  page.setDefaultTimeout(30_000);
+  const complaints = watchComplaints(page);
+  await page.goto(`${platform.url}/#token=${platform.token}`);
+  await page.getByRole('heading', { level: 1 }).waitFor();
+  return { page, complaints };
+}
+
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Until what moves once has come to its end: what fades in has less contrast on its way. */
