@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { constants, createReadStream } from 'node:fs';
-import { access, chmod, copyFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -9,6 +9,8 @@ import { PlatformError } from '../../shared/errors.ts';
 import type { BundleDigest } from '../../shared/ids.ts';
 import type { StoreCopy } from '../core/ports/backups.ts';
 import type { BundleStore } from '../core/ports/bundle-store.ts';
+import { syncPath } from '../util/durability.ts';
+import { exists } from '../util/exists.ts';
 import { fileFacts } from './archive-writer.ts';
 import {
   type BackupManifest,
@@ -56,7 +58,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<BackupMani
   try {
     const manifest = await checkedContents(options, aside);
     await rename(join(aside, 'store'), join(dataDirectory, bundlesName));
-    await syncFolder(dataDirectory);
+    await syncPath(dataDirectory);
     await moveDatabase(join(aside, databaseName), databasePath);
     await rm(aside, { recursive: true, force: true });
     return manifest;
@@ -227,34 +229,14 @@ async function moveDatabase(from: string, to: string): Promise<void> {
     if (error.code !== 'EXDEV') throw error;
     await copyFile(from, beside);
   });
-  const handle = await open(beside, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await syncPath(beside);
   await rename(beside, to);
-  await syncFolder(dirname(to));
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await syncPath(dirname(to));
 }
 
 function sameMembers(a: readonly string[], b: readonly string[]): boolean {
   return JSON.stringify([...a].sort()) === JSON.stringify([...b].sort());
 }
-
-const exists = async (path: string): Promise<boolean> =>
-  await access(path).then(
-    () => true,
-    () => false,
-  );
 
 function isDiskError(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EACCES', 'EPERM'].includes(

@@ -3,6 +3,7 @@ import { chmod, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { PlatformError } from '../../shared/errors.ts';
+import { syncPath } from '../util/durability.ts';
 import { type KeyRing, keyText, newKey, parseKeys } from './key-ring.ts';
 
 /** Where key-encryption keys come from. */
@@ -139,8 +140,7 @@ async function writeWhole(path: string, text: string): Promise<void> {
     await file.close();
   }
   await rename(temporary, path);
-  const folder = await open(dirname(path), 'r');
-  await folder.sync().finally(() => folder.close());
+  await syncPath(dirname(path));
 }
 
 /** A program and its arguments, separated by spaces. Not a shell: no quotes, no variables. */

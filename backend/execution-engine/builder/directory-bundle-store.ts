@@ -4,8 +4,8 @@ import { PlatformError } from '../../../shared/errors.ts';
 import type { BundleDigest } from '../../../shared/ids.ts';
 import type { BundleStore } from '../../core/ports/bundle-store.ts';
 import type { PreparedImage } from '../../core/ports/isolation-driver.ts';
+import { syncDirectoryTree, syncPath } from '../../util/durability.ts';
 import { type BundleManifest, digestOf, hashFile, manifestSchema, readManifest, sizeOf } from './bundle-manifest.ts';
-import { syncDirectoryTree, syncPath } from './durability.ts';
 
 const temporaryPrefix = '.incoming-';
 const digestPattern = /^[0-9a-f]{64}$/;

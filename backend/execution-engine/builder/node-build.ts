@@ -1,6 +1,7 @@
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { PlatformError } from '../../../shared/errors.ts';
+import { exists } from '../../util/exists.ts';
 import type { BuildContext, BuildTools, BundleRequest } from './build-context.ts';
 import type { EsbuildTransformer } from './esbuild-transformer.ts';
 import { type PackageManifest, readPackageManifest } from './package-manifest.ts';
@@ -160,8 +161,4 @@ async function findAddon(directory: string): Promise<string | undefined> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
   const addon = entries.find((entry) => entry.isFile() && entry.name.endsWith('.node'));
   return addon === undefined ? undefined : `${basename(dirname(join(addon.parentPath, addon.name)))}/${addon.name}`;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
 }

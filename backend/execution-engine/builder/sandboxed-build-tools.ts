@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { PlatformError } from '../../../shared/errors.ts';
+import { exists } from '../../util/exists.ts';
 import type { BuildContext, BuildTools, BundleRequest } from './build-context.ts';
 import { buildEntrySource } from './build-entry-source.ts';
 import { BuildSandbox, buildUserId, type SandboxMount } from './build-sandbox.ts';
@@ -357,8 +358,4 @@ async function refuseLink(path: string): Promise<void> {
   const info = await lstat(path).catch(() => undefined);
   if (info === undefined || info.isDirectory() || info.isFile()) return;
   throw buildFailed(`the build made ${path.split('/').at(-1)} a link or a device; it must be a file or a folder`);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
 }
