@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { poolsSchema } from '../shared/api/system.ts';
 import { eventually, startPlatform } from '../tests/support/platform.ts';
+import { platformTree, readProcess } from '../tests/support/process-tree.ts';
 import { deploy } from './support/functions.ts';
 import { type Row, row } from './support/numbers.ts';
 
@@ -42,25 +42,8 @@ export async function idleInstances(): Promise<readonly Row[]> {
 
 /** Of all processes that descend from `pid`, itself left out. smaps_rollup: proc(5). */
 function proportionalKib(pid: number): number {
-  const children = new Map<number, number[]>();
-  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-    const stat = readOr(`/proc/${name}/stat`);
-    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-    children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
-  }
-  const sum = (of: number): number =>
-    (children.get(of) ?? []).reduce((kib, child) => {
-      const own = Number(/^Pss:\s+(\d+) kB/m.exec(readOr(`/proc/${child}/smaps_rollup`))?.[1] ?? 0);
-      return kib + own + sum(child);
-    }, 0);
-  return sum(pid);
-}
-
-/** Processes come and go while they are read. */
-function readOr(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+  const [, ...below] = platformTree(pid);
+  const pssOf = (of: number): number =>
+    Number(/^Pss:\s+(\d+) kB/m.exec(readProcess(of, 'smaps_rollup').toString())?.[1] ?? 0);
+  return below.reduce((kib, child) => kib + pssOf(child.pid), 0);
 }

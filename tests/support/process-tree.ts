@@ -7,11 +7,11 @@ export interface ProcessFacts {
   readonly environment: Buffer;
 }
 
-const read = (pid: number, name: string): Buffer => {
+/** A file of a process in /proc; empty when the process ended meanwhile, or may not be looked at. */
+export const readProcess = (pid: number, name: string): Buffer => {
   try {
     return readFileSync(`/proc/${pid}/${name}`);
   } catch {
-    // It ended meanwhile, or belongs to somebody else: nothing that this process could see.
     return Buffer.alloc(0);
   }
 };
@@ -21,10 +21,14 @@ export function platformTree(root: number): readonly ProcessFacts[] {
   const parents = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map((name) => {
-      const parent = /^PPid:\s+(\d+)/m.exec(read(Number(name), 'status').toString())?.[1];
+      const parent = /^PPid:\s+(\d+)/m.exec(readProcess(Number(name), 'status').toString())?.[1];
       return { pid: Number(name), parent: Number(parent ?? 0) };
     });
   const found = [root];
   for (const pid of found) for (const child of parents) if (child.parent === pid) found.push(child.pid);
-  return found.map((pid) => ({ pid, commandLine: read(pid, 'cmdline'), environment: read(pid, 'environ') }));
+  return found.map((pid) => ({
+    pid,
+    commandLine: readProcess(pid, 'cmdline'),
+    environment: readProcess(pid, 'environ'),
+  }));
 }
