@@ -23,7 +23,8 @@ describe('a platform that is stopped and goes on, as in a suspended machine', ()
     const made = await platform.api('POST', '/api/v1/functions', {
       name: 'slow',
       files: { 'index.mjs': source },
-      concurrency: 8,
+      // Room for all of them at once: a call that waited for the queued ones until its deadline would be 503 instead.
+      concurrency: 16,
       maxInstances: 1,
       timeoutMs: 2000,
       retry: { maxAttempts: 5, maxAgeMs: 3_600_000, minBackoffMs: 10, maxBackoffMs: 100 },
