@@ -3,6 +3,7 @@ import { registerAudit } from './commands/audit.ts';
 import { registerBackup } from './commands/backup.ts';
 import { registerDeploy } from './commands/deploy.ts';
 import { registerFunctions } from './commands/functions.ts';
+import { registerGuest } from './commands/guest.ts';
 import { registerImages } from './commands/images.ts';
 import { registerInit } from './commands/init.ts';
 import { registerInvoke } from './commands/invoke.ts';
@@ -60,6 +61,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerFunctions,
     registerStatus,
     registerImages,
+    registerGuest,
     registerProjects,
     registerUsers,
     registerTokens,

@@ -8,7 +8,7 @@ import { ensureAdminToken } from '../control-plane/admin-token.ts';
 import { CanaryWatch } from '../control-plane/canary-watch.ts';
 import { createControlPlane } from '../control-plane/control-plane.ts';
 import { Tokens } from '../control-plane/tokens.ts';
-import { createContainerImages, createRuntimeImages } from '../execution-engine/drivers/catalog.ts';
+import { createContainerImages, createGuestImages, createRuntimeImages } from '../execution-engine/drivers/catalog.ts';
 import { createAlerting } from './alerting.ts';
 import { createEngine } from './engine.ts';
 import { here, openFoundation, type StartOptions } from './foundation.ts';
@@ -55,6 +55,7 @@ export async function compose(options: StartOptions) {
     journal: observation.journal,
     metrics: observation.metrics,
     images: createRuntimeImages(engine.drivers, engine.adapters),
+    guests: createGuestImages({ ...foundation, drivers: engine.drivers, adapters: engine.adapters }),
     backups,
     alerts: alerting.alerts,
     numbers: observation.metrics,

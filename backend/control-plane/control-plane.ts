@@ -3,6 +3,7 @@ import type { BundleBuilder } from '../core/ports/bundle-builder.ts';
 import type { BundleStore } from '../core/ports/bundle-store.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { ContainerImages } from '../core/ports/container-images.ts';
+import type { GuestImages } from '../core/ports/guest-images.ts';
 import type { InstancePool } from '../core/ports/instance-pool.ts';
 import type { InvocationJournal } from '../core/ports/invocation-journal.ts';
 import type { Logger } from '../core/ports/logger.ts';
@@ -56,6 +57,8 @@ export interface ControlPlaneOptions {
   readonly readSecret?: VersionImagesOptions['readSecret'];
   /** Of drivers that start runtimes from images. */
   readonly images?: RuntimeImages;
+  /** Of drivers with guests. */
+  readonly guests?: GuestImages;
   readonly backups: BackupWriter;
   readonly alerts: Alerts;
   readonly numbers: Pick<MetricsReader, 'totals'>;
@@ -85,6 +88,7 @@ export interface ControlPlane {
   readonly store: Store;
   readonly pool: Pick<InstancePool, 'pools' | 'preWarmed'>;
   readonly images: RuntimeImages | undefined;
+  readonly guests: GuestImages | undefined;
   readonly backups: Backups;
   readonly alerts: Alerts;
   readonly costs: Costs;
@@ -146,6 +150,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     store,
     pool,
     images: options.images,
+    guests: options.guests,
     backups: new Backups({ writer: options.backups, gate, store, clock }),
     alerts: options.alerts,
     costs: new Costs({ store, metrics: options.numbers, directory, clock }),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { builtRuntimeImageSchema, runtimeImagesSchema, systemSchema } from '../../shared/api/system.ts';
+import { builtRuntimeImageSchema, runtimeImagesSchema } from '../../shared/api/system.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
+import { availableRuntimes } from './available-runtimes.ts';
 
 const path = '/api/v1/system/images';
 
@@ -28,11 +29,6 @@ async function buildImages({ client, terminal }: CliContext, wanted: readonly st
   }
   if (terminal.isJson) terminal.json(built);
   else for (const image of built) terminal.print(image.reference);
-}
-
-async function availableRuntimes(client: CliContext['client']): Promise<readonly string[]> {
-  const { runtimes } = await client.get('/api/v1/system', systemSchema);
-  return runtimes.filter((runtime) => runtime.status === 'available').map((runtime) => runtime.name);
 }
 
 async function listImages({ client, terminal }: CliContext): Promise<void> {

@@ -137,6 +137,39 @@ export const builtRuntimeImageSchema = runtimeImageSchema.extend({
   progress: z.array(z.string()),
 });
 
+export const buildGuestsSchema = z.strictObject({
+  runtime: z.enum(runtimeNames),
+  kernel: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe(
+      "A kernel file or Debian package on the platform's machine, by its absolute path, that guests boot from now on; `installed`: the distribution's again.",
+    ),
+});
+export const builtGuestsSchema = z.object({
+  guests: z.array(
+    z.object({
+      driver: z.enum(isolationLevels),
+      runtime: z.enum(runtimeNames),
+      kernelVersion: z.string(),
+      parts: z.array(
+        z.object({
+          part: z
+            .enum(['kernel', 'initrd', 'root'])
+            .describe('The initial RAM disk is the one for the default limits; others are made in milliseconds.'),
+          name: z.string().describe('Of the file; says by a hash what went into it.'),
+          digest: z.string().describe('`sha256:` and hexadecimal digits, of its contents.'),
+          sizeBytes: z.number().int(),
+          isNew: z.boolean().describe('False when that very file was there already.'),
+        }),
+      ),
+      progress: z.array(z.string()),
+    }),
+  ),
+});
+
 const pullSchema = z.object({
   reference: z.string(),
   startedAt: timeSchema,

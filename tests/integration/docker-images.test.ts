@@ -1,29 +1,12 @@
-import { PassThrough } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../../cli/program.ts';
 import { systemSchema } from '../../shared/api/system.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
+import { hearth } from '../support/run-cli.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const dockerHost = process.env['DOCKER_HOST'] ?? '';
 const reason = await whyNoEngine(dockerHost);
-
-async function hearth(platform: Platform, ...argv: readonly string[]) {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const code = await runCli({
-    argv,
-    environment: { HEARTH_URL: platform.url, HEARTH_TOKEN: platform.token },
-    directory: import.meta.dirname,
-    streams: { stdout, stderr, stdin: new PassThrough() },
-    signal: AbortSignal.timeout(100_000),
-    version: 'test',
-  });
-  stdout.end();
-  stderr.end();
-  return { code, stdout: await text(stdout), stderr: await text(stderr) };
-}
 
 describe.skipIf(reason !== undefined)(`hearth images${skippedFor(reason)}`, () => {
   let platform: Platform;

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import {
+  buildGuestsSchema,
   buildRuntimeImageSchema,
+  builtGuestsSchema,
   builtRuntimeImageSchema,
   driverDocumentSchema,
   poolsSchema,
@@ -23,6 +25,7 @@ const buildTimeoutMs = 300_000;
 const driversSchema = z.object({ drivers: z.array(driverDocumentSchema) });
 
 export function systemRoutes(app: Api, context: ApiContext): void {
+  guestRoutes(app, context);
   const { inventory, pool, images, containerImages } = context.controlPlane;
 
   app.route({
@@ -122,6 +125,38 @@ export function systemRoutes(app: Api, context: ApiContext): void {
         auditRecord(context.clock.now(), actorOf(request), 'image.build', runtime, detail),
       );
       return { ...image, progress: [...progress] };
+    },
+  });
+}
+
+function guestRoutes(app: Api, context: ApiContext): void {
+  const { guests, store } = context.controlPlane;
+  app.route({
+    method: 'POST',
+    url: '/system/guests',
+    config: { access: 'platform' },
+    schema: {
+      ...docs,
+      operationId: 'buildGuests',
+      summary:
+        'Makes what microVMs boot from (kernel, initial RAM disk, root image), unless those very files are there',
+      body: buildGuestsSchema,
+      response: { 200: builtGuestsSchema, ...problems(409, 413, 415, 422) },
+    },
+    handler: async (request) => {
+      if (guests === undefined) {
+        const message = 'this installation has no isolation level with guests';
+        throw new PlatformError('unprocessable', 'isolation_unavailable', message);
+      }
+      const { runtime, kernel } = request.body;
+      const built = await guests.build({ runtime, kernel }, AbortSignal.timeout(buildTimeoutMs));
+      const detail = { kernel: kernel ?? null, drivers: built.map(({ driver }) => driver) };
+      await store.audit.append(
+        auditRecord(context.clock.now(), actorOf(request), 'guest.build', runtime, { after: detail }),
+      );
+      return {
+        guests: built.map((guest) => ({ ...guest, parts: [...guest.parts], progress: [...guest.progress] })),
+      };
     },
   });
 }

@@ -3,6 +3,7 @@ import { PlatformError } from '../../../shared/errors.ts';
 import type { RuntimeName } from '../../../shared/version-config.ts';
 import type { Settings } from '../../config/schema.ts';
 import type { ContainerImages } from '../../core/ports/container-images.ts';
+import type { GuestImages } from '../../core/ports/guest-images.ts';
 import type { IsolationDriver, SandboxLimits } from '../../core/ports/isolation-driver.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
@@ -11,10 +12,14 @@ import { DockerDriver } from './docker/docker-driver.ts';
 import { FirecrackerDriver } from './firecracker/firecracker-driver.ts';
 import { ProcessDriver } from './process/process-driver.ts';
 import { QemuDriver } from './qemu/qemu-driver.ts';
+import { GuestBuilds } from './support/guest/guest-builds.ts';
 import { UnsandboxedDriver } from './unsandboxed/unsandboxed-driver.ts';
 
 /** What a plan's files are does not depend on the limits; its arguments do, and those are in no image. */
 const anyLimits: SandboxLimits = { memoryMb: 128, cpus: 1, maxPids: 64, tmpMb: 64, egress: 'none' };
+
+/** How the guests of these drivers talk to their host. */
+const guestTransports = { qemu: 'serial', firecracker: 'vsock' } as const;
 
 export interface CatalogOptions {
   readonly settings: Settings;
@@ -48,7 +53,7 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
     drivers.push(
       new QemuDriver({
         runDirectory,
-        guestDirectory: join(runDirectory, 'guests'),
+        guestDirectory: guestDirectoryOf(runDirectory),
         qemuPath: settings.HEARTH_QEMU_PATH,
         kernel: settings.HEARTH_GUEST_KERNEL,
         busybox: settings.HEARTH_GUEST_BUSYBOX,
@@ -62,7 +67,7 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
     drivers.push(
       new FirecrackerDriver({
         runDirectory,
-        guestDirectory: join(runDirectory, 'guests'),
+        guestDirectory: guestDirectoryOf(runDirectory),
         firecrackerPath: settings.HEARTH_FIRECRACKER_PATH,
         jailerPath: settings.HEARTH_FIRECRACKER_JAILER_PATH,
         kernel: settings.HEARTH_GUEST_KERNEL,
@@ -99,4 +104,36 @@ export function createRuntimeImages(
       return await docker.buildImage(adapter.plan(anyLimits), signal);
     },
   };
+}
+
+/** What the drivers with guests boot from. */
+export function createGuestImages(options: {
+  readonly settings: Settings;
+  readonly runDirectory: string;
+  readonly drivers: readonly IsolationDriver[];
+  readonly adapters: ReadonlyMap<RuntimeName, RuntimeAdapter>;
+}): GuestImages {
+  const { settings, drivers, adapters } = options;
+  return new GuestBuilds({
+    directory: guestDirectoryOf(options.runDirectory),
+    kernel: settings.HEARTH_GUEST_KERNEL,
+    busybox: settings.HEARTH_GUEST_BUSYBOX,
+    drivers: drivers.flatMap(({ name }) =>
+      name === 'qemu' || name === 'firecracker' ? [{ name, transport: guestTransports[name] }] : [],
+    ),
+    plan: (runtime) => {
+      const adapter = adapters.get(runtime);
+      // A user's image is run by the docker driver alone.
+      if (adapter === undefined || runtime === 'image') {
+        const known = [...adapters.keys()].filter((name) => name !== 'image').join(', ');
+        throw new PlatformError('unprocessable', 'runtime_missing', `no guest can run ${runtime}; runtimes: ${known}`);
+      }
+      return adapter.plan(anyLimits);
+    },
+    limits: anyLimits,
+  });
+}
+
+function guestDirectoryOf(runDirectory: string): string {
+  return join(runDirectory, 'guests');
 }

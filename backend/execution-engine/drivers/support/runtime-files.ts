@@ -88,11 +88,14 @@ export function agentEntries(agent: PlanMount): readonly TarEntry[] {
 /** Cheap enough for every start: what the inputs are now. Two plans with the same key make the same image. */
 export function inputKey(mounts: readonly PlanMount[]): string {
   return mounts
-    .map(({ hostPath, guestPath }) => {
-      const stat = statSync(resolveInput(hostPath));
-      return `${hostPath}\0${guestPath}\0${stat.dev}\0${stat.ino}\0${stat.size}\0${stat.mtimeMs}`;
-    })
+    .map(({ hostPath, guestPath }) => `${guestPath}\0${fileKey(resolveInput(hostPath), hostPath)}`)
     .join('\n');
+}
+
+/** Changes when another file is there, or it was written to; empty when there is none. */
+export function fileKey(path: string, name = path): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? '' : `${name}\0${stat.dev}\0${stat.ino}\0${stat.size}\0${stat.mtimeMs}`;
 }
 
 function resolveInput(path: string): string {

@@ -1,24 +1,25 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { PlatformError } from '../../../../../shared/errors.ts';
 import { MiB } from '../../../../../shared/limits.ts';
 import type { PreparedImage, SandboxLimits } from '../../../../core/ports/isolation-driver.ts';
 import type { RuntimePlan } from '../../../../core/ports/runtime-adapter.ts';
-import { agentEntries, inputKey, runtimeEntries } from '../runtime-files.ts';
+import { agentEntries, fileKey, inputKey, runtimeEntries } from '../runtime-files.ts';
 import type { TarEntry } from '../tar.ts';
+import { chosenKernel } from './chosen-kernel.ts';
 import { type CpioEntry, writeCpio } from './cpio.ts';
 import { makeErofs } from './erofs.ts';
 import { type GuestTransport, guestChannel, guestInit } from './guest-init.ts';
 import { dialProgram, launchProgram, settleProgram } from './guest-programs.ts';
 import { uncompressedKernel } from './kernel-image.ts';
-import { findKernel, guestModules, type KernelSource } from './kernel-source.ts';
+import { findKernel, guestModules, type KernelSource, kernelKey } from './kernel-source.ts';
 
 export interface GuestStoreOptions {
   /** Where finished parts are kept; may be thrown away at any time when no guest runs. */
   readonly directory: string;
-  /** A kernel file or a Debian package; empty or left out: one that is installed. */
+  /** A kernel file or a Debian package; empty or left out: the one that was chosen (`chooseKernel`), else one that is installed. */
   readonly kernel?: string;
   /** A static busybox; empty or left out: /bin/busybox. */
   readonly busybox?: string;
@@ -46,6 +47,14 @@ export interface GuestPart {
 }
 export type GuestProgress = (line: string) => void;
 
+/** What all guests of one kernel share. */
+interface GuestBase {
+  readonly source: KernelSource;
+  readonly kernel: GuestPart;
+  /** The beginning of every initial RAM disk. */
+  readonly archive: Buffer;
+}
+
 const directories = ['bin', 'cgroup', 'dev', 'devices', 'devices/shm', 'hearth', 'modules', 'proc', 'root', 'sys'];
 const applets = ['cat', 'env', 'insmod', 'ip', 'mkdir', 'mkfifo', 'mknod', 'mount', 'reboot', 'sh', 'usleep'];
 /** What functions see as /dev, beside their channel: name, minor number (the major is 1, memory), mode. */
@@ -67,8 +76,9 @@ const elfInterpreter = 3;
  */
 export class GuestStore {
   readonly #options: GuestStoreOptions;
+  /** Those that are being made. */
   readonly #parts = new Map<string, Promise<GuestPart>>();
-  #kernel: Promise<{ readonly source: KernelSource; readonly part: GuestPart; readonly base: Buffer }> | undefined;
+  #base: { readonly key: string; readonly made: Promise<GuestBase> } | undefined;
 
   constructor(options: GuestStoreOptions) {
     this.#options = options;
@@ -80,15 +90,15 @@ export class GuestStore {
     limits: SandboxLimits,
     progress: GuestProgress = () => undefined,
   ): Promise<GuestBoot & { readonly parts: readonly GuestPart[] }> {
-    const { source, part, base } = await this.#base(progress);
+    const { source, kernel, archive } = await this.#currentBase(progress);
     const root = await this.#root(plan, progress);
-    const initrd = await this.#initrd(base, plan, limits, progress);
+    const initrd = await this.#initrd(archive, plan, limits, progress);
     return {
-      kernel: part.path,
+      kernel: kernel.path,
       kernelVersion: source.version,
       initrd: initrd.path,
       root: root.path,
-      parts: [part, initrd, root],
+      parts: [kernel, initrd, root],
     };
   }
 
@@ -113,29 +123,42 @@ export class GuestStore {
     return [{ kind: 'file', path: 'bin/dial', mode: 0o700, bytes: dialProgram() }];
   }
 
-  async #base(progress: GuestProgress) {
-    this.#kernel ??= this.#makeBase(progress);
-    this.#kernel.catch(() => {
-      this.#kernel = undefined;
+  /** Made anew when another kernel or busybox is there: asking costs a few stat(2). */
+  async #currentBase(progress: GuestProgress): Promise<GuestBase> {
+    const { directory } = this.#options;
+    const wanted = this.#options.kernel || chosenKernel(directory);
+    const key = `${kernelKey(wanted)}\n${fileKey(this.#busybox)}`;
+    if (this.#base?.key === key) {
+      const base = await this.#base.made;
+      // Parts may be thrown away while no guest runs.
+      if (existsSync(base.kernel.path)) return base;
+    }
+    const made = this.#makeBase(wanted, progress);
+    this.#base = { key, made };
+    made.catch(() => {
+      if (this.#base?.made === made) this.#base = undefined;
     });
-    return await this.#kernel;
+    return await made;
   }
 
-  async #makeBase(progress: GuestProgress) {
+  get #busybox(): string {
+    return this.#options.busybox || '/bin/busybox';
+  }
+
+  async #makeBase(wanted: string, progress: GuestProgress): Promise<GuestBase> {
     if (process.arch !== 'x64') {
       const message = `guests are there for x86-64 only, this machine is ${process.arch}; use isolation "process" or "docker"`;
       throw new PlatformError('unavailable', 'host_unsupported', message);
     }
-    const busybox = this.#options.busybox || '/bin/busybox';
-    const tools = await readStatic(busybox);
-    const source = await findKernel(this.#options.kernel ?? '', this.#options.directory);
+    const tools = await readStatic(this.#busybox);
+    const source = await findKernel(wanted, this.#options.directory);
     const image = await readFile(source.file);
-    const part = await this.#part(`vmlinux-${digestOf([image])}`, async (file) => {
+    const kernel = await this.#part(`vmlinux-${digestOf([image])}`, async (file) => {
       progress(`unpacking kernel ${source.version} (${source.file})`);
       await writeFile(file, uncompressedKernel(image));
     });
-    progress(`collecting modules and tools (${busybox})`);
-    const base = writeCpio([
+    progress(`collecting modules and tools (${this.#busybox})`);
+    const archive = writeCpio([
       ...directories.map((path): CpioEntry => ({ kind: 'directory', path })),
       { kind: 'device', path: 'dev/console', major: 5, minor: 1, mode: 0o600 },
       ...devices.map(
@@ -149,19 +172,24 @@ export class GuestStore {
       ...applets.map((name): CpioEntry => ({ kind: 'symlink', path: `bin/${name}`, target: 'busybox' })),
       ...(await guestModules(source, this.#transport)),
     ]);
-    return { source, part, base };
+    return { source, kernel, archive };
   }
 
-  async #initrd(base: Buffer, plan: RuntimePlan, limits: SandboxLimits, progress: GuestProgress): Promise<GuestPart> {
+  async #initrd(
+    archive: Buffer,
+    plan: RuntimePlan,
+    limits: SandboxLimits,
+    progress: GuestProgress,
+  ): Promise<GuestPart> {
     const own = writeCpio([
       { kind: 'file', path: 'bin/launch', mode: 0o700, bytes: launchProgram(limits) },
       { kind: 'file', path: 'hearth/command', mode: 0o600, bytes: commandOf(plan, this.#transport) },
       { kind: 'file', path: 'hearth/settings', mode: 0o600, bytes: settingsOf(limits) },
     ]);
-    return await this.#part(`initrd-${digestOf([base, own])}`, async (file) => {
+    return await this.#part(`initrd-${digestOf([archive, own])}`, async (file) => {
       progress('writing the initial RAM disk');
       // The kernel unpacks archives that follow one another.
-      await writeFile(file, Buffer.concat([base, own]));
+      await writeFile(file, Buffer.concat([archive, own]));
     });
   }
 
@@ -180,7 +208,8 @@ export class GuestStore {
     if (part === undefined) {
       part = this.#makePart(name, make);
       this.#parts.set(name, part);
-      part.catch(() => this.#parts.delete(name));
+      const over = (): void => void this.#parts.delete(name);
+      part.then(over, over);
     }
     return part;
   }

@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PlatformError } from '../../../../../shared/errors.ts';
+import { fileKey } from '../runtime-files.ts';
 import type { CpioEntry } from './cpio.ts';
 import type { GuestTransport } from './guest-init.ts';
 
@@ -33,19 +35,41 @@ const versionPointer = 0x20e;
  */
 export async function findKernel(wanted: string, directory: string): Promise<KernelSource> {
   if (wanted === '') {
-    const found = systemTrees.flatMap(kernelsIn).sort(compareKernels)[0];
+    const found = installedKernel();
     if (found !== undefined) return found;
     throw missing('there is no kernel for guests on this machine');
   }
   if (!existsSync(wanted)) throw missing(`there is no ${wanted}`);
   if (!wanted.endsWith('.deb')) return kernelFile(wanted);
-  const tree = join(directory, 'unpacked');
-  await rm(tree, { recursive: true, force: true });
-  await mkdir(tree, { recursive: true });
-  await run('dpkg-deb', ['--extract', wanted, tree]);
-  const found = kernelsIn(tree).sort(compareKernels)[0];
+  const found = kernelsIn(await unpacked(wanted, directory)).sort(compareKernels)[0];
   if (found === undefined) throw missing(`${wanted} holds no kernel with its modules`);
   return found;
+}
+
+/** Changes when `findKernel` would find another kernel, or other contents of it; empty when it would find none. Costs two readdir(2) and a stat(2). */
+export function kernelKey(wanted: string): string {
+  const file = wanted || installedKernel()?.file;
+  return file === undefined || !existsSync(file) ? '' : fileKey(file);
+}
+
+function installedKernel(): KernelSource | undefined {
+  return systemTrees.flatMap(kernelsIn).sort(compareKernels)[0];
+}
+
+/** The package's files, once per package: several drivers read the same tree, so one that is there is never touched. */
+async function unpacked(file: string, directory: string): Promise<string> {
+  const tree = join(directory, `unpacked-${createHash('sha256').update(fileKey(file)).digest('hex').slice(0, 24)}`);
+  if (existsSync(tree)) return tree;
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  const draft = await mkdtemp(`${tree}.`);
+  try {
+    await run('dpkg-deb', ['--extract', file, draft]);
+    await rename(draft, tree);
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    if (!existsSync(tree)) throw error;
+  }
+  return tree;
 }
 
 function kernelsIn(tree: string): KernelSource[] {
