@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { builtGuestsSchema } from '../../shared/api/system.ts';
+import { builtGuestsSchema, systemSchema } from '../../shared/api/system.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { hearth } from '../support/run-cli.ts';
 import { skippedFor } from '../support/skip-reason.ts';
@@ -32,6 +32,12 @@ describe.skipIf(whyNot() !== undefined)(`hearth guest build${skippedFor(whyNot()
     expect(again.stdout.split('\n').filter((line) => line.endsWith('was there'))).toHaveLength(3);
     expect(again.stdout).toContain(guest?.parts[0]?.digest.slice('sha256:'.length).slice(0, 12));
   }, 60_000);
+
+  it('tells whether guests run under KVM, and why not', async () => {
+    const { drivers } = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
+    const notes = drivers.find(({ name }) => name === 'qemu')?.notes.join('\n');
+    expect(notes).toMatch(/under KVM: a guest under KVM came up in \d+ ms|KVM is not used: .*\/dev\/kvm/);
+  });
 
   it('says why it takes no kernel and no runtime', async () => {
     expect(await hearth(platform, 'guest', 'build', 'nodejs', '--kernel', '/no/kernel')).toMatchObject({

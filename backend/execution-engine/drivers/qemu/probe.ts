@@ -9,15 +9,15 @@ export interface ProbeParts {
   readonly qemuPath: string | undefined;
   readonly bwrapPath: string | undefined;
   readonly openHost: () => HostEnvironment;
-  /** Makes what every guest needs and starts QEMU in its jail, without a guest; says what it found. */
-  readonly tryOut: () => Promise<{ readonly notes: readonly string[] }>;
+  /** Makes what every guest needs and starts this QEMU in its jail, with a guest only where KVM is to be tried; says what it found. */
+  readonly tryOut: (version: string) => Promise<{ readonly notes: readonly string[] }>;
 }
 
 /** The machine `microvm` with ACPI came in 5.2; what is used here is tried with 7.2. */
 const oldestMajor = 6;
 const versionTimeoutMs = 10_000;
 
-/** Starts QEMU in its jail, and says what is missing if that fails. Never rejects. Boots no guest: that takes seconds under emulation. */
+/** Starts QEMU in its jail, and says what is missing if that fails. Never rejects. Boots no emulated guest: that takes seconds. */
 export async function probeQemu(parts: ProbeParts): Promise<DriverHealth> {
   const { qemuPath } = parts;
   if (qemuPath === undefined || !existsSync(qemuPath)) {
@@ -48,7 +48,7 @@ export async function probeQemu(parts: ProbeParts): Promise<DriverHealth> {
         fix: 'run the platform as root, or delegate control groups to it (systemd: Delegate=yes)',
       };
     }
-    const { notes } = await parts.tryOut();
+    const { notes } = await parts.tryOut(version);
     const enforces = new Set<LimitName>(['memory', 'cpu', 'pids', 'tmp', 'network']);
     return { status: 'healthy', version: `QEMU ${version}`, tier: 'strict', enforces, notes };
   } catch (error) {

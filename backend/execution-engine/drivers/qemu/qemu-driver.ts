@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { PlatformError } from '../../../../shared/errors.ts';
 import { newId, type SandboxId } from '../../../../shared/ids.ts';
 import type {
@@ -15,8 +15,15 @@ import type { RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import { beforeHanging } from '../support/guest/guest-ending.ts';
 import { codeDeviceBytes, type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
+import { kvmDevice, tryKvm } from '../support/guest/kvm-trial.ts';
 import { bwrapArguments, bwrapCommand } from '../support/jail/bwrap-arguments.ts';
-import { findProgram, type HostEnvironment, type HostOptions, openHost } from '../support/jail/host-environment.ts';
+import {
+  findProgram,
+  type HostEnvironment,
+  type HostOptions,
+  hostStateFile,
+  openHost,
+} from '../support/jail/host-environment.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import type { StagedRoot } from '../support/jail/root-stage.ts';
 import type { Slot } from '../support/jail/slots.ts';
@@ -79,7 +86,8 @@ export class QemuDriver implements IsolationDriver {
   readonly #guests: GuestStore;
   readonly #logger: Logger | undefined;
   readonly #live = new LiveSandboxes<QemuSandbox>();
-  readonly #accelerator: Accelerator = 'tcg';
+  /** What the probe found. */
+  #accelerator: Accelerator = 'tcg';
   #host: HostEnvironment | undefined;
   #closed = false;
 
@@ -106,7 +114,7 @@ export class QemuDriver implements IsolationDriver {
       qemuPath: this.#qemuPath(),
       bwrapPath: this.#options.bwrapPath,
       openHost: () => this.#open(),
-      tryOut: async () => await this.#tryOut(signal),
+      tryOut: async (version) => await this.#tryOut(version, signal),
     });
   }
 
@@ -150,17 +158,30 @@ export class QemuDriver implements IsolationDriver {
     await host?.close();
   }
 
-  /** QEMU itself, in its jail, up to the point where it takes commands. */
-  async #tryOut(signal: AbortSignal): Promise<{ readonly notes: readonly string[] }> {
+  /** QEMU itself, in its jail, up to the point where it takes commands; and whether a guest runs under KVM there. */
+  async #tryOut(version: string, signal: AbortSignal): Promise<{ readonly notes: readonly string[] }> {
     const agent = { hostPath: this.#options.busybox || '/bin/busybox', guestPath: '/hearth/agent' };
     const plan: RuntimePlan = { runtime: 'custom', argv: [agent.guestPath, 'true'], env: {}, agent, toolchain: [] };
-    const spec: SandboxSpec = { id: newId('sandbox'), plan, limits: probeLimits, image: undefined };
-    const boot = await this.#guests.boot(plan, spec.limits);
-    const sandbox = await this.#begin({ spec, boot, waitsForGuest: false, signal });
-    await sandbox.destroy('probe over');
+    const boot = await this.#guests.boot(plan, probeLimits);
+    const begin = async (accelerator: Accelerator, until: AbortSignal): Promise<void> => {
+      const spec: SandboxSpec = { id: newId('sandbox'), plan, limits: probeLimits, image: undefined };
+      const isUnderTrial = accelerator === 'kvm';
+      const sandbox = await this.#begin({ spec, boot, accelerator, waitsForGuest: isUnderTrial, signal: until });
+      await sandbox.destroy('probe over');
+    };
+    await begin('tcg', signal);
+    const kvm = await tryKvm({
+      cacheFile: hostStateFile(this.#hostOptions, 'kvm-trial-qemu.json'),
+      key: `QEMU ${version}, kernel ${boot.kernelVersion}`,
+      boot: async (bound) => await begin('kvm', AbortSignal.any([bound, signal])),
+    });
+    this.#accelerator = kvm.isUsable ? 'kvm' : 'tcg';
+    const guests = `guests run kernel ${boot.kernelVersion}`;
+    if (kvm.isUsable) return { notes: [`${guests} under KVM: ${kvm.reason}`] };
     return {
       notes: [
-        `guests run kernel ${boot.kernelVersion} under software emulation: CPU-bound code is 10 to 50 times slower`,
+        `${guests} under software emulation: CPU-bound code is 10 to 50 times slower`,
+        `KVM is not used: ${kvm.reason}`,
       ],
     };
   }
@@ -193,11 +214,13 @@ export class QemuDriver implements IsolationDriver {
   async #begin(parts: {
     readonly spec: SandboxSpec;
     readonly boot: GuestBoot;
+    /** What the probe found when left out. */
+    readonly accelerator?: Accelerator;
     /** Until init has started the agent; otherwise until QEMU takes commands. */
     readonly waitsForGuest: boolean;
     readonly signal: AbortSignal;
   }): Promise<QemuSandbox> {
-    const { spec, boot, signal } = parts;
+    const { spec, boot, signal, accelerator = this.#accelerator } = parts;
     const host = this.#open();
     const root = await this.#jailRoot(host);
     const code = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
@@ -206,7 +229,7 @@ export class QemuDriver implements IsolationDriver {
     let sandbox: QemuSandbox;
     try {
       if (code === undefined) makeCodeFile(slot);
-      sandbox = this.#spawn({ host, slot, spec, boot, code: code ?? codeFileOf(slot) });
+      sandbox = this.#spawn({ host, slot, spec, boot, accelerator, code: code ?? codeFileOf(slot) });
     } catch (error) {
       await slot.free();
       throw asPlatformError(error, what);
@@ -215,7 +238,7 @@ export class QemuDriver implements IsolationDriver {
     const onAbort = (): void => void sandbox.destroy('aborted');
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await sandbox.start(jailArguments({ host, root, slot }));
+      await sandbox.start(jailArguments({ host, root, slot, accelerator }));
       if (parts.waitsForGuest) await beforeHanging(sandbox.control.started, bootPatienceMs, hungMessage);
       throwIfAborted(signal, what);
       return sandbox;
@@ -238,10 +261,10 @@ export class QemuDriver implements IsolationDriver {
     readonly slot: Slot;
     readonly spec: SandboxSpec;
     readonly boot: GuestBoot;
+    readonly accelerator: Accelerator;
     readonly code: string;
   }): QemuSandbox {
-    const { host, slot, spec, boot } = parts;
-    const accelerator = this.#accelerator;
+    const { host, slot, spec, boot, accelerator } = parts;
     const limits = hostLimits(spec.limits, accelerator);
     const cgroup = host.cgroups.create(String(slot.number), limits);
     const files: number[] = [];
@@ -270,7 +293,7 @@ export class QemuDriver implements IsolationDriver {
           ...[boot.kernel, boot.initrd, boot.root, parts.code].map(open),
         ],
         // Node drops the supplementary groups too. Never as real root: /proc/sys of the host would be writable.
-        ...(uid === undefined ? {} : { uid, gid: uid }),
+        ...(uid === undefined ? {} : { uid, gid: accelerator === 'kvm' ? statSync(kvmDevice).gid : uid }),
       });
       return new QemuSandbox({
         id: spec.id,
@@ -307,8 +330,9 @@ function jailArguments(parts: {
   readonly host: HostEnvironment;
   readonly root: StagedRoot;
   readonly slot: Slot;
+  readonly accelerator: Accelerator;
 }): Buffer {
-  const { host, root, slot } = parts;
+  const { host, root, slot, accelerator } = parts;
   return bwrapArguments({
     rootDirectory: root.directory,
     binds: root.binds,
@@ -316,5 +340,6 @@ function jailArguments(parts: {
     limits: { memoryMb: 0, cpus: 0, maxPids: 0, tmpMb: jailTmpMb, egress: 'none' },
     env: {},
     masks: host.masks,
+    ...(accelerator === 'kvm' ? { devices: [kvmDevice] } : {}),
   });
 }

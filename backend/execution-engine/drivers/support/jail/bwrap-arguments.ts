@@ -37,6 +37,8 @@ export interface BwrapInput {
   readonly env: Readonly<Record<string, string>>;
   /** Those of `maskCandidates` that this kernel has. */
   readonly masks: readonly string[];
+  /** Devices of the host, for example /dev/kvm, beside the harmless ones; the sandbox's user needs the right to them. */
+  readonly devices?: readonly string[];
 }
 
 /**
@@ -53,7 +55,9 @@ export function bwrapArguments(input: BwrapInput): Buffer {
     // /proc/sys read-only is the second wall behind the unprivileged user id.
     ...['--proc', '/proc', '--ro-bind', '/proc/sys', '/proc/sys'],
     ...input.masks.flatMap((name) => ['--ro-bind', '/dev/null', `/proc/${name}`]),
-    ...['--dev', '/dev', '--size', String(sharedMemoryBytes), '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
+    ...['--dev', '/dev', '--size', String(sharedMemoryBytes), '--tmpfs', '/dev/shm'],
+    ...(input.devices ?? []).flatMap((device) => ['--dev-bind', device, device]),
+    ...['--remount-ro', '/dev'],
     ...['--size', String(input.limits.tmpMb * MiB), '--tmpfs', '/tmp'],
     ...['--ro-bind', input.slotDirectory, codeDirectory, '--chdir', codeDirectory],
     '--clearenv',

@@ -67,6 +67,11 @@ export function registryOf(options: HostOptions): string {
   return options.registryDirectory ?? (isRoot() ? '/run/hearth/instances' : join(options.runDirectory, 'instances'));
 }
 
+/** A file about this host, shared by all platforms of it where they may: beside their claims. */
+export function hostStateFile(options: HostOptions, name: string): string {
+  return join(dirname(registryOf(options)), name);
+}
+
 export function defaultFleet(): FleetLimits {
   return { memoryBytes: Math.floor(totalmem() * fleetMemoryShare), maxPids: fleetPids };
 }

@@ -218,9 +218,21 @@ describe('what bwrap is told', () => {
     }).toString();
     const args = text.split('\0');
     expect(args[args.indexOf('A') + 1]).toBe('--bind / /');
+    expect(args).not.toContain('--dev-bind');
     expect(args[args.indexOf('HEARTH_CHANNEL') + 1]).toBe('fd:3');
     expect(bwrapCommand(['/usr/bin/node'], limits, undefined).join(' ')).not.toContain('/host');
     expect(bwrapCommand(['/usr/bin/node'], limits, 5)).toContain('--data=5');
+  });
+
+  it('gives a device that is asked for, before /dev becomes read-only', () => {
+    const input = { rootDirectory: '/r', binds: [], slotDirectory: '/s', limits, env: {}, masks: [] };
+    const args = bwrapArguments({ ...input, devices: ['/dev/kvm'] })
+      .toString()
+      .split('\0');
+    const at = args.indexOf('--dev-bind');
+    expect(args.slice(at, at + 3)).toEqual(['--dev-bind', '/dev/kvm', '/dev/kvm']);
+    expect(at).toBeGreaterThan(args.indexOf('--dev'));
+    expect(at).toBeLessThan(args.indexOf('--remount-ro'));
   });
 
   it('closes stray descriptors only when there are any', () => {
