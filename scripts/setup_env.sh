@@ -7,8 +7,8 @@ set -eu
 packages="bubblewrap python3 python3-pip git"
 commands="bwrap python3"
 if [ "${1:-}" = "--tests" ]; then
-  packages="$packages python3-venv chromium wrk strace procps sqlite3 docker.io shellcheck curl jq nftables iproute2 haproxy"
-  commands="$commands chromium wrk strace dockerd shellcheck curl jq nft ip haproxy"
+  packages="$packages python3-venv chromium wrk strace procps sqlite3 docker.io shellcheck curl jq nftables iproute2 haproxy podman catatonit runc"
+  commands="$commands chromium wrk strace dockerd shellcheck curl jq nft ip haproxy podman runc"
 fi
 
 missing=""

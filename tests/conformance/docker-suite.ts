@@ -4,8 +4,15 @@ import { join } from 'node:path';
 import { DockerDriver } from '../../backend/execution-engine/drivers/docker/docker-driver.ts';
 import { describeDriver } from './driver-suite.ts';
 
-/** The suite of all drivers for Docker at `dockerHost`; skips itself, with the reason, where no daemon answers. */
-export function describeDocker(name: string, dockerHost: () => string): void {
+/**
+ * The suite of all drivers for Docker at `dockerHost`; skips itself, with the reason, where no daemon answers. What is left is asked of `daemon`, where
+ * that is another way to the same one.
+ */
+export function describeDocker(
+  name: string,
+  dockerHost: () => string,
+  daemon = () => process.env['DOCKER_HOST'] ?? '',
+): void {
   let directory = '';
   describeDriver(name, {
     hasProcesses: true,
@@ -17,9 +24,12 @@ export function describeDocker(name: string, dockerHost: () => string): void {
     leftovers: () => {
       if (!existsSync(join(directory, 'home-id'))) return [];
       const home = readFileSync(join(directory, 'home-id'), 'utf8');
-      const { stdout } = spawnSync('docker', ['ps', '--all', '--quiet', '--filter', `label=hearth.home=${home}`], {
+      const args = ['ps', '--all', '--quiet', '--filter', `label=hearth.home=${home}`];
+      const { status, stdout, stderr } = spawnSync('docker', args, {
         encoding: 'utf8',
+        env: { ...process.env, DOCKER_HOST: daemon() },
       });
+      if (status !== 0) throw new Error(`docker ps: ${stderr}`);
       const slots = readdirSync(directory, { withFileTypes: true })
         .filter((entry) => entry.isDirectory())
         .flatMap((entry) => readdirSync(join(directory, entry.name)).filter((slot) => /^\d+$/.test(slot)));

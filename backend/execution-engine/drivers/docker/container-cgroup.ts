@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ResourceUsage } from '../../../core/ports/sandbox.ts';
 import { type CgroupMounts, type CgroupRole, parseCgroupMounts } from '../support/cgroup-hierarchies.ts';
@@ -13,10 +13,19 @@ interface UsageFiles {
   readonly memoryStat: string;
   readonly inactiveFile: string;
   readonly pids: string;
+  readonly oomKills: string;
+  readonly memoryLimit: string;
+  readonly pidsLimit: string;
   /** Undefined where the kernel does not count it. */
   readonly disk: string | undefined;
 }
 
+export interface ContainerLimits {
+  readonly memoryBytes: number;
+  readonly pids: number;
+}
+
+const oomFileBytes = 512;
 const nsPerMs = 1e6;
 const usPerMs = 1e3;
 
@@ -28,6 +37,8 @@ export class ContainerCgroup {
   readonly #version: 1 | 2;
   readonly #files: UsageFiles;
   readonly #pid: number;
+  /** Kept open: it is read often, and for as long as anything holds the container's group. */
+  #oomDescriptor: number | undefined;
 
   private constructor(pid: number, version: 1 | 2, files: UsageFiles) {
     this.#pid = pid;
@@ -69,6 +80,28 @@ export class ContainerCgroup {
     };
   }
 
+  /** How many processes the kernel has killed in here for lack of memory; 0 when that cannot be told. */
+  oomKills(): number {
+    try {
+      this.#oomDescriptor ??= openSync(this.#files.oomKills, 'r');
+      const buffer = Buffer.alloc(oomFileBytes);
+      const length = readSync(this.#oomDescriptor, buffer, 0, buffer.length, 0);
+      return Number(/^oom_kill (\d+)$/m.exec(buffer.toString('latin1', 0, length))?.[1] ?? 0);
+    } catch {
+      return 0;
+    }
+  }
+
+  /** What the kernel holds the container to; a limit that is not set is NaN. Throws when the container is gone. */
+  limits(): ContainerLimits {
+    return { memoryBytes: readNumber(this.#files.memoryLimit), pids: readNumber(this.#files.pidsLimit) };
+  }
+
+  close(): void {
+    if (this.#oomDescriptor !== undefined) closeSync(this.#oomDescriptor);
+    this.#oomDescriptor = undefined;
+  }
+
   #cpuMs(): number {
     const text = readFileSync(this.#files.cpu, 'utf8');
     if (this.#version === 1) return Number(text) / nsPerMs;
@@ -85,6 +118,9 @@ function versionOneFiles(mounts: CgroupMounts, groups: string): UsageFiles {
     memoryStat: join(directory('memory'), 'memory.stat'),
     inactiveFile: 'total_inactive_file',
     pids: join(directory('pids'), 'pids.current'),
+    oomKills: join(directory('memory'), 'memory.oom_control'),
+    memoryLimit: join(directory('memory'), 'memory.limit_in_bytes'),
+    pidsLimit: join(directory('pids'), 'pids.max'),
     disk: blockFile(mounts, groups),
   };
 }
@@ -98,6 +134,9 @@ function versionTwoFiles(mounts: CgroupMounts): UsageFiles {
     memoryStat: join(directory, 'memory.stat'),
     inactiveFile: 'inactive_file',
     pids: join(directory, 'pids.current'),
+    oomKills: join(directory, 'memory.events'),
+    memoryLimit: join(directory, 'memory.max'),
+    pidsLimit: join(directory, 'pids.max'),
     disk: join(directory, 'io.stat'),
   };
 }

@@ -65,8 +65,17 @@ export interface ContainerInput {
   readonly userId: number;
   readonly paths: SlotPaths;
   readonly labels: Readonly<Record<string, string>>;
-  /** Of `securityOptions`: the same for every sandbox. */
+  /** The same for every sandbox. */
+  readonly walls: EngineWalls;
+}
+
+/** What this daemon has to be asked for besides, because it is Docker or because it is Podman. */
+export interface EngineWalls {
   readonly securityOptions: readonly string[];
+  /** Folders that the daemon would fill with a writable file system of its own. */
+  readonly closedFolders: readonly string[];
+  /** Its events say when the kernel killed a process of a container for lack of memory. */
+  readonly tellsOutOfMemory: boolean;
 }
 
 /** The whole of a sandbox as Docker is asked for it. Every wall is named here; docs/drivers/docker.md says what each is for. */
@@ -99,7 +108,7 @@ export function containerSpec(input: ContainerInput): ContainerSpec {
   };
 }
 
-export function hostConfig({ spec, paths, access, securityOptions }: ContainerInput): HostConfig {
+export function hostConfig({ spec, paths, access, walls }: ContainerInput): HostConfig {
   const { limits } = spec;
   const memoryBytes = limits.memoryMb * MiB;
   return {
@@ -110,12 +119,13 @@ export function hostConfig({ spec, paths, access, securityOptions }: ContainerIn
     IpcMode: 'none',
     CgroupnsMode: 'private',
     CapDrop: ['ALL'],
-    SecurityOpt: securityOptions,
+    SecurityOpt: walls.securityOptions,
     MaskedPaths: maskedPaths,
     ReadonlyPaths: readonlyPaths,
     Tmpfs: {
       '/tmp': `rw,nosuid,nodev,size=${limits.tmpMb * MiB},mode=1777`,
       '/dev/shm': `rw,nosuid,nodev,noexec,size=${sharedMemoryBytes},mode=1777`,
+      ...Object.fromEntries(walls.closedFolders.map((folder) => [folder, 'ro,nosuid,nodev,noexec,size=4k'])),
     },
     Mounts: [
       readOnlyMount(paths.code, codeDirectory),

@@ -1,7 +1,7 @@
 import type { SandboxId } from '../../../../shared/ids.ts';
 import type { SandboxSpec } from '../../../core/ports/isolation-driver.ts';
 import type { ChannelListener } from './channel-listener.ts';
-import { containerSpec, type EgressAccess } from './container-spec.ts';
+import { containerSpec, type EgressAccess, type EngineWalls } from './container-spec.ts';
 import type { EngineClient } from './engine/engine-client.ts';
 import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
 import { agentNameOf, createImageContainers, type ImageContainers } from './image-containers.ts';
@@ -13,7 +13,7 @@ interface ContainerParts {
   readonly engine: EngineClient;
   readonly images: RuntimeImages;
   readonly owner: OwnerRecord;
-  readonly securityOptions: readonly string[];
+  readonly walls: EngineWalls;
   readonly slot: Slot;
   readonly channel: ChannelListener;
   readonly spec: SandboxSpec;
@@ -43,7 +43,7 @@ async function createOnce(parts: ContainerParts): Promise<ImageContainers> {
     image: image.reference,
     userId: slot.userId,
     paths: slot.paths,
-    securityOptions: parts.securityOptions,
+    walls: parts.walls,
     labels: labelsOf(parts.owner, spec.id),
     access,
   };

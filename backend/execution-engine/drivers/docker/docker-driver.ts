@@ -16,8 +16,9 @@ import type { BuiltRuntimeImage, RuntimeImageRecord } from '../../../core/ports/
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
 import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
+import { StarvationWatch } from '../support/starvation-watch.ts';
 import { ChannelListener } from './channel-listener.ts';
-import type { EgressAccess } from './container-spec.ts';
+import type { EgressAccess, EngineWalls } from './container-spec.ts';
 import { createContainers, removeStray } from './create-containers.ts';
 import { DockerSandbox } from './docker-sandbox.ts';
 import { EgressNetwork } from './egress/egress-network.ts';
@@ -32,7 +33,7 @@ import { ImageMemo } from './images/image-memo.ts';
 import { type ImagePlan, RuntimeImages } from './images/runtime-images.ts';
 import { labels, type OwnerRecord, ownerOf } from './owner.ts';
 import { attackFromNetwork, probeEngine } from './probe.ts';
-import { securityOptions } from './seccomp-profile.ts';
+import { wallsOf } from './seccomp-profile.ts';
 import { type Slot, SlotTable } from './slots.ts';
 import { sweepAll, sweepContainers } from './sweep.ts';
 
@@ -61,11 +62,13 @@ const defaultUidBase = 210_000_000;
 /** `nonroot` of the distroless images; mapped by every user namespace of the usual 65,536 ids. */
 const sharedUserId = 65_532;
 const defaultDaemonPatienceMs = 10_000;
+/** Between an out-of-memory kill and the end of its control group a daemon runs a program or two, which takes longer. */
+const starvationCheckMs = 20;
 
 /** What is settled once a daemon has answered. */
 interface Session {
   readonly info: EngineInfo;
-  readonly securityOptions: readonly string[];
+  readonly walls: EngineWalls;
   readonly slots: SlotTable;
 }
 
@@ -94,6 +97,7 @@ export class DockerDriver implements IsolationDriver {
   readonly #logger: Logger | undefined;
   readonly #base: string;
   readonly #live = new Map<SandboxId, DockerSandbox>();
+  readonly #starvation = new StarvationWatch(this.#live, starvationCheckMs);
   /** Sandboxes whose container may exist before there is an object for it; a sweep must not take it for lost. */
   readonly #making = new Set<SandboxId>();
   #owner: OwnerRecord | undefined;
@@ -128,7 +132,7 @@ export class DockerDriver implements IsolationDriver {
       directory: () => join(this.#base, this.#openOwner().token),
       provenDaemon: this.#probedDaemon,
       whyNoEgress: async () => await this.#openEgress().whyNot(),
-      limitsOf: async (sandbox) => await this.#engine.stats(String(sandbox.handle.data['container'] ?? '')),
+      limitsOf: async ({ id }) => await this.#live.get(id)?.limits(),
       signal,
     });
     this.#probedDaemon = health.status === 'healthy' ? daemon : undefined;
@@ -232,13 +236,13 @@ export class DockerDriver implements IsolationDriver {
       if (spec.image !== undefined && spec.image.container === undefined) await slot.load(spec.image, signal);
       channel = await ChannelListener.open(slot.socketPath);
       const owner = this.#openOwner();
-      const { securityOptions } = session;
+      const { walls } = session;
       const [engine, images] = [this.#engine, this.#images];
       containers = await createContainers({
         engine,
         images,
         owner,
-        securityOptions,
+        walls,
         slot,
         channel,
         spec,
@@ -251,7 +255,7 @@ export class DockerDriver implements IsolationDriver {
       await slot.free();
       throw asPlatformError(error);
     }
-    return await this.#begin({ slot, channel, containers, spec, signal });
+    return await this.#begin({ session, slot, channel, containers, spec, signal });
   }
 
   async #open(signal: AbortSignal): Promise<Session> {
@@ -282,7 +286,7 @@ export class DockerDriver implements IsolationDriver {
     });
     return {
       info,
-      securityOptions: securityOptions(info, join(this.#base, owner.token)),
+      walls: wallsOf(info, join(this.#base, owner.token)),
       slots: new SlotTable({
         directory: join(this.#base, owner.token),
         count: maxSandboxes,
@@ -304,13 +308,14 @@ export class DockerDriver implements IsolationDriver {
   }
 
   async #begin(parts: {
+    readonly session: Session;
     readonly slot: Slot;
     readonly channel: ChannelListener;
     readonly containers: ImageContainers;
     readonly spec: SandboxSpec;
     readonly signal: AbortSignal;
   }): Promise<Sandbox> {
-    const { slot, channel, containers, spec, signal } = parts;
+    const { session, slot, channel, containers, spec, signal } = parts;
     const containerId = containers.programId;
     const isProgram = spec.image?.container !== undefined;
     const sandbox = new DockerSandbox({
@@ -327,6 +332,7 @@ export class DockerDriver implements IsolationDriver {
       onGone: (failures) => this.#forget(spec.id, failures),
     });
     this.#live.set(spec.id, sandbox);
+    if (!session.walls.tellsOutOfMemory) this.#starvation.update();
     let started = false;
     try {
       // Attached before the start, so that not a line is missed.
@@ -350,6 +356,7 @@ export class DockerDriver implements IsolationDriver {
 
   #forget(id: SandboxId, failures: readonly string[]): void {
     this.#live.delete(id);
+    this.#starvation.update();
     if (failures.length > 0) this.#logger?.error({ sandboxId: id, failures }, 'a sandbox left something behind');
   }
 

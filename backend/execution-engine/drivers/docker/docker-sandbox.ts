@@ -9,7 +9,7 @@ import { CleanUp } from '../support/clean-up.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { type OutputLimits, OutputReader } from '../support/output-reader.ts';
 import type { ChannelListener } from './channel-listener.ts';
-import { ContainerCgroup } from './container-cgroup.ts';
+import { ContainerCgroup, type ContainerLimits } from './container-cgroup.ts';
 import { ioFromStats } from './container-io.ts';
 import { launcherProcesses } from './container-spec.ts';
 import type { AttachedOutput } from './engine/demultiplexer.ts';
@@ -138,6 +138,19 @@ export class DockerSandbox implements Sandbox {
     this.#reason ??= reason;
     await this.#kill();
     await this.exited;
+  }
+
+  /** What holds the container, as the kernel says it, or else the daemon; NaN for what neither knows. */
+  async limits(): Promise<ContainerLimits> {
+    const fromKernel = this.#cgroup?.limits();
+    if (fromKernel !== undefined) return fromKernel;
+    const stats = await this.#options.engine.stats(this.containerId);
+    return { memoryBytes: stats.memory_stats?.limit ?? Number.NaN, pids: stats.pids_stats?.limit ?? Number.NaN };
+  }
+
+  /** For a daemon that does not say so itself. */
+  endIfStarved(): void {
+    if (!this.#killedForMemory && (this.#cgroup?.oomKills() ?? 0) > 0) this.endForMemory();
   }
 
   /** The kernel has killed a process of this container for lack of memory: the rest of it is not worth keeping. */
@@ -287,6 +300,7 @@ export class DockerSandbox implements Sandbox {
     if (companionId !== undefined)
       await cleanUp.attempt('container of the agent', () => removeIfThere(this.#options.engine, companionId));
     this.#output.end();
+    this.#cgroup?.close();
     await cleanUp.attempt('slot directory', () => this.#options.slot.free());
     return cleanUp.failures;
   }

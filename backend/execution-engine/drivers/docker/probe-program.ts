@@ -18,11 +18,12 @@ for (const path of ['/var/run/docker.sock', '/run/docker.sock', '/dev/kvm', '/de
   attempt('see', () => fs.existsSync(path) && path);
 for (const path of ['/proc/kcore', '/proc/kallsyms', '/proc/keys', '/etc/shadow'])
   attempt('read', () => fs.readFileSync(path).length > 0 && path);
+// A folder that something is mounted on may be there, if there is nothing in it.
 for (const path of ['/sys', '/root', '/home', '/var'])
-  attempt('list', () => fs.readdirSync(path).length > 0 && path);
+  attempt('list', () => fs.readdirSync(path, { recursive: true, withFileTypes: true }).some((x) => !x.isDirectory()) && path);
 for (const path of ['/proc/sys/kernel/core_pattern', '/proc/sys/kernel/hostname', '/proc/sysrq-trigger', '/etc/passwd', process.execPath])
   attempt('open for writing', () => { fs.closeSync(fs.openSync(path, 'r+')); return path; });
-for (const path of ['/', '/app', '/etc', '/usr', '/usr/bin', '/dev', '/run/hearth', '/proc/sys'])
+for (const path of ['/', '/app', '/etc', '/usr', '/usr/bin', '/dev', '/run', '/run/hearth', '/var/tmp', '/proc/sys'])
   attempt('create a file in', () => { const file = path + '/probe'; fs.writeFileSync(file, ''); fs.rmSync(file); return path; });
 attempt('lower its own OOM score', () => { fs.writeFileSync('/proc/self/oom_score_adj', '-1000'); return 'yes'; });
 attempt('see other processes', () => { const n = fs.readdirSync('/proc').filter((x) => /^[0-9]+$/.test(x)).length; return n > 2 && n; });

@@ -7,11 +7,12 @@ import { newId } from '../../../../shared/ids.ts';
 import { MiB } from '../../../../shared/limits.ts';
 import type { DriverHealth, SandboxLimits, SandboxSpec } from '../../../core/ports/isolation-driver.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import type { ContainerLimits } from './container-cgroup.ts';
 import { launcherProcesses } from './container-spec.ts';
 import { attackProgram, withTargets } from './egress/attack.ts';
 import type { EngineClient } from './engine/engine-client.ts';
 import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
-import type { ContainerStats, EngineInfo } from './engine/engine-types.ts';
+import type { EngineInfo } from './engine/engine-types.ts';
 import { probeProgram } from './probe-program.ts';
 
 export interface ProbeOptions {
@@ -19,7 +20,8 @@ export interface ProbeOptions {
   readonly create: (spec: SandboxSpec, signal: AbortSignal) => Promise<Sandbox>;
   /** Why functions cannot be let out to the network here, or undefined. */
   readonly whyNoEgress: () => Promise<string | undefined>;
-  readonly limitsOf: (sandbox: Sandbox) => Promise<ContainerStats>;
+  /** Undefined when the container is gone. */
+  readonly limitsOf: (sandbox: Sandbox) => Promise<ContainerLimits | undefined>;
   /** A directory of this platform for the program of the probe. */
   readonly directory: () => string;
   /** The daemon, as `describeDaemon` names it, with which a container has been tried out already. */
@@ -29,6 +31,8 @@ export interface ProbeOptions {
 
 const probeLimits: SandboxLimits = { memoryMb: 96, cpus: 1, maxPids: 32, tmpMb: 4, egress: 'none' };
 const maxAnswerBytes = 64 * 1024;
+const whyNoPodmanEgress =
+  'Podman makes the bridge of a network with the first container on it, so the firewall could not be proven before';
 /** Slow where the image has to be made first, and then the machine is busy. */
 const probeTimeoutMs = 60_000;
 
@@ -54,7 +58,8 @@ export async function probeEngine(options: ProbeOptions): Promise<{ health: Driv
     const finding = options.provenDaemon === daemon ? proven.get(daemon) : await tryContainer(options, info, signal);
     if (finding === undefined) throw new Error('a daemon that was tried has no finding');
     proven.set(daemon, finding);
-    return { daemon, health: healthOf({ info, api }, finding, await options.whyNoEgress()) };
+    const whyNoEgress = info.BuildahVersion === undefined ? await options.whyNoEgress() : whyNoPodmanEgress;
+    return { daemon, health: healthOf({ info, api }, finding, whyNoEgress) };
   } catch (error) {
     return { daemon: '', health: unhealthy(error) };
   }
@@ -71,8 +76,8 @@ async function tryContainer(
     const finding = await findingOf(sandbox, signal);
     const limits = await options.limitsOf(sandbox);
     const enforces = new Set<LimitName>();
-    if (limits.memory_stats?.limit === probeLimits.memoryMb * MiB) enforces.add('memory');
-    if (limits.pids_stats?.limit === probeLimits.maxPids + launcherProcesses) enforces.add('pids');
+    if (limits?.memoryBytes === probeLimits.memoryMb * MiB) enforces.add('memory');
+    if (limits?.pids === probeLimits.maxPids + launcherProcesses) enforces.add('pids');
     if (info.CpuCfsQuota === true) enforces.add('cpu');
     if (finding.tmpMb > 0 && finding.tmpMb <= probeLimits.tmpMb) enforces.add('tmp');
     if (!finding.open.some((way) => way.startsWith('see network'))) enforces.add('network');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { buildSeccompProfile, complementOf, securityOptions } from './seccomp-profile.ts';
+import { buildSeccompProfile, complementOf, wallsOf } from './seccomp-profile.ts';
 
 const word = fc.integer({ min: 0, max: 0xffffffff });
 
@@ -64,16 +64,19 @@ describe('buildSeccompProfile', () => {
   });
 });
 
-describe('securityOptions', () => {
-  it('gives Docker the list itself, and Podman a file and what it must hide', () => {
+describe('wallsOf', () => {
+  it('gives Docker the list itself, and Podman a file, what it must hide and what it must not fill', () => {
     const directory = mkdtempSync(join(tmpdir(), 'hearth-seccomp-'));
     try {
-      const docker = securityOptions({ Architecture: 'x86_64' }, directory);
-      expect(docker).toEqual(['no-new-privileges', expect.stringMatching(/^seccomp=\{/)]);
-      const [, seccomp = '', mask] = securityOptions({ Architecture: 'x86_64', BuildahVersion: '1.28' }, directory);
+      const docker = wallsOf({ Architecture: 'x86_64' }, directory);
+      expect(docker.securityOptions).toEqual(['no-new-privileges', expect.stringMatching(/^seccomp=\{/)]);
+      expect(docker.closedFolders).toEqual([]);
+      const podman = wallsOf({ Architecture: 'x86_64', BuildahVersion: '1.28' }, directory);
+      const [, seccomp = '', mask] = podman.securityOptions;
       const written = readFileSync(seccomp.slice('seccomp='.length), 'utf8');
-      expect(`seccomp=${written}`).toBe(docker[1]);
+      expect(`seccomp=${written}`).toBe(docker.securityOptions[1]);
       expect(mask).toMatch(/^mask=(\/proc\/[a-z_.-]+:)+\/sys$/);
+      expect(podman.closedFolders).toEqual(['/run', '/var/tmp']);
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }

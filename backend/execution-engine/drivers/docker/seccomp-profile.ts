@@ -8,7 +8,7 @@ import {
   newNamespaceFlags,
   socketFamilies,
 } from '../support/syscalls.ts';
-import { maskedPaths } from './container-spec.ts';
+import { type EngineWalls, maskedPaths } from './container-spec.ts';
 import type { EngineInfo } from './engine/engine-types.ts';
 
 /** The part of Docker's seccomp profile format that is used: https://docs.docker.com/engine/security/seccomp/ and libseccomp's operators. */
@@ -107,16 +107,19 @@ export function complementOf(words: readonly number[]): readonly { readonly mask
 }
 
 /**
- * The `SecurityOpt` of every container. Docker's API takes the list of system calls itself, Podman's the path of a file with it; `directory` is the
- * driver's own. Podman's does not read `MaskedPaths`, but takes them as an option.
+ * How the walls of every container are asked for at this daemon. Docker's API takes the list of system calls itself, Podman's the path of a file with
+ * it; `directory` is the driver's own. Podman's does not read `MaskedPaths`, but takes them as an option; and it mounts a writable
+ * /run and /var/tmp into every container whose root is read-only, unless something else is mounted there. Its events leave out-of-memory kills out.
  */
-export function securityOptions(
-  info: Pick<EngineInfo, 'Architecture' | 'BuildahVersion'>,
-  directory: string,
-): readonly string[] {
+export function wallsOf(info: Pick<EngineInfo, 'Architecture' | 'BuildahVersion'>, directory: string): EngineWalls {
   const profile = JSON.stringify(buildSeccompProfile(info.Architecture));
-  if (info.BuildahVersion === undefined) return ['no-new-privileges', `seccomp=${profile}`];
+  if (info.BuildahVersion === undefined)
+    return { securityOptions: ['no-new-privileges', `seccomp=${profile}`], closedFolders: [], tellsOutOfMemory: true };
   const path = join(directory, 'seccomp.json');
   writeFileSync(path, profile, { mode: 0o600 });
-  return ['no-new-privileges', `seccomp=${path}`, `mask=${maskedPaths.join(':')}`];
+  return {
+    securityOptions: ['no-new-privileges', `seccomp=${path}`, `mask=${maskedPaths.join(':')}`],
+    closedFolders: ['/run', '/var/tmp'],
+    tellsOutOfMemory: false,
+  };
 }

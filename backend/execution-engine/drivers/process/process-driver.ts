@@ -26,6 +26,7 @@ import { closingLauncher } from '../support/jail/stray-descriptors.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { defaultOutputLimits } from '../support/output-reader.ts';
 import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
+import { StarvationWatch } from '../support/starvation-watch.ts';
 import { probeHost, type Tier } from './probe.ts';
 import { ProcessSandbox } from './process-sandbox.ts';
 
@@ -75,7 +76,7 @@ export class ProcessDriver implements IsolationDriver {
   readonly #logger: Logger | undefined;
   readonly #live = new LiveSandboxes<ProcessSandbox>();
   #host: HostEnvironment | undefined;
-  #starvationTimer: NodeJS.Timeout | undefined;
+  readonly #starvation = new StarvationWatch(this.#live, starvationCheckMs);
   #closed = false;
 
   constructor(options: ProcessDriverOptions) {
@@ -145,7 +146,7 @@ export class ProcessDriver implements IsolationDriver {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#live.destroyAll('driver closed');
-    this.#watchStarvation();
+    this.#starvation.update();
     const host = this.#host;
     this.#host = undefined;
     await host?.close();
@@ -213,7 +214,7 @@ export class ProcessDriver implements IsolationDriver {
   }): Promise<Sandbox> {
     const { sandbox, host, root, slot, spec, signal } = parts;
     this.#live.set(spec.id, sandbox);
-    this.#watchStarvation();
+    this.#starvation.update();
     const onAbort = (): void => void sandbox.destroy('aborted');
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -244,19 +245,7 @@ export class ProcessDriver implements IsolationDriver {
   #forget(id: SandboxId, failures: readonly string[]): void {
     this.#live.delete(id);
     if (failures.length > 0) this.#logger?.error({ sandboxId: id, failures }, 'a sandbox left something behind');
-    this.#watchStarvation();
-  }
-
-  /** Runs the check while there is something to check. */
-  #watchStarvation(): void {
-    if (this.#live.size === 0) {
-      clearInterval(this.#starvationTimer);
-      this.#starvationTimer = undefined;
-    } else {
-      this.#starvationTimer ??= setInterval(() => {
-        for (const sandbox of this.#live.values()) sandbox.endIfStarved();
-      }, starvationCheckMs).unref();
-    }
+    this.#starvation.update();
   }
 }
 

@@ -37,6 +37,8 @@ export class EgressNetwork {
   #subnet: string | undefined;
   #opening: Promise<EgressAccess> | undefined;
   #isProven = false;
+  /** Rules or a network of ours may be there. */
+  #isBegun = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: EgressNetworkOptions) {
@@ -69,10 +71,12 @@ export class EgressNetwork {
   /** Removes network and rules; after the containers on it. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    if (this.#opening === undefined) return;
-    await this.#opening.catch(() => undefined);
+    await this.#opening?.catch(() => undefined);
+    if (!this.#isBegun) return;
     try {
-      await this.#options.engine.removeNetwork(this.#name);
+      await this.#options.engine.removeNetwork(this.#name).catch((error: unknown) => {
+        if (!isEngineError(error, engineErrorCodes.networkMissing)) throw error;
+      });
       await this.#firewall.remove();
     } catch (error) {
       // With something left on it, the rules stay as well.
@@ -81,6 +85,7 @@ export class EgressNetwork {
   }
 
   async #open(): Promise<EgressAccess> {
+    this.#isBegun = true;
     // Rules first: from the moment at which the bridge is there, nothing passes.
     await this.#firewall.install(undefined);
     const { IPAM, Options } = await this.#findOrCreate();

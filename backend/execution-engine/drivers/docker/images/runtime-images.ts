@@ -28,6 +28,9 @@ export type ImagePlan = Pick<RuntimePlan, 'runtime' | 'agent' | 'toolchain'>;
 export type ImageProgress = (line: string) => void;
 
 /** Images with the runtimes of this host, made without a registry, once per daemon and set of inputs. */
+/** What Podman puts before names without a registry. */
+const podmanRegistry = /^localhost\//;
+
 export class RuntimeImages {
   readonly #engine: EngineClient;
   readonly #prebuilt: Partial<Readonly<Record<RuntimeName, string>>>;
@@ -86,7 +89,7 @@ export class RuntimeImages {
     const images = await this.#engine.listImages({ label: [imageLabels.runtime] }, signal);
     return images.flatMap((image) =>
       (image.RepoTags ?? []).map((reference) => ({
-        reference,
+        reference: reference.replace(podmanRegistry, ''),
         digest: image.Id,
         runtime: image.Labels?.[imageLabels.runtime] ?? '',
         sizeBytes: image.Size,
