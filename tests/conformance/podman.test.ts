@@ -37,7 +37,8 @@ describe.skipIf(reason !== undefined)(`podman's compatible socket${skippedFor(re
         ...['--runtime', 'runc'],
         ...['system', 'service', '-t', '0', host],
       ],
-      { stdio: 'ignore' },
+      // Its monitor writes a file into the working directory when memory runs out.
+      { stdio: 'ignore', cwd: directory },
     );
     await eventually(() => expect(existsSync(socketPath)).toBe(true));
     engine = new EngineClient({ endpoint: toEngineEndpoint(host) });
