@@ -111,6 +111,23 @@ describe('what a function may do to itself', () => {
     expect(left).toBeLessThanOrEqual(5001);
     expect(await rig.connection.ping()).toBeGreaterThan(0);
   });
+
+  it('sends nothing between the two frames of a snapshot, and what it had to say afterwards', async () => {
+    const rig = await agentRigs.started(
+      `let n = 0; setInterval(() => console.log(n++), 1); export const handler = () => n;`,
+    );
+    const taken = async (count: number): Promise<void> => {
+      while (rig.logs.length < count) await new Promise((done) => setTimeout(done, 2));
+    };
+    await taken(1);
+    await rig.connection.beforeSnapshot();
+    const held = rig.logs.length;
+    await new Promise((done) => setTimeout(done, 40));
+    expect(rig.logs.length).toBe(held);
+    await rig.connection.afterRestore({ nowMs: Date.now(), entropy: Buffer.alloc(64, 1) });
+    await taken(held + 5);
+    expect(rig.logs.map((line) => line.text)).toEqual(rig.logs.map((_line, index) => String(index)));
+  });
 });
 
 describe('forged frames', () => {

@@ -666,14 +666,6 @@ describe('init fails and says what to do', () => {
   });
 });
 
-test('snapshots: both frames are answered', async () => {
-  await load('def handler(e, c): ...');
-  agent.send(frames.beforeSnapshot, 0);
-  await agent.next((frame) => frame.type === frames.beforeSnapshot);
-  agent.send(frames.afterRestore, 0, JSON.stringify({ nowMs: 1, entropy: 'AAAA' }));
-  await agent.next((frame) => frame.type === frames.afterRestore);
-});
-
 test('modules in site-packages and packages in folders are found', async () => {
   const { mkdir } = await import('node:fs/promises');
   await mkdir(join(code, 'site-packages'));

@@ -9,8 +9,8 @@ import { runBatch, runCall } from './invoke.ts';
 import { type LoadedFunction, loadFunction } from './loader.ts';
 import { LogCapture, type LogOwner } from './logs.ts';
 import type { CancelReason, InitMessage, InvokeMeta } from './messages.ts';
-import { dateNow, exitProcess, monotonic, parseJson, stringifyJson } from './originals.ts';
-import { reseed } from './reseed.ts';
+import { bytesFrom, dateNow, exitProcess, monotonic, parseJson, stringifyJson } from './originals.ts';
+import { reseed, touchGenerators } from './reseed.ts';
 import { startUsage } from './usage.ts';
 import { enableSourceMaps, warmUpFetch, warmUpWhileIdle } from './warm-up.ts';
 import { flagBatch, flagEnd, frameTypes, noBytes } from './wire.ts';
@@ -117,13 +117,16 @@ export class Agent {
         break;
       case frameTypes.beforeSnapshot:
         (globalThis as { gc?: () => void }).gc?.();
+        touchGenerators();
         this.#channel.writer.raw(type, 0, 0, noBytes);
+        this.#channel.hold();
         break;
       case frameTypes.afterRestore: {
         const { nowMs, entropy } = readJson(payload) as { nowMs: number; entropy: string };
         clockOffset.ms = nowMs - dateNow();
-        reseed(Buffer.from(entropy, 'base64'));
+        reseed(bytesFrom(entropy, 'base64'));
         this.#channel.writer.raw(type, 0, 0, noBytes);
+        this.#channel.release();
         break;
       }
       default:

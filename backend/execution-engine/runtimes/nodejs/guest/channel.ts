@@ -78,6 +78,7 @@ export class Channel {
   /** What was written and has left the stream, the kernel has a copy of. */
   readonly #copies: boolean;
   #isFlushing = false;
+  #isHeld = false;
   #unsent = 0;
 
   constructor(stream: Duplex, receive: FrameReceiver, onLost: () => void) {
@@ -111,7 +112,19 @@ export class Channel {
     });
   }
 
+  /** Sends what there is, and nothing more until `release`: a snapshot must not have half a frame on its way. */
+  hold(): void {
+    this.flushNow();
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    this.flushLater();
+  }
+
   flushNow(): void {
+    if (this.#isHeld) return;
     this.#unsent = 0;
     const buffers = this.writer.take();
     if (buffers.length > 1) this.#stream.cork();

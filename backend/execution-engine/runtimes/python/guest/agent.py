@@ -112,6 +112,7 @@ class Channel:
             self.write = self._write_fd
         os.set_inheritable(self.fd, False)
         self.lock = threading.Lock()
+        self.held = None
 
     def _make_raw(self):
         try:
@@ -130,9 +131,24 @@ class Channel:
     def send(self, data):
         try:
             with self.lock:
-                self.write(data)
+                if self.held is None:
+                    self.write(data)
+                else:
+                    self.held.append(data)
         except (BrokenPipeError, ConnectionError):
             os._exit(0)
+
+    def hold(self, kind):
+        """Sends this last frame and keeps back what follows: a snapshot must not have half a frame on its way."""
+        with self.lock:
+            self.write(HEADER.pack(0, kind, 0, 0, 0))
+            self.held = self.held or []
+
+    def release(self):
+        with self.lock:
+            data, self.held = b"".join(self.held or ()), None
+            if data:
+                self.write(data)
 
     def frame(self, kind, flags, call_id, payload):
         self.send(HEADER.pack(len(payload), kind, flags, 0, call_id) + payload)
@@ -158,6 +174,17 @@ class Channel:
         if not data:
             raise ChannelClosed()
         return data
+
+
+def reseed(entropy):
+    """Every copy of a snapshot has the same generators: they start anew. os.urandom, secrets and uuid4 ask the kernel, which the host saw to."""
+    random.seed(entropy)
+    ssl = sys.modules.get("ssl")
+    if ssl is not None:
+        ssl.RAND_add(entropy, len(entropy))
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed([U32.unpack_from(entropy, at)[0] for at in range(0, len(entropy) - 3, 4)])
 
 
 class FrameParser:
@@ -1031,10 +1058,11 @@ class Agent:
         elif kind == INIT:
             self.settings = Settings(decode_json(payload.decode("utf-8")), self.code_directory)
         elif kind == BEFORE_SNAPSHOT:
-            self.channel.frame(BEFORE_SNAPSHOT, 0, 0, b"")
+            self.channel.hold(BEFORE_SNAPSHOT)
         elif kind == AFTER_RESTORE:
-            random.seed(base64.b64decode(decode_json(payload.decode("utf-8")).get("entropy", "")))
+            reseed(base64.b64decode(decode_json(payload.decode("utf-8")).get("entropy", "")))
             self.channel.frame(AFTER_RESTORE, 0, 0, b"")
+            self.channel.release()
 
     def on_batch(self, first_id, payload):
         at = 4 + U32.unpack_from(payload)[0]
