@@ -4,7 +4,6 @@ import { PlatformError } from '../../shared/errors.ts';
 import { type InvocationId, newId } from '../../shared/ids.ts';
 import { Cancellation } from '../core/cancel-signal.ts';
 import type { Body, Invocation, InvocationReport } from '../core/invocation.ts';
-import type { AuthenticatedCaller } from '../core/ports/caller-authenticator.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { FunctionDirectory, RouteMatch } from '../core/ports/function-directory.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
@@ -14,7 +13,8 @@ import type { CallGate } from './call-gate.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import { type FaultResponse, faultOfError, faultOfOutcome } from './fault-responses.ts';
 import type { Exchange } from './http/exchange.ts';
-import { headerValue, type RequestHeaders, readHeaders } from './request-headers.ts';
+import { clientAddress, invocationOf } from './invocation-of.ts';
+import { headerValue, nameCaller, type RequestHeaders, readHeaders } from './request-headers.ts';
 import { ResponseWriter } from './response-writer.ts';
 import { type Handshake, readHandshake } from './websocket/handshake.ts';
 import { WebSocketBridge, type WebSocketTimeouts } from './websocket/web-socket-bridge.ts';
@@ -149,7 +149,7 @@ export class RequestHandler {
     const acceptedAt = this.#options.clock.now();
     const start = (body: Body): void => {
       const deadlineAt = acceptedAt + config.timeoutMs;
-      const invocation = this.#invocation(exchange, match, headers, { id, enteredAt, acceptedAt, deadlineAt, body });
+      const invocation = invocationOf(exchange, match, headers, { id, enteredAt, acceptedAt, deadlineAt, body });
       this.#run(invocation, writer, cancellation, exchange);
     };
     let body: Body | Promise<Buffer>;
@@ -176,7 +176,7 @@ export class RequestHandler {
 
   /** Limits that need nothing of the caller but the address; answers when one is crossed. */
   #passesLimits(exchange: Exchange, match: RouteMatch, headers: RequestHeaders, writer: ResponseWriter): boolean {
-    const verdict = this.#options.gate?.beforeCaller(match.version, this.#clientAddress(exchange, headers));
+    const verdict = this.#options.gate?.beforeCaller(match.version, clientAddress(exchange, headers));
     if (verdict === undefined) return true;
     writer.addHeaders(verdict.headers);
     if (verdict.refusal === undefined) return true;
@@ -213,42 +213,6 @@ export class RequestHandler {
         start(admission.body);
       })
       .catch((error: unknown) => this.#unexpected(error, exchange));
-  }
-
-  #invocation(
-    exchange: Exchange,
-    match: RouteMatch,
-    headers: RequestHeaders,
-    call: Pick<Invocation, 'id' | 'enteredAt' | 'acceptedAt' | 'deadlineAt'> & {
-      readonly body: Body;
-      readonly isWebSocket?: boolean;
-    },
-  ): Invocation {
-    return {
-      id: call.id,
-      version: match.version,
-      qualifier: match.qualifier,
-      trigger: 'http',
-      request: {
-        kind: 'http',
-        method: exchange.method,
-        target: match.basePath === '' ? exchange.target : belowBase(exchange.target, match.basePath),
-        headers: this.#forwarded(exchange, headers, match.basePath),
-        clientAddress: this.#clientAddress(exchange, headers),
-        scheme: headers.forwardedProto === 'https' ? 'https' : 'http',
-        host: headers.forwardedHost ?? headers.host ?? '',
-        params: match.params,
-        body: call.body,
-        ...(call.isWebSocket === true ? { isWebSocket: true } : {}),
-      },
-      acceptedAt: call.acceptedAt,
-      enteredAt: call.enteredAt,
-      deadlineAt: call.deadlineAt,
-      attempt: 1,
-      traceparent: headers.traceparent,
-      depth: 0,
-      replayOf: undefined,
-    };
   }
 
   /** Whoever may not call a function may not open a WebSocket to it either. */
@@ -294,7 +258,7 @@ export class RequestHandler {
     });
     this.#bridges.add(bridge);
     const acceptedAt = clock.now();
-    const invocation = this.#invocation(exchange, match, headers, {
+    const invocation = invocationOf(exchange, match, headers, {
       id,
       enteredAt: clock.monotonic(),
       acceptedAt,
@@ -357,38 +321,9 @@ export class RequestHandler {
     this.#options.logger.error({ err: error, invocationId }, 'invocation failed inside the platform');
   }
 
-  #clientAddress(exchange: Exchange, headers: RequestHeaders): string {
-    // The last entry is what the trusted proxy saw; those before it are the caller's own words.
-    const seen = headers.forwardedFor?.split(',').at(-1)?.trim();
-    return seen === undefined || seen === '' ? exchange.remoteAddress : seen;
-  }
-
-  #forwarded(exchange: Exchange, headers: RequestHeaders, basePath: string): readonly string[] {
-    const list = headers.passedOn;
-    const peer = exchange.remoteAddress;
-    list.push('x-forwarded-for', headers.forwardedFor === undefined ? peer : `${headers.forwardedFor}, ${peer}`);
-    list.push('x-forwarded-proto', headers.forwardedProto === 'https' ? 'https' : 'http');
-    if (basePath !== '') list.push('x-forwarded-prefix', basePath);
-    return list;
-  }
-
   #unexpected(error: unknown, exchange: Exchange): void {
     this.#options.logger.error({ err: error }, 'request failed inside the gateway');
     if (exchange.hasStarted) exchange.cut();
     else answer(exchange, faultOfError(error));
   }
-}
-
-/** Says to the function who calls, and keeps a token of Hearth from it: a function must not act in its caller's name. */
-function nameCaller({ passedOn }: RequestHeaders, { kind, id }: AuthenticatedCaller): void {
-  if (kind === 'token') {
-    for (let i = passedOn.length - 2; i >= 0; i -= 2) if (passedOn[i] === 'authorization') passedOn.splice(i, 2);
-  }
-  passedOn.push('hearth-caller', `${kind} ${encodeURIComponent(id.toWellFormed())}`);
-}
-
-/** `/echo/a?b` below `/echo` is `/a?b`; `/echo?b` is `/?b`. */
-function belowBase(url: string, basePath: string): string {
-  const rest = url.slice(basePath.length);
-  return rest.charCodeAt(0) === 47 ? rest : `/${rest}`;
 }

@@ -1,3 +1,5 @@
+import type { AuthenticatedCaller } from '../core/ports/caller-authenticator.ts';
+
 /** Headers that belong to one hop (RFC 9110 section 7.6.1) and are not passed on. */
 const hopByHop = new Set([
   'connection',
@@ -99,4 +101,12 @@ export function headerValue(rawHeaders: readonly string[], lowerCaseName: string
     value = value === undefined ? rawHeaders[i + 1] : `${value}, ${rawHeaders[i + 1]}`;
   }
   return value;
+}
+
+/** Says to the function who calls, and keeps a token of Hearth from it: a function must not act in its caller's name. */
+export function nameCaller({ passedOn }: RequestHeaders, { kind, id }: AuthenticatedCaller): void {
+  if (kind === 'token') {
+    for (let i = passedOn.length - 2; i >= 0; i -= 2) if (passedOn[i] === 'authorization') passedOn.splice(i, 2);
+  }
+  passedOn.push('hearth-caller', `${kind} ${encodeURIComponent(id.toWellFormed())}`);
 }

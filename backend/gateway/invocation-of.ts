@@ -1,0 +1,66 @@
+import type { Body, Invocation } from '../core/invocation.ts';
+import type { RouteMatch } from '../core/ports/function-directory.ts';
+import type { Exchange } from './http/exchange.ts';
+import type { RequestHeaders } from './request-headers.ts';
+
+/** What the gateway knows of a call beside the request. */
+interface CallFacts extends Pick<Invocation, 'id' | 'enteredAt' | 'acceptedAt' | 'deadlineAt'> {
+  readonly body: Body;
+  readonly isWebSocket?: boolean;
+}
+
+/** The call that a request to a function is. Once per request: it adds to the headers that are passed on. */
+export function invocationOf(
+  exchange: Exchange,
+  match: RouteMatch,
+  headers: RequestHeaders,
+  { body, isWebSocket, ...call }: CallFacts,
+): Invocation {
+  return {
+    id: call.id,
+    version: match.version,
+    qualifier: match.qualifier,
+    trigger: 'http',
+    request: {
+      kind: 'http',
+      method: exchange.method,
+      target: match.basePath === '' ? exchange.target : belowBase(exchange.target, match.basePath),
+      headers: forwarded(exchange, headers, match.basePath),
+      clientAddress: clientAddress(exchange, headers),
+      scheme: headers.forwardedProto === 'https' ? 'https' : 'http',
+      host: headers.forwardedHost ?? headers.host ?? '',
+      params: match.params,
+      body,
+      ...(isWebSocket === true ? { isWebSocket: true } : {}),
+    },
+    acceptedAt: call.acceptedAt,
+    enteredAt: call.enteredAt,
+    deadlineAt: call.deadlineAt,
+    attempt: 1,
+    traceparent: headers.traceparent,
+    depth: 0,
+    replayOf: undefined,
+  };
+}
+
+/** Who calls: the peer, or whom a trusted proxy saw. */
+export function clientAddress(exchange: Exchange, headers: RequestHeaders): string {
+  // The last entry is what the trusted proxy saw; those before it are the caller's own words.
+  const seen = headers.forwardedFor?.split(',').at(-1)?.trim();
+  return seen === undefined || seen === '' ? exchange.remoteAddress : seen;
+}
+
+function forwarded(exchange: Exchange, headers: RequestHeaders, basePath: string): readonly string[] {
+  const list = headers.passedOn;
+  const peer = exchange.remoteAddress;
+  list.push('x-forwarded-for', headers.forwardedFor === undefined ? peer : `${headers.forwardedFor}, ${peer}`);
+  list.push('x-forwarded-proto', headers.forwardedProto === 'https' ? 'https' : 'http');
+  if (basePath !== '') list.push('x-forwarded-prefix', basePath);
+  return list;
+}
+
+/** `/echo/a?b` below `/echo` is `/a?b`; `/echo?b` is `/?b`. */
+function belowBase(url: string, basePath: string): string {
+  const rest = url.slice(basePath.length);
+  return rest.charCodeAt(0) === 47 ? rest : `/${rest}`;
+}
