@@ -13,6 +13,7 @@ export const errorKinds = [
   'function_error',
   'unavailable',
   'timed_out',
+  'loop_detected',
 ] as const;
 export type ErrorKind = (typeof errorKinds)[number];
 

@@ -16,6 +16,7 @@ const statusOfKind: Readonly<Record<ErrorKind, number>> = {
   function_error: 502,
   unavailable: 503,
   timed_out: 504,
+  loop_detected: 508,
 };
 
 const titleOfStatus: Readonly<Record<number, string>> = {
@@ -36,6 +37,7 @@ const titleOfStatus: Readonly<Record<number, string>> = {
   502: 'Function error',
   503: 'Unavailable',
   504: 'Timed out',
+  508: 'Loop detected',
 };
 
 /** Errors of HTTP itself, which the use cases know nothing of. */

@@ -28,6 +28,7 @@ const descriptions: Readonly<Record<number, string>> = {
   502: 'The function failed.',
   503: 'Not now; `Retry-After` says when to try again.',
   504: 'The function did not answer in time.',
+  508: 'Functions call one another without end.',
 };
 
 type ProblemResponse = {

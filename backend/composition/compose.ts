@@ -52,6 +52,7 @@ export async function compose(options: StartOptions) {
     secrets: foundation.secrets,
     readSecret: async (functionName, name) => foundation.secrets.demand(projectOf(functionName), name),
     scheduler: scheduling.scheduler,
+    callChains: foundation.callChains,
     journal: observation.journal,
     metrics: observation.metrics,
     images: createRuntimeImages(engine.drivers, engine.adapters),

@@ -5,6 +5,7 @@ import type { Settings } from '../config/schema.ts';
 import { InMemoryFunctionDirectory } from '../control-plane/function-directory.ts';
 import { SystemClock } from '../core/system-clock.ts';
 import { openSqliteStore } from '../database/sqlite/open-sqlite-store.ts';
+import { CallChainSigner } from '../secrets/call-chain-signer.ts';
 import { keySourceOf } from '../secrets/key-sources.ts';
 import { SecretVault } from '../secrets/secret-vault.ts';
 import { makeDataDirectory } from '../startup/host.ts';
@@ -49,8 +50,9 @@ export async function openFoundation(options: StartOptions) {
     logger,
   });
   await secrets.start();
+  const callChains = new CallChainSigner({ key: secrets.deriveKey('call chain'), clock });
   const directory = new InMemoryFunctionDirectory();
   await directory.load(store);
-  return { ...options, clock, dataDirectory, runDirectory, isNew, store, secrets, directory };
+  return { ...options, clock, dataDirectory, runDirectory, isNew, store, secrets, callChains, directory };
 }
 export type Foundation = Awaited<ReturnType<typeof openFoundation>>;

@@ -33,7 +33,7 @@ function createExporter({ settings, logger, clock }: Foundation): OtlpExporter |
 
 /** What watches: metrics, logs, records of invocations, and how long they are kept. `gauges` are read only after the start. */
 export function createObservation(foundation: Foundation, gauges: Omit<Gauges, 'host'>) {
-  const { settings, logger, clock, dataDirectory, store, directory } = foundation;
+  const { settings, logger, clock, dataDirectory, store, callChains, directory } = foundation;
   const host = new HostSampler({ clock, logger, dataDirectory });
   const logs = new LogHub({ store, clock, logger });
   const journal = new GroupedJournal({ store, clock, logger });
@@ -91,6 +91,11 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
         name: 'store_write_failures_total',
         help: 'Groups of lines, records or points that had to be written again.',
         value: () => logs.storeFailures + journal.storeFailures + errors.storeFailures + metrics.health.storeFailures,
+      },
+      {
+        name: 'call_chains_ignored_total',
+        help: 'Calls with a forged or outdated hearth-call-chain header, which began a chain of their own.',
+        value: () => callChains.ignored,
       },
       { name: 'error_groups_dropped_total', help: 'Failures that are in no group.', value: () => errors.dropped },
       { name: 'spans_dropped_total', help: 'Sampled attempts not exported.', value: () => exporter?.dropped ?? 0 },

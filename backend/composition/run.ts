@@ -61,6 +61,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
     logger,
     trustsProxy: settings.HEARTH_TRUST_PROXY,
     gate: createCallGate(parts),
+    callChains: parts.callChains,
   });
 
   await inventory.refresh();

@@ -18,7 +18,7 @@ const noDriver: DriverHealth = {
 
 /** What decides which call runs where and when: the pool of instances and the scheduler above it. */
 export function createScheduling(
-  { settings, logger, clock, store, secrets, directory }: Foundation,
+  { settings, logger, clock, store, secrets, callChains, directory }: Foundation,
   { adapters, drivers, inventory, bundles }: Engine,
   { logs, journal, sink }: Observation,
 ) {
@@ -29,7 +29,7 @@ export function createScheduling(
     bundles,
     sandboxes: store.sandboxes,
     secrets,
-    openLink: protocolLinks({ clock, cancelGraceMs: 500, helloTimeoutMs: 30_000 }),
+    openLink: protocolLinks({ clock, callChains, cancelGraceMs: 500, helloTimeoutMs: 30_000 }),
     clock,
     metrics: sink,
     logs,

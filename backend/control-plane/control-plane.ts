@@ -25,7 +25,7 @@ import { ErrorGroups } from './error-groups.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
 import { Functions } from './functions.ts';
 import type { HostInventory } from './host-inventory.ts';
-import { Invocations } from './invocations.ts';
+import { Invocations, type InvocationsOptions } from './invocations.ts';
 import { Projects } from './projects.ts';
 import { Rollout } from './rollout.ts';
 import { Schedules } from './schedules.ts';
@@ -50,6 +50,8 @@ export interface ControlPlaneOptions {
   readonly secrets: SecretKeeper;
   readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'stats' | 'schedulesChanged'>;
   readonly journal: Pick<InvocationJournal, 'pending'>;
+  /** See `InvocationsOptions`. */
+  readonly callChains?: InvocationsOptions['callChains'];
   readonly metrics: Pick<MetricsSink, 'record'>;
   /** Images that versions name instead of a bundle. */
   readonly containerImages?: ContainerImages;
@@ -122,7 +124,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const sessions = new Sessions({ store, users, guard, clock, lifeMs: options.sessionLifeMs ?? 43_200_000 });
   await users.load();
   await sessions.load();
-  const invocations = new Invocations({ store, directory, scheduler, journal, clock });
+  const invocations = new Invocations({ store, directory, scheduler, journal, callChains: options.callChains, clock });
   const secrets = new Secrets({ store, keeper: options.secrets, directory, pool, lock, clock });
   return {
     functions: new Functions({ store, directory, rollout, lock, clock }),

@@ -79,7 +79,7 @@ export class DeadLetters {
       delayMs: 0,
       idempotencyKey: `redrive:${invocation.id}`,
       traceparent: undefined,
-      depth: 0,
+      callChain: undefined,
       replayOf: invocation.id,
     });
     await store.invocations.removeDeadLetter(invocation.id);

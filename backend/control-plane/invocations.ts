@@ -2,8 +2,10 @@ import { PlatformError } from '../../shared/errors.ts';
 import { type InvocationId, idPattern, newId } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
 import { projectOf } from '../../shared/names.ts';
+import { type CallChain, withinChain } from '../core/call-chain.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
 import { asyncInvocation } from '../core/policies/async-invocation.ts';
+import type { CallChains } from '../core/ports/call-chains.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Resolution } from '../core/ports/function-directory.ts';
 import type { InvocationJournal } from '../core/ports/invocation-journal.ts';
@@ -24,14 +26,16 @@ export interface InvocationsOptions {
   readonly directory: InMemoryFunctionDirectory;
   readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel'>;
   readonly journal: Pick<InvocationJournal, 'pending'>;
+  /** Left out: every call begins a chain of its own. */
+  readonly callChains?: Pick<CallChains, 'read'> | undefined;
   readonly clock: Clock;
 }
 
 /** What a caller sends along with a payload. */
 export interface CallContext {
   readonly traceparent: string | undefined;
-  /** How many functions called functions to get here. */
-  readonly depth: number;
+  /** The token that a calling function was given, if one calls. What is not of this platform is ignored. */
+  readonly callChain: string | undefined;
 }
 
 export interface SubmitContext extends CallContext {
@@ -60,7 +64,6 @@ export class Invocations {
 
   /** A synchronous call that is ready to run; `payload` is JSON text. */
   prepare({ version, qualifier }: Resolution, payload: Buffer, call: CallContext): Invocation {
-    checkDepth(call.depth);
     const { clock } = this.#options;
     const acceptedAt = clock.now();
     return {
@@ -71,10 +74,9 @@ export class Invocations {
       request: { kind: 'event', body: payload },
       acceptedAt,
       enteredAt: clock.monotonic(),
-      deadlineAt: acceptedAt + version.config.timeoutMs,
+      ...this.#bounds(call, acceptedAt + version.config.timeoutMs),
       attempt: 1,
       traceparent: call.traceparent,
-      depth: call.depth,
       replayOf: undefined,
     };
   }
@@ -87,7 +89,6 @@ export class Invocations {
 
   /** Resolves when the call is on disk. Rejects with `payload_too_large` or `conflict`/`idempotency_key_reused`. */
   async submit(resolution: Resolution, payload: Buffer, context: SubmitContext): Promise<SubmitResult> {
-    checkDepth(context.depth);
     if (payload.length > limits.maxAsyncPayloadBytes) {
       throw new PlatformError(
         'payload_too_large',
@@ -102,7 +103,8 @@ export class Invocations {
       payload: payload.length === 0 ? Buffer.from('null') : payload,
       idempotencyKey: context.idempotencyKey,
       traceparent: context.traceparent,
-      depth: context.depth,
+      // It outlives its caller on purpose; only the depth goes on.
+      depth: this.#bounds(context, Number.POSITIVE_INFINITY).depth,
       replayOf: context.replayOf,
     });
     return this.#options.scheduler.submit(item);
@@ -166,19 +168,15 @@ export class Invocations {
       delayMs: 0,
       idempotencyKey: undefined,
       traceparent: undefined,
-      depth: 0,
+      callChain: undefined,
       replayOf: original.id,
     });
     await store.audit.append(auditRecord(clock.now(), actor, 'invocation.replay', id, { replay: submitted.id }));
     return submitted;
   }
-}
 
-function checkDepth(depth: number): void {
-  if (depth <= limits.maxCallDepth) return;
-  throw new PlatformError(
-    'unprocessable',
-    'call_depth_exceeded',
-    `functions called functions more than ${limits.maxCallDepth} times in a row; look for a loop`,
-  );
+  #bounds({ callChain }: CallContext, deadlineAt: number): CallChain {
+    const caller = callChain === undefined ? undefined : this.#options.callChains?.read(callChain);
+    return withinChain(caller, deadlineAt);
+  }
 }

@@ -58,7 +58,7 @@ export class Schedules {
       delayMs: 0,
       idempotencyKey: undefined,
       traceparent: undefined,
-      depth: 0,
+      callChain: undefined,
       replayOf: undefined,
     });
     const detail = { function: owner.record.name, schedule: schedule.name, invocation: submitted.id };

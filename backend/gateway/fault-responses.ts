@@ -27,6 +27,7 @@ const statusOfKind: Readonly<Record<ErrorKind, number>> = {
   function_error: 502,
   unavailable: 503,
   timed_out: 504,
+  loop_detected: 508,
 };
 
 const fault = (status: number, code: string, detail: string, retryAfterSeconds?: number): FaultResponse => ({
@@ -55,7 +56,7 @@ const platformFaultCodes: Readonly<Record<PlatformFault, string>> = {
 };
 
 /** What is unavailable or cannot be processed says in its message which host this is, or quotes user code; these codes do not. */
-const publicCodes: ReadonlySet<string> = new Set(['function_disabled', 'call_depth_exceeded', 'recursion_limit']);
+const publicCodes: ReadonlySet<string> = new Set(['function_disabled']);
 const isForOperators = (error: PlatformError): boolean =>
   (error.kind === 'unavailable' || error.kind === 'unprocessable') && !publicCodes.has(error.code);
 

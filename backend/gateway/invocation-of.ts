@@ -4,7 +4,7 @@ import type { Exchange } from './http/exchange.ts';
 import type { RequestHeaders } from './request-headers.ts';
 
 /** What the gateway knows of a call beside the request. */
-interface CallFacts extends Pick<Invocation, 'id' | 'enteredAt' | 'acceptedAt' | 'deadlineAt'> {
+interface CallFacts extends Pick<Invocation, 'id' | 'enteredAt' | 'acceptedAt' | 'deadlineAt' | 'depth'> {
   readonly body: Body;
   readonly isWebSocket?: boolean;
 }
@@ -38,7 +38,7 @@ export function invocationOf(
     deadlineAt: call.deadlineAt,
     attempt: 1,
     traceparent: headers.traceparent,
-    depth: 0,
+    depth: call.depth,
     replayOf: undefined,
   };
 }

@@ -2,8 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { PlatformError } from '../../shared/errors.ts';
 import { type InvocationId, newId } from '../../shared/ids.ts';
+import { type CallChain, withinChain } from '../core/call-chain.ts';
 import { Cancellation } from '../core/cancel-signal.ts';
 import type { Body, Invocation, InvocationReport } from '../core/invocation.ts';
+import type { CallChains } from '../core/ports/call-chains.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { FunctionDirectory, RouteMatch } from '../core/ports/function-directory.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
@@ -30,6 +32,8 @@ export interface RequestHandlerOptions {
   readonly logger: GatewayLogger;
   /** Asks callers of functions that are not public, and bounds how often. Left out: functions that ask are refused. */
   readonly gate?: CallGate | undefined;
+  /** Reads what functions hand on to the functions that they call. Left out: every call begins a chain of its own. */
+  readonly callChains?: Pick<CallChains, 'read'> | undefined;
   /** Believe X-Forwarded-* of the peer. */
   readonly trustsProxy: boolean;
   /** How long a client may take nothing of a response that is complete here. 60,000 when left out. */
@@ -147,9 +151,10 @@ export class RequestHandler {
     if (isGated && !this.#passesLimits(exchange, match, headers, writer)) return;
     const enteredAt = this.#options.clock.monotonic();
     const acceptedAt = this.#options.clock.now();
+    const caller = this.#callerOf(headers);
     const start = (body: Body): void => {
-      const deadlineAt = acceptedAt + config.timeoutMs;
-      const invocation = invocationOf(exchange, match, headers, { id, enteredAt, acceptedAt, deadlineAt, body });
+      const bounds = withinChain(caller, acceptedAt + config.timeoutMs);
+      const invocation = invocationOf(exchange, match, headers, { id, enteredAt, acceptedAt, ...bounds, body });
       this.#run(invocation, writer, cancellation, exchange);
     };
     let body: Body | Promise<Buffer>;
@@ -167,6 +172,11 @@ export class RequestHandler {
     const begin = isGated ? (given: Body) => this.#admit(exchange, match, headers, writer, given, start) : start;
     if (body instanceof Promise) body.then(begin, () => exchange.cut());
     else begin(body);
+  }
+
+  /** The function that calls, if it says so with what it was given. */
+  #callerOf({ callChain }: RequestHeaders): CallChain | undefined {
+    return callChain === undefined ? undefined : this.#options.callChains?.read(callChain);
   }
 
   #isGated(version: VersionSpec): boolean {
@@ -244,6 +254,7 @@ export class RequestHandler {
   ): void {
     const { clock } = this.#options;
     const { config } = match.version;
+    const caller = this.#callerOf(headers);
     const timeouts = this.#webSocketTimeouts;
     const cancellation = new Cancellation();
     const bridge = new WebSocketBridge({
@@ -262,7 +273,7 @@ export class RequestHandler {
       id,
       enteredAt: clock.monotonic(),
       acceptedAt,
-      deadlineAt: acceptedAt + Math.max(timeouts.max, config.timeoutMs) + lastWordsMs,
+      ...withinChain(caller, acceptedAt + Math.max(timeouts.max, config.timeoutMs) + lastWordsMs),
       body: bridge.body,
       isWebSocket: true,
     });

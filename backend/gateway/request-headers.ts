@@ -1,3 +1,4 @@
+import { callChainHeader } from '../core/call-chain.ts';
 import type { AuthenticatedCaller } from '../core/ports/caller-authenticator.ts';
 
 /** Headers that belong to one hop (RFC 9110 section 7.6.1) and are not passed on. */
@@ -22,6 +23,8 @@ export interface RequestHeaders {
   host: string | undefined;
   hostCount: number;
   traceparent: string | undefined;
+  /** Of `hearth-call-chain`; empty when it came twice, which no function of ours sends. */
+  callChain: string | undefined;
   origin: string | undefined;
   /** Of a trusted proxy only. */
   forwardedFor: string | undefined;
@@ -31,7 +34,7 @@ export interface RequestHeaders {
 
 /**
  * Reads Node's rawHeaders. Forwarding headers of the client are dropped unless a proxy is trusted; the `hearth-` names are the
- * platform's own and never accepted from outside. Headers that `Connection` names are dropped too.
+ * platform's own and never passed on; of them only a call chain, which is signed, means something. Headers that `Connection` names are dropped too.
  */
 export function readHeaders(rawHeaders: readonly string[], trustsProxy: boolean): RequestHeaders {
   const found: RequestHeaders = {
@@ -39,6 +42,7 @@ export function readHeaders(rawHeaders: readonly string[], trustsProxy: boolean)
     host: undefined,
     hostCount: 0,
     traceparent: undefined,
+    callChain: undefined,
     origin: undefined,
     forwardedFor: undefined,
     forwardedProto: undefined,
@@ -49,8 +53,9 @@ export function readHeaders(rawHeaders: readonly string[], trustsProxy: boolean)
     const name = (rawHeaders[i] ?? '').toLowerCase();
     const value = rawHeaders[i + 1] ?? '';
     if (name === 'connection') connectionNames = namesIn(value);
-    if (hopByHop.has(name) || name.startsWith('hearth-')) continue;
-    if (name.startsWith('x-forwarded-')) {
+    if (hopByHop.has(name)) continue;
+    if (name.startsWith('hearth-')) noteOwn(found, name, value);
+    else if (name.startsWith('x-forwarded-')) {
       if (trustsProxy) noteForwarded(found, name, value);
     } else if (isPassedOn(found, name, value)) found.passedOn.push(name, value);
   }
@@ -75,6 +80,10 @@ function isPassedOn(found: RequestHeaders, name: string, value: string): boolean
     default:
       return true;
   }
+}
+
+function noteOwn(found: RequestHeaders, name: string, value: string): void {
+  if (name === callChainHeader) found.callChain = found.callChain === undefined ? value : '';
 }
 
 function noteForwarded(found: RequestHeaders, name: string, value: string): void {

@@ -11,6 +11,7 @@ import type { Invocation, InvocationReport, ResponseSink } from '../core/invocat
 import type { FunctionDirectory, RouteResult } from '../core/ports/function-directory.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
 import { SystemClock } from '../core/system-clock.ts';
+import { CallChainSigner } from '../secrets/call-chain-signer.ts';
 import { GatewayServer, type GatewayServerOptions } from './server.ts';
 
 type Run = (
@@ -69,6 +70,7 @@ async function start(
     trustsProxy?: boolean;
     stalledClientMs?: number;
     timeouts?: GatewayServerOptions['timeouts'];
+    callChains?: GatewayServerOptions['callChains'];
   } = {},
 ): Promise<Setup> {
   const logged: object[] = [];
@@ -101,6 +103,7 @@ async function start(
     scheduler,
     clock: new SystemClock(),
     logger: { error: (detail) => logged.push(detail) },
+    callChains: options.callChains,
     trustsProxy: options.trustsProxy ?? false,
     usesNodeParserOnly: parser === 'node',
     ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
@@ -232,6 +235,44 @@ describe.each(['direct', 'node'] as const)('the gateway, %s parser', (chosen) =>
     expect((await call(trusting.port, '/echo', { headers })).body).toBe('https 8.8.8.8 fn.example');
     const wary = await start(run);
     expect((await call(wary.port, '/echo', { headers })).body).toBe(`http 127.0.0.1 127.0.0.1:${wary.port}`);
+  });
+
+  it('bounds a call by the function that makes it, and believes no chain that it did not sign', async () => {
+    const seen: Invocation[] = [];
+    const signer = new CallChainSigner({ key: Buffer.alloc(32, 7), clock: new SystemClock() });
+    const { port } = await start(
+      async (invocation, sink, signal) => {
+        seen.push(invocation);
+        return await ok(invocation, sink, signal);
+      },
+      { callChains: signer, config: { timeoutMs: 20_000 } },
+    );
+    const callWith = async (...tokens: readonly string[]) => {
+      await raw(
+        port,
+        `GET /echo HTTP/1.1\r\nhost: a\r\n${tokens.map((token) => `Hearth-Call-Chain: ${token}\r\n`).join('')}connection: close\r\n\r\n`,
+      );
+      const made = seen.pop();
+      if (made?.request.kind !== 'http') throw new Error('http expected');
+      expect(made.request.headers).not.toContain('hearth-call-chain');
+      return { depth: made.depth, leftMs: made.deadlineAt - made.acceptedAt, deadlineAt: made.deadlineAt };
+    };
+    const soon = Date.now() + 5000;
+    const token = signer.tokenOf({ deadlineAt: soon, depth: 2 });
+    expect(await callWith(token)).toMatchObject({ depth: 3, deadlineAt: soon });
+    expect(await callWith(signer.tokenOf({ deadlineAt: soon + 60_000, depth: 0 }))).toMatchObject({
+      depth: 1,
+      leftMs: 20_000,
+    });
+    expect(signer.ignored).toBe(0);
+    const stranger = new CallChainSigner({ key: Buffer.alloc(32, 8), clock: new SystemClock() });
+    const own = { depth: 0, leftMs: 20_000 };
+    expect(await callWith(stranger.tokenOf({ deadlineAt: soon, depth: 2 }))).toMatchObject(own);
+    expect(await callWith(signer.tokenOf({ deadlineAt: soon - 60_000, depth: 2 }))).toMatchObject(own);
+    expect(await callWith(token, token)).toMatchObject(own);
+    expect(signer.ignored).toBe(3);
+    expect(await callWith()).toMatchObject(own);
+    expect(signer.ignored).toBe(3);
   });
 
   it('streams a response as it is produced', async () => {

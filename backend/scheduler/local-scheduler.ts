@@ -232,7 +232,7 @@ export class LocalScheduler implements Scheduler {
     const { maxCallDepth } = this.#options.settings;
     if (depth <= maxCallDepth) return undefined;
     const message = `functions called functions ${depth} times in a row; at most ${maxCallDepth} are allowed, so this looks like a loop`;
-    return new PlatformError('unprocessable', 'recursion_limit', message);
+    return new PlatformError('loop_detected', 'recursion_limit', message);
   }
 }
 

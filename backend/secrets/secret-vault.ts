@@ -1,3 +1,4 @@
+import { hkdfSync } from 'node:crypto';
 import { PlatformError } from '../../shared/errors.ts';
 import { projectOf } from '../../shared/names.ts';
 import type { Logger } from '../core/ports/logger.ts';
@@ -116,6 +117,11 @@ export class SecretVault implements SecretKeeper, SecretSource, SecretReader {
     this.#keys = keys;
     this.#rewrapLater();
     return this.view();
+  }
+
+  /** 32 bytes for one use of the platform's own, the same after every start with this key. Says nothing about the key or about other uses. */
+  deriveKey(purpose: string): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.#current.key, '', `hearth ${purpose}`, 32));
   }
 
   /** Stops re-wrapping after the row at hand; the next start goes on. */

@@ -102,7 +102,10 @@ describe('synchronous calls', () => {
 
   it('refuses a chain of calls that is too deep', async () => {
     const r = await rig();
-    await expect(callOf(r, versionOf(), {}, { depth: 17 }).report).rejects.toMatchObject({ code: 'recursion_limit' });
+    await expect(callOf(r, versionOf(), {}, { depth: 17 }).report).rejects.toMatchObject({
+      kind: 'loop_detected',
+      code: 'recursion_limit',
+    });
     expect((await callOf(r, versionOf(), {}, { depth: 16 }).report).outcome.kind).toBe('success');
   });
 

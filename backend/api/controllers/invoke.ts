@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { FunctionFault, InvocationOutcome, PlatformFault } from '../../../shared/invocation.ts';
 import { serverTiming } from '../../../shared/phases.ts';
+import type { CallContext } from '../../control-plane/invocations.ts';
 import type { Invocation, InvocationReport } from '../../core/invocation.ts';
 import type { Resolution } from '../../core/ports/function-directory.ts';
 import { CallResponse } from '../call-response.ts';
@@ -69,11 +70,11 @@ export async function answerCall(
   request: FastifyRequest,
   reply: FastifyReply,
   resolution: Resolution,
-  call: { readonly payload: Buffer; readonly traceparent: string | undefined },
+  { payload, ...call }: CallContext & { readonly payload: Buffer },
 ): Promise<FastifyReply> {
   const { invocations } = context.controlPlane;
   const { clock, maxHeldResponseBytes, maxHeldResponseMs } = context;
-  const invocation = invocations.prepare(resolution, call.payload, { traceparent: call.traceparent, depth: 0 });
+  const invocation = invocations.prepare(resolution, payload, call);
   const response = new CallResponse({ clock, maxHeldBytes: maxHeldResponseBytes, maxHeldMs: maxHeldResponseMs });
   const running = invocations.run(invocation, response, disconnectSignal(reply));
   reply.header('hearth-invocation-id', invocation.id);

@@ -13,6 +13,7 @@ import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import { limits } from '../../../shared/limits.ts';
 import { fullNameOf } from '../../../shared/names.ts';
+import { callChainHeader } from '../../core/call-chain.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { sendAccepted } from '../controllers/accepted.ts';
@@ -32,6 +33,11 @@ const callHeaders = z.object({
     .optional()
     .describe('Asynchronous only: the same key again answers with the first invocation.'),
   traceparent: z.string().max(256).optional().describe('W3C trace context; passed on when it is valid.'),
+  [callChainHeader]: z
+    .string()
+    .max(256)
+    .optional()
+    .describe('From a function that calls: what it was given, so that loops and calls that outlive their caller end.'),
 });
 
 /** JSON up to this size is checked before it travels; larger payloads are the function's to parse. */
@@ -79,7 +85,7 @@ export function invokeRoute(app: Api, context: ApiContext): void {
       response: {
         200: z.unknown().describe("The function's result, with the function's own content type."),
         202: acceptedSchema,
-        ...problems(404, 409, 413, 415, 422, 502, 504),
+        ...problems(404, 409, 413, 415, 422, 502, 504, 508),
       },
     },
     handler: async (request, reply) => {
@@ -87,6 +93,7 @@ export function invokeRoute(app: Api, context: ApiContext): void {
       const resolution = invocations.resolve(functionNameIn(request, request.params.name), qualifier);
       const payload = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const trace = request.headers.traceparent;
+      const callChain = request.headers[callChainHeader];
       const traceparent = trace !== undefined && traceparentPattern.test(trace) ? trace : undefined;
       if (traceparent !== undefined) reply.header('traceparent', traceparent);
       checkJson(payload);
@@ -97,14 +104,14 @@ export function invokeRoute(app: Api, context: ApiContext): void {
           const message = `this function takes payloads up to ${maxRequestBytes} bytes`;
           throw new PlatformError('payload_too_large', 'payload_too_large', message);
         }
-        return answerCall(context, request, reply, resolution, { payload, traceparent });
+        return answerCall(context, request, reply, resolution, { payload, traceparent, callChain });
       }
       const submitted = await invocations.submit(resolution, payload, {
         trigger: 'async',
         delayMs: delayMs ?? 0,
         idempotencyKey: request.headers['idempotency-key'],
         traceparent,
-        depth: 0,
+        callChain,
         replayOf: undefined,
       });
       return sendAccepted(reply, submitted);

@@ -3,6 +3,7 @@ import type { InvocationId } from '../../../shared/ids.ts';
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
 import { limits } from '../../../shared/limits.ts';
 import { shortNameOf } from '../../../shared/names.ts';
+import type { CallChains } from '../../core/ports/call-chains.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 import { codeDirectory } from '../../core/ports/isolation-driver.ts';
@@ -14,6 +15,8 @@ import type { AgentLink, AgentLinkEvents, OpenAgentLink } from './agent-link.ts'
 
 export interface ProtocolLinkOptions {
   readonly clock: Clock;
+  /** Left out: functions get nothing to hand on. */
+  readonly callChains?: Pick<CallChains, 'tokenOf'>;
   /** After a deadline, how long the handler may take to notice its AbortSignal. */
   readonly cancelGraceMs: number;
   /** From the channel being there to HELLO. */
@@ -42,6 +45,7 @@ class ProtocolLink implements AgentLink {
     this.#connection = new AgentConnection({
       stream,
       clock: options.clock,
+      ...(options.callChains === undefined ? {} : { callChains: options.callChains }),
       onLog: (line) =>
         events.log({
           invocationId: line.invocationId,

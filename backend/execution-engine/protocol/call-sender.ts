@@ -1,4 +1,5 @@
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
+import type { CallChains } from '../../core/ports/call-chains.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 import { Call, type CallHost } from './call.ts';
@@ -10,6 +11,7 @@ type Resolve = (result: InstanceResult) => void;
 export interface CallSenderOptions {
   readonly host: CallHost;
   readonly clock: Clock;
+  readonly callChains: Pick<CallChains, 'tokenOf'> | undefined;
   readonly started: (call: Call) => void;
 }
 
@@ -35,7 +37,7 @@ export class CallSender {
       const refused = this.#refusal(call);
       if (refused !== undefined) return Promise.resolve(this.refused(refused));
       return new Promise<InstanceResult>((resolve) => {
-        const item = batchItem(call, resolve);
+        const item = batchItem(call, resolve, this.#options.callChains);
         if (item === undefined) {
           this.#send(call, resolve);
           return;
@@ -77,13 +79,14 @@ export class CallSender {
   }
 
   #send(instanceCall: InstanceCall, resolve: Resolve): void {
-    const { encoder, flush } = this.#options.host;
+    const { host, callChains } = this.#options;
+    const { encoder, flush } = host;
     const call = this.#start(instanceCall, resolve);
     const source = instanceCall.invocation.request.body;
     const whole = wholeBody(source);
     const first = whole === undefined ? emptyBuffer : whole.subarray(0, initialCreditBytes);
     const isWhole = whole !== undefined && first.length === whole.length;
-    const meta = requestMeta(instanceCall.invocation);
+    const meta = requestMeta(instanceCall.invocation, { callChains });
     if (metaTooLong(meta, first.length)) {
       encoder.meta(frameTypes.invoke, 0, call.id, meta, []);
       call.sendBody(0, source);
@@ -127,10 +130,14 @@ interface BatchItem {
 const envelopeBytes = 64;
 
 /** Undefined when the call must travel alone: its body still arrives, or is too large for a frame. */
-function batchItem(call: InstanceCall, resolve: Resolve): BatchItem | undefined {
+function batchItem(
+  call: InstanceCall,
+  resolve: Resolve,
+  callChains: CallSenderOptions['callChains'],
+): BatchItem | undefined {
   const body = wholeBody(call.invocation.request.body);
   if (body === undefined || body.length > maxPayloadBytes - envelopeBytes) return undefined;
-  const meta = requestMeta(call.invocation, body.length);
+  const meta = requestMeta(call.invocation, { callChains, bodyBytes: body.length });
   const bytes = Buffer.byteLength(meta) + 1 + body.length;
   return bytes > maxPayloadBytes - envelopeBytes ? undefined : { call, resolve, meta, body, bytes };
 }

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { InvocationId } from '../../../shared/ids.ts';
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
+import type { CallChains } from '../../core/ports/call-chains.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 
 /** One log entry of user code, attributed by the agent. */
@@ -27,6 +28,8 @@ export interface AgentConnectionOptions {
   /** The connection owns it from now on and destroys it when it is over. */
   readonly stream: Duplex;
   readonly clock: Clock;
+  /** Makes what a call hands to the calls that it makes. */
+  readonly callChains?: Pick<CallChains, 'tokenOf'>;
   readonly onLog?: (line: AgentLogLine) => void;
   /** Once, whatever ended the connection, before the outcomes of the calls that were running are known. */
   readonly onClosed?: (reason: ClosedReason) => void;

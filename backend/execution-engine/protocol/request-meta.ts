@@ -1,8 +1,15 @@
 import type { Body, Invocation } from '../../core/invocation.ts';
+import type { CallChains } from '../../core/ports/call-chains.ts';
 import { traceContextOf, traceparentOf } from '../../core/trace-context.ts';
 
+interface RequestMetaOptions {
+  readonly callChains: Pick<CallChains, 'tokenOf'> | undefined;
+  /** Of an item of a batch. */
+  readonly bodyBytes?: number;
+}
+
 /** The JSON in front of a request body. */
-export function requestMeta(invocation: Invocation, bodyBytes?: number): string {
+export function requestMeta(invocation: Invocation, { callChains, bodyBytes }: RequestMetaOptions): string {
   const { request } = invocation;
   const common = {
     invocationId: invocation.id,
@@ -12,6 +19,8 @@ export function requestMeta(invocation: Invocation, bodyBytes?: number): string 
     trigger: invocation.trigger,
     depth: invocation.depth,
     traceparent: invocation.traceparent === undefined ? undefined : traceparentOf(traceContextOf(invocation)),
+    // One without a network has nobody to hand it to.
+    callChain: invocation.version.config.egress === 'none' ? undefined : callChains?.tokenOf(invocation),
     bodyBytes,
   };
   if (request.kind === 'event') return JSON.stringify(common);

@@ -147,6 +147,8 @@ export class RuntimeApi {
       'lambda-runtime-deadline-ms': String(Math.round(meta.deadlineMs - clockOffset.ms)),
       'lambda-runtime-invoked-function-arn': context.invokedFunctionArn,
       ...(trace === undefined ? {} : { 'lambda-runtime-trace-id': trace }),
+      ...(meta.traceparent === undefined ? {} : { traceparent: meta.traceparent }),
+      ...(meta.callChain === undefined ? {} : { 'hearth-call-chain': meta.callChain }),
     });
     response.end(event);
   }

@@ -127,6 +127,7 @@ function headersOf({ meta }: Call, bodyBytes: number | undefined): string[] {
     String(Math.round(meta.deadlineMs)),
   ];
   if (meta.traceparent !== undefined) headers.push('traceparent', meta.traceparent);
+  if (meta.callChain !== undefined) headers.push('hearth-call-chain', meta.callChain);
   if (bodyBytes === undefined) headers.push('transfer-encoding', 'chunked');
   if (meta.kind === 'event')
     return [...headers, 'host', 'localhost', 'content-type', 'application/json', 'content-length', String(bodyBytes)];

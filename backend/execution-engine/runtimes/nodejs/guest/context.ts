@@ -24,6 +24,7 @@ export class Context {
   readonly logGroupName: string;
   readonly logStreamName: string;
   callbackWaitsForEmptyEventLoop = false;
+  readonly #callChain: string | undefined;
   #abort: AbortController | undefined;
   #reason: Error | undefined;
   readonly #waitUntil: (work: Promise<unknown>) => void;
@@ -45,6 +46,7 @@ export class Context {
     this.trigger = meta.trigger;
     this.depth = meta.depth;
     this.traceparent = meta.traceparent;
+    this.#callChain = meta.callChain;
     this.awsRequestId = meta.invocationId;
     this.memoryLimitInMB = String(memoryLimitMb);
     this.invokedFunctionArn = `arn:aws:lambda:local:000000000000:function:${functionName}:${this.functionVersion}`;
@@ -65,6 +67,17 @@ export class Context {
 
   getRemainingTimeInMillis(): number {
     return Math.max(0, this.deadlineMs - dateNow() - clockOffset.ms);
+  }
+
+  /**
+   * For calls of other functions through the gateway or the API, `fetch(url, { headers: context.callHeaders() })`: they become part of this call's trace,
+   * end no later than it does, and loops are found. Not sent by itself, because only the author knows which hosts may see it.
+   */
+  callHeaders(): Record<string, string> {
+    return {
+      ...(this.traceparent === undefined ? {} : { traceparent: this.traceparent }),
+      ...(this.#callChain === undefined ? {} : { 'hearth-call-chain': this.#callChain }),
+    };
   }
 
   /** Keeps the instance busy until `work` settles or the deadline passes; the response does not wait for it. */

@@ -88,6 +88,7 @@ function batchContext(calls: readonly Call[]): object {
   const items = calls.map((call) => call.context);
   const [first] = items;
   const deadlineMs = Math.min(...items.map((item) => item.deadlineMs));
+  const soonest = items.find((item) => item.deadlineMs === deadlineMs);
   const abort = new AbortController();
   let left = items.length;
   for (const { signal } of items) {
@@ -102,6 +103,7 @@ function batchContext(calls: readonly Call[]): object {
     deadlineMs,
     signal: abort.signal,
     getRemainingTimeInMillis: () => Math.max(0, deadlineMs - dateNow()),
+    callHeaders: () => soonest?.callHeaders(),
     waitUntil: (work: unknown) => first?.waitUntil(work),
   };
 }

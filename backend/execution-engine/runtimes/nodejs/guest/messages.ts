@@ -20,6 +20,7 @@ interface CommonMeta {
   readonly trigger: string;
   readonly depth: number;
   readonly traceparent?: string;
+  readonly callChain?: string;
   readonly bodyBytes?: number;
 }
 interface EventMeta extends CommonMeta {

@@ -493,6 +493,13 @@ class Context:
     def cancel_reason(self):
         return self._call.cancel_reason
 
+    def call_headers(self):
+        """For calls of other functions: they join this call's trace, end no later than it does, and loops are found."""
+        soonest = min(self.items, key=lambda item: item.deadline_ms)
+        chain = soonest._call.meta.get("callChain")
+        pairs = (("traceparent", soonest.traceparent), ("hearth-call-chain", chain))
+        return {name: value for name, value in pairs if value is not None}
+
     def get_remaining_time_in_millis(self):
         return max(0, int(self.deadline_ms - time.time() * 1000))
 
