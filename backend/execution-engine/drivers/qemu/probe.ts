@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { promisify } from 'node:util';
 import type { LimitName } from '../../../../shared/api/system.ts';
 import type { DriverHealth } from '../../../core/ports/isolation-driver.ts';
+import { versionOfQemu } from '../support/guest/jailed-qemu.ts';
 import { findProgram, type HostEnvironment } from '../support/jail/host-environment.ts';
 
 export interface ProbeParts {
@@ -15,7 +14,6 @@ export interface ProbeParts {
 
 /** The machine `microvm` with ACPI came in 5.2; what is used here is tried with 7.2. */
 const oldestMajor = 6;
-const versionTimeoutMs = 10_000;
 
 /** Starts QEMU in its jail, and says what is missing if that fails. Never rejects. Boots no emulated guest: that takes seconds. */
 export async function probeQemu(parts: ProbeParts): Promise<DriverHealth> {
@@ -35,7 +33,7 @@ export async function probeQemu(parts: ProbeParts): Promise<DriverHealth> {
     };
   }
   try {
-    const version = await versionOf(qemuPath);
+    const version = await versionOfQemu(qemuPath);
     if (Number.parseInt(version, 10) < oldestMajor) {
       return { status: 'unhealthy', reason: `QEMU ${version} is too old`, fix: `install QEMU ${oldestMajor} or later` };
     }
@@ -54,11 +52,6 @@ export async function probeQemu(parts: ProbeParts): Promise<DriverHealth> {
   } catch (error) {
     return explain(error);
   }
-}
-
-async function versionOf(qemu: string): Promise<string> {
-  const { stdout } = await promisify(execFile)(qemu, ['--version'], { timeout: versionTimeoutMs, env: {} });
-  return /version (\d+(?:\.\d+)*)/.exec(stdout)?.[1] ?? 'unknown';
 }
 
 function explain(error: unknown): DriverHealth {

@@ -1,10 +1,9 @@
 import type { SandboxLimits } from '../../../core/ports/isolation-driver.ts';
 import { guestPorts } from '../support/guest/guest-init.ts';
 import { guestMemoryMb, guestProcessors } from '../support/guest/guest-size.ts';
+import { type Accelerator, jailedQemu } from '../support/guest/jailed-qemu.ts';
 import { kernelArguments } from '../support/guest/kernel-arguments.ts';
 import { descriptors as jailDescriptors } from '../support/jail/bwrap-arguments.ts';
-
-export type Accelerator = 'kvm' | 'tcg';
 
 /** Descriptors that QEMU inherits, after those of bwrap. QMP takes the place of what is an agent's channel in a process sandbox. */
 export const descriptors = {
@@ -23,8 +22,6 @@ export const descriptors = {
   code: 15,
 } as const;
 
-/** Where the jail has the program. */
-export const jailedQemu = '/usr/bin/qemu-system-x86_64';
 /** What QEMU needs beside the guest's memory: its own code and heap, and translated code under emulation. */
 const translationMb = 64;
 const vmmOverheadMb = 96;

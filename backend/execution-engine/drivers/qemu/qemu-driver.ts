@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { statSync, truncateSync, writeFileSync } from 'node:fs';
 import { PlatformError } from '../../../../shared/errors.ts';
 import { newId, type SandboxId } from '../../../../shared/ids.ts';
 import type {
@@ -15,23 +14,21 @@ import type { RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import { beforeHanging } from '../support/guest/guest-ending.ts';
 import { codeDeviceBytes, type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
-import { kvmDevice, tryKvm } from '../support/guest/kvm-trial.ts';
-import { bwrapArguments, bwrapCommand } from '../support/jail/bwrap-arguments.ts';
 import {
-  findProgram,
-  type HostEnvironment,
-  type HostOptions,
-  hostStateFile,
-  openHost,
-} from '../support/jail/host-environment.ts';
+  type Accelerator,
+  findQemu,
+  qemuJailArguments,
+  qemuRoot,
+  spawnJailedQemu,
+} from '../support/guest/jailed-qemu.ts';
+import { kvmDevice, tryKvm } from '../support/guest/kvm-trial.ts';
+import { type HostEnvironment, type HostOptions, hostStateFile, openHost } from '../support/jail/host-environment.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
-import type { StagedRoot } from '../support/jail/root-stage.ts';
 import type { Slot } from '../support/jail/slots.ts';
-import { closingLauncher } from '../support/jail/stray-descriptors.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
 import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
 import { probeQemu } from './probe.ts';
-import { type Accelerator, descriptors, hostLimits, jailedQemu, qemuCommand } from './qemu-arguments.ts';
+import { descriptors, hostLimits, qemuCommand } from './qemu-arguments.ts';
 import { codeFileOf, QemuSandbox } from './qemu-sandbox.ts';
 
 export interface QemuDriverOptions {
@@ -54,17 +51,11 @@ export interface QemuDriverOptions {
 
 /** For messages of starts that fail. */
 const what = 'a microVM';
-/** Only what bwrap itself needs; its environment can be read inside. */
-const bareEnvironment = { PATH: '/usr/bin:/bin' };
-/** QEMU writes no files. */
-const jailTmpMb = 1;
 /** On a busy machine a boot takes up to about 15 s. */
 const bootPatienceMs = 30_000;
 /** An emulated kernel hangs now and then while it boots (timers); then nothing more comes from it. */
 const hungMessage = `a guest did not boot within ${bootPatienceMs} ms; try again, and give the host more CPU if it happens often`;
 const probeLimits = { memoryMb: 64, cpus: 1, maxPids: 16, tmpMb: 4, egress: 'none' } as const;
-/** Firmware and loadable parts of QEMU, where distributions have them. */
-const qemuDirectories = ['/usr/share/qemu', '/usr/share/seabios', '/usr/lib/x86_64-linux-gnu/qemu'];
 
 /**
  * Runs sandboxes as guests of QEMU's `microvm` machine. Under software emulation QEMU promises no isolation, so each QEMU is itself in the jail of the process
@@ -111,7 +102,7 @@ export class QemuDriver implements IsolationDriver {
 
   async probe(signal: AbortSignal): Promise<DriverHealth> {
     return await probeQemu({
-      qemuPath: this.#qemuPath(),
+      qemuPath: findQemu(this.#options.qemuPath),
       bwrapPath: this.#options.bwrapPath,
       openHost: () => this.#open(),
       tryOut: async (version) => await this.#tryOut(version, signal),
@@ -192,25 +183,6 @@ export class QemuDriver implements IsolationDriver {
     return this.#host;
   }
 
-  #qemuPath(): string | undefined {
-    return this.#options.qemuPath || findProgram('qemu-system-x86_64');
-  }
-
-  /** A root with QEMU, its libraries, its firmware, and nothing else of the host. */
-  async #jailRoot(host: HostEnvironment): Promise<StagedRoot> {
-    const qemu = this.#qemuPath();
-    if (qemu === undefined) {
-      const message = 'QEMU is not installed; install it (apt-get install qemu-system-x86)';
-      throw new PlatformError('unavailable', 'program_missing', message);
-    }
-    return await host.roots.rootFor({
-      agent: { hostPath: qemu, guestPath: jailedQemu },
-      toolchain: qemuDirectories
-        .filter((path) => existsSync(path))
-        .map((path) => ({ hostPath: path, guestPath: path })),
-    });
-  }
-
   async #begin(parts: {
     readonly spec: SandboxSpec;
     readonly boot: GuestBoot;
@@ -222,7 +194,7 @@ export class QemuDriver implements IsolationDriver {
   }): Promise<QemuSandbox> {
     const { spec, boot, signal, accelerator = this.#accelerator } = parts;
     const host = this.#open();
-    const root = await this.#jailRoot(host);
+    const root = await qemuRoot(host, findQemu(this.#options.qemuPath));
     const code = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
     throwIfAborted(signal, what);
     const slot = host.slots.take();
@@ -238,7 +210,7 @@ export class QemuDriver implements IsolationDriver {
     const onAbort = (): void => void sandbox.destroy('aborted');
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await sandbox.start(jailArguments({ host, root, slot, accelerator }));
+      await sandbox.start(qemuJailArguments({ host, root, slot, devices: accelerator === 'kvm' ? [kvmDevice] : [] }));
       if (parts.waitsForGuest) await beforeHanging(sandbox.control.started, bootPatienceMs, hungMessage);
       throwIfAborted(signal, what);
       return sandbox;
@@ -267,33 +239,15 @@ export class QemuDriver implements IsolationDriver {
     const { host, slot, spec, boot, accelerator } = parts;
     const limits = hostLimits(spec.limits, accelerator);
     const cgroup = host.cgroups.create(String(slot.number), limits);
-    const files: number[] = [];
-    const open = (path: string): number => {
-      const descriptor = openSync(path, 'r');
-      files.push(descriptor);
-      return descriptor;
-    };
     try {
-      const argv = qemuCommand({
-        limits: spec.limits,
-        accelerator,
-        hasCode: spec.image !== undefined,
-      });
-      const command = bwrapCommand(argv, { ...spec.limits, maxPids: limits.maxPids, tmpMb: jailTmpMb }, undefined);
-      const stray = host.strayDescriptors.filter((descriptor) => descriptor > descriptors.code);
-      const { file, args } = closingLauncher(host.bwrap, command, stray);
-      const uid = host.uidOf(slot.number);
-      const child = spawn(file, args, {
-        cwd: '/',
-        env: bareEnvironment,
-        stdio: [
-          ...(['ignore', 'ignore', 'pipe', 'pipe'] as const),
-          open(host.filterFile),
-          ...(['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'] as const),
-          ...[boot.kernel, boot.initrd, boot.root, parts.code].map(open),
-        ],
-        // Node drops the supplementary groups too. Never as real root: /proc/sys of the host would be writable.
-        ...(uid === undefined ? {} : { uid, gid: accelerator === 'kvm' ? statSync(kvmDevice).gid : uid }),
+      const child = spawnJailedQemu({
+        host,
+        slot,
+        argv: qemuCommand({ limits: spec.limits, accelerator, hasCode: spec.image !== undefined }),
+        maxPids: limits.maxPids,
+        ...(accelerator === 'kvm' ? { group: statSync(kvmDevice).gid } : {}),
+        pipes: descriptors.kernel - descriptors.channel,
+        files: [boot.kernel, boot.initrd, boot.root, parts.code].map((path) => ({ path })),
       });
       return new QemuSandbox({
         id: spec.id,
@@ -308,8 +262,6 @@ export class QemuDriver implements IsolationDriver {
     } catch (error) {
       void cgroup.remove();
       throw error;
-    } finally {
-      for (const descriptor of files) closeSync(descriptor);
     }
   }
 
@@ -324,22 +276,4 @@ function makeCodeFile(slot: Slot): void {
   const file = codeFileOf(slot);
   writeFileSync(file, '', { mode: 0o444 });
   truncateSync(file, codeDeviceBytes);
-}
-
-function jailArguments(parts: {
-  readonly host: HostEnvironment;
-  readonly root: StagedRoot;
-  readonly slot: Slot;
-  readonly accelerator: Accelerator;
-}): Buffer {
-  const { host, root, slot, accelerator } = parts;
-  return bwrapArguments({
-    rootDirectory: root.directory,
-    binds: root.binds,
-    slotDirectory: slot.directory,
-    limits: { memoryMb: 0, cpus: 0, maxPids: 0, tmpMb: jailTmpMb, egress: 'none' },
-    env: {},
-    masks: host.masks,
-    ...(accelerator === 'kvm' ? { devices: [kvmDevice] } : {}),
-  });
 }
