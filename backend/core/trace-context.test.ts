@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { type InvocationId, newId } from '../../shared/ids.ts';
-import { traceContextOf, traceparentOf } from './trace-context.ts';
+import { isSampled, isTraceparent, traceContextOf, traceparentOf } from './trace-context.ts';
 
 const id = newId('invocation');
 
@@ -17,7 +17,8 @@ it('continues the trace of the caller, and passes the decision on', () => {
   const traceparent = `00-${'a1'.repeat(16)}-${'b2'.repeat(8)}-00`;
   const context = traceContextOf({ id, attempt: 1, traceparent });
   expect(context).toMatchObject({ traceId: 'a1'.repeat(16), parentSpanId: 'b2'.repeat(8), isSampled: false });
-  expect(traceparentOf(context)).toBe(`00-${'a1'.repeat(16)}-${context.spanId}-00`);
+  expect(traceparentOf(context, 1)).toBe(`00-${'a1'.repeat(16)}-${context.spanId}-00`);
+  expect(traceparentOf({ ...context, isSampled: true }, 0)).toBe(`00-${'a1'.repeat(16)}-${context.spanId}-01`);
 });
 
 it('gives every attempt a span of its own in one trace', () => {
@@ -26,8 +27,35 @@ it('gives every attempt a span of its own in one trace', () => {
   expect(second?.spanId).not.toBe(first?.spanId);
 });
 
+it('says in the header whether a trace that begins here is exported', () => {
+  const own = traceContextOf({ id, attempt: 1, traceparent: undefined });
+  expect(traceparentOf(own, 1)).toBe(`00-${own.traceId}-${own.spanId}-01`);
+  expect(traceparentOf(own, 0)).toBe(`00-${own.traceId}-${own.spanId}-00`);
+  // The same answer for every attempt, and for whoever exports it.
+  const again = traceContextOf({ id, attempt: 7, traceparent: undefined });
+  expect(traceparentOf(again, 0.5).slice(-2)).toBe(isSampled(own, 0.5) ? '01' : '00');
+});
+
+it('has the low 128 bits of the id, in the digits of Crockford', () => {
+  const written = ('inv_' + '7zzzzzzzzz' + '0123456789abcdef') as InvocationId;
+  const value = [...written.slice(4)].reduce(
+    (sum, char) => (sum << 5n) | BigInt('0123456789abcdefghjkmnpqrstvwxyz'.indexOf(char)),
+    0n,
+  );
+  const { traceId, spanId } = traceContextOf({ id: written, attempt: 1, traceparent: undefined });
+  expect(traceId).toBe((value & ((1n << 128n) - 1n)).toString(16).padStart(32, '0'));
+  expect(spanId).toBe(traceId.slice(16));
+});
+
 it('ignores a header that is none, and never makes an id of zeros', () => {
   expect(traceContextOf({ id, attempt: 1, traceparent: 'nonsense' }).isSampled).toBeUndefined();
+  for (const none of [
+    '',
+    `00-${'0'.repeat(32)}-${'b2'.repeat(8)}-00`,
+    `00-${'a1'.repeat(16)}-${'0'.repeat(16)}-00`,
+    `01-${'a1'.repeat(16)}-${'b2'.repeat(8)}-00`,
+  ])
+    expect(isTraceparent(none)).toBe(false);
   const zero = `inv_${'0'.repeat(26)}` as InvocationId;
   const context = traceContextOf({ id: zero, attempt: 1, traceparent: undefined });
   expect(context.traceId).toBe(`${'0'.repeat(31)}1`);

@@ -19,43 +19,66 @@ interface TracedCall {
   readonly traceparent: string | undefined;
 }
 
-const traceparentPattern = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
-const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
-const idChars = 26;
-const low128 = (1n << 128n) - 1n;
-const low64 = (1n << 64n) - 1n;
+/** Version 00; ids of zeros are none. */
+const traceparentPattern = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/;
+
+/** Whether a header can be continued; one that cannot is dropped, and the trace begins anew. */
+export const isTraceparent = (header: string): boolean => traceparentPattern.test(header);
 
 /**
  * The context of one attempt. Everything is computed from the invocation id, so that whoever has the id (the agent's call, the exporter, a person with a
  * record) names the same trace and span without anything being kept.
  */
 export function traceContextOf({ id, attempt, traceparent }: TracedCall): TraceContext {
-  const own = numberOf(id);
-  // An id has 80 random bits at its end: a span of 64 of them is unique within a trace, and attempts differ.
-  const spanId = hex(nonZero((own & low64) ^ BigInt(attempt - 1)), 16);
+  const own = hexOf(id);
+  const spanId = spanIdOf(own, attempt);
   const match = traceparent === undefined ? null : traceparentPattern.exec(traceparent);
-  if (match === null)
-    return { traceId: hex(nonZero(own & low128), 32), spanId, parentSpanId: undefined, isSampled: undefined };
+  if (match === null) return { traceId: nonZero(own), spanId, parentSpanId: undefined, isSampled: undefined };
   const [, traceId = '', parentSpanId, flags = '00'] = match;
   return { traceId, spanId, parentSpanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
-/** The header that the function is given, so that what it calls becomes a child of its own span. */
-export function traceparentOf({ traceId, spanId, isSampled }: TraceContext): string {
-  return `00-${traceId}-${spanId}-${isSampled === false ? '00' : '01'}`;
+/** Whether an attempt is exported: what the caller decided, else this share of traces, the same for every span of a trace. */
+export function isSampled({ isSampled: decided, traceId }: TraceContext, ratio: number): boolean {
+  if (decided !== undefined) return decided;
+  // As TraceIdRatioBased of the specification: the trace id is the random number.
+  return Number.parseInt(traceId.slice(-13), 16) < ratio * 2 ** 52;
 }
 
-function numberOf(id: InvocationId): bigint {
-  let value = 0n;
-  for (const char of id.slice(-idChars)) value = (value << 5n) | BigInt(Math.max(0, alphabet.indexOf(char)));
-  return value;
+/** The header that the function is given, so that what it calls becomes a child of its own span. `ratio`: 0 where nothing is exported. */
+export function traceparentOf(context: TraceContext, ratio: number): string {
+  return `00-${context.traceId}-${context.spanId}-${isSampled(context, ratio) ? '01' : '00'}`;
+}
+
+const idChars = 26;
+/** Of Crockford's base 32 by character code; what is none of its digits counts as 0. */
+const digits = new Uint8Array(128);
+for (const [value, char] of [...'0123456789abcdefghjkmnpqrstvwxyz'].entries()) digits[char.charCodeAt(0)] = value;
+const hexDigits = '0123456789abcdef';
+
+/** The low 128 of an id's 130 bits. Once per call, so without big integers. */
+function hexOf(id: InvocationId): string {
+  let text = '';
+  let bits = 0;
+  let held = 0;
+  for (let i = id.length - idChars; i < id.length; i++) {
+    held = ((held << 5) | (digits[id.charCodeAt(i)] ?? 0)) & 0xff;
+    // Two bits of the first character are beyond the 128.
+    bits += i === id.length - idChars ? 3 : 5;
+    for (; bits >= 4; bits -= 4) text += hexDigits[(held >> (bits - 4)) & 15];
+  }
+  return text;
+}
+
+/** An id has 80 random bits at its end: a span of 64 of them is unique within a trace, and attempts differ. */
+function spanIdOf(own: string, attempt: number): string {
+  const span = own.slice(16);
+  if (attempt === 1) return nonZero(span);
+  const low = (Number.parseInt(span.slice(8), 16) ^ (attempt - 1)) >>> 0;
+  return nonZero(span.slice(0, 8) + low.toString(16).padStart(8, '0'));
 }
 
 /** All zeros means "no id" in the standard. */
-function nonZero(value: bigint): bigint {
-  return value === 0n ? 1n : value;
-}
-
-function hex(value: bigint, digits: number): string {
-  return value.toString(16).padStart(digits, '0');
+function nonZero(hex: string): string {
+  return /^0+$/.test(hex) ? hex.replace(/0$/, '1') : hex;
 }

@@ -1,5 +1,6 @@
 import { callChainHeader } from '../core/call-chain.ts';
 import type { AuthenticatedCaller } from '../core/ports/caller-authenticator.ts';
+import { isTraceparent } from '../core/trace-context.ts';
 
 /** Headers that belong to one hop (RFC 9110 section 7.6.1) and are not passed on. */
 const hopByHop = new Set([
@@ -14,7 +15,6 @@ const hopByHop = new Set([
   'upgrade',
   'expect',
 ]);
-const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** What the gateway needs of a request's headers, found in one pass over what the client sent. */
 export interface RequestHeaders {
@@ -63,7 +63,7 @@ export function readHeaders(rawHeaders: readonly string[], trustsProxy: boolean)
   return found;
 }
 
-/** Takes note of the headers that the gateway itself needs; false for one that is not passed on because it is malformed. */
+/** Takes note of the headers that the gateway itself needs; false for one that is not passed on as it is. */
 function isPassedOn(found: RequestHeaders, name: string, value: string): boolean {
   switch (name) {
     case 'host':
@@ -74,9 +74,9 @@ function isPassedOn(found: RequestHeaders, name: string, value: string): boolean
       found.origin = value;
       return true;
     case 'traceparent':
-      if (!traceparentPattern.test(value)) return false;
-      found.traceparent = value;
-      return true;
+      // The function gets that of its own span.
+      if (isTraceparent(value)) found.traceparent = value;
+      return false;
     default:
       return true;
   }

@@ -22,7 +22,7 @@ const sources: Readonly<Record<string, string>> = {
     export const handler = (event, context) =>
       new Promise((resolve) => context.signal.addEventListener('abort', resolve));`,
   tell: `
-    export const handler = async (event, context) => ({ deadlineMs: context.deadlineMs, depth: context.depth });`,
+    export const handler = async (event, context) => ({ deadlineMs: context.deadlineMs, depth: context.depth, trace: event?.headers?.traceparent });`,
   'by-api': `
     export const handler = async (event, context) => {
       const headers = { ...context.callHeaders(), authorization: 'Bearer ' + process.env.TOKEN };
@@ -126,13 +126,13 @@ describe('a function that calls functions through the gateway', () => {
   it.each(['relay', 'relay-python'])('gives %s no more time than it has itself', async (name) => {
     const { json } = await get(`/${name}`);
     const { own, inner } = json as { own: Told; inner: Told };
-    expect(inner).toEqual({ deadlineMs: Math.floor(own.deadlineMs), depth: 1 });
+    expect(inner).toMatchObject({ deadlineMs: Math.floor(own.deadlineMs), depth: 1 });
   });
 
   it('is bounded through the API too', async () => {
     const { json } = await get('/by-api');
     const { own, inner } = json as { own: Told; inner: Told };
-    expect(inner).toEqual({ deadlineMs: Math.floor(own.deadlineMs), depth: 1 });
+    expect(inner).toMatchObject({ deadlineMs: Math.floor(own.deadlineMs), depth: 1 });
   });
 
   const inFlight = () => numberOf('hearth_concurrency');
@@ -173,5 +173,10 @@ describe('a function that calls functions through the gateway', () => {
     const { json } = await get('/tell', { headers: { 'hearth-call-chain': 'A'.repeat(32) } });
     expect(json).toMatchObject({ depth: 0 });
     expect(await ignored()).toBe(before + 1);
+  });
+
+  it('has a trace where nothing is exported, which then is not sampled', async () => {
+    const { json } = await get('/tell');
+    expect((json as { trace: string }).trace).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   });
 });

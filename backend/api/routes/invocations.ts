@@ -14,6 +14,7 @@ import { PlatformError } from '../../../shared/errors.ts';
 import { limits } from '../../../shared/limits.ts';
 import { fullNameOf } from '../../../shared/names.ts';
 import { callChainHeader } from '../../core/call-chain.ts';
+import { isTraceparent } from '../../core/trace-context.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { sendAccepted } from '../controllers/accepted.ts';
@@ -24,8 +25,6 @@ import { readRawBody } from '../raw-body.ts';
 import { type Api, bearerOnly, idParams, nameParams, noContent, problems } from '../route-docs.ts';
 
 const docs = { tags: ['invocations'], security: bearerOnly };
-/** W3C trace context; all-zero ids are invalid. */
-const traceparentPattern = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const callHeaders = z.object({
   'idempotency-key': z
     .string()
@@ -94,7 +93,7 @@ export function invokeRoute(app: Api, context: ApiContext): void {
       const payload = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const trace = request.headers.traceparent;
       const callChain = request.headers[callChainHeader];
-      const traceparent = trace !== undefined && traceparentPattern.test(trace) ? trace : undefined;
+      const traceparent = trace !== undefined && isTraceparent(trace) ? trace : undefined;
       if (traceparent !== undefined) reply.header('traceparent', traceparent);
       checkJson(payload);
       if (mode === 'sync') {

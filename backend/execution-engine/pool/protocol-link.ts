@@ -17,6 +17,8 @@ export interface ProtocolLinkOptions {
   readonly clock: Clock;
   /** Left out: functions get nothing to hand on. */
   readonly callChains?: Pick<CallChains, 'tokenOf'>;
+  /** Share of traces that begin here and are exported; 0 when left out. */
+  readonly traceSampleRatio?: number;
   /** After a deadline, how long the handler may take to notice its AbortSignal. */
   readonly cancelGraceMs: number;
   /** From the channel being there to HELLO. */
@@ -46,6 +48,7 @@ class ProtocolLink implements AgentLink {
       stream,
       clock: options.clock,
       ...(options.callChains === undefined ? {} : { callChains: options.callChains }),
+      traceSampleRatio: options.traceSampleRatio ?? 0,
       onLog: (line) =>
         events.log({
           invocationId: line.invocationId,

@@ -39,7 +39,7 @@ export class AgentConnection {
 
   constructor(options: AgentConnectionOptions) {
     this.#options = options;
-    const { clock, stream, callChains } = options;
+    const { clock, stream, callChains, traceSampleRatio = 0 } = options;
     this.#waiting = new Waiter({ clock });
     this.#deadlines = new Deadlines({ clock, items: () => this.#calls.values() });
     const monotonic = () => clock.monotonic();
@@ -59,7 +59,12 @@ export class AgentConnection {
       moved: (call, from, to) => this.#moved(call, from, to),
       exiting: () => this.#exiting(),
     };
-    this.#sender = new CallSender({ host, clock, callChains, started: (call) => this.#started(call) });
+    this.#sender = new CallSender({
+      host,
+      clock,
+      onward: { callChains, traceSampleRatio },
+      started: (call) => this.#started(call),
+    });
     this.#receiver = new CallReceiver({
       calls: this.#calls,
       lastId: () => this.#sender.lastId,

@@ -1,17 +1,16 @@
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
-import type { CallChains } from '../../core/ports/call-chains.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 import { Call, type CallHost } from './call.ts';
 import { emptyBuffer, frameFlags, frameTypes, initialCreditBytes, lastCallId, maxPayloadBytes } from './frames.ts';
-import { requestMeta, wholeBody } from './request-meta.ts';
+import { type Onward, requestMeta, wholeBody } from './request-meta.ts';
 
 type Resolve = (result: InstanceResult) => void;
 
 export interface CallSenderOptions {
   readonly host: CallHost;
   readonly clock: Clock;
-  readonly callChains: Pick<CallChains, 'tokenOf'> | undefined;
+  readonly onward: Onward;
   readonly started: (call: Call) => void;
 }
 
@@ -37,7 +36,7 @@ export class CallSender {
       const refused = this.#refusal(call);
       if (refused !== undefined) return Promise.resolve(this.refused(refused));
       return new Promise<InstanceResult>((resolve) => {
-        const item = batchItem(call, resolve, this.#options.callChains);
+        const item = batchItem(call, resolve, this.#options.onward);
         if (item === undefined) {
           this.#send(call, resolve);
           return;
@@ -79,14 +78,14 @@ export class CallSender {
   }
 
   #send(instanceCall: InstanceCall, resolve: Resolve): void {
-    const { host, callChains } = this.#options;
+    const { host, onward } = this.#options;
     const { encoder, flush } = host;
     const call = this.#start(instanceCall, resolve);
     const source = instanceCall.invocation.request.body;
     const whole = wholeBody(source);
     const first = whole === undefined ? emptyBuffer : whole.subarray(0, initialCreditBytes);
     const isWhole = whole !== undefined && first.length === whole.length;
-    const meta = requestMeta(instanceCall.invocation, { callChains });
+    const meta = requestMeta(instanceCall.invocation, onward);
     if (metaTooLong(meta, first.length)) {
       encoder.meta(frameTypes.invoke, 0, call.id, meta, []);
       call.sendBody(0, source);
@@ -130,14 +129,10 @@ interface BatchItem {
 const envelopeBytes = 64;
 
 /** Undefined when the call must travel alone: its body still arrives, or is too large for a frame. */
-function batchItem(
-  call: InstanceCall,
-  resolve: Resolve,
-  callChains: CallSenderOptions['callChains'],
-): BatchItem | undefined {
+function batchItem(call: InstanceCall, resolve: Resolve, onward: Onward): BatchItem | undefined {
   const body = wholeBody(call.invocation.request.body);
   if (body === undefined || body.length > maxPayloadBytes - envelopeBytes) return undefined;
-  const meta = requestMeta(call.invocation, { callChains, bodyBytes: body.length });
+  const meta = requestMeta(call.invocation, onward, body.length);
   const bytes = Buffer.byteLength(meta) + 1 + body.length;
   return bytes > maxPayloadBytes - envelopeBytes ? undefined : { call, resolve, meta, body, bytes };
 }

@@ -30,6 +30,8 @@ export interface AgentConnectionOptions {
   readonly clock: Clock;
   /** Makes what a call hands to the calls that it makes. */
   readonly callChains?: Pick<CallChains, 'tokenOf'>;
+  /** Share of traces that begin here and are exported; 0 when left out. Functions are told whether theirs is. */
+  readonly traceSampleRatio?: number;
   readonly onLog?: (line: AgentLogLine) => void;
   /** Once, whatever ended the connection, before the outcomes of the calls that were running are known. */
   readonly onClosed?: (reason: ClosedReason) => void;

@@ -2,15 +2,17 @@ import type { Body, Invocation } from '../../core/invocation.ts';
 import type { CallChains } from '../../core/ports/call-chains.ts';
 import { traceContextOf, traceparentOf } from '../../core/trace-context.ts';
 
-interface RequestMetaOptions {
+/** What a call hands to the calls that it makes. */
+export interface Onward {
   readonly callChains: Pick<CallChains, 'tokenOf'> | undefined;
-  /** Of an item of a batch. */
-  readonly bodyBytes?: number;
+  /** See `AgentConnectionOptions`. */
+  readonly traceSampleRatio: number;
 }
 
-/** The JSON in front of a request body. */
-export function requestMeta(invocation: Invocation, { callChains, bodyBytes }: RequestMetaOptions): string {
+/** The JSON in front of a request body. `bodyBytes`: of an item of a batch. */
+export function requestMeta(invocation: Invocation, onward: Onward, bodyBytes?: number): string {
   const { request } = invocation;
+  const traceparent = traceparentOf(traceContextOf(invocation), onward.traceSampleRatio);
   const common = {
     invocationId: invocation.id,
     kind: request.kind,
@@ -18,9 +20,9 @@ export function requestMeta(invocation: Invocation, { callChains, bodyBytes }: R
     attempt: invocation.attempt,
     trigger: invocation.trigger,
     depth: invocation.depth,
-    traceparent: invocation.traceparent === undefined ? undefined : traceparentOf(traceContextOf(invocation)),
+    traceparent,
     // One without a network has nobody to hand it to.
-    callChain: invocation.version.config.egress === 'none' ? undefined : callChains?.tokenOf(invocation),
+    callChain: invocation.version.config.egress === 'none' ? undefined : onward.callChains?.tokenOf(invocation),
     bodyBytes,
   };
   if (request.kind === 'event') return JSON.stringify(common);
@@ -28,7 +30,8 @@ export function requestMeta(invocation: Invocation, { callChains, bodyBytes }: R
     ...common,
     method: request.method,
     target: request.target,
-    headers: request.headers,
+    // Not the caller's: what the function does with it is a child of its own span.
+    headers: [...request.headers, 'traceparent', traceparent],
     clientAddress: request.clientAddress,
     scheme: request.scheme,
     host: request.host,

@@ -1,12 +1,12 @@
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { MetricEvent } from '../../core/ports/metrics-sink.ts';
-import { traceContextOf } from '../../core/trace-context.ts';
+import { isSampled, traceContextOf } from '../../core/trace-context.ts';
 import { GroupWriter } from '../group-writer.ts';
 import { FaasMetrics } from './faas-metrics.ts';
 import { OtlpClient, type OtlpClientOptions } from './otlp-client.ts';
 import { type Attributes, keyValues, metricsRequest, type Resource, traceRequest } from './otlp-json.ts';
-import { isSampled, type SpanFacts, spanFactsOf, spansOf } from './spans.ts';
+import { type SpanFacts, spanFactsOf, spansOf } from './spans.ts';
 
 export interface OtlpExporterOptions extends OtlpClientOptions {
   readonly clock: Clock;

@@ -43,13 +43,6 @@ export const faasTriggers: Readonly<Record<TriggerKind, string>> = {
   replay: 'other',
 };
 
-/** Whether an attempt is exported: what the caller decided, else this share of traces, the same for every span of a trace. */
-export function isSampled(context: TraceContext, ratio: number): boolean {
-  if (context.isSampled !== undefined) return context.isSampled;
-  // As TraceIdRatioBased of the specification: the trace id is the random number.
-  return Number.parseInt(context.traceId.slice(-13), 16) < ratio * 2 ** 52;
-}
-
 /** The span of an attempt and one for each phase that took time. */
 export function spansOf(facts: SpanFacts): OtlpSpan[] {
   const { report, version, trigger, http } = facts;

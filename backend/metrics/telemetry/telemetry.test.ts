@@ -2,10 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../../tests/fakes/manual-clock.ts';
 import { invocation, recordingLogger, startAt, versionB1 } from '../../../tests/support/metrics-fixture.ts';
 import { faultsOf, startOtlpReceiver } from '../../../tests/support/otlp-receiver.ts';
+import { isSampled } from '../../core/trace-context.ts';
 import { FaasMetrics } from './faas-metrics.ts';
 import { OtlpExporter } from './otlp-exporter.ts';
 import { metricsRequest, traceRequest, unixNano } from './otlp-json.ts';
-import { isSampled, spanFactsOf, spansOf } from './spans.ts';
+import { spanFactsOf, spansOf } from './spans.ts';
 
 const resource = { attributes: [] };
 const attributesOf = (holder: { attributes: readonly { key: string; value: object }[] } | undefined) =>

@@ -14,7 +14,11 @@ export async function fetchRequest(call: Call): Promise<Request> {
   const body = await call.body.whole();
   return new Request('http://localhost/', {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'hearth-invocation-id': meta.invocationId },
+    headers: {
+      'content-type': 'application/json',
+      'hearth-invocation-id': meta.invocationId,
+      ...(meta.traceparent === undefined ? {} : { traceparent: meta.traceparent }),
+    },
     body: body.length === 0 ? 'null' : new Uint8Array(body),
     signal: call.context.signal,
   });

@@ -50,7 +50,8 @@ async function rehearse(logs: LogCapture): Promise<void> {
     paths: { codeDirectory: '/', agentPath: '/' },
     ended: () => undefined,
   };
-  const common = { invocationId: 'rehearsal', deadlineMs: 0, attempt: 1, trigger: 'api', depth: 0 };
+  const traceparent = `00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-00`;
+  const common = { invocationId: 'rehearsal', deadlineMs: 0, attempt: 1, trigger: 'api', depth: 0, traceparent };
   const http: HttpMeta = {
     ...common,
     kind: 'http',

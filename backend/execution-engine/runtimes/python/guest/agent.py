@@ -697,6 +697,8 @@ def request_of_event(call):
         method="POST", target="/", scheme="http", host="hearth", clientAddress="127.0.0.1",
         headers=["content-type", "application/json", "content-length", str(call.body_bytes), "host", "hearth"],
     )
+    if "traceparent" in meta:
+        meta["headers"] += ["traceparent", meta["traceparent"]]
     return meta
 
 
