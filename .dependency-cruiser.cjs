@@ -54,6 +54,7 @@ module.exports = {
       'backend/execution-engine/drivers/support/',
       ...core,
     ]),
+    only('egress-direction', 'backend/execution-engine/egress/', ['backend/execution-engine/egress/', ...core]),
     only('runtimes-direction', 'backend/execution-engine/runtimes/', ['backend/execution-engine/runtimes/', ...core]),
     only('builder-direction', 'backend/execution-engine/builder/', ['backend/execution-engine/builder/', ...core]),
     only('database-direction', 'backend/database/', ['backend/database/', ...core]),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { callerAuthSchema, rateLimitSchema } from './caller-auth.ts';
+import { egressSchema } from './egress.ts';
 import { limits, MiB } from './limits.ts';
 import { provisionedWindowsSchema } from './provisioned-windows.ts';
 
@@ -175,7 +176,7 @@ export const versionConfigSchema = z.strictObject({
   initTimeoutMs: z.number().int().min(100).max(120_000),
   batch: batchSchema,
   retry: retrySchema,
-  egress: z.enum(['none', 'all']),
+  egress: egressSchema,
   maxRequestBytes: z
     .number()
     .int()

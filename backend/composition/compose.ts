@@ -10,6 +10,7 @@ import { createControlPlane } from '../control-plane/control-plane.ts';
 import { Tokens } from '../control-plane/tokens.ts';
 import { createContainerImages, createGuestImages, createRuntimeImages } from '../execution-engine/drivers/catalog.ts';
 import { createAlerting } from './alerting.ts';
+import { createEgress } from './egress.ts';
 import { createEngine } from './engine.ts';
 import { here, openFoundation, type StartOptions } from './foundation.ts';
 import { createObservation } from './observation.ts';
@@ -25,11 +26,16 @@ export async function compose(options: StartOptions) {
   await tokens.load();
 
   const engine = await createEngine(foundation);
-  const observation = createObservation(foundation, {
-    pool: () => ({ pools: scheduling.pool.pools(), preWarmed: scheduling.pool.preWarmed() }),
-    scheduler: () => scheduling.scheduler.stats(),
-  });
-  const scheduling: ReturnType<typeof createScheduling> = createScheduling(foundation, engine, observation);
+  const egress = createEgress(foundation);
+  const observation = createObservation(
+    foundation,
+    {
+      pool: () => ({ pools: scheduling.pool.pools(), preWarmed: scheduling.pool.preWarmed() }),
+      scheduler: () => scheduling.scheduler.stats(),
+    },
+    egress,
+  );
+  const scheduling: ReturnType<typeof createScheduling> = createScheduling(foundation, engine, observation, egress);
   const alerting = createAlerting(foundation, observation);
   const backups = new ArchiveWriter({
     dataDirectory,

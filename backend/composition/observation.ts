@@ -1,4 +1,5 @@
 import type { MetricsSink } from '../core/ports/metrics-sink.ts';
+import type { EgressProxy } from '../execution-engine/egress/egress-proxy.ts';
 import { GroupedJournal } from '../metrics/collector/grouped-journal.ts';
 import { HostSampler } from '../metrics/collector/host-sampler.ts';
 import { MetricsCollector, type MetricsCollectorOptions } from '../metrics/collector/metrics-collector.ts';
@@ -32,7 +33,7 @@ function createExporter({ settings, logger, clock }: Foundation): OtlpExporter |
 }
 
 /** What watches: metrics, logs, records of invocations, and how long they are kept. `gauges` are read only after the start. */
-export function createObservation(foundation: Foundation, gauges: Omit<Gauges, 'host'>) {
+export function createObservation(foundation: Foundation, gauges: Omit<Gauges, 'host'>, egress: EgressProxy) {
   const { settings, logger, clock, dataDirectory, store, callChains, directory } = foundation;
   const host = new HostSampler({ clock, logger, dataDirectory });
   const logs = new LogHub({ store, clock, logger });
@@ -98,6 +99,18 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
         value: () => callChains.ignored,
       },
       { name: 'error_groups_dropped_total', help: 'Failures that are in no group.', value: () => errors.dropped },
+      { name: 'egress_connections_total', help: 'Connections by allow-lists.', value: () => egress.totals.connections },
+      {
+        name: 'egress_refused_total',
+        help: 'Attempts that no allow-list lets out.',
+        value: () => egress.totals.refused,
+      },
+      { name: 'egress_sent_bytes_total', help: 'Bytes out by allow-lists.', value: () => egress.totals.sentBytes },
+      {
+        name: 'egress_received_bytes_total',
+        help: 'Bytes in by allow-lists.',
+        value: () => egress.totals.receivedBytes,
+      },
       { name: 'spans_dropped_total', help: 'Sampled attempts not exported.', value: () => exporter?.dropped ?? 0 },
     ],
   });

@@ -1,5 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { newId } from '../../shared/ids.ts';
+import type { EgressGate } from '../core/ports/egress-gate.ts';
 import type { DriverHealth } from '../core/ports/isolation-driver.ts';
 import { LocalInstancePool } from '../execution-engine/pool/local-instance-pool.ts';
 import { defaultPoolSettings } from '../execution-engine/pool/pool-settings.ts';
@@ -21,6 +22,7 @@ export function createScheduling(
   { settings, logger, clock, store, secrets, callChains, directory }: Foundation,
   { adapters, drivers, inventory, bundles }: Engine,
   { logs, journal, sink }: Observation,
+  egress: EgressGate,
 ) {
   const pool = new LocalInstancePool({
     drivers: new Map(drivers.map((driver) => [driver.name, driver])),
@@ -31,6 +33,7 @@ export function createScheduling(
     secrets,
     openLink: protocolLinks({
       clock,
+      egress,
       callChains,
       traceSampleRatio: settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? 0 : settings.OTEL_TRACES_SAMPLER_ARG,
       cancelGraceMs: 500,

@@ -277,6 +277,11 @@ export const settingsSchema = z.object({
     .prefault('1.1.1.1,9.9.9.9')
     .pipe(z.array(z.ipv4('write IPv4 addresses, separated by commas')))
     .describe('Name servers (IPv4) of functions with `egress: "all"`; they may be private addresses.'),
+  HEARTH_EGRESS_PRIVATE: flag
+    .prefault('false')
+    .describe(
+      'Lets functions reach loopback and private networks where their allow-list names hosts there. Whoever may deploy can then reach them.',
+    ),
   HEARTH_BWRAP_PATH: z.string().default('').describe('The `bwrap` of the process driver. Empty: the first on PATH.'),
 });
 

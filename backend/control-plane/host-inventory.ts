@@ -49,6 +49,14 @@ const switchedOnBy: ReadonlyMap<IsolationLevel, string> = new Map([
 const unprocessable = (code: string, message: string, path: string) =>
   new PlatformError('unprocessable', code, message, { issues: [{ path, message }] });
 
+/** Its proxy is the agent's, in a sandbox without a network; the program of an image has another sandbox, with an agent beside it. */
+function checkAllowList(config: VersionConfig): void {
+  if (config.runtime !== 'image') return;
+  const why =
+    'an allow-list needs an agent inside, and a container image has none that can give it; use egress "none" or "all"';
+  throw unprocessable('egress_unsupported', why, 'egress');
+}
+
 /** What this host can run: drivers and runtimes with what their probes found, and the check of a version against it. */
 export class HostInventory {
   readonly #options: HostInventoryOptions;
@@ -121,7 +129,8 @@ export class HostInventory {
     this.#checkRuntime(config);
     const { driver, health } = this.#checkIsolation(config.isolation);
     const egress = health.egress ?? driver.capabilities.egress;
-    if (!egress.has(config.egress)) {
+    if (typeof config.egress !== 'string') checkAllowList(config);
+    else if (!egress.has(config.egress)) {
       const offered = [...egress].join(', ') || 'none of the settings';
       const why = health.notes.find((note) => note.startsWith('egress '));
       throw unprocessable(
@@ -144,7 +153,7 @@ export class HostInventory {
   ): readonly string[] {
     const warnings: string[] = [];
     const needed = limitFields.filter(([, limit]) => !enforced.has(limit));
-    if (config.egress === 'none' && !enforced.has('network')) needed.push(['egress', 'network']);
+    if (config.egress !== 'all' && !enforced.has('network')) needed.push(['egress', 'network']);
     for (const [field, limit] of needed) {
       const fact = `isolation ${config.isolation} does not enforce the ${limit} limit on this host`;
       if (chosen.has(field)) {

@@ -8,9 +8,11 @@ import {
   fileNameError,
   nameError,
   parseEnv,
+  type SettingsDraft,
   settingsOfTemplate,
   settingsOfVersion,
 } from './draft.ts';
+import { egressDraft } from './egress-text.ts';
 import { templates } from './templates.ts';
 
 describe('parseEnv', () => {
@@ -148,6 +150,29 @@ describe('settings', () => {
       secrets,
       batch,
     });
+  });
+});
+
+describe('the outgoing network', () => {
+  const withHosts = (egressHosts: string): SettingsDraft => ({ ...emptySettings, egress: 'hosts', egressHosts });
+
+  it('is a list with one host a line, and comes back as it was', () => {
+    const draft = withHosts(' api.example.com\n\n*.example.org:8443 ');
+    expect(checkSettings(draft)).toEqual({});
+    const { egress } = configOf(draft);
+    expect(egress).toEqual({ allow: ['api.example.com', '*.example.org:8443'] });
+    expect(egressDraft(egress ?? 'none')).toEqual({
+      egress: 'hosts',
+      egressHosts: 'api.example.com\n*.example.org:8443',
+    });
+  });
+
+  it('says which host is wrong', () => {
+    expect(checkSettings(withHosts('good.example\nhttps://bad.example')).egressHosts).toContain(
+      '"https://bad.example"',
+    );
+    expect(checkSettings(withHosts(' \n')).egressHosts).toBe('Name at least one host');
+    expect(checkSettings({ ...withHosts('bad host'), egress: 'all' })).toEqual({});
   });
 });
 

@@ -2,6 +2,7 @@ import type { CreateFunction, VersionDocument } from '../../shared/api/functions
 import { namePattern } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
 import type { IsolationLevel } from '../../shared/version-config.ts';
+import { type EgressChoice, egressDraft, egressOf, parseEgressHosts } from './egress-text.ts';
 import type { Template } from './templates.ts';
 
 export type Files = Readonly<Record<string, string>>;
@@ -17,7 +18,9 @@ export interface SettingsDraft {
   readonly maxInstances: string;
   /** Empty: what the platform does when nothing is said. */
   readonly isolation: IsolationLevel | '';
-  readonly egress: 'none' | 'all' | '';
+  readonly egress: EgressChoice;
+  /** With `hosts`: one a line. */
+  readonly egressHosts: string;
   /** `NAME=value`, one a line. */
   readonly env: string;
   /** By name, in the order in which they were chosen. */
@@ -39,6 +42,7 @@ export const emptySettings: SettingsDraft = {
   maxInstances: String(limits.maxInstances.default),
   isolation: '',
   egress: '',
+  egressHosts: '',
   env: '',
   secrets: [],
   batchMaxSize: '1',
@@ -75,7 +79,7 @@ export function settingsOfVersion(version: VersionDocument): SettingsDraft {
     minInstances: String(config.minInstances),
     maxInstances: String(config.maxInstances),
     isolation: config.isolation,
-    egress: config.egress,
+    ...egressDraft(config.egress),
     env: Object.entries(config.env)
       .map(([key, value]) => `${key}=${/[\n\r"]|^\s|\s$/.test(value) ? JSON.stringify(value) : value}`)
       .join('\n'),
@@ -150,6 +154,8 @@ export function checkSettings(draft: SettingsDraft): SettingsErrors {
   if (!/^[\w./-]+$/.test(draft.handler)) errors.handler = 'file.export, for example index.handler';
   const { env, error } = parseEnv(draft.env);
   if (error !== undefined) errors.env = error;
+  const hosts = draft.egress === 'hosts' ? parseEgressHosts(draft.egressHosts).error : undefined;
+  if (hosts !== undefined) errors.egressHosts = hosts;
   const both = draft.secrets.find((name) => name in env);
   if (both !== undefined) errors.secrets = `${both} is in the environment too: one of them has to go`;
   else if (draft.secrets.length > limits.maxSecretsPerVersion)
@@ -185,7 +191,7 @@ export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
       maxBytes: Number(draft.batchMaxBytes),
     },
     ...(draft.isolation === '' ? {} : { isolation: draft.isolation }),
-    ...(draft.egress === '' ? {} : { egress: draft.egress }),
+    ...(draft.egress === '' ? {} : { egress: egressOf(draft.egress, draft.egressHosts) }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { DriverDocument } from '../../shared/api/system.ts';
 import { Field, Input, Select, TextArea } from '../ui/field.tsx';
 import type { SettingsDraft, SettingsErrors } from './draft.ts';
+import { EgressField } from './egress-field.tsx';
 import { SecretPicker } from './secret-picker.tsx';
 
 export interface SettingsFieldsProps {
@@ -123,23 +124,7 @@ export function SettingsFields({ draft, errors, drivers, onChange }: SettingsFie
         <legend className="mb-2 text-sm font-medium">Batches of waiting calls</legend>
         <NumberFields fields={batchFields} draft={draft} errors={errors} onChange={onChange} />
       </fieldset>
-      <Field label="Outgoing network" hint="What the code may reach">
-        {(control) => (
-          <Select
-            {...control}
-            value={draft.egress}
-            options={[
-              { value: '', label: 'Default' },
-              { value: 'none', label: 'None' },
-              { value: 'all', label: 'All' },
-            ]}
-            onChange={(event) => {
-              const value = event.target.value;
-              onChange({ ...draft, egress: value === 'none' || value === 'all' ? value : '' });
-            }}
-          />
-        )}
-      </Field>
+      <EgressField draft={draft} error={errors.egressHosts} onChange={onChange} />
       <Field label="Environment" hint="NAME=value, one a line; a .env file can be pasted" error={errors.env}>
         {(control) => (
           <TextArea

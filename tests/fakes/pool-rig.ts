@@ -15,6 +15,7 @@ import { defaultPoolSettings, type PoolSettings } from '../../backend/execution-
 import { protocolLinks } from '../../backend/execution-engine/pool/protocol-link.ts';
 import { type BundleDigest, newId, type SandboxId } from '../../shared/ids.ts';
 import { defaultVersionConfig, type VersionConfig } from '../../shared/version-config.ts';
+import { noEgress } from '../support/no-egress.ts';
 import { noSecrets } from '../support/no-secrets.ts';
 import { type EventAgentOptions, eventAgents } from './event-agent.ts';
 
@@ -79,7 +80,12 @@ export function poolRig(options: PoolRigOptions = {}) {
       all: () => Promise.resolve([]),
     },
     secrets: options.secrets ?? noSecrets,
-    openLink: protocolLinks({ clock, cancelGraceMs: options.cancelGraceMs ?? 50, helloTimeoutMs: 5000 }),
+    openLink: protocolLinks({
+      clock,
+      cancelGraceMs: options.cancelGraceMs ?? 50,
+      helloTimeoutMs: 5000,
+      egress: noEgress,
+    }),
     clock,
     metrics: { record: (event) => void events.push(event), flush: () => Promise.resolve() },
     logs: { append: (entry) => void lines.push(entry), flush: () => Promise.resolve() },

@@ -14,6 +14,7 @@ import { protocolLinks } from '../../backend/execution-engine/pool/protocol-link
 import { NodejsAdapter } from '../../backend/execution-engine/runtimes/nodejs/adapter.ts';
 import type { BundleDigest } from '../../shared/ids.ts';
 import { invocationOf, KeepingSink, quietLogger, versionOf } from '../fakes/pool-rig.ts';
+import { noEgress } from '../support/no-egress.ts';
 import { noSecrets } from '../support/no-secrets.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
@@ -76,7 +77,7 @@ describe.skipIf(unhealthy !== undefined)(`the pool over sandboxed processes${ski
       },
       sandboxes: { put: async () => undefined, remove: async () => undefined, all: () => Promise.resolve([]) },
       secrets: noSecrets,
-      openLink: protocolLinks({ clock, cancelGraceMs: 300, helloTimeoutMs: 20_000 }),
+      openLink: protocolLinks({ clock, cancelGraceMs: 300, helloTimeoutMs: 20_000, egress: noEgress }),
       clock,
       metrics: { record: () => undefined, flush: () => Promise.resolve() },
       logs: { append: (entry) => void lines.push(entry), flush: () => Promise.resolve() },

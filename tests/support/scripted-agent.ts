@@ -6,6 +6,7 @@ import type {
   AgentConnectionOptions,
   AgentLogLine,
   ClosedReason,
+  InitOptions,
 } from '../../backend/execution-engine/protocol/connection-options.ts';
 import { FrameDecoder } from '../../backend/execution-engine/protocol/frame-decoder.ts';
 import { FrameEncoder } from '../../backend/execution-engine/protocol/frame-encoder.ts';
@@ -124,11 +125,11 @@ export function rig(options: Partial<AgentConnectionOptions> = {}): Rig {
   return { agent: new ScriptedAgent(guest), connection, logs, closed, violations, events };
 }
 
-export async function readyRig(options: Partial<AgentConnectionOptions> = {}): Promise<Rig> {
+export async function readyRig(options: Partial<AgentConnectionOptions> = {}, how: InitOptions = {}): Promise<Rig> {
   const made = rig(options);
   made.agent.json(t.hello, 0, { protocol: 1, runtime: 'nodejs', runtimeVersion: '24', pid: 2 });
   await made.connection.open();
-  const initialised = made.connection.init(init);
+  const initialised = made.connection.init(init, how);
   await made.agent.next(t.init);
   made.agent.json(t.ready, 0, ready);
   await initialised;

@@ -15,7 +15,7 @@ export interface AgentLog {
   /** The call that it belongs to, or undefined: the instance as a whole. */
   readonly invocationId: InvocationId | undefined;
   readonly level: 'debug' | 'info' | 'warn' | 'error';
-  readonly stream: 'stdout' | 'stderr';
+  readonly stream: 'stdout' | 'stderr' | 'platform';
   readonly text: string;
   readonly isTruncated: boolean;
 }

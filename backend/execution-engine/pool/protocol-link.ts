@@ -3,8 +3,10 @@ import type { InvocationId } from '../../../shared/ids.ts';
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
 import { limits } from '../../../shared/limits.ts';
 import { shortNameOf } from '../../../shared/names.ts';
+import type { VersionConfig } from '../../../shared/version-config.ts';
 import type { CallChains } from '../../core/ports/call-chains.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { EgressGate } from '../../core/ports/egress-gate.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 import { codeDirectory } from '../../core/ports/isolation-driver.ts';
 import type { OpenedSecrets } from '../../core/ports/secrets.ts';
@@ -23,6 +25,8 @@ export interface ProtocolLinkOptions {
   readonly cancelGraceMs: number;
   /** From the channel being there to HELLO. */
   readonly helloTimeoutMs: number;
+  /** The way out for versions with an allow-list. */
+  readonly egress: EgressGate;
 }
 
 /** Opens links that speak the instance protocol (docs/protocol.md). */
@@ -99,7 +103,15 @@ class ProtocolLink implements AgentLink {
       logLimitBytes: limits.maxLogBytesPerInvocation,
       logLineBytes: limits.maxLogLineBytes,
     };
-    await this.#connection.init(message, { signal });
+    const onTunnel = this.#wayOut(config.egress);
+    await this.#connection.init(message, { signal, ...(onTunnel === undefined ? {} : { onTunnel }) });
+  }
+
+  #wayOut(egress: VersionConfig['egress']) {
+    if (typeof egress === 'string') return undefined;
+    const about = { invocationId: undefined, level: 'warn', stream: 'platform', isTruncated: false } as const;
+    const note = (text: string) => this.#events.log({ ...about, text });
+    return this.#options.egress.admit({ rules: egress, note });
   }
 
   invoke(call: InstanceCall): Promise<InstanceResult> {

@@ -14,7 +14,9 @@ export interface SandboxShape {
 type ShapeConfig = Pick<VersionConfig, 'memoryMb' | 'cpus' | 'maxPids' | 'tmpMb' | 'egress'>;
 
 export function shapeOf(driver: DriverName, runtime: RuntimeName, config: ShapeConfig): SandboxShape {
-  const { memoryMb, cpus, maxPids, tmpMb, egress } = config;
+  const { memoryMb, cpus, maxPids, tmpMb } = config;
+  // With an allow-list there is no network inside at all: what is allowed goes through the channel.
+  const egress = typeof config.egress === 'string' ? config.egress : 'none';
   const key = `${driver} ${runtime} ${memoryMb} ${cpus} ${maxPids} ${tmpMb} ${egress}`;
   return { key, driver, runtime, limits: { memoryMb, cpus, maxPids, tmpMb, egress } };
 }

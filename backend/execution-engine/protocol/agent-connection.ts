@@ -5,12 +5,13 @@ import { SlotTable } from '../../util/slot-table.ts';
 import type { Call, CallHost, CallPhase } from './call.ts';
 import { CallReceiver } from './call-receiver.ts';
 import { CallSender } from './call-sender.ts';
-import type { AgentConnectionOptions, ClosedReason } from './connection-options.ts';
+import type { AgentConnectionOptions, ClosedReason, InitOptions } from './connection-options.ts';
 import { Deadlines } from './deadlines.ts';
 import { FrameStream } from './frame-stream.ts';
-import { frameFlags, frameTypes, maxPayloadBytes, Violation } from './frames.ts';
+import { frameFlags, frameTypes, maxPayloadBytes, maxTunnels, Violation } from './frames.ts';
 import { LogMeter } from './log-meter.ts';
 import { type Hello, type InitMessage, parseError, parseHello, parseLog, parseReady, type Ready } from './messages.ts';
+import { TunnelTable } from './tunnel-table.ts';
 import { Waiter } from './waiter.ts';
 
 /** `connecting` until HELLO, `greeted` until INIT, `initialising` until READY; `draining` after DRAIN or a fatal error. */
@@ -30,6 +31,7 @@ export class AgentConnection {
   readonly #sender: CallSender;
   readonly #receiver: CallReceiver;
   readonly #logs: LogMeter;
+  readonly #tunnels: TunnelTable;
   readonly #waiting: Waiter;
   #state: ConnectionState = 'connecting';
   #running = 0;
@@ -59,6 +61,7 @@ export class AgentConnection {
       moved: (call, from, to) => this.#moved(call, from, to),
       exiting: () => this.#exiting(),
     };
+    this.#tunnels = new TunnelTable(host);
     this.#sender = new CallSender({
       host,
       clock,
@@ -109,11 +112,13 @@ export class AgentConnection {
 
   /**
    * Loads a version. Rejects with `function_error`: `init_failed` with detail {type, message, stack}, `init_timeout` after
-   * `message.initTimeoutMs`, `exited`, or `out_of_memory` if `explainExit` says so. The connection is closed then.
+   * `message.initTimeoutMs`, `exited`, or `out_of_memory` if `explainExit` says so. The connection is closed then. With `onTunnel`
+   * programs inside may connect to the agent's proxy, and each of these connections is handed over; they end with this connection.
    */
-  async init(message: InitMessage, options: { readonly signal?: AbortSignal } = {}): Promise<Ready> {
+  async init(message: InitMessage, options: InitOptions = {}): Promise<Ready> {
     this.#expect('greeted');
     this.#state = 'initialising';
+    if (options.onTunnel !== undefined) this.#tunnels.accept(options.onTunnel);
     this.#logs.limit(message);
     const failed = (why: string) =>
       new PlatformError('function_error', 'exited', `the function ended while it started: ${why}`);
@@ -131,7 +136,8 @@ export class AgentConnection {
       late,
       name: 'READY',
     });
-    this.#send(frameTypes.init, JSON.stringify(message));
+    const tunnels = options.onTunnel === undefined ? 0 : maxTunnels;
+    this.#send(frameTypes.init, JSON.stringify({ ...message, maxTunnels: tunnels }));
     return this.#orClose(ready);
   }
 
@@ -168,10 +174,11 @@ export class AgentConnection {
     this.#send(frameTypes.drain, '');
   }
 
-  /** Resolves when the agent is ready to be frozen. */
+  /** Resolves when the agent is ready to be frozen. Its tunnels are closed. */
   async beforeSnapshot(options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {}): Promise<void> {
     this.#expect('greeted', 'ready');
     const done = this.#answer('before-snapshot', options);
+    this.#tunnels.closeAll();
     this.#send(frameTypes.beforeSnapshot, '');
     await done;
   }
@@ -213,11 +220,15 @@ export class AgentConnection {
   }
 
   #refusal(): InvocationOutcome | undefined {
-    // Every call that is not over may have a frame on its way. An agent that answers what it has not read would fill our memory.
-    if (this.#frames.unreadBytes > (this.#calls.size + 2) * maxPayloadBytes)
-      this.#frames.close(new Violation('the agent answers calls that it has not read'));
+    if (this.#isUnread()) this.#frames.close(new Violation('the agent answers calls that it has not read'));
     if (this.#state === 'ready') return undefined;
     return lost(`the instance takes no calls: its connection is ${this.#state}`, true);
+  }
+
+  /** Every call that is not over may have a frame on its way, and tunnels what a full channel lets them write. More would fill our memory. */
+  #isUnread(): boolean {
+    const frames = this.#calls.size + (this.#tunnels.isOpen ? 5 : 2);
+    return this.#frames.unreadBytes > frames * maxPayloadBytes;
   }
 
   #expect(...states: readonly ConnectionState[]): void {
@@ -234,7 +245,13 @@ export class AgentConnection {
     if ((flags & frameFlags.batch) !== 0) throw new Violation('an agent sent BATCH');
     if (this.#state === 'connecting') this.#greet(type, id, payload);
     else if (id === 0) this.#receiveOwn(type, payload);
+    else if (type >= frameTypes.tunnelOpen) this.#receiveTunnel(type, flags, id, payload);
     else this.#receiver.receive(type, flags, id, payload);
+  }
+
+  #receiveTunnel(type: number, flags: number, id: number, payload: Buffer): void {
+    if (this.#isUnread()) throw new Violation('the agent opens tunnels and does not read');
+    this.#tunnels.receive(type, flags, id, payload);
   }
 
   #greet(type: number, id: number, payload: Buffer): void {
@@ -322,6 +339,7 @@ export class AgentConnection {
 
   #pump(): void {
     for (const call of this.#calls.values()) call.pump();
+    this.#tunnels.pump();
   }
 
   /** The stream is over, by itself or because something was thrown while a chunk was read. */
@@ -341,6 +359,7 @@ export class AgentConnection {
   #shut(reason: ClosedReason, outcome: InvocationOutcome | undefined): void {
     this.#state = 'closed';
     for (const call of this.#calls.values()) call.stopSending();
+    this.#tunnels.close();
     if (outcome === undefined) this.#explain(reason.message);
     else this.#settleAll(outcome, reason.message);
     this.#options.onClosed?.(reason);

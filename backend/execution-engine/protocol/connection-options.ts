@@ -53,3 +53,10 @@ export interface AgentConnectionOptions {
    */
   readonly explainExit?: () => Promise<InvocationOutcome | undefined>;
 }
+
+/** How a version is loaded. */
+export interface InitOptions {
+  readonly signal?: AbortSignal;
+  /** Takes over a connection that a program inside has opened to the agent's proxy. Must not throw. Without it there is no proxy. */
+  readonly onTunnel?: (stream: Duplex) => void;
+}

@@ -18,8 +18,12 @@ export const frameTypes = {
   drain: 14,
   beforeSnapshot: 15,
   afterRestore: 16,
+  tunnelOpen: 17,
+  tunnelData: 18,
+  tunnelWindow: 19,
+  tunnelClose: 20,
 } as const;
-export const highestFrameType = frameTypes.afterRestore;
+export const highestFrameType = frameTypes.tunnelClose;
 
 export const frameFlags = { end: 1, batch: 2 } as const;
 export const knownFlags = frameFlags.end | frameFlags.batch;
@@ -32,6 +36,12 @@ export const maxResponseMetaBytes = 65_536;
 export const maxPayloadBytes = initialCreditBytes + 65_536;
 /** Body bytes in one BODY frame. */
 export const maxChunkBytes = 262_144;
+/** Tunnels that one agent may have open. */
+export const maxTunnels = 64;
+/** Credit that each direction of each tunnel starts with: what one of them can hold of the memory of the other side. */
+export const tunnelCreditBytes = 131_072;
+/** Bytes in one TUNNEL_DATA frame. */
+export const maxTunnelChunkBytes = 65_536;
 /** Ids are 32 bits and never used twice; from here on a connection takes no more calls. */
 export const lastCallId = 0xffff_0000;
 

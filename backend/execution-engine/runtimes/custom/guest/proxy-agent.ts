@@ -6,6 +6,7 @@ import { clockOffset } from '../../nodejs/guest/context.ts';
 import { describeError, type StackPaths } from '../../nodejs/guest/errors.ts';
 import { LogCapture } from '../../nodejs/guest/logs.ts';
 import type { CancelReason, InitMessage, InvokeMeta } from '../../nodejs/guest/messages.ts';
+import { Tunnels } from '../../nodejs/guest/tunnels.ts';
 import { alsoCount, startUsage } from '../../nodejs/guest/usage.ts';
 import { flagBatch, flagEnd, frameTypes, noBytes } from '../../nodejs/guest/wire.ts';
 import type { ProcessUsage } from './process-usage.ts';
@@ -47,6 +48,7 @@ export class ProxyAgent {
   readonly #channel: Channel;
   readonly #logs: LogCapture;
   readonly #calls = new SlotTable<Call>();
+  readonly #tunnels: Tunnels;
   readonly #backend: Backend;
   readonly #codeDirectory: string | undefined;
   readonly #paths: StackPaths;
@@ -66,6 +68,7 @@ export class ProxyAgent {
     this.#channel = new Channel(stream, receive, () => {
       if (!this.#isExiting) this.#leave(exits.lostHost);
     });
+    this.#tunnels = new Tunnels(this.#channel);
     this.#logs = new LogCapture(this.#channel, { getStore: () => undefined });
   }
 
@@ -100,14 +103,14 @@ export class ProxyAgent {
         this.#cancel(id, (readJson(payload) as { reason: CancelReason }).reason);
         break;
       default:
-        this.#receiveOwn(type, payload);
+        this.#receiveOwn(type, flags, id, payload);
     }
   }
 
-  #receiveOwn(type: number, payload: Buffer): void {
+  #receiveOwn(type: number, flags: number, id: number, payload: Buffer): void {
     switch (type) {
       case frameTypes.init:
-        this.#init(readJson(payload) as InitMessage);
+        void this.#init(readJson(payload) as InitMessage);
         break;
       case frameTypes.ping:
         this.#channel.writer.raw(frameTypes.pong, 0, 0, payload);
@@ -121,15 +124,19 @@ export class ProxyAgent {
         this.#channel.writer.raw(type, 0, 0, noBytes);
         break;
       case frameTypes.beforeSnapshot:
+        this.#tunnels.closeAll();
         this.#channel.writer.raw(type, 0, 0, noBytes);
         break;
       default:
+        this.#tunnels.receive(type, flags, id, payload);
     }
     this.#channel.flush();
   }
 
-  #init(message: InitMessage): void {
-    const init = this.#codeDirectory === undefined ? message : { ...message, codeDirectory: this.#codeDirectory };
+  async #init(message: InitMessage): Promise<void> {
+    const own = this.#codeDirectory === undefined ? message : { ...message, codeDirectory: this.#codeDirectory };
+    const most = message.maxTunnels ?? 0;
+    const init = most > 0 ? { ...own, env: { ...own.env, ...(await this.#tunnels.listen(most)) } } : own;
     this.#startedAt = performance.now();
     this.#logs.limit({ lineBytes: init.logLineBytes, limitBytes: init.logLimitBytes });
     this.#env = {

@@ -11,6 +11,7 @@ import { LogCapture, type LogOwner } from './logs.ts';
 import type { CancelReason, InitMessage, InvokeMeta } from './messages.ts';
 import { bytesFrom, dateNow, exitProcess, monotonic, parseJson, stringifyJson } from './originals.ts';
 import { reseed, touchGenerators } from './reseed.ts';
+import { Tunnels, turnToProxy } from './tunnels.ts';
 import { startUsage } from './usage.ts';
 import { enableSourceMaps, warmUpFetch, warmUpWhileIdle } from './warm-up.ts';
 import { flagBatch, flagEnd, frameTypes, noBytes } from './wire.ts';
@@ -41,6 +42,7 @@ export class Agent {
   readonly #scopes = new AsyncLocalStorage<Scope>();
   readonly #logs: LogCapture;
   readonly #calls = new SlotTable<Call>();
+  readonly #tunnels: Tunnels;
   readonly #codeDirectory: string | undefined;
   readonly #paths: { codeDirectory: string; readonly agentPath: string };
   #env: CallEnvironment | undefined;
@@ -58,6 +60,7 @@ export class Agent {
     this.#channel = new Channel(stream, receive, () => {
       if (!this.#isExiting) exitProcess(exits.lostHost);
     });
+    this.#tunnels = new Tunnels(this.#channel);
     this.#logs = new LogCapture(this.#channel, this.#scopes);
   }
 
@@ -102,11 +105,11 @@ export class Agent {
         void this.#init(readJson(payload) as InitMessage);
         return;
       default:
-        this.#receiveRare(type, payload);
+        this.#receiveRare(type, flags, id, payload);
     }
   }
 
-  #receiveRare(type: number, payload: Buffer): void {
+  #receiveRare(type: number, flags: number, id: number, payload: Buffer): void {
     switch (type) {
       case frameTypes.ping:
         this.#channel.writer.raw(frameTypes.pong, 0, 0, payload);
@@ -116,6 +119,7 @@ export class Agent {
         this.#exitIfDrained();
         break;
       case frameTypes.beforeSnapshot:
+        this.#tunnels.closeAll();
         (globalThis as { gc?: () => void }).gc?.();
         touchGenerators();
         this.#channel.writer.raw(type, 0, 0, noBytes);
@@ -130,6 +134,7 @@ export class Agent {
         break;
       }
       default:
+        this.#tunnels.receive(type, flags, id, payload);
     }
     this.#channel.flush();
   }
@@ -142,6 +147,7 @@ export class Agent {
       this.#paths.codeDirectory = init.codeDirectory;
       this.#logs.limit({ lineBytes: init.logLineBytes, limitBytes: init.logLimitBytes });
       setEnvironment(init);
+      if ((init.maxTunnels ?? 0) > 0) await this.#openProxy(init.maxTunnels ?? 0);
       enableSourceMaps();
       const paths: StackPaths = this.#paths;
       const ended = (call: Call) => this.#ended(call);
@@ -158,6 +164,12 @@ export class Agent {
     } catch (error) {
       this.#crash([], error);
     }
+  }
+
+  async #openProxy(most: number): Promise<void> {
+    const variables = await this.#tunnels.listen(most);
+    Object.assign(process.env, variables);
+    turnToProxy(variables);
   }
 
   #invoke(flags: number, id: number, payload: Buffer): void {

@@ -11,6 +11,8 @@ export interface InitMessage {
   readonly maxResponseBytes: number;
   readonly logLimitBytes: number;
   readonly logLineBytes: number;
+  /** Connections out at the same time; 0 or nothing: there is no way out. */
+  readonly maxTunnels?: number;
 }
 
 interface CommonMeta {

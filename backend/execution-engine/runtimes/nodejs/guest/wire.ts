@@ -18,12 +18,18 @@ export const frameTypes = {
   drain: 14,
   beforeSnapshot: 15,
   afterRestore: 16,
+  tunnelOpen: 17,
+  tunnelData: 18,
+  tunnelWindow: 19,
+  tunnelClose: 20,
 } as const;
 export const flagEnd = 1;
 export const flagBatch = 2;
 export const headerBytes = 12;
 export const initialCreditBytes = 1_048_576;
 export const maxChunkBytes = 262_144;
+export const tunnelCreditBytes = 131_072;
+export const maxTunnelChunkBytes = 65_536;
 export const maxPayloadBytes = initialCreditBytes + 65_536;
 
 const slabBytes = 65_536;

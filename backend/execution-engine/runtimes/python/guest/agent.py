@@ -40,14 +40,16 @@ import urllib.parse
 
 (
     HELLO, INIT, READY, INVOKE, BODY, END, RESPONSE, ERROR, CANCEL, LOG, WINDOW, PING, PONG, DRAIN,
-    BEFORE_SNAPSHOT, AFTER_RESTORE,
-) = range(1, 17)
+    BEFORE_SNAPSHOT, AFTER_RESTORE, TUNNEL_OPEN, TUNNEL_DATA, TUNNEL_WINDOW, TUNNEL_CLOSE,
+) = range(1, 21)
 FLAG_END = 1
 FLAG_BATCH = 2
 INITIAL_CREDIT = 1_048_576
 MAX_CHUNK = 262_144
 MAX_PAYLOAD = INITIAL_CREDIT + 65_536
 GRANT_STEP = 262_144
+TUNNEL_CREDIT = 131_072
+TUNNEL_CHUNK = 65_536
 READ_BYTES = 262_144
 TICK_SECONDS = 0.02
 STUCK_TICKS = 3
@@ -556,6 +558,188 @@ class Settings:
         self.concurrency = max(1, int(message.get("concurrency", 1)))
         self.log_limit_bytes = message["logLimitBytes"]
         self.log_line_bytes = message["logLineBytes"]
+        self.max_tunnels = int(message.get("maxTunnels") or 0)
+
+
+# --- the way out of a sandbox without a network -------------------------------------------------------------------------
+
+
+class Tunnel:
+    """One connection of a program inside, on its way to the host. Everything but `credit` and `outgoing` is the thread's own."""
+
+    def __init__(self, tunnel_id, connection):
+        self.id = tunnel_id
+        self.connection = connection
+        self.credit = TUNNEL_CREDIT
+        self.outgoing = collections.deque()
+        self.written = 0
+        self.has_ended = False
+        self.has_sent_end = False
+        self.is_watched = False
+        self.is_closed = False
+
+
+class Tunnels:
+    """
+    A port on the loopback whose connections go through the channel, served by one thread. What comes out at the other end is the platform's
+    HTTP proxy; nothing is decided here. Frames arrive on whatever thread reads the channel; they are queued and the thread is woken.
+    """
+
+    def __init__(self, channel, most, hurry):
+        self.channel = channel
+        self.most = most
+        self.hurry = hurry
+        self.tunnels = {}
+        self.last_id = 0
+        self.arrived = collections.deque()
+        self.wake_read, self.wake_write = os.pipe()
+        os.set_blocking(self.wake_write, False)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=most)
+        self.listener.setblocking(False)
+        self.poll = select.poll()
+        self.poll.register(self.wake_read, select.POLLIN)
+        self.poll.register(self.listener, select.POLLIN)
+        threading.Thread(target=self.serve, name="hearth-tunnels", daemon=True).start()
+
+    def variables(self):
+        url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        own = "localhost,127.0.0.1,::1"
+        names = {"HTTP_PROXY": url, "HTTPS_PROXY": url, "NO_PROXY": own}
+        return {**names, **{name.lower(): value for name, value in names.items()}}
+
+    def receive(self, kind, flags, tunnel_id, payload):
+        self.arrived.append((kind, flags, tunnel_id, payload))
+        self.wake()
+
+    def close_all(self):
+        """A copy of this sandbox must not go on with connections of the original. The host has done the same."""
+        self.receive(0, 0, 0, b"")
+
+    def wake(self):
+        try:
+            os.write(self.wake_write, b"\0")
+        except BlockingIOError:  # enough bytes to wake it are there
+            pass
+
+    def serve(self):
+        by_fd = {}
+        while True:
+            for fd, events in self.poll.poll():
+                if fd == self.wake_read:
+                    os.read(fd, 4096)
+                    while self.arrived:
+                        self.on_frame(*self.arrived.popleft())
+                elif fd == self.listener.fileno():
+                    self.accept()
+                else:
+                    tunnel = by_fd.get(fd)
+                    if tunnel is not None:
+                        self.on_event(tunnel, events)
+            by_fd = {tunnel.connection.fileno(): tunnel for tunnel in self.tunnels.values()}
+
+    def accept(self):
+        try:
+            connection, _ = self.listener.accept()
+        except OSError:
+            return
+        if len(self.tunnels) >= self.most:
+            connection.close()
+            return
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.last_id += 1
+        tunnel = self.tunnels[self.last_id] = Tunnel(self.last_id, connection)
+        self.channel.frame(TUNNEL_OPEN, 0, tunnel.id, b"")
+        self.watch(tunnel)
+
+    def watch(self, tunnel):
+        """Waits for what this tunnel can use: bytes while there is credit, room while there is something to write."""
+        wanted = 0
+        if tunnel.credit > 0 and not tunnel.has_sent_end:
+            wanted |= select.POLLIN
+        if tunnel.outgoing:
+            wanted |= select.POLLOUT
+        if wanted:
+            self.poll.register(tunnel.connection, wanted)
+        elif tunnel.is_watched:
+            # Not only for less: a connection whose other side is gone would be reported again and again.
+            self.poll.unregister(tunnel.connection)
+        tunnel.is_watched = wanted != 0
+
+    def on_event(self, tunnel, events):
+        try:
+            if events & select.POLLOUT:
+                self.write(tunnel)
+            if events & (select.POLLIN | select.POLLHUP) and tunnel.credit > 0 and not tunnel.has_sent_end:
+                self.read(tunnel)
+            elif events & (select.POLLERR | select.POLLHUP | select.POLLNVAL):
+                self.drop(tunnel, True)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.drop(tunnel, True)
+        if not tunnel.is_closed:
+            self.watch(tunnel)
+
+    def read(self, tunnel):
+        data = tunnel.connection.recv(min(tunnel.credit, TUNNEL_CHUNK))
+        if data:
+            tunnel.credit -= len(data)
+            self.channel.frame(TUNNEL_DATA, 0, tunnel.id, data)
+            self.hurry()
+            return
+        tunnel.has_sent_end = True
+        self.channel.frame(TUNNEL_DATA, FLAG_END, tunnel.id, b"")
+        self.finish(tunnel)
+
+    def write(self, tunnel):
+        while tunnel.outgoing:
+            sent = tunnel.connection.send(tunnel.outgoing[0])
+            tunnel.written += sent
+            if sent < len(tunnel.outgoing[0]):
+                tunnel.outgoing[0] = tunnel.outgoing[0][sent:]
+                break
+            tunnel.outgoing.popleft()
+        if tunnel.written >= TUNNEL_CREDIT // 4:
+            self.channel.frame(TUNNEL_WINDOW, 0, tunnel.id, U32.pack(tunnel.written))
+            tunnel.written = 0
+        if not tunnel.outgoing and tunnel.has_ended:
+            tunnel.connection.shutdown(socket.SHUT_WR)
+            self.finish(tunnel)
+
+    def on_frame(self, kind, flags, tunnel_id, payload):
+        if kind == 0:
+            for tunnel in tuple(self.tunnels.values()):
+                self.drop(tunnel, False)
+            return
+        tunnel = self.tunnels.get(tunnel_id)
+        if tunnel is None:
+            return
+        if kind == TUNNEL_CLOSE:
+            self.drop(tunnel, False)
+        elif kind == TUNNEL_WINDOW:
+            tunnel.credit += U32.unpack(payload)[0]
+            self.watch(tunnel)
+        else:
+            if payload:
+                tunnel.outgoing.append(payload)
+            tunnel.has_ended = tunnel.has_ended or bool(flags & FLAG_END)
+            self.on_event(tunnel, select.POLLOUT)
+
+    def finish(self, tunnel):
+        if tunnel.has_ended and tunnel.has_sent_end and not tunnel.outgoing:
+            self.drop(tunnel, False)
+
+    def drop(self, tunnel, tell):
+        if tunnel.is_closed:
+            return
+        tunnel.is_closed = True
+        self.tunnels.pop(tunnel.id, None)
+        if tunnel.is_watched:
+            self.poll.unregister(tunnel.connection)
+        tunnel.connection.close()
+        if tell:
+            self.channel.frame(TUNNEL_CLOSE, 0, tunnel.id, b"")
 
 
 # --- HTTP as events (Lambda function URL, payload 2.0) ---------------------------------------------------------------
@@ -859,6 +1043,8 @@ class Agent:
         self.handed_back = threading.Semaphore(0)
         self.wake_read, self.wake_write = os.pipe()
         self.beating = False
+        self.hurried = False
+        self.tunnels = None
 
     # -- life --
 
@@ -906,6 +1092,9 @@ class Agent:
     def initialise(self):
         settings = self.settings
         os.environ.update(settings.env)
+        if settings.max_tunnels > 0:
+            self.tunnels = Tunnels(self.channel, settings.max_tunnels, self.hurry)
+            os.environ.update(self.tunnels.variables())
         try:
             os.chdir(settings.code_directory)
         except OSError:
@@ -987,11 +1176,12 @@ class Agent:
         while True:
             self.kick.acquire(timeout=TICK_SECONDS)
             seq = self.busy_seq
-            if seq != last:
+            if seq != last and not (self.hurried and seq & 1):
                 last, unchanged, idle = seq, 0, 0
             elif seq & 1:
                 unchanged += 1
-                if unchanged >= STUCK_TICKS:
+                if unchanged >= STUCK_TICKS or self.hurried:
+                    self.hurried = False
                     self.take_over(seq)
                     unchanged = 0
             else:
@@ -1003,6 +1193,12 @@ class Agent:
                         self.parked = False
                     else:
                         self.kick.acquire()
+
+    def hurry(self):
+        """User code waits for bytes from the host, most likely on the main thread: the watcher need not wait to see it stuck."""
+        if self.loop is None and self.pool_queue is None and not self.watcher_owns and not self.hurried:
+            self.hurried = True
+            self.kick.release()
 
     def take_over(self, seq):
         with self.role_lock:
@@ -1027,7 +1223,7 @@ class Agent:
         self.handed_back.release()
 
     def on_watched_frame(self, kind, flags, call_id, payload):
-        if self.loop is None or kind == PING:
+        if self.loop is None or kind == PING or kind >= TUNNEL_OPEN:
             self.on_frame(kind, flags, call_id, payload)
             return
         if kind == CANCEL:
@@ -1066,7 +1262,12 @@ class Agent:
             self.check_drained()
         elif kind == INIT:
             self.settings = Settings(decode_json(payload.decode("utf-8")), self.code_directory)
+        elif kind >= TUNNEL_OPEN:
+            if self.tunnels is not None:
+                self.tunnels.receive(kind, flags, call_id, payload)
         elif kind == BEFORE_SNAPSHOT:
+            if self.tunnels is not None:
+                self.tunnels.close_all()
             self.channel.hold(BEFORE_SNAPSHOT)
         elif kind == AFTER_RESTORE:
             reseed(base64.b64decode(decode_json(payload.decode("utf-8")).get("entropy", "")))

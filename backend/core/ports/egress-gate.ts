@@ -1,0 +1,15 @@
+import type { Duplex } from 'node:stream';
+import type { EgressAllowList } from '../../../shared/egress.ts';
+
+/** One instance that may reach the hosts of an allow-list. */
+export interface EgressClient {
+  readonly rules: EgressAllowList;
+  /** Takes a line for the log of its function, for example about a host that is not on the list. Must not throw. */
+  note(text: string): void;
+}
+
+/** The way out of sandboxes that have no network of their own. */
+export interface EgressGate {
+  /** A way out for one instance: takes over connections of its programs, which speak as to an HTTP proxy. Never throws. */
+  admit(client: EgressClient): (connection: Duplex) => void;
+}

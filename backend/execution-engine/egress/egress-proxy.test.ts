@@ -1,0 +1,186 @@
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type Duplex, duplexPair } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterEach, describe, expect, it } from 'vitest';
+import { wallClock } from '../../../tests/support/nodejs-agent-rig.ts';
+import { EgressProxy } from './egress-proxy.ts';
+import { GuardedDialer } from './guarded-dialer.ts';
+
+const servers: { close(): unknown }[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+
+async function listening<T extends Server | ReturnType<typeof createTcpServer>>(server: T): Promise<number> {
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+interface RigOptions {
+  readonly allow: readonly string[];
+  readonly addresses?: readonly string[];
+  readonly allowsPrivate?: boolean;
+}
+function rig({ allow, addresses = ['127.0.0.1'], allowsPrivate = true }: RigOptions) {
+  const asked: string[] = [];
+  const resolve = (name: string) => {
+    asked.push(name);
+    return Promise.resolve(addresses);
+  };
+  const dialer = new GuardedDialer({ allowsPrivate, resolve, connectTimeoutMs: 2000 });
+  const proxy = new EgressProxy({ dialer, clock: wallClock });
+  const notes: string[] = [];
+  const take = proxy.admit({ rules: { allow: [...allow] }, note: (line) => notes.push(line) });
+  const connect = (): Duplex => {
+    const [inside, outside] = duplexPair();
+    take(outside);
+    return inside;
+  };
+  const say = async (request: string): Promise<string> => {
+    const connection = connect();
+    connection.write(request);
+    return await text(connection);
+  };
+  return { proxy, notes, asked, connect, say };
+}
+const connectTo = (authority: string) => `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n`;
+const get = (url: string) =>
+  `GET ${url} HTTP/1.1\r\nhost: x\r\nproxy-connection: keep-alive\r\nconnection: close\r\n\r\n`;
+
+describe('the proxy of an allow-list', () => {
+  it('passes bytes to a host on the list', async () => {
+    const port = await listening(createTcpServer((socket) => void socket.pipe(socket)));
+    const { connect, proxy } = rig({ allow: [`echo.example:${port}`] });
+    const connection = connect();
+    connection.write(connectTo(`echo.example:${port}`));
+    connection.end('hello');
+    expect(await text(connection)).toBe('HTTP/1.1 200 Connection Established\r\n\r\nhello');
+    await expect.poll(() => proxy.totals).toEqual({ connections: 1, refused: 0, sentBytes: 5, receivedBytes: 5 });
+  });
+
+  it('makes requests for http: URLs, without what belongs to the proxy', async () => {
+    const seen: string[][] = [];
+    const server = createServer((request, response) => {
+      seen.push([request.method ?? '', request.url ?? '', ...request.rawHeaders]);
+      response.writeHead(201, { 'set-cookie': ['a=1', 'b=2'], 'x-said': 'yes' });
+      request.pipe(response);
+    });
+    const port = await listening(server);
+    const { say } = rig({ allow: [`api.example:${port}`] });
+    const url = `http://api.example:${port}/a?b=c`;
+    const answer = await say(
+      `POST ${url} HTTP/1.1\r\nhost: other\r\nproxy-authorization: x\r\nconnection: close, x-hop\r\nx-hop: 1\r\nx-mine: 2\r\ncontent-length: 4\r\n\r\nbody`,
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 201 Created\r\nset-cookie: a=1\r\nset-cookie: b=2\r\nx-said: yes\r\n/);
+    expect(answer).toContain('body');
+    expect(seen).toHaveLength(1);
+    expect(seen[0]?.slice(0, 2)).toEqual(['POST', '/a?b=c']);
+    const headers = seen[0]?.join(' ').toLowerCase();
+    expect(headers).toContain(`host api.example:${port}`);
+    expect(headers).toContain('x-mine 2');
+    for (const gone of ['x-hop', 'proxy-authorization', 'other']) expect(headers).not.toContain(gone);
+  });
+
+  it('refuses every other host with 403 and the reason, in the log too, and asks no name server for it', async () => {
+    const { say, notes, asked, proxy } = rig({ allow: ['api.example'] });
+    expect(await say(connectTo('evil.example:443'))).toMatch(
+      /^HTTP\/1.1 403 Forbidden\r\n(.|\r\n)*egress to evil.example:443 was refused: it is not on the allow-list of this function\n$/,
+    );
+    expect(await say(get('http://evil.example/'))).toMatch(/^HTTP\/1.1 403 (.|\r\n)*evil.example:80 was refused/);
+    expect(await say(connectTo('api.example:22'))).toContain('403 Forbidden');
+    expect(notes).toHaveLength(3);
+    expect(asked).toEqual([]);
+    expect(proxy.totals.refused).toBe(3);
+  });
+
+  it.each([
+    '127.0.0.1',
+    '10.1.2.3',
+    '172.16.0.1',
+    '192.168.1.1',
+    '169.254.169.254',
+    '100.64.0.1',
+    '0.0.0.0',
+    '::1',
+    'fd00:ec2::254',
+    'fe80::1',
+    '::ffff:127.0.0.1',
+    '::ffff:169.254.169.254',
+    '64:ff9b::7f00:1',
+  ])('refuses a name on the list that leads to %s', async (address) => {
+    const { say, notes } = rig({ allow: ['*.example.com'], addresses: [address], allowsPrivate: false });
+    expect(await say(connectTo('rebound.example.com:443'))).toContain('it is not in the public internet');
+    expect(await say(get('http://rebound.example.com/'))).toMatch(/^HTTP\/1.1 403 /);
+    expect(notes).toHaveLength(2);
+  });
+
+  it('refuses private addresses on the list', async () => {
+    const { say } = rig({ allow: ['127.0.0.1', '169.254.169.254'], allowsPrivate: false });
+    for (const host of ['127.0.0.1', '169.254.169.254']) {
+      expect(await say(connectTo(`${host}:80`))).toContain('it is not in the public internet');
+      expect(await say(get(`http://${host}/`))).toContain('it is not in the public internet');
+    }
+  });
+
+  it('dials the address that it checked: a second answer of the name server is not asked for', async () => {
+    let answers = 0;
+    const resolve = () => Promise.resolve([answers++ === 0 ? '192.0.2.77' : '127.0.0.1']);
+    const dialer = new GuardedDialer({ allowsPrivate: false, resolve, connectTimeoutMs: 50 });
+    await expect(dialer.dial({ host: 'rebound.example', port: 80 })).rejects.toThrow();
+    expect(answers).toBe(1);
+  });
+
+  it('says what cannot be reached, and what it is not asked in the way of a proxy', async () => {
+    const closed = createTcpServer();
+    const port = await listening(closed);
+    closed.close();
+    const { say, notes } = rig({ allow: [`gone.example:${port}`] });
+    expect(await say(connectTo(`gone.example:${port}`))).toMatch(
+      /^HTTP\/1.1 502 (.|\r\n)*cannot be reached: ECONNREFUSED/,
+    );
+    expect(await say(get(`http://gone.example:${port}/`))).toMatch(/^HTTP\/1.1 502 (.|\r\n)*ECONNREFUSED/);
+    for (const wrong of ['/path', 'https://gone.example/', 'ftp://gone.example/', 'http://user@gone.example/'])
+      expect(await say(get(wrong))).toMatch(/^HTTP\/1.1 400 /);
+    expect(await say(connectTo('no-port'))).toMatch(/^HTTP\/1.1 400 /);
+    expect(await say('\0\0\0\r\n\r\n')).toBe('');
+    expect(notes).toEqual([]);
+  });
+
+  it('writes a few lines about refusals, however many there are', async () => {
+    const { say, notes, proxy } = rig({ allow: ['api.example'] });
+    for (let i = 0; i < 30; i++) await say(connectTo(`h${i}.example:443`));
+    expect(notes).toHaveLength(10);
+    expect(notes.at(-1)).toContain('are not written');
+    expect(proxy.totals.refused).toBe(30);
+  });
+
+  it('holds little of a download that nobody reads', async () => {
+    let sent = 0;
+    const port = await listening(
+      createTcpServer((socket) => {
+        const more = () => {
+          while (sent < 50_000_000 && socket.write(Buffer.alloc(65_536))) sent += 65_536;
+        };
+        socket.on('drain', more);
+        socket.on('error', () => undefined);
+        more();
+      }),
+    );
+    const { connect } = rig({ allow: [`big.example:${port}`] });
+    const connection = connect();
+    connection.write(connectTo(`big.example:${port}`));
+    // Until nothing more is sent: what is on its way is full.
+    let before = -1;
+    const isFull = (): boolean => {
+      const same = sent > 0 && sent === before;
+      before = sent;
+      return same;
+    };
+    await expect.poll(isFull, { interval: 100 }).toBe(true);
+    // The kernel's buffers hold some megabytes.
+    expect(sent).toBeLessThan(20_000_000);
+    connection.destroy();
+  });
+});

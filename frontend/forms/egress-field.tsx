@@ -1,0 +1,54 @@
+import { Field, Select, TextArea } from '../ui/field.tsx';
+import type { SettingsDraft } from './draft.ts';
+import type { EgressChoice } from './egress-text.ts';
+
+interface EgressFieldProps {
+  readonly draft: SettingsDraft;
+  readonly error: string | undefined;
+  readonly onChange: (draft: SettingsDraft) => void;
+}
+
+const choices: readonly { readonly value: EgressChoice; readonly label: string }[] = [
+  { value: '', label: 'Default' },
+  { value: 'none', label: 'None' },
+  { value: 'hosts', label: 'Only these hosts' },
+  { value: 'all', label: 'All' },
+];
+
+/** What of the network the code may reach. */
+export function EgressField({ draft, error, onChange }: EgressFieldProps) {
+  return (
+    <>
+      <Field label="Outgoing network" hint="What the code may reach">
+        {(control) => (
+          <Select
+            {...control}
+            value={draft.egress}
+            options={choices}
+            onChange={(event) => {
+              const chosen = choices.find(({ value }) => value === event.target.value);
+              onChange({ ...draft, egress: chosen?.value ?? '' });
+            }}
+          />
+        )}
+      </Field>
+      {draft.egress === 'hosts' && (
+        <Field
+          label="Hosts"
+          hint="One a line: api.example.com, *.example.org, example.net:8443; without a port 80 and 443"
+          error={error}
+        >
+          {(control) => (
+            <TextArea
+              {...control}
+              rows={4}
+              className="font-mono"
+              value={draft.egressHosts}
+              onChange={(event) => onChange({ ...draft, egressHosts: event.target.value })}
+            />
+          )}
+        </Field>
+      )}
+    </>
+  );
+}

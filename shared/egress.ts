@@ -1,0 +1,66 @@
+import { z } from 'zod';
+
+/** A host of an allow-list, taken apart. */
+export interface EgressHost {
+  /** In lower case, without `*.` and port. */
+  readonly name: string;
+  /** `*.name`: everything below the name, at any depth, but not the name itself. */
+  readonly isWildcard: boolean;
+  /** Undefined: 80 and 443. */
+  readonly port: number | undefined;
+}
+
+/** Ports of an entry that names none. */
+export const defaultEgressPorts: readonly number[] = [80, 443];
+/** Most entries of one allow-list. */
+const maxEgressHosts = 64;
+
+const entry = /^(?<star>\*\.)?(?<name>[A-Za-z0-9._-]{1,253})(?::(?<port>\d{1,5}))?$/;
+const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+const octet = /^(?:0|[1-9]\d{0,2})$/;
+
+/** Takes `api.example.com`, `*.example.org:8443` or `192.0.2.1:443` apart. A text says why it is no host of an allow-list. */
+export function parseEgressHost(text: string): EgressHost | string {
+  const groups = entry.exec(text)?.groups;
+  if (groups === undefined)
+    return 'must be a host such as api.example.com, *.example.org or 192.0.2.1:8443, without scheme and path';
+  const name = (groups['name'] ?? '').toLowerCase();
+  const isWildcard = groups['star'] !== undefined;
+  const port = groups['port'] === undefined ? undefined : Number(groups['port']);
+  if (port !== undefined && (port < 1 || port > 65_535)) return 'a port is a number from 1 to 65535';
+  const labels = name.split('.');
+  if (!labels.every((part) => label.test(part)))
+    return 'is no name of a host; write international names in their ASCII form (xn--…)';
+  if (isWildcard && labels.length < 2) return 'a wildcard needs a domain below it such as *.example.org';
+  if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) {
+    const isAddress = labels.length === 4 && labels.every((part) => octet.test(part) && Number(part) < 256);
+    if (!isAddress || isWildcard) return 'is neither a name nor an IPv4 address';
+  }
+  return { name, isWildcard, port };
+}
+
+const egressHostSchema = z.string().superRefine((text, context) => {
+  const parsed = parseEgressHost(text);
+  if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: `${JSON.stringify(text)} ${parsed}` });
+});
+
+const allowListSchema = z.strictObject({
+  allow: z
+    .array(egressHostSchema)
+    .min(1)
+    .max(maxEgressHosts)
+    .describe(
+      'Hosts: `api.example.com`, `*.example.org` (everything below, not the domain itself), `192.0.2.1:8443`. Without a port: 80 and 443.',
+    ),
+});
+
+/** What of the network a function may reach. */
+export const egressSchema = z
+  .union([z.enum(['none', 'all']), allowListSchema], {
+    error: (issue) => (issue.code === 'invalid_union' ? 'must be "none", "all" or {"allow": [hosts]}' : undefined),
+  })
+  .describe(
+    'What of the network the function may reach: `none`, `all` (needs isolation `docker`), or hosts, through a proxy of the platform.',
+  );
+export type Egress = z.infer<typeof egressSchema>;
+export type EgressAllowList = z.infer<typeof allowListSchema>;

@@ -1,0 +1,230 @@
+import { spawnSync } from 'node:child_process';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+
+/** Loopback, but not what programs inside take for their own. */
+const host = '127.0.0.2';
+const needsCurl = spawnSync('curl', ['--version']).status === 0 ? undefined : 'curl is not installed';
+let platform: Platform;
+let guarded: Platform;
+let allowed: Server;
+let other: Server;
+let raw: TcpServer;
+const portOf = (server: Server | TcpServer): number => (server.address() as AddressInfo).port;
+const hits: string[] = [];
+
+async function listening<T extends Server | TcpServer>(server: T): Promise<T> {
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  return server;
+}
+
+beforeAll(async () => {
+  allowed = await listening(
+    createServer((request, response) => {
+      if (request.url === '/large') response.end(Buffer.alloc(20_000_000, 'x'));
+      else request.pipe(response.writeHead(200, { 'x-path': request.url ?? '' }));
+    }),
+  );
+  other = await listening(
+    createServer((request, response) => {
+      hits.push(request.url ?? '');
+      response.end('other');
+    }),
+  );
+  raw = await listening(createTcpServer((socket) => void socket.on('error', () => undefined).resume()));
+  [platform, guarded] = await Promise.all([
+    startPlatform({ environment: { HEARTH_EGRESS_PRIVATE: 'true' } }),
+    startPlatform({ environment: { HEARTH_PREWARM: '0' } }),
+  ]);
+});
+afterAll(async () => {
+  await Promise.all([platform?.dispose(), guarded?.dispose()]);
+  for (const server of [allowed, other, raw]) server?.close();
+});
+
+const deploy = async (on: Platform, name: string, more: object) => {
+  const answer = await on.api('POST', '/api/v1/functions', { name, isolation: 'process', ...more });
+  return { status: answer.status, body: await answer.json() };
+};
+const call = async (name: string, event: unknown = {}, on = platform): Promise<unknown> => {
+  const answer = await on.api('POST', `/api/v1/functions/${name}/invocations`, event);
+  return await answer.json();
+};
+const linesOf = async (name: string, on = platform): Promise<string> =>
+  await (await on.api('GET', `/api/v1/functions/${name}/logs`)).text();
+
+const nodeSource = `
+import http from 'node:http';
+import net from 'node:net';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+const viaHttp = (url) => new Promise((resolve) => http.get(url, async (response) => {
+  let text = '';
+  for await (const chunk of response) text += chunk;
+  resolve({ status: response.statusCode, text });
+}).on('error', (error) => resolve({ error: error.code })));
+const held = [];
+export async function handler({ what, url, body, host, port }) {
+  if (what === 'fetch') {
+    try {
+      const response = await fetch(url, body === undefined ? {} : { method: 'POST', body });
+      return { status: response.status, path: response.headers.get('x-path'), text: await response.text() };
+    } catch (error) { return { error: String(error.cause?.cause ?? error.cause) }; }
+  }
+  if (what === 'size') {
+    let bytes = 0;
+    for await (const chunk of (await fetch(url)).body) bytes += chunk.length;
+    return bytes;
+  }
+  if (what === 'http') return await viaHttp(url);
+  if (what === 'direct') {
+    const socket = net.connect({ host, port });
+    return await new Promise((resolve) => socket.once('connect', () => resolve('connected')).once('error', (error) => resolve(error.code)));
+  }
+  if (what === 'hold') {
+    const proxy = new URL(process.env.HTTP_PROXY);
+    const socket = net.connect({ host: proxy.hostname, port: proxy.port });
+    held.push(socket);
+    socket.write('CONNECT ' + host + ':' + port + ' HTTP/1.1\\r\\n\\r\\n');
+    return String((await once(socket, 'data'))[0]);
+  }
+  return process.env;
+}`;
+
+const pythonSource = `
+import json, os, urllib.request, urllib.error, time
+def handler(event, context):
+    started = time.monotonic()
+    data = event.get("body")
+    try:
+        with urllib.request.urlopen(event["url"], data=data.encode() if data else None) as response:
+            body = response.read()
+            return {"status": response.status, "text": body.decode() if len(body) < 1000 else len(body),
+                    "path": response.headers["x-path"], "ms": (time.monotonic() - started) * 1000}
+    except urllib.error.HTTPError as error:
+        return {"status": error.code, "text": error.read().decode()}
+`;
+
+const bootstrap = `#!/bin/sh
+api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
+while :; do
+  curl -sf -D /tmp/head -o /tmp/event "$api/next" || exit 9
+  id=$(sed -n 's/^lambda-runtime-aws-request-id: *\\([^[:space:]]*\\).*/\\1/p' /tmp/head)
+  curl -s -o /tmp/answer -w '"%{http_code}"' "$(cat /tmp/event | tr -d '"')" > /tmp/said
+  curl -s --data-binary @/tmp/said "$api/$id/response" > /dev/null
+done
+`;
+
+describe('an allow-list of hosts', () => {
+  it('is checked when a version is deployed', async () => {
+    const files = { 'index.mjs': nodeSource };
+    const wrong = await deploy(platform, 'wrong', { files, egress: { allow: ['ok.example', 'https://x.example/'] } });
+    expect(wrong).toMatchObject({ status: 400, body: { code: expect.any(String) } });
+    expect(JSON.stringify(wrong.body)).toContain('without scheme and path');
+  });
+
+  it('lets Node.js reach the host on the list by fetch and by node:http, and no other', async () => {
+    const allow = [`${host}:${portOf(allowed)}`];
+    expect(await deploy(platform, 'out', { files: { 'index.mjs': nodeSource }, egress: { allow } })).toMatchObject({
+      status: 201,
+    });
+    const url = `http://${host}:${portOf(allowed)}/a`;
+    expect(await call('out', { what: 'fetch', url, body: 'hello' })).toEqual({
+      status: 200,
+      path: '/a',
+      text: 'hello',
+    });
+    expect(await call('out', { what: 'http', url })).toEqual({ status: 200, text: '' });
+    const elsewhere = `http://${host}:${portOf(other)}/secret`;
+    expect(await call('out', { what: 'fetch', url: elsewhere })).toEqual({ error: expect.stringContaining('(403)') });
+    expect(await call('out', { what: 'http', url: elsewhere })).toMatchObject({
+      status: 403,
+      text: expect.stringContaining('it is not on the allow-list of this function'),
+    });
+    expect(hits).toEqual([]);
+    const seen = await eventually(async () => {
+      const text = await linesOf('out');
+      return text.includes('was refused') ? text : undefined;
+    });
+    expect(seen).toContain(`egress to ${host}:${portOf(other)} was refused`);
+    const metrics = await (await platform.api('GET', '/metrics')).text();
+    expect(metrics).toMatch(/hearth_egress_refused_total [1-9]/);
+    expect(metrics).toMatch(/hearth_egress_connections_total [1-9]/);
+  });
+
+  it('leaves the sandbox without a network of its own', async () => {
+    for (const [to, port] of [
+      [host, portOf(allowed)],
+      ['127.0.0.1', Number(new URL(platform.url).port)],
+      ['169.254.169.254', 80],
+    ])
+      expect(await call('out', { what: 'direct', host: to, port })).toMatch(/ECONNREFUSED|ENETUNREACH|EHOSTUNREACH/);
+  });
+
+  it('carries 20 MB through a channel that calls use too', async () => {
+    const url = `http://${host}:${portOf(allowed)}/large`;
+    expect(await call('out', { what: 'size', url })).toBe(20_000_000);
+  });
+
+  it('closes connections when their instance ends', async () => {
+    const allow = [`${host}:${portOf(raw)}`];
+    await deploy(platform, 'hold', { files: { 'index.mjs': nodeSource }, egress: { allow } });
+    expect(await call('hold', { what: 'hold', host, port: portOf(raw) })).toContain('200 Connection Established');
+    const open = async () =>
+      await new Promise<number>((resolve) => raw.getConnections((_error, count) => resolve(count)));
+    expect(await open()).toBe(1);
+    await platform.api('DELETE', '/api/v1/functions/hold');
+    await expect.poll(open, { timeout: 10_000 }).toBe(0);
+  });
+
+  it('lets Python reach the host', async () => {
+    const allow = [`${host}:${portOf(allowed)}`];
+    await deploy(platform, 'snake', { runtime: 'python', files: { 'main.py': pythonSource }, egress: { allow } });
+    const url = `http://${host}:${portOf(allowed)}`;
+    for (let i = 0; i < 3; i++)
+      expect(await call('snake', { url: `${url}/p`, body: 'hi' })).toMatchObject({
+        status: 200,
+        text: 'hi',
+        path: '/p',
+      });
+    expect(await call('snake', { url: `${url}/large` })).toMatchObject({ status: 200, text: 20_000_000 });
+    expect(await call('snake', { url: `http://${host}:${portOf(other)}/` })).toMatchObject({
+      status: 403,
+      text: expect.stringContaining('allow-list'),
+    });
+  });
+
+  it.skipIf(needsCurl !== undefined)(
+    `lets the program of a custom runtime reach the host${skippedFor(needsCurl)}`,
+    async () => {
+      const allow = [`${host}:${portOf(allowed)}`];
+      await deploy(platform, 'shell', { runtime: 'custom', files: { bootstrap }, egress: { allow } });
+      expect(await call('shell', `http://${host}:${portOf(allowed)}/`)).toBe('200');
+      expect(await call('shell', `http://${host}:${portOf(other)}/`)).toBe('403');
+    },
+  );
+
+  it('reaches no private address unless the operator says so, whatever the list says', async () => {
+    const allow = [`${host}:${portOf(allowed)}`];
+    await deploy(guarded, 'out', { files: { 'index.mjs': nodeSource }, egress: { allow } });
+    const url = `http://${host}:${portOf(allowed)}/`;
+    expect(await call('out', { what: 'http', url }, guarded)).toEqual({
+      status: 403,
+      text: expect.stringContaining('it is not in the public internet'),
+    });
+  });
+
+  it('is nothing that container images have', async () => {
+    const image = { reference: 'busybox' };
+    const answer = await deploy(platform, 'boxed', {
+      runtime: 'image',
+      isolation: 'docker',
+      image,
+      egress: { allow: ['a.example'] },
+    });
+    expect(answer.status).toBe(422);
+  });
+});
