@@ -80,6 +80,7 @@ const planted: readonly (readonly [rule: string, from: string, to: string])[] = 
   ['driver-direction', `${drivers}/process/a.ts`, 'backend/database/b.ts'],
   ['driver-direction', `${drivers}/yet-to-come/a.ts`, 'backend/execution-engine/pool/b.ts'],
   ['driver-support-direction', `${drivers}/support/a.ts`, `${drivers}/process/b.ts`],
+  ['egress-direction', 'backend/execution-engine/egress/a.ts', 'backend/execution-engine/pool/b.ts'],
   ['runtimes-direction', 'backend/execution-engine/runtimes/nodejs/a.ts', 'backend/execution-engine/builder/b.ts'],
   ['builder-direction', 'backend/execution-engine/builder/a.ts', 'backend/execution-engine/runtimes/nodejs/b.ts'],
   ['database-direction', 'backend/database/a.ts', 'backend/control-plane/b.ts'],
