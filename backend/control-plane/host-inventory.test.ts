@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../tests/fakes/manual-clock.ts';
 import type { DriverHealth, IsolationDriver } from '../core/ports/isolation-driver.ts';
+import type { RuntimeAdapter } from '../core/ports/runtime-adapter.ts';
 import { HostInventory } from './host-inventory.ts';
 
 const healthy: DriverHealth = { status: 'healthy', version: '1', tier: 'strict', enforces: new Set(), notes: [] };
@@ -49,4 +50,30 @@ describe('watching drivers', () => {
     await clock.advanceAsync(60_000);
     expect(daemon.probes).toBe(1);
   });
+});
+
+it('refuses a runtime that the technology can never run, with the reason', async () => {
+  const driver = {
+    name: 'nanos',
+    capabilities: { egress: new Set(['none']), cannotRun: new Map([['custom', 'since it has one process']]) },
+    probe: () => Promise.resolve(healthy),
+  };
+  const runtime = (name: string) => ({ name, probe: () => Promise.resolve({ status: 'available', version: '1' }) });
+  const inventory = new HostInventory({
+    drivers: [driver as unknown as IsolationDriver],
+    runtimes: [runtime('custom'), runtime('nodejs')] as unknown as RuntimeAdapter[],
+    defaultIsolation: 'nanos',
+    hostMemoryBytes: 1e9,
+    clock: new ManualClock(),
+  });
+  const config = (name: string) => ({ runtime: name, isolation: 'nanos', egress: 'none', memoryMb: 128 }) as never;
+  await expect(inventory.check(config('custom'), new Set())).rejects.toMatchObject({
+    code: 'runtime_unsupported',
+    message: 'isolation nanos cannot run custom since it has one process; choose another isolation level',
+  });
+  await expect(inventory.check(config('nodejs'), new Set(['maxPids']))).rejects.toMatchObject({
+    code: 'limit_not_enforced',
+    message: expect.stringContaining('pids'),
+  });
+  expect(await inventory.check(config('nodejs'), new Set())).toHaveLength(5);
 });

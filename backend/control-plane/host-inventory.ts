@@ -42,8 +42,9 @@ const limitFields: readonly (readonly [keyof VersionConfig, LimitName])[] = [
 
 /** Levels that are there and off: their probes start virtual machines. */
 const switchedOnBy: ReadonlyMap<IsolationLevel, string> = new Map([
-  ['firecracker', 'HEARTH_FIRECRACKER'],
-  ['qemu', 'HEARTH_QEMU'],
+  ['firecracker', 'HEARTH_FIRECRACKER=true'],
+  ['qemu', 'HEARTH_QEMU=true'],
+  ['nanos', 'HEARTH_NANOS_HOME=<directory of a release>'],
 ]);
 
 const unprocessable = (code: string, message: string, path: string) =>
@@ -121,13 +122,14 @@ export class HostInventory {
 
   /**
    * Throws `unprocessable` unless this host can run the configuration as it says: `runtime_missing`,
-   * `isolation_unavailable`, `egress_unsupported`, `limit_not_enforced` (for limits in `chosen`), `memory_over_host`. Returns
+   * `isolation_unavailable`, `runtime_unsupported`, `egress_unsupported`, `limit_not_enforced` (for limits in `chosen`), `memory_over_host`. Returns
    * warnings about default limits that this host does not enforce.
    */
   async check(config: VersionConfig, chosen: ReadonlySet<string>): Promise<readonly string[]> {
     if (this.#isDoubtful(config)) await this.refresh();
     this.#checkRuntime(config);
     const { driver, health } = this.#checkIsolation(config.isolation);
+    checkPossible(driver, config);
     const egress = health.egress ?? driver.capabilities.egress;
     if (typeof config.egress !== 'string') checkAllowList(config);
     else if (!egress.has(config.egress)) {
@@ -194,7 +196,7 @@ export class HostInventory {
     }
     const setting = switchedOnBy.get(level);
     if (setting !== undefined) {
-      return `it is switched off; ${setting}=true switches it on, and docs/drivers/${level}.md says what it needs`;
+      return `it is switched off; ${setting} switches it on, and docs/drivers/${level}.md says what it needs`;
     }
     const offered = this.#options.drivers.map((driver) => driver.name).join(', ');
     return `this version of Hearth does not have it; choose one of ${offered}`;
@@ -245,4 +247,12 @@ export class HostInventory {
       cancel();
     }
   }
+}
+
+/** What the technology can never run, on whatever host. */
+function checkPossible(driver: IsolationDriver, config: VersionConfig): void {
+  const why = driver.capabilities.cannotRun?.get(config.runtime);
+  if (why === undefined) return;
+  const message = `isolation ${config.isolation} cannot run ${config.runtime} ${why}; choose another isolation level`;
+  throw unprocessable('runtime_unsupported', message, 'runtime');
 }

@@ -1,6 +1,6 @@
 import type { LimitName } from '../../../shared/api/system.ts';
 import type { BundleDigest, SandboxId } from '../../../shared/ids.ts';
-import type { IsolationLevel } from '../../../shared/version-config.ts';
+import type { IsolationLevel, RuntimeName } from '../../../shared/version-config.ts';
 import type { RuntimePlan } from './runtime-adapter.ts';
 import type { Sandbox, SandboxHandle } from './sandbox.ts';
 
@@ -17,6 +17,8 @@ export interface DriverCapabilities {
   readonly specialise: boolean;
   readonly pause: boolean;
   readonly survivesRestart: boolean;
+  /** Runtimes that the technology can never run, and why, for whoever deploys: ends a sentence that begins with the runtime. */
+  readonly cannotRun?: ReadonlyMap<RuntimeName, string>;
 }
 
 /** What a probe found on this host. `enforces` is what was tried out and works; a version that needs more is refused. */
