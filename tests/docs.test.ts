@@ -81,6 +81,7 @@ describe('settings that pages name', () => {
     'HEARTH_URL',
     'HEARTH_TOKEN',
     'HEARTH_CHANNEL',
+    'HEARTH_CHANNEL_KEY',
     'HEARTH_CODE_DIRECTORY',
   ]);
 

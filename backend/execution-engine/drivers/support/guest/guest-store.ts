@@ -1,14 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { PlatformError } from '../../../../../shared/errors.ts';
 import { MiB } from '../../../../../shared/limits.ts';
 import type { PreparedImage, SandboxLimits } from '../../../../core/ports/isolation-driver.ts';
 import type { RuntimePlan } from '../../../../core/ports/runtime-adapter.ts';
 import { agentEntries, fileKey, inputKey, runtimeEntries } from '../runtime-files.ts';
-import type { TarEntry } from '../tar.ts';
 import { chosenKernel } from './chosen-kernel.ts';
+import { codeEntries } from './code-entries.ts';
 import { type CpioEntry, writeCpio } from './cpio.ts';
 import { makeErofs } from './erofs.ts';
 import { type GuestTransport, guestChannel, guestInit } from './guest-init.ts';
@@ -268,22 +268,6 @@ function settingsOf(limits: SandboxLimits): Buffer {
       .map(([name, value]) => `${name}=${value}\n`)
       .join(''),
   );
-}
-
-/** Readable for everybody: the files of a bundle may be for their owner alone on the host. */
-function codeEntries(directory: string): readonly TarEntry[] {
-  return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .map((item): TarEntry | undefined => {
-      const hostPath = join(item.parentPath, item.name);
-      const path = relative(directory, hostPath);
-      if (item.isDirectory()) return { kind: 'directory', path, mode: 0o755 };
-      if (item.isSymbolicLink()) return { kind: 'symlink', path, target: readlinkSync(hostPath) };
-      if (!item.isFile()) return undefined;
-      const { mode, size } = statSync(hostPath);
-      return { kind: 'file', path, mode: (mode & 0o111) === 0 ? 0o444 : 0o555, hostPath, sizeBytes: size };
-    })
-    .filter((entry) => entry !== undefined)
-    .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 /** A program without an interpreter (PT_INTERP, elf(5)): nothing of the host's libraries is in the guest when it runs. */

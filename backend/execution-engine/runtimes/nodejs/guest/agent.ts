@@ -10,5 +10,7 @@ if (address === undefined || address === '') {
 }
 // Where nothing is mounted (isolation level unsandboxed) the driver says where the code really is.
 const codeDirectory = process.env['HEARTH_CODE_DIRECTORY'];
+// Where the stream is no descriptor of ours, this shows the host who calls.
+const key = process.env['HEARTH_CHANNEL_KEY'];
 for (const name of Object.keys(process.env)) if (name.startsWith('HEARTH_')) delete process.env[name];
-new Agent(openStream(address), __filename, codeDirectory).start();
+new Agent(openStream(address, key), __filename, codeDirectory).start();

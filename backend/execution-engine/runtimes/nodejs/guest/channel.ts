@@ -9,8 +9,14 @@ const flushFrames = 4;
 /** How long a host that no longer reads can hold up the exit. */
 const lastWordsMs = 1000;
 
-/** Opens what HEARTH_CHANNEL names: `fd:3`, `unix:/path`, `tcp:host:port` or `serial:/dev/…`. */
-export function openStream(address: string): Duplex {
+/** Opens what HEARTH_CHANNEL names: `fd:3`, `unix:/path`, `tcp:host:port` or `serial:/dev/…`. `key` goes first, as a line of its own. */
+export function openStream(address: string, key?: string): Duplex {
+  const stream = openAddress(address);
+  if (key !== undefined) stream.write(`${key}\n`);
+  return stream;
+}
+
+function openAddress(address: string): Duplex {
   const colon = address.indexOf(':');
   const kind = address.slice(0, colon);
   const rest = address.slice(colon + 1);

@@ -11,7 +11,16 @@ let inheritedKiB = 0;
  */
 export function startUsage(): void {
   const { maxRSS } = resourceUsage();
-  inheritedKiB = maxRSS * 1024 > residentBytes() * 1.5 ? maxRSS : 0;
+  inheritedKiB = maxRSS * 1024 > currentBytes() * 1.5 ? maxRSS : 0;
+}
+
+/** 0 where the kernel does not tell: a unikernel has no /proc/self/stat. */
+function currentBytes(): number {
+  try {
+    return residentBytes();
+  } catch {
+    return 0;
+  }
 }
 
 /** What a process that runs beside the agent has used: the `custom` runtime's program. */
@@ -48,7 +57,7 @@ export function usageJson(startedAt: number, sharedBy: number): string {
   if (now - sampledAt >= sampleEveryMs) {
     sampledAt = now;
     const { maxRSS } = resourceUsage();
-    const own = maxRSS > inheritedKiB ? maxRSS * 1024 : residentBytes();
+    const own = maxRSS > inheritedKiB ? maxRSS * 1024 : currentBytes();
     peakBytes = Math.max(peakBytes, own + (more?.().peakBytes ?? 0));
   }
   const cpuMs = Math.max(0, cpuMicroseconds() - startedAt) / 1000 / sharedBy;

@@ -87,7 +87,7 @@ class InitFailed(Exception):
 class Channel:
     """The byte stream to the host. Writes are whole frames, one at a time, from any thread."""
 
-    def __init__(self, address):
+    def __init__(self, address, key=None):
         kind, _, rest = address.partition(":")
         self.socket = None
         if kind == "fd":
@@ -114,6 +114,9 @@ class Channel:
             self.write = self._write_fd
         os.set_inheritable(self.fd, False)
         self.lock = threading.Lock()
+        if key is not None:
+            # Where the stream is no descriptor of ours, this shows the host who calls.
+            self.write(key.encode() + b"\n")
         self.held = None
 
     def _make_raw(self):
@@ -2018,7 +2021,7 @@ def wsgi_environ(meta, call, settings):
 
 def main():
     sys.dont_write_bytecode = True
-    channel = Channel(os.environ.pop("HEARTH_CHANNEL", ""))
+    channel = Channel(os.environ.pop("HEARTH_CHANNEL", ""), os.environ.pop("HEARTH_CHANNEL_KEY", None))
     # Where nothing is mounted (isolation level unsandboxed) the driver says where the code really is.
     code_directory = os.environ.pop("HEARTH_CODE_DIRECTORY", None)
     # Before HELLO, so that a sandbox that counts as waiting has them.
