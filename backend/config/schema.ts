@@ -237,6 +237,12 @@ export const settingsSchema = z.object({
     .describe(
       'The `jailer` of the same release. Empty: the one beside `firecracker`, or the first in the usual places.',
     ),
+  HEARTH_NANOS_HOME: z
+    .string()
+    .default('')
+    .describe(
+      'Directory of a release of Nanos (`scripts/setup_nanos.sh`); offers isolation level `nanos`: unikernels (docs/drivers/nanos.md). `HEARTH_QEMU_PATH` holds for it as well.',
+    ),
   HEARTH_GUEST_KERNEL: z
     .string()
     .default('')

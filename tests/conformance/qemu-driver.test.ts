@@ -16,11 +16,7 @@ describe.skipIf(reason !== undefined)(`microVMs${skippedFor(reason)}`, () => {
     hasProcesses: true,
     makeDriver: (place) => {
       directory = join(place, 'run');
-      return new QemuDriver({
-        runDirectory: directory,
-        guestDirectory: join(tmpdir(), 'hearth-test-guests'),
-        snapshotDirectory: join(place, 'snapshots'),
-      });
+      return new QemuDriver({ runDirectory: directory, guestDirectory: join(tmpdir(), 'hearth-test-guests') });
     },
     leftovers: () => {
       if (!existsSync(directory)) return [];

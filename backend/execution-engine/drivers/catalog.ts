@@ -10,6 +10,7 @@ import type { RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
 import type { RuntimeImages } from '../../core/ports/runtime-images.ts';
 import { DockerDriver } from './docker/docker-driver.ts';
 import { FirecrackerDriver } from './firecracker/firecracker-driver.ts';
+import { NanosDriver } from './nanos/nanos-driver.ts';
 import { ProcessDriver } from './process/process-driver.ts';
 import { QemuDriver } from './qemu/qemu-driver.ts';
 import { GuestBuilds } from './support/guest/guest-builds.ts';
@@ -54,7 +55,6 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
       new QemuDriver({
         runDirectory,
         guestDirectory: guestDirectoryOf(runDirectory),
-        snapshotDirectory: join(runDirectory, 'snapshots', 'qemu'),
         qemuPath: settings.HEARTH_QEMU_PATH,
         kernel: settings.HEARTH_GUEST_KERNEL,
         busybox: settings.HEARTH_GUEST_BUSYBOX,
@@ -73,6 +73,19 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
         jailerPath: settings.HEARTH_FIRECRACKER_JAILER_PATH,
         kernel: settings.HEARTH_GUEST_KERNEL,
         busybox: settings.HEARTH_GUEST_BUSYBOX,
+        logger,
+        ...(settings.HEARTH_BWRAP_PATH === '' ? {} : { bwrapPath: settings.HEARTH_BWRAP_PATH }),
+      }),
+    );
+  }
+  // Its probe boots a unikernel.
+  if (settings.HEARTH_NANOS_HOME !== '' || settings.HEARTH_ISOLATION === 'nanos') {
+    drivers.push(
+      new NanosDriver({
+        home: settings.HEARTH_NANOS_HOME,
+        runDirectory,
+        guestDirectory: guestDirectoryOf(runDirectory),
+        qemuPath: settings.HEARTH_QEMU_PATH,
         logger,
         ...(settings.HEARTH_BWRAP_PATH === '' ? {} : { bwrapPath: settings.HEARTH_BWRAP_PATH }),
       }),

@@ -67,8 +67,6 @@ export class VersionCounters {
   readonly init = new DurationHistogram();
   readonly batchSize = new Histogram(batchSizeBounds);
   readonly batchWait = new DurationHistogram(batchWaitBounds);
-  /** Calls that were answered with the response of another one. */
-  sharedCalls = 0;
   cpuMs = 0;
   requestBytes = 0;
   responseBytes = 0;
@@ -177,9 +175,6 @@ export class EventCounters {
         batchWait.addMs(event.waitMs);
         break;
       }
-      case 'shared-call':
-        this.#of(event.version).sharedCalls++;
-        break;
       case 'build':
         (event.isSuccess ? this.builds.succeeded : this.builds.failed).addMs(event.tookMs);
         break;
