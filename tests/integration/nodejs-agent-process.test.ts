@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AgentConnection } from '../../backend/execution-engine/protocol/agent-connection.ts';
 import { agentRigs, httpRequest, wallClock } from '../support/nodejs-agent-rig.ts';
@@ -13,6 +14,25 @@ import { skippedFor } from '../support/skip-reason.ts';
 afterEach(() => agentRigs.closeAll());
 
 const errorOf = (answer: { readonly result: { readonly outcome: unknown } }) => answer.result.outcome;
+
+describe('an agent that was started ahead of its version', () => {
+  const tell = `export const handler = () => ({ cwd: process.cwd(), argv: process.argv.length, script: process.argv[1],
+    functionName: process.env.AWS_LAMBDA_FUNCTION_NAME, handler: process.env._HANDLER });`;
+
+  // Right away, in the middle of what it rehearses, and when all of it is over.
+  it.each([0, 30, 60, 600])('loads it like any other after %i ms', async (waitedMs) => {
+    const rig = await agentRigs.start({ 'index.mjs': tell });
+    await sleep(waitedMs);
+    await rig.init();
+    expect(await rig.event(1)).toEqual({
+      cwd: rig.directory,
+      argv: 2,
+      script: join(rig.directory, 'index.mjs'),
+      functionName: 'echo',
+      handler: 'index.handler',
+    });
+  });
+});
 
 describe('what a function may do to itself', () => {
   it.each([

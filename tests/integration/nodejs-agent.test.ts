@@ -93,6 +93,17 @@ describe('loading', () => {
     ).toMatchObject({ detail: { type: 'string', message: 'text' } });
   });
 
+  it('waits at the top of a module or of what it imports, and runs neither twice', async () => {
+    const rig = await agentRigs.started({
+      'index.mjs': `import { two } from './lib/dep.mjs';
+        globalThis.runs = (globalThis.runs ?? 0) + 1;
+        const one = await Promise.resolve(1);
+        export default { fetch: async () => Response.json([one, two, globalThis.runs]) };`,
+      'lib/dep.mjs': `globalThis.runs = (globalThis.runs ?? 0) + 10; export const two = await new Promise((resolve) => setTimeout(resolve, 5, 2));`,
+    });
+    expect(textOf(await rig.invoke({ request: httpRequest() }))).toBe('[1,2,11]');
+  });
+
   it('reports an exit and a time limit during start', async () => {
     expect(await failing({ 'index.mjs': 'process.exit(3)' })).toMatchObject({ code: 'exited' });
     expect(await failing({ 'index.mjs': 'for (;;);' }, { initTimeoutMs: 300 })).toMatchObject({ code: 'init_timeout' });

@@ -47,18 +47,26 @@ export class Agent {
   readonly #paths: { codeDirectory: string; readonly agentPath: string };
   #env: CallEnvironment | undefined;
   #loaded: LoadedFunction | undefined;
-  #stopWarmUp: () => void = () => undefined;
+  #stopWarmUp: () => Promise<void> | undefined = () => undefined;
   #isDraining = false;
   #isExiting = false;
 
+  readonly #endProcess: (code: number) => void;
+
   /** `codeDirectory` overrides the one in INIT. */
-  constructor(stream: Duplex, agentPath: string, codeDirectory: string | undefined) {
+  constructor(
+    stream: Duplex,
+    agentPath: string,
+    codeDirectory: string | undefined,
+    endProcess: (code: number) => void = exitProcess,
+  ) {
+    this.#endProcess = endProcess;
     this.#codeDirectory = codeDirectory;
     this.#paths = { codeDirectory: '/app', agentPath };
     const receive = (type: number, flags: number, id: number, payload: Buffer) =>
       this.#receive(type, flags, id, payload);
     this.#channel = new Channel(stream, receive, () => {
-      if (!this.#isExiting) exitProcess(exits.lostHost);
+      if (!this.#isExiting) endProcess(exits.lostHost);
     });
     this.#tunnels = new Tunnels(this.#channel);
     this.#logs = new LogCapture(this.#channel, this.#scopes);
@@ -70,7 +78,8 @@ export class Agent {
     this.#channel.flushNow();
     this.#logs.install();
     startUsage();
-    this.#stopWarmUp = warmUpWhileIdle(this.#logs);
+    const { agentPath } = this.#paths;
+    this.#stopWarmUp = warmUpWhileIdle((other) => new Agent(other, agentPath, undefined, () => undefined));
     process.on('uncaughtException', (error) => this.#uncaught(error));
     process.on('exit', () => {
       for (const call of this.#calls.values()) this.#logs.flushPartial(call);
@@ -142,7 +151,8 @@ export class Agent {
   async #init(message: InitMessage): Promise<void> {
     const init = this.#codeDirectory === undefined ? message : { ...message, codeDirectory: this.#codeDirectory };
     const startedAt = monotonic();
-    this.#stopWarmUp();
+    const rehearsing = this.#stopWarmUp();
+    if (rehearsing !== undefined) await rehearsing;
     try {
       this.#paths.codeDirectory = init.codeDirectory;
       this.#logs.limit({ lineBytes: init.logLineBytes, limitBytes: init.logLimitBytes });
@@ -250,7 +260,7 @@ export class Agent {
   #exit(code: number): void {
     if (this.#isExiting) return;
     this.#isExiting = true;
-    this.#channel.finish(() => exitProcess(code));
+    this.#channel.finish(() => this.#endProcess(code));
   }
 }
 

@@ -50,12 +50,23 @@ export async function loadFunction(directory: string, handler: string): Promise<
   return readExports(module, exportPath, filename.slice(directory.length + 1));
 }
 
-/** CommonJS by require: it is faster than import, and what it throws is the same. */
+/**
+ * By require where that gives the same: it reads files where it stands, while import waits for threads of Node's pool at every step. Modules that
+ * await at their top can only be imported; nothing of them has run when require finds out.
+ */
 async function importFile(filename: string): Promise<unknown> {
-  const { createRequire } = process.getBuiltinModule('node:module');
-  if (filename.endsWith('.cjs') || filename.endsWith('.cts')) return createRequire(filename)(filename);
+  if (/\.c[jt]s$/.test(filename) || (requiresModules && /\.m[jt]s$/.test(filename))) {
+    try {
+      return process.getBuiltinModule('node:module').createRequire(filename)(filename);
+    } catch (error) {
+      if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_REQUIRE_ASYNC_MODULE') throw error;
+    }
+  }
   return import(process.getBuiltinModule('node:url').pathToFileURL(filename).href);
 }
+
+/** Of Node 22.12 and later: require loads ES modules. */
+const requiresModules = (process.features as { require_module?: boolean }).require_module === true;
 
 /** Finds out which styles a module's exports offer. */
 function readExports(module: Exports, exportPath: readonly string[], name: string): LoadedFunction {

@@ -1,0 +1,122 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { HttpMeta, InitMessage } from './messages.ts';
+import { joinBytes, stringifyJson } from './originals.ts';
+import { FrameReader, FrameWriter, flagEnd, frameTypes } from './wire.ts';
+
+/** Makes an agent at the end of this stream, which must not end the process. */
+export type ConnectAgent = (stream: Duplex) => unknown;
+
+const callsPerLife = 3;
+const traceparent = `00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-00`;
+const common = { invocationId: 'rehearsal', deadlineMs: 0, attempt: 1, trigger: 'api', depth: 0, traceparent };
+const eventMeta = stringifyJson({ ...common, kind: 'event' }) ?? '';
+const httpMeta =
+  stringifyJson({
+    ...common,
+    kind: 'http',
+    method: 'GET',
+    target: '/?a=b',
+    headers: ['accept', '*/*'],
+    clientAddress: '',
+    scheme: 'http',
+    host: 'localhost',
+    params: {},
+  } satisfies HttpMeta) ?? '';
+
+const initMessage = (codeDirectory: string): InitMessage => ({
+  functionName: 'rehearsal',
+  functionVersion: 0,
+  handler: 'index.handler',
+  codeDirectory,
+  env: {},
+  memoryLimitMb: 0,
+  concurrency: 1,
+  initTimeoutMs: 0,
+  maxResponseBytes: 1024,
+  logLimitBytes: 0,
+  logLineBytes: 0,
+});
+
+/** What a version is, in the two forms that a file may have. */
+const sources: Readonly<Record<string, string>> = {
+  'index.mjs': "export const handler = async () => ({ statusCode: 200, body: 'x' });",
+  'index.cjs': "exports.handler = async () => ({ statusCode: 200, body: 'x' });",
+};
+
+/**
+ * A whole life of an agent beside the real one: a version is loaded and called, and every byte goes the way that it will go in earnest, so that V8
+ * has compiled all of it and Node's loaders are ready. Leaves no files; sets the variables and `process.argv` that INIT sets anew.
+ */
+export async function rehearseLife(connect: ConnectAgent, file: keyof typeof sources): Promise<void> {
+  const fs = process.getBuiltinModule('node:fs');
+  const path = process.getBuiltinModule('node:path');
+  const cwd = process.cwd();
+  let host: RehearsalHost | undefined;
+  const folder = fs.mkdtempSync(path.join(process.env['TMPDIR'] ?? '/tmp', 'hearth-'));
+  try {
+    fs.writeFileSync(path.join(folder, file), sources[file] ?? '');
+    host = await RehearsalHost.open(path.join(folder, 'host'), connect);
+    await host.send(frameTypes.ready, (to) => to.text(frameTypes.init, 0, 0, stringifyJson(initMessage(folder)) ?? ''));
+    for (let id = 1; id <= callsPerLife * 2; id++) {
+      const meta = id % 2 === 0 ? httpMeta : eventMeta;
+      await host.send(frameTypes.response, (to) => to.meta(frameTypes.invoke, flagEnd, id, meta, ''));
+    }
+  } finally {
+    host?.close();
+    process.chdir(cwd);
+    fs.rmSync(folder, { recursive: true, force: true });
+    delete process.getBuiltinModule('node:module').createRequire('/').cache[path.join(folder, file)];
+  }
+}
+
+/** What lives share: its memory is used again. */
+const writer = new FrameWriter();
+
+/** The host's end of a socket that stays in this process. */
+class RehearsalHost {
+  readonly #socket: Socket;
+  #expected = 0;
+  #settle: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    const reader = new FrameReader((type) => {
+      if (type === this.#expected) this.#settle?.resolve();
+      else if (type === frameTypes.error) this.#settle?.reject(new Error('the rehearsal failed'));
+    });
+    socket.on('data', (bytes: Buffer) => reader.push(bytes));
+    const broken = () => this.#settle?.reject(new Error('the socket ended'));
+    socket.on('error', broken);
+    socket.on('close', broken);
+  }
+
+  /** Rejects where nobody may listen on Unix sockets. */
+  static open(path: string, connect: ConnectAgent): Promise<RehearsalHost> {
+    const net = process.getBuiltinModule('node:net');
+    return new Promise((resolve, reject) => {
+      const server = net.createServer((socket) => {
+        server.close();
+        resolve(new RehearsalHost(socket));
+      });
+      server.on('error', reject);
+      server.listen(path, () => connect(net.connect(path)));
+    });
+  }
+
+  /** Sends what `write` writes; resolves when a frame of this type comes back. */
+  send(expected: number, write: (to: FrameWriter) => void): Promise<void> {
+    write(writer);
+    return new Promise((resolve, reject) => {
+      this.#expected = expected;
+      this.#settle = { resolve, reject };
+      this.#socket.write(joinBytes(writer.take()));
+      writer.recycle();
+    });
+  }
+
+  close(): void {
+    this.#settle = undefined;
+    this.#socket.destroy();
+  }
+}
