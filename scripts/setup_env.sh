@@ -7,7 +7,7 @@ set -eu
 packages="bubblewrap python3 python3-pip git"
 commands="bwrap python3"
 if [ "${1:-}" = "--tests" ]; then
-  packages="$packages python3-venv chromium wrk strace procps sqlite3 docker.io shellcheck curl jq nftables iproute2 haproxy podman catatonit runc"
+  packages="$packages python3-venv chromium wrk strace procps sqlite3 docker.io shellcheck curl jq nftables iproute2 haproxy podman catatonit runc libfaketime"
   commands="$commands chromium wrk strace dockerd shellcheck curl jq nft ip haproxy podman runc"
 fi
 

@@ -94,6 +94,20 @@ describe('AsyncDispatcher', () => {
     expect(r.queue.settled).toEqual([]);
   });
 
+  it('does not run again what runs when the wall clock jumps over its lease', async () => {
+    const r = rig();
+    await r.add(versionOf());
+    await r.dispatcher.start();
+    await r.clock.advanceAsync(1);
+    r.clock.jumpTo(r.clock.now() + 4 * leaseMs);
+    r.dispatcher.wake();
+    await r.clock.advanceAsync(1);
+    expect(r.attempts).toHaveLength(1);
+    r.attempts[0]?.end(success);
+    await r.clock.advanceAsync(1);
+    expect(r.queue.settled.map(({ disposition }) => disposition.kind)).toEqual(['done']);
+  });
+
   it('claims again after the store failed, waiting longer each time', async () => {
     const r = rig();
     await r.add(versionOf());

@@ -125,6 +125,7 @@ export class AsyncDispatcher {
         this.#claimAgain = false;
         const free = settings.asyncConcurrency - this.#open;
         if (this.#isStopped || free <= 0) return;
+        await this.#renewOverdue();
         const { max, except } = this.#shares(free);
         isHoldingBack = except.length > 0;
         const claims = await queue.claim(owner, max, settings.leaseMs, clock.now(), except);
@@ -296,9 +297,21 @@ export class AsyncDispatcher {
     });
   }
 
+  /**
+   * Leases that seem to be over though we hold them: the wall clock jumped, or the process was stopped. Before anything is claimed, or what runs here would be
+   * claimed again and run twice.
+   */
+  async #renewOverdue(): Promise<void> {
+    const now = this.#options.clock.now();
+    const overdue = [...this.#running.values()].filter((run) => run.leaseEndsAt <= now);
+    await Promise.all(overdue.map((run) => this.#extend(run)));
+  }
+
   async #extend(run: AsyncRun): Promise<void> {
     const { queue, clock, settings, logger } = this.#options;
-    const isOurs = await queue.extend(run.claim, clock.now() + settings.leaseMs);
+    const leaseEndsAt = clock.now() + settings.leaseMs;
+    const isOurs = await queue.extend(run.claim, leaseEndsAt);
+    if (isOurs) run.leaseEndsAt = leaseEndsAt;
     if (isOurs || !this.#running.has(run.id)) return;
     run.isLost = true;
     logger.warn({ invocationId: run.id }, 'the lease of a running invocation was lost; it is being cancelled here');

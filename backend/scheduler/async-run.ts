@@ -27,6 +27,8 @@ export class AsyncRun implements Run {
   isCancelled = false;
   /** Another process may run it by now: what comes of it here does not count. */
   isLost = false;
+  /** When the lease ends unless it is extended. */
+  leaseEndsAt: number;
   readonly #options: AsyncRunOptions;
   readonly #kept: KeptBody;
   readonly #abort = new AbortController();
@@ -34,6 +36,7 @@ export class AsyncRun implements Run {
   constructor(options: AsyncRunOptions) {
     this.#options = options;
     this.claim = options.claim;
+    this.leaseEndsAt = options.claim.leaseExpiresAt;
     this.version = options.version;
     this.enteredMs = options.clock.monotonic();
     this.admittedMs = this.enteredMs;
