@@ -3,6 +3,7 @@ import { callerAuthSchema, rateLimitSchema } from './caller-auth.ts';
 import { egressSchema } from './egress.ts';
 import { limits, MiB } from './limits.ts';
 import { provisionedWindowsSchema } from './provisioned-windows.ts';
+import { singleFlightSchema } from './single-flight.ts';
 
 export const runtimeNames = ['nodejs', 'python', 'custom', 'image'] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
@@ -175,6 +176,7 @@ export const versionConfigSchema = z.strictObject({
     .describe('How long an idle instance is kept. Null: decided by the platform from when the function is called.'),
   initTimeoutMs: z.number().int().min(100).max(120_000),
   batch: batchSchema,
+  singleFlight: singleFlightSchema,
   retry: retrySchema,
   egress: egressSchema,
   maxRequestBytes: z
@@ -229,6 +231,7 @@ export function defaultVersionConfig(runtime: VersionConfig['runtime'], isolatio
     idleTimeoutMs: null,
     initTimeoutMs: limits.initTimeoutMs,
     batch: { maxSize: 1, windowMs: 0, maxBytes: limits.maxBatchBytes },
+    singleFlight: false,
     retry: { maxAttempts: 3, maxAgeMs: 21_600_000, minBackoffMs: 1000, maxBackoffMs: 300_000 },
     egress: 'none',
     maxRequestBytes: limits.maxRequestBytes,

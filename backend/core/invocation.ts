@@ -75,4 +75,6 @@ export interface InvocationReport {
   readonly httpStatus: number | undefined;
   readonly timing: Timing;
   readonly usage: Usage;
+  /** The call did not run itself: it was answered with the response of this invocation, which was the same call. */
+  readonly answeredBy?: InvocationId;
 }

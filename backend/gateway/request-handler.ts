@@ -309,6 +309,7 @@ export class RequestHandler {
       .invoke(invocation, writer, cancellation)
       .then((report) => {
         exchange.dropBody(body);
+        if (report.answeredBy !== undefined) writer.answeredBy(report.answeredBy);
         const fault = faultOfOutcome(report.outcome);
         if (fault === undefined) {
           writer.finish(report);

@@ -10,7 +10,7 @@ import { type Exchange, hasNoBody } from './http/exchange.ts';
  */
 export class ResponseWriter implements ResponseSink {
   readonly #exchange: Exchange;
-  readonly #invocationId: string;
+  #invocationId: string;
   readonly #corsHeaders: readonly string[] | undefined;
   #head: ResponseHead | undefined;
   #held: Buffer | undefined;
@@ -26,6 +26,12 @@ export class ResponseWriter implements ResponseSink {
   /** Goes out with the response, whatever becomes of the call; name, value, name, value … */
   addHeaders(headers: readonly string[]): void {
     this.#moreHeaders = [...this.#moreHeaders, ...headers];
+  }
+
+  /** The response is that of another invocation, which was the same call; before `finish` or `fail`. */
+  answeredBy(invocationId: string): void {
+    this.#invocationId = invocationId;
+    this.addHeaders(['hearth-single-flight', 'shared']);
   }
 
   head(head: ResponseHead): void {

@@ -86,6 +86,11 @@ export class PrometheusPage {
         [...version.starts].map(([start, value]) => ({ value, labels: { ...labelsOf(version), start } })),
       ),
     );
+    perVersion(
+      'shared_calls_total',
+      'Calls that were answered with the response of another one.',
+      ({ sharedCalls }) => sharedCalls,
+    );
     perVersion('instance_cpu_seconds_total', 'CPU time of invocations.', ({ cpuMs }) => cpuMs / 1000);
     perVersion('request_bytes_total', 'Bytes of requests.', ({ requestBytes }) => requestBytes);
     perVersion('response_bytes_total', 'Bytes of responses.', ({ responseBytes }) => responseBytes);

@@ -18,6 +18,7 @@ import type { Run } from './run.ts';
 import { Runner } from './runner.ts';
 import { ScheduleTicker } from './schedule-ticker.ts';
 import type { SchedulerSettings } from './scheduler-settings.ts';
+import { SingleFlight } from './single-flight.ts';
 import { recordOf, SyncRun } from './sync-run.ts';
 
 export interface LocalSchedulerOptions {
@@ -47,6 +48,7 @@ export class LocalScheduler implements Scheduler {
   readonly #options: LocalSchedulerOptions;
   readonly #admission: Admission;
   readonly #runner: Runner;
+  readonly #singleFlight: SingleFlight;
   readonly #dispatcher: AsyncDispatcher;
   readonly #ticker: ScheduleTicker;
   /** Ends the wait of everything that is not admitted yet. */
@@ -70,6 +72,11 @@ export class LocalScheduler implements Scheduler {
       admission: this.#admission,
       onBatch: (version, size, waitMs) => metrics.record({ kind: 'batch', at: clock.now(), version, size, waitMs }),
     });
+    this.#singleFlight = new SingleFlight({
+      clock,
+      run: (invocation, sink, signal) => this.#call(invocation, sink, signal),
+      onShared: (version) => metrics.record({ kind: 'shared-call', at: clock.now(), version }),
+    });
     this.#dispatcher = new AsyncDispatcher({ ...options, start: (run) => this.#start(run, false) });
     this.#ticker = new ScheduleTicker({ ...options, onFired: () => this.#dispatcher.wake() });
   }
@@ -87,6 +94,11 @@ export class LocalScheduler implements Scheduler {
   invoke(invocation: Invocation, sink: ResponseSink, signal: CancelSignal): Promise<InvocationReport> {
     const refusal = this.#refusal(invocation.depth);
     if (refusal !== undefined) return Promise.reject(refusal);
+    if (invocation.version.config.singleFlight === false) return this.#call(invocation, sink, signal);
+    return this.#singleFlight.invoke(invocation, sink, signal);
+  }
+
+  #call(invocation: Invocation, sink: ResponseSink, signal: CancelSignal): Promise<InvocationReport> {
     const run = new SyncRun({
       invocation,
       sink,

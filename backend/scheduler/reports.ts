@@ -1,7 +1,8 @@
 import { PlatformError } from '../../shared/errors.ts';
+import type { InvocationId } from '../../shared/ids.ts';
 import type { FunctionFault, InvocationOutcome, Usage } from '../../shared/invocation.ts';
 import type { CancelSignal } from '../core/cancel-signal.ts';
-import type { InvocationReport } from '../core/invocation.ts';
+import type { Invocation, InvocationReport } from '../core/invocation.ts';
 import type { InstanceResult, Lease, StartPhases } from '../core/ports/instance-pool.ts';
 import type { Run } from './run.ts';
 
@@ -47,21 +48,40 @@ function partsOfWait({ bootMs, loadMs, initMs }: StartPhases, waitMs: number): t
 /** The report of an attempt that never reached an instance. */
 export function reportWithoutInstance(run: Run, outcome: InvocationOutcome, nowMs: number): InvocationReport {
   const admittedMs = run.load === undefined ? nowMs : run.admittedMs;
+  return onlyWaited(outcome, admittedMs - run.enteredMs, nowMs - admittedMs);
+}
+
+/** The report of a call that waited for another one that was the same, and left before that was over. */
+export function withoutAnswer(invocation: Invocation, outcome: InvocationOutcome, nowMs: number): InvocationReport {
+  return onlyWaited(outcome, nowMs - invocation.enteredAt, 0);
+}
+
+/** The report of a call that got the response of another one: all that it did was wait. */
+export function answeredByAnother(
+  invocation: Invocation,
+  answeredBy: InvocationId,
+  { outcome, httpStatus }: InvocationReport,
+  nowMs: number,
+): InvocationReport {
+  return { ...withoutAnswer(invocation, outcome, nowMs), httpStatus, answeredBy };
+}
+
+function onlyWaited(outcome: InvocationOutcome, queuedMs: number, acquireMs: number): InvocationReport {
   return {
     outcome,
     start: 'none',
     instanceId: undefined,
     httpStatus: undefined,
     timing: {
-      queuedMs: admittedMs - run.enteredMs,
-      acquireMs: nowMs - admittedMs,
+      queuedMs,
+      acquireMs,
       bootMs: 0,
       loadMs: 0,
       initMs: 0,
       firstByteMs: 0,
       handlerMs: 0,
       flushMs: 0,
-      totalMs: nowMs - run.enteredMs,
+      totalMs: queuedMs + acquireMs,
     },
     usage: noUsage,
   };

@@ -117,6 +117,7 @@ describe('settings', () => {
         weight: 10,
         auth: null,
         rateLimits: [],
+        singleFlight: false,
       },
       retry: { maxAttempts: 1, maxAgeMs: 1000, minBackoffMs: 10, maxBackoffMs: 10 },
     };

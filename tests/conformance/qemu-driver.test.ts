@@ -16,7 +16,11 @@ describe.skipIf(reason !== undefined)(`microVMs${skippedFor(reason)}`, () => {
     hasProcesses: true,
     makeDriver: (place) => {
       directory = join(place, 'run');
-      return new QemuDriver({ runDirectory: directory, guestDirectory: join(tmpdir(), 'hearth-test-guests') });
+      return new QemuDriver({
+        runDirectory: directory,
+        guestDirectory: join(tmpdir(), 'hearth-test-guests'),
+        snapshotDirectory: join(place, 'snapshots'),
+      });
     },
     leftovers: () => {
       if (!existsSync(directory)) return [];

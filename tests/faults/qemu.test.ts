@@ -28,7 +28,11 @@ describe.skipIf(why !== undefined)(`qemu${skippedFor(why)}`, () => {
     directory = mkdtempSync(join(tmpdir(), 'hearth-qemu-'));
     // Otherwise sandboxes' user ids cannot pass, and slots go to another directory than the one looked at here.
     chmodSync(directory, 0o711);
-    driver = new QemuDriver({ runDirectory: join(directory, 'run'), guestDirectory: join(directory, 'guest') });
+    driver = new QemuDriver({
+      runDirectory: join(directory, 'run'),
+      guestDirectory: join(directory, 'guest'),
+      snapshotDirectory: join(directory, 'snapshots'),
+    });
     expect(await driver.probe(never)).toMatchObject({ status: 'healthy' });
     // Makes what these guests boot from, so that each test can damage it, also when it runs alone.
     await (await create()).destroy('made');

@@ -47,6 +47,12 @@ export type MetricEvent =
       /** How long the first of them waited for company and a slot. */
       readonly waitMs: number;
     }
+  | {
+      /** A call was answered with the response of another one that was the same and ran already. */
+      readonly kind: 'shared-call';
+      readonly at: number;
+      readonly version: VersionSpec;
+    }
   | { readonly kind: 'retry' | 'dead-letter'; readonly at: number; readonly functionName: string }
   | { readonly kind: 'build'; readonly at: number; readonly tookMs: number; readonly isSuccess: boolean };
 

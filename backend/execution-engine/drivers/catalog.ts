@@ -55,6 +55,7 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
       new QemuDriver({
         runDirectory,
         guestDirectory: guestDirectoryOf(runDirectory),
+        snapshotDirectory: join(runDirectory, 'snapshots', 'qemu'),
         qemuPath: settings.HEARTH_QEMU_PATH,
         kernel: settings.HEARTH_GUEST_KERNEL,
         busybox: settings.HEARTH_GUEST_BUSYBOX,

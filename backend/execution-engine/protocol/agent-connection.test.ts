@@ -294,6 +294,19 @@ describe('calls', () => {
   });
 });
 
+it('goes on with an agent that was restored, which says no HELLO', async () => {
+  const { agent, connection } = rig();
+  connection.resume({ logLimitBytes: 1000, logLineBytes: 100 });
+  const restored = connection.afterRestore({ nowMs: 1, entropy: Buffer.alloc(64) });
+  agent.raw(t.afterRestore, 0, emptyBuffer);
+  await restored;
+  const result = connection.invoke(callOf());
+  expect((await agent.next(t.invoke)).id).toBe(1);
+  agent.response(1, { event: true }, '1');
+  expect((await result).outcome).toEqual({ kind: 'success' });
+  expect(() => connection.resume({ logLimitBytes: 1000, logLineBytes: 100 })).toThrow('ready');
+});
+
 describe('batches', () => {
   it('puts small calls into one frame with ids in order', async () => {
     const { agent, connection } = await readyRig();

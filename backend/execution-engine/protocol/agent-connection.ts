@@ -110,6 +110,13 @@ export class AgentConnection {
     return this.#orClose(this.#waiting.wait<Hello>('hello', { timeoutMs, signal, failed, name: 'HELLO' }));
   }
 
+  /** In place of `open` and `init`, for an agent that was restored from a snapshot and has loaded its version before; then comes `afterRestore`. */
+  resume(limits: Pick<InitMessage, 'logLimitBytes' | 'logLineBytes'>): void {
+    this.#expect('connecting');
+    this.#logs.limit(limits);
+    this.#state = 'ready';
+  }
+
   /**
    * Loads a version. Rejects with `function_error`: `init_failed` with detail {type, message, stack}, `init_timeout` after
    * `message.initTimeoutMs`, `exited`, or `out_of_memory` if `explainExit` says so. The connection is closed then. With `onTunnel`

@@ -67,6 +67,8 @@ export class VersionCounters {
   readonly init = new DurationHistogram();
   readonly batchSize = new Histogram(batchSizeBounds);
   readonly batchWait = new DurationHistogram(batchWaitBounds);
+  /** Calls that were answered with the response of another one. */
+  sharedCalls = 0;
   cpuMs = 0;
   requestBytes = 0;
   responseBytes = 0;
@@ -175,6 +177,9 @@ export class EventCounters {
         batchWait.addMs(event.waitMs);
         break;
       }
+      case 'shared-call':
+        this.#of(event.version).sharedCalls++;
+        break;
       case 'build':
         (event.isSuccess ? this.builds.succeeded : this.builds.failed).addMs(event.tookMs);
         break;

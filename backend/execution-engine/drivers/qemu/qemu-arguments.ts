@@ -16,12 +16,16 @@ export const descriptors = {
   stderr: 9,
   control: 10,
   console: 11,
-  kernel: 12,
-  initrd: 13,
-  root: 14,
-  code: 15,
+  /** Of a clone: what QEMU saved, beside the guest's memory. */
+  state: 12,
+  kernel: 13,
+  initrd: 14,
+  root: 15,
+  code: 16,
+  memory: 17,
 } as const;
 
+const machine = 'microvm,acpi=on,rtc=off,pit=off,pic=off,isa-serial=on';
 /** What QEMU needs beside the guest's memory: its own code and heap, and translated code under emulation. */
 const translationMb = 64;
 const vmmOverheadMb = 96;
@@ -48,13 +52,25 @@ export function qemuCommand(options: {
   readonly limits: SandboxLimits;
   readonly accelerator: Accelerator;
   readonly hasCode: boolean;
+  /** A clone of a snapshot: it maps the snapshot's memory privately, and waits for the state. */
+  readonly isClone: boolean;
 }): readonly string[] {
-  const { limits, accelerator } = options;
+  const { limits, accelerator, isClone } = options;
   const isEmulated = accelerator === 'tcg';
   const append = kernelArguments({ root: '/dev/vda', code: '/dev/vdb', hasCode: options.hasCode, isEmulated });
+  const kernel = [
+    '-kernel',
+    inherited(descriptors.kernel),
+    '-initrd',
+    inherited(descriptors.initrd),
+    '-append',
+    append,
+  ];
+  const memory = `memory-backend-file,id=ram,size=${guestMemoryMb(limits)}M,mem-path=${inherited(descriptors.memory)}`;
   return [
     jailedQemu,
-    ...['-machine', 'microvm,acpi=on,rtc=off,pit=off,pic=off,isa-serial=on', '-no-user-config', '-nodefaults'],
+    ...['-machine', `${machine},memory-backend=ram`, '-no-user-config', '-nodefaults'],
+    ...['-object', `${memory},share=${isClone ? 'off' : 'on'}`],
     ...['-accel', isEmulated ? `tcg,thread=multi,tb-size=${translationMb}` : 'kvm'],
     ...[
       '-cpu',
@@ -65,7 +81,7 @@ export function qemuCommand(options: {
       `${guestMemoryMb(limits)}M`,
     ],
     ...['-display', 'none', '-no-reboot'],
-    ...['-kernel', inherited(descriptors.kernel), '-initrd', inherited(descriptors.initrd), '-append', append],
+    ...(isClone ? ['-incoming', 'defer'] : kernel),
     ...['-chardev', `socket,id=qmp,fd=${descriptors.qmp}`, '-mon', 'chardev=qmp,mode=control'],
     ...['-chardev', `socket,id=console,fd=${descriptors.console}`, '-serial', 'chardev:console'],
     ...['-device', 'virtio-serial-device,max_ports=5'],

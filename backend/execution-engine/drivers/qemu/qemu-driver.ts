@@ -1,10 +1,12 @@
-import { statSync, truncateSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpus } from 'node:os';
+import { basename } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
-import { newId, type SandboxId } from '../../../../shared/ids.ts';
+import { newId, type SandboxId, type VersionId } from '../../../../shared/ids.ts';
+import { MiB } from '../../../../shared/limits.ts';
 import type {
   DriverCapabilities,
   DriverHealth,
-  IsolationDriver,
   PreparedImage,
   SandboxSpec,
   SweepReport,
@@ -12,30 +14,33 @@ import type {
 import type { Logger } from '../../../core/ports/logger.ts';
 import type { RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import type { SnapshotDriver, SnapshotInfo, SnapshotName } from '../../../core/ports/snapshot-driver.ts';
 import { beforeHanging } from '../support/guest/guest-ending.ts';
-import { codeDeviceBytes, type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
-import {
-  type Accelerator,
-  findQemu,
-  qemuJailArguments,
-  qemuRoot,
-  spawnJailedQemu,
-} from '../support/guest/jailed-qemu.ts';
+import { guestInit } from '../support/guest/guest-init.ts';
+import { GuestMemory } from '../support/guest/guest-memory.ts';
+import { guestMemoryMb } from '../support/guest/guest-size.ts';
+import { type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
+import { type Accelerator, findQemu, qemuJailArguments, qemuRoot } from '../support/guest/jailed-qemu.ts';
 import { kvmDevice, tryKvm } from '../support/guest/kvm-trial.ts';
+import { type LoadedSnapshot, SnapshotStore } from '../support/guest/snapshot-store.ts';
 import { type HostEnvironment, type HostOptions, hostStateFile, openHost } from '../support/jail/host-environment.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
-import type { Slot } from '../support/jail/slots.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
 import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
+import { launch, makeCodeFile, makeFilledCodeFile } from './launch.ts';
 import { probeQemu } from './probe.ts';
-import { descriptors, hostLimits, qemuCommand } from './qemu-arguments.ts';
-import { codeFileOf, QemuSandbox } from './qemu-sandbox.ts';
+import { qemuCommand } from './qemu-arguments.ts';
+import type { QemuSandbox } from './qemu-sandbox.ts';
 
 export interface QemuDriverOptions {
   /** For slots and staged files, as in the process driver. */
   readonly runDirectory: string;
   /** Where kernels, root images and code images are kept. */
   readonly guestDirectory: string;
+  /** Where snapshots are kept, readable for their owner alone. */
+  readonly snapshotDirectory: string;
+  /** Beyond that the longest unused go; 4 GiB when left out. */
+  readonly maxSnapshotBytes?: number;
   /** qemu-system-x86_64; empty or left out: the first in /usr/bin, /usr/local/bin, /bin, /usr/sbin. */
   readonly qemuPath?: string;
   readonly bwrapPath?: string;
@@ -51,6 +56,9 @@ export interface QemuDriverOptions {
 
 /** For messages of starts that fail. */
 const what = 'a microVM';
+/** 2100: ahead of any time at which a snapshot is restored; see docs/protocol.md. */
+const farAheadMs = Date.UTC(2100, 0, 1);
+const defaultSnapshotBytes = 4096 * MiB;
 /** On a busy machine a boot takes up to about 15 s. */
 const bootPatienceMs = 30_000;
 /** An emulated kernel hangs now and then while it boots (timers); then nothing more comes from it. */
@@ -61,7 +69,7 @@ const probeLimits = { memoryMb: 64, cpus: 1, maxPids: 16, tmpMb: 4, egress: 'non
  * Runs sandboxes as guests of QEMU's `microvm` machine. Under software emulation QEMU promises no isolation, so each QEMU is itself in the jail of the process
  * driver: its own user id, namespaces, system call filters, control group, a root with nothing but QEMU. What each wall is for: docs/drivers/qemu.md.
  */
-export class QemuDriver implements IsolationDriver {
+export class QemuDriver implements SnapshotDriver {
   readonly name = 'qemu';
   readonly capabilities: DriverCapabilities = {
     isolation: 'microvm',
@@ -75,8 +83,12 @@ export class QemuDriver implements IsolationDriver {
   readonly #options: QemuDriverOptions;
   readonly #hostOptions: HostOptions;
   readonly #guests: GuestStore;
+  readonly #snapshots: SnapshotStore;
   readonly #logger: Logger | undefined;
   readonly #live = new LiveSandboxes<QemuSandbox>();
+  /** What a snapshot of a sandbox fits to. */
+  readonly #fits = new Map<SandboxId, string>();
+  #version = '';
   /** What the probe found. */
   #accelerator: Accelerator = 'tcg';
   #host: HostEnvironment | undefined;
@@ -98,6 +110,12 @@ export class QemuDriver implements IsolationDriver {
       ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
       ...(options.busybox === undefined ? {} : { busybox: options.busybox }),
     });
+    this.#snapshots = new SnapshotStore({
+      directory: options.snapshotDirectory,
+      programDirectory: options.guestDirectory,
+      maxDiskBytes: options.maxSnapshotBytes ?? defaultSnapshotBytes,
+      onLost: (err, name) => this.#logger?.warn({ err, versionId: name.versionId }, 'a snapshot could not be written'),
+    });
   }
 
   async probe(signal: AbortSignal): Promise<DriverHealth> {
@@ -105,7 +123,10 @@ export class QemuDriver implements IsolationDriver {
       qemuPath: findQemu(this.#options.qemuPath),
       bwrapPath: this.#options.bwrapPath,
       openHost: () => this.#open(),
-      tryOut: async (version) => await this.#tryOut(version, signal),
+      tryOut: async (version) => {
+        this.#version = version;
+        return await this.#tryOut(version, signal);
+      },
     });
   }
 
@@ -138,12 +159,53 @@ export class QemuDriver implements IsolationDriver {
   }
 
   async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
-    return await this.#live.sweep(known, this.#hostOptions);
+    const report = await this.#live.sweep(known, this.#hostOptions);
+    const snapshots = await this.#snapshots.sweep(Date.now());
+    return { removed: [...report.removed, ...snapshots.map((name) => `snapshot ${name}`)], failed: report.failed };
+  }
+
+  /** The guest stands still while its memory is copied, some 100 ms. */
+  async snapshot(
+    sandbox: Sandbox,
+    name: SnapshotName,
+    quiesce: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<SnapshotInfo> {
+    const own = this.#live.get(sandbox.id);
+    const fit = this.#fits.get(sandbox.id);
+    if (own === undefined || fit === undefined)
+      throw new PlatformError('unavailable', 'sandbox_gone', 'the sandbox is gone');
+    await own.control.settle(farAheadMs);
+    try {
+      await quiesce();
+      throwIfAborted(signal, 'a snapshot');
+      const sizeBytes = await own.save((guest) => this.#snapshots.keep(name, fit, guest));
+      this.#snapshots.writeOut(name);
+      return { sizeBytes };
+    } finally {
+      await own.goOn();
+    }
+  }
+
+  hasSnapshot(name: SnapshotName): boolean {
+    return this.#snapshots.has(name);
+  }
+
+  async restore(name: SnapshotName, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+    throwIfAborted(signal, what);
+    const boot = await this.#guests.boot(spec.plan, spec.limits);
+    const snapshot = await this.#snapshots.load(name, this.#fitOf(spec, boot));
+    return await this.#begin({ spec, boot, snapshot, waitsForGuest: true, signal });
+  }
+
+  async dropSnapshot(versionId: VersionId): Promise<void> {
+    await this.#snapshots.drop(versionId);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await this.#live.destroyAll('driver closed');
+    await this.#snapshots.close();
     const host = this.#host;
     this.#host = undefined;
     await host?.close();
@@ -186,31 +248,45 @@ export class QemuDriver implements IsolationDriver {
   async #begin(parts: {
     readonly spec: SandboxSpec;
     readonly boot: GuestBoot;
+    /** Left out: the guest boots. */
+    readonly snapshot?: LoadedSnapshot;
     /** What the probe found when left out. */
     readonly accelerator?: Accelerator;
     /** Until init has started the agent; otherwise until QEMU takes commands. */
     readonly waitsForGuest: boolean;
     readonly signal: AbortSignal;
   }): Promise<QemuSandbox> {
-    const { spec, boot, signal, accelerator = this.#accelerator } = parts;
+    const { spec, boot, snapshot, signal, accelerator = this.#accelerator } = parts;
     const host = this.#open();
     const root = await qemuRoot(host, findQemu(this.#options.qemuPath));
-    const code = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
-    throwIfAborted(signal, what);
+    const image = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
+    const { guestDirectory, outputLimits = defaultOutputLimits } = this.#options;
+    const memory = snapshot?.memory ?? (await GuestMemory.make(guestDirectory, guestMemoryMb(spec.limits) * MiB));
     const slot = host.slots.take();
     let sandbox: QemuSandbox;
     try {
-      if (code === undefined) makeCodeFile(slot);
-      sandbox = this.#spawn({ host, slot, spec, boot, accelerator, code: code ?? codeFileOf(slot) });
+      throwIfAborted(signal, what);
+      const ownsFile = image === undefined || snapshot?.hasCode === false;
+      const code = ownsFile ? makeCodeFile(slot) : image;
+      if (image !== undefined && ownsFile) await makeFilledCodeFile(slot, image);
+      sandbox = launch({
+        ...{ host, slot, spec, boot, code, memory, outputLimits, accelerator },
+        isClone: snapshot !== undefined,
+        codeImage: async (wanted) => (await this.#guests.code(wanted)).path,
+        onGone: (failures) => this.#forget(spec.id, failures),
+      });
     } catch (error) {
+      if (snapshot === undefined) memory.close();
       await slot.free();
       throw asPlatformError(error, what);
     }
     this.#live.set(spec.id, sandbox);
+    this.#fits.set(spec.id, this.#fitOf(spec, boot));
     const onAbort = (): void => void sandbox.destroy('aborted');
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       await sandbox.start(qemuJailArguments({ host, root, slot, devices: accelerator === 'kvm' ? [kvmDevice] : [] }));
+      if (snapshot !== undefined) await sandbox.load(snapshot.state);
       if (parts.waitsForGuest) await beforeHanging(sandbox.control.started, bootPatienceMs, hungMessage);
       throwIfAborted(signal, what);
       return sandbox;
@@ -228,52 +304,19 @@ export class QemuDriver implements IsolationDriver {
     }
   }
 
-  #spawn(parts: {
-    readonly host: HostEnvironment;
-    readonly slot: Slot;
-    readonly spec: SandboxSpec;
-    readonly boot: GuestBoot;
-    readonly accelerator: Accelerator;
-    readonly code: string;
-  }): QemuSandbox {
-    const { host, slot, spec, boot, accelerator } = parts;
-    const limits = hostLimits(spec.limits, accelerator);
-    const cgroup = host.cgroups.create(String(slot.number), limits);
-    try {
-      const child = spawnJailedQemu({
-        host,
-        slot,
-        argv: qemuCommand({ limits: spec.limits, accelerator, hasCode: spec.image !== undefined }),
-        maxPids: limits.maxPids,
-        ...(accelerator === 'kvm' ? { group: statSync(kvmDevice).gid } : {}),
-        pipes: descriptors.kernel - descriptors.channel,
-        files: [boot.kernel, boot.initrd, boot.root, parts.code].map((path) => ({ path })),
-      });
-      return new QemuSandbox({
-        id: spec.id,
-        child,
-        cgroup,
-        slot,
-        outputLimits: this.#options.outputLimits ?? defaultOutputLimits,
-        imageDigest: spec.image?.digest,
-        codeImage: async (image) => (await this.#guests.code(image)).path,
-        onGone: (failures) => this.#forget(spec.id, failures),
-      });
-    } catch (error) {
-      void cgroup.remove();
-      throw error;
-    }
+  /** What must be the same where a snapshot of such a guest is restored: QEMU, processor, command line, kernel, runtime, init, limits. */
+  #fitOf({ limits }: SandboxSpec, boot: GuestBoot): string {
+    const argv = qemuCommand({ limits, accelerator: this.#accelerator, hasCode: true, isClone: true });
+    const parts = [basename(boot.kernel), basename(boot.root), guestInit('serial'), limits];
+    const machine = [this.#version, cpus()[0]?.model, argv];
+    return createHash('sha256')
+      .update(JSON.stringify([...machine, ...parts]))
+      .digest('hex');
   }
 
   #forget(id: SandboxId, failures: readonly string[]): void {
     this.#live.delete(id);
+    this.#fits.delete(id);
     if (failures.length > 0) this.#logger?.error({ sandboxId: id, failures }, 'a microVM left something behind');
   }
-}
-
-/** Files are read as root opened them; the directory is all that the jail sees of the slot. */
-function makeCodeFile(slot: Slot): void {
-  const file = codeFileOf(slot);
-  writeFileSync(file, '', { mode: 0o444 });
-  truncateSync(file, codeDeviceBytes);
 }

@@ -11,6 +11,7 @@ import { CleanUp } from '../support/clean-up.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { GuestControl } from '../support/guest/guest-control.ts';
 import { type GuestExit, lastWordsOf, reportOfGuest } from '../support/guest/guest-ending.ts';
+import type { GuestMemory } from '../support/guest/guest-memory.ts';
 import { codeDeviceBytes } from '../support/guest/guest-store.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
 import { emptyCgroup } from '../support/jail/empty-cgroup.ts';
@@ -18,6 +19,7 @@ import type { Slot } from '../support/jail/slots.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { OutputReader } from '../support/output-reader.ts';
 import { TextTail } from '../support/text-tail.ts';
+import { loadState, saveState } from './migration.ts';
 import { descriptors } from './qemu-arguments.ts';
 import { QmpClient } from './qmp-client.ts';
 
@@ -26,6 +28,8 @@ export interface QemuSandboxOptions {
   readonly child: ChildProcess;
   readonly cgroup: Cgroup;
   readonly slot: Slot;
+  /** The guest's RAM; undefined for a clone, which has mapped its snapshot's. */
+  readonly memory: GuestMemory | undefined;
   readonly outputLimits: OutputLimits;
   /** The digest of the code that is on the code device from the start. */
   readonly imageDigest: string | undefined;
@@ -49,6 +53,7 @@ export class QemuSandbox implements Sandbox {
   readonly handle: SandboxHandle;
   readonly exited: Promise<ExitReport>;
   readonly #slot: Slot;
+  readonly #memory: GuestMemory | undefined;
   readonly #qmp: QmpClient;
   readonly control: GuestControl;
   readonly #child: ChildProcess;
@@ -58,6 +63,7 @@ export class QemuSandbox implements Sandbox {
   readonly #onGone: (failures: readonly string[]) => void;
   readonly #console = new TextTail();
   readonly #complaints = new TextTail();
+  readonly #hadCode: boolean;
   #imageDigest: string | undefined;
   #guestExit: GuestExit | undefined;
   #reason: string | undefined;
@@ -69,6 +75,8 @@ export class QemuSandbox implements Sandbox {
     const { child } = options;
     this.id = options.id;
     this.#slot = options.slot;
+    this.#memory = options.memory;
+    this.#hadCode = options.imageDigest !== undefined;
     this.#child = child;
     this.#cgroup = options.cgroup;
     this.#imageDigest = options.imageDigest;
@@ -95,14 +103,14 @@ export class QemuSandbox implements Sandbox {
     this.#output.attach('stderr', pipeOf(child, descriptors.stderr));
     child.stderr?.on('data', (chunk: Buffer) => this.#complaints.push(chunk.toString('utf8')));
     pipeOf(child, descriptors.console).on('data', (chunk: Buffer) => this.#console.push(chunk.toString('latin1')));
-    for (const name of ['channel', 'console', 'status', 'arguments'] as const) {
+    for (const name of ['channel', 'console', 'state', 'status', 'arguments'] as const) {
       pipeOf(child, descriptors[name]).on('error', () => undefined);
     }
     pipeOf(child, descriptors.status).resume();
     this.#qmp = new QmpClient(pipeOf(child, descriptors.qmp), () => undefined);
-    this.control = new GuestControl(pipeOf(child, descriptors.control), {
-      exited: (status, oomKills) => void this.#agentExited(status, oomKills),
-    });
+    const isClone = options.memory === undefined;
+    const exited = (status: number, oomKills: number) => void this.#agentExited(status, oomKills);
+    this.control = new GuestControl(pipeOf(child, descriptors.control), { exited }, isClone);
   }
 
   /** Joins the control group, lets bwrap begin, and resolves when QEMU takes commands. */
@@ -111,6 +119,32 @@ export class QemuSandbox implements Sandbox {
     if (pid !== undefined) await this.#cgroup.join(pid);
     pipeOf(this.#child, descriptors.arguments).end(bwrapArguments);
     await this.#qmp.open();
+  }
+
+  /** A clone gets its state and runs. */
+  async load(state: Buffer): Promise<void> {
+    await loadState(this.#qmp, pipeOf(this.#child, descriptors.state), state);
+    await this.control.settle();
+  }
+
+  /**
+   * Stops the guest while `keep` copies its memory. The function's processes stay stopped inside until `goOn`. Rejects with `unprocessable`
+   * (`snapshot_of_clone`) for a clone: what is its own is in no file.
+   */
+  async save<T>(keep: (parts: { memory: GuestMemory; state: Buffer; hasCode: boolean }) => Promise<T>): Promise<T> {
+    if (this.#memory === undefined) {
+      throw new PlatformError('unprocessable', 'snapshot_of_clone', 'a restored guest cannot be snapshotted again');
+    }
+    await this.control.freeze();
+    await this.#qmp.execute('stop');
+    const state = await saveState(this.#qmp, this.#slot.directory);
+    return await keep({ memory: this.#memory, state, hasCode: this.#hadCode });
+  }
+
+  /** Ends what `save` began, also when it failed. */
+  async goOn(): Promise<void> {
+    await this.#qmp.execute('cont');
+    await this.control.settle();
   }
 
   /** What bwrap, QEMU or the guest's kernel said last; for the error of a start that failed. */
@@ -198,6 +232,7 @@ export class QemuSandbox implements Sandbox {
     this.#finalUsage = { ...this.#cgroup.usage(), pids: 0, memoryBytes: 0 };
     await cleanUp.attempt('control group', () => this.#cgroup.remove());
     // While a process lives, nobody else may get its user id; the next start sweeps.
+    this.#memory?.close();
     if (isEmpty) await cleanUp.attempt('slot directory', () => this.#slot.free());
     this.#onGone(cleanUp.failures);
     return report;

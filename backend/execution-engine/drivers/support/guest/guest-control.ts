@@ -18,6 +18,8 @@ export interface GuestControlEvents {
 }
 
 const answerTimeoutMs = 5000;
+/** What answers with another word than the request's belong to. */
+const requests: Readonly<Record<string, string>> = { settled: 'settle', frozen: 'freeze' };
 const nanosecondsPerSecond = 1_000_000_000n;
 
 /** The host's end of the control port (support/guest/guest-init.ts). Lines that are no part of the protocol are ignored. */
@@ -30,11 +32,15 @@ export class GuestControl {
     { resolve: (words: readonly string[]) => void; reject: (error: Error) => void }
   >();
   #requests: Promise<unknown> = Promise.resolve();
+  /** The time to tell in place of now. */
+  #toldMs: number | undefined;
   #isOver = false;
 
-  constructor(stream: Duplex, events: GuestControlEvents) {
+  /** `isRestored`: init has started the agent long ago. */
+  constructor(stream: Duplex, events: GuestControlEvents, isRestored = false) {
     this.#stream = stream;
     this.#events = events;
+    if (isRestored) this.#started.resolve();
     this.#started.promise.catch(() => undefined);
     readLines(
       stream,
@@ -65,15 +71,23 @@ export class GuestControl {
       throw new PlatformError('unavailable', 'code_not_loaded', 'the guest cannot read the code image');
   }
 
-  /** Sets the guest's clock and makes its kernel's generator start anew: what a clone needs before anything runs in it. */
-  async settle(): Promise<void> {
-    const [isDone] = await this.#ask('settle', (stream) => stream.write(settlement()));
+  /** Stops the function's processes until `settle`. */
+  async freeze(): Promise<void> {
+    await this.#ask('freeze');
+  }
+
+  /** Sets the guest's clock, makes its kernel's generator start anew, and lets the function's processes go on: what a clone needs before anything runs in it. */
+  async settle(nowMs?: number): Promise<void> {
+    this.#toldMs = nowMs;
+    const [isDone] = await this.#ask('settle').finally(() => {
+      this.#toldMs = undefined;
+    });
     if (isDone !== '1')
       throw new PlatformError('unavailable', 'guest_not_settled', 'the clock of a guest could not be set');
   }
 
   /** One request at a time: init is a loop. */
-  async #ask(request: string, then: (stream: Duplex) => void = () => undefined): Promise<readonly string[]> {
+  async #ask(request: string): Promise<readonly string[]> {
     const previous = this.#requests;
     const turn = Promise.withResolvers<void>();
     this.#requests = turn.promise;
@@ -84,7 +98,6 @@ export class GuestControl {
       this.#answers.set(request, answer);
       const timer = setTimeout(() => answer.reject(silent(request)), answerTimeoutMs);
       this.#stream.write(`${request}\n`);
-      then(this.#stream);
       try {
         return await answer.promise;
       } finally {
@@ -97,10 +110,10 @@ export class GuestControl {
   }
 
   #receive([word = '', ...rest]: readonly string[]): void {
-    if (word === 'time') this.#stream.write(settlement());
+    if (word === 'time') this.#stream.write(settlement(this.#toldMs));
     else if (word === 'started') this.#started.resolve();
     else if (word === 'exit') this.#events.exited(toCount(rest[0] ?? ''), toCount(rest[1] ?? ''));
-    else this.#answers.get(word === 'settled' ? 'settle' : word)?.resolve(rest);
+    else this.#answers.get(requests[word] ?? word)?.resolve(rest);
   }
 
   #over(): void {
@@ -110,10 +123,10 @@ export class GuestControl {
   }
 }
 
-/** What the guest's `settle` reads: struct timespec, and fresh random bytes. */
-function settlement(): Buffer {
+/** What the guest's `settle` reads once it has asked for the `time`, so that little passes in between: struct timespec, and fresh random bytes. */
+function settlement(nowMs = performance.timeOrigin + performance.now()): Buffer {
   const time = Buffer.alloc(16);
-  const now = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
+  const now = BigInt(Math.round(nowMs * 1e6));
   time.writeBigInt64LE(now / nanosecondsPerSecond, 0);
   time.writeBigInt64LE(now % nanosecondsPerSecond, 8);
   return Buffer.concat([time, randomBytes(settleEntropyBytes)]);

@@ -93,7 +93,8 @@ cat </stderr >&7 5>&- 6>&- 8>&- &`,
 
 /**
  * Process 1 of every guest. Sets the guest up, starts the agent inside its control group, and then obeys the host on the control port, one
- * command a line: `usage`, `code` (mount the code device), `settle` (80 bytes follow: the time and fresh random bytes). Asks the host for the `time` once (answered as `settle` is), says `started`, and
+ * command a line: `usage`, `code` (mount the code device), `freeze` (the function's processes stop), `settle` (they go on, with the right time). The program
+ * `settle`, which init also runs once by itself, asks for the `time` and is sent 80 bytes: the time, and fresh random bytes. Init says `started`, and
  * `exit <status> <processes killed for lack of memory>` when the agent ends. Commands that fork are few: each costs milliseconds under emulation.
  * The kernel's command line says where things are: hearth.root, hearth.code (devices), hearth.load (code is there from the start).
  */
@@ -142,7 +143,6 @@ load_code() {
   ${beforeCode}mount -t erofs -o ro,nosuid,nodev "$code" /root/app
 }
 [ -z "$load" ] || load_code || fail "the code image is damaged"
-echo time >&5
 settle <&5 || fail "the clock could not be set"
 set --
 while IFS= read -r word; do set -- "$@" "$word"; done </hearth/command
@@ -172,7 +172,21 @@ while read -r request <&5; do
       echo "usage $memory $peak $pids $cpu" >&5
       ;;
     code) if load_code; then echo 'code 1' >&5; else echo 'code 0' >&5; fi ;;
-    settle) if settle <&5; then echo 'settled 1' >&5; else echo 'settled 0' >&5; fi ;;
+    settle)
+      if settle <&5; then is_set=1; else is_set=0; fi
+      echo 0 >/cgroup/function/cgroup.freeze
+      echo "settled $is_set" >&5
+      ;;
+    freeze)
+      echo 1 >/cgroup/function/cgroup.freeze
+      frozen=0
+      tries=0
+      until [ "$frozen" = 1 ] || [ $tries -ge 1000 ]; do
+        tries=$((tries + 1))
+        while read -r name value; do [ "$name" != frozen ] || frozen=$value; done </cgroup/function/cgroup.events
+      done
+      echo "frozen $frozen" >&5
+      ;;
   esac
 done
 fail "the control port is closed"

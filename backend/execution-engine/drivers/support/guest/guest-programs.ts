@@ -76,15 +76,18 @@ export function launchProgram(limits: { readonly tmpMb: number }): Buffer {
 }
 
 /**
- * Reads the time and fresh random bytes from its input, sets the clock to the nanosecond, and makes the kernel's generator start anew from them: after a
+ * Asks for the `time` on its input, reads it with fresh random bytes, sets the clock to the nanosecond, and makes the kernel's generator start anew from them: after a
  * restore every clone has the same clock and the same generator.
  */
 export function settleProgram(): Buffer {
   const timeBytes = 16;
+  const question = 'time\n';
   return new StaticProgram(1)
     .text('device', '/dev/urandom')
+    .text('question', question)
     .data('time', Buffer.alloc(timeBytes))
     .data('entropy', Buffer.alloc(settleEntropyBytes))
+    .call(calls.write, 0, { data: 'question' }, question.length)
     .readExactly('time', timeBytes + settleEntropyBytes)
     .call(calls.clock_settime, 0, { data: 'time' })
     .call(calls.open, { data: 'device' }, writeOnly, 0)

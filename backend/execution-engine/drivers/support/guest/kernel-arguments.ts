@@ -27,7 +27,8 @@ export function kernelArguments(options: KernelArguments): string {
     ],
     ...['no_timer_check', '8250.nr_uarts=1', 'i8042.noaux', 'i8042.nomux', 'i8042.dumbkbd', 'rcupdate.rcu_expedited=1'],
     // Calibrating against emulated timers hangs now and then; the guest's counter is the host's.
-    ...(tscKhz === undefined ? [] : [`tsc_early_khz=${tscKhz}`]),
+    // Without the second word the kernel compares it with its own ticks, which are late where the host is busy, and then trusts those: its clock falls behind.
+    ...(tscKhz === undefined ? [] : [`tsc_early_khz=${tscKhz}`, 'tsc=reliable']),
     ...(options.isEmulated ? ['mitigations=off'] : []),
     `hearth.root=${options.root}`,
     `hearth.code=${options.code}`,

@@ -1,0 +1,81 @@
+import { statSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import type { PreparedImage, SandboxSpec } from '../../../core/ports/isolation-driver.ts';
+import type { GuestMemory } from '../support/guest/guest-memory.ts';
+import { codeDeviceBytes, type GuestBoot } from '../support/guest/guest-store.ts';
+import { type Accelerator, spawnJailedQemu } from '../support/guest/jailed-qemu.ts';
+import { kvmDevice } from '../support/guest/kvm-trial.ts';
+import type { HostEnvironment } from '../support/jail/host-environment.ts';
+import type { Slot } from '../support/jail/slots.ts';
+import type { OutputLimits } from '../support/output-reader.ts';
+import { descriptors, hostLimits, qemuCommand } from './qemu-arguments.ts';
+import { codeFileOf, QemuSandbox } from './qemu-sandbox.ts';
+
+export interface LaunchParts {
+  readonly host: HostEnvironment;
+  readonly slot: Slot;
+  readonly spec: SandboxSpec;
+  readonly boot: GuestBoot;
+  readonly accelerator: Accelerator;
+  /** The file behind the code device. */
+  readonly code: string;
+  /** The guest's RAM, which the sandbox closes; a clone's is the snapshot's, and not its own. */
+  readonly memory: GuestMemory;
+  readonly isClone: boolean;
+  readonly outputLimits: OutputLimits;
+  readonly codeImage: (image: PreparedImage) => Promise<string>;
+  readonly onGone: (failures: readonly string[]) => void;
+}
+
+/** Starts QEMU in its jail, which waits for its arguments. */
+export function launch(parts: LaunchParts): QemuSandbox {
+  const { host, slot, spec, boot, accelerator, isClone, memory } = parts;
+  const limits = hostLimits(spec.limits, accelerator);
+  const cgroup = host.cgroups.create(String(slot.number), limits);
+  // A clone boots nothing.
+  const [kernel, initrd] = isClone ? ['/dev/null', '/dev/null'] : [boot.kernel, boot.initrd];
+  try {
+    const child = spawnJailedQemu({
+      host,
+      slot,
+      argv: qemuCommand({ limits: spec.limits, accelerator, hasCode: spec.image !== undefined, isClone }),
+      maxPids: limits.maxPids,
+      ...(accelerator === 'kvm' ? { group: statSync(kvmDevice).gid } : {}),
+      pipes: descriptors.kernel - descriptors.channel,
+      files: [
+        ...[kernel, initrd, boot.root, parts.code].map((path) => ({ path })),
+        { path: `/proc/self/fd/${memory.descriptor}`, isWritable: true },
+      ],
+    });
+    return new QemuSandbox({
+      id: spec.id,
+      child,
+      cgroup,
+      slot,
+      memory: isClone ? undefined : memory,
+      outputLimits: parts.outputLimits,
+      imageDigest: spec.image?.digest,
+      codeImage: parts.codeImage,
+      onGone: parts.onGone,
+    });
+  } catch (error) {
+    void cgroup.remove();
+    throw error;
+  }
+}
+
+/** Files are read as root opened them; the directory is all that the jail sees of the slot. */
+export function makeCodeFile(slot: Slot): string {
+  const file = codeFileOf(slot);
+  writeFileSync(file, '', { mode: 0o444 });
+  truncateSync(file, codeDeviceBytes);
+  return file;
+}
+
+/** The same with a version's code in it, as `specialise` leaves it. */
+export async function makeFilledCodeFile(slot: Slot, image: string): Promise<string> {
+  const file = codeFileOf(slot);
+  await copyFile(image, file);
+  truncateSync(file, codeDeviceBytes);
+  return file;
+}
