@@ -32,4 +32,39 @@ describe('what a function is told of its call', () => {
     expect(metaOf(open, { ...onward, callChains: undefined })).not.toHaveProperty('callChain');
     expect(metaOf(open, onward, 12)).toMatchObject({ bodyBytes: 12 });
   });
+
+  it.each([[[]], [['x-a', 'say "hi" \\ \u2028 \ud800 ü', 'x-b', '']]])(
+    'is JSON whatever a client sends (headers %j)',
+    (headers) => {
+      const base = invocationOf(versionOf(), {}, clock);
+      const request = {
+        kind: 'http' as const,
+        method: 'PO"ST',
+        target: '/a"b\\c?\u0000=é',
+        headers,
+        clientAddress: '::1"',
+        scheme: 'https',
+        host: 'a"b',
+        params: { __proto: '"}]', id: '7' },
+        body: Buffer.alloc(0),
+      };
+      const { body: _body, ...given } = request;
+      const meta = metaOf({ ...base, request }, { callChains, traceSampleRatio: 0 });
+      expect(meta).toEqual({
+        ...given,
+        invocationId: base.id,
+        deadlineMs: base.deadlineAt,
+        attempt: base.attempt,
+        trigger: base.trigger,
+        depth: 0,
+        traceparent: meta['traceparent'],
+        headers: [...headers, 'traceparent', meta['traceparent']],
+      });
+      const socket = metaOf(
+        { ...base, request: { ...request, isWebSocket: true } },
+        { callChains, traceSampleRatio: 0 },
+      );
+      expect(socket).toEqual({ ...meta, webSocket: true });
+    },
+  );
 });
