@@ -98,3 +98,50 @@ describe.each(listeners)('many connections to the %s listener', (_name, url, pat
     await eventually(async () => expect((await fetch(`${url()}${path}`)).status).toBe(200));
   });
 });
+
+describe('10,000 calls at once', () => {
+  it.skipIf(tooFew !== undefined)(
+    `are answered or refused with Retry-After, every one, and then the platform is calm${skippedFor(tooFew)}`,
+    async () => {
+      const source = `import { setTimeout as sleep } from 'node:timers/promises';
+        export async function handler() { await sleep(5); return { statusCode: 200, body: 'here' }; }`;
+      const made = await platform.api('POST', '/api/v1/functions', {
+        name: 'narrow',
+        files: { 'index.mjs': source },
+        concurrency: 4,
+        maxInstances: 2,
+      });
+      expect(made.status).toBe(201);
+      expect((await fetch(`${platform.gatewayUrl}/narrow`)).status).toBe(200);
+      const before = residentMb();
+      const callers = await open(platform.gatewayUrl, idleConnections);
+      const heads = callers.map(headOf);
+      for (const caller of callers) caller.write('GET /narrow HTTP/1.1\r\nHost: x\r\n\r\n');
+      const answers = await Promise.all(heads);
+      const count = (status: number) => answers.filter((head) => head.startsWith(`HTTP/1.1 ${status} `)).length;
+      const [good, refused] = [count(200), count(429)];
+      expect(good + refused, [...new Set(answers.map((head) => head.split('\r\n')[0]))].join('; ')).toBe(
+        idleConnections,
+      );
+      expect(good).toBeGreaterThan(0);
+      for (const head of answers.filter((head) => head.startsWith('HTTP/1.1 429 ')))
+        expect(head.toLowerCase()).toMatch(/\r\nretry-after: [1-9]/);
+      expect(residentMb() - before).toBeLessThan(300);
+      expect((await fetch(`${platform.gatewayUrl}/narrow`)).status).toBe(200);
+      expect((await fetch(`${platform.gatewayUrl}/echo`)).status).toBe(200);
+    },
+  );
+});
+
+/** The head of the first response on a connection; rejects when there is none. */
+async function headOf(socket: Socket): Promise<string> {
+  let text = '';
+  return await new Promise<string>((resolve, reject) => {
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      const end = text.indexOf('\r\n\r\n');
+      if (end >= 0) resolve(text.slice(0, end));
+    });
+    socket.once('close', () => reject(new Error(`closed after ${JSON.stringify(text)}`)));
+  });
+}
