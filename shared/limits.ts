@@ -22,6 +22,7 @@ export const limits = {
   concurrency: { min: 1, default: 1, max: 1000 },
   maxInstances: { min: 1, default: 20, max: 1000 },
   maxConcurrency: { min: 1, max: 100_000 },
+  reservedConcurrency: { min: 0, default: 0, max: 100_000 },
   weight: { min: 1, default: 10, max: 1000 },
   /** Of one batch: its bodies travel in one frame, which holds a megabyte beside its meta. */
   maxBatchBytes: 1 * MiB,

@@ -170,6 +170,9 @@ export const versionConfigSchema = z.strictObject({
   maxConcurrency: range(limits.maxConcurrency)
     .nullable()
     .describe('Most invocations of the function in flight. Null: as many as `maxInstances` take.'),
+  reservedConcurrency: range(limits.reservedConcurrency).describe(
+    "Of the host's places for invocations, how many only this function takes, as long as the version is behind `live`.",
+  ),
   weight: range(limits.weight).describe("Share of the host when functions compete, against the others' weights."),
   idleTimeoutMs: range(limits.idleTimeoutMs)
     .nullable()
@@ -227,6 +230,7 @@ export function defaultVersionConfig(runtime: VersionConfig['runtime'], isolatio
     provisionedWindows: [],
     maxInstances: limits.maxInstances.default,
     maxConcurrency: null,
+    reservedConcurrency: limits.reservedConcurrency.default,
     weight: limits.weight.default,
     idleTimeoutMs: null,
     initTimeoutMs: limits.initTimeoutMs,

@@ -2,7 +2,7 @@ import type { DriverDocument, PoolDocument, Pools, RuntimeDocument, SystemDocume
 import { limits } from '../../shared/limits.ts';
 import { projectOf, shortNameOf } from '../../shared/names.ts';
 import type { DriverFinding, RuntimeFinding } from '../control-plane/host-inventory.ts';
-import type { InstancePool, PoolView } from '../core/ports/instance-pool.ts';
+import type { PoolView } from '../core/ports/instance-pool.ts';
 import type { ApiContext } from './context.ts';
 import { timeText } from './documents.ts';
 
@@ -55,9 +55,14 @@ function poolDocument({ version, instances, waiting, keepAlive, scaling }: PoolV
   };
 }
 
-export function poolsDocument(pool: Pick<InstancePool, 'pools' | 'preWarmed'>, project: string): Pools {
+export function poolsDocument(
+  { pool, scheduler }: Pick<ApiContext['controlPlane'], 'pool' | 'scheduler'>,
+  project: string,
+): Pools {
+  const { places, reserved, inFlight } = scheduler.stats();
   const isShown = ({ version }: PoolView) => projectOf(version.functionName) === project;
   return {
+    places: { total: places, reserved, taken: inFlight },
     pools: pool.pools().filter(isShown).map(poolDocument),
     preWarmed: pool.preWarmed().map(({ runtime, isolation, count }) => ({ runtime, isolation, count })),
   };

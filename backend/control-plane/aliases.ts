@@ -7,6 +7,7 @@ import type { AliasRecord, Store } from '../core/ports/store.ts';
 import { type Actor, auditRecord } from './audit.ts';
 import type { ChangeLock } from './change-lock.ts';
 import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
+import type { Reservations } from './reservations.ts';
 import type { Rollout } from './rollout.ts';
 import type { Secrets } from './secrets.ts';
 import { versionOf } from './versions.ts';
@@ -15,6 +16,7 @@ export interface AliasesOptions {
   readonly store: Store;
   readonly directory: InMemoryFunctionDirectory;
   readonly rollout: Rollout;
+  readonly reservations: Pick<Reservations, 'refuseOverbooking'>;
   readonly lock: ChangeLock;
   readonly secrets: Pick<Secrets, 'refuseMissing'>;
   readonly clock: Clock;
@@ -41,7 +43,7 @@ export class Aliases {
   }
 
   /**
-   * Creates or moves an alias; the switch is atomic. Rejects with `not_found`/`version_not_found`, `unprocessable`/`secret_not_set`, `precondition_failed`
+   * Creates or moves an alias; the switch is atomic. Rejects with `not_found`/`version_not_found`, `unprocessable` (`secret_not_set`, `reservations_over_host`), `precondition_failed`
    * when `expectedRevision` differs, `invalid_request`/`bad_alias` for a name that could be a version number, `invalid_request`/`bad_canary` for a guard
    * whose stable version has no share, or all of it.
    */
@@ -52,7 +54,7 @@ export class Aliases {
     expectedRevision: number | undefined,
     actor: Actor,
   ): Promise<AliasRecord> {
-    const { directory, lock, secrets } = this.#options;
+    const { directory, lock, secrets, reservations } = this.#options;
     if (/^[0-9]+$/.test(aliasName)) {
       throw new PlatformError(
         'invalid_request',
@@ -63,7 +65,9 @@ export class Aliases {
     return lock.run(async () => {
       const entry = directory.get(name);
       const versions = input.versions.map(({ version, weight }) => ({ version, weight: weight ?? 1 }));
-      for (const { version } of versions) secrets.refuseMissing(name, versionOf(entry, version).config);
+      const configs = versions.map(({ version }) => versionOf(entry, version).config);
+      for (const config of configs) secrets.refuseMissing(name, config);
+      if (aliasName === 'live') reservations.refuseOverbooking(entry.record.id, configs);
       if (new Set(versions.map(({ version }) => version)).size < versions.length) {
         throw new PlatformError('invalid_request', 'bad_alias', 'a version is given twice; give its share once');
       }

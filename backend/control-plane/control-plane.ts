@@ -27,6 +27,7 @@ import { Functions } from './functions.ts';
 import type { HostInventory } from './host-inventory.ts';
 import { Invocations, type InvocationsOptions } from './invocations.ts';
 import { Projects } from './projects.ts';
+import { Reservations } from './reservations.ts';
 import { Rollout } from './rollout.ts';
 import { Schedules } from './schedules.ts';
 import { Secrets } from './secrets.ts';
@@ -48,7 +49,7 @@ export interface ControlPlaneOptions {
   readonly bundles: BundleStore;
   readonly pool: Pick<InstancePool, 'provision' | 'retireVersion' | 'recycle' | 'pools' | 'preWarmed'>;
   readonly secrets: SecretKeeper;
-  readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'stats' | 'schedulesChanged'>;
+  readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'stats' | 'schedulesChanged' | 'reserve'>;
   readonly journal: Pick<InvocationJournal, 'pending'>;
   /** See `InvocationsOptions`. */
   readonly callChains?: InvocationsOptions['callChains'];
@@ -89,6 +90,7 @@ export interface ControlPlane {
   readonly directory: InMemoryFunctionDirectory;
   readonly store: Store;
   readonly pool: Pick<InstancePool, 'pools' | 'preWarmed'>;
+  readonly scheduler: Pick<Scheduler, 'stats'>;
   readonly images: RuntimeImages | undefined;
   readonly guests: GuestImages | undefined;
   readonly backups: Backups;
@@ -96,7 +98,7 @@ export interface ControlPlane {
   readonly costs: Costs;
   readonly containerImages: ContainerImages | undefined;
   readonly clock: Clock;
-  /** Tells the pool what to keep warm; once, when pool and directory are ready. */
+  /** Tells pool and scheduler what to keep warm and what is reserved; once, when pool and directory are ready. */
   provision(): void;
   /** Resolves when background writes and prunes are over, for a graceful end. */
   settled(): Promise<void>;
@@ -106,7 +108,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const { store, directory, inventory, tokens, bundles, pool, scheduler, journal, clock, logger } = options;
   const lock = new ChangeLock();
   const gate = new BundleGate({ bundles, digests: () => store.versions.digests(), logger });
-  const rollout = new Rollout({ directory, pool, scheduler, gate, logger });
+  const reservations = new Reservations({ directory, hostPlaces: scheduler.stats().places });
+  const rollout = new Rollout({ directory, reservations, pool, scheduler, gate, logger });
   const projects = new Projects({
     store,
     directory,
@@ -133,11 +136,12 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       images: new VersionImages({ images: options.containerImages, readSecret: options.readSecret }),
       gate,
       rollout,
+      reservations,
       lock,
       secrets,
     }),
     versions: new Versions({ store, directory, bundles }),
-    aliases: new Aliases({ store, directory, rollout, lock, clock, secrets }),
+    aliases: new Aliases({ store, directory, rollout, reservations, lock, clock, secrets }),
     schedules: new Schedules({ store, directory, invocations, clock }),
     invocations,
     deadLetters: new DeadLetters({ store, directory, invocations, clock }),
@@ -151,6 +155,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     directory,
     store,
     pool,
+    scheduler,
     images: options.images,
     guests: options.guests,
     backups: new Backups({ writer: options.backups, gate, store, clock }),
@@ -158,7 +163,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     costs: new Costs({ store, metrics: options.numbers, directory, clock }),
     containerImages: options.containerImages,
     clock,
-    provision: () => rollout.provision(),
+    provision: () => {
+      const shortage = reservations.shortage();
+      if (shortage !== undefined) logger.warn({}, shortage);
+      rollout.provision();
+    },
     settled: async () => {
       await gate.settled();
       await tokens.settled();

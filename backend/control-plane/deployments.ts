@@ -21,6 +21,7 @@ import type { BundleGate } from './bundle-gate.ts';
 import type { ChangeLock } from './change-lock.ts';
 import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
 import type { HostInventory } from './host-inventory.ts';
+import type { Reservations } from './reservations.ts';
 import type { Rollout } from './rollout.ts';
 import type { Secrets } from './secrets.ts';
 import { checkTriggerAliases, routeRecords, scheduleRecords } from './triggers.ts';
@@ -36,6 +37,7 @@ export interface DeploymentsOptions {
   readonly gate: BundleGate;
   readonly inventory: HostInventory;
   readonly rollout: Rollout;
+  readonly reservations: Pick<Reservations, 'refuseOverbooking'>;
   readonly lock: ChangeLock;
   readonly secrets: Pick<Secrets, 'refuseMissing'>;
   readonly clock: Clock;
@@ -111,7 +113,8 @@ export class Deployments {
     const aliasNames = new Set(input.promote === false ? [] : ['live']);
     directory.checkRoutes(input.name, routes);
     checkTriggerAliases([...routes, ...schedules], aliasNames, input.name);
-    this.#options.secrets.refuseMissing(input.name, config);
+    const refuse = () => this.#refuse(record, config, input.promote !== false);
+    refuse();
     const warnings = await this.#options.inventory.check(config, chosen);
     if (source === undefined && config.image === null) throw codeMissing();
     return gate.deploy(async () => {
@@ -120,7 +123,7 @@ export class Deployments {
       return lock.run(async () => {
         this.#refuseTakenName(input.name);
         directory.checkRoutes(input.name, routes);
-        this.#options.secrets.refuseMissing(input.name, config);
+        refuse();
         const entry = await this.#commitCreate(record, version, routes, schedules, aliasNames, context);
         return { entry, version, buildLog: [...log, ...warnings] };
       });
@@ -145,7 +148,8 @@ export class Deployments {
     const routes = input.routes && routeRecords(before.record.id, input.routes);
     const schedules = input.schedules && scheduleRecords(before.record.id, input.schedules, clock.now());
     if (routes !== undefined) directory.checkRoutes(name, routes);
-    this.#options.secrets.refuseMissing(name, config);
+    const refuse = () => this.#refuse(before.record, config, input.promote !== false);
+    refuse();
     const warnings = await inventory.check(config, chosen);
     return gate.deploy(async () => {
       const { log, ...code } = await this.#code(name, source, latest, config, context.signal);
@@ -154,7 +158,7 @@ export class Deployments {
         if (current.record.id !== before.record.id) throw changedMeanwhile(name);
         checkRevision(current.record, context.expectedRevision);
         if (routes !== undefined) directory.checkRoutes(name, routes);
-        this.#options.secrets.refuseMissing(name, config);
+        refuse();
         const number = current.record.latestVersion + 1;
         const version = this.#versionRecord(current.record, number, code, input.message, context.actor);
         const entry = await this.#commitVersion(current, version, routes, schedules, input.promote !== false, context);
@@ -287,6 +291,13 @@ export class Deployments {
       createdAt: this.#options.clock.now(),
       createdBy: actor.name,
     };
+  }
+
+  /** What the function cannot have now: looked at before the build, which takes long, and again under the lock. */
+  #refuse({ id, name }: FunctionRecord, config: VersionConfig, isPromoted: boolean): void {
+    const { secrets, reservations } = this.#options;
+    secrets.refuseMissing(name, config);
+    if (isPromoted) reservations.refuseOverbooking(id, [config]);
   }
 
   #refuseTakenName(name: string): void {

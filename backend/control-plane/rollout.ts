@@ -5,11 +5,13 @@ import type { Scheduler } from '../core/ports/scheduler.ts';
 import type { VersionSpec } from '../core/version.ts';
 import type { BundleGate } from './bundle-gate.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
+import type { Reservations } from './reservations.ts';
 
 export interface RolloutOptions {
   readonly directory: InMemoryFunctionDirectory;
   readonly pool: Pick<InstancePool, 'provision' | 'retireVersion' | 'pools'>;
-  readonly scheduler: Pick<Scheduler, 'schedulesChanged'>;
+  readonly reservations: Pick<Reservations, 'all'>;
+  readonly scheduler: Pick<Scheduler, 'schedulesChanged' | 'reserve'>;
   readonly gate: BundleGate;
   readonly logger: Logger;
 }
@@ -42,12 +44,18 @@ export class Rollout {
     void Promise.all(retired).then(() => this.#options.gate.requestPrune());
   }
 
-  /** Tells the pool which versions to keep warm. */
+  /** Tells the pool which versions to keep warm, and the scheduler which functions have places for themselves. */
   provision(): void {
+    const { pool, directory, scheduler, reservations, logger } = this.#options;
     try {
-      this.#options.pool.provision(this.#options.directory.provisioned());
+      pool.provision(directory.provisioned());
     } catch (error) {
-      this.#options.logger.error({ err: error }, 'could not tell the pool what to keep warm');
+      logger.error({ err: error }, 'could not tell the pool what to keep warm');
+    }
+    try {
+      scheduler.reserve(reservations.all());
+    } catch (error) {
+      logger.error({ err: error }, 'could not tell the scheduler what is reserved');
     }
   }
 

@@ -28,6 +28,9 @@ test('refuses fields that contradict each other', () => {
   expect(() => resolveConfig({ minInstances: 3, maxInstances: 2 }, undefined, 'process')).toThrow(
     /minInstances must not/,
   );
+  expect(() => resolveConfig({ maxInstances: 2, reservedConcurrency: 3 }, undefined, 'process')).toThrow(
+    'reservedConcurrency must not be more than the 2 calls',
+  );
 });
 
 test('environments: names and values that no process could have are refused with what is wrong', () => {

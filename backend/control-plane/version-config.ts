@@ -6,6 +6,7 @@ import {
   type VersionConfigInput,
   versionConfigSchema,
 } from '../../shared/version-config.ts';
+import { mostInFlight } from '../core/policies/host-places.ts';
 
 type ConfigKey = keyof VersionConfig;
 const configKeys = Object.keys(versionConfigSchema.shape) as ConfigKey[];
@@ -20,6 +21,10 @@ function crossFieldIssues(config: VersionConfig): readonly ErrorIssue[] {
   const issues: ErrorIssue[] = [];
   if (config.minInstances > config.maxInstances) {
     issues.push({ path: 'minInstances', message: `must not be more than maxInstances (${config.maxInstances})` });
+  }
+  if (config.reservedConcurrency > mostInFlight(config)) {
+    const message = `must not be more than the ${mostInFlight(config)} calls that the function can have in flight`;
+    issues.push({ path: 'reservedConcurrency', message });
   }
   for (const [i, window] of config.provisionedWindows.entries()) {
     if (window.minInstances <= config.maxInstances) continue;

@@ -95,8 +95,9 @@ async function start(
     },
     submit: () => Promise.reject(new Error('not used')),
     schedulesChanged: () => undefined,
+    reserve: () => undefined,
     cancel: async () => false,
-    stats: () => ({ inFlight: 0, queued: 0, asyncDepth: 0 }),
+    stats: () => ({ inFlight: 0, places: 1, reserved: 0, queued: 0, asyncDepth: 0 }),
   };
   const server = new GatewayServer({
     directory,

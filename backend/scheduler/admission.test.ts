@@ -83,6 +83,31 @@ describe('Admission', () => {
     expect(admitted).toBe(1);
   });
 
+  it('lets a function have its reserved places at once beside a flood, and hands them on when they are reserved no more', () => {
+    const { admission: gate } = admission({ maxQueued: 100, maxQueuedPerFunction: 50 });
+    const [own, loud] = [versionOf(), versionOf()];
+    gate.reserve(new Map([[own.functionId, 2]]));
+    const running = Array.from({ length: 5 }, () => gate.tryEnter(loud)).filter((load) => load !== undefined);
+    expect(running).toHaveLength(3);
+    let flooded = 0;
+    for (let i = 0; i < 10; i++) gate.wait(loud, true, () => flooded++);
+    expect([gate.tryEnter(own), gate.tryEnter(own)]).not.toContain(undefined);
+    expect(gate.tryEnter(own)).toBeUndefined();
+    const [first] = running;
+    if (first !== undefined) gate.leave(first, 1);
+    expect(flooded).toBe(1);
+    expect(gate.places).toMatchObject({ total: 5, reserved: 2, taken: 5 });
+
+    const idle = admission({ maxQueued: 100 }).admission;
+    idle.reserve(new Map([[own.functionId, 2]]));
+    for (let i = 0; i < 3; i++) idle.tryEnter(loud);
+    let admitted = 0;
+    idle.wait(loud, true, () => admitted++);
+    expect(admitted).toBe(0);
+    idle.reserve(new Map());
+    expect(admitted).toBe(1);
+  });
+
   it('shares the host by weight while functions compete', () => {
     const { admission: gate } = admission({ maxConcurrentInvocations: 1, maxQueued: 1000, maxQueuedPerFunction: 500 });
     const [heavy, light] = [versionOf({ weight: 30 }), versionOf({ weight: 10 })];

@@ -3,13 +3,13 @@ import type { FunctionId } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
 import { shortNameOf } from '../../shared/names.ts';
 import { FairQueue, type FairQueueTicket } from '../core/policies/fair-queue.ts';
+import { HostPlaces, mostInFlight, type PlaceHolder } from '../core/policies/host-places.ts';
 import type { VersionSpec } from '../core/version.ts';
 import type { SchedulerSettings } from './scheduler-settings.ts';
 
 /** How busy one function is. */
-export interface FunctionLoad {
+export interface FunctionLoad extends PlaceHolder {
   readonly functionId: FunctionId;
-  inFlight: number;
   /** Most invocations in flight, by the configuration of the version that was called last. */
   limit: number;
   /** Share of the host against other functions that wait. */
@@ -42,7 +42,7 @@ const retryAfterSeconds = { min: 1, max: 60 } as const;
 
 /**
  * Decides which calls run: at most `maxInstances x concurrency` and `maxConcurrency` of a function and `maxConcurrentInvocations` of
- * the host. The others wait in a bounded queue that is fair across functions (deficit round robin by expected handler time and weight).
+ * the host, of which functions may have some for themselves. The others wait in a bounded queue that is fair across functions (deficit round robin by expected handler time and weight).
  */
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -51,17 +51,24 @@ export class Admission {
     costOf: ({ load }) => Math.min(maxCostMs, load.expectedMs),
     quantumOf: ({ weight }) => (quantumMs * weight) / limits.weight.default,
   });
-  #inFlight = 0;
+  readonly #places: HostPlaces;
+  #reserved: ReadonlyMap<FunctionId, number> = new Map();
   /** Waiting entries that count against the bounds. */
   #bounded = 0;
   readonly #boundedOf = new Map<FunctionLoad, number>();
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    this.#places = new HostPlaces(options.settings.maxConcurrentInvocations);
+  }
+
+  /** The host's places; read only. */
+  get places(): Pick<HostPlaces, 'total' | 'reserved' | 'taken'> {
+    return this.#places;
   }
 
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#places.taken;
   }
 
   /** Synchronous calls that wait. */
@@ -72,12 +79,18 @@ export class Admission {
   /** A place at once, or undefined: then `wait`. The hot path. */
   tryEnter(version: VersionSpec): FunctionLoad | undefined {
     const load = this.#loadOf(version);
-    if (load.inFlight >= load.limit || this.#inFlight >= this.#options.settings.maxConcurrentInvocations)
-      return undefined;
+    if (!this.#mayEnter(load)) return undefined;
     if (this.#queue.size > 0 && this.#queue.sizeOf(load) > 0) return undefined;
-    load.inFlight++;
-    this.#inFlight++;
+    this.#places.take(load);
     return load;
+  }
+
+  /** From now on these functions have so many places for themselves, and all others none. Who runs keeps running. */
+  reserve(places: ReadonlyMap<FunctionId, number>): void {
+    this.#reserved = places;
+    this.#places.setReserved([...places.values()].reduce((sum, count) => sum + count, 0));
+    for (const [functionId, load] of this.#loads) this.#places.reserve(load, places.get(functionId) ?? 0);
+    if (this.#queue.size > 0) this.#admitNext();
   }
 
   /**
@@ -102,20 +115,22 @@ export class Admission {
   /** Gives the place back and lets the next one in. */
   leave(load: FunctionLoad, handlerMs: number): void {
     load.expectedMs += (handlerMs - load.expectedMs) * newestWeight;
-    load.inFlight--;
-    this.#inFlight--;
+    this.#places.giveBack(load);
     if (this.#queue.size > 0) this.#admitNext();
   }
 
   #admitNext(): void {
-    while (this.#inFlight < this.#options.settings.maxConcurrentInvocations) {
-      const entry = this.#queue.takeNext((load) => load.inFlight < load.limit);
+    while (this.#places.taken < this.#places.total) {
+      const entry = this.#queue.takeNext((load) => this.#mayEnter(load));
       if (entry === undefined) return;
       this.#count(entry, -1);
-      entry.load.inFlight++;
-      this.#inFlight++;
+      this.#places.take(entry.load);
       entry.admit(entry.load);
     }
+  }
+
+  #mayEnter(load: FunctionLoad): boolean {
+    return load.inFlight < load.limit && this.#places.isFreeFor(load);
   }
 
   #assertRoom(version: VersionSpec, load: FunctionLoad): void {
@@ -152,9 +167,8 @@ export class Admission {
   }
 
   #loadOf(version: VersionSpec): FunctionLoad {
-    const { maxInstances, minInstances, maxConcurrency, concurrency, batch, weight } = version.config;
-    const capacity = Math.max(maxInstances, minInstances) * Math.max(concurrency, batch.maxSize);
-    const limit = Math.min(capacity, maxConcurrency ?? capacity);
+    const { weight } = version.config;
+    const limit = mostInFlight(version.config);
     const known = this.#loads.get(version.functionId);
     if (known !== undefined) {
       known.limit = limit;
@@ -162,8 +176,10 @@ export class Admission {
       return known;
     }
     if (this.#loads.size >= maxLoads) this.#forgetIdle();
-    const load: FunctionLoad = { functionId: version.functionId, inFlight: 0, limit, weight, expectedMs: 1 };
-    this.#loads.set(version.functionId, load);
+    const { functionId } = version;
+    const reserved = this.#reserved.get(functionId) ?? 0;
+    const load: FunctionLoad = { functionId, inFlight: 0, reserved, limit, weight, expectedMs: 1 };
+    this.#loads.set(functionId, load);
     return load;
   }
 

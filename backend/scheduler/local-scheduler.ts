@@ -1,5 +1,5 @@
 import { PlatformError } from '../../shared/errors.ts';
-import type { InvocationId } from '../../shared/ids.ts';
+import type { FunctionId, InvocationId } from '../../shared/ids.ts';
 import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -91,6 +91,10 @@ export class LocalScheduler implements Scheduler {
     this.#ticker.changed();
   }
 
+  reserve(places: ReadonlyMap<FunctionId, number>): void {
+    this.#admission.reserve(places);
+  }
+
   invoke(invocation: Invocation, sink: ResponseSink, signal: CancelSignal): Promise<InvocationReport> {
     const refusal = this.#refusal(invocation.depth);
     if (refusal !== undefined) return Promise.reject(refusal);
@@ -133,6 +137,8 @@ export class LocalScheduler implements Scheduler {
   stats(): SchedulerStats {
     return {
       inFlight: this.#admission.inFlight,
+      places: this.#admission.places.total,
+      reserved: this.#admission.places.reserved,
       queued: this.#admission.queued,
       asyncDepth: this.#dispatcher.depth,
     };

@@ -118,6 +118,7 @@ describe('settings', () => {
         auth: null,
         rateLimits: [],
         singleFlight: false,
+        reservedConcurrency: 0,
       },
       retry: { maxAttempts: 1, maxAgeMs: 1000, minBackoffMs: 10, maxBackoffMs: 10 },
     };

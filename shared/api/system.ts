@@ -125,6 +125,13 @@ export const systemSchema = z.object({
 });
 export type SystemDocument = z.infer<typeof systemSchema>;
 export const poolsSchema = z.object({
+  places: z
+    .object({
+      total: z.number().int().describe('Most invocations in flight, all functions together.'),
+      reserved: z.number().int().describe('Of these, what functions have for themselves.'),
+      taken: z.number().int(),
+    })
+    .describe('Of the whole host.'),
   pools: z.array(poolDocumentSchema),
   preWarmed: z.array(z.object({ runtime: z.string(), isolation: z.string(), count: z.number() })),
 });

@@ -157,6 +157,30 @@ describe('functions', () => {
     expect((await call('POST', '/api/v1/functions', { name: 'empty' })).json().code).toBe('code_missing');
   });
 
+  test('no more places are reserved than the host has, and a tenth of them for nobody', async () => {
+    const wanting = (places: number) => ({ maxInstances: 100, reservedConcurrency: places });
+    expect((await deploy('roomy', wanting(60))).statusCode).toBe(201);
+    const refused = await deploy('snug', wanting(31));
+    expect(refused.json()).toMatchObject({ code: 'reservations_over_host', errors: [{ path: 'reservedConcurrency' }] });
+    expect(refused.json().detail).toContain('ask for at most 30');
+    expect((await deploy('snug', wanting(30))).statusCode).toBe(201);
+    expect([...rig.scheduler.reserved.values()].sort()).toEqual([30, 60]);
+
+    const versions = '/api/v1/functions/roomy/versions';
+    const files = { 'index.mjs': 'export const handler = () => 1;' };
+    expect((await call('POST', versions, { files, reservedConcurrency: 61 })).statusCode).toBe(422);
+    const aside = await call('POST', versions, { files, reservedConcurrency: 61, promote: false });
+    expect(aside.statusCode).toBe(201);
+    const live = '/api/v1/functions/roomy/aliases/live';
+    const moved = await call('PUT', live, { versions: [{ version: 1 }, { version: 2 }] });
+    expect(moved.json().code).toBe('reservations_over_host');
+    expect((await call('DELETE', '/api/v1/functions/snug')).statusCode).toBe(204);
+    expect((await call('PUT', live, { versions: [{ version: 1 }, { version: 2 }] })).statusCode).toBe(200);
+    expect([...rig.scheduler.reserved.values()]).toEqual([61]);
+    const pools = (await call('GET', '/api/v1/system/pools')).json();
+    expect(pools.places).toEqual({ total: 100, reserved: 0, taken: 0 });
+  });
+
   test('a limit that is not enforced: refused when chosen, a warning when it is a default', async () => {
     rig.health.process = {
       status: 'healthy',

@@ -29,7 +29,7 @@ import { SecretVault } from '../../backend/secrets/secret-vault.ts';
 import type { LogLine } from '../../shared/api/invocations.ts';
 import type { LiveTick } from '../../shared/api/metrics.ts';
 import { PlatformError } from '../../shared/errors.ts';
-import { type BundleDigest, type InstanceId, newId } from '../../shared/ids.ts';
+import { type BundleDigest, type FunctionId, type InstanceId, newId } from '../../shared/ids.ts';
 import type { InvocationOutcome } from '../../shared/invocation.ts';
 
 const unused = (name: string) => () => {
@@ -164,7 +164,12 @@ class ScriptedScheduler implements Scheduler {
   start = async () => undefined;
   drain = async () => undefined;
   schedulesChanged = () => undefined;
-  stats = () => ({ inFlight: 0, queued: 0, asyncDepth: 0 });
+  /** What functions have reserved, as it was told last. */
+  reserved: ReadonlyMap<FunctionId, number> = new Map();
+  reserve = (places: ReadonlyMap<FunctionId, number>): void => {
+    this.reserved = places;
+  };
+  stats = () => ({ inFlight: 0, places: 100, reserved: 0, queued: 0, asyncDepth: 0 });
 }
 
 /** What the pool was told. */

@@ -26,7 +26,8 @@ const driversSchema = z.object({ drivers: z.array(driverDocumentSchema) });
 
 export function systemRoutes(app: Api, context: ApiContext): void {
   guestRoutes(app, context);
-  const { inventory, pool, images, containerImages } = context.controlPlane;
+  const { controlPlane } = context;
+  const { inventory, images, containerImages } = controlPlane;
 
   app.route({
     method: 'GET',
@@ -51,7 +52,7 @@ export function systemRoutes(app: Api, context: ApiContext): void {
       summary: 'Instances of every version of the project, and pre-warmed sandboxes',
       response: { 200: poolsSchema, ...problems() },
     },
-    handler: async (request) => poolsDocument(pool, projectOfRequest(request)),
+    handler: async (request) => poolsDocument(controlPlane, projectOfRequest(request)),
   });
 
   app.route({

@@ -1,4 +1,4 @@
-import type { InvocationId } from '../../../shared/ids.ts';
+import type { FunctionId, InvocationId } from '../../../shared/ids.ts';
 import type { CancelSignal } from '../cancel-signal.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../invocation.ts';
 import type { NewAsyncInvocation } from './invocation-queue.ts';
@@ -11,6 +11,9 @@ export interface SubmitResult {
 
 export interface SchedulerStats {
   readonly inFlight: number;
+  /** Most invocations in flight, all functions together, and how many of these places functions have for themselves. */
+  readonly places: number;
+  readonly reserved: number;
   readonly queued: number;
   readonly asyncDepth: number;
 }
@@ -32,6 +35,8 @@ export interface Scheduler {
   submit(item: NewAsyncInvocation): Promise<SubmitResult>;
   /** Schedules or functions have changed: look again what is due next. Returns at once. */
   schedulesChanged(): void;
+  /** From now on these functions have so many places of the host for themselves, and all others none. Returns at once. */
+  reserve(places: ReadonlyMap<FunctionId, number>): void;
   /** Cancels a queued invocation or aborts a running one; false when it is over or unknown. */
   cancel(id: InvocationId): Promise<boolean>;
   stats(): SchedulerStats;

@@ -49,8 +49,9 @@ async function start(answers: boolean, timeouts: Partial<WebSocketTimeouts>, con
     },
     submit: () => Promise.reject(new Error('not used')),
     schedulesChanged: () => undefined,
+    reserve: () => undefined,
     cancel: async () => false,
-    stats: () => ({ inFlight: 0, queued: 0, asyncDepth: 0 }),
+    stats: () => ({ inFlight: 0, places: 1, reserved: 0, queued: 0, asyncDepth: 0 }),
   };
   const match = { version: version(config), qualifier: 'live', params: {}, basePath: '' };
   const server = new GatewayServer({

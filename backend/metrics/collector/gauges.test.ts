@@ -39,7 +39,11 @@ test('counts instances by state, pre-warmed sandboxes and what waits', () => {
     ],
   };
   const gauges = readGauges(
-    { pool: () => pool, scheduler: () => ({ inFlight: 4, queued: 5, asyncDepth: 6 }), host: () => quietHost },
+    {
+      pool: () => pool,
+      scheduler: () => ({ inFlight: 4, places: 9, reserved: 2, queued: 5, asyncDepth: 6 }),
+      host: () => quietHost,
+    },
     0,
   );
   expect(gauges).toMatchObject({
