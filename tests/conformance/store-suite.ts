@@ -165,7 +165,8 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
       it('gives versions from before a field existed what it means to say nothing', async () => {
         const id = await newFunction();
         const record = versionRecord(id, 1);
-        const { provisionedWindows, maxConcurrency, reservedConcurrency, weight, singleFlight, ...older } = record.config;
+        const { provisionedWindows, maxConcurrency, reservedConcurrency, weight, singleFlight, ...older } =
+          record.config;
         const batch = { maxSize: 4, windowMs: 9 };
         await store.versions.create({ ...record, config: { ...older, batch } as unknown as typeof record.config });
         expect((await store.versions.find(id, 1))?.config).toEqual({
