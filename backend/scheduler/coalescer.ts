@@ -40,6 +40,8 @@ interface Group {
   /** Slots of the lease that was asked for last. */
   slots: number;
   cancelWindow: (() => void) | undefined;
+  /** Clock.monotonic() at which the window is over. */
+  windowEndsMs: number;
 }
 
 /**
@@ -99,6 +101,7 @@ export class Coalescer {
       isAcquiring: false,
       slots: 1,
       cancelWindow: undefined,
+      windowEndsMs: Number.POSITIVE_INFINITY,
     };
     this.#open.set(version.versionId, group);
     return group;
@@ -125,11 +128,12 @@ export class Coalescer {
       remainingMs: waitUntilAt - clock.now(),
       expectedMs: load?.expectedMs ?? 0,
     });
+    const endsMs = clock.monotonic() + waitMs;
     if (waitMs === 0) this.#acquire(group);
-    else if (group.cancelWindow === undefined) group.cancelWindow = clock.after(waitMs, () => this.#acquire(group));
-    else if (waitMs < group.version.config.batch.windowMs) {
-      // Somebody in a hurry joined: an extra, earlier timer costs less than keeping track of the earliest.
-      clock.after(waitMs, () => this.#acquire(group));
+    else if (endsMs < group.windowEndsMs) {
+      group.cancelWindow?.();
+      group.windowEndsMs = endsMs;
+      group.cancelWindow = clock.after(waitMs, () => this.#acquire(group));
     }
   }
 
