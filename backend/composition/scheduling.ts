@@ -53,6 +53,7 @@ export function createScheduling(
       maxSimultaneousBoots: settings.HEARTH_MAX_BOOTS === 0 ? availableParallelism() : settings.HEARTH_MAX_BOOTS,
       keepAlive: settings.HEARTH_KEEP_ALIVE,
       preWarmPerRuntime: settings.HEARTH_PREWARM,
+      snapshots: settings.HEARTH_SNAPSHOTS,
       defaultIsolation: settings.HEARTH_ISOLATION,
     },
   });

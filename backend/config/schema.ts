@@ -218,6 +218,12 @@ export const settingsSchema = z.object({
     .describe(
       'Offers isolation level `qemu`: microVMs under QEMU (docs/drivers/qemu.md). On by itself when it is the default level.',
     ),
+  HEARTH_SNAPSHOTS: z
+    .enum(['off', 'without-secrets', 'all'])
+    .default('without-secrets')
+    .describe(
+      'Versions in microVMs (`qemu`) that start from a snapshot of their first good start. A snapshot holds what the function has in memory, so `without-secrets` leaves out those that use secrets.',
+    ),
   HEARTH_QEMU_PATH: z
     .string()
     .default('')

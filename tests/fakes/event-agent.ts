@@ -3,6 +3,7 @@ import type { FakeBody } from '../../backend/execution-engine/drivers/fake/fake-
 import { FrameDecoder } from '../../backend/execution-engine/protocol/frame-decoder.ts';
 import { FrameEncoder } from '../../backend/execution-engine/protocol/frame-encoder.ts';
 import { frameFlags, frameTypes } from '../../backend/execution-engine/protocol/frames.ts';
+import type { SandboxId } from '../../shared/ids.ts';
 
 /** What an event tells the fake agent to do; the default is to answer at once with `{instance, value}`. */
 interface FakeEvent {
@@ -27,6 +28,10 @@ export interface EventAgentOptions {
   /** `fail` answers INIT with ERROR, `hang` never, `oom` and `exit` end the sandbox. */
   readonly init?: (ordinal: number) => 'ready' | 'fail' | 'hang' | 'oom' | 'exit';
   readonly initDelayMs?: number;
+  /** Sandboxes that are copies from a snapshot: their agents say no HELLO. */
+  readonly isCopy?: (sandbox: SandboxId) => boolean;
+  /** False: AFTER_RESTORE is not answered. */
+  readonly answersRestores?: () => boolean;
 }
 
 /** Counts that tests assert on. */
@@ -67,11 +72,14 @@ class EventAgent {
     });
     channel.on('data', (chunk: Buffer) => decoder.push(chunk));
     channel.on('close', () => this.#forget());
+    if (options.isCopy?.(body.spec.id) === true) return;
     this.#text(frameTypes.hello, 0, 0, { protocol: 1, runtime: 'fake', runtimeVersion: '1', pid: 1 });
   }
 
   #receive(type: number, flags: number, id: number, payload: Buffer): void {
     if (type === frameTypes.init) this.#init();
+    else if (type === frameTypes.beforeSnapshot) this.#echo(type);
+    else if (type === frameTypes.afterRestore && this.#options.answersRestores?.() !== false) this.#echo(type);
     else if (type === frameTypes.invoke && (flags & frameFlags.batch) !== 0) this.#batch(id, payload);
     else if (type === frameTypes.invoke) this.#invoke(id, payload.subarray(4 + payload.readUInt32BE(0)));
     else if (type === frameTypes.cancel) this.#cancel(id);
@@ -169,6 +177,11 @@ class EventAgent {
       this.#ended(id);
     };
     this.#inside.set(id, setTimeout(finish, event.ms ?? 10));
+  }
+
+  #echo(type: number): void {
+    this.#encoder.text(type, 0, 0, '');
+    this.#flush();
   }
 
   #ended(id: number): void {

@@ -8,13 +8,13 @@ import type { RuntimeAdapter } from '../../backend/core/ports/runtime-adapter.ts
 import type { SecretSource } from '../../backend/core/ports/secrets.ts';
 import { SystemClock } from '../../backend/core/system-clock.ts';
 import type { VersionSpec } from '../../backend/core/version.ts';
-import { FakeDriver } from '../../backend/execution-engine/drivers/fake/fake-driver.ts';
+import { FakeDriver, type FakeDriverOptions } from '../../backend/execution-engine/drivers/fake/fake-driver.ts';
 import type { FakeScript } from '../../backend/execution-engine/drivers/fake/fake-script.ts';
 import { LocalInstancePool } from '../../backend/execution-engine/pool/local-instance-pool.ts';
 import { defaultPoolSettings, type PoolSettings } from '../../backend/execution-engine/pool/pool-settings.ts';
 import { protocolLinks } from '../../backend/execution-engine/pool/protocol-link.ts';
 import { type BundleDigest, newId, type SandboxId } from '../../shared/ids.ts';
-import { defaultVersionConfig, type VersionConfig } from '../../shared/version-config.ts';
+import { defaultVersionConfig, type RuntimeName, type VersionConfig } from '../../shared/version-config.ts';
 import { noEgress } from '../support/no-egress.ts';
 import { noSecrets } from '../support/no-secrets.ts';
 import { type EventAgentOptions, eventAgents } from './event-agent.ts';
@@ -53,13 +53,16 @@ export interface PoolRigOptions extends EventAgentOptions {
   readonly clock?: Clock;
   readonly cancelGraceMs?: number;
   readonly secrets?: SecretSource;
+  /** A plain fake driver when left out. */
+  readonly makeDriver?: (options: FakeDriverOptions) => FakeDriver;
 }
 
 /** A real pool over the fake driver, with an in-memory agent in every sandbox. */
 export function poolRig(options: PoolRigOptions = {}) {
   const clock = options.clock ?? new SystemClock();
   const { agent, counts } = eventAgents(options);
-  const driver = new FakeDriver({ script: (_spec, ordinal) => ({ agent, ...options.script?.(ordinal) }) });
+  const makeDriver = options.makeDriver ?? ((given: FakeDriverOptions) => new FakeDriver(given));
+  const driver = makeDriver({ script: (_spec, ordinal) => ({ agent, ...options.script?.(ordinal) }) });
   const events: MetricEvent[] = [];
   const lines: LogEntry[] = [];
   const handles = new Set<SandboxId>();
@@ -67,7 +70,10 @@ export function poolRig(options: PoolRigOptions = {}) {
   const pool = new LocalInstancePool({
     drivers: new Map([['fake', driver]]),
     driverHealth: () => ({ status: 'healthy', version: '1', tier: 'none', enforces: new Set(), notes: [] }),
-    adapters: new Map([['nodejs', fakeAdapter]]),
+    adapters: new Map<RuntimeName, RuntimeAdapter>([
+      ['nodejs', fakeAdapter],
+      ['custom', { ...fakeAdapter, name: 'custom' }],
+    ]),
     bundles: {
       open: (digest) => Promise.resolve(image(digest)),
       put: () => Promise.reject(new Error('not used')),

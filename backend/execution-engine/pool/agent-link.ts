@@ -41,11 +41,20 @@ export interface AgentLink {
   readonly soleInvocation: InvocationId | undefined;
   /** Resolves at READY. Rejects with PlatformError `function_error` when user code did not load. */
   init(version: VersionSpec, secrets: OpenedSecrets['env'], signal: AbortSignal): Promise<void>;
+  /** Resolves when the agent has fallen silent, until `afterRestore`. */
+  beforeSnapshot(signal: AbortSignal): Promise<void>;
+  /** Of a copy and of the original: the agent starts its random generators anew and goes on. */
+  afterRestore(signal: AbortSignal): Promise<void>;
   invoke(call: InstanceCall): Promise<InstanceResult>;
   invokeBatch(calls: readonly InstanceCall[]): readonly Promise<InstanceResult>[];
   /** Ends every call in flight with this outcome, and refuses new ones the same way. Idempotent. */
   fail(outcome: InvocationOutcome): void;
 }
 
-/** Waits for HELLO on a fresh channel. Rejects with PlatformError. */
-export type OpenAgentLink = (channel: Duplex, events: AgentLinkEvents, signal: AbortSignal) => Promise<AgentLink>;
+/** Waits for HELLO on a fresh channel, or makes a restored agent (`isRestored`) go on, which has loaded its version. Rejects with PlatformError. */
+export type OpenAgentLink = (
+  channel: Duplex,
+  events: AgentLinkEvents,
+  signal: AbortSignal,
+  isRestored: boolean,
+) => Promise<AgentLink>;

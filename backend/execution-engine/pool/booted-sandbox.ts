@@ -23,6 +23,8 @@ export interface BootedSandboxOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly exitWaitMs: number;
+  /** A copy from a snapshot: its agent has loaded its version, and says no HELLO. */
+  readonly isRestored: boolean;
 }
 
 /** A sandbox whose agent said HELLO. Turns every way in which it can end into one outcome for the calls inside. */
@@ -45,7 +47,7 @@ export class BootedSandbox {
     this.exited = options.sandbox.exited.then((report) => this.#onExit(report));
   }
 
-  /** Connects and waits for HELLO. When it rejects (PlatformError), the sandbox is being destroyed. */
+  /** Connects and waits for HELLO, or for a restored agent to go on. When it rejects (PlatformError), the sandbox is being destroyed. */
   static async open(
     options: BootedSandboxOptions,
     openLink: OpenAgentLink,
@@ -65,7 +67,7 @@ export class BootedSandbox {
     });
     try {
       const channel = await options.sandbox.connect(gone.signal);
-      booted.#link = await openLink(channel, booted.#events(), gone.signal);
+      booted.#link = await openLink(channel, booted.#events(), gone.signal, options.isRestored);
       return booted;
     } catch (error) {
       booted.destroy('it did not start');

@@ -5,6 +5,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { PreparedImage } from '../../core/ports/isolation-driver.ts';
 import type { LogSink } from '../../core/ports/log-sink.ts';
 import type { OpenedSecrets, SecretSource } from '../../core/ports/secrets.ts';
+import type { SnapshotName } from '../../core/ports/snapshot-driver.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import type { BootedSandbox, SandboxOwner } from './booted-sandbox.ts';
 import type { HostCapacity, Reservation } from './host-capacity.ts';
@@ -14,6 +15,7 @@ import { type InstanceOwner, PooledInstance } from './pooled-instance.ts';
 import { redactStartError } from './redact-errors.ts';
 import type { SandboxMaker } from './sandbox-maker.ts';
 import { shapeOfVersion } from './sandbox-shape.ts';
+import type { SnapshotBook } from './snapshot-book.ts';
 
 export interface InstanceStarterOptions {
   readonly maker: SandboxMaker;
@@ -21,14 +23,17 @@ export interface InstanceStarterOptions {
   readonly capacity: HostCapacity;
   readonly logs: LogSink;
   readonly secrets: SecretSource;
+  readonly snapshots: SnapshotBook;
   readonly clock: Clock;
   readonly maxLogBytesPerInvocation: number;
 }
 
 const maxImages = 512;
 
-/** What a start begins with: a pre-warmed sandbox, or room for a new one. */
-export type StartFrom = { readonly preWarmed: BootedSandbox } | { readonly reservation: Reservation };
+/** What a start begins with: a pre-warmed sandbox, or room for a new one, which may be a copy from a snapshot. */
+export type StartFrom =
+  | { readonly preWarmed: BootedSandbox }
+  | { readonly reservation: Reservation; readonly snapshot?: SnapshotName | undefined };
 
 export interface InstanceStart {
   readonly id: InstanceId;
@@ -49,7 +54,8 @@ export class InstanceStarter {
   }
 
   /** Rejects with nothing left behind. Uses up what it is given in any case. */
-  async start({ id, version, from, owner, signal }: InstanceStart): Promise<PooledInstance> {
+  async start(start: InstanceStart): Promise<PooledInstance> {
+    const { id, version, from, owner, signal } = start;
     const { clock } = this.#options;
     const beganMs = clock.monotonic();
     const body = await this.#body(version, from, signal).catch((error: unknown) => {
@@ -58,12 +64,16 @@ export class InstanceStarter {
     });
     const loadedMs = clock.monotonic();
     const { logs, redact } = await this.#load(version, id, body.sandbox, signal);
+    const initMs = body.sandbox.origin === 'restored' ? 0 : clock.monotonic() - loadedMs;
+    await this.#options.snapshots.take(version, body.sandbox, signal);
+    // What a snapshot broke is no fault of the version's.
+    if (body.sandbox.isLost) return await this.start({ ...start, from: { reservation: this.#reserve(version) } });
     const readyMs = clock.monotonic();
     const phases = {
       acquireMs: readyMs - beganMs,
       bootMs: body.bootMs,
       loadMs: body.loadMs,
-      initMs: readyMs - loadedMs,
+      initMs,
     };
     const instance = new PooledInstance({
       id,
@@ -81,7 +91,7 @@ export class InstanceStarter {
     return instance;
   }
 
-  /** INIT with the values of its secrets as they are now. */
+  /** INIT with the values of its secrets as they are now; a copy from a snapshot was loaded with them before. */
   async #load(version: VersionSpec, id: InstanceId, sandbox: BootedSandbox, signal: AbortSignal) {
     let redact: OpenedSecrets['redact'] = (text) => text;
     try {
@@ -89,7 +99,7 @@ export class InstanceStarter {
       redact = secrets.redact;
       const logs = this.#logsOf(version, id, redact);
       sandbox.owner = initOwner(logs);
-      await sandbox.link.init(version, secrets.env, signal);
+      if (sandbox.origin !== 'restored') await sandbox.link.init(version, secrets.env, signal);
       if (sandbox.isLost)
         throw new PlatformError('function_error', 'init_failed', 'the process ended while it started');
       return { logs, redact };
@@ -110,16 +120,36 @@ export class InstanceStarter {
         return { sandbox: from.preWarmed, bootMs: 0, loadMs: clock.monotonic() - beganMs };
       }
     }
-    const reservation =
-      'reservation' in from ? from.reservation : this.#options.capacity.tryReserve(version.config.memoryMb);
-    if (reservation === undefined) {
-      throw new PlatformError('unavailable', 'capacity', 'the host has no room for another instance', {
-        retryAfterSeconds: 1,
-      });
-    }
     const bootedFromMs = clock.monotonic();
-    const sandbox = await this.#options.maker.make(shapeOfVersion(version), image, signal, reservation);
+    const copy = await this.#restore(version, from, image, signal);
+    const sandbox = copy ?? (await this.#boot(version, from, image, signal));
     return { sandbox, bootMs: clock.monotonic() - bootedFromMs, loadMs: openedMs - beganMs };
+  }
+
+  async #boot(version: VersionSpec, from: StartFrom, image: PreparedImage, signal: AbortSignal) {
+    const isUsed = !('reservation' in from) || from.snapshot !== undefined;
+    const reservation = isUsed ? this.#reserve(version) : from.reservation;
+    return await this.#options.maker.make(shapeOfVersion(version), image, signal, reservation);
+  }
+
+  /** Undefined: there is no snapshot, or none that works, and a fresh sandbox should be tried. */
+  async #restore(version: VersionSpec, from: StartFrom, image: PreparedImage, signal: AbortSignal) {
+    if (!('reservation' in from) || from.snapshot === undefined) return undefined;
+    const { maker, snapshots } = this.#options;
+    try {
+      return await maker.make(shapeOfVersion(version), image, signal, from.reservation, from.snapshot);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      snapshots.failed(version, error);
+      return undefined;
+    }
+  }
+
+  #reserve(version: VersionSpec): Reservation {
+    const reservation = this.#options.capacity.tryReserve(version.config.memoryMb);
+    if (reservation !== undefined) return reservation;
+    const message = 'the host has no room for another instance';
+    throw new PlatformError('unavailable', 'capacity', message, { retryAfterSeconds: 1 });
   }
 
   /** The version's files in the driver's form. When they cannot be had, what the start began with is given back. */

@@ -1,5 +1,6 @@
 import { PlatformError } from '../../../shared/errors.ts';
 import { type InstanceId, newId, type VersionId } from '../../../shared/ids.ts';
+import type { StartKind } from '../../../shared/invocation.ts';
 import { limits } from '../../../shared/limits.ts';
 import type { RuntimeName } from '../../../shared/version-config.ts';
 import { minInstancesAt, mostMinInstances } from '../../core/policies/provisioned.ts';
@@ -27,6 +28,7 @@ import type { PooledInstance } from './pooled-instance.ts';
 import { PreWarmedStock } from './pre-warmed-stock.ts';
 import { SandboxMaker, startError } from './sandbox-maker.ts';
 import { shapeOf, shapeOfVersion } from './sandbox-shape.ts';
+import { SnapshotBook } from './snapshot-book.ts';
 import { UsageSampler } from './usage-sampler.ts';
 import { VersionPool, type VersionPoolHost } from './version-pool.ts';
 
@@ -59,6 +61,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
   readonly #maker: SandboxMaker;
   readonly #stock: PreWarmedStock;
   readonly #starter: InstanceStarter;
+  readonly #snapshots: SnapshotBook;
   readonly #gate: BootGate;
   readonly #usage: UsageSampler;
   readonly #book: KeepAliveBook;
@@ -93,8 +96,11 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     });
     const { maxLogBytesPerInvocation } = settings;
     const maker = this.#maker;
+    const { snapshots: mode } = settings;
+    this.#snapshots = new SnapshotBook({ drivers: options.drivers, mode, secrets, clock, logger });
     this.#starter = new InstanceStarter({
       maker,
+      snapshots: this.#snapshots,
       bundles,
       capacity: this.#capacity,
       logs,
@@ -147,11 +153,15 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
 
   async retireVersion(versionId: VersionId, reason: string): Promise<void> {
     this.#provisioned.delete(versionId);
+    this.#snapshots.drop(versionId);
     await this.#pools.get(versionId)?.retire(reason);
   }
 
   recycle(versions: ReadonlySet<VersionId>, reason: string): void {
-    for (const id of versions) this.#pools.get(id)?.recycle(reason);
+    for (const id of versions) {
+      this.#pools.get(id)?.recycle(reason);
+      this.#snapshots.drop(id);
+    }
   }
 
   pools(): readonly PoolView[] {
@@ -256,7 +266,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     const from = this.#startFrom(pool);
     if (from === undefined) return undefined;
     const id = newId('instance', this.clock.now());
-    const start = 'preWarmed' in from ? from.preWarmed.origin : 'cold';
+    const start = startOf(from);
     const purpose = pool.bootStarted(id, start);
     this.#record(pool.version, 'none', 'starting', purpose === 'ahead' ? 'ahead of a foretold call' : start);
     return this.#boot(pool, id, from);
@@ -264,9 +274,13 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
 
   #startFrom(pool: VersionPool): StartFrom | undefined {
     const shape = shapeOfVersion(pool.version);
+    const { memoryMb } = pool.version.config;
+    const snapshot = this.#snapshots.find(pool.version);
+    // A copy has loaded its version; a pre-warmed sandbox has not.
+    const copyRoom = snapshot === undefined ? undefined : this.#capacity.tryReserve(memoryMb);
+    if (copyRoom !== undefined) return { reservation: copyRoom, snapshot };
     const preWarmed = this.#stock.take(shape);
     if (preWarmed !== undefined) return { preWarmed };
-    const { memoryMb } = pool.version.config;
     const reservation = this.#capacity.tryReserve(memoryMb);
     if (reservation !== undefined) return { reservation };
     if (pool.isBootUrgent) {
@@ -349,6 +363,11 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       reason,
     });
   }
+}
+
+function startOf(from: StartFrom): StartKind {
+  if ('preWarmed' in from) return from.preWarmed.origin;
+  return from.snapshot === undefined ? 'cold' : 'restored';
 }
 
 const defaultShape = {

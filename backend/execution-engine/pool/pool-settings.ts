@@ -1,6 +1,7 @@
 import type { CircuitSettings } from '../../core/policies/circuit.ts';
 import { defaultKeepAliveSettings, type KeepAliveSettings } from '../../core/policies/keep-alive.ts';
 import type { DriverName } from '../../core/ports/isolation-driver.ts';
+import type { SnapshotMode } from './snapshot-book.ts';
 
 export interface PoolSettings {
   /** Sandboxes on this host, all versions and pre-warmed ones together. */
@@ -19,6 +20,8 @@ export interface PoolSettings {
   readonly preWarmTtlMs: number;
   /** Quiet time before a refill begins, so that it does not compete with the start that took the last one. */
   readonly refillDelayMs: number;
+  /** Of which versions snapshots are taken, where the driver can. */
+  readonly snapshots: SnapshotMode;
   /** The driver that default shapes are pre-warmed for. */
   readonly defaultIsolation: DriverName;
   /** `predictive`: learnt per version; `fixed`: `keepAlivePolicy.fallbackMs` for all. A version's own idleTimeoutMs wins. */
@@ -42,6 +45,7 @@ export const defaultPoolSettings = {
   maxPreWarmed: 8,
   preWarmTtlMs: 600_000,
   refillDelayMs: 25,
+  snapshots: 'without-secrets',
   defaultIsolation: 'process',
   keepAlive: 'predictive',
   keepAlivePolicy: defaultKeepAliveSettings,

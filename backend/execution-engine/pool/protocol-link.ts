@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { InvocationId } from '../../../shared/ids.ts';
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
@@ -29,11 +30,14 @@ export interface ProtocolLinkOptions {
   readonly egress: EgressGate;
 }
 
+const logLimits = { logLimitBytes: limits.maxLogBytesPerInvocation, logLineBytes: limits.maxLogLineBytes };
+const restoreEntropyBytes = 64;
+
 /** Opens links that speak the instance protocol (docs/protocol.md). */
 export function protocolLinks(options: ProtocolLinkOptions): OpenAgentLink {
-  return async (channel, events, signal) => {
+  return async (channel, events, signal, isRestored) => {
     const link = new ProtocolLink(channel, events, options);
-    await link.open(signal);
+    await (isRestored ? link.resume(signal) : link.open(signal));
     return link;
   };
 }
@@ -88,6 +92,20 @@ class ProtocolLink implements AgentLink {
     await this.#connection.open({ signal, timeoutMs: this.#options.helloTimeoutMs });
   }
 
+  async resume(signal: AbortSignal): Promise<void> {
+    this.#connection.resume(logLimits);
+    await this.afterRestore(signal);
+  }
+
+  async beforeSnapshot(signal: AbortSignal): Promise<void> {
+    await this.#connection.beforeSnapshot({ signal });
+  }
+
+  async afterRestore(signal: AbortSignal): Promise<void> {
+    const state = { nowMs: this.#options.clock.now(), entropy: randomBytes(restoreEntropyBytes) };
+    await this.#connection.afterRestore(state, { signal });
+  }
+
   async init(version: VersionSpec, secrets: OpenedSecrets['env'], signal: AbortSignal): Promise<void> {
     const { config } = version;
     const message = {
@@ -100,8 +118,7 @@ class ProtocolLink implements AgentLink {
       concurrency: config.concurrency,
       initTimeoutMs: config.initTimeoutMs,
       maxResponseBytes: config.maxResponseBytes,
-      logLimitBytes: limits.maxLogBytesPerInvocation,
-      logLineBytes: limits.maxLogLineBytes,
+      ...logLimits,
     };
     const onTunnel = this.#wayOut(config.egress);
     await this.#connection.init(message, { signal, ...(onTunnel === undefined ? {} : { onTunnel }) });

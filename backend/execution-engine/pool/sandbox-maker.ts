@@ -2,10 +2,17 @@ import { PlatformError } from '../../../shared/errors.ts';
 import { newId } from '../../../shared/ids.ts';
 import type { RuntimeName } from '../../../shared/version-config.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { DriverHealth, DriverName, IsolationDriver, PreparedImage } from '../../core/ports/isolation-driver.ts';
+import type {
+  DriverHealth,
+  DriverName,
+  IsolationDriver,
+  PreparedImage,
+  SandboxSpec,
+} from '../../core/ports/isolation-driver.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../core/ports/sandbox.ts';
+import { type SnapshotName, supportsSnapshots } from '../../core/ports/snapshot-driver.ts';
 import type { SandboxStore } from '../../core/ports/store.ts';
 import { guardSandbox } from '../guarded-sandbox.ts';
 import type { OpenAgentLink } from './agent-link.ts';
@@ -55,12 +62,13 @@ export class SandboxMaker {
     return this.#options.driverHealth(shape.driver).status === 'healthy' && this.#options.adapters.has(shape.runtime);
   }
 
-  /** Rejects with nothing left behind. The reservation ends with the sandbox, or at once when there never was one. */
+  /** With a snapshot it is a copy that has loaded its version. Rejects with nothing left behind. The reservation ends with the sandbox, or at once when there never was one. */
   async make(
     shape: SandboxShape,
     image: PreparedImage | undefined,
     signal: AbortSignal,
     reservation: Reservation,
+    snapshot?: SnapshotName,
   ): Promise<BootedSandbox> {
     const { clock, logger, bootTimeoutMs, exitWaitMs, openLink } = this.#options;
     let isMade = false;
@@ -71,12 +79,13 @@ export class SandboxMaker {
     const cancelTimer = clock.after(bootTimeoutMs, () => giveUp.abort(startTimeout(bootTimeoutMs)));
     try {
       const { driver, spec } = this.#plan(shape, image);
-      const inner = await driver.create(spec, giveUp.signal);
+      const inner = await createOrRestore(driver, spec, snapshot, giveUp.signal);
       isMade = true;
       const sandbox = guardSandbox(inner, () => undefined);
       this.#keepRecord(sandbox);
-      const options = { sandbox, reservation, clock, logger, exitWaitMs };
+      const options = { sandbox, reservation, clock, logger, exitWaitMs, isRestored: snapshot !== undefined };
       const booted = await BootedSandbox.open(options, openLink, giveUp.signal);
+      if (snapshot !== undefined) booted.origin = 'restored';
       if (image === undefined) booted.origin = spec.plan.preloadsModules === true ? 'preloaded' : 'pre-warmed';
       return booted;
     } finally {
@@ -106,6 +115,16 @@ export class SandboxMaker {
     const remove = () => stored.then(() => sandboxes.remove(sandbox.id)).catch(fail);
     sandbox.exited.then(remove, remove);
   }
+}
+
+async function createOrRestore(
+  driver: IsolationDriver,
+  spec: SandboxSpec,
+  snapshot: SnapshotName | undefined,
+  signal: AbortSignal,
+): Promise<Sandbox> {
+  if (snapshot === undefined || !supportsSnapshots(driver)) return await driver.create(spec, signal);
+  return await driver.restore(snapshot, spec, signal);
 }
 
 function startTimeout(bootTimeoutMs: number): PlatformError {
