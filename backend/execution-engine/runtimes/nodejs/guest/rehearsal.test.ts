@@ -40,6 +40,14 @@ describe('a rehearsed life of an agent', () => {
     await expect.poll(() => new Set(ended)).toEqual(new Set([69]));
   });
 
+  it('is given up in time when nothing comes back', async () => {
+    const agents: Duplex[] = [];
+    const silent = rehearseLife((stream) => agents.push(stream), 'index.mjs');
+    await expect(silent).rejects.toThrow('the rehearsal took too long');
+    expect(agents[0]?.destroyed).toBe(true);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('is given up when its agent is, and leaves nothing behind either', async () => {
     await expect(rehearseLife((stream) => stream.destroy(), 'index.mjs')).rejects.toThrow('the socket ended');
     expect(readdirSync(folder)).toEqual([]);

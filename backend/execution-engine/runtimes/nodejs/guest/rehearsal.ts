@@ -1,13 +1,15 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { HttpMeta, InitMessage } from './messages.ts';
-import { joinBytes, stringifyJson } from './originals.ts';
+import { cancelTimer, joinBytes, startTimer, stringifyJson } from './originals.ts';
 import { FrameReader, FrameWriter, flagEnd, frameTypes } from './wire.ts';
 
 /** Makes an agent at the end of this stream, which must not end the process. */
 export type ConnectAgent = (stream: Duplex) => unknown;
 
 const callsPerLife = 3;
+/** A step takes a millisecond or two. */
+const stepMs = 500;
 const traceparent = `00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-00`;
 const common = { invocationId: 'rehearsal', deadlineMs: 0, attempt: 1, trigger: 'api', depth: 0, traceparent };
 const eventMeta = stringifyJson({ ...common, kind: 'event' }) ?? '';
@@ -47,6 +49,7 @@ const sources: Readonly<Record<string, string>> = {
 /**
  * A whole life of an agent beside the real one: a version is loaded and called, and every byte goes the way that it will go in earnest, so that V8
  * has compiled all of it and Node's loaders are ready. Leaves no files; sets the variables and `process.argv` that INIT sets anew.
+ * Rejects where that cannot be had, at the latest after half a second.
  */
 export async function rehearseLife(connect: ConnectAgent, file: keyof typeof sources): Promise<void> {
   const fs = process.getBuiltinModule('node:fs');
@@ -75,48 +78,72 @@ const writer = new FrameWriter();
 
 /** The host's end of a socket that stays in this process. */
 class RehearsalHost {
-  readonly #socket: Socket;
+  readonly #own: Socket;
+  readonly #agents: Socket;
   #expected = 0;
   #settle: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
 
-  private constructor(socket: Socket) {
-    this.#socket = socket;
+  private constructor(own: Socket, agents: Socket) {
+    this.#own = own;
+    this.#agents = agents;
     const reader = new FrameReader((type) => {
       if (type === this.#expected) this.#settle?.resolve();
       else if (type === frameTypes.error) this.#settle?.reject(new Error('the rehearsal failed'));
     });
-    socket.on('data', (bytes: Buffer) => reader.push(bytes));
+    own.on('data', (bytes: Buffer) => reader.push(bytes));
     const broken = () => this.#settle?.reject(new Error('the socket ended'));
-    socket.on('error', broken);
-    socket.on('close', broken);
+    own.on('error', broken);
+    own.on('close', broken);
   }
 
-  /** Rejects where nobody may listen on Unix sockets. */
+  /** Rejects where there are no Unix sockets. */
   static open(path: string, connect: ConnectAgent): Promise<RehearsalHost> {
     const net = process.getBuiltinModule('node:net');
-    return new Promise((resolve, reject) => {
-      const server = net.createServer((socket) => {
-        server.close();
-        resolve(new RehearsalHost(socket));
-      });
+    const server = net.createServer();
+    let agents: Socket | undefined;
+    const opened = inTime<RehearsalHost>((resolve, reject) => {
       server.on('error', reject);
-      server.listen(path, () => connect(net.connect(path)));
+      server.listen(path, () => {
+        const socket = net.connect(path);
+        agents = socket;
+        socket.on('error', reject);
+        server.once('connection', (own) => resolve(new RehearsalHost(own, socket)));
+        connect(socket);
+      });
     });
+    opened.catch(() => agents?.destroy());
+    return opened.finally(() => server.close());
   }
 
   /** Sends what `write` writes; resolves when a frame of this type comes back. */
   send(expected: number, write: (to: FrameWriter) => void): Promise<void> {
     write(writer);
-    return new Promise((resolve, reject) => {
+    return inTime((resolve, reject) => {
       this.#expected = expected;
       this.#settle = { resolve, reject };
-      this.#socket.write(joinBytes(writer.take()));
+      this.#own.write(joinBytes(writer.take()));
       writer.recycle();
     });
   }
 
+  /** Nothing that is still on its way to the agent arrives. */
   close(): void {
     this.#settle = undefined;
-    this.#socket.destroy();
+    this.#agents.destroy();
+    this.#own.destroy();
   }
+}
+
+/** An INIT in earnest waits for the life that is at work, so nothing in it may take for ever, whatever the system around it does. */
+function inTime<T>(start: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = startTimer(() => reject(new Error('the rehearsal took too long')), stepMs);
+    const settled =
+      <V>(settle: (value: V) => void) =>
+      (value: V) => {
+        cancelTimer(timer);
+        settle(value);
+      };
+    start(settled(resolve), settled(reject));
+  });
 }

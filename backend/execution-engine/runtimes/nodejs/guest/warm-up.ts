@@ -29,12 +29,19 @@ export function enableSourceMaps(): void {
  * is loaded in earnest.
  */
 export function warmUpWhileIdle(connect: ConnectAgent): () => Promise<void> | undefined {
+  let canRehearse = true;
+  const rehearse = async (file: string): Promise<void> => {
+    if (!canRehearse) return;
+    canRehearse = false;
+    await rehearseLife(connect, file);
+    canRehearse = true;
+  };
   const steps: (() => unknown)[] = [
     () => process.getBuiltinModule('node:util').inspect({ a: [1, 'b'] }),
     () => process.getBuiltinModule('node:module').createRequire('/'),
     () => import(emptyModule),
     enableSourceMaps,
-    ...rehearsals.map((file) => () => rehearseLife(connect, file)),
+    ...rehearsals.map((file) => () => rehearse(file)),
     warmUpFetch,
   ];
   let running: Promise<void> | undefined;
