@@ -7,6 +7,7 @@ import { buildStale } from '../scripts/build.ts';
 import { asyncAccept } from './async-accept.ts';
 import { batching } from './batching.ts';
 import { coldStart } from './cold-start.ts';
+import { compiledAhead } from './compiled-ahead.ts';
 import { dashboard } from './dashboard.ts';
 import { docker } from './docker.ts';
 import { idle } from './idle.ts';
@@ -24,6 +25,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'warm-echo': warmEcho,
   'cold-start': coldStart,
   'start-layers': startLayers,
+  'compiled-ahead': compiledAhead,
   batching,
   'async-accept': asyncAccept,
   'log-flood': logFlood,

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import type { RuntimeName } from '../../shared/version-config.ts';
 import { HostInventory } from '../control-plane/host-inventory.ts';
 import type { RuntimeAdapter } from '../core/ports/runtime-adapter.ts';
+import { CompiledBundleStore } from '../execution-engine/builder/compiled-bundle-store.ts';
 import { DirectoryBundleStore } from '../execution-engine/builder/directory-bundle-store.ts';
 import { EsbuildBundleBuilder } from '../execution-engine/builder/esbuild-bundle-builder.ts';
 import { SandboxedBuildTools } from '../execution-engine/builder/sandboxed-build-tools.ts';
+import { SandboxedCompiler } from '../execution-engine/builder/sandboxed-compiler.ts';
 import { createDrivers } from '../execution-engine/drivers/catalog.ts';
 import { CustomAdapter } from '../execution-engine/runtimes/custom/adapter.ts';
 import { ImageAdapter } from '../execution-engine/runtimes/image/adapter.ts';
@@ -14,6 +16,8 @@ import { PythonAdapter } from '../execution-engine/runtimes/python/adapter.ts';
 import { preloadsOf } from '../execution-engine/runtimes/python/preloaded-modules.ts';
 import { findPython } from '../startup/host.ts';
 import { type Foundation, here } from './foundation.ts';
+
+const compilingRuntimes: ReadonlySet<RuntimeName> = new Set(['nodejs', 'python']);
 
 /** The runtimes of this host and their agents, which the build put into dist/guest. */
 function createAdapters({ settings, searchPath }: Foundation) {
@@ -48,14 +52,27 @@ export async function createEngine(foundation: Foundation) {
     hostMemoryBytes: totalmem(),
     clock,
   });
-  const bundles = new DirectoryBundleStore({ directory: join(dataDirectory, 'bundles') });
-  await bundles.start();
+  const built = new DirectoryBundleStore({ directory: join(dataDirectory, 'bundles') });
+  await built.start();
+  const { nodePath, pythonPath } = adapters;
+  const bundles = new CompiledBundleStore({
+    source: built,
+    directory: join(dataDirectory, 'compiled'),
+    compiler: new SandboxedCompiler({ nodePath, pythonPath, workDirectory: join(dataDirectory, 'build') }),
+    versionOf: async (runtime) => {
+      const isCompiled = settings.HEARTH_COMPILE_AHEAD && compilingRuntimes.has(runtime);
+      const health = isCompiled ? await adapters.byName.get(runtime)?.probe() : undefined;
+      return health?.status === 'available' ? health.version : undefined;
+    },
+    logger,
+  });
   const builder = new EsbuildBundleBuilder({
     store: bundles,
     adapters: adapters.byName,
+    compileAhead: (image, runtime, signal) => bundles.compile(image, runtime, signal),
     tools: new SandboxedBuildTools({
-      nodePath: adapters.nodePath,
-      pythonPath: adapters.pythonPath,
+      nodePath,
+      pythonPath,
       workDirectory: join(dataDirectory, 'build'),
       cacheDirectory: join(dataDirectory, 'build-cache'),
       npmRegistry: settings.HEARTH_NPM_REGISTRY,

@@ -104,6 +104,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
         parts.retention.close(),
         controlPlane.settled(),
         parts.builder.close(),
+        parts.bundles.close(),
         parts.secrets.close(),
       ]);
       const watchers = [

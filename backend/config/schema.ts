@@ -170,6 +170,11 @@ export const settingsSchema = z.object({
   HEARTH_BUILD_TIMEOUT_MS: count(1000, 3_600_000)
     .default(300_000)
     .describe('Longest build of a bundle, dependencies included.'),
+  HEARTH_COMPILE_AHEAD: flag
+    .prefault('true')
+    .describe(
+      'Compile large bundles when they are deployed, so that their instances start faster (docs/performance.md).',
+    ),
   HEARTH_BUILD_MEMORY_MB: count(128, 65_536).default(2048).describe('Memory of one build.'),
   HEARTH_NPM_REGISTRY: z
     .url()

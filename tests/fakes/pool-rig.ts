@@ -75,10 +75,8 @@ export function poolRig(options: PoolRigOptions = {}) {
       ['custom', { ...fakeAdapter, name: 'custom' }],
     ]),
     bundles: {
-      open: (digest) => Promise.resolve(image(digest)),
-      put: () => Promise.reject(new Error('not used')),
-      files: () => Promise.resolve([]),
-      prune: () => Promise.resolve(0),
+      openToRun: (digest) => Promise.resolve(image(digest)),
+      onCompiled: () => undefined,
     },
     sandboxes: {
       put: async (handle) => void handles.add(handle.id),

@@ -70,10 +70,8 @@ describe.skipIf(unhealthy !== undefined)(`the pool over sandboxed processes${ski
       driverHealth: () => health,
       adapters: new Map([['nodejs', adapter]]),
       bundles: {
-        open: () => Promise.resolve(image),
-        put: () => Promise.reject(new Error('not used')),
-        files: () => Promise.resolve([]),
-        prune: () => Promise.resolve(0),
+        openToRun: () => Promise.resolve(image),
+        onCompiled: () => undefined,
       },
       sandboxes: { put: async () => undefined, remove: async () => undefined, all: () => Promise.resolve([]) },
       secrets: noSecrets,

@@ -1,4 +1,5 @@
 import type { BundleDigest } from '../../../shared/ids.ts';
+import type { RuntimeName } from '../../../shared/version-config.ts';
 import type { PreparedImage } from './isolation-driver.ts';
 
 /** Content-addressed directories of built bundles: whole or absent, never partial. */
@@ -12,4 +13,12 @@ export interface BundleStore {
   ): Promise<readonly { readonly path: string; readonly sizeBytes: number; readonly text: string | null }[]>;
   /** Deletes every bundle that is not in `keep`. */
   prune(keep: ReadonlySet<BundleDigest>): Promise<number>;
+}
+
+/** Bundles as instances get them: with what their runtime compiled ahead, where that is there. */
+export interface RunnableBundles {
+  /** As `BundleStore.open`. What was compiled makes an image with a digest of its own; when nothing was, it is the bundle as it is. */
+  openToRun(digest: BundleDigest, runtime: RuntimeName): Promise<PreparedImage>;
+  /** `listener` hears of every bundle for which `openToRun` answers with another image from now on. */
+  onCompiled(listener: (digest: BundleDigest) => void): void;
 }

@@ -7,7 +7,8 @@ import type { PreparedImage } from '../../core/ports/isolation-driver.ts';
 import { syncDirectoryTree, syncPath } from '../../util/durability.ts';
 import { type BundleManifest, digestOf, hashFile, manifestSchema, readManifest, sizeOf } from './bundle-manifest.ts';
 
-const temporaryPrefix = '.incoming-';
+/** Directories in a store that are not bundles yet; a start deletes them. */
+export const incomingPrefix = '.incoming-';
 const digestPattern = /^[0-9a-f]{64}$/;
 const maxTextBytes = 256 * 1024;
 
@@ -51,7 +52,7 @@ export class DirectoryBundleStore implements BundleStore {
       await rm(directory, { recursive: true, force: true });
       return this.#image(digest, manifest);
     }
-    const incoming = await mkdtemp(join(this.#directory, temporaryPrefix));
+    const incoming = await mkdtemp(join(this.#directory, incomingPrefix));
     try {
       await this.#write(incoming, directory, manifest);
       await this.#publish(incoming, digest);
@@ -97,7 +98,7 @@ export class DirectoryBundleStore implements BundleStore {
   async #prepare(): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o755 });
     for (const name of await readdir(this.#directory)) {
-      if (name.startsWith(temporaryPrefix)) await rm(join(this.#directory, name), { recursive: true, force: true });
+      if (name.startsWith(incomingPrefix)) await rm(join(this.#directory, name), { recursive: true, force: true });
     }
   }
 
@@ -153,7 +154,7 @@ export class DirectoryBundleStore implements BundleStore {
   /** Renames first, so that a bundle is whole or absent while it is being deleted too. */
   async #discard(digest: BundleDigest): Promise<void> {
     this.#verified.delete(digest);
-    const doomed = join(this.#directory, `${temporaryPrefix}${digest}-${process.hrtime.bigint()}`);
+    const doomed = join(this.#directory, `${incomingPrefix}${digest}-${process.hrtime.bigint()}`);
     await rename(join(this.#directory, digest), doomed);
     await rm(doomed, { recursive: true, force: true });
   }

@@ -5,6 +5,7 @@ import type { BundleDigest } from '../../../shared/ids.ts';
 import type { RuntimeName, VersionConfig } from '../../../shared/version-config.ts';
 import type { BuiltBundle, BundleBuilder, BundleSource } from '../../core/ports/bundle-builder.ts';
 import type { BundleStore } from '../../core/ports/bundle-store.ts';
+import type { PreparedImage } from '../../core/ports/isolation-driver.ts';
 import type { RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
 import type { BuildContext, BuildTools } from './build-context.ts';
 import { BuildLog } from './build-log.ts';
@@ -27,6 +28,8 @@ export interface EsbuildBundleBuilderOptions {
   readonly adapters: ReadonlyMap<RuntimeName, RuntimeAdapter>;
   /** Installs dependencies and bundles; `SandboxedBuildTools` in production. */
   readonly tools: BuildTools;
+  /** Compiles a finished bundle ahead of its instances; true when that gave something. Left out: nothing is. Must not reject. */
+  readonly compileAhead?: (image: PreparedImage, runtime: RuntimeName, signal: AbortSignal) => Promise<boolean>;
   /** Scratch space, best on the bundle store's file system. What an earlier run left there is deleted. */
   readonly workDirectory: string;
   readonly limits?: Partial<UnpackLimits>;
@@ -41,6 +44,7 @@ export class EsbuildBundleBuilder implements BundleBuilder {
   readonly #store: BundleStore;
   readonly #adapters: ReadonlyMap<RuntimeName, RuntimeAdapter>;
   readonly #tools: BuildTools;
+  readonly #compileAhead: EsbuildBundleBuilderOptions['compileAhead'];
   readonly #workDirectory: string;
   readonly #limits: UnpackLimits;
   readonly #maxBuildMs: number;
@@ -53,6 +57,7 @@ export class EsbuildBundleBuilder implements BundleBuilder {
     this.#store = options.store;
     this.#adapters = options.adapters;
     this.#tools = options.tools;
+    this.#compileAhead = options.compileAhead;
     this.#workDirectory = options.workDirectory;
     this.#limits = { ...defaultUnpackLimits, ...options.limits };
     this.#maxBuildMs = options.maxBuildMs ?? 600_000;
@@ -121,7 +126,9 @@ export class EsbuildBundleBuilder implements BundleBuilder {
       await this.#checkSize(root);
       await validate(adapter, root, config.handler);
       signal.throwIfAborted();
-      return { image: await this.#store.put(root), log: log.lines };
+      const image = await this.#store.put(root);
+      if (await this.#compileAhead?.(image, config.runtime, signal)) log.add('compiled ahead of the first start');
+      return { image, log: log.lines };
     } finally {
       if (context !== undefined) await this.#tools.close(context);
       await rm(buildDirectory, { recursive: true, force: true });

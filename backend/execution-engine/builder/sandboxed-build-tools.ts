@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, cp, lstat, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, lstat, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -8,15 +8,15 @@ import { PlatformError } from '../../../shared/errors.ts';
 import { exists } from '../../util/exists.ts';
 import type { BuildContext, BuildTools, BundleRequest } from './build-context.ts';
 import { buildEntrySource } from './build-entry-source.ts';
+import { interpreterMounts, openBuildPlace, stagePrefix } from './build-place.ts';
 import { BuildSandbox, buildUserId, type SandboxMount } from './build-sandbox.ts';
 import { NpmCache } from './npm-cache.ts';
 import { takeOwnership } from './ownership.ts';
-import { firstReachableDirectory, reachableCopy } from './reachable-path.ts';
+import { reachableCopy } from './reachable-path.ts';
 import { buildFailed, buildUnavailable } from './refusals.ts';
 import { type AllowedHost, RegistryProxy } from './registry-proxy.ts';
 
 const MiB = 1024 * 1024;
-const stagePrefix = 'stage-';
 const defaultRegistry = 'https://registry.npmjs.org/';
 const defaultIndex = 'https://pypi.org/simple/';
 /** Where pypi.org keeps the packages themselves. */
@@ -117,7 +117,7 @@ export class SandboxedBuildTools implements BuildTools {
     await this.#checkPip();
     const stage = await this.#stage(context);
     context.log.add('pip install -r requirements.txt');
-    const python = await this.#pythonMounts();
+    const python = await interpreterMounts(this.#options.pythonPath, join(await this.#directory(), 'tools'));
     await this.#run(context, stage, 'pip', python, {}, [
       ...[
         this.#options.pythonPath,
@@ -177,20 +177,7 @@ export class SandboxedBuildTools implements BuildTools {
   }
 
   async #prepare(): Promise<string> {
-    const suffix = `hearth-build-${process.getuid?.() ?? 0}`;
-    const candidates = [this.#options.workDirectory, '/var/lib/hearth/build', join(tmpdir(), suffix)];
-    const base = await firstReachableDirectory(candidates);
-    if (base === undefined) {
-      throw buildUnavailable(
-        `no directory for builds can be reached by another user; make ${this.#options.workDirectory} searchable (chmod o+x on it and the folders above)`,
-      );
-    }
-    // Another platform may share the temporary directory: only what is there for an hour is a leftover.
-    for (const name of await readdir(base)) {
-      const info = name.startsWith(stagePrefix) ? await stat(join(base, name)).catch(() => undefined) : undefined;
-      if (info !== undefined && Date.now() - info.mtimeMs > 3_600_000)
-        await rm(join(base, name), { recursive: true, force: true });
-    }
+    const base = await openBuildPlace(this.#options.workDirectory);
     await writeFile(join(base, 'entry.cjs'), buildEntrySource, { mode: 0o644 });
     return base;
   }
@@ -331,14 +318,6 @@ export class SandboxedBuildTools implements BuildTools {
         error,
       );
     }
-  }
-
-  /** An interpreter outside /usr is lent with everything below its prefix. */
-  async #pythonMounts(): Promise<readonly SandboxMount[]> {
-    if (this.#options.pythonPath.startsWith('/usr/')) return [];
-    const prefix = dirname(dirname(this.#options.pythonPath));
-    const hostPath = await reachableCopy(prefix, join(await this.#directory(), 'tools'));
-    return [{ hostPath, guestPath: prefix }];
   }
 }
 

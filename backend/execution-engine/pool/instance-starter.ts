@@ -1,8 +1,8 @@
 import { PlatformError } from '../../../shared/errors.ts';
-import type { InstanceId } from '../../../shared/ids.ts';
-import type { BundleStore } from '../../core/ports/bundle-store.ts';
+import type { BundleDigest, InstanceId } from '../../../shared/ids.ts';
+import type { RunnableBundles } from '../../core/ports/bundle-store.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { PreparedImage } from '../../core/ports/isolation-driver.ts';
+import type { IsolationDriver, PreparedImage } from '../../core/ports/isolation-driver.ts';
 import type { LogSink } from '../../core/ports/log-sink.ts';
 import type { OpenedSecrets, SecretSource } from '../../core/ports/secrets.ts';
 import type { SnapshotName } from '../../core/ports/snapshot-driver.ts';
@@ -19,7 +19,7 @@ import type { SnapshotBook } from './snapshot-book.ts';
 
 export interface InstanceStarterOptions {
   readonly maker: SandboxMaker;
-  readonly bundles: BundleStore;
+  readonly bundles: RunnableBundles;
   readonly capacity: HostCapacity;
   readonly logs: LogSink;
   readonly secrets: SecretSource;
@@ -51,6 +51,7 @@ export class InstanceStarter {
 
   constructor(options: InstanceStarterOptions) {
     this.#options = options;
+    options.bundles.onCompiled((digest) => this.#forget(digest));
   }
 
   /** Rejects with nothing left behind. Uses up what it is given in any case. */
@@ -161,7 +162,7 @@ export class InstanceStarter {
       const key = `${driver.name} ${version.digest}`;
       const known = this.#images.get(key);
       if (known !== undefined) return known;
-      const image = await driver.prepare(await this.#options.bundles.open(version.digest), signal);
+      const image = await this.#prepared(driver, version, signal);
       this.#remember(key, image);
       return image;
     } catch (error) {
@@ -169,6 +170,18 @@ export class InstanceStarter {
       else from.preWarmed.destroy('the files of its version could not be opened');
       throw error;
     }
+  }
+
+  async #prepared(
+    driver: IsolationDriver,
+    { digest, config }: VersionSpec,
+    signal: AbortSignal,
+  ): Promise<PreparedImage> {
+    return await driver.prepare(await this.#options.bundles.openToRun(digest, config.runtime), signal);
+  }
+
+  #forget(digest: BundleDigest): void {
+    for (const key of this.#images.keys()) if (key.endsWith(` ${digest}`)) this.#images.delete(key);
   }
 
   #remember(key: string, image: PreparedImage): void {

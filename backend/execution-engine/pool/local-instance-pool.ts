@@ -4,7 +4,7 @@ import type { StartKind } from '../../../shared/invocation.ts';
 import { limits } from '../../../shared/limits.ts';
 import type { RuntimeName } from '../../../shared/version-config.ts';
 import { minInstancesAt, mostMinInstances } from '../../core/policies/provisioned.ts';
-import type { BundleStore } from '../../core/ports/bundle-store.ts';
+import type { RunnableBundles } from '../../core/ports/bundle-store.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InstancePool, InstanceState, Lease, PoolView, PreWarmedView } from '../../core/ports/instance-pool.ts';
 import type { DriverHealth, DriverName, IsolationDriver } from '../../core/ports/isolation-driver.ts';
@@ -36,7 +36,7 @@ export interface LocalInstancePoolOptions {
   readonly drivers: ReadonlyMap<DriverName, IsolationDriver>;
   readonly driverHealth: (name: DriverName) => DriverHealth;
   readonly adapters: ReadonlyMap<RuntimeName, RuntimeAdapter>;
-  readonly bundles: BundleStore;
+  readonly bundles: RunnableBundles;
   readonly sandboxes: SandboxStore;
   readonly secrets: SecretSource;
   /** How to talk to the agent on a fresh channel: `protocolLinks(…)`. */

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { SlotTable } from '../../../../util/slot-table.ts';
 import { Call, type CallEnvironment } from './call.ts';
 import { Channel } from './channel.ts';
+import { takeCompileCache } from './compile-cache.ts';
 import { clockOffset } from './context.ts';
 import { describeError, type StackPaths } from './errors.ts';
 import { runBatch, runCall } from './invoke.ts';
@@ -162,6 +163,7 @@ export class Agent {
       const paths: StackPaths = this.#paths;
       const ended = (call: Call) => this.#ended(call);
       this.#env = { channel: this.#channel, logs: this.#logs, init, paths, ended };
+      takeCompileCache(init.codeDirectory);
       const loaded = await loadFunction(init.codeDirectory, init.handler);
       const importedAt = monotonic();
       await loaded.init?.();
