@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ import type { BundleDigest } from '../../shared/ids.ts';
 import { newId } from '../../shared/ids.ts';
 import { BodyClient } from '../conformance/driver-body.ts';
 import { bodyPlan } from '../support/body-plan.ts';
+import { qemusBelow } from '../support/qemu-processes.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const { signal: never } = new AbortController();
@@ -111,10 +112,3 @@ describe.skipIf(why !== undefined)(`qemu${skippedFor(why)}`, () => {
     });
   });
 });
-
-/** The processes of QEMU below bwrap, which outlives them long enough to say how they ended. */
-function qemusBelow(pid: number): readonly number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-  const isQemu = readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('qemu');
-  return [...(isQemu ? [pid] : []), ...children.flatMap(qemusBelow)];
-}
