@@ -16,7 +16,9 @@ const sources: Readonly<Record<string, string>> = {
     export const handler = async ({ queryStringParameters: how = {} }, context) => {
       const headers = 'plain' in how ? {} : context.callHeaders();
       const signal = 'watch' in how ? context.signal : undefined;
-      return (await fetch(process.env.GATEWAY + '/slow', { headers, signal })).status;
+      await fetch(process.env.GATEWAY + '/slow', { headers, signal });
+      // Both have the same deadline: whichever is over first, this one does not answer.
+      await new Promise(() => {});
     };`,
   slow: `
     export const handler = (event, context) =>
@@ -26,7 +28,7 @@ const sources: Readonly<Record<string, string>> = {
   'by-api': `
     export const handler = async (event, context) => {
       const headers = { ...context.callHeaders(), authorization: 'Bearer ' + process.env.TOKEN };
-      const url = process.env.API + '/api/v1/functions/tell/invocations';
+      const url = process.env.API + '/api/v1/functions/tell/invocations' + (event.rawPath === '/later' ? '?mode=async' : '');
       const response = await fetch(url, { method: 'POST', headers });
       return { own: { deadlineMs: context.deadlineMs, depth: context.depth }, inner: await response.json() };
     };`,
@@ -61,7 +63,7 @@ const deploy = async (name: string, more: object) => {
 beforeAll(async () => {
   platform = await startPlatform({ environment: { HEARTH_ALLOW_UNSANDBOXED: 'true' } });
   for (const [name, source] of Object.entries(sources)) {
-    const timeoutMs = { slow: 60_000, front: 3000 }[name] ?? 20_000;
+    const timeoutMs = { slow: 60_000, front: 4000 }[name] ?? 20_000;
     await deploy(name, { runtime: 'nodejs', timeoutMs, files: { 'index.mjs': source } });
   }
   await deploy('relay-python', { runtime: 'python', timeoutMs: 20_000, files: { 'main.py': python } });
@@ -133,6 +135,19 @@ describe('a function that calls functions through the gateway', () => {
     const { json } = await get('/by-api');
     const { own, inner } = json as { own: Told; inner: Told };
     expect(inner).toMatchObject({ deadlineMs: Math.floor(own.deadlineMs), depth: 1 });
+  });
+
+  it('is one deeper, and outlived, when it leaves a call in the queue', async () => {
+    const { json } = await get('/by-api/later');
+    const { own, inner } = json as { own: Told; inner: { id: string } };
+    const result = await eventually(async () => {
+      const found = await platform.api('GET', `/api/v1/invocations/${inner.id}`);
+      const { status, result: told } = (await found.json()) as { status: string; result: Told };
+      expect(status).toBe('success');
+      return told;
+    });
+    expect(result.depth).toBe(1);
+    expect(result.deadlineMs).toBeGreaterThan(own.deadlineMs);
   });
 
   const inFlight = () => numberOf('hearth_concurrency');

@@ -107,6 +107,9 @@ describe('synchronous calls', () => {
       code: 'recursion_limit',
     });
     expect((await callOf(r, versionOf(), {}, { depth: 16 }).report).outcome.kind).toBe('success');
+    await expect(r.scheduler.submit(itemOf(versionOf(), {}, r.clock, { depth: 17 }))).rejects.toMatchObject({
+      code: 'recursion_limit',
+    });
   });
 
   it('cancels a running API call by its id', async () => {
