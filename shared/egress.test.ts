@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { egressSchema, parseEgressHost } from './egress.ts';
+import { egressSchema, egressSecrets, parseEgressHost } from './egress.ts';
 
 describe('hosts of an allow-list', () => {
   it.each([
@@ -46,5 +46,22 @@ describe('hosts of an allow-list', () => {
     expect(egressSchema.safeParse('some').error?.issues[0]?.message).toContain('"none", "all" or');
     expect(egressSchema.safeParse({ allow: [] }).success).toBe(false);
     expect(egressSchema.safeParse({ allow: Array(65).fill('a.example') }).success).toBe(false);
+  });
+
+  it('may have a secret each, for one host and a header that is free', () => {
+    const parsed = egressSchema.parse({
+      allow: ['a.example', { host: 'b.example', secret: 'KEY', prefix: 'Bearer ' }],
+    });
+    expect(parsed).toEqual({
+      allow: ['a.example', { host: 'b.example', secret: 'KEY', header: 'authorization', prefix: 'Bearer ' }],
+    });
+    expect(egressSecrets(parsed)).toEqual(['KEY']);
+    const messageOf = (rule: object) => egressSchema.safeParse({ allow: [rule] }).error?.issues[0]?.message;
+    expect(messageOf({ host: '*.b.example', secret: 'KEY' })).toContain('one host');
+    for (const header of ['Host', 'content-length', 'proxy-authorization'])
+      expect(messageOf({ host: 'b.example', secret: 'KEY', header })).toContain('belongs to the connection');
+    expect(messageOf({ host: 'b.example', secret: 'KEY', header: 'a b' })).toContain('not a header name');
+    expect(messageOf({ host: 'b.example', secret: 'KEY', prefix: 'a\r\nb' })).toContain('printable');
+    expect(messageOf({ host: 'b.example' })).toBeDefined();
   });
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { secretNameSchema } from './env-names.ts';
 
 /** A host of an allow-list, taken apart. */
 export interface EgressHost {
@@ -44,9 +45,39 @@ const egressHostSchema = z.string().superRefine((text, context) => {
   if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: `${JSON.stringify(text)} ${parsed}` });
 });
 
+/** Headers that say how a message travels, which are the proxy's. */
+const travelHeaders =
+  /^(connection|content-length|expect|host|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade)$/i;
+
+const secretHostSchema = z
+  .strictObject({
+    host: egressHostSchema.refine((text) => !text.startsWith('*'), 'a secret goes to one host, not to a wildcard'),
+    secret: secretNameSchema.describe('The name of a secret of the project. Its value never enters the sandbox.'),
+    header: z
+      .string()
+      .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/, 'not a header name of HTTP')
+      .refine((name) => !travelHeaders.test(name), 'this header belongs to the connection')
+      .default('authorization')
+      .describe('The header that carries it; one of that name from the function is replaced.'),
+    prefix: z
+      .string()
+      .regex(/^[\x20-\x7e]{0,64}$/, 'at most 64 printable characters')
+      .default('')
+      .describe('In front of the value, for example `Bearer ` with the space.'),
+  })
+  .describe(
+    'A host whose requests get a secret: the function calls `http://host/…`, the proxy calls `https://host/…` with the header. Without a port: 80 inside, 443 outside.',
+  );
+/** A host of an allow-list with the secret that its requests get. */
+export type EgressSecretHost = z.infer<typeof secretHostSchema>;
+
 const allowListSchema = z.strictObject({
   allow: z
-    .array(egressHostSchema)
+    .array(
+      z.union([egressHostSchema, secretHostSchema], {
+        error: (issue) => (issue.code === 'invalid_union' ? 'must be a host, or {"host", "secret"}' : undefined),
+      }),
+    )
     .min(1)
     .max(maxEgressHosts)
     .describe(
@@ -64,3 +95,9 @@ export const egressSchema = z
   );
 export type Egress = z.infer<typeof egressSchema>;
 export type EgressAllowList = z.infer<typeof allowListSchema>;
+
+/** The names of the secrets that requests to hosts of an allow-list get. */
+export function egressSecrets(egress: Egress): readonly string[] {
+  if (typeof egress === 'string') return [];
+  return egress.allow.flatMap((rule) => (typeof rule === 'string' ? [] : [rule.secret]));
+}

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { callerAuthSchema, rateLimitSchema } from './caller-auth.ts';
-import { egressSchema } from './egress.ts';
+import { egressSchema, egressSecrets } from './egress.ts';
+import { envName, reservedEnv, secretNameSchema } from './env-names.ts';
 import { limits, MiB } from './limits.ts';
 import { provisionedWindowsSchema } from './provisioned-windows.ts';
 import { singleFlightSchema } from './single-flight.ts';
@@ -63,14 +64,6 @@ const corsSchema = z
   })
   .describe('The gateway answers preflights itself and adds the headers to responses.');
 
-/** Names that the platform sets itself inside a sandbox. */
-const reservedEnv = /^(HEARTH_|AWS_LAMBDA_|_HANDLER$|LD_|NODE_OPTIONS$|PATH$|PYTHON(PATH|HOME|STARTUP)$)/;
-const envName = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
-/** A secret is called what its variable in the environment is called. */
-export const secretNameSchema = z
-  .string()
-  .regex(envName, 'letters, digits and _ only, not starting with a digit, at most 128')
-  .refine((name) => !reservedEnv.test(name), 'this name is set by the platform; choose another one');
 const secretsSchema = z
   .array(secretNameSchema)
   .max(limits.maxSecretsPerVersion)
@@ -198,6 +191,11 @@ export const versionConfigSchema = z.strictObject({
   image: containerImageSchema.nullable(),
 });
 export type VersionConfig = z.infer<typeof versionConfigSchema>;
+
+/** All secrets that a version needs: those of its environment, and those that the proxy adds to its requests. Each once. */
+export function secretsOf({ secrets, egress }: Pick<VersionConfig, 'secrets' | 'egress'>): readonly string[] {
+  return [...new Set([...secrets, ...egressSecrets(egress)])];
+}
 
 /** What a caller may say of a version: everything has a default. */
 export const versionConfigInputSchema = versionConfigSchema.partial().extend({

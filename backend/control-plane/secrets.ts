@@ -1,6 +1,6 @@
 import { PlatformError } from '../../shared/errors.ts';
 import { projectOf, shortNameOf } from '../../shared/names.ts';
-import type { VersionConfig } from '../../shared/version-config.ts';
+import { secretsOf, type VersionConfig } from '../../shared/version-config.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { InstancePool } from '../core/ports/instance-pool.ts';
 import type { SecretKeeper, SecretsKeyView } from '../core/ports/secrets.ts';
@@ -36,7 +36,7 @@ export class Secrets {
   /** By name. */
   list(project: string): readonly SecretView[] {
     const users = Map.groupBy(
-      this.#versionsOf(project).flatMap((version) => version.config.secrets.map((name) => ({ name, version }))),
+      this.#versionsOf(project).flatMap((version) => secretsOf(version.config).map((name) => ({ name, version }))),
       ({ name }) => name,
     );
     return this.#options.keeper.list(project).map((record) => ({
@@ -93,7 +93,7 @@ export class Secrets {
   /** Throws `unprocessable`/`secret_not_set`, naming what a version lists and the project does not have. */
   refuseMissing(functionName: string, config: VersionConfig): void {
     const project = projectOf(functionName);
-    const missing = config.secrets.filter((name) => this.#options.keeper.find(project, name) === undefined);
+    const missing = secretsOf(config).filter((name) => this.#options.keeper.find(project, name) === undefined);
     if (missing.length === 0) return;
     const message = `project ${project} has no secret ${missing.join(', ')}; set it first: hearth secrets set ${missing[0]}`;
     throw new PlatformError('unprocessable', 'secret_not_set', message, { issues: [{ path: 'secrets', message }] });
@@ -119,7 +119,7 @@ export class Secrets {
   }
 
   #usersOf(project: string, name: string): readonly VersionSpec[] {
-    return this.#versionsOf(project).filter(({ config }) => config.secrets.includes(name));
+    return this.#versionsOf(project).filter(({ config }) => secretsOf(config).includes(name));
   }
 
   /** Also versions that no alias refers to: they may run all the same. */
@@ -128,7 +128,7 @@ export class Secrets {
     const users = pool
       .pools()
       .map(({ version }) => version)
-      .filter(({ functionName, config }) => projectOf(functionName) === project && config.secrets.includes(name));
+      .filter(({ functionName, config }) => projectOf(functionName) === project && secretsOf(config).includes(name));
     if (users.length > 0) pool.recycle(new Set(users.map(({ versionId }) => versionId)), reason);
   }
 }

@@ -1,6 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { PlatformError } from '../../shared/errors.ts';
 import { projectOf } from '../../shared/names.ts';
+import { secretsOf } from '../../shared/version-config.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { OpenedSecrets, SecretKeeper, SecretReader, SecretSource, SecretsKeyView } from '../core/ports/secrets.ts';
 import type { SecretRecord, SecretStore } from '../core/ports/store.ts';
@@ -101,13 +102,14 @@ export class SecretVault implements SecretKeeper, SecretSource, SecretReader {
 
   open({ functionName, config }: VersionSpec): OpenedSecrets {
     const project = projectOf(functionName);
-    const values = config.secrets.map((name) => {
+    const values = secretsOf(config).map((name) => {
       const value = this.read(project, name);
       if (value !== undefined) return [name, value] as const;
       const message = `the secret ${name}, which ${functionName} lists, was deleted; set it again: hearth secrets set ${name}`;
       throw new PlatformError('unavailable', 'secret_missing', message);
     });
-    return { env: Object.fromEntries(values), redact: redactorOf(values.map(([, value]) => value)) };
+    const env = Object.fromEntries(values.filter(([name]) => config.secrets.includes(name)));
+    return { env, redact: redactorOf(values.map(([, value]) => value)) };
   }
 
   async rotate(): Promise<SecretsKeyView> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createFunctionSchema, versionSchema } from '../../shared/api/functions.ts';
+import { egressSchema } from '../../shared/egress.ts';
 import {
   checkSettings,
   chosenConfigOf,
@@ -163,10 +164,18 @@ describe('the outgoing network', () => {
     expect(checkSettings(draft)).toEqual({});
     const { egress } = configOf(draft);
     expect(egress).toEqual({ allow: ['api.example.com', '*.example.org:8443'] });
-    expect(egressDraft(egress ?? 'none')).toEqual({
+    expect(egressDraft(egressSchema.parse(egress))).toEqual({
       egress: 'hosts',
       egressHosts: 'api.example.com\n*.example.org:8443',
     });
+  });
+
+  it('keeps hosts with a secret', () => {
+    const rule = { host: 'api.example.com', secret: 'KEY', header: 'authorization', prefix: 'Bearer ' };
+    const { egressHosts } = egressDraft({ allow: ['a.example', rule] });
+    expect(configOf(withHosts(egressHosts)).egress).toEqual({ allow: ['a.example', rule] });
+    expect(checkSettings(withHosts('{"host": "*.a.example", "secret": "KEY"}')).egressHosts).toContain('one host');
+    expect(checkSettings(withHosts('{"host":')).egressHosts).toContain('without scheme and path');
   });
 
   it('says which host is wrong', () => {

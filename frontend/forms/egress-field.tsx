@@ -35,7 +35,7 @@ export function EgressField({ draft, error, onChange }: EgressFieldProps) {
       {draft.egress === 'hosts' && (
         <Field
           label="Hosts"
-          hint="One a line: api.example.com, *.example.org, example.net:8443; without a port 80 and 443"
+          hint='One a line: api.example.com, *.example.org, example.net:8443, or {"host": "api.example.com", "secret": "API_KEY", "prefix": "Bearer "}'
           error={error}
         >
           {(control) => (

@@ -1,20 +1,23 @@
-import { type Egress, type EgressAllowList, egressSchema } from '../../shared/egress.ts';
+import { type Egress, egressSchema } from '../../shared/egress.ts';
 
 export type EgressChoice = 'none' | 'all' | 'hosts' | '';
 
-/** The allow-list that a text means, with one host a line; or what is wrong with it. */
-export function parseEgressHosts(text: string): {
-  readonly egress: EgressAllowList;
-  readonly error: string | undefined;
-} {
-  const allow = text
-    .split(/[\n,]/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  const checked = egressSchema.safeParse({ allow });
-  const egress = { allow };
-  if (allow.length === 0) return { egress, error: 'Name at least one host' };
-  return { egress, error: checked.error?.issues[0]?.message };
+/** The allow-list that a text means, with one host a line, or the JSON of a host with a secret; or what is wrong with it. */
+export function parseEgressHosts(text: string): { readonly egress: Egress; readonly error: string | undefined } {
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  const allow = lines.filter((line) => line !== '').map(ruleOf);
+  if (allow.length === 0) return { egress: 'none', error: 'Name at least one host' };
+  const { data, error } = egressSchema.safeParse({ allow });
+  return { egress: data ?? 'none', error: error?.issues[0]?.message };
+}
+
+function ruleOf(line: string): unknown {
+  if (!line.startsWith('{')) return line;
+  try {
+    return JSON.parse(line) as unknown;
+  } catch {
+    return line;
+  }
 }
 
 export function egressOf(choice: Exclude<EgressChoice, ''>, hosts: string): Egress {
@@ -24,5 +27,6 @@ export function egressOf(choice: Exclude<EgressChoice, ''>, hosts: string): Egre
 /** What the form shows of a version's setting. */
 export function egressDraft(egress: Egress): { readonly egress: EgressChoice; readonly egressHosts: string } {
   if (typeof egress === 'string') return { egress, egressHosts: '' };
-  return { egress: 'hosts', egressHosts: egress.allow.join('\n') };
+  const lines = egress.allow.map((rule) => (typeof rule === 'string' ? rule : JSON.stringify(rule)));
+  return { egress: 'hosts', egressHosts: lines.join('\n') };
 }

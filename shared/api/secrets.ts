@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { secretNameSchema } from '../env-names.ts';
 import { limits } from '../limits.ts';
-import { secretNameSchema } from '../version-config.ts';
 import { pageOf, timeSchema } from './paging.ts';
 
 /** A secret without its value: that cannot be read again. */

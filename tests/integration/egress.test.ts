@@ -1,7 +1,12 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { needsOpenssl, selfSigned } from '../support/certificate.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
@@ -13,8 +18,11 @@ let guarded: Platform;
 let allowed: Server;
 let other: Server;
 let raw: TcpServer;
+let secured: Server;
+let directory: string;
 const portOf = (server: Server | TcpServer): number => (server.address() as AddressInfo).port;
 const hits: string[] = [];
+const authorizations: (string | undefined)[] = [];
 
 async function listening<T extends Server | TcpServer>(server: T): Promise<T> {
   await new Promise<void>((resolve) => server.listen(0, host, resolve));
@@ -35,14 +43,25 @@ beforeAll(async () => {
     }),
   );
   raw = await listening(createTcpServer((socket) => void socket.on('error', () => undefined).resume()));
+  const { key, cert } = needsOpenssl === undefined ? selfSigned(`IP:${host}`) : { key: '', cert: '' };
+  directory = mkdtempSync(join(tmpdir(), 'hearth-egress-'));
+  const ca = join(directory, 'ca.pem');
+  writeFileSync(ca, cert);
+  secured = await listening(
+    createTlsServer({ key, cert }, (request, response) => {
+      authorizations.push(request.headers.authorization);
+      request.pipe(response);
+    }),
+  );
   [platform, guarded] = await Promise.all([
-    startPlatform({ environment: { HEARTH_EGRESS_PRIVATE: 'true' } }),
+    startPlatform({ environment: { HEARTH_EGRESS_PRIVATE: 'true', NODE_EXTRA_CA_CERTS: ca } }),
     startPlatform({ environment: { HEARTH_PREWARM: '0' } }),
   ]);
 });
 afterAll(async () => {
   await Promise.all([platform?.dispose(), guarded?.dispose()]);
-  for (const server of [allowed, other, raw]) server?.close();
+  for (const server of [allowed, other, raw, secured]) server?.close();
+  rmSync(directory, { recursive: true, force: true });
 });
 
 const deploy = async (on: Platform, name: string, more: object) => {
@@ -57,6 +76,7 @@ const linesOf = async (name: string, on = platform): Promise<string> =>
   await (await on.api('GET', `/api/v1/functions/${name}/logs`)).text();
 
 const nodeSource = `
+import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { execFile } from 'node:child_process';
@@ -67,7 +87,7 @@ const viaHttp = (url) => new Promise((resolve) => http.get(url, async (response)
   resolve({ status: response.statusCode, text });
 }).on('error', (error) => resolve({ error: error.code })));
 const held = [];
-export async function handler({ what, url, body, host, port }) {
+export async function handler({ what, url, body, host, port, parts }) {
   if (what === 'fetch') {
     try {
       const response = await fetch(url, body === undefined ? {} : { method: 'POST', body });
@@ -91,6 +111,26 @@ export async function handler({ what, url, body, host, port }) {
     socket.write('CONNECT ' + host + ':' + port + ' HTTP/1.1\\r\\n\\r\\n');
     return String((await once(socket, 'data'))[0]);
   }
+  if (what === 'memory') {
+    // Looked for in two halves that do not lie side by side in a pool, so that what is asked for is not what is found.
+    const [first, second] = parts.map((part) => Buffer.alloc(part.length, part));
+    const maps = fs.readFileSync('/proc/self/maps', 'latin1').split('\\n');
+    const memory = fs.openSync('/proc/self/mem', 'r');
+    let found = 0;
+    for (const line of maps) {
+      const range = /^([0-9a-f]+)-([0-9a-f]+) r/.exec(line);
+      if (range === null || line.includes('[v')) continue;
+      const [from, to] = [parseInt(range[1], 16), parseInt(range[2], 16)];
+      for (let at = from; at < to; at += 1 << 20) {
+        const bytes = Buffer.alloc(Math.min(1 << 20, to - at));
+        try { fs.readSync(memory, bytes, 0, bytes.length, at); } catch { continue; }
+        for (let i = bytes.indexOf(first); i >= 0; i = bytes.indexOf(first, i + 1))
+          if (bytes.indexOf(second, i) === i + first.length) found++;
+      }
+    }
+    return found;
+  }
+  // hearth-tunnel-probe: what the search of the memory must find.
   return process.env;
 }`;
 
@@ -216,6 +256,33 @@ describe('an allow-list of hosts', () => {
       text: expect.stringContaining('it is not in the public internet'),
     });
   });
+
+  it.skipIf(needsOpenssl !== undefined)(
+    `adds a secret that the sandbox never has${skippedFor(needsOpenssl)}`,
+    async () => {
+      const value = 'planted-9f3c1b7e5d';
+      const rule = { host: `${host}:${portOf(secured)}`, secret: 'API_KEY', prefix: 'Bearer ' };
+      const config = { files: { 'index.mjs': nodeSource }, egress: { allow: [rule] } };
+      expect((await deploy(platform, 'signed', config)).body).toMatchObject({ code: 'secret_not_set' });
+      expect((await platform.api('PUT', '/api/v1/secrets/API_KEY', { value })).status).toBe(200);
+      expect((await deploy(platform, 'signed', config)).status).toBe(201);
+      const url = `http://${host}:${portOf(secured)}/v1`;
+      expect(await call('signed', { what: 'fetch', url, body: 'hello' })).toMatchObject({ status: 200, text: 'hello' });
+      expect(await call('signed', { what: 'http', url })).toMatchObject({ status: 200 });
+      expect(authorizations).toEqual([`Bearer ${value}`, `Bearer ${value}`]);
+      // Nowhere inside: the environment, and all memory of the process that can be read.
+      expect(JSON.stringify(await call('signed', { what: 'environment' }))).not.toContain(value);
+      expect(await call('signed', { what: 'memory', parts: ['planted-', '9f3c1b7e5d'] })).toBe(0);
+      expect(await call('signed', { what: 'memory', parts: ['hearth-', 'tunnel-probe'] })).toBeGreaterThan(0);
+      const changed = await platform.api('PUT', '/api/v1/secrets/API_KEY', { value: 'another-value' });
+      expect(changed.status).toBe(200);
+      await call('signed', { what: 'fetch', url });
+      expect(authorizations.at(-1)).toBe('Bearer another-value');
+      expect(await (await platform.api('DELETE', '/api/v1/secrets/API_KEY')).json()).toMatchObject({
+        code: 'secret_in_use',
+      });
+    },
+  );
 
   it('is nothing that container images have', async () => {
     const image = { reference: 'busybox' };

@@ -4,6 +4,8 @@ import type { EgressAllowList } from '../../../shared/egress.ts';
 /** One instance that may reach the hosts of an allow-list. */
 export interface EgressClient {
   readonly rules: EgressAllowList;
+  /** Whose secrets its hosts may get. */
+  readonly project: string;
   /** Takes a line for the log of its function, for example about a host that is not on the list. Must not throw. */
   note(text: string): void;
 }

@@ -19,7 +19,7 @@ describe('an allow-list', () => {
     ['[::ffff:192.0.2.1]:1', false],
   ])('%s: %s', (authority, isAllowed) => {
     const target = parseTarget(authority);
-    expect(target !== undefined && list.allows(target)).toBe(isAllowed);
+    expect(target !== undefined && list.route(target) !== undefined).toBe(isAllowed);
   });
 
   it.each([
@@ -36,5 +36,21 @@ describe('an allow-list', () => {
     'host:80:80',
   ])('takes %j for no target', (authority) => {
     expect(parseTarget(authority)).toBeUndefined();
+  });
+
+  it('takes a host with a secret where plain HTTP is spoken inside, and TLS outside', () => {
+    const about = { secret: 'KEY', header: 'authorization', prefix: '' };
+    const rules = ['both.example', { host: 'both.example', ...about }, { host: 'odd.example:8443', ...about }];
+    const mixed = new AllowList({ allow: rules });
+    const upstreamOf = (host: string, port: number) => {
+      const route = mixed.route({ host, port });
+      return route?.kind === 'secret' ? route.upstream : route?.kind;
+    };
+    expect(upstreamOf('both.example', 80)).toEqual({ host: 'both.example', port: 443 });
+    expect(upstreamOf('both.example', 443)).toBe('plain');
+    expect(upstreamOf('odd.example', 8443)).toEqual({ host: 'odd.example', port: 8443 });
+    expect(upstreamOf('odd.example', 443)).toBeUndefined();
+    expect(mixed.hasSecretFor('odd.example')).toBe(true);
+    expect(mixed.hasSecretFor('other.example')).toBe(false);
   });
 });

@@ -1,4 +1,13 @@
-import { defaultEgressPorts, type EgressAllowList, type EgressHost, parseEgressHost } from '../../../shared/egress.ts';
+import {
+  defaultEgressPorts,
+  type EgressAllowList,
+  type EgressHost,
+  type EgressSecretHost,
+  parseEgressHost,
+} from '../../../shared/egress.ts';
+
+const httpPort = 80;
+const httpsPort = 443;
 
 /** Where a program inside wants to go. */
 export interface EgressTarget {
@@ -7,22 +16,47 @@ export interface EgressTarget {
   readonly port: number;
 }
 
+/** How to get to a target: as it is, or with a secret and TLS that the proxy adds. */
+export type Route =
+  | { readonly kind: 'plain' }
+  | { readonly kind: 'secret'; readonly rule: EgressSecretHost; readonly upstream: EgressTarget };
+
+interface Entry extends EgressHost {
+  readonly rule: EgressSecretHost | undefined;
+}
+
 /** The hosts that one function may reach, ready to compare with. */
 export class AllowList {
-  readonly #hosts: readonly EgressHost[];
+  /** Those with a secret first: a host that is there in both ways gets it where both fit. */
+  readonly #entries: readonly Entry[];
 
   /** Entries that make no sense, which the API does not let in, allow nothing. */
-  constructor(rules: EgressAllowList) {
-    this.#hosts = rules.allow.map(parseEgressHost).filter((host) => typeof host !== 'string');
+  constructor({ allow }: EgressAllowList) {
+    const entries = allow.flatMap((rule): readonly Entry[] => {
+      const isPlain = typeof rule === 'string';
+      const parsed = parseEgressHost(isPlain ? rule : rule.host);
+      return typeof parsed === 'string' ? [] : [{ ...parsed, rule: isPlain ? undefined : rule }];
+    });
+    this.#entries = entries.toSorted((a, b) => Number(a.rule === undefined) - Number(b.rule === undefined));
   }
 
-  allows(target: EgressTarget): boolean {
-    return this.#hosts.some((entry) => matches(entry, target));
+  /** Undefined: nowhere. */
+  route(target: EgressTarget): Route | undefined {
+    const entry = this.#entries.find((candidate) => matches(candidate, target));
+    if (entry === undefined) return undefined;
+    if (entry.rule === undefined) return { kind: 'plain' };
+    return { kind: 'secret', rule: entry.rule, upstream: { ...target, port: entry.port ?? httpsPort } };
+  }
+
+  /** The host gets a secret, whatever the port. */
+  hasSecretFor(host: string): boolean {
+    return this.#entries.some(({ name, rule }) => rule !== undefined && name === host);
   }
 }
 
-function matches({ name, isWildcard, port }: EgressHost, target: EgressTarget): boolean {
-  const isPort = port === undefined ? defaultEgressPorts.includes(target.port) : port === target.port;
+function matches({ name, isWildcard, port, rule }: Entry, target: EgressTarget): boolean {
+  const usual = rule === undefined ? defaultEgressPorts : [httpPort];
+  const isPort = port === undefined ? usual.includes(target.port) : port === target.port;
   return isPort && (isWildcard ? target.host.endsWith(`.${name}`) : target.host === name);
 }
 

@@ -1,9 +1,13 @@
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { EgressAllowList } from '../../../shared/egress.ts';
+import { needsOpenssl, selfSigned } from '../../../tests/support/certificate.ts';
 import { wallClock } from '../../../tests/support/nodejs-agent-rig.ts';
+import { skippedFor } from '../../../tests/support/skip-reason.ts';
 import { EgressProxy } from './egress-proxy.ts';
 import { GuardedDialer } from './guarded-dialer.ts';
 
@@ -19,20 +23,28 @@ async function listening<T extends Server | ReturnType<typeof createTcpServer>>(
 }
 
 interface RigOptions {
-  readonly allow: readonly string[];
+  readonly allow: EgressAllowList['allow'];
+  readonly values?: ReadonlyMap<string, string>;
+  readonly ca?: string;
   readonly addresses?: readonly string[];
   readonly allowsPrivate?: boolean;
 }
-function rig({ allow, addresses = ['127.0.0.1'], allowsPrivate = true }: RigOptions) {
+function rig({ allow, addresses = ['127.0.0.1'], allowsPrivate = true, values = new Map(), ca }: RigOptions) {
   const asked: string[] = [];
   const resolve = (name: string) => {
     asked.push(name);
     return Promise.resolve(addresses);
   };
-  const dialer = new GuardedDialer({ allowsPrivate, resolve, connectTimeoutMs: 2000 });
-  const proxy = new EgressProxy({ dialer, clock: wallClock });
+  const dialer = new GuardedDialer({
+    allowsPrivate,
+    resolve,
+    connectTimeoutMs: 2000,
+    ...(ca === undefined ? {} : { ca }),
+  });
+  const secrets = { read: (project: string, name: string) => (project === 'default' ? values.get(name) : undefined) };
+  const proxy = new EgressProxy({ dialer, clock: wallClock, secrets });
   const notes: string[] = [];
-  const take = proxy.admit({ rules: { allow: [...allow] }, note: (line) => notes.push(line) });
+  const take = proxy.admit({ rules: { allow: [...allow] }, project: 'default', note: (line) => notes.push(line) });
   const connect = (): Duplex => {
     const [inside, outside] = duplexPair();
     take(outside);
@@ -182,5 +194,121 @@ describe('the proxy of an allow-list', () => {
     // The kernel's buffers hold some megabytes.
     expect(sent).toBeLessThan(20_000_000);
     connection.destroy();
+  });
+});
+
+describe.skipIf(needsOpenssl !== undefined)(`a host that gets a secret${skippedFor(needsOpenssl)}`, () => {
+  const { key, cert } = needsOpenssl === undefined ? selfSigned('DNS:api.example') : { key: '', cert: '' };
+  const values = new Map([['KEY', 's3cret-value']]);
+
+  async function upstream() {
+    const seen: { readonly url: string; readonly headers: readonly string[]; readonly body: string }[] = [];
+    const server = createTlsServer({ key, cert }, (request, response) => {
+      text(request).then(
+        (body) => {
+          seen.push({ url: request.url ?? '', headers: request.rawHeaders, body });
+          response.end('done');
+        },
+        () => undefined,
+      );
+    });
+    return { port: await listening(server), seen };
+  }
+  const ruleFor = (port: number, more: object = {}) => ({
+    host: `api.example:${port}`,
+    secret: 'KEY',
+    header: 'authorization',
+    prefix: 'Bearer ',
+    ...more,
+  });
+
+  it('is called over TLS with the header, in the place of one that the function sent', async () => {
+    const { port, seen } = await upstream();
+    const { say } = rig({ allow: [ruleFor(port)], values, ca: cert });
+    const request = `POST http://api.example:${port}/v1?q=%2F..//x HTTP/1.1\r\nhost: x\r\nAuthorization: mine\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n`;
+    const answer = await say(request);
+    expect(answer).toMatch(/^HTTP\/1.1 200 (.|\r\n)*done/);
+    expect(answer).not.toContain('s3cret');
+    expect(seen).toEqual([
+      {
+        url: '/v1?q=%2F..//x',
+        headers: expect.arrayContaining(['authorization', 'Bearer s3cret-value']),
+        body: 'body',
+      },
+    ]);
+    expect(seen[0]?.headers).not.toContain('mine');
+    expect(seen[0]?.headers).toEqual(expect.arrayContaining(['host', `api.example:${port}`]));
+  });
+
+  it('is called the same way by programs that use CONNECT for plain HTTP, request after request', async () => {
+    const { port, seen } = await upstream();
+    const { connect } = rig({ allow: [ruleFor(port, { header: 'x-api-key', prefix: '' })], values, ca: cert });
+    const connection = connect();
+    connection.setEncoding('utf8');
+    let said = '';
+    connection.on('data', (chunk: string) => (said += chunk));
+    // The request comes with the CONNECT, as some programs do.
+    connection.write(`${connectTo(`api.example:${port}`)}GET /1 HTTP/1.1\r\nhost: api.example\r\n\r\n`);
+    await expect.poll(() => said).toMatch(/200 Connection Established(.|\r\n)*done/);
+    connection.write('GET /2 HTTP/1.1\r\nhost: api.example\r\n\r\n');
+    await expect.poll(() => seen.map(({ url }) => url)).toEqual(['/1', '/2']);
+    for (const { headers } of seen) expect(headers).toEqual(expect.arrayContaining(['x-api-key', 's3cret-value']));
+    connection.destroy();
+  });
+
+  it('gets it only when its certificate is good for its name', async () => {
+    const { port, seen } = await upstream();
+    const about = { values, addresses: ['127.0.0.1'] };
+    const untrusted = rig({ ...about, allow: [ruleFor(port)] });
+    expect(await untrusted.say(get(`http://api.example:${port}/`))).toMatch(/^HTTP\/1.1 502 (.|\r\n)*SELF_SIGNED_CERT/);
+    const other = rig({ ...about, allow: [ruleFor(port, { host: `other.example:${port}` })], ca: cert });
+    expect(await other.say(get(`http://other.example:${port}/`))).toMatch(/^HTTP\/1.1 502 (.|\r\n)*ALTNAME/);
+    expect(seen).toEqual([]);
+  });
+
+  it('gets nothing else: not over TLS from inside, not by TRACE, and not without the secret', async () => {
+    const { port, seen } = await upstream();
+    const secret = { secret: 'KEY', header: 'authorization', prefix: '' };
+    const allow = [
+      { host: 'usual.example', ...secret },
+      ruleFor(port),
+      ruleFor(port, { host: `gone.example:${port}`, secret: 'GONE' }),
+    ];
+    const { say, notes } = rig({ allow, values: new Map([...values, ['LINES', 'a\nb']]), ca: cert });
+    expect(await say(connectTo('usual.example:443'))).toMatch(
+      /403 (.|\r\n)*call http:\/\/usual.example\/ \(not https\)/,
+    );
+    expect(await say(`TRACE http://api.example:${port}/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)).toMatch(
+      /^HTTP\/1.1 403 /,
+    );
+    expect(await say(get(`http://gone.example:${port}/`))).toMatch(
+      /^HTTP\/1.1 502 (.|\r\n)*the secret GONE cannot be read/,
+    );
+    expect(notes).toHaveLength(2);
+    const lines = rig({
+      allow: [ruleFor(port, { secret: 'LINES' })],
+      values: new Map([['LINES', 'line-1\nline-2']]),
+      ca: cert,
+    });
+    const answer = await lines.say(get(`http://api.example:${port}/`));
+    expect(answer).toContain('the secret LINES cannot be a header');
+    expect(answer).not.toContain('line-1');
+    expect(seen).toEqual([]);
+  });
+});
+
+describe('hosts that are hostile', () => {
+  it.each([
+    'HTTP/1.1 099 Odd\r\n\r\n',
+    'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nx: \x01\r\n\r\n',
+    'HTTP/1.1 200 \x01\r\n\r\n',
+    'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n',
+    'nonsense\r\n\r\n',
+    '',
+  ])('%j is passed on or answered with 502, and nothing else breaks', async (said) => {
+    const port = await listening(createTcpServer((socket) => socket.on('error', () => undefined).end(said)));
+    const { say } = rig({ allow: [`odd.example:${port}`] });
+    expect(await say(get(`http://odd.example:${port}/`))).toMatch(/^HTTP\/1.1 (502|200) /);
   });
 });

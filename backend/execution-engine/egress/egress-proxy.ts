@@ -3,22 +3,31 @@ import type { Socket } from 'node:net';
 import { type Duplex, pipeline } from 'node:stream';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { EgressClient, EgressGate } from '../../core/ports/egress-gate.ts';
-import { AllowList, type EgressTarget, parseTarget } from './allow-list.ts';
+import type { SecretReader } from '../../core/ports/secrets.ts';
+import { AllowList, type EgressTarget, parseTarget, type Route } from './allow-list.ts';
+import { refuse, refuseTunnel, type Verdict } from './answers.ts';
 import { type GuardedDialer, NotPublic } from './guarded-dialer.ts';
 import { forwardableHeaders } from './headers.ts';
+import { injectedHeader } from './injected-secret.ts';
 import { RefusalLog } from './refusal-log.ts';
+import { relay } from './relay.ts';
 
 export interface EgressProxyOptions {
   readonly dialer: GuardedDialer;
   readonly clock: Clock;
+  readonly secrets: SecretReader;
 }
 
 /** One way out: an instance with its list. */
 interface Passage {
   readonly list: AllowList;
   readonly log: RefusalLog;
+  readonly project: string;
+  /** After a CONNECT to a host that gets a secret: where the requests in it go. */
+  readonly origin?: EgressTarget;
 }
-type Verdict = { readonly status: 400 | 403 | 502; readonly reason: string };
+/** A target that may be reached, or why not. */
+type Judgement = { readonly target: EgressTarget; readonly route: Route; readonly passage: Passage } | Verdict;
 
 /** Since the start of the process. */
 export interface EgressTotals {
@@ -30,7 +39,7 @@ export interface EgressTotals {
 
 /**
  * The HTTP proxy of sandboxes without a network: CONNECT, and requests with an absolute http: URL. It runs here, outside, on connections that their
- * agents hand on; nothing listens. Which host a function may reach is decided here alone.
+ * agents hand on; nothing listens. Which host a function may reach is decided here alone, and secrets are added to requests here.
  */
 export class EgressProxy implements EgressGate {
   readonly #options: EgressProxyOptions;
@@ -43,8 +52,17 @@ export class EgressProxy implements EgressGate {
 
   constructor(options: EgressProxyOptions) {
     this.#options = options;
-    this.#server.on('request', (asked, answer) => this.#forward(asked, answer));
-    this.#server.on('connect', (asked, connection, head) => void this.#connect(asked, connection, head));
+    this.#server.on('request', (asked, answer) => {
+      try {
+        this.#forward(asked, answer);
+      } catch {
+        // Something that Node reads in a request and does not write.
+        refuse(answer, notProxied);
+      }
+    });
+    this.#server.on('connect', (asked, connection, head) => {
+      this.#connect(asked, connection, head).catch(() => connection.destroy());
+    });
     this.#server.on('clientError', (_error, connection) => connection.destroy());
   }
 
@@ -54,30 +72,38 @@ export class EgressProxy implements EgressGate {
     return { connections, refused, sentBytes: this.#sentBytes, receivedBytes: this.#receivedBytes };
   }
 
-  admit(client: EgressClient): (connection: Duplex) => void {
-    const monotonic = () => this.#options.clock.monotonic();
-    const log = new RefusalLog({ monotonic, write: (text) => client.note(text) });
-    const passage = { list: new AllowList(client.rules), log };
+  admit({ rules, project, note }: EgressClient): (connection: Duplex) => void {
+    const log = new RefusalLog({ monotonic: () => this.#options.clock.monotonic(), write: note });
+    const passage = { list: new AllowList(rules), log, project };
     return (connection) => {
-      this.#passages.set(connection, passage);
       // Whoever uses it afterwards has handlers of their own; between those nothing may be left unheard.
       connection.on('error', () => undefined);
-      this.#server.emit('connection', connection);
+      this.#serve(connection, passage);
     };
   }
 
-  /** CONNECT: bytes both ways, whatever they are. */
+  #serve(connection: Duplex, passage: Passage): void {
+    this.#passages.set(connection, passage);
+    this.#server.emit('connection', connection);
+  }
+
+  /** CONNECT: bytes both ways, whatever they are; to a host that gets a secret requests, which are then read here. */
   async #connect(asked: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
-    const target = parseTarget(asked.url ?? '');
-    const verdict = this.#judge(connection, target);
-    if (verdict !== undefined || target === undefined) {
-      refuseTunnel(connection, verdict ?? { status: 400, reason: 'no target' });
+    const judged = this.#judge(connection, parseTarget(asked.url ?? ''));
+    if ('reason' in judged) {
+      refuseTunnel(connection, judged);
+      return;
+    }
+    const { target, route, passage } = judged;
+    if (route.kind === 'secret') {
+      connection.write(established);
+      if (head.length > 0) connection.unshift(head);
+      this.#serve(connection, { ...passage, origin: target });
       return;
     }
     try {
-      const upstream = await this.#options.dialer.dial(target);
-      this.#count(upstream);
-      connection.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+      const upstream = await this.#dial(target);
+      connection.write(established);
       if (head.length > 0) upstream.write(head);
       pipeline(connection, upstream, connection, () => undefined);
     } catch (error) {
@@ -87,47 +113,78 @@ export class EgressProxy implements EgressGate {
 
   /** A request for an http: URL, made here in its place. */
   #forward(asked: IncomingMessage, answer: ServerResponse): void {
-    const url = absoluteHttp(asked.url ?? '');
-    const target = url === undefined ? undefined : parseTarget(url.host, 80);
-    const verdict = this.#judge(asked.socket, target);
-    if (verdict !== undefined || url === undefined || target === undefined) {
-      refuse(answer, verdict ?? { status: 400, reason: 'no target' });
+    const place = placeOf(asked, this.#passages.get(asked.socket)?.origin);
+    const judged = this.#judge(asked.socket, place?.target);
+    if ('reason' in judged || place === undefined) {
+      refuse(answer, 'reason' in judged ? judged : notProxied);
       return;
     }
+    const { target, route, passage } = judged;
+    const added = route.kind === 'secret' ? this.#secretOf(asked, route, passage) : { set: { host: place.host } };
+    if ('reason' in added) {
+      refuse(answer, added);
+      return;
+    }
+    const { set } = added;
+    const headers = [...forwardableHeaders(asked.rawHeaders, ...Object.keys(set)), ...Object.entries(set).flat()];
+    // Said here, because Node frames no body of a GET or DELETE by itself.
+    if (asked.headers['transfer-encoding'] !== undefined) headers.push('transfer-encoding', 'chunked');
     const upstream = request({
-      ...target,
       method: asked.method,
-      path: url.pathname + url.search,
-      headers: { ...forwardableHeaders(asked.rawHeaders), host: url.host },
+      path: place.path,
+      headers,
       createConnection: (_options, connected) => {
-        this.#options.dialer.dial(target).then(
-          (socket) => {
-            this.#count(socket);
-            connected(null, socket);
-          },
+        this.#open(target, route).then(
+          (socket) => connected(null, socket),
           (error: Error) => connected(error, undefined as never),
         );
         return undefined;
       },
     });
-    upstream.once('response', (response) => {
-      answer.writeHead(response.statusCode ?? 502, response.statusMessage, forwardableHeaders(response.rawHeaders));
-      pipeline(response, answer, () => undefined);
-    });
-    upstream.on('error', (error) => {
-      if (answer.headersSent) answer.destroy(error);
-      else refuse(answer, this.#failed(asked.socket, target, error));
-    });
-    answer.once('close', () => upstream.destroy());
-    asked.pipe(upstream);
+    relay(asked, upstream, answer, (error) => refuse(answer, this.#failed(asked.socket, target, error)));
   }
 
-  #judge(connection: object, target: EgressTarget | undefined): Verdict | undefined {
+  /** The headers that the proxy sets on the way to a host that gets a secret. Servers answer TRACE with the headers that they got. */
+  #secretOf(
+    asked: IncomingMessage,
+    { rule, upstream }: Route & { readonly kind: 'secret' },
+    passage: Passage,
+  ): { readonly set: Readonly<Record<string, string>> } | Verdict {
+    if (asked.method === 'TRACE') return { status: 403, reason: 'TRACE would answer with the secret' };
+    const header = injectedHeader(rule, passage.project, this.#options.secrets);
+    if ('problem' in header) {
+      passage.log.add(`a request to ${nameOf(upstream)} failed: ${header.problem}`);
+      return { status: 502, reason: header.problem };
+    }
+    const host = upstream.port === 443 ? upstream.host : nameOf(upstream);
+    return { set: { host, [header.name]: header.value } };
+  }
+
+  async #open(target: EgressTarget, route: Route): Promise<Socket> {
+    if (route.kind === 'plain') return await this.#dial(target);
+    return await this.#options.dialer.secure(await this.#dial(route.upstream), route.upstream);
+  }
+
+  async #dial(target: EgressTarget): Promise<Socket> {
+    const socket = await this.#options.dialer.dial(target);
+    this.#connections++;
+    socket.once('close', () => {
+      this.#sentBytes += socket.bytesWritten;
+      this.#receivedBytes += socket.bytesRead;
+    });
+    return socket;
+  }
+
+  #judge(connection: object, target: EgressTarget | undefined): Judgement {
     const passage = this.#passages.get(connection);
-    if (target === undefined)
-      return { status: 400, reason: 'ask for CONNECT host:port, or for a URL that begins with http://' };
-    if (passage?.list.allows(target) === true) return undefined;
-    return this.#refuse(passage, target, 'it is not on the allow-list of this function');
+    if (target === undefined || passage === undefined) return notProxied;
+    const route = passage.list.route(target);
+    if (route !== undefined) return { target, route, passage };
+    const isHalf = passage.list.hasSecretFor(target.host);
+    const why = isHalf
+      ? `requests to it get a secret from the proxy; call http://${target.host}/ (not https), which leaves the platform as https`
+      : 'it is not on the allow-list of this function';
+    return this.#refuse(passage, target, why);
   }
 
   #failed(connection: object, target: EgressTarget, error: unknown): Verdict {
@@ -143,33 +200,19 @@ export class EgressProxy implements EgressGate {
     passage?.log.add(reason);
     return { status: 403, reason };
   }
-
-  #count(upstream: Socket): void {
-    this.#connections++;
-    upstream.once('close', () => {
-      this.#sentBytes += upstream.bytesWritten;
-      this.#receivedBytes += upstream.bytesRead;
-    });
-  }
 }
 
+const established = 'HTTP/1.1 200 Connection Established\r\n\r\n';
+const notProxied: Verdict = { status: 400, reason: 'ask for CONNECT host:port, or for a URL that begins with http://' };
 const nameOf = ({ host, port }: EgressTarget) => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
-function absoluteHttp(url: string): URL | undefined {
-  const parsed = URL.parse(url);
-  const isPlain = parsed?.protocol === 'http:' && parsed.username === '' && parsed.password === '';
-  return isPlain ? parsed : undefined;
-}
-
-function refuse(answer: ServerResponse, { status, reason }: Verdict): void {
-  answer.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
-  answer.end(`${reason}\n`);
-}
-
-function refuseTunnel(connection: Duplex, { status, reason }: Verdict): void {
-  const body = `${reason}\n`;
-  const phrase = { 400: 'Bad Request', 403: 'Forbidden', 502: 'Bad Gateway' }[status];
-  const head = `HTTP/1.1 ${status} ${phrase}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n`;
-  connection.end(head + body);
-  connection.resume();
+/** Where a request wants to go: an absolute http: URL, or inside a CONNECT to a host that gets a secret a path. Paths go on as they are. */
+function placeOf({ url = '' }: IncomingMessage, origin: EgressTarget | undefined) {
+  if (origin !== undefined)
+    return url.startsWith('/') ? { target: origin, host: nameOf(origin), path: url } : undefined;
+  const found = /^http:\/\/(?<host>[^/?#@]+)(?<path>[/?][^#]*)?$/i.exec(url)?.groups;
+  const host = found?.['host'] ?? '';
+  const path = found?.['path'] ?? '/';
+  const target = parseTarget(host, 80);
+  return target && { target, host, path: path.startsWith('/') ? path : `/${path}` };
 }

@@ -1,5 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { isPublicAddress } from '../../util/public-address.ts';
 import type { EgressTarget } from './allow-list.ts';
 
@@ -10,6 +11,8 @@ export interface GuardedDialerOptions {
   readonly resolve?: (name: string) => Promise<readonly string[]>;
   /** From the first packet to a connection. */
   readonly connectTimeoutMs: number;
+  /** For tests: who may vouch for a host. Those of Node.js, with NODE_EXTRA_CA_CERTS, when left out. */
+  readonly ca?: string;
 }
 
 /** The address is not one that functions may reach, whatever their lists say. */
@@ -32,22 +35,45 @@ export class GuardedDialer {
   async dial(target: EgressTarget): Promise<Socket> {
     // Sockets ask `lookup` for names only.
     if (isIP(target.host) !== 0) this.#checked(target.host, [target.host]);
-    const socket = connect({ ...target, lookup: this.lookup, allowHalfOpen: true, noDelay: true });
-    const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+    const socket = connect({ ...target, lookup: this.#lookup, allowHalfOpen: true, noDelay: true });
+    await this.#until('connect', socket);
+    return socket;
+  }
+
+  /** TLS over a connection to `target`, whose certificate must be good for its host. Rejects with what is wrong with it, the connection closed. */
+  async secure(socket: Socket, { host }: EgressTarget): Promise<Socket> {
+    const secured = connectTls({
+      socket,
+      ...(isIP(host) === 0 ? { servername: host } : { host }),
+      ...(this.#options.ca === undefined ? {} : { ca: this.#options.ca }),
+      // Said, because the environment of the platform may say otherwise for everything else.
+      rejectUnauthorized: true,
+    });
+    try {
+      await this.#until('secureConnect', secured);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+    return secured;
+  }
+
+  async #until(event: 'connect' | 'secureConnect', socket: Socket): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     const timer = setTimeout(() => socket.destroy(new Error('no answer in time')), this.#options.connectTimeoutMs);
-    socket.once('connect', () => resolve(socket));
-    socket.once('error', reject);
+    socket.once(event, resolve);
+    // Stays: between here and whoever uses it next nothing may be left unheard.
+    socket.on('error', reject);
     socket.once('close', () => reject(new Error('the connection was closed')));
     try {
-      return await promise;
+      await promise;
     } finally {
       clearTimeout(timer);
-      socket.off('error', reject);
     }
   }
 
-  /** For sockets and requests of Node: the addresses of a name that may be reached. */
-  readonly lookup: LookupFunction = (name, asked, callback) => {
+  /** The addresses of a name that may be reached. */
+  readonly #lookup: LookupFunction = (name, asked, callback) => {
     this.#find(name).then(
       (found) => {
         const [first] = found;

@@ -11,17 +11,12 @@ const hopByHop = new Set([
   'upgrade',
 ]);
 
-/** The headers that go on from one side of a proxy to the other, with all their values. */
-export function forwardableHeaders(raw: readonly string[]): Record<string, string[]> {
-  const pairs = raw.flatMap((name, i) => (i % 2 === 0 ? [[name.toLowerCase(), raw[i + 1] ?? ''] as const] : []));
-  const named = new Set(
-    pairs.flatMap(([name, value]) => (name === 'connection' ? value.toLowerCase().split(/\s*,\s*/) : [])),
-  );
-  const headers: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
-  for (const [name, value] of pairs) {
-    if (hopByHop.has(name) || named.has(name)) continue;
-    headers[name] ??= [];
-    headers[name].push(value);
-  }
-  return headers;
+/** The headers that go on from one side of a proxy to the other, as name, value, name, value; without those named in `but`, in lower case. */
+export function forwardableHeaders(raw: readonly string[], ...but: readonly string[]): string[] {
+  const pairs = raw.flatMap((name, i) => (i % 2 === 0 ? [[name, raw[i + 1] ?? ''] as const] : []));
+  const named = pairs
+    .filter(([name]) => name.toLowerCase() === 'connection')
+    .flatMap(([, value]) => value.toLowerCase().split(/[\s,]+/));
+  const dropped = new Set([...hopByHop, ...named, ...but]);
+  return pairs.filter(([name]) => !dropped.has(name.toLowerCase())).flat();
 }

@@ -1,5 +1,6 @@
 import type { InstanceId } from '../../../shared/ids.ts';
 import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts';
+import { secretsOf } from '../../../shared/version-config.ts';
 import type {
   Instance,
   InstanceCall,
@@ -89,6 +90,7 @@ export class PooledInstance implements Instance, SandboxOwner {
   readonly #owner: InstanceOwner;
   readonly #logs: InstanceLogs;
   readonly #redact: OpenedSecrets['redact'];
+  readonly #hasSecrets: boolean;
   #state: InstanceState = 'idle';
   #inFlight = 0;
 
@@ -104,6 +106,7 @@ export class PooledInstance implements Instance, SandboxOwner {
     this.#owner = options.owner;
     this.#logs = options.logs;
     this.#redact = options.redact;
+    this.#hasSecrets = secretsOf(options.version.config).length > 0;
   }
 
   get state(): InstanceState {
@@ -200,7 +203,7 @@ export class PooledInstance implements Instance, SandboxOwner {
   /** What the function says of an error is stored and shown. */
   #withoutSecrets(result: Promise<InstanceResult>): Promise<InstanceResult> {
     // Most functions have none, and a call must not wait for one more turn then.
-    if (this.version.config.secrets.length === 0) return result;
+    if (!this.#hasSecrets) return result;
     return result.then((settled) => {
       const outcome = redactOutcome(settled.outcome, this.#redact);
       return outcome === settled.outcome ? settled : { ...settled, outcome };

@@ -3,8 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { InvocationId } from '../../../shared/ids.ts';
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
 import { limits } from '../../../shared/limits.ts';
-import { shortNameOf } from '../../../shared/names.ts';
-import type { VersionConfig } from '../../../shared/version-config.ts';
+import { projectOf, shortNameOf } from '../../../shared/names.ts';
 import type { CallChains } from '../../core/ports/call-chains.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { EgressGate } from '../../core/ports/egress-gate.ts';
@@ -120,15 +119,15 @@ class ProtocolLink implements AgentLink {
       maxResponseBytes: config.maxResponseBytes,
       ...logLimits,
     };
-    const onTunnel = this.#wayOut(config.egress);
+    const onTunnel = this.#wayOut(version);
     await this.#connection.init(message, { signal, ...(onTunnel === undefined ? {} : { onTunnel }) });
   }
 
-  #wayOut(egress: VersionConfig['egress']) {
+  #wayOut({ functionName, config: { egress } }: VersionSpec) {
     if (typeof egress === 'string') return undefined;
     const about = { invocationId: undefined, level: 'warn', stream: 'platform', isTruncated: false } as const;
     const note = (text: string) => this.#events.log({ ...about, text });
-    return this.#options.egress.admit({ rules: egress, note });
+    return this.#options.egress.admit({ rules: egress, project: projectOf(functionName), note });
   }
 
   invoke(call: InstanceCall): Promise<InstanceResult> {
