@@ -116,14 +116,15 @@ export async function handler({ what, url, body, host, port, parts }) {
     const [first, second] = parts.map((part) => Buffer.alloc(part.length, part));
     const maps = fs.readFileSync('/proc/self/maps', 'latin1').split('\\n');
     const memory = fs.openSync('/proc/self/mem', 'r');
+    const page = Buffer.alloc(1 << 20);
     let found = 0;
     for (const line of maps) {
-      const range = /^([0-9a-f]+)-([0-9a-f]+) r/.exec(line);
+      const range = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line);
       if (range === null || line.includes('[v')) continue;
       const [from, to] = [parseInt(range[1], 16), parseInt(range[2], 16)];
       for (let at = from; at < to; at += 1 << 20) {
-        const bytes = Buffer.alloc(Math.min(1 << 20, to - at));
-        try { fs.readSync(memory, bytes, 0, bytes.length, at); } catch { continue; }
+        let bytes;
+        try { bytes = page.subarray(0, fs.readSync(memory, page, 0, Math.min(1 << 20, to - at), at)); } catch { continue; }
         for (let i = bytes.indexOf(first); i >= 0; i = bytes.indexOf(first, i + 1))
           if (bytes.indexOf(second, i) === i + first.length) found++;
       }
