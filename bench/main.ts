@@ -6,10 +6,12 @@ import { parseArgs } from 'node:util';
 import { buildStale } from '../scripts/build.ts';
 import { asyncAccept } from './async-accept.ts';
 import { batching } from './batching.ts';
+import { burst } from './burst.ts';
 import { coldStart } from './cold-start.ts';
 import { compiledAhead } from './compiled-ahead.ts';
 import { dashboard } from './dashboard.ts';
 import { docker } from './docker.ts';
+import { fairness } from './fairness.ts';
 import { idle } from './idle.ts';
 import { idleInstances } from './idle-instances.ts';
 import { keepAlive } from './keep-alive.ts';
@@ -27,6 +29,8 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'start-layers': startLayers,
   'compiled-ahead': compiledAhead,
   batching,
+  burst,
+  fairness,
   'async-accept': asyncAccept,
   'log-flood': logFlood,
   idle,
