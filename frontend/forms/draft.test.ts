@@ -62,6 +62,12 @@ describe('settings', () => {
     expect(chosenConfigOf(settingsOfTemplate(template)).batch).toMatchObject(template.settings.batch ?? {});
   });
 
+  it('say that calls share and places are reserved when that was chosen', () => {
+    const draft = { ...emptySettings, singleFlight: true, reservedConcurrency: '5' };
+    expect(chosenConfigOf(draft)).toMatchObject({ singleFlight: true, reservedConcurrency: 5 });
+    expect(Object.keys(checkSettings({ ...draft, reservedConcurrency: '-1' }))).toEqual(['reservedConcurrency']);
+  });
+
   it('refuse a name that is variable and secret, more secrets than a version takes, and batches out of range', () => {
     expect(checkSettings({ ...emptySettings, env: 'TOKEN=1', secrets: ['TOKEN'] }).secrets).toContain('TOKEN');
     const many = Array.from({ length: 33 }, (_, index) => `S${index}`);
@@ -118,8 +124,8 @@ describe('settings', () => {
         weight: 10,
         auth: null,
         rateLimits: [],
-        singleFlight: false,
-        reservedConcurrency: 0,
+        singleFlight: { headers: ['x-tenant'] },
+        reservedConcurrency: 3,
       },
       retry: { maxAttempts: 1, maxAgeMs: 1000, minBackoffMs: 10, maxBackoffMs: 10 },
     };
@@ -138,7 +144,7 @@ describe('settings', () => {
       aliases: [],
     });
     const { handler, isolation, timeoutMs, memoryMb, cpus, concurrency, minInstances, maxInstances } = version.config;
-    const { env, egress, secrets, batch } = version.config;
+    const { env, egress, secrets, batch, singleFlight, reservedConcurrency } = version.config;
     expect(configOf(settingsOfVersion(version))).toEqual({
       handler,
       isolation,
@@ -152,6 +158,8 @@ describe('settings', () => {
       egress,
       secrets,
       batch,
+      singleFlight,
+      reservedConcurrency,
     });
   });
 });

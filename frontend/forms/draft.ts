@@ -1,6 +1,7 @@
 import type { CreateFunction, VersionDocument } from '../../shared/api/functions.ts';
 import { namePattern } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
+import type { SingleFlightConfig } from '../../shared/single-flight.ts';
 import type { IsolationLevel } from '../../shared/version-config.ts';
 import { type EgressChoice, egressDraft, egressOf, parseEgressHosts } from './egress-text.ts';
 import type { Template } from './templates.ts';
@@ -16,6 +17,7 @@ export interface SettingsDraft {
   readonly concurrency: string;
   readonly minInstances: string;
   readonly maxInstances: string;
+  readonly reservedConcurrency: string;
   /** Empty: what the platform does when nothing is said. */
   readonly isolation: IsolationLevel | '';
   readonly egress: EgressChoice;
@@ -28,6 +30,7 @@ export interface SettingsDraft {
   readonly batchMaxSize: string;
   readonly batchWindowMs: string;
   readonly batchMaxBytes: string;
+  readonly singleFlight: SingleFlightConfig;
 }
 
 export type SettingsErrors = Partial<Record<keyof SettingsDraft | 'name', string>>;
@@ -40,6 +43,7 @@ export const emptySettings: SettingsDraft = {
   concurrency: String(limits.concurrency.default),
   minInstances: '0',
   maxInstances: String(limits.maxInstances.default),
+  reservedConcurrency: String(limits.reservedConcurrency.default),
   isolation: '',
   egress: '',
   egressHosts: '',
@@ -48,6 +52,7 @@ export const emptySettings: SettingsDraft = {
   batchMaxSize: '1',
   batchWindowMs: '0',
   batchMaxBytes: String(limits.maxBatchBytes),
+  singleFlight: false,
 };
 
 export function settingsOfTemplate(template: Template): SettingsDraft {
@@ -78,6 +83,7 @@ export function settingsOfVersion(version: VersionDocument): SettingsDraft {
     concurrency: String(config.concurrency),
     minInstances: String(config.minInstances),
     maxInstances: String(config.maxInstances),
+    reservedConcurrency: String(config.reservedConcurrency),
     isolation: config.isolation,
     ...egressDraft(config.egress),
     env: Object.entries(config.env)
@@ -85,6 +91,7 @@ export function settingsOfVersion(version: VersionDocument): SettingsDraft {
       .join('\n'),
     secrets: config.secrets,
     ...batchDraftOf(config.batch),
+    singleFlight: config.singleFlight,
   };
 }
 
@@ -134,11 +141,20 @@ const ranges = {
   concurrency: limits.concurrency,
   minInstances: { min: 0, max: 100 },
   maxInstances: limits.maxInstances,
+  reservedConcurrency: limits.reservedConcurrency,
   batchMaxSize: { min: 1, max: 1000 },
   batchWindowMs: { min: 0, max: 60_000 },
   batchMaxBytes: { min: 1, max: limits.maxBatchBytes },
 } as const;
-const numberKeys = ['timeoutMs', 'memoryMb', 'cpus', 'concurrency', 'minInstances', 'maxInstances'] as const;
+const numberKeys = [
+  'timeoutMs',
+  'memoryMb',
+  'cpus',
+  'concurrency',
+  'minInstances',
+  'maxInstances',
+  'reservedConcurrency',
+] as const;
 const batchKeys = ['batchMaxSize', 'batchWindowMs', 'batchMaxBytes'] as const;
 
 export function checkSettings(draft: SettingsDraft): SettingsErrors {
@@ -170,6 +186,7 @@ export function chosenConfigOf(draft: SettingsDraft): Partial<CreateFunction> {
   const defaults = new Set<string>(numberKeys.filter(isDefault));
   if (batchKeys.every((key) => Number(draft[key]) === Number(emptySettings[key]))) defaults.add('batch');
   if (draft.secrets.length === 0) defaults.add('secrets');
+  if (draft.singleFlight === false) defaults.add('singleFlight');
   return Object.fromEntries(Object.entries(config).filter(([key]) => !defaults.has(key)));
 }
 
@@ -183,6 +200,7 @@ export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
     concurrency: Number(draft.concurrency),
     minInstances: Number(draft.minInstances),
     maxInstances: Number(draft.maxInstances),
+    reservedConcurrency: Number(draft.reservedConcurrency),
     env: parseEnv(draft.env).env,
     secrets: [...draft.secrets],
     batch: {
@@ -190,6 +208,7 @@ export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
       windowMs: Number(draft.batchWindowMs),
       maxBytes: Number(draft.batchMaxBytes),
     },
+    singleFlight: draft.singleFlight,
     ...(draft.isolation === '' ? {} : { isolation: draft.isolation }),
     ...(draft.egress === '' ? {} : { egress: egressOf(draft.egress, draft.egressHosts) }),
   };

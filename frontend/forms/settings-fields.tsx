@@ -18,6 +18,7 @@ const numberFields = [
   { key: 'concurrency', label: 'Concurrency', hint: 'Calls at once in one instance' },
   { key: 'minInstances', label: 'Kept warm', hint: 'Instances that always run' },
   { key: 'maxInstances', label: 'Most instances', hint: 'Further calls wait' },
+  { key: 'reservedConcurrency', label: 'Reserved places', hint: 'Of the host, for this function alone' },
 ] as const;
 
 const batchFields = [
@@ -104,6 +105,31 @@ function NumberFields({ fields, draft, errors, onChange }: NumberFieldsProps) {
   );
 }
 
+/** Which headers tell calls apart is kept when a version says so, and chosen with the API. */
+function SingleFlightField({ draft, onChange }: Pick<SettingsFieldsProps, 'draft' | 'onChange'>) {
+  const { singleFlight } = draft;
+  const hasHeaders = typeof singleFlight === 'object';
+  const options = [
+    { value: 'off', label: 'Each runs' },
+    { value: 'on', label: 'Share one invocation' },
+    ...(hasHeaders ? [{ value: 'headers', label: 'Share one, by chosen headers' }] : []),
+  ];
+  return (
+    <Field label="The same GET at the same time" hint="Share only what is the same for everybody who asks the same">
+      {(control) => (
+        <Select
+          {...control}
+          options={options}
+          value={hasHeaders ? 'headers' : singleFlight ? 'on' : 'off'}
+          onChange={(event) => {
+            if (event.target.value !== 'headers') onChange({ ...draft, singleFlight: event.target.value === 'on' });
+          }}
+        />
+      )}
+    </Field>
+  );
+}
+
 /** The settings of a version, for a new function and for a new version. */
 export function SettingsFields({ draft, errors, drivers, onChange }: SettingsFieldsProps) {
   return (
@@ -124,6 +150,7 @@ export function SettingsFields({ draft, errors, drivers, onChange }: SettingsFie
         <legend className="mb-2 text-sm font-medium">Batches of waiting calls</legend>
         <NumberFields fields={batchFields} draft={draft} errors={errors} onChange={onChange} />
       </fieldset>
+      <SingleFlightField draft={draft} onChange={onChange} />
       <EgressField draft={draft} error={errors.egressHosts} onChange={onChange} />
       <Field label="Environment" hint="NAME=value, one a line; a .env file can be pasted" error={errors.env}>
         {(control) => (
