@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
@@ -27,11 +29,20 @@ export const handler = async ({ numbers }, context) => {
 };
 `;
 
+const asking = `export const handler = async ({ url }) => {
+  try {
+    return { text: await (await fetch(url)).text() };
+  } catch (error) {
+    return { error: String(error.cause ?? error) };
+  }
+};
+`;
+
 // The real platform and the real agents, in unikernels.
 describe.skipIf(reason !== undefined)(`functions in unikernels${skippedFor(reason)}`, () => {
   let platform: Platform;
   beforeAll(async () => {
-    platform = await startPlatform({ environment: { HEARTH_NANOS_HOME: home } });
+    platform = await startPlatform({ environment: { HEARTH_NANOS_HOME: home, HEARTH_EGRESS_PRIVATE: 'true' } });
   }, 60_000);
   afterAll(async () => await platform.dispose());
 
@@ -60,6 +71,26 @@ describe.skipIf(reason !== undefined)(`functions in unikernels${skippedFor(reaso
       status: 200,
       body: { sum: 42, child: 'Function not implemented' },
     });
+  }, 90_000);
+
+  it('reach the hosts of an allow-list through the channel, and no others', async () => {
+    const server = createServer((request, response) => response.end(`asked for ${request.url}`));
+    // Loopback, but not what programs inside take for their own.
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.2', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const egress = { allow: [`127.0.0.2:${port}`] };
+      const deployed = await deploy({ name: 'asks', runtime: 'nodejs', egress, files: { 'index.mjs': asking } });
+      expect(deployed.status, await deployed.text()).toBe(201);
+      expect(await call('asks', { url: `http://127.0.0.2:${port}/page` })).toEqual({
+        status: 200,
+        body: { text: 'asked for /page' },
+      });
+      const other = await call('asks', { url: `http://127.0.0.3:${port}/` });
+      expect(other.body).not.toHaveProperty('text', 'asked for /');
+    } finally {
+      server.close();
+    }
   }, 90_000);
 
   it('are refused where a unikernel cannot run them, with the reason', async () => {
