@@ -17,6 +17,7 @@ import { idleInstances } from './idle-instances.ts';
 import { keepAlive } from './keep-alive.ts';
 import { logFlood } from './log-flood.ts';
 import { manyFunctions } from './many-functions.ts';
+import { qemu } from './qemu.ts';
 import { soak } from './soak.ts';
 import { startLayers } from './start-layers.ts';
 import type { Row } from './support/numbers.ts';
@@ -39,6 +40,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'many-functions': manyFunctions,
   dashboard,
   docker,
+  qemu,
   // The longest comes last: ten minutes, or HEARTH_BENCH_SOAK_MINUTES.
   soak,
 };
