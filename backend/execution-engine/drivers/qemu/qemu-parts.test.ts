@@ -76,6 +76,26 @@ describe('the control port', () => {
     expect(ended).toEqual([[137, 1]]);
   });
 
+  it('sends a frozen guest nothing but the time, which that has asked for already, and lets it go on', async () => {
+    const [near, far] = duplexPair();
+    const control = new GuestControl(near, { exited: () => undefined });
+    const got: Buffer[] = [];
+    far.on('data', (chunk: Buffer) => {
+      got.push(chunk);
+      far.write(chunk.toString() === 'freeze\n' ? 'frozen 1\ntime\n' : 'settled 1\n');
+    });
+    await control.freeze();
+    await expect(control.usage()).rejects.toMatchObject({ code: 'guest_silent' });
+    await control.settle(5000);
+    expect(got.map((chunk) => chunk.length)).toEqual(['freeze\n'.length, 16 + settleEntropyBytes]);
+    expect(got[1]?.readBigInt64LE(0)).toBe(5n);
+    const [own, guest] = duplexPair();
+    const copy = new GuestControl(own, { exited: () => undefined }, true);
+    await copy.started;
+    guest.once('data', () => guest.write('settled 0\n'));
+    await expect(copy.settle()).rejects.toMatchObject({ code: 'guest_not_settled' });
+  });
+
   it('asks one thing at a time and takes only numbers for numbers', async () => {
     const [near, far] = duplexPair();
     const control = new GuestControl(near, { exited: () => undefined });

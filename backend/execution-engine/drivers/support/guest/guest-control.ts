@@ -34,12 +34,14 @@ export class GuestControl {
   #requests: Promise<unknown> = Promise.resolve();
   /** The time to tell in place of now. */
   #toldMs: number | undefined;
+  #isFrozen: boolean;
   #isOver = false;
 
   /** `isRestored`: init has started the agent long ago. */
   constructor(stream: Duplex, events: GuestControlEvents, isRestored = false) {
     this.#stream = stream;
     this.#events = events;
+    this.#isFrozen = isRestored;
     if (isRestored) this.#started.resolve();
     this.#started.promise.catch(() => undefined);
     readLines(
@@ -71,37 +73,48 @@ export class GuestControl {
       throw new PlatformError('unavailable', 'code_not_loaded', 'the guest cannot read the code image');
   }
 
-  /** Stops the function's processes until `settle`. */
+  /** Stops the function's processes until `settle`; nothing else can be asked before. */
   async freeze(): Promise<void> {
-    await this.#ask('freeze');
+    this.#isFrozen = true;
+    const hasAsked = Promise.withResolvers<readonly string[]>();
+    hasAsked.promise.catch(() => undefined);
+    this.#answers.set('time', hasAsked);
+    try {
+      await this.#ask('freeze', 'freeze\n');
+      await withinPatience(hasAsked, 'freeze');
+    } finally {
+      this.#answers.delete('time');
+    }
   }
 
   /** Sets the guest's clock, makes its kernel's generator start anew, and lets the function's processes go on: what a clone needs before anything runs in it. */
   async settle(nowMs?: number): Promise<void> {
+    // A frozen guest has asked already.
+    const request = this.#isFrozen ? settlement(nowMs) : 'settle\n';
     this.#toldMs = nowMs;
-    const [isDone] = await this.#ask('settle').finally(() => {
+    const [isDone] = await this.#ask('settle', request).finally(() => {
       this.#toldMs = undefined;
+      this.#isFrozen = false;
     });
     if (isDone !== '1')
       throw new PlatformError('unavailable', 'guest_not_settled', 'the clock of a guest could not be set');
   }
 
-  /** One request at a time: init is a loop. */
-  async #ask(request: string): Promise<readonly string[]> {
+  /** One request at a time: init is a loop. `bytes` are what is sent, the line when left out. */
+  async #ask(request: string, bytes?: string | Buffer): Promise<readonly string[]> {
     const previous = this.#requests;
     const turn = Promise.withResolvers<void>();
     this.#requests = turn.promise;
     try {
       await previous;
       if (this.#isOver) throw lost();
+      if (this.#isFrozen && bytes === undefined) throw silent(request);
       const answer = Promise.withResolvers<readonly string[]>();
       this.#answers.set(request, answer);
-      const timer = setTimeout(() => answer.reject(silent(request)), answerTimeoutMs);
-      this.#stream.write(`${request}\n`);
+      this.#stream.write(bytes ?? `${request}\n`);
       try {
-        return await answer.promise;
+        return await withinPatience(answer, request);
       } finally {
-        clearTimeout(timer);
         this.#answers.delete(request);
       }
     } finally {
@@ -110,7 +123,7 @@ export class GuestControl {
   }
 
   #receive([word = '', ...rest]: readonly string[]): void {
-    if (word === 'time') this.#stream.write(settlement(this.#toldMs));
+    if (word === 'time' && !this.#isFrozen) this.#stream.write(settlement(this.#toldMs));
     else if (word === 'started') this.#started.resolve();
     else if (word === 'exit') this.#events.exited(toCount(rest[0] ?? ''), toCount(rest[1] ?? ''));
     else this.#answers.get(requests[word] ?? word)?.resolve(rest);
@@ -130,6 +143,15 @@ function settlement(nowMs = performance.timeOrigin + performance.now()): Buffer 
   time.writeBigInt64LE(now / nanosecondsPerSecond, 0);
   time.writeBigInt64LE(now % nanosecondsPerSecond, 8);
   return Buffer.concat([time, randomBytes(settleEntropyBytes)]);
+}
+
+async function withinPatience<T>(answer: PromiseWithResolvers<T>, request: string): Promise<T> {
+  const timer = setTimeout(() => answer.reject(silent(request)), answerTimeoutMs);
+  try {
+    return await answer.promise;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function toCount(text: string): number {

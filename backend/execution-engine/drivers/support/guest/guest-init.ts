@@ -93,7 +93,8 @@ cat </stderr >&7 5>&- 6>&- 8>&- &`,
 
 /**
  * Process 1 of every guest. Sets the guest up, starts the agent inside its control group, and then obeys the host on the control port, one
- * command a line: `usage`, `code` (mount the code device), `freeze` (the function's processes stop), `settle` (they go on, with the right time). The program
+ * command a line: `usage`, `code` (mount the code device), `settle` (sets the time), `freeze` (the function's processes stop, until the time is set: `settle` is started
+ * ahead, for starting a program takes an emulated copy 90 ms). The program
  * `settle`, which init also runs once by itself, asks for the `time` and is sent 80 bytes: the time, and fresh random bytes. Init says `started`, and
  * `exit <status> <processes killed for lack of memory>` when the agent ends. Commands that fork are few: each costs milliseconds under emulation.
  * The kernel's command line says where things are: hearth.root, hearth.code (devices), hearth.load (code is there from the start).
@@ -160,6 +161,11 @@ while IFS= read -r word; do set -- "$@" "$word"; done </hearth/command
   echo "exit $status $killed" >&5
 ) &
 ${release}
+settle_and_go() {
+  if settle <&5; then is_set=1; else is_set=0; fi
+  echo 0 >/cgroup/function/cgroup.freeze
+  echo "settled $is_set" >&5
+}
 echo started >&5
 while read -r request <&5; do
   case $request in
@@ -172,11 +178,7 @@ while read -r request <&5; do
       echo "usage $memory $peak $pids $cpu" >&5
       ;;
     code) if load_code; then echo 'code 1' >&5; else echo 'code 0' >&5; fi ;;
-    settle)
-      if settle <&5; then is_set=1; else is_set=0; fi
-      echo 0 >/cgroup/function/cgroup.freeze
-      echo "settled $is_set" >&5
-      ;;
+    settle) settle_and_go ;;
     freeze)
       echo 1 >/cgroup/function/cgroup.freeze
       frozen=0
@@ -186,6 +188,7 @@ while read -r request <&5; do
         while read -r name value; do [ "$name" != frozen ] || frozen=$value; done </cgroup/function/cgroup.events
       done
       echo "frozen $frozen" >&5
+      settle_and_go
       ;;
   esac
 done
