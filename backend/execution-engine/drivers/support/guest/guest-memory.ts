@@ -48,7 +48,9 @@ export class GuestMemory {
     } catch (cause) {
       if (descriptor !== undefined) closeSync(descriptor);
       if (cause instanceof PlatformError) throw cause;
-      throw new PlatformError('unavailable', 'guest_memory', 'memory for a guest could not be made', { cause });
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const message = `memory for a guest could not be made (${why}); use a run directory (HEARTH_RUN_DIR) from which programs may be started`;
+      throw new PlatformError('unavailable', 'guest_memory', message, { cause });
     } finally {
       keeper.dismiss();
     }
