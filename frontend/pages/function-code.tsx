@@ -8,14 +8,15 @@ import { DeployProgress } from '../components/deploy-progress.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { TestPanel } from '../components/test-panel.tsx';
 import { useFunction } from '../components/use-function.ts';
-import { changedFiles, splitFiles } from '../forms/changes.ts';
-import type { Files } from '../forms/draft.ts';
+import { splitFiles } from '../forms/changes.ts';
 import { FileEditor } from '../forms/file-editor.tsx';
 import { templateOf } from '../forms/templates.ts';
+import { type EditedCode, useCodeDraft } from '../forms/use-code-draft.ts';
 import { Button } from '../ui/button.tsx';
 import { Callout } from '../ui/callout.tsx';
 import { Input } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
+import type { CodeDraft } from '../util/code-drafts.ts';
 import { useUrlValue } from '../util/hooks.ts';
 
 interface EditorProps {
@@ -24,15 +25,45 @@ interface EditorProps {
   readonly deployed: VersionFiles;
 }
 
+/** Somebody deployed while this browser had changes of an earlier version: nothing is thrown away, nothing is mixed unasked. */
+function OutdatedDraft({
+  code,
+  draft,
+  version,
+}: {
+  readonly code: EditedCode;
+  readonly draft: CodeDraft;
+  readonly version: number;
+}) {
+  return (
+    <Callout
+      tone="warn"
+      title={`Your changes of version ${draft.version} are not deployed; version ${version} came in between`}
+      actions={
+        <div className="flex shrink-0 flex-wrap gap-2">
+          <Button size="small" onClick={() => code.edit(draft.files)}>
+            Open my changes
+          </Button>
+          <Button size="small" tone="ghost" onClick={code.discard}>
+            Discard them
+          </Button>
+        </div>
+      }
+    >
+      Deploying them would undo what version {version} changed; compare on the page Versions first.
+    </Callout>
+  );
+}
+
 function Editor({ fn, version, deployed }: EditorProps) {
   const api = useApi();
   const queryClient = useQueryClient();
   const { texts, opaque } = splitFiles(deployed);
-  const [files, setFiles] = useState<Files>(texts);
+  const code = useCodeDraft(fn.id, version, texts);
+  const { files, changed } = code;
   const [message, setMessage] = useState('');
   const [templateId] = useUrlValue('template');
   const runTest = useRef<() => void>(() => undefined);
-  const changed = changedFiles(texts, files);
   const hasChanges = changed.size > 0;
   const deploy = useMutation({
     mutationFn: async () => {
@@ -42,6 +73,7 @@ function Editor({ fn, version, deployed }: EditorProps) {
     },
     onSuccess: async (done) => {
       setMessage('');
+      code.deployed();
       toast.done(
         `Version ${done.version.version} is live`,
         'The version before is one click away on the page Versions.',
@@ -60,9 +92,10 @@ function Editor({ fn, version, deployed }: EditorProps) {
   return (
     <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(22rem,32rem)]">
       <div className="flex min-w-0 flex-col gap-3">
+        {code.outdated !== undefined && <OutdatedDraft code={code} draft={code.outdated} version={version} />}
         <FileEditor
           files={files}
-          onChange={setFiles}
+          onChange={code.edit}
           changed={changed}
           onRun={() => runTest.current()}
           onSave={submit}
@@ -100,11 +133,15 @@ function Editor({ fn, version, deployed }: EditorProps) {
             Deploy new version
           </Button>
           {hasChanges && (
-            <Button tone="ghost" icon={<Undo2 className="size-4" aria-hidden="true" />} onClick={() => setFiles(texts)}>
+            <Button tone="ghost" icon={<Undo2 className="size-4" aria-hidden="true" />} onClick={code.discard}>
               Discard changes
             </Button>
           )}
-          <span className="text-xs text-faint">Editing a copy of version {version}</span>
+          <span className="text-xs text-faint">
+            Editing a copy of version {version}
+            {hasChanges &&
+              (code.isKept ? ' · changes are kept in this browser' : ' · too large to be kept over a reload')}
+          </span>
         </form>
         <DeployProgress isDeploying={deploy.isPending} error={deploy.error} buildLog={deploy.data?.buildLog} />
       </div>

@@ -6,6 +6,7 @@ import type { Metrics } from '../../shared/api/metrics.ts';
 import { useApi, useLive } from '../api/context.tsx';
 import type { LiveSnapshot } from '../api/live-metrics.ts';
 import { queries } from '../api/queries.ts';
+import { Checklist } from '../components/checklist.tsx';
 import { FirstRun } from '../components/first-run.tsx';
 import { HostCharts } from '../components/host-charts.tsx';
 import { MetricCharts } from '../components/metric-charts.tsx';
@@ -164,6 +165,7 @@ export function OverviewPage() {
       <QueryView query={metrics} lines={10}>
         {(data) => (
           <div className="grid gap-4 md:grid-cols-2">
+            {list !== undefined && <Checklist functions={list} />}
             <div className="grid grid-cols-1 gap-4 min-[420px]:grid-cols-2 md:col-span-2 xl:grid-cols-4">
               <MetricTiles metrics={data} range={range} isLive={isLive} live={live} />
               <HostTile live={live} />

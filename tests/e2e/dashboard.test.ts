@@ -92,6 +92,7 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
 
   it('leads from the empty page to the first answer', async () => {
     await open({});
+    // Three clicks: the template, Deploy, Run. The name of the template would do as well.
     await page.getByRole('link', { name: /HTTP JSON API/ }).click();
     await page.getByLabel('Name', { exact: true }).fill('hello');
     await button('Deploy').click();
@@ -101,6 +102,54 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     await page.getByRole('tab', { name: /^Logs \([1-9]/ }).click();
     await seen('greeting Ada');
     expect(await page.getByRole('img', { name: /^Timing: .*Handler/ }).count()).toBe(1);
+  });
+
+  it('ticks first steps off until they are hidden', async () => {
+    await go('/');
+    await seen('2 of 4');
+    await page.getByRole('link', { name: 'Let it run on a schedule' }).click();
+    await page.waitForURL('**/functions/hello/triggers');
+    await go('/');
+    await button('Hide the first steps').click();
+    await page.reload();
+    await seen('Slowest functions');
+    expect(await page.getByText('First steps').count()).toBe(0);
+  });
+
+  it('keeps what was edited over a reload, until it is deployed or discarded', async () => {
+    const editor = page.getByRole('textbox', { name: /Source of index\.ts/ });
+    const edit = async (text: string) => {
+      await editor.press('ControlOrMeta+a');
+      await page.keyboard.insertText(text);
+    };
+    await go('/functions/hello/code');
+    const deployed = await (await platform.api('GET', '/api/v1/functions/hello/versions/1')).json();
+    await editor.waitFor();
+    await edit('export const handler = () => "mine";');
+    await seen('changes are kept in this browser');
+    await page.reload();
+    await expect.poll(() => editor.textContent(), patience).toContain('"mine"');
+    await button('Discard changes').click();
+    await page.reload();
+    await expect.poll(() => editor.textContent(), patience).toContain('greeting');
+    expect(await page.getByText('changes are kept').count()).toBe(0);
+
+    await edit('export const handler = () => "mine again";');
+    await seen('changes are kept in this browser');
+    const { config } = deployed as { config: object };
+    const files = { 'index.ts': 'export const handler = () => "theirs";' };
+    const other = await platform.api('POST', '/api/v1/functions/hello/versions', { ...config, files });
+    expect(other.status, await other.text()).toBe(201);
+    await page.reload();
+    await seen('Your changes of version 1 are not deployed; version 2 came in between');
+    await expect.poll(() => editor.textContent(), patience).toContain('"theirs"');
+    await button('Open my changes').click();
+    await expect.poll(() => editor.textContent(), patience).toContain('"mine again"');
+    await button('Discard changes').click();
+    await expect.poll(() => editor.textContent(), patience).toContain('"theirs"');
+    const back = await platform.api('DELETE', '/api/v1/functions/hello');
+    expect(back.status).toBe(204);
+    await deploy('json-api', 'hello');
   });
 
   it('keeps events to test with again, and what was tested', async () => {

@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { checklistMemory, doneSteps, rememberChecklist } from './checklist.ts';
+
+const none = { isDismissed: false, done: [] } as const;
+const fn = { latestVersion: 1 } as const;
+
+describe('the first steps', () => {
+  it('are done by what is there', () => {
+    expect(doneSteps({ functions: [], schedules: 0 }, none)).toEqual([]);
+    expect(doneSteps({ functions: [fn], schedules: 0 }, none)).toEqual(['deploy']);
+    expect(doneSteps({ functions: [fn, { latestVersion: 2 }], schedules: 1 }, none)).toEqual([
+      'deploy',
+      'change',
+      'schedule',
+    ]);
+  });
+
+  it('stay done when the hour in which they were done is over', () => {
+    expect(doneSteps({ functions: [fn], schedules: 0 }, { isDismissed: false, done: ['call'] })).toEqual([
+      'deploy',
+      'call',
+    ]);
+  });
+
+  it('are remembered, and whatever else the storage holds is nothing', () => {
+    const kept: string[] = [];
+    const setItem = (_key: string, value: string) => void kept.push(value);
+    rememberChecklist({ setItem }, { isDismissed: true, done: ['deploy'] });
+    expect(checklistMemory({ getItem: () => kept[0] ?? null })).toEqual({ isDismissed: true, done: ['deploy'] });
+    for (const text of [null, '{broken', '1', '{"done":"deploy"}', '{"done":["other"],"isDismissed":1}'])
+      expect(checklistMemory({ getItem: () => text })).toEqual(none);
+  });
+});

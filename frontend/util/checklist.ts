@@ -1,0 +1,51 @@
+import type { FunctionDocument } from '../../shared/api/functions.ts';
+
+export const stepIds = ['deploy', 'call', 'change', 'schedule'] as const;
+export type StepId = (typeof stepIds)[number];
+
+export interface ChecklistFacts {
+  readonly functions: readonly Pick<FunctionDocument, 'latestVersion' | 'stats'>[];
+  readonly schedules: number;
+}
+
+/** What this browser remembers of the first steps. */
+export interface ChecklistMemory {
+  readonly isDismissed: boolean;
+  /** Once done is done: the numbers of functions are those of the last hour. */
+  readonly done: readonly StepId[];
+}
+
+/** The first steps that have been taken, now or before. */
+export function doneSteps({ functions, schedules }: ChecklistFacts, { done }: ChecklistMemory): readonly StepId[] {
+  const isTrue: Readonly<Record<StepId, boolean>> = {
+    deploy: functions.length > 0,
+    call: functions.some((fn) => (fn.stats?.invocations ?? 0) > 0),
+    change: functions.some((fn) => fn.latestVersion > 1),
+    schedule: schedules > 0,
+  };
+  return stepIds.filter((id) => isTrue[id] || done.includes(id));
+}
+
+const key = 'hearth.checklist';
+const nothing: ChecklistMemory = { isDismissed: false, done: [] };
+
+export function checklistMemory(storage: Pick<Storage, 'getItem'>): ChecklistMemory {
+  try {
+    const stored: unknown = JSON.parse(storage.getItem(key) ?? 'null');
+    if (typeof stored !== 'object' || stored === null) return nothing;
+    const { isDismissed, done } = stored as Partial<Record<keyof ChecklistMemory, unknown>>;
+    const known = Array.isArray(done) ? stepIds.filter((id) => done.includes(id)) : [];
+    return { isDismissed: isDismissed === true, done: known };
+  } catch {
+    return nothing;
+  }
+}
+
+/** A browser without room forgets, and asks again next time. */
+export function rememberChecklist(storage: Pick<Storage, 'setItem'>, memory: ChecklistMemory): void {
+  try {
+    storage.setItem(key, JSON.stringify(memory));
+  } catch {
+    return;
+  }
+}
