@@ -12,6 +12,7 @@ import { compiledAhead } from './compiled-ahead.ts';
 import { dashboard } from './dashboard.ts';
 import { docker } from './docker.ts';
 import { fairness } from './fairness.ts';
+import { gateways } from './gateways.ts';
 import { idle } from './idle.ts';
 import { idleInstances } from './idle-instances.ts';
 import { keepAlive } from './keep-alive.ts';
@@ -26,6 +27,7 @@ import { warmEcho } from './warm-echo.ts';
 
 const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'warm-echo': warmEcho,
+  gateways,
   'cold-start': coldStart,
   'start-layers': startLayers,
   'compiled-ahead': compiledAhead,

@@ -75,6 +75,11 @@ const targets: Readonly<Record<string, Target>> = {
         entryPoints: ['backend/database/sqlite/worker.ts'],
         outfile: 'dist/server/sqlite-worker.mjs',
       });
+      await bundle({
+        ...server,
+        entryPoints: ['backend/gateway/fleet/process.ts'],
+        outfile: 'dist/server/gateway.mjs',
+      });
       await bundle({ ...server, entryPoints: ['backend/main.ts'], outfile: 'dist/server/main.mjs' });
     },
   },

@@ -2,7 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createApiServer } from '../api/server.ts';
-import { GatewayServer } from '../gateway/server.ts';
+import { GatewayFleet } from '../gateway/fleet/gateway-fleet.ts';
+import { GatewayServer, type GatewayServerOptions } from '../gateway/server.ts';
 import { isLoopback, listenForControl, urlOf } from '../startup/addresses.ts';
 import { packageDirectory } from '../startup/host.ts';
 import { platformFile, type Running } from '../startup/process-control.ts';
@@ -54,7 +55,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
       minDiskFreeBytes,
     },
   });
-  const gateway = new GatewayServer({
+  const gatewayOptions: GatewayServerOptions = {
     directory: parts.directory,
     scheduler,
     clock,
@@ -62,7 +63,8 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
     trustsProxy: settings.HEARTH_TRUST_PROXY,
     gate: createCallGate(parts),
     callChains: parts.callChains,
-  });
+  };
+  const gateway = createGateway(gatewayOptions, settings.HEARTH_GATEWAYS, parts.runDirectory);
 
   await inventory.refresh();
   await parts.host.start();
@@ -120,4 +122,10 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
       await store.close();
     },
   };
+}
+
+/** One gateway in this process, or several processes that share its port. */
+function createGateway(options: GatewayServerOptions, processes: number, runDirectory: string) {
+  if (processes === 1) return new GatewayServer(options);
+  return new GatewayFleet({ ...options, processes, runDirectory, program: join(here.root, 'dist/server/gateway.mjs') });
 }

@@ -45,6 +45,11 @@ export const settingsSchema = z.object({
     .default(3000)
     .describe('Port of the control listener: dashboard, API, `/metrics`. 0 takes a free one.'),
   HEARTH_GATEWAY_PORT: port.default(8080).describe('Port of the gateway: function traffic. 0 takes a free one.'),
+  HEARTH_GATEWAYS: count(1, 64)
+    .default(1)
+    .describe(
+      'Processes that read requests and write responses of the gateway. 1: the platform itself; more are for machines with more than four cores (docs/gateway.md).',
+    ),
   HEARTH_GATEWAY_URL: z
     .string()
     .default('')

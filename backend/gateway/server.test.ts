@@ -1,7 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PlatformError } from '../../shared/errors.ts';
 import type { BundleDigest, FunctionId, VersionId } from '../../shared/ids.ts';
 import type { InvocationOutcome } from '../../shared/invocation.ts';
@@ -12,6 +15,7 @@ import type { FunctionDirectory, RouteResult } from '../core/ports/function-dire
 import type { Scheduler } from '../core/ports/scheduler.ts';
 import { SystemClock } from '../core/system-clock.ts';
 import { CallChainSigner } from '../secrets/call-chain-signer.ts';
+import { GatewayFleet } from './fleet/gateway-fleet.ts';
 import { GatewayServer, type GatewayServerOptions } from './server.ts';
 
 type Run = (
@@ -47,11 +51,14 @@ const report = (outcome: InvocationOutcome): InvocationReport => ({
   usage: { cpuMs: 0, peakMemoryBytes: 0, requestBytes: 0, responseBytes: 0 },
 });
 
-/** Which of the gateway's two parsers is tested: `direct` takes plain requests, `node` all of them. */
-let parser: 'direct' | 'node' = 'direct';
+/** The parser for plain requests, Node's for all of them, or two processes that have the first and leave the rest to the second. */
+const ways = ['direct', 'node', 'processes'] as const;
+let parser: (typeof ways)[number] = 'direct';
+const folder = mkdtempSync(join(tmpdir(), 'hearth-gateway-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** Requests that ask for the end of the connection are none of the plain ones. */
 let agent: Agent | false = false;
-const open: GatewayServer[] = [];
+const open: Pick<GatewayServer, 'close'>[] = [];
 afterEach(async () => {
   if (agent !== false) agent.destroy();
   await Promise.all(open.splice(0).map((server) => server.close(0)));
@@ -64,27 +71,24 @@ interface Setup {
 
 async function start(
   run: Run,
-  options: {
+  options: Partial<Pick<GatewayServerOptions, 'trustsProxy' | 'stalledClientMs' | 'timeouts' | 'callChains'>> & {
     config?: Partial<VersionConfig>;
     route?: (method: string, path: string) => RouteResult;
-    trustsProxy?: boolean;
-    stalledClientMs?: number;
-    timeouts?: GatewayServerOptions['timeouts'];
-    callChains?: GatewayServerOptions['callChains'];
   } = {},
 ): Promise<Setup> {
+  const { config, route, ...given } = options;
   const logged: object[] = [];
   const directory: FunctionDirectory = {
     matchRoute:
-      options.route ??
+      route ??
       ((_method, path) =>
         path === '/echo' || path.startsWith('/echo/')
           ? {
               kind: 'match',
-              match: { version: version(options.config), qualifier: 'live', params: {}, basePath: '/echo' },
+              match: { version: version(config), qualifier: 'live', params: {}, basePath: '/echo' },
             }
           : { kind: 'none' }),
-    resolve: () => ({ version: version(options.config), qualifier: 'live' }),
+    resolve: () => ({ version: version(config), qualifier: 'live' }),
   };
   const scheduler: Scheduler = {
     start: async () => undefined,
@@ -99,17 +103,13 @@ async function start(
     cancel: async () => false,
     stats: () => ({ inFlight: 0, places: 1, reserved: 0, queued: 0, asyncDepth: 0 }),
   };
-  const server = new GatewayServer({
-    directory,
-    scheduler,
-    clock: new SystemClock(),
-    logger: { error: (detail) => logged.push(detail) },
-    callChains: options.callChains,
-    trustsProxy: options.trustsProxy ?? false,
-    usesNodeParserOnly: parser === 'node',
-    ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
-    ...(options.stalledClientMs === undefined ? {} : { stalledClientMs: options.stalledClientMs }),
-  });
+  const logger = { error: (detail: object) => void logged.push(detail) };
+  const common = { directory, scheduler, clock: new SystemClock(), logger, trustsProxy: false, ...given };
+  const program = join(import.meta.dirname, 'fleet/process.ts');
+  const server =
+    parser === 'processes'
+      ? new GatewayFleet({ ...common, processes: 2, program, runDirectory: folder })
+      : new GatewayServer({ ...common, usesNodeParserOnly: parser === 'node' });
   open.push(server);
   return { port: await server.listen('127.0.0.1', 0), logged };
 }
@@ -172,10 +172,10 @@ const ok: Run = async (invocation, sink) => {
   return { kind: 'success' };
 };
 
-describe.each(['direct', 'node'] as const)('the gateway, %s parser', (chosen) => {
+describe.each(ways)('the gateway, %s', (chosen) => {
   beforeEach(() => {
     parser = chosen;
-    agent = chosen === 'direct' ? new Agent({ keepAlive: true }) : false;
+    agent = chosen !== 'node' ? new Agent({ keepAlive: true }) : false;
   });
 
   it('passes method, target, headers and body on and answers in one piece', async () => {
@@ -536,52 +536,49 @@ describe.each(['direct', 'node'] as const)('the gateway, %s parser', (chosen) =>
   });
 });
 
-describe.each(['direct', 'node'] as const)(
-  'a client that takes nothing of a finished response, %s parser',
-  (chosen) => {
-    beforeEach(() => {
-      parser = chosen;
-    });
+describe.each(ways)('a client that takes nothing of a finished response, %s', (chosen) => {
+  beforeEach(() => {
+    parser = chosen;
+  });
 
-    const megabytes = (count: number): Run => {
-      return async (_invocation, sink) => {
-        sink.head({ status: 200, headers: [], isEventResult: false });
-        for (let i = 0; i < 4; i++) void sink.chunk(Buffer.alloc((count / 4) * 1_048_576, 120));
-        return { kind: 'success' };
-      };
+  const megabytes = (count: number): Run => {
+    return async (_invocation, sink) => {
+      sink.head({ status: 200, headers: [], isEventResult: false });
+      for (let i = 0; i < 4; i++) void sink.chunk(Buffer.alloc((count / 4) * 1_048_576, 120));
+      return { kind: 'success' };
     };
+  };
 
-    it('is cut off', async () => {
-      const { port } = await start(megabytes(16), { stalledClientMs: 200 });
+  it('is cut off', async () => {
+    const { port } = await start(megabytes(16), { stalledClientMs: 200 });
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    const closed = new Promise<number>((resolve) => socket.once('close', () => resolve(socket.bytesRead)));
+    socket.write('GET /echo HTTP/1.1\r\nhost: a\r\n\r\n');
+    socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    socket.resume();
+    expect(await closed).toBeLessThan(16 * 1_048_576);
+  });
+
+  it('is waited for while it takes something, however long', async () => {
+    const { port } = await start(megabytes(16), { stalledClientMs: 700 });
+    const bytes = await new Promise<number>((resolve, reject) => {
+      let read = 0;
       const socket = connect(port, '127.0.0.1');
-      socket.on('error', () => undefined);
-      const closed = new Promise<number>((resolve) => socket.once('close', () => resolve(socket.bytesRead)));
-      socket.write('GET /echo HTTP/1.1\r\nhost: a\r\n\r\n');
-      socket.pause();
-      await new Promise((resolve) => setTimeout(resolve, 1500));
-      socket.resume();
-      expect(await closed).toBeLessThan(16 * 1_048_576);
-    });
-
-    it('is waited for while it takes something, however long', async () => {
-      const { port } = await start(megabytes(16), { stalledClientMs: 700 });
-      const bytes = await new Promise<number>((resolve, reject) => {
-        let read = 0;
-        const socket = connect(port, '127.0.0.1');
-        socket.on('error', reject);
-        socket.on('close', () => resolve(read));
-        socket.on('data', (chunk: Buffer) => {
-          read += chunk.length;
-          if (read % 4 !== 0) return;
-          socket.pause();
-          setTimeout(() => socket.resume(), 5);
-        });
-        socket.write('GET /echo HTTP/1.1\r\nhost: a\r\n\r\nGET /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
+      socket.on('error', reject);
+      socket.on('close', () => resolve(read));
+      socket.on('data', (chunk: Buffer) => {
+        read += chunk.length;
+        if (read % 4 !== 0) return;
+        socket.pause();
+        setTimeout(() => socket.resume(), 5);
       });
-      expect(bytes).toBeGreaterThan(2 * 16 * 1_048_576);
+      socket.write('GET /echo HTTP/1.1\r\nhost: a\r\n\r\nGET /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
     });
-  },
-);
+    expect(bytes).toBeGreaterThan(2 * 16 * 1_048_576);
+  });
+});
 
 describe('a connection with several requests', () => {
   beforeEach(() => {

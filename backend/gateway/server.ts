@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type Server, ServerResponse } from 
 import type { AddressInfo, Socket } from 'node:net';
 import { PlatformError } from '../../shared/errors.ts';
 import { AnsweredRequests } from '../util/answered-requests.ts';
+import { type GatewayLink, receiveLink } from './fleet/gateway-link.ts';
+import type { LinkHello } from './fleet/link-frames.ts';
 import { DirectConnection } from './http/direct-connection.ts';
 import { NodeExchange } from './http/node-exchange.ts';
 import { RequestHandler, type RequestHandlerOptions } from './request-handler.ts';
@@ -23,7 +25,7 @@ interface GatewayTimeouts {
   readonly check: number;
 }
 
-const gatewayTimeouts: GatewayTimeouts = {
+export const gatewayTimeouts: GatewayTimeouts = {
   headers: 10_000,
   request: 300_000,
   bodyPause: 30_000,
@@ -38,6 +40,8 @@ const maxHeaderCount = 200;
 export interface GatewayServerOptions extends RequestHandlerOptions {
   /** Every request through Node's parser; for tests that compare the two ways. */
   readonly usesNodeParserOnly?: boolean;
+  /** Connections are those of gateway processes (`GatewayFleet`): called with each that says hello. Left out: they are clients'. */
+  readonly onLink?: (link: GatewayLink, hello: LinkHello) => void;
   /** Others than docs/gateway.md says, for tests. */
   readonly timeouts?: Partial<GatewayTimeouts>;
 }
@@ -92,6 +96,14 @@ export class GatewayServer {
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
+      if (options.onLink !== undefined) {
+        receiveLink(socket, {
+          handle: (exchange) => handler.handle(exchange),
+          onLink: options.onLink,
+          onTunnel: toNode,
+        });
+        return;
+      }
       if (options.usesNodeParserOnly === true) {
         toNode(socket);
         return;
@@ -127,6 +139,14 @@ export class GatewayServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** For the connections of gateway processes: on a Unix socket. */
+  async listenAt(path: string): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ path, backlog: 4096 }, resolve);
+    });
+  }
+
   /** No new connections; idle ones end now, busy ones after their response. Resolves when all are gone or `graceMs` is over. */
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true;
@@ -158,7 +178,8 @@ function plainAnswerTo(request: IncomingMessage, socket: Socket): ServerResponse
   return response;
 }
 
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): PlatformError {
+/** What `listen` rejects with, and what to do. */
+export function listenError(error: NodeJS.ErrnoException, host: string, port: number): PlatformError {
   if (error.code === 'EADDRINUSE')
     return new PlatformError(
       'unavailable',

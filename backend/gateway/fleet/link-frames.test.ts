@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { decodeWithMeta, encodeFrame, encodeWithMeta, LinkDecoder, type LinkFrame, linkFrames } from './link-frames.ts';
+
+const meta = { method: 'POST', target: '/ü?a=b', headers: ['x-é', 'naïve'], address: '::1' };
+const body = Buffer.from([0, 1, 255]);
+
+/** The frames, copied, that come of bytes in pieces of this size. */
+function decoded(bytes: Buffer, size: number, max = 1000): LinkFrame[] {
+  const frames: LinkFrame[] = [];
+  const decoder = new LinkDecoder(max, (frame) => frames.push({ ...frame, payload: Buffer.from(frame.payload) }));
+  for (let at = 0; at < bytes.length; at += size) decoder.push(bytes.subarray(at, at + size));
+  return frames;
+}
+
+test.each([1, 2, 9, 10, 1000])('what was encoded comes back, in pieces of %i bytes', (size) => {
+  const bytes = Buffer.concat([
+    encodeWithMeta(linkFrames.request, 7, meta, body),
+    encodeFrame(linkFrames.end, 0xffff_ffff),
+    encodeFrame(linkFrames.data, 1, body),
+  ]);
+  const frames = decoded(bytes, size);
+  expect(frames.map(({ type, id }) => [type, id])).toEqual([
+    [linkFrames.request, 7],
+    [linkFrames.end, 0xffff_ffff],
+    [linkFrames.data, 1],
+  ]);
+  expect(decodeWithMeta(frames[0]?.payload ?? body)).toEqual({ meta, body });
+  expect(frames[2]?.payload).toEqual(body);
+});
+
+test('a frame that is too long is refused before it is waited for', () => {
+  const bytes = encodeFrame(linkFrames.data, 1, Buffer.alloc(1001));
+  expect(() => decoded(bytes.subarray(0, 9), 9)).toThrow('longer than it may be');
+});
+
+test('behind a stop everything is left as it came', () => {
+  const decoder: LinkDecoder = new LinkDecoder(100, () => decoder.stop());
+  const next = Buffer.from('GET / HTTP/1.1\r\n\r\n');
+  decoder.push(Buffer.concat([encodeFrame(linkFrames.tunnel, 0, Buffer.from('::1')), next]));
+  expect(decoder.rest).toEqual(next);
+});
