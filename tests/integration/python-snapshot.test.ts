@@ -41,7 +41,7 @@ test('random numbers follow the entropy of the restore', async () => {
 
 test('nothing is sent between the two frames, and what was to be said comes afterwards', async () => {
   await load(
-    'import threading, time\ndef run():\n  n = 0\n  while True:\n    print(n)\n    n += 1\n    time.sleep(0.001)\n' +
+    'import sys, threading, time\ndef run():\n  n = 0\n  while True:\n    sys.stdout.write(str(n) + "\\n")\n    n += 1\n    time.sleep(0.001)\n' +
       'threading.Thread(target=run, daemon=True).start()\ndef handler(e, c): ...',
   );
   agent.send(frames.beforeSnapshot, 0);
