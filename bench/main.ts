@@ -19,6 +19,7 @@ import { keepAlive } from './keep-alive.ts';
 import { logFlood } from './log-flood.ts';
 import { manyFunctions } from './many-functions.ts';
 import { qemu } from './qemu.ts';
+import { secretTiming } from './secret-timing.ts';
 import { soak } from './soak.ts';
 import { startLayers } from './start-layers.ts';
 import type { Row } from './support/numbers.ts';
@@ -43,6 +44,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   dashboard,
   docker,
   qemu,
+  'secret-timing': secretTiming,
   // The longest comes last: ten minutes, or HEARTH_BENCH_SOAK_MINUTES.
   soak,
 };
