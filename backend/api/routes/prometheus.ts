@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { Authenticator } from '../auth.ts';
 import { callerOf } from '../caller.ts';
@@ -5,7 +6,7 @@ import { type Api, problems, textResponse } from '../route-docs.ts';
 
 export interface PrometheusRouteOptions {
   readonly prometheus: () => Promise<{ readonly contentType: string; readonly body: string }>;
-  /** True when only this machine can reach the listener; else a token with scope read is needed. */
+  /** True when only this machine can reach the listener: then who asks for it by a name of this machine needs no token. */
   readonly isOpen: boolean;
   readonly authenticator: Authenticator;
 }
@@ -16,7 +17,7 @@ export function prometheusRoute(app: Api, options: PrometheusRouteOptions): void
     method: 'GET',
     url: '/metrics',
     onRequest: async (request) => {
-      if (options.isOpen) return;
+      if (options.isOpen && isForThisMachine(request)) return;
       options.authenticator.authenticate(request, 'read');
       // The page names the functions of every project.
       if (callerOf(request).isPlatformWide) return;
@@ -38,4 +39,13 @@ export function prometheusRoute(app: Api, options: PrometheusRouteOptions): void
       return reply.header('content-type', contentType).send(body as never);
     },
   });
+}
+
+/**
+ * Asked by a name that is this machine's own. A page of another site, whose name was made to lead here (DNS rebinding), asks by that
+ * name: to the browser it is the page's own origin, and the answer could be read.
+ */
+function isForThisMachine(request: FastifyRequest): boolean {
+  const { hostname } = request;
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
