@@ -18,6 +18,7 @@ import { idleInstances } from './idle-instances.ts';
 import { keepAlive } from './keep-alive.ts';
 import { logFlood } from './log-flood.ts';
 import { manyFunctions } from './many-functions.ts';
+import { noisyNeighbour } from './noisy-neighbour.ts';
 import { qemu } from './qemu.ts';
 import { secretTiming } from './secret-timing.ts';
 import { soak } from './soak.ts';
@@ -44,6 +45,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   dashboard,
   docker,
   qemu,
+  'noisy-neighbour': noisyNeighbour,
   'secret-timing': secretTiming,
   // The longest comes last: ten minutes, or HEARTH_BENCH_SOAK_MINUTES.
   soak,

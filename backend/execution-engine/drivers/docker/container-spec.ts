@@ -17,8 +17,13 @@ const maxOpenFiles = 1024;
 const maxLockedBytes = 64 * 1024;
 /** Files may grow a little beyond /tmp, so that a full /tmp says ENOSPC and does not kill by SIGXFSZ. */
 const fileSizeSlackBytes = 16 * MiB;
-/** A sixteenth of the default of 1024: under load the platform and other software come first. */
-const cpuShares = 64;
+/**
+ * `CpuShares` of one whole CPU, a sixteenth of the default of 1024: under load the platform and other software come first, and
+ * containers compete in proportion to what they were promised.
+ */
+const sharesPerCpu = 64;
+/** The kernel's least. */
+const minShares = 2;
 /** Under memory pressure of the whole machine sandboxes go before the platform. */
 const oomScoreAdjustment = 500;
 
@@ -137,7 +142,7 @@ export function hostConfig({ spec, paths, access, walls }: ContainerInput): Host
     // Memory and swap together: equal means no swap.
     MemorySwap: memoryBytes,
     NanoCpus: Math.round(limits.cpus * 1e9),
-    CpuShares: cpuShares,
+    CpuShares: Math.max(minShares, Math.round(limits.cpus * sharesPerCpu)),
     PidsLimit: limits.maxPids + launcherProcesses,
     OomScoreAdj: oomScoreAdjustment,
     Ulimits: [

@@ -1,0 +1,137 @@
+import { poolsSchema } from '../shared/api/system.ts';
+import { whyNoEngine } from '../tests/support/docker-daemon.ts';
+import { eventually, type Platform, startPlatform } from '../tests/support/platform.ts';
+import { deploy, echoSource, oneKilobyte } from './support/functions.ts';
+import { median, type Row, row, withSpread } from './support/numbers.ts';
+import { type LoadResult, load } from './support/wrk.ts';
+
+const rounds = 3;
+const seconds = 4;
+const loops = 4;
+
+interface Noise {
+  readonly name: string;
+  readonly what: string;
+  readonly copies: number;
+  readonly runtime: 'nodejs' | 'python';
+  readonly source: string;
+  readonly config?: object;
+}
+
+/** Each works until it is stopped by its time-out or its memory, and is called again at once. */
+const noises: readonly Noise[] = [
+  {
+    name: 'loop',
+    what: `${loops} busy loops`,
+    copies: loops,
+    runtime: 'nodejs',
+    source: 'export const handler = () => { for (;;); };',
+  },
+  {
+    name: 'fork',
+    what: 'a fork bomb of 64 processes',
+    copies: 1,
+    runtime: 'python',
+    source: `import os
+def handler(event, context):
+  while True:
+    try:
+      if os.fork() == 0:
+        while True: pass
+    except OSError:
+      pass
+`,
+  },
+  {
+    name: 'memory',
+    what: 'two that fill 256 MB again and again',
+    copies: 2,
+    runtime: 'python',
+    source: 'def handler(event, context):\n  while True: kept = bytearray(b"x" * (200 << 20))\n',
+    config: { memoryMb: 256 },
+  },
+];
+
+/** A warm echo beside functions of others that take what they can get, against the same echo in quiet. */
+export async function noisyNeighbour(): Promise<readonly Row[]> {
+  const host = process.env['DOCKER_HOST'] ?? '';
+  const reason = await whyNoEngine(host);
+  return [
+    ...(await besideNoise('process', {})),
+    ...(reason === undefined
+      ? await besideNoise('docker', { HEARTH_DOCKER_HOST: host })
+      : [row('a neighbour in containers', `skipped: ${reason}`)]),
+  ];
+}
+
+async function besideNoise(isolation: string, environment: Readonly<Record<string, string>>): Promise<readonly Row[]> {
+  const platform = await startPlatform({ environment: { ...environment, HEARTH_ISOLATION: isolation } });
+  try {
+    await deploy(platform, 'victim', echoSource);
+    await measure(platform);
+    const rows: Row[] = [];
+    for (const noise of noises) rows.push(...(await beside(platform, isolation, noise)));
+    return rows;
+  } finally {
+    await platform.dispose();
+  }
+}
+
+const measure = async (platform: Platform): Promise<LoadResult> =>
+  await load({ url: `${platform.gatewayUrl}/victim`, connections: 1, seconds, body: oneKilobyte });
+
+async function beside(platform: Platform, isolation: string, noise: Noise): Promise<readonly Row[]> {
+  const results: { readonly quiet: LoadResult; readonly noisy: LoadResult }[] = [];
+  for (let i = 0; i < rounds; i++) {
+    const quiet = await measure(platform);
+    const stop = await start(platform, noise);
+    const noisy = await measure(platform);
+    await stop();
+    results.push({ quiet, noisy });
+  }
+  const p50 = results.map(({ quiet, noisy }) => noisy.p50Ms / quiet.p50Ms);
+  const p99 = results.map(({ quiet, noisy }) => noisy.p99Ms / quiet.p99Ms);
+  const failures = results.reduce((sum, { quiet, noisy }) => sum + quiet.failures + noisy.failures, 0);
+  const where = `echo in ${isolation} beside ${noise.what} / in quiet`;
+  return [
+    row(`${where}, p50`, withSpread(p50), '', undefined, p50),
+    row(
+      `${where}, p99; ${failures} failed`,
+      withSpread(p99),
+      '<= 2, none fails',
+      median(p99) <= 2 && failures === 0,
+      p99,
+    ),
+  ];
+}
+
+/** Deploys and calls the noise until it is stopped; resolves once every copy runs. */
+async function start(platform: Platform, noise: Noise): Promise<() => Promise<void>> {
+  const names = Array.from({ length: noise.copies }, (_, i) => `${noise.name}-${i}`);
+  const isPython = noise.runtime === 'python';
+  const code = isPython
+    ? { runtime: 'python', handler: 'main.handler', files: { 'main.py': noise.source } }
+    : { runtime: 'nodejs', files: { 'index.mjs': noise.source } };
+  for (const name of names) await deploy(platform, name, '', { ...code, timeoutMs: 60_000, ...noise.config });
+  const stopped = new AbortController();
+  const callers = names.map(async (name) => {
+    while (!stopped.signal.aborted) {
+      const call = fetch(`${platform.gatewayUrl}/${name}`, { signal: stopped.signal });
+      await call.then(async (response) => await response.arrayBuffer()).catch(() => undefined);
+    }
+  });
+  await eventually(async () => await expectBusy(platform, names));
+  return async () => {
+    stopped.abort();
+    await Promise.all(callers);
+    for (const name of names) await platform.api('DELETE', `/api/v1/functions/${name}`);
+  };
+}
+
+async function expectBusy(platform: Platform, names: readonly string[]): Promise<void> {
+  const { pools } = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
+  const busy = pools.filter(
+    (pool) => names.includes(pool.functionName) && pool.instances.some((one) => one.inFlight > 0),
+  );
+  if (busy.length < names.length) throw new Error(`${busy.length} of ${names.length} are busy`);
+}
