@@ -24,10 +24,10 @@ export function Callout({ tone, title, children, actions, isAlert }: CalloutProp
   return (
     <div
       role={isAlert === true ? 'alert' : undefined}
-      className={classes('flex gap-3 rounded-md border px-3 py-2.5', box)}
+      className={classes('flex flex-wrap gap-3 rounded-md border px-3 py-2.5', box)}
     >
       <Icon aria-hidden="true" className={classes('mt-0.5 size-4 shrink-0', ink)} />
-      <div className="min-w-0 grow">
+      <div className="min-w-0 grow basis-56">
         <p className="font-medium break-words">{title}</p>
         {children !== undefined && <div className="mt-1 text-sm text-muted">{children}</div>}
       </div>
