@@ -145,13 +145,11 @@ describe('functions', () => {
     const loose = (await deploy('loose', { isolation: 'unsandboxed' })).json();
     expect(loose.code).toBe('isolation_unavailable');
     expect(loose.detail).toContain('HEARTH_ALLOW_UNSANDBOXED=true');
-    const later = (await deploy('later', { isolation: 'nanos' })).json();
-    expect(later.detail).toMatch(/this version of Hearth does not have it; choose one of .*docker/);
-    const off = (await deploy('off', { isolation: 'firecracker' })).json();
-    expect(off).toMatchObject({
-      code: 'isolation_unavailable',
-      detail: expect.stringContaining('HEARTH_FIRECRACKER=true'),
-    });
+    const switches = { firecracker: 'HEARTH_FIRECRACKER=true', nanos: 'HEARTH_NANOS_HOME=', qemu: 'HEARTH_QEMU=true' };
+    for (const [isolation, named] of Object.entries(switches)) {
+      const off = (await deploy('off', { isolation })).json();
+      expect(off).toMatchObject({ code: 'isolation_unavailable', detail: expect.stringContaining(named) });
+    }
     expect((await deploy('snake', { runtime: 'python' })).json().code).toBe('runtime_missing');
     expect((await deploy('huge', { memoryMb: 8192 })).json().code).toBe('memory_over_host');
     expect((await call('POST', '/api/v1/functions', { name: 'empty' })).json().code).toBe('code_missing');
