@@ -9,6 +9,7 @@ import { MetricCharts } from '../components/metric-charts.tsx';
 import { MetricTiles } from '../components/metric-tiles.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { RangePicker } from '../components/range-picker.tsx';
+import { ScalingCard } from '../components/scaling-card.tsx';
 import { Tile } from '../components/tile.tsx';
 import { useChartSeries, useDeploymentMarkers } from '../components/use-chart-series.ts';
 import { useFunction } from '../components/use-function.ts';
@@ -230,6 +231,7 @@ export function FunctionOverviewTab() {
             <Charts metrics={data} fn={fn} isLive={isLive} />
             <CallCard fn={fn} />
             <ColdStarts total={data.total} />
+            <ScalingCard functionName={fn.name} version={fn.liveVersion ?? fn.latestVersion} />
           </div>
         )}
       </QueryView>

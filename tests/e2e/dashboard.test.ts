@@ -337,6 +337,16 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     expect((await saved).suggestedFilename()).toBe('requests.csv');
   });
 
+  it('says how a function is scaled and why, and how many cold starts that avoided', async () => {
+    await fetch(`${platform.gatewayUrl}/hello`);
+    await go('/functions/hello');
+    const answer = (title: string) => page.locator('dt', { hasText: title });
+    // Which of its modes it is in depends on how many calls came just now.
+    await seen(/[1-9]\d* running, \d+ wanted/);
+    await expect.poll(() => answer('Idle instances are kept for').textContent(), patience).toMatch(/\d/);
+    await expect.poll(() => answer('Cold starts avoided').textContent(), patience).toMatch(/\d/);
+  });
+
   it('zooms into what is dragged across a chart, and marks deployments', async () => {
     await go('/?range=1h');
     await seen('the flags in the charts');
