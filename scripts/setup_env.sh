@@ -7,8 +7,8 @@ set -eu
 packages="bubblewrap python3 python3-pip git"
 commands="bwrap python3"
 if [ "${1:-}" = "--tests" ]; then
-  packages="$packages python3-venv chromium wrk strace procps sqlite3 docker.io shellcheck curl jq nftables iproute2 haproxy podman catatonit runc libfaketime"
-  commands="$commands chromium wrk strace dockerd shellcheck curl jq nft ip haproxy podman runc"
+  packages="$packages python3-venv chromium wrk strace procps sqlite3 docker.io shellcheck curl jq nftables iproute2 haproxy podman catatonit runc libfaketime qemu-system-x86 erofs-utils busybox-static zstd"
+  commands="$commands chromium wrk strace dockerd shellcheck curl jq nft ip haproxy podman runc qemu-system-x86_64 mkfs.erofs busybox"
 fi
 
 missing=""

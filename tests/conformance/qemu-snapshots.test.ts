@@ -1,14 +1,4 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -21,14 +11,13 @@ import { NodejsAdapter } from '../../backend/execution-engine/runtimes/nodejs/ad
 import { PythonAdapter } from '../../backend/execution-engine/runtimes/python/adapter.ts';
 import { type BundleDigest, newId } from '../../shared/ids.ts';
 import { GuestAgent } from '../support/guest-agent.ts';
+import { whyNoQemu } from '../support/qemu-programs.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const { signal: never } = new AbortController();
 const repository = join(import.meta.dirname, '../..');
 const limits: SandboxLimits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' };
-const programs = ['qemu-system-x86_64', 'bwrap', 'mkfs.erofs', 'busybox'];
-const missing = programs.filter((name) => !existsSync(join('/usr/bin', name)));
-const why = missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;
+const why = whyNoQemu();
 
 /** Values that must differ from copy to copy, and `now`. */
 const sources = {

@@ -12,10 +12,11 @@ import { GuestStore } from '../../backend/execution-engine/drivers/support/guest
 import { kernelArguments } from '../../backend/execution-engine/drivers/support/guest/kernel-arguments.ts';
 import { findKernel, guestModules } from '../../backend/execution-engine/drivers/support/guest/kernel-source.ts';
 import { PythonAdapter } from '../../backend/execution-engine/runtimes/python/adapter.ts';
+import { whyNoQemu } from '../support/qemu-programs.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import { BodyClient } from './driver-body.ts';
 
-const reason = process.env['HEARTH_TEST_QEMU'] === '1' ? undefined : 'takes half a minute; HEARTH_TEST_QEMU=1 runs it';
+const reason = whyNoQemu();
 const fixtures = join(import.meta.dirname, '../fixtures');
 const limits = { memoryMb: 256, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
 const bootMs = 90_000;
@@ -24,7 +25,7 @@ const bootMs = 90_000;
  * What Firecracker's guests do over vsock, with a real kernel and no KVM: QEMU has no vsock without the host's help, so the guest's kernel loops its calls back, and
  * a program in the guest passes them on to virtio-serial.
  */
-describe.skipIf(reason !== undefined)(`a guest that talks over vsock${skippedFor(reason)}`, () => {
+describe.skipIf(reason !== undefined)(`a guest that talks over vsock${skippedFor(reason)}`, { retry: 1 }, () => {
   let directory: string;
   let qemu: ChildProcess | undefined;
   const sockets: Record<string, Socket> = {};

@@ -10,15 +10,14 @@ import { newId } from '../../shared/ids.ts';
 import { BodyClient } from '../conformance/driver-body.ts';
 import { bodyPlan } from '../support/body-plan.ts';
 import { qemusBelow } from '../support/qemu-processes.ts';
+import { whyNoQemu } from '../support/qemu-programs.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const { signal: never } = new AbortController();
 const fixtures = join(import.meta.dirname, '../fixtures/drivers');
 const plan = bodyPlan();
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
-const programs = ['qemu-system-x86_64', 'bwrap', 'mkfs.erofs', 'busybox'];
-const missing = programs.filter((name) => !existsSync(join('/usr/bin', name)));
-const why = missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;
+const why = whyNoQemu();
 
 /** Boots guests for real, a few seconds each under emulation. */
 describe.skipIf(why !== undefined)(`qemu${skippedFor(why)}`, () => {

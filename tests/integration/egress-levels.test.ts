@@ -1,22 +1,19 @@
-import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { whyNoEngine } from '../support/docker-daemon.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
+import { whyNoQemu } from '../support/qemu-programs.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 /** Loopback, but not what programs inside take for their own. */
 const host = '127.0.0.2';
 const dockerHost = process.env['DOCKER_HOST'] ?? '';
-const programs = ['qemu-system-x86_64', 'bwrap', 'mkfs.erofs', 'busybox'];
-const missing = programs.filter((name) => !existsSync(join('/usr/bin', name)));
 const levels = [
   { isolation: 'docker', why: await whyNoEngine(dockerHost), environment: { HEARTH_DOCKER_HOST: dockerHost } },
   {
     isolation: 'qemu',
-    why: missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`,
+    why: whyNoQemu(),
     environment: { HEARTH_QEMU: 'true' },
   },
 ];

@@ -1,20 +1,12 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { builtGuestsSchema, systemSchema } from '../../shared/api/system.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
+import { whyNoQemu } from '../support/qemu-programs.ts';
 import { hearth } from '../support/run-cli.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
-function whyNot(): string | undefined {
-  if (process.arch !== 'x64') return 'guests are for x86-64';
-  for (const program of ['qemu-system-x86_64', 'mkfs.erofs']) {
-    if (spawnSync(program, ['--version']).error !== undefined) return `${program} is not installed`;
-  }
-  return existsSync('/bin/busybox') ? undefined : 'busybox-static is not installed';
-}
-
-describe.skipIf(whyNot() !== undefined)(`hearth guest build${skippedFor(whyNot())}`, () => {
+const reason = whyNoQemu();
+describe.skipIf(reason !== undefined)(`hearth guest build${skippedFor(reason)}`, () => {
   let platform: Platform;
   beforeAll(async () => {
     platform = await startPlatform({ environment: { HEARTH_QEMU: 'true' } });

@@ -1,12 +1,11 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { whyNoQemu } from '../support/qemu-programs.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
-const programs = ['qemu-system-x86_64', 'bwrap', 'mkfs.erofs', 'busybox'];
-const missing = programs.filter((name) => !existsSync(join('/usr/bin', name)));
-const why = missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;
+const why = whyNoQemu();
 
 const environment = { HEARTH_QEMU: 'true', HEARTH_PREWARM: '0' };
 const source = `const loaded = Math.random();
