@@ -14,12 +14,14 @@ import type {
 import type { Logger } from '../../../core/ports/logger.ts';
 import type { RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import { beginGuest } from '../support/guest/begin-guest.ts';
 import { type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
-import { findProgram, type HostEnvironment, type HostOptions, openHost } from '../support/jail/host-environment.ts';
+import { DriverHost } from '../support/jail/driver-host.ts';
+import { findProgram, type HostEnvironment } from '../support/jail/host-environment.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
-import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
+import { asPlatformError, refuseNetwork, throwIfAborted } from '../support/start-errors.ts';
 import { FirecrackerSandbox } from './firecracker-sandbox.ts';
 import { JailDirectory, jailed } from './jail-directory.ts';
 import { jailerCommand } from './jailer-command.ts';
@@ -69,22 +71,13 @@ export class FirecrackerDriver implements IsolationDriver {
     survivesRestart: false,
   };
   readonly #options: FirecrackerDriverOptions;
-  readonly #hostOptions: HostOptions;
+  readonly #host: DriverHost;
   readonly #guests: GuestStore;
   readonly #live = new LiveSandboxes<FirecrackerSandbox>();
-  #host: HostEnvironment | undefined;
-  #closed = false;
 
   constructor(options: FirecrackerDriverOptions) {
     this.#options = options;
-    this.#hostOptions = {
-      runDirectory: options.runDirectory,
-      cgroupParent: options.cgroupParent ?? 'hearth',
-      registryDirectory: options.registryDirectory,
-      fleet: {},
-      uidBase: options.uidBase ?? 200_000,
-      bwrapPath: options.bwrapPath,
-    };
+    this.#host = new DriverHost(this.name, options);
     this.#guests = new GuestStore({
       directory: options.guestDirectory,
       transport: 'vsock',
@@ -98,7 +91,7 @@ export class FirecrackerDriver implements IsolationDriver {
       firecrackerPath: this.#firecrackerPath(),
       jailerPath: this.#jailerPath(),
       kvmPath: this.#options.kvmPath ?? '/dev/kvm',
-      openHost: () => this.#open(),
+      openHost: () => this.#host.open(),
       tryOut: async () => await this.#tryOut(signal),
     });
   }
@@ -111,11 +104,7 @@ export class FirecrackerDriver implements IsolationDriver {
   }
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
-    if (spec.limits.egress !== 'none') {
-      const message =
-        'the firecracker driver cannot let functions reach the network; use egress "none" or another isolation';
-      throw new PlatformError('unprocessable', 'limit_not_enforced', message);
-    }
+    refuseNetwork(this.name, spec.limits);
     throwIfAborted(signal, what);
     return await this.#begin(spec, await this.#guests.boot(spec.plan, spec.limits), signal);
   }
@@ -126,15 +115,11 @@ export class FirecrackerDriver implements IsolationDriver {
   }
 
   async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
-    return await this.#live.sweep(known, this.#hostOptions);
+    return await this.#live.sweep(known, this.#host.options);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    await this.#live.destroyAll('driver closed');
-    const host = this.#host;
-    this.#host = undefined;
-    await host?.close();
+    await this.#host.close(() => this.#live.destroyAll('driver closed'));
   }
 
   /** A guest with nothing in it but the static busybox, from its start until its init has started that. */
@@ -149,12 +134,6 @@ export class FirecrackerDriver implements IsolationDriver {
     const tookMs = Math.round(performance.now() - begun);
     await sandbox.destroy('probe over');
     return { notes: [`guests run kernel ${boot.kernelVersion}; an empty one booted in ${tookMs} ms`] };
-  }
-
-  #open(): HostEnvironment {
-    if (this.#closed) throw new PlatformError('unavailable', 'driver_closed', 'the firecracker driver is closed');
-    this.#host ??= openHost(this.#hostOptions);
-    return this.#host;
   }
 
   #firecrackerPath(): string | undefined {
@@ -178,7 +157,7 @@ export class FirecrackerDriver implements IsolationDriver {
   }
 
   async #begin(spec: SandboxSpec, boot: GuestBoot, signal: AbortSignal): Promise<FirecrackerSandbox> {
-    const host = this.#open();
+    const host = this.#host.open();
     const code = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
     throwIfAborted(signal, what);
     const slot = host.slots.take();
@@ -187,23 +166,15 @@ export class FirecrackerDriver implements IsolationDriver {
       throw asPlatformError(error, what);
     });
     this.#live.set(spec.id, sandbox);
-    const onAbort = (): void => void sandbox.destroy('aborted');
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      await sandbox.start(spec.limits, signal);
-      throwIfAborted(signal, what);
-      return sandbox;
-    } catch (cause) {
-      const said = sandbox.lastWords || (cause instanceof Error ? cause.message : 'it ended before it began');
-      await sandbox.destroy('it could not begin');
-      throwIfAborted(signal, what);
+    await beginGuest({
+      sandbox,
+      what,
+      signal,
+      start: () => sandbox.start(spec.limits, signal),
       // What Firecracker refused names its own fix.
-      if (cause instanceof PlatformError && !lostCodes.has(cause.code)) throw cause;
-      const message = `a microVM could not be started: ${said}`;
-      throw new PlatformError('unavailable', 'sandbox_not_started', message, { cause });
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
+      isClear: ({ code }) => !lostCodes.has(code),
+    });
+    return sandbox;
   }
 
   async #spawn(parts: {

@@ -14,6 +14,7 @@ import type {
 } from '../../../core/ports/isolation-driver.ts';
 import type { Logger } from '../../../core/ports/logger.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import { beginGuest } from '../support/guest/begin-guest.ts';
 import { newChannelKey } from '../support/guest/channel-key.ts';
 import { beforeHanging } from '../support/guest/guest-ending.ts';
 import {
@@ -24,11 +25,12 @@ import {
   spawnJailedQemu,
 } from '../support/guest/jailed-qemu.ts';
 import { kvmDevice, tryKvm } from '../support/guest/kvm-trial.ts';
-import { type HostEnvironment, type HostOptions, hostStateFile, openHost } from '../support/jail/host-environment.ts';
+import { DriverHost } from '../support/jail/driver-host.ts';
+import { type HostEnvironment, hostStateFile } from '../support/jail/host-environment.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
-import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
+import { asPlatformError, refuseNetwork, throwIfAborted } from '../support/start-errors.ts';
 import { bootVolume, cannotRun, instanceVolumes, tmpVolumeMb, trialPlan } from './boot-volume.ts';
 import { runMkfs } from './mkfs.ts';
 import { findNanos, type NanosRelease } from './nanos-release.ts';
@@ -87,25 +89,16 @@ export class NanosDriver implements IsolationDriver {
     cannotRun,
   };
   readonly #options: NanosDriverOptions;
-  readonly #hostOptions: HostOptions;
+  readonly #host: DriverHost;
   readonly #store: VolumeStore;
   readonly #live = new LiveSandboxes<NanosSandbox>();
   /** What the probe found. */
   #accelerator: Accelerator = 'tcg';
-  #host: HostEnvironment | undefined;
-  #closed = false;
 
   constructor(options: NanosDriverOptions) {
     this.#options = options;
     this.#store = new VolumeStore(options.guestDirectory);
-    this.#hostOptions = {
-      runDirectory: options.runDirectory,
-      cgroupParent: options.cgroupParent ?? 'hearth',
-      registryDirectory: options.registryDirectory,
-      fleet: {},
-      uidBase: options.uidBase ?? 200_000,
-      bwrapPath: options.bwrapPath,
-    };
+    this.#host = new DriverHost(this.name, options);
   }
 
   async probe(signal: AbortSignal): Promise<DriverHealth> {
@@ -113,7 +106,7 @@ export class NanosDriver implements IsolationDriver {
       findNanos: () => findNanos(this.#options.home),
       qemuPath: findQemu(this.#options.qemuPath),
       bwrapPath: this.#options.bwrapPath,
-      openHost: () => this.#open(),
+      openHost: () => this.#host.open(),
       tryOut: async (nanos, qemuVersion) => await this.#tryOut(nanos, qemuVersion, signal),
     });
   }
@@ -127,10 +120,7 @@ export class NanosDriver implements IsolationDriver {
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
     const { plan, limits, image } = spec;
-    if (limits.egress !== 'none') {
-      const message = 'the nanos driver cannot let functions reach the network; use egress "none" or another isolation';
-      throw new PlatformError('unprocessable', 'limit_not_enforced', message);
-    }
+    refuseNetwork(this.name, limits);
     const why = cannotRun.get(plan.runtime);
     if (why !== undefined) {
       const message = `isolation nanos cannot run ${plan.runtime} ${why}`;
@@ -155,15 +145,11 @@ export class NanosDriver implements IsolationDriver {
   }
 
   async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
-    return await this.#live.sweep(known, this.#hostOptions);
+    return await this.#live.sweep(known, this.#host.options);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    await this.#live.destroyAll('driver closed');
-    const host = this.#host;
-    this.#host = undefined;
-    await host?.close();
+    await this.#host.close(() => this.#live.destroyAll('driver closed'));
   }
 
   /** A unikernel whose program ends at once, emulated, and under KVM where that works. */
@@ -172,7 +158,7 @@ export class NanosDriver implements IsolationDriver {
     qemuVersion: string,
     signal: AbortSignal,
   ): Promise<{ readonly notes: readonly string[] }> {
-    const program = join(this.#open().claim.directory, 'trial');
+    const program = join(this.#host.open().claim.directory, 'trial');
     const plan = trialPlan(program);
     await writeFile(program, plan.bytes, { mode: 0o755 });
     const volumes = { runtime: await this.#store.runtime(nanos, plan.plan), code: undefined };
@@ -188,7 +174,7 @@ export class NanosDriver implements IsolationDriver {
     await attempt('tcg', AbortSignal.any([signal, AbortSignal.timeout(bootPatienceMs)]));
     const tookMs = Math.round(performance.now() - startedAt);
     const kvm = await tryKvm({
-      cacheFile: hostStateFile(this.#hostOptions, 'kvm-trial-nanos.json'),
+      cacheFile: hostStateFile(this.#host.options, 'kvm-trial-nanos.json'),
       key: `QEMU ${qemuVersion}, ${nanos.key}`,
       boot: async (bound) => await attempt('kvm', AbortSignal.any([bound, signal])),
     });
@@ -202,19 +188,13 @@ export class NanosDriver implements IsolationDriver {
     };
   }
 
-  #open(): HostEnvironment {
-    if (this.#closed) throw new PlatformError('unavailable', 'driver_closed', 'the nanos driver is closed');
-    this.#host ??= openHost(this.#hostOptions);
-    return this.#host;
-  }
-
   /** Makes what belongs to this unikernel alone, starts QEMU, and resolves with `work`; whatever fails leaves nothing behind. */
   async #begin<Result>(
     unikernel: Unikernel,
     signal: AbortSignal,
     work: (sandbox: NanosSandbox, bwrapArguments: Buffer) => Promise<Result>,
   ): Promise<Result> {
-    const host = this.#open();
+    const host = this.#host.open();
     const root = await qemuRoot(host, findQemu(this.#options.qemuPath));
     throwIfAborted(signal, what);
     const slot = host.slots.take();
@@ -224,24 +204,12 @@ export class NanosDriver implements IsolationDriver {
     });
     const { spec, accelerator } = unikernel;
     this.#live.set(spec.id, sandbox);
-    const onAbort = (): void => void sandbox.destroy('aborted');
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
+    const start = async (): Promise<Result> => {
       throwIfAborted(signal, what);
       const devices = accelerator === 'kvm' ? [kvmDevice] : [];
-      const result = await work(sandbox, qemuJailArguments({ host, root, slot, devices }));
-      throwIfAborted(signal, what);
-      return result;
-    } catch (cause) {
-      const said = sandbox.lastWords || (cause instanceof Error ? cause.message : 'it ended before it began');
-      await sandbox.destroy('it could not begin');
-      throwIfAborted(signal, what);
-      if (cause instanceof PlatformError && cause.code !== 'guest_lost') throw cause;
-      const message = `a unikernel could not be started: ${said}`;
-      throw new PlatformError('unavailable', 'sandbox_not_started', message, { cause });
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
+      return await work(sandbox, qemuJailArguments({ host, root, slot, devices }));
+    };
+    return await beginGuest({ sandbox, what, signal, start, isClear: ({ code }) => code !== 'guest_lost' });
   }
 
   async #spawn(host: HostEnvironment, slot: Slot, unikernel: Unikernel): Promise<NanosSandbox> {

@@ -17,15 +17,15 @@ import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import { bwrapArguments, bwrapCommand, launcherProcesses } from '../support/jail/bwrap-arguments.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
 import type { FleetLimits } from '../support/jail/cgroup-tree.ts';
-import type { HostEnvironment, HostOptions } from '../support/jail/host-environment.ts';
-import { openHost } from '../support/jail/host-environment.ts';
+import { DriverHost } from '../support/jail/driver-host.ts';
+import type { HostEnvironment } from '../support/jail/host-environment.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import type { StagedRoot } from '../support/jail/root-stage.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import { closingLauncher } from '../support/jail/stray-descriptors.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { defaultOutputLimits } from '../support/output-reader.ts';
-import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
+import { asPlatformError, refuseNetwork, throwIfAborted } from '../support/start-errors.ts';
 import { StarvationWatch } from '../support/starvation-watch.ts';
 import { probeHost, type Tier } from './probe.ts';
 import { ProcessSandbox } from './process-sandbox.ts';
@@ -70,24 +70,15 @@ export class ProcessDriver implements IsolationDriver {
     pause: true,
     survivesRestart: false,
   };
-  readonly #options: HostOptions;
+  readonly #host: DriverHost;
   readonly #minimumTier: Tier;
   readonly #outputLimits: OutputLimits;
   readonly #logger: Logger | undefined;
   readonly #live = new LiveSandboxes<ProcessSandbox>();
-  #host: HostEnvironment | undefined;
   readonly #starvation = new StarvationWatch(this.#live, starvationCheckMs);
-  #closed = false;
 
   constructor(options: ProcessDriverOptions) {
-    this.#options = {
-      runDirectory: options.runDirectory,
-      cgroupParent: options.cgroupParent ?? 'hearth',
-      registryDirectory: options.registryDirectory,
-      fleet: options.fleet ?? {},
-      uidBase: options.uidBase ?? 200_000,
-      bwrapPath: options.bwrapPath,
-    };
+    this.#host = new DriverHost(this.name, options);
     this.#minimumTier = options.minimumTier ?? 'partial';
     this.#outputLimits = options.outputLimits ?? defaultOutputLimits;
     this.#logger = options.logger;
@@ -95,8 +86,8 @@ export class ProcessDriver implements IsolationDriver {
 
   async probe(signal: AbortSignal): Promise<DriverHealth> {
     return await probeHost({
-      bwrapPath: this.#options.bwrapPath,
-      openHost: () => this.#open(),
+      bwrapPath: this.#host.options.bwrapPath,
+      openHost: () => this.#host.open(),
       create: (spec, until) => this.create(spec, until),
       minimumTier: this.#minimumTier,
       signal,
@@ -109,13 +100,9 @@ export class ProcessDriver implements IsolationDriver {
   }
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
-    if (spec.limits.egress !== 'none') {
-      const message =
-        'the process driver cannot let functions reach the network; use egress "none" or another isolation';
-      throw new PlatformError('unprocessable', 'limit_not_enforced', message);
-    }
+    refuseNetwork(this.name, spec.limits);
     throwIfAborted(signal);
-    const host = this.#open();
+    const host = this.#host.open();
     const root = await host.roots.rootFor(spec.plan);
     throwIfAborted(signal);
     const slot = host.slots.take();
@@ -140,22 +127,14 @@ export class ProcessDriver implements IsolationDriver {
   }
 
   async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
-    return await this.#live.sweep(known, this.#options);
+    return await this.#live.sweep(known, this.#host.options);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    await this.#live.destroyAll('driver closed');
-    this.#starvation.update();
-    const host = this.#host;
-    this.#host = undefined;
-    await host?.close();
-  }
-
-  #open(): HostEnvironment {
-    if (this.#closed) throw new PlatformError('unavailable', 'driver_closed', 'the process driver is closed');
-    this.#host ??= openHost(this.#options);
-    return this.#host;
+    await this.#host.close(async () => {
+      await this.#live.destroyAll('driver closed');
+      this.#starvation.update();
+    });
   }
 
   #makeCgroup(host: HostEnvironment, slot: Slot, spec: SandboxSpec): Cgroup | undefined {

@@ -15,6 +15,7 @@ import type { Logger } from '../../../core/ports/logger.ts';
 import type { RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import type { SnapshotDriver, SnapshotInfo, SnapshotName } from '../../../core/ports/snapshot-driver.ts';
+import { beginGuest } from '../support/guest/begin-guest.ts';
 import { beforeHanging } from '../support/guest/guest-ending.ts';
 import { guestInit } from '../support/guest/guest-init.ts';
 import { GuestMemory } from '../support/guest/guest-memory.ts';
@@ -23,10 +24,11 @@ import { type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
 import { type Accelerator, findQemu, qemuJailArguments, qemuRoot } from '../support/guest/jailed-qemu.ts';
 import { kvmDevice, tryKvm } from '../support/guest/kvm-trial.ts';
 import { type LoadedSnapshot, SnapshotStore } from '../support/guest/snapshot-store.ts';
-import { type HostEnvironment, type HostOptions, hostStateFile, openHost } from '../support/jail/host-environment.ts';
+import { DriverHost } from '../support/jail/driver-host.ts';
+import { hostStateFile } from '../support/jail/host-environment.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
-import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
+import { asPlatformError, refuseNetwork, throwIfAborted } from '../support/start-errors.ts';
 import { launch, makeCodeFile, makeFilledCodeFile } from './launch.ts';
 import { probeQemu } from './probe.ts';
 import { qemuCommand } from './qemu-arguments.ts';
@@ -81,7 +83,7 @@ export class QemuDriver implements SnapshotDriver {
     survivesRestart: false,
   };
   readonly #options: QemuDriverOptions;
-  readonly #hostOptions: HostOptions;
+  readonly #host: DriverHost;
   readonly #guests: GuestStore;
   readonly #snapshots: SnapshotStore;
   readonly #logger: Logger | undefined;
@@ -91,20 +93,11 @@ export class QemuDriver implements SnapshotDriver {
   #version = '';
   /** What the probe found. */
   #accelerator: Accelerator = 'tcg';
-  #host: HostEnvironment | undefined;
-  #closed = false;
 
   constructor(options: QemuDriverOptions) {
     this.#options = options;
     this.#logger = options.logger;
-    this.#hostOptions = {
-      runDirectory: options.runDirectory,
-      cgroupParent: options.cgroupParent ?? 'hearth',
-      registryDirectory: options.registryDirectory,
-      fleet: {},
-      uidBase: options.uidBase ?? 200_000,
-      bwrapPath: options.bwrapPath,
-    };
+    this.#host = new DriverHost(this.name, options);
     this.#guests = new GuestStore({
       directory: options.guestDirectory,
       ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
@@ -122,7 +115,7 @@ export class QemuDriver implements SnapshotDriver {
     return await probeQemu({
       qemuPath: findQemu(this.#options.qemuPath),
       bwrapPath: this.#options.bwrapPath,
-      openHost: () => this.#open(),
+      openHost: () => this.#host.open(),
       tryOut: async (version) => {
         this.#version = version;
         return await this.#tryOut(version, signal);
@@ -138,10 +131,7 @@ export class QemuDriver implements SnapshotDriver {
   }
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
-    if (spec.limits.egress !== 'none') {
-      const message = 'the qemu driver cannot let functions reach the network; use egress "none" or another isolation';
-      throw new PlatformError('unprocessable', 'limit_not_enforced', message);
-    }
+    refuseNetwork(this.name, spec.limits);
     throwIfAborted(signal, what);
     const boot = await this.#guests.boot(spec.plan, spec.limits);
     try {
@@ -159,7 +149,7 @@ export class QemuDriver implements SnapshotDriver {
   }
 
   async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
-    const report = await this.#live.sweep(known, this.#hostOptions);
+    const report = await this.#live.sweep(known, this.#host.options);
     const snapshots = await this.#snapshots.sweep(Date.now());
     return { removed: [...report.removed, ...snapshots.map((name) => `snapshot ${name}`)], failed: report.failed };
   }
@@ -203,12 +193,10 @@ export class QemuDriver implements SnapshotDriver {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    await this.#live.destroyAll('driver closed');
-    await this.#snapshots.close();
-    const host = this.#host;
-    this.#host = undefined;
-    await host?.close();
+    await this.#host.close(async () => {
+      await this.#live.destroyAll('driver closed');
+      await this.#snapshots.close();
+    });
   }
 
   /** QEMU itself, in its jail, up to the point where it takes commands; and whether a guest runs under KVM there. */
@@ -224,7 +212,7 @@ export class QemuDriver implements SnapshotDriver {
     };
     await begin('tcg', signal);
     const kvm = await tryKvm({
-      cacheFile: hostStateFile(this.#hostOptions, 'kvm-trial-qemu.json'),
+      cacheFile: hostStateFile(this.#host.options, 'kvm-trial-qemu.json'),
       key: `QEMU ${version}, kernel ${boot.kernelVersion}`,
       boot: async (bound) => await begin('kvm', AbortSignal.any([bound, signal])),
     });
@@ -239,12 +227,6 @@ export class QemuDriver implements SnapshotDriver {
     };
   }
 
-  #open(): HostEnvironment {
-    if (this.#closed) throw new PlatformError('unavailable', 'driver_closed', 'the qemu driver is closed');
-    this.#host ??= openHost(this.#hostOptions);
-    return this.#host;
-  }
-
   async #begin(parts: {
     readonly spec: SandboxSpec;
     readonly boot: GuestBoot;
@@ -257,7 +239,7 @@ export class QemuDriver implements SnapshotDriver {
     readonly signal: AbortSignal;
   }): Promise<QemuSandbox> {
     const { spec, boot, snapshot, signal, accelerator = this.#accelerator } = parts;
-    const host = this.#open();
+    const host = this.#host.open();
     const root = await qemuRoot(host, findQemu(this.#options.qemuPath));
     const image = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
     const { guestDirectory, outputLimits = defaultOutputLimits } = this.#options;
@@ -282,26 +264,13 @@ export class QemuDriver implements SnapshotDriver {
     }
     this.#live.set(spec.id, sandbox);
     this.#fits.set(spec.id, this.#fitOf(spec, boot));
-    const onAbort = (): void => void sandbox.destroy('aborted');
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
+    const start = async (): Promise<void> => {
       await sandbox.start(qemuJailArguments({ host, root, slot, devices: accelerator === 'kvm' ? [kvmDevice] : [] }));
       if (snapshot !== undefined) await sandbox.load(snapshot.state);
       if (parts.waitsForGuest) await beforeHanging(sandbox.control.started, bootPatienceMs, hungMessage);
-      throwIfAborted(signal, what);
-      return sandbox;
-    } catch (cause) {
-      const detail = sandbox.lastWords;
-      await sandbox.destroy('it could not begin');
-      throwIfAborted(signal, what);
-      if (cause instanceof PlatformError && cause.code === 'guest_hung') throw cause;
-      const said = detail || (cause instanceof Error ? cause.message : 'it ended before it began');
-      throw new PlatformError('unavailable', 'sandbox_not_started', `a microVM could not be started: ${said}`, {
-        cause,
-      });
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
+    };
+    await beginGuest({ sandbox, what, signal, start, isClear: ({ code }) => code === 'guest_hung' });
+    return sandbox;
   }
 
   /** What must be the same where a snapshot of such a guest is restored: QEMU, processor, command line, kernel, runtime, init, limits. */
