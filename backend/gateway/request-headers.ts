@@ -1,20 +1,10 @@
 import { callChainHeader } from '../core/call-chain.ts';
 import type { AuthenticatedCaller } from '../core/ports/caller-authenticator.ts';
 import { isTraceparent } from '../core/trace-context.ts';
+import { hopByHopHeaders } from '../util/hop-by-hop.ts';
 
-/** Headers that belong to one hop (RFC 9110 section 7.6.1) and are not passed on. */
-const hopByHop = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'expect',
-]);
+/** Headers that are not passed on to a function: those of one hop, and what the gateway itself answers. */
+const hopByHop = new Set([...hopByHopHeaders, 'expect']);
 
 /** What the gateway needs of a request's headers, found in one pass over what the client sent. */
 export interface RequestHeaders {

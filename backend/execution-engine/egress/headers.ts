@@ -1,15 +1,4 @@
-/** RFC 9110, 7.6.1, and what belongs to the way to a proxy. */
-const hopByHop = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+import { hopByHopHeaders } from '../../util/hop-by-hop.ts';
 
 /** The headers that go on from one side of a proxy to the other, as name, value, name, value; without those named in `but`, in lower case. */
 export function forwardableHeaders(raw: readonly string[], ...but: readonly string[]): string[] {
@@ -17,6 +6,6 @@ export function forwardableHeaders(raw: readonly string[], ...but: readonly stri
   const named = pairs
     .filter(([name]) => name.toLowerCase() === 'connection')
     .flatMap(([, value]) => value.toLowerCase().split(/[\s,]+/));
-  const dropped = new Set([...hopByHop, ...named, ...but]);
+  const dropped = new Set([...hopByHopHeaders, ...named, ...but]);
   return pairs.filter(([name]) => !dropped.has(name.toLowerCase())).flat();
 }

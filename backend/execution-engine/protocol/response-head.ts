@@ -1,4 +1,5 @@
 import type { ResponseHead } from '../../core/invocation.ts';
+import { hopByHopHeaders } from '../../util/hop-by-hop.ts';
 import type { ResponseMeta } from './messages.ts';
 
 const maxHeaders = 100;
@@ -9,18 +10,8 @@ const namePattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** RFC 9110, 5.5: visible characters, obs-text, space and tab. */
 const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** RFC 9110, 7.6.1, and what would let a function talk to the proxy in front of it. The gateway frames the message itself. */
-const hopByHop = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+/** They would let a function talk to the proxy in front of it. The gateway frames the message itself. */
+const hopByHop = new Set(hopByHopHeaders);
 
 export type CheckedHead =
   | { readonly ok: true; readonly head: ResponseHead; readonly contentLength: number | undefined }
