@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -12,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { whyNoGuestImages } from '../../../../../tests/support/qemu-programs.ts';
 import type { RuntimePlan } from '../../../../core/ports/runtime-adapter.ts';
 import { chosenKernel } from './chosen-kernel.ts';
 import { GuestBuilds, type GuestBuildsOptions } from './guest-builds.ts';
@@ -38,12 +38,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-const whyNot = ((): string | undefined => {
-  if (process.arch !== 'x64') return 'guests are for x86-64';
-  if (spawnSync('mkfs.erofs', ['--help']).error !== undefined) return 'mkfs.erofs is not installed';
-  if (statSync('/bin/busybox', { throwIfNoEntry: false }) === undefined) return 'busybox-static is not installed';
-  return undefined;
-})();
+const whyNot = whyNoGuestImages();
 
 describe.skipIf(whyNot !== undefined)(`building guests${whyNot === undefined ? '' : ` (skipped: ${whyNot})`}`, () => {
   const drivers = [

@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { whyNoGuestImages } from '../../../../../tests/support/qemu-programs.ts';
 import type { RuntimePlan } from '../../../../core/ports/runtime-adapter.ts';
 import { GuestStore } from './guest-store.ts';
 
@@ -25,12 +25,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-const whyNot = ((): string | undefined => {
-  if (process.arch !== 'x64') return 'guests are for x86-64';
-  if (spawnSync('mkfs.erofs', ['--help']).error !== undefined) return 'mkfs.erofs is not installed';
-  if (statSync('/bin/busybox', { throwIfNoEntry: false }) === undefined) return 'busybox-static is not installed';
-  return undefined;
-})();
+const whyNot = whyNoGuestImages();
 
 describe.skipIf(whyNot !== undefined)(`guests${whyNot === undefined ? '' : ` (skipped: ${whyNot})`}`, () => {
   /** An ELF header is all that is looked at here; that real kernels boot is what the drivers' suites show. */
