@@ -34,6 +34,7 @@ export function createScheduling(
     openLink: protocolLinks({
       clock,
       egress,
+      metrics: sink,
       callChains,
       traceSampleRatio: settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? 0 : settings.OTEL_TRACES_SAMPLER_ARG,
       cancelGraceMs: 500,

@@ -9,7 +9,7 @@ export const priceTableSchema = z.strictObject({
   currency: z.string().regex(/^[A-Z]{3}$/, 'three capital letters, for example USD'),
   perMillionRequests: price,
   perGbSecond: price.describe('Memory of a version times the time that it is busy.'),
-  perGbEgress: price.describe('Per 10^9 bytes of responses.'),
+  perGbEgress: price.describe('Per 10^9 bytes of `egressBytes`.'),
 });
 export type PriceTable = z.infer<typeof priceTableSchema>;
 
@@ -18,7 +18,9 @@ const usageFields = {
   coldStarts: z.number(),
   cpuSeconds: z.number(),
   mbSeconds: z.number().describe('MiB of the limit times seconds in handlers and starts, as Lambda counts.'),
-  egressBytes: z.number().describe('Bytes of responses.'),
+  responseBytes: z.number(),
+  networkSentBytes: z.number().describe('By functions themselves; 0 where the isolation level cannot tell.'),
+  egressBytes: z.number().describe('Bytes out: responses and what functions sent themselves.'),
   elsewhere: z
     .object({ requests: z.number(), duration: z.number(), egress: z.number(), total: z.number() })
     .describe('What the same would cost at the price table.'),

@@ -64,6 +64,7 @@ export function poolRig(options: PoolRigOptions = {}) {
   const makeDriver = options.makeDriver ?? ((given: FakeDriverOptions) => new FakeDriver(given));
   const driver = makeDriver({ script: (_spec, ordinal) => ({ agent, ...options.script?.(ordinal) }) });
   const events: MetricEvent[] = [];
+  const metrics = { record: (event: MetricEvent) => void events.push(event), flush: () => Promise.resolve() };
   const lines: LogEntry[] = [];
   const handles = new Set<SandboxId>();
   const image = (digest: BundleDigest): PreparedImage => ({ digest, directory: '/x', sizeBytes: 1, fileCount: 1 });
@@ -89,9 +90,10 @@ export function poolRig(options: PoolRigOptions = {}) {
       cancelGraceMs: options.cancelGraceMs ?? 50,
       helloTimeoutMs: 5000,
       egress: noEgress,
+      metrics,
     }),
     clock,
-    metrics: { record: (event) => void events.push(event), flush: () => Promise.resolve() },
+    metrics,
     logs: { append: (entry) => void lines.push(entry), flush: () => Promise.resolve() },
     logger: quietLogger,
     settings: {

@@ -6,6 +6,8 @@ import { type AddressInfo, createServer as createTcpServer, type Server as TcpSe
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Cost } from '../../shared/api/cost.ts';
+import type { Metrics } from '../../shared/api/metrics.ts';
 import { needsOpenssl, selfSigned } from '../support/certificate.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
@@ -208,6 +210,21 @@ describe('an allow-list of hosts', () => {
   it('carries 20 MB through a channel that calls use too', async () => {
     const url = `http://${host}:${portOf(allowed)}/large`;
     expect(await call('out', { what: 'size', url })).toBe(20_000_000);
+    // And it is counted for the version that did it, in Prometheus, in charts, and in what it would cost.
+    const count = /hearth_instance_network_bytes_total{function="out",version="1",direction="receive"} (?<bytes>\d+)/;
+    const received = async () => {
+      const page = await (await platform.api('GET', '/metrics')).text();
+      return Number(count.exec(page)?.groups?.['bytes'] ?? 0);
+    };
+    await expect.poll(received, { timeout: 20_000 }).toBeGreaterThanOrEqual(20_000_000);
+    expect(await received()).toBeLessThan(21_000_000);
+    const { total } = (await (await platform.api('GET', '/api/v1/metrics?function=out')).json()) as Metrics;
+    expect(total?.networkReceivedBytes).toBeGreaterThanOrEqual(20_000_000);
+    expect(total?.networkSentBytes).toBeGreaterThan(0);
+    const { items } = (await (await platform.api('GET', '/api/v1/metrics/costs')).json()) as Cost;
+    const cost = items.find(({ functionName }) => functionName === 'out');
+    expect(cost?.networkSentBytes).toBe(total?.networkSentBytes);
+    expect(cost?.egressBytes).toBe((cost?.responseBytes ?? 0) + (cost?.networkSentBytes ?? 0));
   });
 
   it('closes connections when their instance ends', async () => {

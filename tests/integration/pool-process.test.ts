@@ -64,6 +64,7 @@ describe.skipIf(unhealthy !== undefined)(`the pool over sandboxed processes${ski
   });
 
   function makePool(preWarm = 0): LocalInstancePool {
+    const metrics = { record: () => undefined, flush: () => Promise.resolve() };
     const adapter = new NodejsAdapter({ nodePath: process.execPath, agentPath });
     return new LocalInstancePool({
       drivers: new Map([['process', driver]]),
@@ -75,9 +76,9 @@ describe.skipIf(unhealthy !== undefined)(`the pool over sandboxed processes${ski
       },
       sandboxes: { put: async () => undefined, remove: async () => undefined, all: () => Promise.resolve([]) },
       secrets: noSecrets,
-      openLink: protocolLinks({ clock, cancelGraceMs: 300, helloTimeoutMs: 20_000, egress: noEgress }),
+      openLink: protocolLinks({ clock, cancelGraceMs: 300, helloTimeoutMs: 20_000, egress: noEgress, metrics }),
       clock,
-      metrics: { record: () => undefined, flush: () => Promise.resolve() },
+      metrics,
       logs: { append: (entry) => void lines.push(entry), flush: () => Promise.resolve() },
       logger: quietLogger,
       settings: {

@@ -9,6 +9,7 @@ const totals = {
   handlerMs: 3_000_000 * 120,
   initMs: 0,
   responseBytes: 2e9,
+  networkSentBytes: 0,
 };
 
 it('comes to what the price list of Lambda gives as its example', () => {
@@ -27,4 +28,11 @@ it('counts starts as time that is paid for, and adds up', () => {
   expect(sum.mbSeconds).toBe(2 * cold.mbSeconds);
   expect(sum.elsewhere.total).toBeCloseTo(2 * cold.elsewhere.total);
   expect(sumOfCosts([]).elsewhere.total).toBe(0);
+});
+
+it('takes what functions sent themselves for data out, as it does responses', () => {
+  const cost = costOf({ ...totals, networkSentBytes: 3e9 }, 128, lambdaPrices);
+  expect(cost).toMatchObject({ responseBytes: 2e9, networkSentBytes: 3e9, egressBytes: 5e9 });
+  expect(cost.elsewhere.egress).toBeCloseTo(0.45);
+  expect(sumOfCosts([cost, cost])).toMatchObject({ responseBytes: 4e9, networkSentBytes: 6e9, egressBytes: 10e9 });
 });

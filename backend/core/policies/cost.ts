@@ -11,6 +11,8 @@ export interface VersionTotals {
   /** Importing user code and running its `init`. */
   readonly initMs: number;
   readonly responseBytes: number;
+  /** By the function itself, where its isolation level can tell. */
+  readonly networkSentBytes: number;
 }
 
 export interface UsageCost {
@@ -18,6 +20,8 @@ export interface UsageCost {
   readonly coldStarts: number;
   readonly cpuSeconds: number;
   readonly mbSeconds: number;
+  readonly responseBytes: number;
+  readonly networkSentBytes: number;
   readonly egressBytes: number;
   readonly elsewhere: {
     readonly requests: number;
@@ -41,22 +45,28 @@ const noCost: UsageCost = {
   coldStarts: 0,
   cpuSeconds: 0,
   mbSeconds: 0,
+  responseBytes: 0,
+  networkSentBytes: 0,
   egressBytes: 0,
   elsewhere: { requests: 0, duration: 0, egress: 0, total: 0 },
 };
 
-/** The use of one version, and what it would cost at `prices`. Duration is billed as Lambda does: handler and init, times the memory of the version. */
+/** The use of one version, and what it would cost at `prices`. Duration is billed as Lambda does: handler and init, times the memory of the version; data out are responses and what the function sent itself. */
 export function costOf(totals: VersionTotals, memoryMb: number, prices: PriceTable): UsageCost {
   const mbSeconds = (memoryMb * (totals.handlerMs + totals.initMs)) / 1000;
   const requests = (totals.invocations / 1e6) * prices.perMillionRequests;
   const duration = (mbSeconds / 1024) * prices.perGbSecond;
-  const egress = (totals.responseBytes / 1e9) * prices.perGbEgress;
+  const { responseBytes, networkSentBytes } = totals;
+  const egressBytes = responseBytes + networkSentBytes;
+  const egress = (egressBytes / 1e9) * prices.perGbEgress;
   return {
     invocations: totals.invocations,
     coldStarts: totals.coldStarts,
     cpuSeconds: totals.cpuMs / 1000,
     mbSeconds,
-    egressBytes: totals.responseBytes,
+    responseBytes,
+    networkSentBytes,
+    egressBytes,
     elsewhere: { requests, duration, egress, total: requests + duration + egress },
   };
 }
@@ -68,6 +78,8 @@ export function sumOfCosts(costs: readonly UsageCost[]): UsageCost {
       coldStarts: a.coldStarts + b.coldStarts,
       cpuSeconds: a.cpuSeconds + b.cpuSeconds,
       mbSeconds: a.mbSeconds + b.mbSeconds,
+      responseBytes: a.responseBytes + b.responseBytes,
+      networkSentBytes: a.networkSentBytes + b.networkSentBytes,
       egressBytes: a.egressBytes + b.egressBytes,
       elsewhere: {
         requests: a.elsewhere.requests + b.elsewhere.requests,

@@ -1,6 +1,12 @@
 import type { Duplex } from 'node:stream';
 import type { EgressAllowList } from '../../../shared/egress.ts';
 
+/** What connections moved, as bytes on the wire. */
+export interface EgressBytes {
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
 /** One instance that may reach the hosts of an allow-list. */
 export interface EgressClient {
   readonly rules: EgressAllowList;
@@ -8,6 +14,8 @@ export interface EgressClient {
   readonly project: string;
   /** Takes a line for the log of its function, for example about a host that is not on the list. Must not throw. */
   note(text: string): void;
+  /** Takes what its connections moved since it was told last, about once a second while they do. Must not throw. */
+  moved(bytes: EgressBytes): void;
 }
 
 /** The way out of sandboxes that have no network of their own. */

@@ -44,7 +44,16 @@ function rig({ allow, addresses = ['127.0.0.1'], allowsPrivate = true, values = 
   const secrets = { read: (project: string, name: string) => (project === 'default' ? values.get(name) : undefined) };
   const proxy = new EgressProxy({ dialer, clock: wallClock, secrets });
   const notes: string[] = [];
-  const take = proxy.admit({ rules: { allow: [...allow] }, project: 'default', note: (line) => notes.push(line) });
+  const moved = { sentBytes: 0, receivedBytes: 0 };
+  const take = proxy.admit({
+    rules: { allow: [...allow] },
+    project: 'default',
+    note: (line) => notes.push(line),
+    moved: ({ sentBytes, receivedBytes }) => {
+      moved.sentBytes += sentBytes;
+      moved.receivedBytes += receivedBytes;
+    },
+  });
   const connect = (): Duplex => {
     const [inside, outside] = duplexPair();
     take(outside);
@@ -55,7 +64,7 @@ function rig({ allow, addresses = ['127.0.0.1'], allowsPrivate = true, values = 
     connection.write(request);
     return await text(connection);
   };
-  return { proxy, notes, asked, connect, say };
+  return { proxy, notes, asked, moved, connect, say };
 }
 const connectTo = (authority: string) => `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n`;
 const get = (url: string) =>
@@ -64,12 +73,13 @@ const get = (url: string) =>
 describe('the proxy of an allow-list', () => {
   it('passes bytes to a host on the list', async () => {
     const port = await listening(createTcpServer((socket) => void socket.pipe(socket)));
-    const { connect, proxy } = rig({ allow: [`echo.example:${port}`] });
+    const { connect, proxy, moved } = rig({ allow: [`echo.example:${port}`] });
     const connection = connect();
     connection.write(connectTo(`echo.example:${port}`));
     connection.end('hello');
     expect(await text(connection)).toBe('HTTP/1.1 200 Connection Established\r\n\r\nhello');
     await expect.poll(() => proxy.totals).toEqual({ connections: 1, refused: 0, sentBytes: 5, receivedBytes: 5 });
+    expect(moved).toEqual({ sentBytes: 5, receivedBytes: 5 });
   });
 
   it('makes requests for http: URLs, without what belongs to the proxy', async () => {
@@ -224,7 +234,7 @@ describe.skipIf(needsOpenssl !== undefined)(`a host that gets a secret${skippedF
 
   it('is called over TLS with the header, in the place of one that the function sent', async () => {
     const { port, seen } = await upstream();
-    const { say } = rig({ allow: [ruleFor(port)], values, ca: cert });
+    const { say, moved } = rig({ allow: [ruleFor(port)], values, ca: cert });
     const request = `POST http://api.example:${port}/v1?q=%2F..//x HTTP/1.1\r\nhost: x\r\nAuthorization: mine\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n`;
     const answer = await say(request);
     expect(answer).toMatch(/^HTTP\/1.1 200 (.|\r\n)*done/);
@@ -238,6 +248,9 @@ describe.skipIf(needsOpenssl !== undefined)(`a host that gets a secret${skippedF
     ]);
     expect(seen[0]?.headers).not.toContain('mine');
     expect(seen[0]?.headers).toEqual(expect.arrayContaining(['host', `api.example:${port}`]));
+    // With the TLS around it, and the certificate of the other side.
+    await expect.poll(() => moved.receivedBytes).toBeGreaterThan(500);
+    expect(moved.sentBytes).toBeGreaterThan(request.length);
   });
 
   it('is called the same way by programs that use CONNECT for plain HTTP, request after request', async () => {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { Socket } from 'node:net';
 import { type Duplex, pipeline } from 'node:stream';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { EgressClient, EgressGate } from '../../core/ports/egress-gate.ts';
+import type { EgressBytes, EgressClient, EgressGate } from '../../core/ports/egress-gate.ts';
 import type { SecretReader } from '../../core/ports/secrets.ts';
 import { AllowList, type EgressTarget, parseTarget, type Route } from './allow-list.ts';
 import { refuse, refuseTunnel, type Verdict } from './answers.ts';
@@ -11,6 +11,7 @@ import { forwardableHeaders } from './headers.ts';
 import { injectedHeader } from './injected-secret.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { relay } from './relay.ts';
+import { TrafficMeter } from './traffic-meter.ts';
 
 export interface EgressProxyOptions {
   readonly dialer: GuardedDialer;
@@ -22,7 +23,7 @@ export interface EgressProxyOptions {
 interface Passage {
   readonly list: AllowList;
   readonly log: RefusalLog;
-  readonly project: string;
+  readonly client: Pick<EgressClient, 'project' | 'moved'>;
   /** After a CONNECT to a host that gets a secret: where the requests in it go. */
   readonly origin?: EgressTarget;
 }
@@ -30,11 +31,9 @@ interface Passage {
 type Judgement = { readonly target: EgressTarget; readonly route: Route; readonly passage: Passage } | Verdict;
 
 /** Since the start of the process. */
-export interface EgressTotals {
+export interface EgressTotals extends EgressBytes {
   readonly connections: number;
   readonly refused: number;
-  readonly sentBytes: number;
-  readonly receivedBytes: number;
 }
 
 /**
@@ -44,6 +43,7 @@ export interface EgressTotals {
 export class EgressProxy implements EgressGate {
   readonly #options: EgressProxyOptions;
   readonly #server = createServer({ requestTimeout: 0, keepAliveTimeout: 0, maxHeaderSize: 16_384 });
+  readonly #meter: TrafficMeter;
   readonly #passages = new WeakMap<object, Passage>();
   #connections = 0;
   #refused = 0;
@@ -52,6 +52,7 @@ export class EgressProxy implements EgressGate {
 
   constructor(options: EgressProxyOptions) {
     this.#options = options;
+    this.#meter = new TrafficMeter(options.clock);
     this.#server.on('request', (asked, answer) => {
       try {
         this.#forward(asked, answer);
@@ -72,9 +73,10 @@ export class EgressProxy implements EgressGate {
     return { connections, refused, sentBytes: this.#sentBytes, receivedBytes: this.#receivedBytes };
   }
 
-  admit({ rules, project, note }: EgressClient): (connection: Duplex) => void {
-    const log = new RefusalLog({ monotonic: () => this.#options.clock.monotonic(), write: note });
-    const passage = { list: new AllowList(rules), log, project };
+  admit(client: EgressClient): (connection: Duplex) => void {
+    const { clock } = this.#options;
+    const log = new RefusalLog({ monotonic: () => clock.monotonic(), write: (text) => client.note(text) });
+    const passage = { list: new AllowList(client.rules), log, client };
     return (connection) => {
       // Whoever uses it afterwards has handlers of their own; between those nothing may be left unheard.
       connection.on('error', () => undefined);
@@ -102,7 +104,7 @@ export class EgressProxy implements EgressGate {
       return;
     }
     try {
-      const upstream = await this.#dial(target);
+      const upstream = await this.#dial(target, passage);
       connection.write(established);
       if (head.length > 0) upstream.write(head);
       pipeline(connection, upstream, connection, () => undefined);
@@ -134,7 +136,7 @@ export class EgressProxy implements EgressGate {
       path: place.path,
       headers,
       createConnection: (_options, connected) => {
-        this.#open(target, route).then(
+        this.#open(target, route, passage).then(
           (socket) => connected(null, socket),
           (error: Error) => connected(error, undefined as never),
         );
@@ -151,7 +153,7 @@ export class EgressProxy implements EgressGate {
     passage: Passage,
   ): { readonly set: Readonly<Record<string, string>> } | Verdict {
     if (asked.method === 'TRACE') return { status: 403, reason: 'TRACE would answer with the secret' };
-    const header = injectedHeader(rule, passage.project, this.#options.secrets);
+    const header = injectedHeader(rule, passage.client.project, this.#options.secrets);
     if ('problem' in header) {
       passage.log.add(`a request to ${nameOf(upstream)} failed: ${header.problem}`);
       return { status: 502, reason: header.problem };
@@ -160,17 +162,18 @@ export class EgressProxy implements EgressGate {
     return { set: { host, [header.name]: header.value } };
   }
 
-  async #open(target: EgressTarget, route: Route): Promise<Socket> {
-    if (route.kind === 'plain') return await this.#dial(target);
-    return await this.#options.dialer.secure(await this.#dial(route.upstream), route.upstream);
+  async #open(target: EgressTarget, route: Route, passage: Passage): Promise<Socket> {
+    if (route.kind === 'plain') return await this.#dial(target, passage);
+    return await this.#options.dialer.secure(await this.#dial(route.upstream, passage), route.upstream);
   }
 
-  async #dial(target: EgressTarget): Promise<Socket> {
+  async #dial(target: EgressTarget, { client }: Passage): Promise<Socket> {
     const socket = await this.#options.dialer.dial(target);
     this.#connections++;
-    socket.once('close', () => {
-      this.#sentBytes += socket.bytesWritten;
-      this.#receivedBytes += socket.bytesRead;
+    this.#meter.watch(socket, (moved) => {
+      this.#sentBytes += moved.sentBytes;
+      this.#receivedBytes += moved.receivedBytes;
+      client.moved(moved);
     });
     return socket;
   }

@@ -6,9 +6,10 @@ import { limits } from '../../../shared/limits.ts';
 import { projectOf, shortNameOf } from '../../../shared/names.ts';
 import type { CallChains } from '../../core/ports/call-chains.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { EgressGate } from '../../core/ports/egress-gate.ts';
+import type { EgressBytes, EgressGate } from '../../core/ports/egress-gate.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 import { codeDirectory } from '../../core/ports/isolation-driver.ts';
+import type { MetricsSink } from '../../core/ports/metrics-sink.ts';
 import type { OpenedSecrets } from '../../core/ports/secrets.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import { AgentConnection } from '../protocol/agent-connection.ts';
@@ -27,6 +28,8 @@ export interface ProtocolLinkOptions {
   readonly helloTimeoutMs: number;
   /** The way out for versions with an allow-list. */
   readonly egress: EgressGate;
+  /** Takes what those move. */
+  readonly metrics: Pick<MetricsSink, 'record'>;
 }
 
 const logLimits = { logLimitBytes: limits.maxLogBytesPerInvocation, logLineBytes: limits.maxLogLineBytes };
@@ -123,11 +126,23 @@ class ProtocolLink implements AgentLink {
     await this.#connection.init(message, { signal, ...(onTunnel === undefined ? {} : { onTunnel }) });
   }
 
-  #wayOut({ functionName, config: { egress } }: VersionSpec) {
-    if (typeof egress === 'string') return undefined;
+  #wayOut(version: VersionSpec) {
+    const { functionName, config } = version;
+    const { clock, egress, metrics } = this.#options;
+    if (typeof config.egress === 'string') return undefined;
     const about = { invocationId: undefined, level: 'warn', stream: 'platform', isTruncated: false } as const;
     const note = (text: string) => this.#events.log({ ...about, text });
-    return this.#options.egress.admit({ rules: egress, project: projectOf(functionName), note });
+    // A sandbox with an allow-list has no network that its driver could count.
+    const moved = ({ sentBytes, receivedBytes }: EgressBytes) => {
+      const io = {
+        networkSentBytes: sentBytes,
+        networkReceivedBytes: receivedBytes,
+        diskReadBytes: 0,
+        diskWrittenBytes: 0,
+      };
+      metrics.record({ kind: 'instance-io', at: clock.now(), version, io });
+    };
+    return egress.admit({ rules: config.egress, project: projectOf(functionName), note, moved });
   }
 
   invoke(call: InstanceCall): Promise<InstanceResult> {

@@ -88,8 +88,10 @@ export async function queryTotals(
   );
 }
 
-function totalsOf(version: number, { invocations, coldStarts, cpuMs, initMs, responseBytes, handler }: Measurement) {
-  return { version, invocations, coldStarts, cpuMs, handlerMs: handler?.sum ?? 0, initMs, responseBytes };
+function totalsOf(version: number, sum: Measurement): VersionTotals {
+  const { invocations, coldStarts, cpuMs, initMs, responseBytes, networkSentBytes, handler } = sum;
+  const handlerMs = handler?.sum ?? 0;
+  return { version, invocations, coldStarts, cpuMs, handlerMs, initMs, responseBytes, networkSentBytes };
 }
 
 function emptySparkline(): number[] {
