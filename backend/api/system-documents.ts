@@ -28,7 +28,7 @@ function runtimeDocument({ name, health }: RuntimeFinding): RuntimeDocument {
     : { name, status: 'missing', version: null, reason: health.reason, fix: health.fix };
 }
 
-function poolDocument({ version, instances, waiting, keepAlive, scaling }: PoolView): PoolDocument {
+function poolDocument({ version, instances, waiting, keepAlive, pausedCopies, scaling }: PoolView): PoolDocument {
   return {
     functionName: shortNameOf(version.functionName),
     version: version.version,
@@ -39,6 +39,7 @@ function poolDocument({ version, instances, waiting, keepAlive, scaling }: PoolV
       coldStartsAvoidedPerMbHour:
         keepAlive.idleMbHours === 0 ? null : keepAlive.coldStartsAvoided / keepAlive.idleMbHours,
     },
+    pausedCopies: { ...pausedCopies },
     scaling: { target: scaling.target, boots: scaling.boots, mode: scaling.mode, reason: scaling.reason },
     instances: instances.map((instance) => ({
       id: instance.id,

@@ -55,6 +55,7 @@ export function createScheduling(
       keepAlive: settings.HEARTH_KEEP_ALIVE,
       preWarmPerRuntime: settings.HEARTH_PREWARM,
       snapshots: settings.HEARTH_SNAPSHOTS,
+      copiesAheadPerVersion: settings.HEARTH_COPIES_AHEAD,
       defaultIsolation: settings.HEARTH_ISOLATION,
     },
   });

@@ -234,6 +234,11 @@ export const settingsSchema = z.object({
     .describe(
       'Versions in microVMs (`qemu`) that start from a snapshot of their first good start. A snapshot holds what the function has in memory, so `without-secrets` leaves out those that use secrets.',
     ),
+  HEARTH_COPIES_AHEAD: count(0, 8)
+    .default(1)
+    .describe(
+      'Copies of each version with a snapshot that are restored ahead of calls and stand still until one comes (docs/scheduling.md).',
+    ),
   HEARTH_QEMU_PATH: z
     .string()
     .default('')

@@ -40,7 +40,7 @@ function HostTile({ live }: { readonly live: LiveSnapshot }) {
   const gauges = live.ticks.at(-1)?.gauges;
   if (gauges === undefined) return <Tile label="Running instances" value="–" note="Waiting for the live stream" />;
   const { instances, host } = gauges;
-  const running = instances.starting + instances.idle + instances.busy + instances.paused + instances.draining;
+  const running = instances.starting + instances.idle + instances.busy + instances.draining;
   const memory = host.memoryUsedBytes / Math.max(1, host.memoryTotalBytes);
   return (
     <Tile

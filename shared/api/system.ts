@@ -71,6 +71,12 @@ export const poolDocumentSchema = z.object({
   version: z.number().int(),
   waiting: z.number().describe('Calls that wait for an instance.'),
   keepAlive: keepAliveSchema,
+  pausedCopies: z
+    .object({
+      count: z.number().int(),
+      memoryMb: z.number().int().describe('What they are counted with: what they take while they stand still.'),
+    })
+    .describe('Copies from its snapshot that were restored ahead of calls.'),
   scaling: scalingSchema,
   instances: z.array(
     z.object({

@@ -104,6 +104,7 @@ export function poolRig(options: PoolRigOptions = {}) {
       maxSimultaneousBoots: 2,
       preWarmPerRuntime: 0,
       preWarmPerShape: 0,
+      copiesAheadPerVersion: 0,
       ...options.settings,
     },
   });

@@ -86,6 +86,8 @@ export interface PoolView {
   readonly instances: readonly InstanceView[];
   readonly waiting: number;
   readonly keepAlive: KeepAliveView;
+  /** Copies that were restored ahead and stand still, and what they are counted with. */
+  readonly pausedCopies: { readonly count: number; readonly memoryMb: number };
   /** What the scaling policy says now. */
   readonly scaling: ScaleDecision;
 }

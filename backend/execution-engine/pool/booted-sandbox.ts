@@ -89,6 +89,11 @@ export class BootedSandbox {
     return this.#options.reservation.memoryMb;
   }
 
+  /** What it is counted with changes; false when there is no room for more. */
+  resize(memoryMb: number): boolean {
+    return this.#options.reservation.resize(memoryMb);
+  }
+
   get isLost(): boolean {
     return this.#isLost;
   }

@@ -1,16 +1,17 @@
 import { expectedValue, worthHorizonMs } from '../../core/policies/instance-value.ts';
 import type { HostCapacity } from './host-capacity.ts';
+import type { PausedCopies } from './paused-copies.ts';
 import type { PreWarmedStock } from './pre-warmed-stock.ts';
+import { shapeOfVersion } from './sandbox-shape.ts';
 import type { VersionPool } from './version-pool.ts';
 
 export interface EvictionOptions {
   readonly capacity: HostCapacity;
   readonly stock: PreWarmedStock;
+  readonly copies: PausedCopies;
   readonly pools: Iterable<VersionPool>;
-  /** Who needs how much room. */
+  /** Who needs room. */
   readonly for: VersionPool;
-  readonly memoryMb: number;
-  readonly shapeKey: string;
   /** Clock.monotonic(). */
   readonly nowMs: number;
 }
@@ -25,14 +26,18 @@ interface Candidate {
 const reason = 'its room was needed for another version';
 
 /**
- * Makes room for one sandbox: first pre-warmed sandboxes of other shapes, which cost least to make again, then idle instances of other
+ * Makes room for one sandbox: first pre-warmed sandboxes of other shapes and paused copies of other versions, which cost least to make again, then idle instances of other
  * versions, the one that is expected to save least first; never a busy one, never below `minInstances`. Evicts nothing when that
  * would not be enough, or when what is dying already is. The room is there later, when the sandboxes are gone.
  */
 export function evict(options: EvictionOptions): void {
-  const { capacity, memoryMb } = options;
+  const { capacity } = options;
+  const { versionId, config } = options.for.version;
+  const { memoryMb } = config;
   const chosen: Candidate[] = [];
-  const extra = { instances: 0, memoryMb: 0 };
+  // The version's own copy grows into the room that it has.
+  const ownMb = options.copies.memoryOf(versionId);
+  const extra = { instances: ownMb === undefined ? 0 : 1, memoryMb: ownMb ?? 0 };
   const candidates = candidatesOf(options);
   while (!capacity.willFit(memoryMb, extra)) {
     const next = candidates.shift();
@@ -45,7 +50,10 @@ export function evict(options: EvictionOptions): void {
 }
 
 function candidatesOf(options: EvictionOptions): Candidate[] {
-  const preWarmed = options.stock.evictable(options.shapeKey).map((sandbox) => ({
+  const { stock, copies } = options;
+  const { version } = options.for;
+  const ahead = [...stock.evictable(shapeOfVersion(version).key), ...copies.evictable(version.versionId)];
+  const preWarmed = ahead.map((sandbox) => ({
     memoryMb: sandbox.memoryMb,
     value: 0,
     evict: () => sandbox.destroy(reason),

@@ -7,7 +7,7 @@ const nothing = { instances: 0, memoryMb: 0 };
 describe('HostCapacity', () => {
   it('never lends more than there is, and gets everything back', () => {
     const step = fc.record({
-      kind: fc.constantFrom('take', 'dying', 'release'),
+      kind: fc.constantFrom('take', 'dying', 'resize', 'release'),
       memoryMb: fc.integer({ min: 1, max: 400 }),
     });
     fc.assert(
@@ -24,7 +24,16 @@ describe('HostCapacity', () => {
             expect(taken !== undefined).toBe(fits);
             if (taken !== undefined) held.push(taken);
           } else if (kind === 'dying') first?.markDying();
-          else if (first !== undefined) {
+          else if (kind === 'resize') {
+            const before = first?.memoryMb ?? 0;
+            const [total, freedBefore] = [capacity.memoryMb, freed];
+            const isDone = first?.resize(memoryMb) === true;
+            if (isDone) expect(capacity.memoryMb).toBe(total - before + memoryMb);
+            else expect([first?.memoryMb ?? 0, capacity.memoryMb]).toEqual([before, total]);
+            // Room that became free is told, once.
+            expect(freed - freedBefore).toBe(isDone && memoryMb < before ? 1 : 0);
+            released += freed - freedBefore;
+          } else if (first !== undefined) {
             held.shift();
             first.release();
             first.release();

@@ -8,6 +8,8 @@ export interface HostCapacityOptions {
 /** The room of one sandbox, from before it is made until its last process is gone. */
 export interface Reservation {
   readonly memoryMb: number;
+  /** Of a sandbox that takes more or less from now on; false, with nothing changed, when there is no room for more. */
+  resize(memoryMb: number): boolean;
   /** It will be free soon. Idempotent. */
   markDying(): void;
   /** Idempotent. */
@@ -50,23 +52,34 @@ export class HostCapacity {
     this.#instances++;
     this.#memoryMb += memoryMb;
     let state: 'used' | 'dying' | 'free' = 'used';
+    let ownMb = memoryMb;
     return {
-      memoryMb,
+      get memoryMb() {
+        return ownMb;
+      },
+      resize: (wantedMb) => {
+        const moreMb = wantedMb - ownMb;
+        if (state !== 'used' || (moreMb > 0 && this.#memoryMb + moreMb > this.#options.memoryBudgetMb)) return false;
+        ownMb = wantedMb;
+        this.#memoryMb += moreMb;
+        if (moreMb < 0) this.#options.onFreed();
+        return true;
+      },
       markDying: () => {
         if (state !== 'used') return;
         state = 'dying';
         this.#dyingInstances++;
-        this.#dyingMemoryMb += memoryMb;
+        this.#dyingMemoryMb += ownMb;
       },
       release: () => {
         if (state === 'free') return;
         if (state === 'dying') {
           this.#dyingInstances--;
-          this.#dyingMemoryMb -= memoryMb;
+          this.#dyingMemoryMb -= ownMb;
         }
         state = 'free';
         this.#instances--;
-        this.#memoryMb -= memoryMb;
+        this.#memoryMb -= ownMb;
         this.#options.onFreed();
       },
     };

@@ -30,10 +30,18 @@ export interface InstanceStarterOptions {
 
 const maxImages = 512;
 
-/** What a start begins with: a pre-warmed sandbox, or room for a new one, which may be a copy from a snapshot. */
-export type StartFrom =
+/** What a start begins with: a pre-warmed sandbox, a copy that stands still, or room for a new one, which may be a copy from a snapshot. */
+export type StartFrom = FreshStart | { readonly paused: BootedSandbox; readonly snapshot: SnapshotName };
+
+type FreshStart =
   | { readonly preWarmed: BootedSandbox }
   | { readonly reservation: Reservation; readonly snapshot?: SnapshotName | undefined };
+
+interface StartedBody {
+  readonly sandbox: BootedSandbox;
+  readonly bootMs: number;
+  readonly loadMs: number;
+}
 
 export interface InstanceStart {
   readonly id: InstanceId;
@@ -110,9 +118,30 @@ export class InstanceStarter {
     }
   }
 
-  async #body(version: VersionSpec, from: StartFrom, signal: AbortSignal) {
+  /** A copy that runs and has no call. Rejects with nothing left behind; uses up the reservation in any case. */
+  async restoreAhead(
+    version: VersionSpec,
+    snapshot: SnapshotName,
+    reservation: Reservation,
+    signal: AbortSignal,
+  ): Promise<BootedSandbox> {
+    const image = await this.#image(version, { reservation }, signal);
+    try {
+      return await this.#options.maker.make(shapeOfVersion(version), image, signal, reservation, snapshot);
+    } catch (error) {
+      if (!signal.aborted) this.#options.snapshots.failed(version, error);
+      throw error;
+    }
+  }
+
+  async #body(version: VersionSpec, from: StartFrom, signal: AbortSignal): Promise<StartedBody> {
     const { clock } = this.#options;
     const beganMs = clock.monotonic();
+    if ('paused' in from) {
+      const { paused: sandbox, snapshot } = from;
+      if (await goesOn(sandbox)) return { sandbox, bootMs: clock.monotonic() - beganMs, loadMs: 0 };
+      return await this.#body(version, { reservation: this.#reserve(version), snapshot }, signal);
+    }
     const image = await this.#image(version, from, signal);
     const openedMs = clock.monotonic();
     if ('preWarmed' in from) {
@@ -127,14 +156,14 @@ export class InstanceStarter {
     return { sandbox, bootMs: clock.monotonic() - bootedFromMs, loadMs: openedMs - beganMs };
   }
 
-  async #boot(version: VersionSpec, from: StartFrom, image: PreparedImage, signal: AbortSignal) {
+  async #boot(version: VersionSpec, from: FreshStart, image: PreparedImage, signal: AbortSignal) {
     const isUsed = !('reservation' in from) || from.snapshot !== undefined;
     const reservation = isUsed ? this.#reserve(version) : from.reservation;
     return await this.#options.maker.make(shapeOfVersion(version), image, signal, reservation);
   }
 
   /** Undefined: there is no snapshot, or none that works, and a fresh sandbox should be tried. */
-  async #restore(version: VersionSpec, from: StartFrom, image: PreparedImage, signal: AbortSignal) {
+  async #restore(version: VersionSpec, from: FreshStart, image: PreparedImage, signal: AbortSignal) {
     if (!('reservation' in from) || from.snapshot === undefined) return undefined;
     const { maker, snapshots } = this.#options;
     try {
@@ -154,7 +183,7 @@ export class InstanceStarter {
   }
 
   /** The version's files in the driver's form. When they cannot be had, what the start began with is given back. */
-  async #image(version: VersionSpec, from: StartFrom, signal: AbortSignal): Promise<PreparedImage> {
+  async #image(version: VersionSpec, from: FreshStart, signal: AbortSignal): Promise<PreparedImage> {
     try {
       const driver = this.#options.maker.driver(version.config.isolation);
       const container = containerImageOf(version, this.#options.secrets);
@@ -204,6 +233,18 @@ export class InstanceStarter {
   #logsOf(version: VersionSpec, instanceId: InstanceId, redact: OpenedSecrets['redact']): InstanceLogs {
     const { logs: sink, clock, maxLogBytesPerInvocation: maxBytesPerInvocation } = this.#options;
     return new InstanceLogs({ sink, clock, version, instanceId, maxBytesPerInvocation, redact });
+  }
+}
+
+/** False: it is gone with its room, and a fresh copy should be tried. */
+async function goesOn(copy: BootedSandbox): Promise<boolean> {
+  try {
+    await copy.sandbox.resume();
+    return !copy.isLost;
+  } catch {
+    copy.destroy('it did not go on');
+    await copy.exited;
+    return false;
   }
 }
 

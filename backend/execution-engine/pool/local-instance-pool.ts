@@ -1,6 +1,5 @@
 import { PlatformError } from '../../../shared/errors.ts';
 import { type InstanceId, newId, type VersionId } from '../../../shared/ids.ts';
-import type { StartKind } from '../../../shared/invocation.ts';
 import { limits } from '../../../shared/limits.ts';
 import type { RuntimeName } from '../../../shared/version-config.ts';
 import { minInstancesAt, mostMinInstances } from '../../core/policies/provisioned.ts';
@@ -17,7 +16,6 @@ import type { SandboxStore } from '../../core/ports/store.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import type { OpenAgentLink } from './agent-link.ts';
 import { BootGate } from './boot-gate.ts';
-import { evict } from './eviction.ts';
 import { shutdownOutcome } from './exit-outcome.ts';
 import { HostCapacity } from './host-capacity.ts';
 import { sweepIdle } from './idle-sweep.ts';
@@ -25,9 +23,9 @@ import { InstanceStarter, type StartFrom } from './instance-starter.ts';
 import { KeepAliveBook, type VersionKeepAlive } from './keep-alive-book.ts';
 import type { PoolSettings } from './pool-settings.ts';
 import type { PooledInstance } from './pooled-instance.ts';
-import { PreWarmedStock } from './pre-warmed-stock.ts';
+import { ReadyAhead, startOf } from './ready-ahead.ts';
 import { SandboxMaker, startError } from './sandbox-maker.ts';
-import { shapeOf, shapeOfVersion } from './sandbox-shape.ts';
+import { shapeOf } from './sandbox-shape.ts';
 import { SnapshotBook } from './snapshot-book.ts';
 import { UsageSampler } from './usage-sampler.ts';
 import { VersionPool, type VersionPoolHost } from './version-pool.ts';
@@ -48,6 +46,7 @@ export interface LocalInstancePoolOptions {
   readonly settings: PoolSettings;
 }
 
+const shutdown = 'the platform is shutting down';
 /** How long after the deadline of `drain` sandboxes may take to be gone. */
 const removalWaitMs = 5000;
 
@@ -59,7 +58,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
   readonly #pools = new Map<VersionId, VersionPool>();
   readonly #capacity: HostCapacity;
   readonly #maker: SandboxMaker;
-  readonly #stock: PreWarmedStock;
+  readonly #ahead: ReadyAhead;
   readonly #starter: InstanceStarter;
   readonly #snapshots: SnapshotBook;
   readonly #gate: BootGate;
@@ -82,18 +81,6 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       onFreed: () => this.#gate.pump(),
     });
     this.#maker = new SandboxMaker({ ...options, ...settings });
-    this.#stock = new PreWarmedStock({
-      maker: this.#maker,
-      capacity: this.#capacity,
-      clock,
-      logger,
-      perDefaultShape: settings.preWarmPerRuntime,
-      perUsedShape: settings.preWarmPerShape,
-      maxPreWarmed: settings.maxPreWarmed,
-      ttlMs: settings.preWarmTtlMs,
-      refillDelayMs: settings.refillDelayMs,
-      onWanted: () => this.#gate.pump(),
-    });
     const { maxLogBytesPerInvocation } = settings;
     const maker = this.#maker;
     const { snapshots: mode } = settings;
@@ -108,10 +95,21 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       clock,
       maxLogBytesPerInvocation,
     });
+    this.#ahead = new ReadyAhead({
+      capacity: this.#capacity,
+      maker,
+      starter: this.#starter,
+      snapshots: this.#snapshots,
+      clock,
+      logger,
+      settings,
+      pools: this.#pools,
+      onWanted: () => this.#gate.pump(),
+    });
     this.#gate = new BootGate({
       maxBoots: settings.maxSimultaneousBoots,
       startBoot: (pool) => this.#startBoot(pool),
-      refill: () => (this.#isDraining ? undefined : this.#stock.refillOne(this.#stop.signal)),
+      refill: () => (this.#isDraining ? undefined : this.#ahead.refillOne(this.#stop.signal)),
     });
     this.#book = new KeepAliveBook({
       mode: settings.keepAlive,
@@ -153,23 +151,25 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
 
   async retireVersion(versionId: VersionId, reason: string): Promise<void> {
     this.#provisioned.delete(versionId);
-    this.#snapshots.drop(versionId);
+    this.#dropSnapshot(versionId, reason);
     await this.#pools.get(versionId)?.retire(reason);
   }
 
   recycle(versions: ReadonlySet<VersionId>, reason: string): void {
     for (const id of versions) {
       this.#pools.get(id)?.recycle(reason);
-      this.#snapshots.drop(id);
+      this.#dropSnapshot(id, reason);
     }
   }
 
   pools(): readonly PoolView[] {
-    return [...this.#pools.values()].map((pool) => pool.view());
+    return [...this.#pools.values()].map((pool) => {
+      return { ...pool.view(), pausedCopies: this.#ahead.copies.view(pool.version.versionId) };
+    });
   }
 
   preWarmed(): readonly PreWarmedView[] {
-    return this.#stock.views();
+    return this.#ahead.stock.views();
   }
 
   /** Starts the pre-warmed sandboxes of every language that is there; does not wait for them. Custom runtimes get theirs with the first use. */
@@ -182,7 +182,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       if (runtime === 'custom' || runtime === 'image') continue;
       const health = await adapter.probe();
       if (health.status === 'available')
-        this.#stock.addDefault(shapeOf(settings.defaultIsolation, runtime, defaultShape));
+        this.#ahead.stock.addDefault(shapeOf(settings.defaultIsolation, runtime, defaultShape));
     }
   }
 
@@ -194,11 +194,11 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     this.#stop.abort(drainingError());
     const pools = [...this.#pools.values()];
     for (const pool of pools) pool.rejectWaiters(drainingError());
-    const stockGone = this.#stock.close('the platform is shutting down');
-    const allGone = Promise.all([stockGone, ...pools.map((pool) => pool.retire('the platform is shutting down'))]);
+    const aheadGone = this.#ahead.close(shutdown);
+    const allGone = Promise.all([aheadGone, ...pools.map((pool) => pool.retire(shutdown))]);
     const isGone = await this.#within(allGone, deadlineAt - this.clock.now());
     if (isGone) return;
-    for (const pool of pools) pool.destroyAll('the platform is shutting down', shutdownOutcome);
+    for (const pool of pools) pool.destroyAll(shutdown, shutdownOutcome);
     if (await this.#within(allGone, removalWaitMs)) return;
     this.#options.logger.error({}, 'some sandboxes were not gone in time; the next start sweeps them');
   }
@@ -263,32 +263,13 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
   }
 
   #startBoot(pool: VersionPool): Promise<void> | undefined {
-    const from = this.#startFrom(pool);
+    const from = this.#ahead.startFrom(pool);
     if (from === undefined) return undefined;
     const id = newId('instance', this.clock.now());
     const start = startOf(from);
     const purpose = pool.bootStarted(id, start);
     this.#record(pool.version, 'none', 'starting', purpose === 'ahead' ? 'ahead of a foretold call' : start);
     return this.#boot(pool, id, from);
-  }
-
-  #startFrom(pool: VersionPool): StartFrom | undefined {
-    const shape = shapeOfVersion(pool.version);
-    const { memoryMb } = pool.version.config;
-    const snapshot = this.#snapshots.find(pool.version);
-    // A copy has loaded its version; a pre-warmed sandbox has not.
-    const copyRoom = snapshot === undefined ? undefined : this.#capacity.tryReserve(memoryMb);
-    if (copyRoom !== undefined) return { reservation: copyRoom, snapshot };
-    const preWarmed = this.#stock.take(shape);
-    if (preWarmed !== undefined) return { preWarmed };
-    const reservation = this.#capacity.tryReserve(memoryMb);
-    if (reservation !== undefined) return { reservation };
-    if (pool.isBootUrgent) {
-      const pools = this.#pools.values();
-      const nowMs = this.clock.monotonic();
-      evict({ capacity: this.#capacity, stock: this.#stock, pools, memoryMb, shapeKey: shape.key, for: pool, nowMs });
-    }
-    return undefined;
   }
 
   async #boot(pool: VersionPool, id: InstanceId, from: StartFrom): Promise<void> {
@@ -302,7 +283,8 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       });
       this.#record(pool.version, 'starting', 'idle', instance.start);
       pool.bootSucceeded(instance);
-      if (this.#isDraining) instance.destroy('the platform is shutting down', shutdownOutcome);
+      this.#ahead.copies.used(pool.version);
+      if (this.#isDraining) instance.destroy(shutdown, shutdownOutcome);
     } catch (cause) {
       const error = startError(cause);
       this.#record(pool.version, 'starting', 'dead', error.code);
@@ -328,11 +310,17 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     for (const [versionId, pool] of this.#pools) {
       pool.tick(now);
       sweepIdle(pool, now, pressure);
-      if (pool.isForgettable) this.#pools.delete(versionId);
+      const { count } = this.#ahead.copies.view(versionId);
+      if (pool.isForgettable && count === 0) this.#pools.delete(versionId);
     }
-    this.#stock.sweep();
+    this.#ahead.sweep();
     // A driver may have become healthy, a back-off may be over.
     this.#gate.pump();
+  }
+
+  #dropSnapshot(versionId: VersionId, reason: string): void {
+    this.#snapshots.drop(versionId);
+    this.#ahead.copies.drop(versionId, reason);
   }
 
   *#instances(): Iterable<PooledInstance> {
@@ -365,11 +353,6 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
   }
 }
 
-function startOf(from: StartFrom): StartKind {
-  if ('preWarmed' in from) return from.preWarmed.origin;
-  return from.snapshot === undefined ? 'cold' : 'restored';
-}
-
 const defaultShape = {
   memoryMb: limits.memoryMb.default,
   cpus: limits.cpus.default,
@@ -379,5 +362,5 @@ const defaultShape = {
 } as const;
 
 function drainingError(): PlatformError {
-  return new PlatformError('unavailable', 'draining', 'the platform is shutting down', { retryAfterSeconds: 5 });
+  return new PlatformError('unavailable', 'draining', shutdown, { retryAfterSeconds: 5 });
 }

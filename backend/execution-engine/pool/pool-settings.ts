@@ -22,6 +22,9 @@ export interface PoolSettings {
   readonly refillDelayMs: number;
   /** Of which versions snapshots are taken, where the driver can. */
   readonly snapshots: SnapshotMode;
+  /** Copies of each version with a snapshot that are restored ahead and paused, where the driver can. */
+  readonly copiesAheadPerVersion: number;
+  readonly maxCopiesAhead: number;
   /** The driver that default shapes are pre-warmed for. */
   readonly defaultIsolation: DriverName;
   /** `predictive`: learnt per version; `fixed`: `keepAlivePolicy.fallbackMs` for all. A version's own idleTimeoutMs wins. */
@@ -46,6 +49,8 @@ export const defaultPoolSettings = {
   preWarmTtlMs: 600_000,
   refillDelayMs: 25,
   snapshots: 'without-secrets',
+  copiesAheadPerVersion: 1,
+  maxCopiesAhead: 8,
   defaultIsolation: 'process',
   keepAlive: 'predictive',
   keepAlivePolicy: defaultKeepAliveSettings,

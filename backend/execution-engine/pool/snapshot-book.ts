@@ -43,6 +43,11 @@ export class SnapshotBook {
     return name !== undefined && driver?.hasSnapshot(name) === true ? name : undefined;
   }
 
+  /** The same where a copy can be restored ahead and stand still until a call comes. */
+  findToPause(version: VersionSpec): SnapshotName | undefined {
+    return this.#driver(version)?.capabilities.pause === true ? this.find(version) : undefined;
+  }
+
   /**
    * Takes one of an instance that is ready and has had no call, unless there is one; the call that waits for the instance waits a little longer. Never
    * rejects; the sandbox may be lost then.

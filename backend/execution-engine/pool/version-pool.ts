@@ -240,7 +240,7 @@ export class VersionPool implements InstanceOwner {
     return idle.slice(0, Math.max(0, Math.min(idle.length, this.#live - this.minInstances)));
   }
 
-  view(): PoolView {
+  view(): Omit<PoolView, 'pausedCopies'> {
     const instances = [...this.#starting.views(), ...[...this.instances].map((instance) => instance.view())];
     const { keepAlive } = this;
     const quietMs = keepAlive.isQuiet ? this.#host.clock.monotonic() - keepAlive.quietSinceMs : undefined;

@@ -29,9 +29,17 @@ test('counts instances by state, pre-warmed sandboxes and what waits', () => {
         waiting: 0,
         keepAlive,
         scaling,
+        pausedCopies: { count: 2, memoryMb: 90 },
         instances: [instance('idle', 10), instance('busy', 20), instance('dead', 0)],
       },
-      { version: versionA1, waiting: 0, keepAlive, scaling, instances: [instance('idle', 30)] },
+      {
+        version: versionA1,
+        waiting: 0,
+        keepAlive,
+        scaling,
+        pausedCopies: { count: 1, memoryMb: 50 },
+        instances: [instance('idle', 30)],
+      },
     ],
     preWarmed: [
       { runtime: 'nodejs', isolation: 'process', count: 2 },
@@ -48,7 +56,7 @@ test('counts instances by state, pre-warmed sandboxes and what waits', () => {
   );
   expect(gauges).toMatchObject({
     at: '1970-01-01T00:00:00.000Z',
-    instances: { starting: 0, idle: 2, busy: 1, paused: 0, draining: 0, preWarmed: 3 },
+    instances: { starting: 0, idle: 2, busy: 1, paused: 3, draining: 0, preWarmed: 3 },
     inFlight: 4,
     queued: 5,
     asyncDepth: 6,

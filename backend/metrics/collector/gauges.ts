@@ -25,8 +25,9 @@ export function readGauges(sources: GaugeSources, now: number, project?: string)
   let sandboxMemoryBytes = 0;
   let inFlight = 0;
   let waiting = 0;
-  for (const { instances: ofVersion, waiting: ofPool } of pools) {
+  for (const { instances: ofVersion, waiting: ofPool, pausedCopies } of pools) {
     waiting += ofPool;
+    instances.paused += pausedCopies.count;
     for (const { state, usage, inFlight: ofInstance } of ofVersion) {
       inFlight += ofInstance;
       if (state !== 'dead') instances[state]++;
