@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gatewayWays } from '../support/gateway-ways.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 
 /** Functions that call functions through the public gateway: the level `unsandboxed` can reach it on this host. */
@@ -60,18 +61,6 @@ const deploy = async (name: string, more: object) => {
   expect(answer.status, await answer.text()).toBe(201);
 };
 
-beforeAll(async () => {
-  platform = await startPlatform({ environment: { HEARTH_ALLOW_UNSANDBOXED: 'true' } });
-  for (const [name, source] of Object.entries(sources)) {
-    const timeoutMs = { slow: 60_000, front: 4000 }[name] ?? 20_000;
-    await deploy(name, { runtime: 'nodejs', timeoutMs, files: { 'index.mjs': source } });
-  }
-  await deploy('relay-python', { runtime: 'python', timeoutMs: 20_000, files: { 'main.py': python } });
-});
-afterAll(async () => {
-  await platform.dispose();
-});
-
 const get = async (path: string, init: RequestInit = {}) => {
   const response = await fetch(`${platform.gatewayUrl}${path}`, init);
   return { status: response.status, json: (await response.json()) as never };
@@ -108,7 +97,19 @@ const numberOf = async (name: string) => {
   );
 };
 
-describe('a function that calls functions through the gateway', () => {
+describe.each(gatewayWays)('a function that calls functions through the gateway, %s', (_way, environment) => {
+  beforeAll(async () => {
+    platform = await startPlatform({ environment: { ...environment, HEARTH_ALLOW_UNSANDBOXED: 'true' } });
+    for (const [name, source] of Object.entries(sources)) {
+      const timeoutMs = { slow: 60_000, front: 4000 }[name] ?? 20_000;
+      await deploy(name, { runtime: 'nodejs', timeoutMs, files: { 'index.mjs': source } });
+    }
+    await deploy('relay-python', { runtime: 'python', timeoutMs: 20_000, files: { 'main.py': python } });
+  });
+  afterAll(async () => {
+    await platform.dispose();
+  });
+
   it('is refused with 508 when the chain is too deep', async () => {
     const { status, json } = await get('/spiral');
     expect(status).toBe(200);

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { invocationDetailSchema } from '../../shared/api/invocations.ts';
 import { poolsSchema } from '../../shared/api/system.ts';
+import { gatewayWays } from '../support/gateway-ways.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 
 const source = `
@@ -26,21 +27,6 @@ export default {
 
 let platform: Platform;
 let url = '';
-beforeAll(async () => {
-  platform = await startPlatform();
-  url = `${platform.gatewayUrl.replace('http', 'ws')}/socket`;
-  const response = await platform.api('POST', '/api/v1/functions', {
-    name: 'socket',
-    files: { 'index.mjs': source },
-    runtime: 'nodejs',
-    handler: 'index.default',
-    concurrency: 8,
-    maxInstances: 1,
-    maxRequestBytes: 1_000_000,
-  });
-  expect(response.status, await response.clone().text()).toBe(201);
-});
-afterAll(async () => await platform.dispose());
 
 /** Messages in the order in which they came, one at a time. */
 class Client {
@@ -74,146 +60,164 @@ const inFlight = async (): Promise<number> => {
   return pools.flatMap((pool) => pool.instances).reduce((sum, instance) => sum + instance.inFlight, 0);
 };
 
-describe('a WebSocket to a function', () => {
-  it('carries text and bytes both ways, counts as in flight, and ends with the code of the client', async () => {
-    const client = new Client();
-    expect(await client.next()).toBe('hello');
-    expect(await inFlight()).toBe(1);
-    client.socket.send('häl\u{1f600}');
-    expect(await client.next()).toBe('echo häl\u{1f600}');
-    client.socket.send(new Uint8Array([1, 2, 3]));
-    expect([...new Uint8Array((await client.next()) as ArrayBuffer)]).toEqual([1, 2, 3]);
-    client.socket.close(4321, 'done');
-    expect(await client.closed).toMatchObject({ code: 4321, wasClean: true });
-    await eventually(async () => expect(await inFlight()).toBe(0));
-  });
-
-  it('ends with the code and the reason of the function', async () => {
-    const client = new Client();
-    await client.next();
-    client.socket.send('close');
-    expect(await client.closed).toMatchObject({ code: 4001, reason: 'as you wish', wasClean: true });
-  });
-
-  it('carries messages that are larger than any window, and any number of them', async () => {
-    const client = new Client();
-    await client.next();
-    client.socket.send('large');
-    const data = new Uint8Array((await client.next()) as ArrayBuffer);
-    expect(data.length).toBe(3_000_000);
-    expect(data.every((byte) => byte === 7)).toBe(true);
-    const sent = new Uint8Array(900_000).fill(9);
-    for (let i = 0; i < 10; i++) client.socket.send(sent);
-    for (let i = 0; i < 10; i++) expect(((await client.next()) as ArrayBuffer).byteLength).toBe(900_000);
-    client.socket.close();
-    await client.closed;
-  });
-
-  it('refuses messages over the limit with 1009 and goes on with others', async () => {
-    const client = new Client();
-    await client.next();
-    client.socket.send(new Uint8Array(1_000_001));
-    expect(await client.closed).toMatchObject({ code: 1009 });
-    await eventually(async () => expect(await inFlight()).toBe(0));
-  });
-
-  it('closes with 1011 what a listener throws, and says it in the log', async () => {
-    const client = new Client();
-    await client.next();
-    client.socket.send('throw');
-    expect(await client.closed).toMatchObject({ code: 1011 });
-    await eventually(async () => {
-      const logs = await (await platform.api('GET', '/api/v1/functions/socket/logs')).text();
-      expect(logs).toContain('thrown in a listener');
-    });
-  });
-
-  it('agrees on a subprotocol that the client offers', async () => {
-    const client = new Client('?protocol', ['other', 'chat']);
-    await client.next();
-    expect(client.socket.protocol).toBe('chat');
-    client.socket.close();
-    await client.closed;
-  });
-
-  it('tells the function that the client is gone', async () => {
-    const client = connect(Number(new URL(url).port), '127.0.0.1');
-    client.write(
-      'GET /socket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
-    );
-    let answer = '';
-    while (!answer.includes('hello')) {
-      const [chunk] = (await once(client, 'data')) as [Buffer];
-      answer += chunk.toString('latin1');
-    }
-    // RFC 6455 section 1.3 has this pair of key and answer.
-    expect(answer).toContain('Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
-    const id = /hearth-invocation-id: (\S+)/.exec(answer)?.[1] ?? '';
-    client.destroy();
-    await eventually(async () => {
-      const detail = await (await platform.api('GET', `/api/v1/invocations/${id}`)).json();
-      expect(invocationDetailSchema.parse(detail).status).toBe('cancelled');
-    });
-    await eventually(async () => expect(await inFlight()).toBe(0));
-  });
-
-  it('may be answered with an ordinary response', async () => {
-    const status = await new Promise((resolve, reject) => {
-      const request = httpRequest(`${platform.gatewayUrl}/socket?plain`, {
-        headers: {
-          upgrade: 'websocket',
-          connection: 'Upgrade',
-          'sec-websocket-version': '13',
-          'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-        },
-      });
-      request.on('response', (response) => {
-        response.resume();
-        response.on('end', () => resolve(response.statusCode));
-      });
-      request.on('error', reject);
-      request.end();
-    });
-    expect(status).toBe(401);
-    const other = await fetch(`${platform.gatewayUrl}/socket`);
-    // The handler throws: nobody asked for a WebSocket.
-    expect(other.status).toBe(502);
-  });
-});
-
-describe('a WebSocket to a function that asks who calls', () => {
-  it('is opened for those who may call it, and for nobody else', async () => {
-    const deployed = await platform.api('POST', '/api/v1/functions', {
-      name: 'guarded',
+describe.each(gatewayWays)('%s', (_way, environment) => {
+  beforeAll(async () => {
+    platform = await startPlatform({ environment });
+    url = `${platform.gatewayUrl.replace('http', 'ws')}/socket`;
+    const response = await platform.api('POST', '/api/v1/functions', {
+      name: 'socket',
       files: { 'index.mjs': source },
+      runtime: 'nodejs',
       handler: 'index.default',
-      auth: { type: 'token' },
+      concurrency: 8,
+      maxInstances: 1,
+      maxRequestBytes: 1_000_000,
     });
-    expect(deployed.status, await deployed.clone().text()).toBe(201);
-    const open = (headers: Readonly<Record<string, string>>) =>
-      new Promise<number | undefined>((resolve, reject) => {
-        const request = httpRequest(`${platform.gatewayUrl}/guarded`, {
+    expect(response.status, await response.clone().text()).toBe(201);
+  });
+  afterAll(async () => await platform.dispose());
+
+  describe('a WebSocket to a function', () => {
+    it('carries text and bytes both ways, counts as in flight, and ends with the code of the client', async () => {
+      const client = new Client();
+      expect(await client.next()).toBe('hello');
+      expect(await inFlight()).toBe(1);
+      client.socket.send('häl\u{1f600}');
+      expect(await client.next()).toBe('echo häl\u{1f600}');
+      client.socket.send(new Uint8Array([1, 2, 3]));
+      expect([...new Uint8Array((await client.next()) as ArrayBuffer)]).toEqual([1, 2, 3]);
+      client.socket.close(4321, 'done');
+      expect(await client.closed).toMatchObject({ code: 4321, wasClean: true });
+      await eventually(async () => expect(await inFlight()).toBe(0));
+    });
+
+    it('ends with the code and the reason of the function', async () => {
+      const client = new Client();
+      await client.next();
+      client.socket.send('close');
+      expect(await client.closed).toMatchObject({ code: 4001, reason: 'as you wish', wasClean: true });
+    });
+
+    it('carries messages that are larger than any window, and any number of them', async () => {
+      const client = new Client();
+      await client.next();
+      client.socket.send('large');
+      const data = new Uint8Array((await client.next()) as ArrayBuffer);
+      expect(data.length).toBe(3_000_000);
+      expect(data.every((byte) => byte === 7)).toBe(true);
+      const sent = new Uint8Array(900_000).fill(9);
+      for (let i = 0; i < 10; i++) client.socket.send(sent);
+      for (let i = 0; i < 10; i++) expect(((await client.next()) as ArrayBuffer).byteLength).toBe(900_000);
+      client.socket.close();
+      await client.closed;
+    });
+
+    it('refuses messages over the limit with 1009 and goes on with others', async () => {
+      const client = new Client();
+      await client.next();
+      client.socket.send(new Uint8Array(1_000_001));
+      expect(await client.closed).toMatchObject({ code: 1009 });
+      await eventually(async () => expect(await inFlight()).toBe(0));
+    });
+
+    it('closes with 1011 what a listener throws, and says it in the log', async () => {
+      const client = new Client();
+      await client.next();
+      client.socket.send('throw');
+      expect(await client.closed).toMatchObject({ code: 1011 });
+      await eventually(async () => {
+        const logs = await (await platform.api('GET', '/api/v1/functions/socket/logs')).text();
+        expect(logs).toContain('thrown in a listener');
+      });
+    });
+
+    it('agrees on a subprotocol that the client offers', async () => {
+      const client = new Client('?protocol', ['other', 'chat']);
+      await client.next();
+      expect(client.socket.protocol).toBe('chat');
+      client.socket.close();
+      await client.closed;
+    });
+
+    it('tells the function that the client is gone', async () => {
+      const client = connect(Number(new URL(url).port), '127.0.0.1');
+      client.write(
+        'GET /socket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+      );
+      let answer = '';
+      while (!answer.includes('hello')) {
+        const [chunk] = (await once(client, 'data')) as [Buffer];
+        answer += chunk.toString('latin1');
+      }
+      // RFC 6455 section 1.3 has this pair of key and answer.
+      expect(answer).toContain('Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
+      const id = /hearth-invocation-id: (\S+)/.exec(answer)?.[1] ?? '';
+      client.destroy();
+      await eventually(async () => {
+        const detail = await (await platform.api('GET', `/api/v1/invocations/${id}`)).json();
+        expect(invocationDetailSchema.parse(detail).status).toBe('cancelled');
+      });
+      await eventually(async () => expect(await inFlight()).toBe(0));
+    });
+
+    it('may be answered with an ordinary response', async () => {
+      const status = await new Promise((resolve, reject) => {
+        const request = httpRequest(`${platform.gatewayUrl}/socket?plain`, {
           headers: {
             upgrade: 'websocket',
             connection: 'Upgrade',
             'sec-websocket-version': '13',
             'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-            ...headers,
           },
         });
         request.on('response', (response) => {
           response.resume();
-          resolve(response.statusCode);
-        });
-        request.on('upgrade', (response, socket) => {
-          socket.destroy();
-          resolve(response.statusCode);
+          response.on('end', () => resolve(response.statusCode));
         });
         request.on('error', reject);
         request.end();
       });
-    expect(await open({})).toBe(401);
-    expect(await open({ authorization: 'Bearer wrong' })).toBe(401);
-    expect(await open({ authorization: `Bearer ${platform.token}` })).toBe(101);
+      expect(status).toBe(401);
+      const other = await fetch(`${platform.gatewayUrl}/socket`);
+      // The handler throws: nobody asked for a WebSocket.
+      expect(other.status).toBe(502);
+    });
+  });
+
+  describe('a WebSocket to a function that asks who calls', () => {
+    it('is opened for those who may call it, and for nobody else', async () => {
+      const deployed = await platform.api('POST', '/api/v1/functions', {
+        name: 'guarded',
+        files: { 'index.mjs': source },
+        handler: 'index.default',
+        auth: { type: 'token' },
+      });
+      expect(deployed.status, await deployed.clone().text()).toBe(201);
+      const open = (headers: Readonly<Record<string, string>>) =>
+        new Promise<number | undefined>((resolve, reject) => {
+          const request = httpRequest(`${platform.gatewayUrl}/guarded`, {
+            headers: {
+              upgrade: 'websocket',
+              connection: 'Upgrade',
+              'sec-websocket-version': '13',
+              'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+              ...headers,
+            },
+          });
+          request.on('response', (response) => {
+            response.resume();
+            resolve(response.statusCode);
+          });
+          request.on('upgrade', (response, socket) => {
+            socket.destroy();
+            resolve(response.statusCode);
+          });
+          request.on('error', reject);
+          request.end();
+        });
+      expect(await open({})).toBe(401);
+      expect(await open({ authorization: 'Bearer wrong' })).toBe(401);
+      expect(await open({ authorization: `Bearer ${platform.token}` })).toBe(101);
+    });
   });
 });
