@@ -12,7 +12,7 @@ import { Session } from './api/session.ts';
 import { createDashboardRouter } from './routes.tsx';
 import './styles/index.css';
 import { applyTheme } from './ui/theme.ts';
-import { TooltipProvider } from './ui/tooltip.tsx';
+import { TooltipLayer } from './ui/tooltip.tsx';
 
 applyTheme();
 
@@ -48,9 +48,8 @@ createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>
       <BackendProvider backend={{ api: new Api({ client }), session, live }}>
-        <TooltipProvider>
-          <RouterProvider router={createDashboardRouter()} />
-        </TooltipProvider>
+        <RouterProvider router={createDashboardRouter()} />
+        <TooltipLayer />
       </BackendProvider>
     </QueryClientProvider>
   </StrictMode>,

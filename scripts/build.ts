@@ -7,6 +7,7 @@ import { copyFile, mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
+import { compressAssets } from './compress-assets.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -96,7 +97,7 @@ const targets: Readonly<Record<string, Target>> = {
       }),
   },
   dashboard: {
-    inputs: ['frontend', 'shared', 'package-lock.json'],
+    inputs: ['frontend', 'shared', 'package-lock.json', 'scripts/build.ts', 'scripts/compress-assets.ts'],
     output: 'dist/dashboard/index.html',
     run: async () => {
       const vite = await import('vite');
@@ -105,6 +106,7 @@ const targets: Readonly<Record<string, Target>> = {
         configFile: join(root, 'frontend/vite.config.ts'),
         logLevel: 'warn',
       });
+      compressAssets(join(root, 'dist/dashboard'));
     },
   },
 };

@@ -30,6 +30,7 @@ const checks: readonly Check[] = [
   { name: 'dead code', argv: [bin('knip/bin/knip.js')] },
   { name: 'OpenAPI in step', argv: ['scripts/openapi.ts', '--check'] },
   { name: 'configuration page in step', argv: ['scripts/config-docs.ts', '--check'] },
+  { name: 'sizes of the dashboard', argv: ['scripts/dashboard-budget.ts'] },
   { name: 'rules of the repository', argv: ['scripts/repo-rules.ts'] },
   { name: 'supply chain', argv: ['scripts/supply-chain.ts'] },
 ];

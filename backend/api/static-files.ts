@@ -18,8 +18,8 @@ const pagePolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Vite's file names: a hash of the content before the extension. */
-const hashedAsset = /-[A-Za-z0-9_-]{8,}\.[a-z0-9]+$/;
+/** Vite's file names: a hash of the content before the extension, and that of a compressed copy behind it. */
+const hashedAsset = /-[A-Za-z0-9_-]{8,}\.[a-z0-9]+(\.br|\.gz)?$/;
 const oneYear = 'public, max-age=31536000, immutable';
 
 /** Serves the dashboard; returns how unknown paths are answered with its page, or undefined when it is not built. */
@@ -35,6 +35,8 @@ export async function registerDashboard(
     dotfiles: 'ignore',
     redirect: false,
     cacheControl: false,
+    // The build leaves `FILE.br` and `FILE.gz` beside each file.
+    preCompressed: true,
     setHeaders: (reply, path) => {
       reply.header('cache-control', hashedAsset.test(path) ? oneYear : 'no-cache');
       reply.header('content-security-policy', pagePolicy);

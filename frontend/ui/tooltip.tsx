@@ -1,24 +1,70 @@
-import { Tooltip as Radix } from 'radix-ui';
-import type { ReactElement, ReactNode } from 'react';
+import { cloneElement, lazy, type ReactElement, Suspense, useEffect, useState } from 'react';
 
-/** Names or explains the control inside; shown on hover and on focus. */
-export function Tooltip({ text, children }: { readonly text: ReactNode; readonly children: ReactElement }) {
-  return (
-    <Radix.Root>
-      <Radix.Trigger asChild>{children}</Radix.Trigger>
-      <Radix.Portal>
-        <Radix.Content
-          sideOffset={6}
-          collisionPadding={8}
-          className="z-50 max-w-72 rounded-md bg-text px-2 py-1 text-xs text-bg shadow-lg"
-        >
-          {text}
-        </Radix.Content>
-      </Radix.Portal>
-    </Radix.Root>
-  );
+/** Positions itself with a library that no page needs before somebody points at something. */
+const TooltipBubble = lazy(() => import('./tooltip-bubble.tsx').then((module) => ({ default: module.TooltipBubble })));
+
+const attribute = 'data-tooltip';
+/** How long the pointer rests on a control until its tooltip comes, and how long that stays when the pointer leaves: it may be on its way to the tooltip. */
+const showMs = 350;
+const hideMs = 150;
+
+/** Names or explains the control inside; shown on hover and on focus by the TooltipLayer. */
+export function Tooltip({
+  text,
+  children,
+}: {
+  readonly text: string;
+  readonly children: ReactElement<Record<string, unknown>>;
+}) {
+  return cloneElement(children, { [attribute]: text });
 }
 
-export function TooltipProvider({ children }: { readonly children: ReactNode }) {
-  return <Radix.Provider delayDuration={350}>{children}</Radix.Provider>;
+const controlAt = (target: EventTarget | null): HTMLElement | undefined =>
+  (target instanceof Element ? target.closest<HTMLElement>(`[${attribute}]`) : null) ?? undefined;
+const isBubble = (target: EventTarget | null): boolean =>
+  target instanceof Element && target.closest('[data-tooltip-bubble]') !== null;
+
+/** Watches what is pointed at and what has the focus; `show` gets the control whose tooltip is due, undefined for none. */
+function watchControls(show: (control: HTMLElement | undefined) => void): () => void {
+  const stop = new AbortController();
+  let current: HTMLElement | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const change = (next: HTMLElement | undefined, afterMs: number): void => {
+    clearTimeout(timer);
+    current = next;
+    timer = setTimeout(() => show(next), afterMs);
+  };
+  const on = <Name extends keyof DocumentEventMap>(name: Name, react: (event: DocumentEventMap[Name]) => void) =>
+    document.addEventListener(name, react, { signal: stop.signal, capture: true, passive: true });
+  on('pointerover', (event) => {
+    if (event.pointerType === 'touch') return;
+    if (isBubble(event.target)) return clearTimeout(timer);
+    const next = controlAt(event.target);
+    if (next !== current) change(next, next === undefined ? hideMs : showMs);
+  });
+  on('focusin', (event) => {
+    const next = controlAt(event.target);
+    if (next?.matches(':focus-visible') === true) change(next, 0);
+  });
+  on('focusout', () => change(undefined, 0));
+  on('pointerdown', () => change(undefined, 0));
+  on('scroll', () => current !== undefined && change(undefined, 0));
+  return () => {
+    stop.abort();
+    clearTimeout(timer);
+  };
+}
+
+/** Shows the tooltips of the whole page, one at a time. Escape and a click close them. */
+export function TooltipLayer() {
+  const [control, setControl] = useState<HTMLElement | undefined>();
+  useEffect(() => watchControls(setControl), []);
+  if (control === undefined) return null;
+  const text = control.getAttribute(attribute);
+  if (text === null || !control.isConnected) return null;
+  return (
+    <Suspense fallback={null}>
+      <TooltipBubble control={control} text={text} onClose={() => setControl(undefined)} />
+    </Suspense>
+  );
 }

@@ -1,6 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildStale } from '../../scripts/build.ts';
@@ -608,29 +605,19 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     }
   });
 
-  it('has no page of more than 60 kB, an editor of at most 200 kB, and styles of at most 20 kB, compressed', () => {
-    const assets = join(import.meta.dirname, '../../dist/dashboard/assets');
-    const sizes = readdirSync(assets)
-      .filter((name) => /\.(js|css)$/.test(name))
-      .map((name) => ({ name, bytes: gzipSync(readFileSync(join(assets, name))).length }));
-    const shell = /src="\/assets\/(index-[^"]+\.js)"/.exec(readFileSync(join(assets, '../index.html'), 'utf8'))?.[1];
-    expect(sizes.some(({ name }) => name === shell)).toBe(true);
-    const editor = (name: string) => /^code-mirror-/.test(name);
-    const limitOf = (name: string) => (editor(name) ? 200_000 : name.endsWith('.css') ? 20_000 : 60_000);
-    expect(sizes.some(({ name }) => editor(name))).toBe(true);
-    expect(sizes.filter(({ name, bytes }) => name !== shell && bytes > limitOf(name))).toEqual([]);
-  });
-
-  it('loads at most 200 kB of compressed JavaScript for the overview', async () => {
-    const scripts = new Set<string>();
-    page.on('response', (response) => {
-      if (response.url().endsWith('.js')) scripts.add(new URL(response.url()).pathname);
-    });
-    await go('/');
-    await page.getByRole('img', { name: /^Chart: Requests/ }).waitFor();
-    const dist = join(import.meta.dirname, '../../dist/dashboard');
-    const bytes = [...scripts].reduce((sum, path) => sum + gzipSync(readFileSync(join(dist, path))).length, 0);
-    expect(scripts.size).toBeGreaterThan(0);
-    expect(bytes).toBeLessThanOrEqual(200_000);
+  it('names buttons without words when they are pointed at or have the focus', async () => {
+    await open({});
+    const tooltip = page.getByRole('tooltip');
+    await button('Sign out').hover();
+    await expect.poll(() => tooltip.textContent(), patience).toBe('Sign out');
+    await page.keyboard.press('Escape');
+    await expect.poll(() => tooltip.count(), patience).toBe(0);
+    await page.mouse.move(700, 10);
+    await button('Choose two times').focus();
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Tab');
+    await expect.poll(() => tooltip.textContent(), patience).toBe('Choose two times');
+    await page.keyboard.press('Tab');
+    await expect.poll(() => tooltip.count(), patience).toBe(0);
   });
 });
