@@ -1,15 +1,22 @@
 import { Command, CommanderError } from 'commander';
+import { registerAlerts } from './commands/alerts.ts';
+import { registerAliases } from './commands/aliases.ts';
 import { registerAudit } from './commands/audit.ts';
 import { registerBackup } from './commands/backup.ts';
+import { registerCosts } from './commands/costs.ts';
+import { registerDeadLetters } from './commands/dead-letters.ts';
 import { registerDeploy } from './commands/deploy.ts';
+import { registerErrorGroups } from './commands/error-groups.ts';
 import { registerFunctions } from './commands/functions.ts';
 import { registerGuest } from './commands/guest.ts';
 import { registerImages } from './commands/images.ts';
 import { registerInit } from './commands/init.ts';
+import { registerInvocations } from './commands/invocations.ts';
 import { registerInvoke } from './commands/invoke.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerLogs } from './commands/logs.ts';
 import { registerProjects } from './commands/projects.ts';
+import { registerSchedules } from './commands/schedules.ts';
 import { registerSecrets } from './commands/secrets.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerTokens } from './commands/tokens.ts';
@@ -59,6 +66,13 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerInvoke,
     registerLogs,
     registerFunctions,
+    registerAliases,
+    registerInvocations,
+    registerDeadLetters,
+    registerSchedules,
+    registerErrorGroups,
+    registerCosts,
+    registerAlerts,
     registerStatus,
     registerImages,
     registerGuest,

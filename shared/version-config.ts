@@ -14,17 +14,33 @@ export type IsolationLevel = (typeof isolationLevels)[number];
 
 const range = (r: { min: number; max: number }) => z.number().int().min(r.min).max(r.max);
 
+const defaultRetry = { maxAttempts: 3, maxAgeMs: 21_600_000, minBackoffMs: 1000, maxBackoffMs: 300_000 } as const;
+
+/** A field that is left out has its default, whatever the version before has: the object is chosen as a whole. */
 const retrySchema = z
   .strictObject({
-    maxAttempts: z.number().int().min(1).max(20).describe('Attempts in total, the first included.'),
-    maxAgeMs: z.number().int().min(1000).max(604_800_000).describe('No new attempt after this age.'),
+    maxAttempts: z
+      .number()
+      .int()
+      .min(1)
+      .max(20)
+      .default(defaultRetry.maxAttempts)
+      .describe('Attempts in total, the first included.'),
+    maxAgeMs: z
+      .number()
+      .int()
+      .min(1000)
+      .max(604_800_000)
+      .default(defaultRetry.maxAgeMs)
+      .describe('No new attempt after this age.'),
     minBackoffMs: z
       .number()
       .int()
       .min(10)
       .max(3_600_000)
+      .default(defaultRetry.minBackoffMs)
       .describe('Wait before the second attempt; doubles each time, with jitter.'),
-    maxBackoffMs: z.number().int().min(10).max(3_600_000),
+    maxBackoffMs: z.number().int().min(10).max(3_600_000).default(defaultRetry.maxBackoffMs),
   })
   .describe('Retries of asynchronous and scheduled invocations. Synchronous calls are never retried.');
 
@@ -36,7 +52,8 @@ const batchSchema = z
       .int()
       .min(0)
       .max(60_000)
-      .describe('Longest wait for more calls; none while the function is idle.'),
+      .default(0)
+      .describe('Longest wait for more calls; none while the function is idle. 0: only those that wait anyway.'),
     maxBytes: z
       .number()
       .int()
@@ -234,7 +251,7 @@ export function defaultVersionConfig(runtime: VersionConfig['runtime'], isolatio
     initTimeoutMs: limits.initTimeoutMs,
     batch: { maxSize: 1, windowMs: 0, maxBytes: limits.maxBatchBytes },
     singleFlight: false,
-    retry: { maxAttempts: 3, maxAgeMs: 21_600_000, minBackoffMs: 1000, maxBackoffMs: 300_000 },
+    retry: defaultRetry,
     egress: 'none',
     maxRequestBytes: limits.maxRequestBytes,
     maxResponseBytes: limits.maxStreamBytes,

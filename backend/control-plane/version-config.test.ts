@@ -24,6 +24,14 @@ test('a client that sends back the configuration that it read chooses nothing ne
   expect(chosen({ ...defaults }, { ...defaults, memoryMb: 256 }, 'process')).toEqual(['memoryMb']);
 });
 
+test('retries and batches may name one field; the others have their defaults, not what the version before has', () => {
+  const input = versionConfigInputSchema.parse({ retry: { maxAttempts: 7 }, batch: { maxSize: 16 } });
+  const before = { ...defaults, retry: { ...defaults.retry, maxAgeMs: 5000 } };
+  const { config } = resolveConfig(input, before, 'process');
+  expect(config.retry).toEqual({ ...defaults.retry, maxAttempts: 7 });
+  expect(config.batch).toEqual({ ...defaults.batch, maxSize: 16 });
+});
+
 test('refuses fields that contradict each other', () => {
   expect(() => resolveConfig({ minInstances: 3, maxInstances: 2 }, undefined, 'process')).toThrow(
     /minInstances must not/,

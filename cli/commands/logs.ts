@@ -113,11 +113,17 @@ async function followOnce(context: CliContext, following: Following): Promise<vo
 
 const units: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** Milliseconds of `15m`, `2h`, `3d`; undefined when it is none. */
+export function durationOf(text: string): number | undefined {
+  const match = /^(\d+)([smhd])$/.exec(text);
+  return match === null ? undefined : Number(match[1]) * (units[match[2] ?? 's'] ?? 1000);
+}
+
 /** `15m` back from now, or a time as it is. */
 export function timeOf(text: string | undefined, now = Date.now()): string | undefined {
   if (text === undefined) return undefined;
-  const match = /^(\d+)([smhd])$/.exec(text);
-  if (match !== null) return new Date(now - Number(match[1]) * (units[match[2] ?? 's'] ?? 1000)).toISOString();
+  const back = durationOf(text);
+  if (back !== undefined) return new Date(now - back).toISOString();
   const at = Date.parse(text);
   if (Number.isNaN(at))
     throw new CliError(exitCodes.usage, `${text} is not a time`, {
