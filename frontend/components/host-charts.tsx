@@ -1,35 +1,50 @@
 import type { LiveTick } from '../../shared/api/metrics.ts';
-import { Chart } from '../ui/chart.tsx';
+import { Chart, type ChartMarker } from '../ui/chart.tsx';
 import { formatBytes, formatPercent } from '../util/format.ts';
+import { useZoom } from '../util/hooks.ts';
+import type { TimeRange } from '../util/time-range.ts';
+
+export interface HostChartsProps {
+  readonly ticks: readonly LiveTick[];
+  readonly range: TimeRange;
+  readonly markers: readonly ChartMarker[];
+}
 
 /** CPU and memory of the host against what it has, since this tab listens; the platform keeps no history of them. */
-export function HostCharts({ ticks }: { readonly ticks: readonly LiveTick[] }) {
+export function HostCharts({ ticks: all, range: { fixed }, markers }: HostChartsProps) {
+  const onZoom = useZoom();
+  const isShown = (at: number) => fixed === undefined || (at >= fixed.fromMs && at <= fixed.toMs);
+  const ticks = all.filter((tick) => isShown(Date.parse(tick.at)));
   const x = ticks.map((tick) => Date.parse(tick.at) / 1000);
   const host = ticks.map((tick) => tick.gauges.host);
   const total = host.at(-1)?.memoryTotalBytes;
+  const shared = {
+    x,
+    markers,
+    onZoom,
+    syncKey: 'host',
+    emptyText: fixed === undefined ? 'Waiting for the first second' : 'This page was not open then',
+    ...(fixed === undefined ? { minSpanSeconds: 120 } : {}),
+  } as const;
   return (
     <>
       <Chart
+        {...shared}
         title="CPU of the host"
         note="since this page is open"
         shape="areas"
-        x={x}
         max={1}
-        minSpanSeconds={120}
         format={formatPercent}
-        emptyText="Waiting for the first second"
         series={[{ label: 'Used', values: host.map((gauge) => gauge.cpuPercent / 100), color: '--series-1' }]}
       />
       <Chart
+        {...shared}
         title="Memory of the host"
         isBinary
-        minSpanSeconds={120}
         {...(total === undefined ? {} : { max: total })}
         note={total === undefined ? 'since this page is open' : `of ${formatBytes(total)}, since this page is open`}
         shape="lines"
-        x={x}
         format={formatBytes}
-        emptyText="Waiting for the first second"
         series={[
           { label: 'Host', values: host.map((gauge) => gauge.memoryUsedBytes), color: '--series-1' },
           {

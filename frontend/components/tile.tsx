@@ -23,16 +23,21 @@ export function Tile({ label, value, note, change, better, spark, color = '--ser
   return (
     <section
       aria-label={label}
-      className="flex min-w-0 flex-col rounded-lg border border-line bg-surface px-4 pt-3 pb-2.5"
+      className="flex min-w-0 flex-col rounded-lg border border-line bg-surface px-3 pt-3 pb-2.5 sm:px-4"
     >
       <h2 className="text-xs font-medium text-muted">{label}</h2>
       <div className="mt-1 flex items-end justify-between gap-3">
         <p className="tabular text-2xl leading-tight font-semibold tracking-tight whitespace-nowrap">{value}</p>
         {spark !== undefined && spark.length > 1 && (
-          <Sparkline values={spark} color={color} label={`${label} over the range`} className="h-8 w-full max-w-28" />
+          <Sparkline
+            values={spark}
+            color={color}
+            label={`${label} over the range`}
+            className="h-8 w-full max-w-28 max-sm:hidden"
+          />
         )}
       </div>
-      <p className="tabular mt-1 min-h-4.5 truncate text-xs text-faint">
+      <p className="tabular mt-1 min-h-4.5 text-xs sm:truncate text-faint">
         {change !== undefined && (
           <span className={classes('mr-1.5 font-medium', changeClass(change.direction, better))}>
             {change.text}

@@ -55,6 +55,7 @@ function columns(now: number, actions: Actions): readonly TableColumn<AlertRuleD
     {
       id: 'since',
       label: 'Since',
+      className: 'whitespace-nowrap',
       isSecondary: true,
       cell: (row) => (row.since === null ? '–' : formatAgo(row.since, now)),
     },

@@ -12,8 +12,8 @@ import { Table, type TableColumn } from '../ui/table.tsx';
 import { formatDateTime } from '../util/format.ts';
 
 const columns: readonly TableColumn<AuditEntry>[] = [
-  { id: 'at', label: 'When', cell: (row) => formatDateTime(row.at) },
-  { id: 'actor', label: 'Who', cell: (row) => <span className="font-medium">{row.actor}</span> },
+  { id: 'at', label: 'When', className: 'whitespace-nowrap', cell: (row) => formatDateTime(row.at) },
+  { id: 'actor', label: 'Who', className: 'min-w-28', cell: (row) => <span className="font-medium">{row.actor}</span> },
   { id: 'action', label: 'Did', cell: (row) => <code className="font-mono">{row.action}</code> },
   { id: 'target', label: 'To', className: 'max-w-64 truncate', cell: (row) => row.target },
   {

@@ -219,7 +219,7 @@ export function FunctionOverviewTab() {
       <QueryView query={metrics} lines={10}>
         {(data) => (
           <div className="grid gap-4 md:grid-cols-2">
-            <div className="grid grid-cols-1 gap-4 min-[420px]:grid-cols-2 md:col-span-2 xl:grid-cols-4">
+            <div className="grid grid-cols-1 gap-3 min-[360px]:grid-cols-2 sm:gap-4 md:col-span-2 xl:grid-cols-4">
               <MetricTiles metrics={data} range={range} isLive={isLive} functionName={fn.name} />
               <Tile
                 label="Peak memory"

@@ -23,7 +23,7 @@ import { useNow, useSettled, useSlashFocus, useUrlValue } from '../util/hooks.ts
 function NameCell({ fn, onTag }: { readonly fn: FunctionDocument; readonly onTag: (tag: string) => void }) {
   const state = stateOf(fn);
   return (
-    <div className="flex min-w-44 items-start gap-2.5">
+    <div className="flex min-w-40 items-start gap-2.5">
       <span title={state.label} className="flex h-5 items-center">
         <Dot tone={state.tone} />
         <span className="sr-only">{state.label}</span>
@@ -31,7 +31,7 @@ function NameCell({ fn, onTag }: { readonly fn: FunctionDocument; readonly onTag
       <div className="min-w-0">
         <Link
           to={paths.function(fn.name)}
-          className="font-medium text-text hover:underline"
+          className="font-medium text-text wrap-anywhere hover:underline"
           onClick={(event) => event.stopPropagation()}
         >
           {fn.name}
@@ -55,7 +55,7 @@ function NameCell({ fn, onTag }: { readonly fn: FunctionDocument; readonly onTag
             {tag}
           </button>
         ))}
-        {fn.description !== '' && <p className="max-w-80 truncate text-xs text-faint">{fn.description}</p>}
+        {fn.description !== '' && <p className="max-w-44 truncate sm:max-w-80 text-xs text-faint">{fn.description}</p>}
       </div>
     </div>
   );

@@ -117,16 +117,22 @@ function Rankings({ functions }: { readonly functions: readonly FunctionDocument
 function Charts({
   metrics,
   isLive,
-  cores,
+  live,
 }: {
   readonly metrics: Metrics;
   readonly isLive: boolean;
-  readonly cores: number | undefined;
+  readonly live: LiveSnapshot;
 }) {
   const [range] = useTimeRange();
   const series = useChartSeries(metrics, range, undefined, isLive);
   const markers = useDeploymentMarkers(range, undefined);
-  return <MetricCharts metrics={series} syncKey="overview" markers={markers} cores={cores} />;
+  const cores = live.ticks.at(-1)?.gauges.host.cpus;
+  return (
+    <>
+      <MetricCharts metrics={series} syncKey="overview" markers={markers} cores={cores} />
+      <HostCharts ticks={live.ticks} range={range} markers={markers} />
+    </>
+  );
 }
 
 export function OverviewPage() {
@@ -136,7 +142,8 @@ export function OverviewPage() {
   const isLive = isFollowing && range.fixed === undefined;
   const liveNow = useLive();
   const [frozen, setFrozen] = useState(liveNow);
-  const live = isLive ? liveNow : frozen;
+  // A part of the past leaves what is told of now as it is.
+  const live = isFollowing ? liveNow : frozen;
   const { functions: list } = useAllFunctions();
   const metrics = useQuery(queries.metrics(api, range, undefined, isLive));
   if (list?.length === 0) {
@@ -166,12 +173,16 @@ export function OverviewPage() {
         {(data) => (
           <div className="grid gap-4 md:grid-cols-2">
             {list !== undefined && <Checklist functions={list} />}
-            <div className="grid grid-cols-1 gap-4 min-[420px]:grid-cols-2 md:col-span-2 xl:grid-cols-4">
-              <MetricTiles metrics={data} range={range} isLive={isLive} live={live} />
+            <div className="grid grid-cols-1 gap-3 min-[360px]:grid-cols-2 sm:gap-4 md:col-span-2 xl:grid-cols-4">
+              <MetricTiles
+                metrics={data}
+                range={range}
+                isLive={isLive}
+                {...(range.fixed === undefined ? { live } : {})}
+              />
               <HostTile live={live} />
             </div>
-            <Charts metrics={data} isLive={isLive} cores={live.ticks.at(-1)?.gauges.host.cpus} />
-            <HostCharts ticks={live.ticks} />
+            <Charts metrics={data} isLive={isLive} live={live} />
             <div className="grid gap-4 md:col-span-2 lg:grid-cols-3">
               <RecentDeployments />
               {list !== undefined && <Rankings functions={list} />}

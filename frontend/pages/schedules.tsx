@@ -30,6 +30,7 @@ function columns(now: number, onRun: (schedule: Schedule) => void): readonly Tab
     {
       id: 'cron',
       label: 'When',
+      className: 'whitespace-nowrap',
       cell: (row) => (
         <>
           <code className="font-mono">{row.cron}</code> <span className="text-xs text-faint">{row.timeZone}</span>

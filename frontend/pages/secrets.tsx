@@ -43,10 +43,27 @@ interface RowActions {
 
 function columns(now: number, { onReplace, onDelete }: RowActions): readonly TableColumn<SecretDocument>[] {
   return [
-    { id: 'name', label: 'Name', cell: (row) => <code className="font-mono font-medium">{row.name}</code> },
+    {
+      id: 'name',
+      label: 'Name',
+      className: 'min-w-48 max-w-96',
+      cell: (row) => <code className="font-mono font-medium wrap-anywhere">{row.name}</code>,
+    },
     { id: 'used', label: 'Used by', className: 'min-w-40', cell: (row) => <UsedBy usedBy={row.usedBy} /> },
-    { id: 'value', label: 'Value', isSecondary: true, cell: (row) => `no. ${row.version}` },
-    { id: 'updated', label: 'Set', isSecondary: true, cell: (row) => formatAgo(row.updatedAt, now) },
+    {
+      id: 'value',
+      label: 'Value',
+      className: 'whitespace-nowrap',
+      isSecondary: true,
+      cell: (row) => `no. ${row.version}`,
+    },
+    {
+      id: 'updated',
+      label: 'Set',
+      className: 'whitespace-nowrap',
+      isSecondary: true,
+      cell: (row) => formatAgo(row.updatedAt, now),
+    },
     { id: 'by', label: 'By', isSecondary: true, cell: (row) => row.updatedBy },
     {
       id: 'actions',

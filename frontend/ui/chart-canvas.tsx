@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'react';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { stackColumns } from '../util/series.ts';
+import { stackColumns, timeSpan } from '../util/series.ts';
 import type { ChartProps } from './chart.tsx';
 import { useShownTheme } from './theme.ts';
 
@@ -121,6 +121,9 @@ function drawMarkers(plot: UPlot, markers: ChartProps['markers']): void {
   ctx.restore();
 }
 
+/** Of charts that say nothing else: as long as the shortest range that can be chosen. */
+const defaultMinSpanSeconds = 10;
+
 /** A drag shorter than this is a click. */
 const minDragPx = 6;
 
@@ -143,7 +146,7 @@ const isMove = (type: string) => type === 'mousemove' || type === 'mouseleave';
 function optionsOf(latest: { readonly current: ChartCanvasProps }, width: number): UPlot.Options {
   const props = latest.current;
   const top = props.max;
-  const minSpan = props.minSpanSeconds;
+  const minSpan = props.minSpanSeconds ?? defaultMinSpanSeconds;
   return {
     width,
     height: props.height,
@@ -158,7 +161,7 @@ function optionsOf(latest: { readonly current: ChartCanvasProps }, width: number
     scales: {
       x: {
         time: true,
-        ...(minSpan === undefined ? {} : { range: (_plot, min, max) => [Math.min(min, max - minSpan), max] }),
+        range: (plot) => [...timeSpan(plot.data[0], minSpan, Date.now() / 1000)],
       },
       y: { range: (_plot, _min, max) => [0, top ?? (max > 0 ? max * 1.08 : 1)] },
     },

@@ -13,7 +13,23 @@ import {
   liveRate,
   requestColumns,
   stackColumns,
+  timeSpan,
 } from './series.ts';
+
+describe('timeSpan', () => {
+  it('ends with the last point and shows all that is known', () => {
+    expect(timeSpan([100, 160, 220], 60, 999)).toEqual([100, 220]);
+  });
+
+  it('gives a single point, and few, a width', () => {
+    expect(timeSpan([100], 60, 999)).toEqual([40, 100]);
+    expect(timeSpan([90, 100], 60, 999)).toEqual([40, 100]);
+  });
+
+  it('ends now where nothing is known', () => {
+    expect(timeSpan([], 60, 999)).toEqual([939, 999]);
+  });
+});
 
 const start = Date.parse('2026-11-24T12:00:00.000Z');
 const at = (seconds: number) => new Date(start + seconds * 1000).toISOString();

@@ -128,6 +128,12 @@ export function stackColumns(columns: readonly Column[]): readonly Column[] {
   );
 }
 
+/** Seconds since 1970 at which a chart begins and ends: what is known, and at least `minSpanSeconds` before its last point. One point alone has no width. */
+export function timeSpan(x: ArrayLike<number>, minSpanSeconds: number, now: number): readonly [number, number] {
+  const last = x[x.length - 1] ?? now;
+  return [Math.min(x[0] ?? last, last - minSpanSeconds), last];
+}
+
 /** Requests per second over the last `seconds` ticks. */
 export function liveRate(ticks: readonly LiveTick[], seconds: number): number | null {
   const last = ticks.slice(-seconds);

@@ -1,0 +1,98 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildStale } from '../../scripts/build.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+import { accessibilityFaults, findChromium, launchChromium, openDashboard, overflowPx } from './support/browser.ts';
+import { allPages, inhabit } from './support/inhabited.ts';
+
+const executablePath = findChromium();
+const missing = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
+/** Pictures of every page, for people to look at. Not kept in the repository. */
+const pictures = join(import.meta.dirname, 'screenshots');
+const views = (['light', 'dark'] as const).flatMap((theme) => [
+  { theme, screen: 'desktop', width: 1366 },
+  { theme, screen: 'phone', width: 390 },
+]);
+
+/** Every page, as people see it who have functions and traffic: in both themes, on a desk and in a hand. */
+describe.skipIf(missing !== undefined)(`every page${skippedFor(missing)}`, () => {
+  let platform: Platform;
+  let browser: Browser;
+  let pages: readonly string[];
+
+  beforeAll(async () => {
+    await buildStale(['guest', 'server', 'dashboard']);
+    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    await inhabit(platform);
+    pages = await allPages(platform);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.dispose();
+  });
+
+  /** Goes there, and waits until all that is loaded has been loaded. */
+  async function show(page: Page, path: string): Promise<void> {
+    await page.goto(platform.url + path);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.waitForLoadState('load');
+    await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count(), { timeout: 20_000 }).toBe(0);
+  }
+
+  /** Requests that came to nothing, or were answered with an error; what a page that was left no longer wants is none. */
+  function watchRequests(page: Page): string[] {
+    const failed: string[] = [];
+    page.on('requestfailed', (request) => {
+      const reason = request.failure()?.errorText ?? '';
+      if (reason !== 'net::ERR_ABORTED') failed.push(`${reason} ${request.url()}`);
+    });
+    page.on('response', (response) => {
+      if (response.status() >= 400) failed.push(`${response.status()} ${response.url()}`);
+    });
+    return failed;
+  }
+
+  it.each(views)(
+    'has nothing wrong with it: $theme, $screen',
+    { timeout: 300_000 },
+    async ({ theme, screen, width }) => {
+      const folder = join(pictures, `${screen}-${theme}`);
+      mkdirSync(folder, { recursive: true });
+      const { page, complaints } = await openDashboard(browser, platform, { theme, width });
+      const failed = watchRequests(page);
+      for (const path of pages) {
+        await show(page, path);
+        const isNowhere = path.includes('no-such-function');
+        expect(await accessibilityFaults(page), path).toEqual([]);
+        expect(await overflowPx(page), path).toBeLessThanOrEqual(0);
+        const name =
+          path === '/'
+            ? 'overview'
+            : path
+                .slice(1)
+                .replaceAll('/', '-')
+                .replace(/\d[\w-]{20,}/, 'one')
+                .slice(0, 60);
+        await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+        expect(complaints, path).toEqual([]);
+        expect(
+          failed.splice(0).filter((line) => !(isNowhere && line.startsWith('404'))),
+          path,
+        ).toEqual([]);
+      }
+      await page.context().close();
+    },
+  );
+
+  it('fits on a screen of 320 pixels', async () => {
+    const { page } = await openDashboard(browser, platform, { width: 320 });
+    for (const path of pages) {
+      await show(page, path);
+      expect(await overflowPx(page), path).toBeLessThanOrEqual(0);
+    }
+    await page.context().close();
+  });
+});
