@@ -190,6 +190,11 @@ export const versionConfigSchema = z.strictObject({
   initTimeoutMs: z.number().int().min(100).max(120_000),
   batch: batchSchema,
   singleFlight: singleFlightSchema,
+  snapshots: z
+    .boolean()
+    .describe(
+      'In microVMs (`qemu`), starts may be copies of the first good start, with everything that the function drew, opened or read while it was loaded. False: each start loads the version anew.',
+    ),
   retry: retrySchema,
   egress: egressSchema,
   maxRequestBytes: z
@@ -251,6 +256,7 @@ export function defaultVersionConfig(runtime: VersionConfig['runtime'], isolatio
     initTimeoutMs: limits.initTimeoutMs,
     batch: { maxSize: 1, windowMs: 0, maxBytes: limits.maxBatchBytes },
     singleFlight: false,
+    snapshots: true,
     retry: defaultRetry,
     egress: 'none',
     maxRequestBytes: limits.maxRequestBytes,

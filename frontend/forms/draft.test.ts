@@ -63,8 +63,8 @@ describe('settings', () => {
   });
 
   it('say that calls share and places are reserved when that was chosen', () => {
-    const draft = { ...emptySettings, singleFlight: true, reservedConcurrency: '5' };
-    expect(chosenConfigOf(draft)).toMatchObject({ singleFlight: true, reservedConcurrency: 5 });
+    const draft = { ...emptySettings, singleFlight: true, snapshots: false, reservedConcurrency: '5' };
+    expect(chosenConfigOf(draft)).toMatchObject({ singleFlight: true, snapshots: false, reservedConcurrency: 5 });
     expect(Object.keys(checkSettings({ ...draft, reservedConcurrency: '-1' }))).toEqual(['reservedConcurrency']);
   });
 
@@ -125,6 +125,7 @@ describe('settings', () => {
         auth: null,
         rateLimits: [],
         singleFlight: { headers: ['x-tenant'] },
+        snapshots: false,
         reservedConcurrency: 3,
       },
       retry: { maxAttempts: 1, maxAgeMs: 1000, minBackoffMs: 10, maxBackoffMs: 10 },
@@ -144,7 +145,7 @@ describe('settings', () => {
       aliases: [],
     });
     const { handler, isolation, timeoutMs, memoryMb, cpus, concurrency, minInstances, maxInstances } = version.config;
-    const { env, egress, secrets, batch, singleFlight, reservedConcurrency } = version.config;
+    const { env, egress, secrets, batch, singleFlight, snapshots, reservedConcurrency } = version.config;
     expect(configOf(settingsOfVersion(version))).toEqual({
       handler,
       isolation,
@@ -159,6 +160,7 @@ describe('settings', () => {
       secrets,
       batch,
       singleFlight,
+      snapshots,
       reservedConcurrency,
     });
   });

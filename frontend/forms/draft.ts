@@ -31,6 +31,8 @@ export interface SettingsDraft {
   readonly batchWindowMs: string;
   readonly batchMaxBytes: string;
   readonly singleFlight: SingleFlightConfig;
+  /** Starts in microVMs may be copies. */
+  readonly snapshots: boolean;
 }
 
 export type SettingsErrors = Partial<Record<keyof SettingsDraft | 'name', string>>;
@@ -53,6 +55,7 @@ export const emptySettings: SettingsDraft = {
   batchWindowMs: '0',
   batchMaxBytes: String(limits.maxBatchBytes),
   singleFlight: false,
+  snapshots: true,
 };
 
 export function settingsOfTemplate(template: Template): SettingsDraft {
@@ -92,6 +95,7 @@ export function settingsOfVersion(version: VersionDocument): SettingsDraft {
     secrets: config.secrets,
     ...batchDraftOf(config.batch),
     singleFlight: config.singleFlight,
+    snapshots: config.snapshots,
   };
 }
 
@@ -187,6 +191,7 @@ export function chosenConfigOf(draft: SettingsDraft): Partial<CreateFunction> {
   if (batchKeys.every((key) => Number(draft[key]) === Number(emptySettings[key]))) defaults.add('batch');
   if (draft.secrets.length === 0) defaults.add('secrets');
   if (draft.singleFlight === false) defaults.add('singleFlight');
+  if (draft.snapshots) defaults.add('snapshots');
   return Object.fromEntries(Object.entries(config).filter(([key]) => !defaults.has(key)));
 }
 
@@ -209,6 +214,7 @@ export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
       maxBytes: Number(draft.batchMaxBytes),
     },
     singleFlight: draft.singleFlight,
+    snapshots: draft.snapshots,
     ...(draft.isolation === '' ? {} : { isolation: draft.isolation }),
     ...(draft.egress === '' ? {} : { egress: egressOf(draft.egress, draft.egressHosts) }),
   };

@@ -130,6 +130,29 @@ function SingleFlightField({ draft, onChange }: Pick<SettingsFieldsProps, 'draft
   );
 }
 
+const levelsWithSnapshots: readonly string[] = ['qemu', 'firecracker'];
+
+/** Only where it means something: other levels load the version at every start anyway. */
+function SnapshotsField({ draft, onChange }: Pick<SettingsFieldsProps, 'draft' | 'onChange'>) {
+  if (!levelsWithSnapshots.includes(draft.isolation)) return null;
+  const options = [
+    { value: 'on', label: 'Copies of a loaded microVM' },
+    { value: 'off', label: 'Load the code each time' },
+  ];
+  return (
+    <Field label="New instances" hint="Copies share what the code drew, opened or read while it was loaded">
+      {(control) => (
+        <Select
+          {...control}
+          options={options}
+          value={draft.snapshots ? 'on' : 'off'}
+          onChange={(event) => onChange({ ...draft, snapshots: event.target.value === 'on' })}
+        />
+      )}
+    </Field>
+  );
+}
+
 /** The settings of a version, for a new function and for a new version. */
 export function SettingsFields({ draft, errors, drivers, onChange }: SettingsFieldsProps) {
   return (
@@ -150,6 +173,7 @@ export function SettingsFields({ draft, errors, drivers, onChange }: SettingsFie
         <legend className="mb-2 text-sm font-medium">Batches of waiting calls</legend>
         <NumberFields fields={batchFields} draft={draft} errors={errors} onChange={onChange} />
       </fieldset>
+      <SnapshotsField draft={draft} onChange={onChange} />
       <SingleFlightField draft={draft} onChange={onChange} />
       <EgressField draft={draft} error={errors.egressHosts} onChange={onChange} />
       <Field label="Environment" hint="NAME=value, one a line; a .env file can be pasted" error={errors.env}>

@@ -165,13 +165,14 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
       it('gives versions from before a field existed what it means to say nothing', async () => {
         const id = await newFunction();
         const record = versionRecord(id, 1);
-        const { provisionedWindows, maxConcurrency, reservedConcurrency, weight, singleFlight, ...older } =
+        const { provisionedWindows, maxConcurrency, reservedConcurrency, weight, singleFlight, snapshots, ...older } =
           record.config;
         const batch = { maxSize: 4, windowMs: 9 };
         await store.versions.create({ ...record, config: { ...older, batch } as unknown as typeof record.config });
         expect((await store.versions.find(id, 1))?.config).toEqual({
           ...record.config,
           ...{ provisionedWindows: [], maxConcurrency: null, reservedConcurrency: 0, weight: 10, singleFlight: false },
+          snapshots: true,
           batch: { ...record.config.batch, ...batch },
         });
       });

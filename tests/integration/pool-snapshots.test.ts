@@ -65,6 +65,7 @@ describe('snapshots in the pool', () => {
 
   it.each<[string, Partial<PoolSettings>, Partial<VersionConfig>]>([
     ['are not taken when they are switched off', { snapshots: 'off' }, {}],
+    ['are not taken of versions that do not want them', { snapshots: 'all' }, { snapshots: false }],
     ['are not taken of versions that use secrets', { snapshots: 'without-secrets' }, { secrets: ['KEY'] }],
     ['are not taken of versions with an allow-list', { snapshots: 'all' }, { egress: { allow: ['a.example'] } }],
     ['are not taken of programs that cannot start their generators anew', { snapshots: 'all' }, { runtime: 'custom' }],

@@ -91,9 +91,9 @@ export class SnapshotBook {
   }
 
   #driver(version: VersionSpec): SnapshotDriver | undefined {
-    const { isolation, runtime, secrets, egress } = version.config;
+    const { isolation, runtime, secrets, egress, snapshots } = version.config;
     const { mode, drivers } = this.#options;
-    if (mode === 'off' || (mode === 'without-secrets' && secrets.length > 0)) return undefined;
+    if (mode === 'off' || !snapshots || (mode === 'without-secrets' && secrets.length > 0)) return undefined;
     // What the function connected to while it was loaded would be dead in every copy.
     if (!runtimesThatReseed.includes(runtime) || typeof egress !== 'string') return undefined;
     if (this.#isPaused(version.versionId)) return undefined;
