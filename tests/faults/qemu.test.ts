@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,9 +6,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PreparedImage } from '../../backend/core/ports/isolation-driver.ts';
 import type { Sandbox } from '../../backend/core/ports/sandbox.ts';
 import { QemuDriver } from '../../backend/execution-engine/drivers/qemu/qemu-driver.ts';
+import { startTimeOf } from '../../backend/execution-engine/drivers/support/process-tree.ts';
 import type { BundleDigest } from '../../shared/ids.ts';
 import { newId } from '../../shared/ids.ts';
 import { BodyClient } from '../conformance/driver-body.ts';
+import { orphanHost } from '../fixtures/drivers/qemu-orphan-host.ts';
 import { bodyPlan } from '../support/body-plan.ts';
 import { qemusBelow } from '../support/qemu-processes.ts';
 import { whyNoQemu } from '../support/qemu-programs.ts';
@@ -18,6 +21,7 @@ const fixtures = join(import.meta.dirname, '../fixtures/drivers');
 const plan = bodyPlan();
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
 const why = whyNoQemu();
+const orphans = 20;
 
 /** Boots guests for real, a few seconds each under emulation. */
 describe.skipIf(why !== undefined)(`qemu${skippedFor(why)}`, () => {
@@ -94,6 +98,39 @@ describe.skipIf(why !== undefined)(`qemu${skippedFor(why)}`, () => {
     await expect(sandbox.specialise(image, never)).rejects.toMatchObject({ code: 'code_not_loaded' });
     await sandbox.destroy('no code');
   });
+
+  it(`sweeps ${orphans} microVMs of a platform that was killed, paused ones too`, async () => {
+    const maker = join(import.meta.dirname, '../fixtures/drivers/qemu-orphan-maker.ts');
+    const other = new QemuDriver({
+      ...orphanHost(directory),
+      guestDirectory: join(tmpdir(), 'hearth-test-guests'),
+      snapshotDirectory: join(directory, 'snapshots'),
+    });
+    const child = spawn(process.execPath, [maker, directory, String(orphans)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      const text = await new Promise<string>((resolve, reject) => {
+        child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString('utf8')));
+        child.once('exit', () => reject(new Error('the platform ended')));
+      });
+      const pids = JSON.parse(text) as number[];
+      expect(pids).toHaveLength(orphans);
+      const qemus = pids.flatMap(qemusBelow);
+      expect(qemus.length).toBeGreaterThanOrEqual(orphans);
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await gone;
+      const report = await other.sweep(new Set());
+      expect(report.failed).toEqual([]);
+      expect(report.removed).toContainEqual(expect.stringMatching(/^directory /));
+      expect([...pids, ...qemus].filter((pid) => startTimeOf(pid) !== undefined)).toEqual([]);
+    } finally {
+      child.kill('SIGKILL');
+      await other.sweep(new Set());
+      await other.close();
+    }
+  }, 240_000);
 
   it('says what init said when the root image is damaged', async () => {
     damage('root-nodejs-');

@@ -16,6 +16,7 @@ import type { RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import type { SnapshotDriver, SnapshotInfo, SnapshotName } from '../../../core/ports/snapshot-driver.ts';
 import { beginGuest } from '../support/guest/begin-guest.ts';
+import { explainDiskFull } from '../support/guest/disk-full.ts';
 import { beforeHanging } from '../support/guest/guest-ending.ts';
 import { guestInit } from '../support/guest/guest-init.ts';
 import { GuestMemory } from '../support/guest/guest-memory.ts';
@@ -260,7 +261,7 @@ export class QemuDriver implements SnapshotDriver {
     } catch (error) {
       if (snapshot === undefined) memory.close();
       await slot.free();
-      throw asPlatformError(error, what);
+      throw asPlatformError(explainDiskFull(error, 'the files of a microVM', slot.directory), what);
     }
     this.#live.set(spec.id, sandbox);
     this.#fits.set(spec.id, this.#fitOf(spec, boot));

@@ -9,6 +9,7 @@ import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
 import { CleanUp } from '../support/clean-up.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
+import { explainDiskFull } from '../support/guest/disk-full.ts';
 import { GuestControl } from '../support/guest/guest-control.ts';
 import { type GuestExit, lastWordsOf, reportOfGuest } from '../support/guest/guest-ending.ts';
 import type { GuestMemory } from '../support/guest/guest-memory.ts';
@@ -166,8 +167,12 @@ export class QemuSandbox implements Sandbox {
     if (signal.aborted) throw new PlatformError('unavailable', 'aborted', 'loading the code was aborted');
     const file = codeFileOf(this.#slot);
     // The same file that QEMU has open, made as long as the device again.
-    await copyFile(path, file, constants.COPYFILE_FICLONE);
-    truncateSync(file, codeDeviceBytes);
+    try {
+      await copyFile(path, file, constants.COPYFILE_FICLONE);
+      truncateSync(file, codeDeviceBytes);
+    } catch (error) {
+      throw explainDiskFull(error, 'the code of a version', this.#slot.directory);
+    }
     await this.control.loadCode();
   }
 

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, existsSync, ftruncateSync, openSync } from 'node:fs';
-import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { PlatformError } from '../../../../../shared/errors.ts';
+import { explainDiskFull } from './disk-full.ts';
 import { keeperDescriptor, memoryProgram } from './memory-program.ts';
 
 const patienceMs = 5000;
@@ -114,8 +115,13 @@ async function programIn(directory: string): Promise<string> {
   if (existsSync(path)) return path;
   await mkdir(directory, { recursive: true, mode: 0o755 });
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
-  await writeFile(draft, program);
-  await chmod(draft, 0o555);
-  await rename(draft, path);
+  try {
+    await writeFile(draft, program);
+    await chmod(draft, 0o555);
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw explainDiskFull(error, 'the program that makes memory for guests', directory);
+  }
   return path;
 }

@@ -10,6 +10,7 @@ import { agentEntries, fileKey, inputKey, runtimeEntries } from '../runtime-file
 import { chosenKernel } from './chosen-kernel.ts';
 import { codeEntries } from './code-entries.ts';
 import { type CpioEntry, writeCpio } from './cpio.ts';
+import { explainDiskFull } from './disk-full.ts';
 import { makeErofs } from './erofs.ts';
 import { type GuestTransport, guestChannel, guestInit } from './guest-init.ts';
 import { dialProgram, launchProgram, settleProgram } from './guest-programs.ts';
@@ -218,17 +219,18 @@ export class GuestStore {
     const path = join(this.#options.directory, name);
     const known = statSync(path, { throwIfNoEntry: false });
     if (known !== undefined) return { name, path, sizeBytes: known.size, isNew: false };
-    await mkdir(this.#options.directory, { recursive: true, mode: 0o755 });
+    const { directory } = this.#options;
     const draft = `${path}.${randomBytes(6).toString('hex')}`;
     try {
+      await mkdir(directory, { recursive: true, mode: 0o755 });
       await make(draft);
+      // Guests' user ids have no other right to them, and nobody may change them.
+      await chmod(draft, 0o444);
+      await rename(draft, path);
     } catch (error) {
       await rm(draft, { force: true });
-      throw error;
+      throw explainDiskFull(error, 'what guests boot from', directory);
     }
-    // Guests' user ids have no other right to them, and nobody may change them.
-    await chmod(draft, 0o444);
-    await rename(draft, path);
     return { name, path, sizeBytes: (await stat(path)).size, isNew: true };
   }
 }

@@ -6,6 +6,7 @@ import { PlatformError } from '../../../../../shared/errors.ts';
 import type { VersionId } from '../../../../../shared/ids.ts';
 import type { SnapshotName } from '../../../../core/ports/snapshot-driver.ts';
 import { copyMemory } from './copy-memory.ts';
+import { explainDiskFull } from './disk-full.ts';
 import { GuestMemory } from './guest-memory.ts';
 
 /** A snapshot that guests can be restored from. */
@@ -82,8 +83,9 @@ export class SnapshotStore {
   writeOut(name: SnapshotName): void {
     const entry = this.#loaded.get(folderOf(name));
     if (entry === undefined) return;
+    const { directory, onLost } = this.#options;
     const writing = this.#write(name, entry.fit, entry.snapshot).catch((error: unknown) =>
-      this.#options.onLost(error, name),
+      onLost(explainDiskFull(error, 'a snapshot', directory), name),
     );
     this.#writing.add(writing);
     void writing.then(() => this.#writing.delete(writing));

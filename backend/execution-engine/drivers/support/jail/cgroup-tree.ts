@@ -89,6 +89,15 @@ export class CgroupTree {
     return { processes: [...processes], directories };
   }
 
+  /** Lets go on what is frozen: a process of version 1 that was killed dies only then. */
+  thaw(): void {
+    const freezer = this.#instances.get('freezer');
+    if (freezer === undefined) return;
+    for (const entry of readdirSync(freezer.path, { withFileTypes: true })) {
+      if (entry.isDirectory()) writeControl(join(freezer.path, entry.name), 'freezer.state', 'THAWED');
+    }
+  }
+
   /** Removes the instance's own groups; its sandboxes must be gone. */
   async remove(): Promise<void> {
     await Promise.all(this.#paths().map(removeWhenEmpty));

@@ -90,6 +90,20 @@ describe('CgroupTree', () => {
       'the host has no cpu control groups',
     ]);
   });
+
+  it('lets go on what is frozen by the old freezer, so that it can die', () => {
+    const tree = CgroupTree.open({
+      mounts: new Map([['freezer', { version: 1, mountPoint: directory, ownPath: '/' }]]),
+      parent: 'p',
+      instance: '1',
+      fleet: { memoryBytes: 1, maxPids: 1 },
+    });
+    const state = join(directory, 'p', '1', '7', 'freezer.state');
+    mkdirSync(join(state, '..'));
+    writeFileSync(state, 'FROZEN');
+    tree.thaw();
+    expect(readFileSync(state, 'utf8')).toBe('THAWED');
+  });
 });
 
 describe('claimInstance', () => {

@@ -53,6 +53,7 @@ async function sweepInstance(options: HostOptions, number: number, record: Claim
     if (round === killRounds) throw new Error(`processes ${pids.join(', ')} do not end`);
     for (const pid of pids) killed.add(pid);
     killTree(pids);
+    tree.thaw();
     await delay(killWaitMs);
   }
   for (const pid of killed) removed.push(`process ${pid} of instance ${number}`);
