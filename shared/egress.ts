@@ -101,3 +101,11 @@ export function egressSecrets(egress: Egress): readonly string[] {
   if (typeof egress === 'string') return [];
   return egress.allow.flatMap((rule) => (typeof rule === 'string' ? [] : [rule.secret]));
 }
+
+/** Why an attempt to get out is refused, and how people are told. */
+export const egressRefusalReasons = {
+  'not-on-list': 'it is not on the allow-list of this function',
+  'not-public': 'it is not in the public internet',
+  'https-with-secret': 'requests to it get a secret from the proxy, and leave the platform as https',
+} as const;
+export type EgressRefusalReason = keyof typeof egressRefusalReasons;

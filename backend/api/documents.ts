@@ -15,12 +15,12 @@ import { defaultPathOf, shortNameOf } from '../../shared/names.ts';
 import type { FunctionEntry } from '../control-plane/function-directory.ts';
 import type { ScheduleView } from '../control-plane/schedules.ts';
 import type { SecretView } from '../control-plane/secrets.ts';
+import type { ProjectRecord } from '../core/ports/project-store.ts';
 import type {
   AliasRecord,
   AuditRecord,
   DeadLetterRecord,
   InvocationRecord,
-  ProjectRecord,
   RouteRecord,
   TokenRecord,
   VersionRecord,

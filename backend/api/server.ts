@@ -30,6 +30,7 @@ import { accessRoutes } from './routes/access.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { backupRoutes } from './routes/backups.ts';
+import { egressRoutes } from './routes/egress.ts';
 import { errorGroupRoutes } from './routes/error-groups.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -263,6 +264,7 @@ async function registerApi(
   invocationRoutes(app, context);
   deadLetterRoutes(app, context);
   errorGroupRoutes(app, context);
+  egressRoutes(app, context);
   logRoutes(app, context);
   metricsRoutes(app, context);
   accessRoutes(app, context);

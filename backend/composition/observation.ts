@@ -4,6 +4,7 @@ import { GroupedJournal } from '../metrics/collector/grouped-journal.ts';
 import { HostSampler } from '../metrics/collector/host-sampler.ts';
 import { MetricsCollector, type MetricsCollectorOptions } from '../metrics/collector/metrics-collector.ts';
 import { Retention, storeRetentionTargets } from '../metrics/collector/retention.ts';
+import { EgressRefusalRecorder } from '../metrics/egress/egress-refusals.ts';
 import { ErrorGroups } from '../metrics/errors/error-groups.ts';
 import { LogHub } from '../metrics/logs/log-hub.ts';
 import { PrometheusPage } from '../metrics/prometheus.ts';
@@ -56,15 +57,17 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
   });
   const exporter = createExporter(foundation);
   const errors = new ErrorGroups({ store, clock, logger });
-  // Attempts go to all; everything else that is recorded is for the collector alone.
+  const refusals = new EgressRefusalRecorder({ store, clock, logger });
+  // Each takes of it what is for it; the collector everything.
   const sink: MetricsSink = {
     record: (event) => {
       metrics.record(event);
       errors.record(event);
+      refusals.record(event);
       exporter?.record(event);
     },
     flush: async () => {
-      await Promise.all([metrics.flush(), errors.flush()]);
+      await Promise.all([metrics.flush(), errors.flush(), refusals.flush()]);
     },
   };
   const retention = new Retention({
@@ -91,7 +94,12 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
       {
         name: 'store_write_failures_total',
         help: 'Groups of lines, records or points that had to be written again.',
-        value: () => logs.storeFailures + journal.storeFailures + errors.storeFailures + metrics.health.storeFailures,
+        value: () =>
+          logs.storeFailures +
+          journal.storeFailures +
+          errors.storeFailures +
+          refusals.storeFailures +
+          metrics.health.storeFailures,
       },
       {
         name: 'call_chains_ignored_total',
@@ -100,11 +108,6 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
       },
       { name: 'error_groups_dropped_total', help: 'Failures that are in no group.', value: () => errors.dropped },
       { name: 'egress_connections_total', help: 'Connections by allow-lists.', value: () => egress.totals.connections },
-      {
-        name: 'egress_refused_total',
-        help: 'Attempts that no allow-list lets out.',
-        value: () => egress.totals.refused,
-      },
       { name: 'egress_sent_bytes_total', help: 'Bytes out by allow-lists.', value: () => egress.totals.sentBytes },
       {
         name: 'egress_received_bytes_total',
@@ -114,6 +117,6 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
       { name: 'spans_dropped_total', help: 'Sampled attempts not exported.', value: () => exporter?.dropped ?? 0 },
     ],
   });
-  return { host, logs, journal, metrics, errors, sink, exporter, retention, prometheus };
+  return { host, logs, journal, metrics, errors, refusals, sink, exporter, retention, prometheus };
 }
 export type Observation = ReturnType<typeof createObservation>;

@@ -114,6 +114,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
         parts.logs,
         parts.metrics,
         parts.errors,
+        parts.refusals,
         parts.host,
         ...(parts.exporter ? [parts.exporter] : []),
       ];

@@ -179,6 +179,7 @@ describe('the statements of the models', () => {
     await store.errorGroups.list({ project: 'acme', functionId, state: undefined }, page);
     await store.errorGroups.list({ project: 'acme', functionId: undefined, state: 'open' }, page);
     await store.errorGroups.tallies([errorGroup], 1);
+    await store.egressRefusals.list(functionId, 10);
     const logs = {
       functionId: undefined,
       invocationId: undefined,
@@ -205,6 +206,7 @@ describe('the statements of the models', () => {
     await store.logs.prune(10);
     await store.metricPoints.prune(10, 10);
     await store.errorGroups.prune(10);
+    await store.egressRefusals.prune(10);
     expect(lane.seen.flatMap(walks)).toEqual([]);
   });
 });

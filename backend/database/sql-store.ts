@@ -1,8 +1,10 @@
 import type { AlertStore } from '../core/ports/alert-store.ts';
 import type { StoreCopy } from '../core/ports/backups.ts';
 import type { Clock } from '../core/ports/clock.ts';
+import type { EgressRefusalStore } from '../core/ports/egress-refusals.ts';
 import type { ErrorGroupStore } from '../core/ports/error-groups.ts';
 import type { InvocationQueue } from '../core/ports/invocation-queue.ts';
+import type { ProjectStore } from '../core/ports/project-store.ts';
 import type {
   AliasStore,
   AuditStore,
@@ -11,7 +13,6 @@ import type {
   InvocationStore,
   LogStore,
   MetricPointStore,
-  ProjectStore,
   RouteStore,
   SandboxStore,
   ScheduleStore,
@@ -27,6 +28,7 @@ import { AlertModel } from './models/alerts.ts';
 import { AliasModel } from './models/aliases.ts';
 import { AuditModel } from './models/audit.ts';
 import { DocumentModel } from './models/documents.ts';
+import { EgressRefusalModel } from './models/egress-refusals.ts';
 import { ErrorGroupModel } from './models/error-groups.ts';
 import { FunctionModel } from './models/functions.ts';
 import { InvocationQueueModel, type ReadySource } from './models/invocation-queue.ts';
@@ -87,6 +89,7 @@ export class SqlStore implements Store {
   readonly secrets: SecretStore;
   readonly sandboxes: SandboxStore;
   readonly errorGroups: ErrorGroupStore;
+  readonly egressRefusals: EgressRefusalStore;
   readonly #options: SqlStoreOptions;
   readonly #ready: ReadySignal;
   #closing: Promise<void> | undefined;
@@ -115,6 +118,7 @@ export class SqlStore implements Store {
     this.secrets = new SecretModel({ session });
     this.sandboxes = new SandboxModel({ session });
     this.errorGroups = new ErrorGroupModel({ session });
+    this.egressRefusals = new EgressRefusalModel({ session });
   }
 
   migrate(): Promise<readonly string[]> {

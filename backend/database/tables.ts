@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely';
 import type { ErrorGroupState } from '../../shared/api/error-groups.ts';
+import type { EgressRefusalReason } from '../../shared/egress.ts';
 import type {
   AlertDeliveryId,
   AlertRuleId,
@@ -297,6 +298,16 @@ export interface ErrorTallyRow {
   /** `config` and `memory` as JSON: nobody looks for their parts. */
 }
 
+export interface EgressRefusalRow {
+  function_id: FunctionId;
+  host: string;
+  reason: EgressRefusalReason;
+  version: number;
+  count: number;
+  first_at: Time;
+  last_at: Time;
+}
+
 export interface AlertRuleRow {
   id: AlertRuleId;
   config: Json;
@@ -361,6 +372,7 @@ export interface Tables {
   sandboxes: SandboxRow;
   error_groups: ErrorGroupRow;
   error_tallies: ErrorTallyRow;
+  egress_refusals: EgressRefusalRow;
   alert_rules: AlertRuleRow;
   alert_deliveries: AlertDeliveryRow;
   documents: DocumentRow;

@@ -42,6 +42,8 @@ describe('PrometheusPage', () => {
     const io = { networkReceivedBytes: 5, networkSentBytes: 7, diskReadBytes: 0, diskWrittenBytes: 9 };
     collector.record({ kind: 'instance-io', at: startAt, version: versionA1, io });
     collector.record({ kind: 'batch', at: startAt, version: versionA1, size: 12, waitMs: 3 });
+    const refused = { kind: 'egress-refused', at: startAt, version: versionA1, host: 'evil.example:443' } as const;
+    collector.record({ ...refused, reason: 'not-on-list' });
     const text = await page.text();
     const samples = parse(text);
     expect(text).toContain('# TYPE hearth_invocation_duration_seconds histogram');
@@ -57,6 +59,7 @@ describe('PrometheusPage', () => {
       fast: at('invocation_duration_seconds_bucket{function="a",version="1",le="0.05"}'),
       slow: at('invocation_duration_seconds_bucket{function="a",version="1",le="0.075"}'),
       all: at('invocation_duration_seconds_bucket{function="a",version="1",le="+Inf"}'),
+      refused: at('egress_refused_total{function="a",reason="not-on-list"}'),
       received: at('instance_network_bytes_total{function="a",version="1",direction="receive"}'),
       sent: at('instance_network_bytes_total{function="a",version="1",direction="transmit"}'),
       read: at('instance_disk_bytes_total{function="a",version="1",direction="read"}'),
@@ -92,6 +95,7 @@ describe('PrometheusPage', () => {
       batched: 12,
       waited: 0.003,
       throttles: 1,
+      refused: 1,
       retries: 1,
       builds: 1,
       info: 1,

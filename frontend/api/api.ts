@@ -1,3 +1,4 @@
+import type { EgressRefusalList } from '../../shared/api/egress.ts';
 import type { ErrorGroup } from '../../shared/api/error-groups.ts';
 import type {
   Alias,
@@ -174,6 +175,10 @@ export class Api {
 
   logs(name: string | undefined, query: QueryValues, signal?: AbortSignal): Promise<Page<LogLine>> {
     return this.#get(apiPaths.logs(name), query, signal);
+  }
+
+  egressRefusals(name: string, signal?: AbortSignal): Promise<EgressRefusalList> {
+    return this.#get(`${root}/functions/${segment(name)}/egress-refusals`, undefined, signal);
   }
 
   errorGroups(query: QueryValues, signal?: AbortSignal): Promise<Page<ErrorGroup>> {

@@ -76,6 +76,12 @@ export const queries = {
       queryKey: ['invocations', 'one', id],
       queryFn: ({ signal }) => api.invocation(id, signal),
     }),
+  egressRefusals: (api: Api, name: string) =>
+    queryOptions({
+      queryKey: ['functions', 'one', name, 'egress-refusals'],
+      queryFn: ({ signal }) => api.egressRefusals(name, signal),
+      refetchInterval: 10_000,
+    }),
   errorGroups: (api: Api, filter: QueryValues) =>
     infiniteQueryOptions({
       queryKey: ['errors', 'list', filter],

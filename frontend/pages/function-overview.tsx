@@ -5,6 +5,7 @@ import type { FunctionDocument } from '../../shared/api/functions.ts';
 import type { MetricPoint, Metrics } from '../../shared/api/metrics.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
+import { EgressCard } from '../components/egress-card.tsx';
 import { MetricCharts } from '../components/metric-charts.tsx';
 import { MetricTiles } from '../components/metric-tiles.tsx';
 import { QueryView } from '../components/query-view.tsx';
@@ -205,6 +206,11 @@ function Charts({ metrics, fn, isLive }: { metrics: Metrics; fn: FunctionDocumen
   );
 }
 
+function WayOut({ fn, total }: { readonly fn: FunctionDocument; readonly total: Metrics['total'] }) {
+  const version = useQuery(queries.version(useApi(), fn.name, fn.liveVersion ?? fn.latestVersion)).data;
+  return <EgressCard functionName={fn.name} egress={version?.config.egress} total={total} />;
+}
+
 export function FunctionOverviewTab() {
   const fn = useFunction();
   const [range] = useTimeRange();
@@ -232,6 +238,7 @@ export function FunctionOverviewTab() {
             <CallCard fn={fn} />
             <ColdStarts total={data.total} />
             <ScalingCard functionName={fn.name} version={fn.liveVersion ?? fn.latestVersion} />
+            <WayOut fn={fn} total={data.total} />
           </div>
         )}
       </QueryView>

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Cost } from '../../shared/api/cost.ts';
+import type { EgressRefusalList } from '../../shared/api/egress.ts';
 import type { Metrics } from '../../shared/api/metrics.ts';
 import { needsOpenssl, selfSigned } from '../support/certificate.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
@@ -194,7 +195,21 @@ describe('an allow-list of hosts', () => {
     });
     expect(seen).toContain(`egress to ${host}:${portOf(other)} was refused`);
     const metrics = await (await platform.api('GET', '/metrics')).text();
-    expect(metrics).toMatch(/hearth_egress_refused_total [1-9]/);
+    expect(metrics).toMatch(/hearth_egress_refused_total{function="out",reason="not-on-list"} 2/);
+    const refusals = async () =>
+      ((await (await platform.api('GET', '/api/v1/functions/out/egress-refusals')).json()) as EgressRefusalList).items;
+    await expect.poll(refusals, { timeout: 20_000 }).toHaveLength(1);
+    expect(await refusals()).toEqual([
+      {
+        host: `${host}:${portOf(other)}`,
+        reason: 'not-on-list',
+        message: 'it is not on the allow-list of this function',
+        count: 2,
+        version: 1,
+        firstAt: expect.any(String),
+        lastAt: expect.any(String),
+      },
+    ]);
     expect(metrics).toMatch(/hearth_egress_connections_total [1-9]/);
   });
 

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { EgressAllowList } from '../../../shared/egress.ts';
+import type { EgressAllowList, EgressRefusalReason } from '../../../shared/egress.ts';
 
 /** What connections moved, as bytes on the wire. */
 export interface EgressBytes {
@@ -14,6 +14,8 @@ export interface EgressClient {
   readonly project: string;
   /** Takes a line for the log of its function, for example about a host that is not on the list. Must not throw. */
   note(text: string): void;
+  /** Takes every attempt that is refused; `host` is `host:port`. Must not throw. */
+  refused(host: string, reason: EgressRefusalReason): void;
   /** Takes what its connections moved since it was told last, about once a second while they do. Must not throw. */
   moved(bytes: EgressBytes): void;
 }

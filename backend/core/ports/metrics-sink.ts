@@ -1,3 +1,4 @@
+import type { EgressRefusalReason } from '../../../shared/egress.ts';
 import type { TriggerKind } from '../../../shared/invocation.ts';
 import type { Invocation, InvocationReport } from '../invocation.ts';
 import type { VersionSpec } from '../version.ts';
@@ -52,6 +53,15 @@ export type MetricEvent =
       readonly kind: 'shared-call';
       readonly at: number;
       readonly version: VersionSpec;
+    }
+  | {
+      /** A function tried to reach what it may not. */
+      readonly kind: 'egress-refused';
+      readonly at: number;
+      readonly version: VersionSpec;
+      /** `host:port` as it was asked for. */
+      readonly host: string;
+      readonly reason: EgressRefusalReason;
     }
   | { readonly kind: 'retry' | 'dead-letter'; readonly at: number; readonly functionName: string }
   | { readonly kind: 'build'; readonly at: number; readonly tookMs: number; readonly isSuccess: boolean };

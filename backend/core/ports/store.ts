@@ -3,7 +3,6 @@ import type {
   FunctionId,
   InstanceId,
   InvocationId,
-  ProjectId,
   RouteId,
   SandboxId,
   ScheduleId,
@@ -23,9 +22,11 @@ import type { VersionConfig } from '../../../shared/version-config.ts';
 import type { CanaryAbort, CanaryGuard } from '../policies/canary.ts';
 import type { AlertStore } from './alert-store.ts';
 import type { StoreCopy } from './backups.ts';
+import type { EgressRefusalStore } from './egress-refusals.ts';
 import type { ErrorGroupStore } from './error-groups.ts';
 import type { DeadLetterReason, InvocationQueue } from './invocation-queue.ts';
 import type { LogEntry } from './log-sink.ts';
+import type { ProjectStore } from './project-store.ts';
 import type { SandboxHandle } from './sandbox.ts';
 import type { SessionStore, SignInFailureStore, UserStore } from './user-store.ts';
 
@@ -54,6 +55,7 @@ export interface Store {
   readonly secrets: SecretStore;
   readonly sandboxes: SandboxStore;
   readonly errorGroups: ErrorGroupStore;
+  readonly egressRefusals: EgressRefusalStore;
   /** Brings the schema up to date under a lock; returns the names of the migrations that ran. Refuses a newer schema. */
   migrate(): Promise<readonly string[]>;
   /** All or nothing. Inside, use only the store that is passed in. */
@@ -73,23 +75,6 @@ export interface PageRequest {
 export interface Page<T> {
   readonly items: readonly T[];
   readonly nextCursor: string | null;
-}
-
-export interface ProjectRecord {
-  readonly id: ProjectId;
-  /** Never changes, and is never given out again. */
-  readonly name: string;
-  readonly description: string;
-  readonly createdAt: number;
-}
-export interface ProjectStore {
-  /** Rejects with `conflict`/`project_taken`, also when the project of that name was deleted. */
-  create(record: ProjectRecord): Promise<void>;
-  /** By name, without those that were deleted. */
-  all(): Promise<readonly ProjectRecord[]>;
-  update(name: string, change: { readonly description: string }): Promise<void>;
-  /** Removes its tokens and secrets too. Functions must be gone before; invocations and logs stay until their retention ends. */
-  remove(name: string, now: number): Promise<void>;
 }
 
 export interface FunctionRecord {

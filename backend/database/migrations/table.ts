@@ -6,6 +6,7 @@ import { errorGroupsMigration } from './0009-error-groups.ts';
 import { alertsMigration } from './0010-alerts.ts';
 import { documentsMigration } from './0011-documents.ts';
 import { canariesMigration } from './0015-canaries.ts';
+import { egressRefusalsMigration } from './0017-egress-refusals.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. Add at the end; never change or remove one that was released. */
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   alertsMigration,
   documentsMigration,
   canariesMigration,
+  egressRefusalsMigration,
 ];

@@ -1,5 +1,5 @@
 import { PlatformError } from '../../../shared/errors.ts';
-import type { ProjectRecord, ProjectStore } from '../../core/ports/store.ts';
+import type { ProjectRecord, ProjectStore } from '../../core/ports/project-store.ts';
 import type { SqlSession } from '../sql-session.ts';
 import type { ProjectRow } from '../tables.ts';
 

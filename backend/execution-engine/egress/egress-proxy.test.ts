@@ -44,11 +44,13 @@ function rig({ allow, addresses = ['127.0.0.1'], allowsPrivate = true, values = 
   const secrets = { read: (project: string, name: string) => (project === 'default' ? values.get(name) : undefined) };
   const proxy = new EgressProxy({ dialer, clock: wallClock, secrets });
   const notes: string[] = [];
+  const refusals: string[] = [];
   const moved = { sentBytes: 0, receivedBytes: 0 };
   const take = proxy.admit({
     rules: { allow: [...allow] },
     project: 'default',
     note: (line) => notes.push(line),
+    refused: (host, reason) => refusals.push(`${host} ${reason}`),
     moved: ({ sentBytes, receivedBytes }) => {
       moved.sentBytes += sentBytes;
       moved.receivedBytes += receivedBytes;
@@ -64,7 +66,7 @@ function rig({ allow, addresses = ['127.0.0.1'], allowsPrivate = true, values = 
     connection.write(request);
     return await text(connection);
   };
-  return { proxy, notes, asked, moved, connect, say };
+  return { proxy, notes, refusals, asked, moved, connect, say };
 }
 const connectTo = (authority: string) => `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n`;
 const get = (url: string) =>
@@ -106,13 +108,16 @@ describe('the proxy of an allow-list', () => {
   });
 
   it('refuses every other host with 403 and the reason, in the log too, and asks no name server for it', async () => {
-    const { say, notes, asked, proxy } = rig({ allow: ['api.example'] });
+    const { say, notes, refusals, asked, proxy } = rig({ allow: ['api.example'] });
     expect(await say(connectTo('evil.example:443'))).toMatch(
       /^HTTP\/1.1 403 Forbidden\r\n(.|\r\n)*egress to evil.example:443 was refused: it is not on the allow-list of this function\n$/,
     );
     expect(await say(get('http://evil.example/'))).toMatch(/^HTTP\/1.1 403 (.|\r\n)*evil.example:80 was refused/);
     expect(await say(connectTo('api.example:22'))).toContain('403 Forbidden');
     expect(notes).toHaveLength(3);
+    expect(refusals).toEqual(
+      ['evil.example:443', 'evil.example:80', 'api.example:22'].map((host) => `${host} not-on-list`),
+    );
     expect(asked).toEqual([]);
     expect(proxy.totals.refused).toBe(3);
   });
@@ -132,10 +137,11 @@ describe('the proxy of an allow-list', () => {
     '::ffff:169.254.169.254',
     '64:ff9b::7f00:1',
   ])('refuses a name on the list that leads to %s', async (address) => {
-    const { say, notes } = rig({ allow: ['*.example.com'], addresses: [address], allowsPrivate: false });
+    const { say, notes, refusals } = rig({ allow: ['*.example.com'], addresses: [address], allowsPrivate: false });
     expect(await say(connectTo('rebound.example.com:443'))).toContain('it is not in the public internet');
     expect(await say(get('http://rebound.example.com/'))).toMatch(/^HTTP\/1.1 403 /);
     expect(notes).toHaveLength(2);
+    expect(refusals).toEqual(['rebound.example.com:443 not-public', 'rebound.example.com:80 not-public']);
   });
 
   it('refuses private addresses on the list', async () => {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Duplex, pipeline } from 'node:stream';
+import { type EgressRefusalReason, egressRefusalReasons } from '../../../shared/egress.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { EgressBytes, EgressClient, EgressGate } from '../../core/ports/egress-gate.ts';
 import type { SecretReader } from '../../core/ports/secrets.ts';
@@ -23,7 +24,7 @@ export interface EgressProxyOptions {
 interface Passage {
   readonly list: AllowList;
   readonly log: RefusalLog;
-  readonly client: Pick<EgressClient, 'project' | 'moved'>;
+  readonly client: Pick<EgressClient, 'project' | 'moved' | 'refused'>;
   /** After a CONNECT to a host that gets a secret: where the requests in it go. */
   readonly origin?: EgressTarget;
 }
@@ -183,24 +184,22 @@ export class EgressProxy implements EgressGate {
     if (target === undefined || passage === undefined) return notProxied;
     const route = passage.list.route(target);
     if (route !== undefined) return { target, route, passage };
-    const isHalf = passage.list.hasSecretFor(target.host);
-    const why = isHalf
-      ? `requests to it get a secret from the proxy; call http://${target.host}/ (not https), which leaves the platform as https`
-      : 'it is not on the allow-list of this function';
-    return this.#refuse(passage, target, why);
+    return this.#refuse(passage, target, passage.list.hasSecretFor(target.host) ? 'https-with-secret' : 'not-on-list');
   }
 
   #failed(connection: object, target: EgressTarget, error: unknown): Verdict {
     const passage = this.#passages.get(connection);
-    if (error instanceof NotPublic) return this.#refuse(passage, target, 'it is not in the public internet');
+    if (error instanceof NotPublic) return this.#refuse(passage, target, 'not-public');
     const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
     return { status: 502, reason: `${nameOf(target)} cannot be reached: ${why}` };
   }
 
-  #refuse(passage: Passage | undefined, target: EgressTarget, why: string): Verdict {
+  #refuse(passage: Passage | undefined, target: EgressTarget, why: EgressRefusalReason): Verdict {
     this.#refused++;
-    const reason = `egress to ${nameOf(target)} was refused: ${why}`;
+    const hint = why === 'https-with-secret' ? `; call http://${target.host}/ (not https)` : '';
+    const reason = `egress to ${nameOf(target)} was refused: ${egressRefusalReasons[why]}${hint}`;
     passage?.log.add(reason);
+    passage?.client.refused(nameOf(target), why);
     return { status: 403, reason };
   }
 }

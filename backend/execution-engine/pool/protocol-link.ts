@@ -6,7 +6,7 @@ import { limits } from '../../../shared/limits.ts';
 import { projectOf, shortNameOf } from '../../../shared/names.ts';
 import type { CallChains } from '../../core/ports/call-chains.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { EgressBytes, EgressGate } from '../../core/ports/egress-gate.ts';
+import type { EgressBytes, EgressClient, EgressGate } from '../../core/ports/egress-gate.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 import { codeDirectory } from '../../core/ports/isolation-driver.ts';
 import type { MetricsSink } from '../../core/ports/metrics-sink.ts';
@@ -142,7 +142,9 @@ class ProtocolLink implements AgentLink {
       };
       metrics.record({ kind: 'instance-io', at: clock.now(), version, io });
     };
-    return egress.admit({ rules: config.egress, project: projectOf(functionName), note, moved });
+    const refused: EgressClient['refused'] = (host, reason) =>
+      metrics.record({ kind: 'egress-refused', at: clock.now(), version, host, reason });
+    return egress.admit({ rules: config.egress, project: projectOf(functionName), note, moved, refused });
   }
 
   invoke(call: InstanceCall): Promise<InstanceResult> {

@@ -140,6 +140,7 @@ export class EventCounters {
   readonly retries: LabelledCounter;
   readonly deadLetters: LabelledCounter;
   readonly instanceChanges: LabelledCounter;
+  readonly egressRefusals: LabelledCounter;
   readonly builds = { succeeded: new DurationHistogram(), failed: new DurationHistogram() };
 
   constructor(maxSeries: number) {
@@ -148,6 +149,7 @@ export class EventCounters {
     this.retries = new LabelledCounter(maxSeries);
     this.deadLetters = new LabelledCounter(maxSeries);
     this.instanceChanges = new LabelledCounter(256);
+    this.egressRefusals = new LabelledCounter(maxSeries);
   }
 
   addInvocation(version: VersionSpec, trigger: TriggerKind, report: InvocationReport): void {
@@ -170,6 +172,9 @@ export class EventCounters {
         break;
       case 'instance-io':
         this.#of(event.version).addIo(event.io);
+        break;
+      case 'egress-refused':
+        this.egressRefusals.add(event.version.functionName, event.reason);
         break;
       case 'batch': {
         const { batchSize, batchWait } = this.#of(event.version);

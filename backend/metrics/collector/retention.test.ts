@@ -81,6 +81,7 @@ describe('Retention', () => {
     const store = {
       invocations: { prune: prune('invocations') },
       errorGroups: { prune: prune('error groups') },
+      egressRefusals: { prune: prune('refused attempts') },
       logs: Object.assign(new MemoryLogs(), { prune: prune('logs') }),
     };
     const keep = { keepInvocationsMs: 700, keepLogsMs: 300, keepErrorGroupsMs: 100 };
@@ -89,6 +90,7 @@ describe('Retention', () => {
     expect(before).toEqual([
       ['invocations', 300],
       ['error groups', 900],
+      ['refused attempts', 900],
       ['logs', 700],
     ]);
   });

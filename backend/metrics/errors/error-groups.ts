@@ -4,52 +4,44 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { ErrorGroupId, ErrorGroupStore, ErrorOccurrences, ErrorTally } from '../../core/ports/error-groups.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { MetricEvent } from '../../core/ports/metrics-sink.ts';
+import { HourlyRoom } from '../hourly-room.ts';
+import { PendingSums } from '../pending-sums.ts';
 import { errorGroupId, topFrame } from './fingerprint.ts';
 
 export interface ErrorGroupsOptions {
   readonly store: { readonly errorGroups: Pick<ErrorGroupStore, 'add'> };
   readonly clock: Clock;
   readonly logger: Logger;
-  /** 1,000 when left out. */
-  readonly flushIntervalMs?: number;
 }
 
 const hourMs = 3_600_000;
-/** Groups that wait to be written; more are counted as dropped. */
-const maxPending = 2_000;
 /** New groups of one function in an hour: code that makes up types and messages fills no disk. The rest go into one group. */
 const maxGroupsPerHour = 100;
-const maxFunctions = 2_000;
 const maxTextChars = 8_192;
 
 type Attempt = Extract<MetricEvent, { kind: 'invocation' }>;
-/** What an hour of one function has shown so far. */
-interface Seen {
-  readonly hourAt: number;
-  readonly ids: Set<ErrorGroupId>;
-}
-
 /** Groups failed attempts by type, message and place, and writes the sums about once a second. Costs a success nothing. */
 export class ErrorGroups {
-  readonly #options: ErrorGroupsOptions;
-  #pending = new Map<ErrorGroupId, ErrorOccurrences>();
-  readonly #seen = new Map<FunctionId, Seen>();
-  #cancelTimer: (() => void) | undefined;
-  #writing: Promise<void> = Promise.resolve();
-  #dropped = 0;
-  #failures = 0;
-  #isClosed = false;
+  readonly #room = new HourlyRoom(maxGroupsPerHour);
+  readonly #sums: PendingSums<ErrorGroupId, ErrorOccurrences>;
 
-  constructor(options: ErrorGroupsOptions) {
-    this.#options = options;
+  constructor({ store, clock, logger }: ErrorGroupsOptions) {
+    this.#sums = new PendingSums({
+      clock,
+      logger,
+      name: 'groups of errors',
+      keyOf: ({ id }) => id,
+      add: sumOf,
+      write: (batch) => store.errorGroups.add(batch),
+    });
   }
 
   /** Failures that are in no group, because the store could not follow. */
   get dropped(): number {
-    return this.#dropped;
+    return this.#sums.dropped;
   }
   get storeFailures(): number {
-    return this.#failures;
+    return this.#sums.failures;
   }
 
   /** Synchronous, never throws, bounded. Platform faults and cancelled calls are no errors of a function. */
@@ -61,16 +53,12 @@ export class ErrorGroups {
 
   /** Writes what is there. Never rejects: what the store refuses now is tried again with the next second. */
   flush(): Promise<void> {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    this.#writing = this.#writing.then(() => this.#write());
-    return this.#writing;
+    return this.#sums.flush();
   }
 
   /** Writes the rest, once. */
   close(): Promise<void> {
-    this.#isClosed = true;
-    return this.flush();
+    return this.#sums.close();
   }
 
   #add({ at, version, report, invocation }: Attempt): void {
@@ -81,15 +69,10 @@ export class ErrorGroups {
     const frame = topFrame(stack);
     const hourAt = Math.floor(at / hourMs) * hourMs;
     const id = errorGroupId(version.functionId, type, error.message, frame);
-    const group = this.#isRoomFor(version.functionId, hourAt, id)
+    const group = this.#room.has(version.functionId, at, id)
       ? { id, type, message: error.message.slice(0, maxTextChars), frame, stack: stack.slice(0, maxTextChars) }
       : overflowGroup(version.functionId);
-    const known = this.#pending.get(group.id);
-    if (known === undefined && this.#pending.size >= maxPending) {
-      this.#dropped++;
-      return;
-    }
-    const fresh: ErrorOccurrences = {
+    this.#sums.add({
       ...group,
       functionId: version.functionId,
       functionName: version.functionName,
@@ -98,45 +81,7 @@ export class ErrorGroups {
       lastSeenAt: at,
       lastInvocationId: invocation.id,
       tallies: [{ version: version.version, hourAt, count: 1 }],
-    };
-    this.#pending.set(group.id, known === undefined ? fresh : sumOf(known, fresh));
-    if (!this.#isClosed) this.#arm();
-  }
-
-  #isRoomFor(functionId: FunctionId, hourAt: number, id: ErrorGroupId): boolean {
-    let seen = this.#seen.get(functionId);
-    if (seen === undefined || seen.hourAt !== hourAt) {
-      if (this.#seen.size >= maxFunctions) this.#seen.clear();
-      seen = { hourAt, ids: new Set() };
-      this.#seen.set(functionId, seen);
-    }
-    if (seen.ids.has(id)) return true;
-    if (seen.ids.size >= maxGroupsPerHour) return false;
-    seen.ids.add(id);
-    return true;
-  }
-
-  #arm(): void {
-    this.#cancelTimer ??= this.#options.clock.after(this.#options.flushIntervalMs ?? 1_000, () => {
-      this.flush().catch(() => undefined);
     });
-  }
-
-  async #write(): Promise<void> {
-    if (this.#pending.size === 0) return;
-    const batch = this.#pending;
-    this.#pending = new Map();
-    try {
-      await this.#options.store.errorGroups.add([...batch.values()]);
-    } catch (error) {
-      this.#failures++;
-      this.#options.logger.error({ err: error }, 'groups of errors could not be written; trying again');
-      for (const [id, older] of batch) {
-        const newer = this.#pending.get(id);
-        this.#pending.set(id, newer === undefined ? older : sumOf(older, newer));
-      }
-      if (!this.#isClosed) this.#arm();
-    }
   }
 }
 
