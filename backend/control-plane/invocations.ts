@@ -115,7 +115,6 @@ export class Invocations {
     return this.#options.store.invocations.list(
       {
         project,
-        functionId: filter.functionId,
         functionName: filter.functionName,
         status: filter.status,
         trigger: filter.trigger,

@@ -163,7 +163,7 @@ describe('the statements of the models', () => {
     await store.versions.list(functionId, page);
     await store.invocations.find(newId('invocation'));
     await store.invocations.list(none, page);
-    await store.invocations.list({ ...none, functionId, from: 1, to: 2 }, page);
+    await store.invocations.list({ ...none, functionName: 'resize', from: 1, to: 2 }, page);
     await store.invocations.list({ ...none, functionName: 'resize' }, page);
     await store.invocations.list({ ...none, status: 'function-error' }, page);
     await store.invocations.list({ ...none, trigger: 'schedule' }, page);

@@ -29,7 +29,6 @@ export interface StoreFixture {
 
 const first = { limit: 2, cursor: undefined };
 const noFilter = {
-  functionId: undefined,
   functionName: undefined,
   status: undefined,
   trigger: undefined,
@@ -322,7 +321,6 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         await store.invocations.record(records.map((record) => ({ record, payload: undefined })));
         const newest = [...records].reverse();
         const none = {
-          functionId: undefined,
           functionName: undefined,
           status: undefined,
           trigger: undefined,
@@ -335,7 +333,6 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
           );
         const ids = (keep: (record: (typeof records)[number]) => boolean) => newest.filter(keep).map((r) => r.id);
         expect(await all({})).toEqual(ids(() => true));
-        expect(await all({ functionId: one })).toEqual(ids((r) => r.functionId === one));
         expect(await all({ functionName: 'two' })).toEqual(ids((r) => r.functionName === 'two'));
         expect(await all({ status: 'success' })).toEqual(ids((r) => r.status === 'success'));
         expect(await all({ status: 'function-error' })).toEqual(ids((r) => r.status === 'function-error'));

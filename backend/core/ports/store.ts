@@ -217,7 +217,6 @@ export interface InvocationPayload {
 }
 export interface InvocationFilter {
   readonly project?: string | undefined;
-  readonly functionId: FunctionId | undefined;
   readonly functionName: string | undefined;
   readonly status: InvocationStatus | undefined;
   readonly trigger: TriggerKind | undefined;

@@ -68,7 +68,7 @@ export class InvocationModel implements InvocationStore {
 
   /** From `from` (included) to `to` (not included). */
   async list(filter: InvocationFilter, page: PageRequest): Promise<Page<InvocationRecord>> {
-    const { project, functionId, functionName, status, trigger, from, to } = filter;
+    const { project, functionName, status, trigger, from, to } = filter;
     const { flavour } = this.#session;
     const key = decodeCursor('invocations', ['n', 'n'], page.cursor);
     let query = this.#session.db
@@ -78,7 +78,6 @@ export class InvocationModel implements InvocationStore {
       .orderBy('seq', 'desc')
       .limit(page.limit + 1);
     if (project !== undefined) query = query.where(({ ref }) => ofProject(flavour, ref('function_name'), project));
-    if (functionId !== undefined) query = query.where('function_id', '=', functionId);
     if (functionName !== undefined) query = query.where('function_name', '=', functionName);
     if (status !== undefined) query = query.where('status', '=', status);
     // Says to the planner that the index of the rare statuses can answer.
