@@ -12,9 +12,14 @@ const zeros = Buffer.alloc(grainBytes);
 
 /**
  * Copies what is not zero from one descriptor to the same place in another, which must hold zeros there; returns how many bytes those were. `hash`
- * gets them too, each run with its place, so that it says what the whole memory is.
+ * gets them too, each run with its place, so that it says what the whole memory is. Without `to` it is only read.
  */
-export async function copyMemory(from: number, to: number, sizeBytes: number, hash?: Hash): Promise<number> {
+export async function copyMemory(
+  from: number,
+  to: number | undefined,
+  sizeBytes: number,
+  hash?: Hash,
+): Promise<number> {
   const piece = Buffer.allocUnsafe(pieceBytes);
   let copied = 0;
   for (let at = 0; at < sizeBytes; at += pieceBytes) {
@@ -23,7 +28,7 @@ export async function copyMemory(from: number, to: number, sizeBytes: number, ha
     for (const [start, end] of runs(piece.subarray(0, bytesRead))) {
       const run = piece.subarray(start, end);
       hash?.update(`${at + start} ${run.length}\n`).update(run);
-      await writeWhole(to, run, at + start);
+      if (to !== undefined) await writeWhole(to, run, at + start);
       copied += run.length;
     }
   }
