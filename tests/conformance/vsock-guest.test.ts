@@ -31,6 +31,7 @@ describe.skipIf(reason !== undefined)(`a guest that talks over vsock${skippedFor
   const sockets: Record<string, Socket> = {};
   const exit = Promise.withResolvers<{ readonly status: number; readonly oomKills: number }>();
   let control: GuestControl;
+  let body: BodyClient;
 
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'hearth-vsock-'));
@@ -87,10 +88,25 @@ describe.skipIf(reason !== undefined)(`a guest that talks over vsock${skippedFor
   };
 
   it(
+    'calls anew when its calls break while its function stands still, as after a snapshot',
+    async () => {
+      body = new BodyClient(socketOf('channel'));
+      await body.ready();
+      await control.freeze();
+      // To the fixture, not to the guest.
+      socketOf('control').write('\0');
+      await control.settle();
+      expect(await control.usage()).toMatchObject({ pids: expect.any(Number) });
+      const told = new Promise((resolve) => socketOf('stdout').once('data', (chunk) => resolve(String(chunk))));
+      await body.command('print', { stream: 'stdout', text: 'after\n' });
+      expect(await told).toBe('after\n');
+    },
+    bootMs,
+  );
+
+  it(
     'has channel, output, code that comes late, usage, and the way it ended',
     async () => {
-      const body = new BodyClient(socketOf('channel'));
-      await body.ready();
       await control.loadCode();
       expect(await body.command('read', { path: '/app/index.js' })).toBe('exports.a = 1');
       expect(await control.usage()).toMatchObject({ pids: expect.any(Number) });

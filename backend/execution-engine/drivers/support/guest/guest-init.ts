@@ -7,8 +7,10 @@ export type GuestPortName = keyof typeof guestPorts;
 
 /** Over vsock the guest calls these ports of its host (CID 2), the control port last. */
 export const vsockPorts = { channel: 1025, stdout: 1026, stderr: 1027, control: 1028 } as const;
-/** What the calls are inside: init's descriptors for the output and for control, and the one that the agent inherits. */
+/** In the bridge: its calls. In init: the descriptors for the output and for control, and the one that the agent inherits. */
 export const vsockDescriptors = { channel: 8, stdout: 6, stderr: 7, control: 5 } as const;
+/** The bridge's ends of what init and agent have under the numbers above. */
+export const bridgeDescriptors = { channel: 9, stdout: 3, stderr: 1, control: 4 } as const;
 
 /** Where the agent finds the channel to the host. */
 const guestChannelPath = '/dev/hearth-channel';
@@ -61,22 +63,20 @@ mknod -m 666 /devices${guestChannelPath.slice(4)} c "\${number%:*}" "\${number#*
     releaseWhenOver: '',
   },
   vsock: {
-    // The calls are made by a program that becomes this script again: a shell has no words for vsock.
     open: `has_vsock() {
   for device in /sys/bus/virtio/drivers/vmw_vsock_virtio_transport/virtio*; do
     [ ! -e "$device" ] || return 0
   done
   return 1
 }
-if [ "\${1:-}" != dialled ]; then
+if [ "\${1:-}" != paired ]; then
   ${waiting('has_vsock').replaceAll('\n', '\n  ')}
-  exec dial /bin/sh /init dialled
-fi`,
-    // Node throws away what it writes to a stdout of a kind that it does not know, so that is a pipe.
-    channel: `mkfifo /stdout /stderr || fail "no pipes for the output"
-cat </stdout >&6 5>&- 7>&- 8>&- &
-cat </stderr >&7 5>&- 6>&- 8>&- &`,
-    output: '>/stdout 2>/stderr',
+  exec pair /bin/sh /init paired
+fi
+dial /bin/sh /bridge &
+exec 1>&2 3<&- 4<&- 9<&-`,
+    channel: '',
+    output: '>&6 2>&7',
     // The device is one sector long until the host puts the image behind it, and the kernel learns that by an interrupt.
     beforeCode: `tries=0
   sectors=1
@@ -90,6 +90,50 @@ cat </stderr >&7 5>&- 6>&- 8>&- &`,
     releaseWhenOver: 'exec 6>&- 7>&- 8>&-',
   },
 };
+
+/**
+ * Carries bytes between the calls over vsock and what init and agent have in their place (`pair`): calls end whenever a snapshot is taken or restored, which nobody
+ * else in the guest is to notice. When the control call breaks, everything is called anew; the function stands still then. `dial` starts it, and ends it when
+ * nobody takes the calls: init sees that, and the guest ends. When the agent closes its channel, the host sees that.
+ */
+export function guestBridge(): string {
+  return `#!/bin/sh
+export PATH=/bin
+carry() {
+  exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
+  exec cat
+}
+carry_channel() {
+  from= to=
+  trap 'kill $from $to; wait; exit' TERM
+  carry <&8 >&9 &
+  from=$!
+  carry <&9 >&8 &
+  to=$!
+  exec 1>&2 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
+  wait $to
+  kill $from
+  wait
+}
+carry_channel &
+all=$!
+carry <&1 >&7 &
+all="$all $!"
+carry <&3 >&6 &
+all="$all $!"
+carry <&4 >&5 &
+all="$all $!"
+carry <&5 >&4 &
+control=$!
+exec 5<&- 6<&- 7<&- 8<&-
+wait $control
+kill $all
+wait
+# Taken, so that the calls come under these numbers again.
+exec 5<&4 6<&4 7<&4 8<&4
+exec dial /bin/sh /bridge
+`;
+}
 
 /**
  * Process 1 of every guest. Sets the guest up, starts the agent inside its control group, and then obeys the host on the control port, one
@@ -108,7 +152,7 @@ fail() {
   echo "hearth: the guest could not be set up: $*" >/dev/console
   reboot -f
 }
-if [ "\${1:-}" != dialled ]; then
+if [ "\${1:-}" != paired ]; then
   mount -t devtmpfs dev /dev || fail "no /dev"
   mount -t proc proc /proc || fail "no /proc"
   mount -t sysfs sys /sys || fail "no /sys"

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeCpio } from './cpio.ts';
-import { guestInit, guestPorts, vsockDescriptors, vsockPorts } from './guest-init.ts';
-import { dialProgram, settleEntropyBytes, settleProgram } from './guest-programs.ts';
+import { bridgeDescriptors, guestBridge, guestInit, guestPorts, vsockDescriptors, vsockPorts } from './guest-init.ts';
+import { dialProgram, pairProgram, settleEntropyBytes, settleProgram } from './guest-programs.ts';
 import { kernelArguments } from './kernel-arguments.ts';
 import { uncompressedKernel } from './kernel-image.ts';
 import { unpackLz4Legacy } from './lz4.ts';
@@ -143,11 +143,34 @@ describe.skipIf(process.arch !== 'x64')('static programs', () => {
   });
 });
 
+describe('the bridge of a guest over vsock', () => {
+  it('and init have the two ends of what is between them, and nothing else is open', () => {
+    const path = join(directory, 'pair');
+    writeFileSync(path, pairProgram(), { mode: 0o755 });
+    // What init has has even hands: each line goes in at one end and comes out of the other.
+    const { channel, stdout, stderr, control } = vsockDescriptors;
+    const script = `echo to-bridge >&${control}; read -r line <&${bridgeDescriptors.control}; echo $line >&2
+      echo to-init >&${bridgeDescriptors.control}; read -r line <&${control}; echo $line >&2
+      echo from-agent >&${channel}; read -r line <&${bridgeDescriptors.channel}; echo $line >&2
+      echo out >&${stdout}; read -r line <&${bridgeDescriptors.stdout}; echo $line >&2
+      echo err >&${stderr}; read -r line <&${bridgeDescriptors.stderr}; echo $line >&2
+      for n in /proc/$$/fd/*; do [ "\${n##*/}" -lt 10 ] && printf "%s " "\${n##*/}" >&2; done`;
+    const { stderr: said } = spawnSync(path, ['/bin/sh', '-c', script], { encoding: 'utf8', input: '' });
+    expect(said.split('\n')).toEqual(['to-bridge', 'to-init', 'from-agent', 'out', 'err', '0 1 2 3 4 5 6 7 8 9 ']);
+  });
+
+  it('is a script that a shell understands', () => {
+    const checked = spawnSync('/bin/sh', ['-n'], { input: guestBridge(), encoding: 'utf8' });
+    expect(checked).toMatchObject({ status: 0, stderr: '' });
+  });
+});
+
 it.for(['serial', 'vsock'] as const)('has an init for %s that a shell understands', (transport) => {
   const init = guestInit(transport);
   const checked = spawnSync('/bin/sh', ['-n'], { input: init, encoding: 'utf8' });
   expect(checked).toMatchObject({ status: 0, stderr: '' });
-  const ends = transport === 'serial' ? Object.values(guestPorts).map((port) => `vport0p${port}`) : ['exec dial'];
+  const ends =
+    transport === 'serial' ? Object.values(guestPorts).map((port) => `vport0p${port}`) : ['', 'dial /bin/sh /bridge'];
   for (const end of ends.slice(1)) expect(init).toContain(end);
   expect(init).not.toContain('undefined');
 });

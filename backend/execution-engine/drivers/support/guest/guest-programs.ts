@@ -1,5 +1,5 @@
 import { imageUserId } from '../runtime-files.ts';
-import { vsockDescriptors, vsockPorts } from './guest-init.ts';
+import { bridgeDescriptors, vsockDescriptors, vsockPorts } from './guest-init.ts';
 import { StaticProgram } from './static-program.ts';
 
 /** arch/x86/entry/syscalls/syscall_64.tbl. */
@@ -8,9 +8,11 @@ const calls = {
   open: 2,
   close: 3,
   ioctl: 16,
+  pipe: 22,
   dup2: 33,
   socket: 41,
   connect: 42,
+  socketpair: 53,
   chdir: 80,
   chroot: 161,
   setgroups: 116,
@@ -19,6 +21,7 @@ const calls = {
   prctl: 157,
   setrlimit: 160,
   clock_settime: 227,
+  close_range: 436,
 } as const;
 /** linux/prctl.h */
 const capabilityBoundDrop = 24;
@@ -35,10 +38,13 @@ const fileSizeSlackBytes = 16 * MiB;
 const reseedGenerator = 0x5207;
 const writeOnly = 1;
 /** linux/socket.h, linux/vm_sockets.h */
+const unixFamily = 1;
 const vsockFamily = 40;
 const streamSocket = 1;
 const hostContext = 2;
 const vsockAddressBytes = 16;
+/** linux/close_range.h takes descriptors up to this one. */
+const lastDescriptor = 0xffff_ffff;
 /** Of env(1) and its like: the program itself could not be started. */
 const launchFailed = 126;
 
@@ -115,5 +121,33 @@ export function dialProgram(): Buffer {
     program.call(calls.dup2, { register: 'r12' }, vsockDescriptors[name as keyof typeof vsockPorts]);
     program.call(calls.close, { register: 'r12' });
   }
+  return program.executeArguments().build();
+}
+
+/**
+ * Makes what is between init and agent on one side and the bridge on the other, and becomes the program that its arguments name: pairs of sockets for control
+ * and channel, pipes for the output. Descriptors up to 2 must be open and no other, so that the kernel hands out the next ones in order.
+ */
+export function pairProgram(): Buffer {
+  const program = new StaticProgram(launchFailed).data('pair', Buffer.alloc(8));
+  const pair = { data: 'pair' };
+  program.call(calls.socketpair, unixFamily, streamSocket, 0, pair);
+  program.call(calls.socketpair, unixFamily, streamSocket, 0, pair);
+  program.call(calls.pipe, pair).call(calls.pipe, pair);
+  // In the order in which they were made; the read end of a pipe comes first.
+  const wanted = [
+    ...[vsockDescriptors.control, bridgeDescriptors.control],
+    ...[vsockDescriptors.channel, bridgeDescriptors.channel],
+    ...[bridgeDescriptors.stdout, vsockDescriptors.stdout],
+    ...[bridgeDescriptors.stderr, vsockDescriptors.stderr],
+  ];
+  const [first, aside] = [3, 32];
+  wanted.forEach((_, index) => {
+    program.call(calls.dup2, first + index, aside + index);
+  });
+  wanted.forEach((descriptor, index) => {
+    program.call(calls.dup2, aside + index, descriptor);
+  });
+  program.call(calls.close_range, Math.max(...wanted) + 1, lastDescriptor, 0);
   return program.executeArguments().build();
 }

@@ -58,7 +58,7 @@ describe.skipIf(whyNot !== undefined)(`guests${whyNot === undefined ? '' : ` (sk
     const overVsock = new GuestStore({ directory: join(directory, 'one'), kernel: kernelFile(), transport: 'vsock' });
     const other = readFileSync((await overVsock.boot(plan, limits)).initrd).toString('latin1');
     expect(other).toContain('HEARTH_CHANNEL=fd:8\n/bin/launch\n');
-    expect(other).toContain('exec dial /bin/sh /init dialled');
+    expect(other).toContain('exec pair /bin/sh /init paired');
     const broken = { ...plan, argv: ['/hearth/tool', 'two\nlines'] };
     await expect(store('one').boot(broken, limits)).rejects.toMatchObject({ code: 'plan_not_possible' });
   });

@@ -12,8 +12,8 @@ import { codeEntries } from './code-entries.ts';
 import { type CpioEntry, writeCpio } from './cpio.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { makeErofs } from './erofs.ts';
-import { type GuestTransport, guestChannel, guestInit } from './guest-init.ts';
-import { dialProgram, launchProgram, settleProgram } from './guest-programs.ts';
+import { type GuestTransport, guestBridge, guestChannel, guestInit } from './guest-init.ts';
+import { dialProgram, launchProgram, pairProgram, settleProgram } from './guest-programs.ts';
 import { uncompressedKernel } from './kernel-image.ts';
 import { findKernel, guestModules, type KernelSource, kernelKey } from './kernel-source.ts';
 
@@ -57,7 +57,7 @@ interface GuestBase {
 }
 
 const directories = ['bin', 'cgroup', 'dev', 'devices', 'devices/shm', 'hearth', 'modules', 'proc', 'root', 'sys'];
-const applets = ['cat', 'env', 'insmod', 'ip', 'mkdir', 'mkfifo', 'mknod', 'mount', 'reboot', 'sh', 'usleep'];
+const applets = ['cat', 'env', 'insmod', 'ip', 'mkdir', 'mknod', 'mount', 'reboot', 'sh', 'usleep'];
 /** What functions see as /dev, beside their channel: name, minor number (the major is 1, memory), mode. */
 const devices = [
   ['null', 3, 0o666],
@@ -119,9 +119,13 @@ export class GuestStore {
     return this.#options.transport ?? 'serial';
   }
 
-  #dial(): readonly CpioEntry[] {
+  #bridge(): readonly CpioEntry[] {
     if (this.#transport === 'serial') return [];
-    return [{ kind: 'file', path: 'bin/dial', mode: 0o700, bytes: dialProgram() }];
+    return [
+      { kind: 'file', path: 'bin/dial', mode: 0o700, bytes: dialProgram() },
+      { kind: 'file', path: 'bin/pair', mode: 0o700, bytes: pairProgram() },
+      { kind: 'file', path: 'bridge', mode: 0o700, bytes: Buffer.from(guestBridge()) },
+    ];
   }
 
   /** Made anew when another kernel or busybox is there: asking costs a few stat(2). */
@@ -169,7 +173,7 @@ export class GuestStore {
       { kind: 'file', path: 'init', mode: 0o700, bytes: Buffer.from(guestInit(this.#transport)) },
       { kind: 'file', path: 'bin/busybox', mode: 0o700, bytes: tools },
       { kind: 'file', path: 'bin/settle', mode: 0o700, bytes: settleProgram() },
-      ...this.#dial(),
+      ...this.#bridge(),
       ...applets.map((name): CpioEntry => ({ kind: 'symlink', path: `bin/${name}`, target: 'busybox' })),
       ...(await guestModules(source, this.#transport)),
     ]);
