@@ -232,7 +232,7 @@ export const settingsSchema = z.object({
     .enum(['off', 'without-secrets', 'all'])
     .default('without-secrets')
     .describe(
-      'Versions in microVMs (`qemu`) that start from a snapshot of their first good start. A snapshot holds what the function has in memory, so `without-secrets` leaves out those that use secrets.',
+      'Versions in microVMs (`qemu`, `firecracker`) that start from a snapshot of their first good start. A snapshot holds what the function has in memory, so `without-secrets` leaves out those that use secrets.',
     ),
   HEARTH_COPIES_AHEAD: count(0, 8)
     .default(1)

@@ -25,7 +25,8 @@ function suite(programs: (place: string) => { firecrackerPath: string; jailerPat
     makeDriver: (place: string) => {
       directory = join(place, 'run');
       const guestDirectory = join(tmpdir(), 'hearth-test-guests');
-      return new FirecrackerDriver({ runDirectory: directory, guestDirectory, ...programs(place) });
+      const snapshotDirectory = join(place, 'snapshots');
+      return new FirecrackerDriver({ runDirectory: directory, guestDirectory, snapshotDirectory, ...programs(place) });
     },
     leftovers,
   } satisfies SuiteOptions;

@@ -30,6 +30,7 @@ describe.skipIf(whyNoSpec() !== undefined)(`firecracker${skippedFor(whyNoSpec())
       runDirectory: join(directory, 'run'),
       registryDirectory: join(directory, 'instances'),
       guestDirectory: join(tmpdir(), 'hearth-test-guests'),
+      snapshotDirectory: join(directory, 'snapshots'),
       cgroupParent: 'hearth-firecracker-test',
       uidBase: 400_000,
       kvmPath: '/dev/null',
@@ -88,6 +89,58 @@ describe.skipIf(whyNoSpec() !== undefined)(`firecracker${skippedFor(whyNoSpec())
     await closed;
     await expect(sandbox.pause()).rejects.toMatchObject({ kind: 'unavailable' });
     expect(slots()).toEqual([]);
+  });
+
+  it.for([
+    [{ refuseRequest: '/snapshot/create' }, 'firecracker_refused'],
+    [
+      { refuseRequest: '/snapshot/create', refusal: 'Write: No space left on device (os error 28)' },
+      'firecracker_disk_full',
+    ],
+    [{ dieAtRequest: '/snapshot/create' }, 'firecracker_gone'],
+  ] as const)('has no snapshot and no sandbox when one cannot be taken: %o', async ([faults, code], context) => {
+    context.skip(unhealthy !== undefined, unhealthy);
+    const driver = driverWith(faults);
+    const sandbox = await start(driver);
+    const name = { versionId: newId('version'), loadedWith: '' };
+    await expect(driver.snapshot(sandbox, name, async () => undefined, never)).rejects.toMatchObject({ code });
+    await sandbox.exited;
+    expect([driver.hasSnapshot(name), slots()]).toEqual([false, []]);
+  });
+
+  it('goes on when what is inside does not fall silent', async (context) => {
+    context.skip(unhealthy !== undefined, unhealthy);
+    const driver = driverWith({});
+    const sandbox = await start(driver);
+    const client = new BodyClient(await sandbox.connect(never));
+    await client.ready();
+    const name = { versionId: newId('version'), loadedWith: '' };
+    const loud = () => Promise.reject(new Error('it goes on talking'));
+    await expect(driver.snapshot(sandbox, name, loud, never)).rejects.toThrow('it goes on talking');
+    await client.command('print', { stream: 'stdout', text: 'still here' });
+    expect(driver.hasSnapshot(name)).toBe(false);
+    await sandbox.destroy('over');
+  });
+
+  it.for([
+    [
+      { refuseRequest: '/snapshot/load', refusal: 'Load snapshot error: CRC64 validation failed' },
+      'snapshot_unusable',
+      false,
+    ],
+    [{ refuseRequest: '/snapshot/load' }, 'firecracker_refused', true],
+    [{ dieAtRequest: '/snapshot/load' }, 'sandbox_not_started', true],
+  ] as const)('leaves nothing when a copy cannot be loaded: %o', async ([faults, code, isKept], context) => {
+    context.skip(unhealthy !== undefined, unhealthy);
+    const taker = driverWith({});
+    const sandbox = await start(taker);
+    const name = { versionId: newId('version'), loadedWith: '' };
+    await taker.snapshot(sandbox, name, async () => undefined, never);
+    await sandbox.destroy('over');
+    const driver = driverWith(faults);
+    const spec = { id: newId('sandbox'), plan, limits, image: undefined };
+    await expect(driver.restore(name, spec, never)).rejects.toMatchObject({ kind: 'unavailable', code });
+    expect([driver.hasSnapshot(name), slots()]).toEqual([isKept, []]);
   });
 
   it(`sweeps ${orphans} microVMs of a platform that was killed, and none of a living one`, async (context) => {

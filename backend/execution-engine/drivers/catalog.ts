@@ -70,6 +70,7 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
       new FirecrackerDriver({
         runDirectory,
         guestDirectory: guestDirectoryOf(runDirectory),
+        snapshotDirectory: join(runDirectory, 'snapshots', 'firecracker'),
         firecrackerPath: settings.HEARTH_FIRECRACKER_PATH,
         jailerPath: settings.HEARTH_FIRECRACKER_JAILER_PATH,
         kernel: settings.HEARTH_GUEST_KERNEL,

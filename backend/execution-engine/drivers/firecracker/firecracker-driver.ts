@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpus, release } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
-import { newId, type SandboxId } from '../../../../shared/ids.ts';
+import { newId, type SandboxId, type VersionId } from '../../../../shared/ids.ts';
+import { MiB } from '../../../../shared/limits.ts';
 import type {
   DriverCapabilities,
   DriverHealth,
-  IsolationDriver,
   PreparedImage,
   SandboxSpec,
   SweepReport,
@@ -14,8 +16,12 @@ import type {
 import type { Logger } from '../../../core/ports/logger.ts';
 import type { RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import type { SnapshotDriver, SnapshotInfo, SnapshotName } from '../../../core/ports/snapshot-driver.ts';
 import { beginGuest } from '../support/guest/begin-guest.ts';
+import { guestMemoryMb } from '../support/guest/guest-size.ts';
 import { type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
+import { type SnapshotFile, SnapshotFiles } from '../support/guest/snapshot-files.ts';
+import { unusableSnapshot } from '../support/guest/snapshot-folders.ts';
 import { DriverHost } from '../support/jail/driver-host.ts';
 import { findProgram, type HostEnvironment } from '../support/jail/host-environment.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
@@ -27,12 +33,17 @@ import { JailDirectory, jailed } from './jail-directory.ts';
 import { jailerCommand } from './jailer-command.ts';
 import { hostLimits } from './microvm-settings.ts';
 import { probeFirecracker } from './probe.ts';
+import { snapshotType } from './snapshot-outbox.ts';
 
 export interface FirecrackerDriverOptions {
   /** For slots and jails, as in the process driver. */
   readonly runDirectory: string;
   /** Where kernels, root images and code images are kept; best on the file system of the run directory, since jails have links to them. */
   readonly guestDirectory: string;
+  /** Where snapshots are kept, which nobody else can look into; best on the file system of the run directory too. */
+  readonly snapshotDirectory: string;
+  /** Beyond that the longest unused go; 4 GiB when left out. */
+  readonly maxSnapshotBytes?: number;
   /** Empty or left out: the first `firecracker` in /usr/bin, /usr/local/bin, /bin, /usr/sbin. */
   readonly firecrackerPath?: string;
   /** Empty or left out: the `jailer` beside it, or in those places. */
@@ -52,6 +63,9 @@ export interface FirecrackerDriverOptions {
 
 /** For messages of starts that fail. */
 const what = 'a microVM';
+/** 2100: ahead of any time at which a snapshot is restored; see docs/protocol.md. */
+const farAheadMs = Date.UTC(2100, 0, 1);
+const defaultSnapshotBytes = 4096 * MiB;
 const bareEnvironment = { PATH: '/usr/bin:/bin' };
 const probeLimits = { memoryMb: 64, cpus: 1, maxPids: 16, tmpMb: 4, egress: 'none' } as const;
 
@@ -59,7 +73,7 @@ const probeLimits = { memoryMb: 64, cpus: 1, maxPids: 16, tmpMb: 4, egress: 'non
  * Runs sandboxes as microVMs of Firecracker under KVM, each Firecracker in a jail of its own jailer: user, root directory, network, control group. What each wall
  * is for: docs/drivers/firecracker.md.
  */
-export class FirecrackerDriver implements IsolationDriver {
+export class FirecrackerDriver implements SnapshotDriver {
   readonly name = 'firecracker';
   readonly capabilities: DriverCapabilities = {
     isolation: 'microvm',
@@ -73,7 +87,12 @@ export class FirecrackerDriver implements IsolationDriver {
   readonly #options: FirecrackerDriverOptions;
   readonly #host: DriverHost;
   readonly #guests: GuestStore;
+  readonly #snapshots: SnapshotFiles;
   readonly #live = new LiveSandboxes<FirecrackerSandbox>();
+  /** What a snapshot of a sandbox fits to, and how much memory it has. */
+  readonly #machines = new Map<SandboxId, { readonly fit: string; readonly memoryBytes: number }>();
+  /** What the probe found. */
+  #version = '';
 
   constructor(options: FirecrackerDriverOptions) {
     this.#options = options;
@@ -84,6 +103,10 @@ export class FirecrackerDriver implements IsolationDriver {
       ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
       ...(options.busybox === undefined ? {} : { busybox: options.busybox }),
     });
+    this.#snapshots = new SnapshotFiles({
+      directory: options.snapshotDirectory,
+      maxDiskBytes: options.maxSnapshotBytes ?? defaultSnapshotBytes,
+    });
   }
 
   async probe(signal: AbortSignal): Promise<DriverHealth> {
@@ -92,7 +115,10 @@ export class FirecrackerDriver implements IsolationDriver {
       jailerPath: this.#jailerPath(),
       kvmPath: this.#options.kvmPath ?? '/dev/kvm',
       openHost: () => this.#host.open(),
-      tryOut: async () => await this.#tryOut(signal),
+      tryOut: async (version) => {
+        this.#version = version;
+        return await this.#tryOut(signal);
+      },
     });
   }
 
@@ -106,7 +132,7 @@ export class FirecrackerDriver implements IsolationDriver {
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
     refuseNetwork(this.name, spec.limits);
     throwIfAborted(signal, what);
-    return await this.#begin(spec, await this.#guests.boot(spec.plan, spec.limits), signal);
+    return await this.#begin({ spec, boot: await this.#guests.boot(spec.plan, spec.limits), signal });
   }
 
   /** Sandboxes are swept when the platform starts again. */
@@ -115,11 +141,67 @@ export class FirecrackerDriver implements IsolationDriver {
   }
 
   async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
-    return await this.#live.sweep(known, this.#host.options);
+    const report = await this.#live.sweep(known, this.#host.options);
+    const snapshots = await this.#snapshots.sweep(Date.now());
+    return { removed: [...report.removed, ...snapshots.map((name) => `snapshot ${name}`)], failed: report.failed };
+  }
+
+  /** The guest stands still while Firecracker writes its memory down. */
+  async snapshot(
+    sandbox: Sandbox,
+    name: SnapshotName,
+    quiesce: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<SnapshotInfo> {
+    const own = this.#live.get(sandbox.id);
+    const machine = this.#machines.get(sandbox.id);
+    if (own === undefined || machine === undefined)
+      throw new PlatformError('unavailable', 'sandbox_gone', 'the sandbox is gone');
+    const { fit, memoryBytes } = machine;
+    await own.control.settle(farAheadMs);
+    try {
+      await quiesce();
+      throwIfAborted(signal, 'a snapshot');
+      const { state, hasCode, memory } = await own.save(await snapshotType(this.#version), memoryBytes);
+      try {
+        const file = { descriptor: memory.fd, sizeBytes: memoryBytes };
+        return { sizeBytes: await this.#snapshots.keep(name, { state, hasCode, fit }, file) };
+      } finally {
+        await memory.close();
+      }
+    } finally {
+      // What failed before says more.
+      await own.control.settle().catch(() => own.destroy('it did not go on after its snapshot'));
+    }
+  }
+
+  hasSnapshot(name: SnapshotName): boolean {
+    return this.#snapshots.has(name);
+  }
+
+  async restore(name: SnapshotName, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+    refuseNetwork(this.name, spec.limits);
+    throwIfAborted(signal, what);
+    const boot = await this.#guests.boot(spec.plan, spec.limits);
+    const snapshot = await this.#snapshots.load(name, this.#fitOf(spec, boot));
+    try {
+      return await this.#begin({ spec, boot, snapshot, signal });
+    } catch (error) {
+      if (!(error instanceof PlatformError && brokenCodes.has(error.code))) throw error;
+      await this.#snapshots.drop(name.versionId);
+      throw unusableSnapshot(error);
+    }
+  }
+
+  async dropSnapshot(versionId: VersionId): Promise<void> {
+    await this.#snapshots.drop(versionId);
   }
 
   async close(): Promise<void> {
-    await this.#host.close(() => this.#live.destroyAll('driver closed'));
+    await this.#host.close(async () => {
+      await this.#live.destroyAll('driver closed');
+      await this.#snapshots.close();
+    });
   }
 
   /** A guest with nothing in it but the static busybox, from its start until its init has started that. */
@@ -130,7 +212,7 @@ export class FirecrackerDriver implements IsolationDriver {
     const boot = await this.#guests.boot(plan, probeLimits);
     const spec: SandboxSpec = { id: newId('sandbox'), plan, limits: probeLimits, image: undefined };
     const begun = performance.now();
-    const sandbox = await this.#begin(spec, boot, signal);
+    const sandbox = await this.#begin({ spec, boot, signal });
     const tookMs = Math.round(performance.now() - begun);
     await sandbox.destroy('probe over');
     return { notes: [`guests run kernel ${boot.kernelVersion}; an empty one booted in ${tookMs} ms`] };
@@ -156,16 +238,19 @@ export class FirecrackerDriver implements IsolationDriver {
     return { firecracker: realpathSync(firecracker), jailer };
   }
 
-  async #begin(spec: SandboxSpec, boot: GuestBoot, signal: AbortSignal): Promise<FirecrackerSandbox> {
+  async #begin(parts: Beginning): Promise<FirecrackerSandbox> {
+    const { spec, boot, snapshot, signal } = parts;
     const host = this.#host.open();
     const code = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
     throwIfAborted(signal, what);
     const slot = host.slots.take();
-    const sandbox = await this.#spawn({ host, slot, spec, boot, code }).catch(async (error: unknown) => {
+    const sandbox = await this.#spawn({ host, slot, spec, boot, code, snapshot }).catch(async (error: unknown) => {
       await slot.free();
       throw asPlatformError(error, what);
     });
     this.#live.set(spec.id, sandbox);
+    const memoryBytes = guestMemoryMb(spec.limits) * MiB;
+    this.#machines.set(spec.id, { fit: this.#fitOf(spec, boot), memoryBytes });
     await beginGuest({
       sandbox,
       what,
@@ -183,13 +268,17 @@ export class FirecrackerDriver implements IsolationDriver {
     readonly spec: SandboxSpec;
     readonly boot: GuestBoot;
     readonly code: string | undefined;
+    readonly snapshot: SnapshotFile | undefined;
   }): Promise<FirecrackerSandbox> {
-    const { host, slot, spec, boot, code } = parts;
+    const { host, slot, spec, boot, code, snapshot } = parts;
     const programs = this.#programs();
     const uid = host.uidOf(slot.number);
     if (uid === undefined)
       throw new PlatformError('unavailable', 'root_needed', 'the jailer of Firecracker needs root');
-    const jail = await JailDirectory.make({ slot, uid, boot, code, firecracker: programs.firecracker });
+    const jail = await JailDirectory.make({
+      ...{ slot, uid, boot, code, firecracker: programs.firecracker },
+      ...(snapshot === undefined ? {} : { restored: snapshot }),
+    });
     try {
       const cgroup = host.cgroups.create(String(slot.number), hostLimits(spec.limits));
       const { file, args } = jailerCommand({
@@ -198,6 +287,8 @@ export class FirecrackerDriver implements IsolationDriver {
         id: String(slot.number),
         baseDirectory: slot.directory,
         apiSocket: jailed.api,
+        // Of a guest that may be snapshotted: its memory.
+        maxFileBytes: snapshot === undefined ? guestMemoryMb(spec.limits) * MiB : MiB,
       });
       const child = spawn(file, args, { cwd: '/', env: bareEnvironment, stdio: 'pipe' });
       return new FirecrackerSandbox({
@@ -208,6 +299,7 @@ export class FirecrackerDriver implements IsolationDriver {
         jail,
         outputLimits: this.#options.outputLimits ?? defaultOutputLimits,
         imageDigest: spec.image?.digest,
+        isRestored: snapshot !== undefined,
         codeImage: async (image) => (await this.#guests.code(image)).path,
         onGone: (failures) => this.#forget(spec.id, failures),
       });
@@ -217,12 +309,33 @@ export class FirecrackerDriver implements IsolationDriver {
     }
   }
 
+  /** What must be the same where a snapshot of such a guest is restored: Firecracker, processor, KVM, kernel, runtime, init, limits. */
+  #fitOf({ limits }: SandboxSpec, boot: GuestBoot): string {
+    const machine = [this.#version, cpus()[0]?.model, release(), limits];
+    const files = [boot.kernel, boot.initrd, boot.root].map((path) => basename(path));
+    return createHash('sha256')
+      .update(JSON.stringify([...machine, ...files]))
+      .digest('hex');
+  }
+
   #forget(id: SandboxId, failures: readonly string[]): void {
     this.#live.delete(id);
+    this.#machines.delete(id);
     if (failures.length === 0) return;
     this.#options.logger?.error({ sandboxId: id, failures }, 'a microVM left something behind');
   }
 }
+
+interface Beginning {
+  readonly spec: SandboxSpec;
+  readonly boot: GuestBoot;
+  /** Left out: the guest boots. */
+  readonly snapshot?: SnapshotFile;
+  readonly signal: AbortSignal;
+}
+
+/** What Firecracker says of a snapshot that it cannot load. */
+const brokenCodes: ReadonlySet<string> = new Set(['firecracker_snapshot_version', 'firecracker_snapshot_broken']);
 
 /** Errors that say only that Firecracker or its guest is gone: what it said last says more. */
 const lostCodes: ReadonlySet<string> = new Set(['firecracker_gone', 'guest_lost', 'vmm_lost']);

@@ -79,8 +79,11 @@ it('starts the jailer with a user, a root and a network of its own', () => {
     uid: 201_007,
     baseDirectory: '/run/x y',
     apiSocket: '/api.sock',
+    maxFileBytes: 4096,
   });
-  expect(args).toEqual(expect.arrayContaining(['--net', '--uid', '201007', '--gid', '201007', '/run/x y']));
+  expect(args).toEqual(
+    expect.arrayContaining(['--net', '--uid', '201007', '--gid', '201007', '/run/x y', 'fsize=4096']),
+  );
   // It begins only when it is told to, and with every word as it was.
   const echo = args.filter((word) => !['unshare', '--net', '--ipc', '--uts'].includes(word));
   expect(execFileSync(file, echo, { input: 'go\n', encoding: 'utf8' })).toMatch(

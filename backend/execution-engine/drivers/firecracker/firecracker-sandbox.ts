@@ -15,10 +15,11 @@ import { emptyCgroup } from '../support/jail/empty-cgroup.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import { type OutputLimits, OutputReader } from '../support/output-reader.ts';
 import { TextTail } from '../support/text-tail.ts';
-import type { GuestStreams } from './guest-calls.ts';
 import { type JailDirectory, jailed } from './jail-directory.ts';
 import { MetricsReader } from './metrics-reader.ts';
-import { reclaimMemory, startMicrovm } from './microvm-settings.ts';
+import { reclaimMemory, restoreMicrovm, startMicrovm } from './microvm-settings.ts';
+import { RenewableStream } from './renewable-stream.ts';
+import { takeOut, type WrittenSnapshot } from './snapshot-outbox.ts';
 
 export interface FirecrackerSandboxOptions {
   readonly id: SandboxId;
@@ -29,6 +30,8 @@ export interface FirecrackerSandboxOptions {
   readonly jail: JailDirectory;
   readonly outputLimits: OutputLimits;
   readonly imageDigest: string | undefined;
+  /** It begins as a copy, from the snapshot that is in the jail. */
+  readonly isRestored: boolean;
   /** Where a version's code image is; made when it is not there. */
   readonly codeImage: (image: PreparedImage) => Promise<string>;
   /** Called once, when nothing is left; with the failures to free something, if there were. */
@@ -39,6 +42,7 @@ const outputPatienceMs = 500;
 /** A boot under KVM takes a fraction of a second. */
 const bootPatienceMs = 15_000;
 const apiPollMs = 5;
+const renewalPatienceMs = 5000;
 
 /** One guest in one jailed Firecracker. Made by `FirecrackerDriver`, which makes the jail. */
 export class FirecrackerSandbox implements Sandbox {
@@ -51,7 +55,11 @@ export class FirecrackerSandbox implements Sandbox {
   readonly #metrics: MetricsReader;
   readonly #console = new TextTail();
   readonly #complaints = new TextTail();
-  #streams: GuestStreams | undefined;
+  /** What the pool has; the calls behind it change. */
+  readonly #channel = new RenewableStream();
+  /** The version's code was on the code device when the guest booted. */
+  readonly #hadCode: boolean;
+  #hasCalled = false;
   #control: GuestControl | undefined;
   #imageDigest: string | undefined;
   #guestExit: GuestExit | undefined;
@@ -66,6 +74,7 @@ export class FirecrackerSandbox implements Sandbox {
     this.id = id;
     this.#options = options;
     this.#imageDigest = options.imageDigest;
+    this.#hadCode = options.imageDigest !== undefined;
     this.handle = { schema: 1, driver: 'firecracker', id, data: { pid: child.pid ?? 0, slot: slot.number } };
     this.#client = new FirecrackerClient(jail.path + jailed.api);
     this.#output = new OutputReader(options.outputLimits, (line) => {
@@ -94,9 +103,50 @@ export class FirecrackerSandbox implements Sandbox {
     child.stdin?.end('go\n');
     const deadline = performance.now() + bootPatienceMs;
     await this.#awaitApi(deadline);
-    await startMicrovm(this.#client, { limits, hasCode: this.#imageDigest !== undefined, signal });
+    if (this.#options.isRestored) await restoreMicrovm(this.#client, signal);
+    else await startMicrovm(this.#client, { limits, hasCode: this.#hadCode, signal });
     const leftMs = Math.max(0, deadline - performance.now());
-    await beforeHanging(this.#awaitGuest(), leftMs, `a guest did not boot within ${bootPatienceMs} ms`);
+    await beforeHanging(this.#awaitGuest(), leftMs, `a guest did not begin within ${bootPatienceMs} ms`);
+  }
+
+  /** The host's end of init's control port. Throws when the guest has not called yet. */
+  get control(): GuestControl {
+    if (this.#control === undefined) throw ended();
+    return this.#control;
+  }
+
+  /**
+   * Writes down what the guest is, while it stands still. The function's processes stay stopped inside until `control.settle`, by which time the guest has called
+   * anew: Firecracker breaks all calls of a guest that it snapshots. The caller closes the memory. Rejects with `unprocessable` (`snapshot_of_clone`) for a
+   * copy: its pages are the snapshot's. When Firecracker fails, the sandbox is destroyed: nobody knows which calls it has broken.
+   */
+  async save(type: 'Full' | 'Diff', memoryBytes: number): Promise<WrittenSnapshot & { readonly hasCode: boolean }> {
+    const { isRestored, jail } = this.#options;
+    if (isRestored) {
+      throw new PlatformError('unprocessable', 'snapshot_of_clone', 'a restored guest cannot be snapshotted again');
+    }
+    await this.control.freeze();
+    try {
+      const endFormerCalls = await jail.listenAgain();
+      await this.#client.pause();
+      await this.#client.createSnapshot({
+        snapshot_path: jailed.state,
+        mem_file_path: jailed.memory,
+        snapshot_type: type,
+      });
+      const written = await takeOut(
+        { state: jail.path + jailed.state, memory: jail.path + jailed.memory },
+        memoryBytes,
+      );
+      this.#channel.hold();
+      await this.#client.resume();
+      await beforeHanging(this.#awaitGuest(true), renewalPatienceMs, 'a guest did not call again');
+      endFormerCalls();
+      return { ...written, hasCode: this.#hadCode };
+    } catch (error) {
+      await this.destroy('a snapshot of it could not be taken');
+      throw error;
+    }
   }
 
   /** What the jailer, Firecracker or the guest's kernel said last; for the error of a start that failed. */
@@ -106,8 +156,8 @@ export class FirecrackerSandbox implements Sandbox {
 
   connect(signal: AbortSignal): Promise<Duplex> {
     if (signal.aborted) return Promise.reject(new PlatformError('unavailable', 'aborted', 'connect was aborted'));
-    if (this.#streams === undefined) return Promise.reject(ended());
-    return Promise.resolve(this.#streams.channel);
+    if (!this.#hasCalled) return Promise.reject(ended());
+    return Promise.resolve(this.#channel);
   }
 
   /** The code image comes into the jail and behind the guest's code device, which the guest then mounts. */
@@ -173,15 +223,17 @@ export class FirecrackerSandbox implements Sandbox {
     }
   }
 
-  async #awaitGuest(): Promise<void> {
+  /** `isAnew`: it has called before, and its function stands still. */
+  async #awaitGuest(isAnew = this.#options.isRestored): Promise<void> {
     const streams = await this.#options.jail.calls.streams;
-    this.#streams = streams;
+    this.#hasCalled = true;
+    this.#channel.attach(streams.channel);
     this.#output.attach('stdout', streams.stdout);
     this.#output.attach('stderr', streams.stderr);
-    this.#control = new GuestControl(streams.control, {
-      exited: (status, oomKills) => void this.#agentExited(status, oomKills),
-    });
+    const exited = (status: number, oomKills: number) => void this.#agentExited(status, oomKills);
+    this.#control = new GuestControl(streams.control, { exited }, isAnew);
     await this.#control.started;
+    if (this.#options.isRestored) await this.#control.settle();
   }
 
   #io() {
@@ -209,12 +261,13 @@ export class FirecrackerSandbox implements Sandbox {
     const cleanUp = new CleanUp();
     const isEmpty = await cleanUp.attempt('processes', () => emptyCgroup(cgroup));
     this.#output.finish();
-    if (this.#streams === undefined) this.#output.end();
+    if (!this.#hasCalled) this.#output.end();
     await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
     const report = this.#describe(code, signal);
     this.#finalUsage = { ...cgroup.usage(), pids: 0, memoryBytes: 0, io: this.#io() };
     this.#client.close();
     await cleanUp.attempt('jail', () => jail.close());
+    this.#channel.destroy();
     await cleanUp.attempt('control group', () => cgroup.remove());
     // While a process lives, nobody else may get its user id; the next start sweeps.
     if (isEmpty) await cleanUp.attempt('slot directory', () => slot.free());

@@ -1,4 +1,4 @@
-import { chown } from 'node:fs/promises';
+import { lchown } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { PlatformError } from '../../../../shared/errors.ts';
 import { type GuestPortName, vsockPorts } from '../support/guest/guest-init.ts';
@@ -6,8 +6,8 @@ import { type GuestPortName, vsockPorts } from '../support/guest/guest-init.ts';
 export type GuestStreams = Readonly<Record<GuestPortName, Socket>>;
 
 /**
- * What a guest calls over vsock: Firecracker connects to `<socket>_<port>` on the host for it (docs/vsock.md of Firecracker). Each port takes one call, init's,
- * which comes before the function's code runs, and is closed then: nothing that runs in the guest later reaches anybody.
+ * What a guest calls over vsock: Firecracker connects to `<socket>_<port>` on the host for it (docs/vsock.md of Firecracker). Each port takes one call, the bridge's,
+ * which comes before the function's code runs or goes on, and is closed then: nothing else that runs in the guest reaches anybody.
  */
 export class GuestCalls {
   readonly #servers: readonly Server[];
@@ -34,7 +34,8 @@ export class GuestCalls {
           await new Promise<void>((resolve, reject) => {
             server.once('error', reject).listen(path, () => resolve());
           });
-          await chown(path, uid, uid);
+          // Once the microVM runs, its user may put a link in the socket's place.
+          await lchown(path, uid, uid);
         }),
       );
       return calls;

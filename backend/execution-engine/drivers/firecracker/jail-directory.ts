@@ -20,7 +20,18 @@ export const jailed = {
   root: '/root',
   code: '/code',
   lateCode: '/late-code',
+  state: '/state',
+  memory: '/memory',
 } as const;
+
+/** A snapshot that a microVM is restored from in place of booting. */
+interface RestoredFrom {
+  /** The file, to be linked. */
+  readonly memoryPath: string;
+  readonly state: Buffer;
+  /** The code device was filled when the guest booted; otherwise it got its code later, and looks for it there. */
+  readonly hasCode: boolean;
+}
 
 /** One sector: the code device of a guest whose code comes later. */
 const emptyDeviceBytes = 512;
@@ -32,36 +43,31 @@ const emptyDeviceBytes = 512;
 export class JailDirectory {
   /** For programs on the host; through a descriptor, since names of sockets may have 108 bytes at most. */
   readonly path: string;
-  readonly calls: GuestCalls;
   readonly #root: string;
+  readonly #uid: number;
   readonly #descriptor: number;
   readonly #fifos: readonly Socket[];
+  #calls: GuestCalls;
+  #isClosed = false;
 
-  private constructor(parts: { root: string; descriptor: number; calls: GuestCalls; fifos: readonly Socket[] }) {
+  private constructor(parts: JailParts) {
     this.#root = parts.root;
+    this.#uid = parts.uid;
     this.#descriptor = parts.descriptor;
     this.path = pathOf(parts.descriptor);
-    this.calls = parts.calls;
+    this.#calls = parts.calls;
     this.#fifos = parts.fifos;
   }
 
   /** Where the jailer will look: `<base>/<name of the program>/<id>/root`, of which the slot is the base and its number the id. */
-  static async make(parts: {
-    readonly slot: Slot;
-    readonly firecracker: string;
-    readonly uid: number;
-    readonly boot: GuestBoot;
-    /** A version's code image, or undefined for a device that is filled later. */
-    readonly code: string | undefined;
-  }): Promise<JailDirectory> {
-    const { slot, uid, boot } = parts;
-    const root = join(slot.directory, basename(parts.firecracker), String(slot.number), 'root');
-    await mkdir(root, { recursive: true, mode: 0o755 });
-    await Promise.all([
-      ...(['kernel', 'initrd', 'root'] as const).map((name) => linkOrCopy(boot[name], root + jailed[name])),
-      parts.code === undefined ? makeEmptyDevice(root + jailed.code) : linkOrCopy(parts.code, root + jailed.code),
-      promisify(execFile)('mkfifo', ['--mode=600', root + jailed.log, root + jailed.metrics]),
-    ]);
+  static async make(contents: JailContents): Promise<JailDirectory> {
+    const { slot, uid } = contents;
+    const place = join(slot.directory, basename(contents.firecracker), String(slot.number));
+    const root = join(place, 'root');
+    await mkdir(place, { recursive: true, mode: 0o755 });
+    // The jailer gives it to the microVM's user, and nobody else may look in.
+    await mkdir(root, { mode: 0o700 });
+    await fill(root, contents);
     const descriptor = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
     const fifos: Socket[] = [];
     try {
@@ -72,12 +78,26 @@ export class JailDirectory {
         fifos.push(new Socket({ fd, readable: true, writable: false }));
       }
       const calls = await GuestCalls.listen(pathOf(descriptor) + jailed.vsock, uid);
-      return new JailDirectory({ root, descriptor, calls, fifos });
+      return new JailDirectory({ root, uid, descriptor, calls, fifos });
     } catch (error) {
       for (const fifo of fifos) fifo.destroy();
       closeSync(descriptor);
       throw error;
     }
+  }
+
+  /** What the guest calls, or has called. */
+  get calls(): GuestCalls {
+    return this.#calls;
+  }
+
+  /** Takes every call once more. The former ones stay until the function that is returned ends them. */
+  async listenAgain(): Promise<() => void> {
+    const former = this.#calls;
+    const calls = await GuestCalls.listen(this.path + jailed.vsock, this.#uid);
+    if (this.#isClosed) calls.close();
+    this.#calls = calls;
+    return () => former.close();
   }
 
   get log(): Readable {
@@ -95,8 +115,9 @@ export class JailDirectory {
 
   /** Idempotent. The files go with the slot. */
   close(): void {
-    if (this.calls.isClosed) return;
-    this.calls.close();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#calls.close();
     for (const fifo of this.#fifos) fifo.destroy();
     closeSync(this.#descriptor);
   }
@@ -106,6 +127,40 @@ export class JailDirectory {
     if (fifo === undefined) throw new Error('a jail has two FIFOs');
     return fifo;
   }
+}
+
+interface JailParts {
+  readonly root: string;
+  readonly uid: number;
+  readonly descriptor: number;
+  readonly calls: GuestCalls;
+  readonly fifos: readonly Socket[];
+}
+
+interface JailContents {
+  readonly slot: Slot;
+  readonly firecracker: string;
+  readonly uid: number;
+  readonly boot: GuestBoot;
+  /** A version's code image, or undefined for a device that is filled later. */
+  readonly code: string | undefined;
+  /** Left out: the guest boots. */
+  readonly restored?: RestoredFrom;
+}
+
+async function fill(root: string, { boot, code, restored }: JailContents): Promise<void> {
+  const codeName = restored?.hasCode === false ? jailed.lateCode : jailed.code;
+  await Promise.all([
+    linkOrCopy(boot.root, root + jailed.root),
+    code === undefined ? makeEmptyDevice(root + jailed.code) : linkOrCopy(code, root + codeName),
+    promisify(execFile)('mkfifo', ['--mode=600', root + jailed.log, root + jailed.metrics]),
+    ...(restored === undefined
+      ? (['kernel', 'initrd'] as const).map((name) => linkOrCopy(boot[name], root + jailed[name]))
+      : [
+          linkOrCopy(restored.memoryPath, root + jailed.memory),
+          writeFile(root + jailed.state, restored.state, { mode: 0o444, flag: 'wx' }),
+        ]),
+  ]);
 }
 
 function pathOf(descriptor: number): string {

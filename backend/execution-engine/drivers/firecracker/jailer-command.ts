@@ -1,5 +1,3 @@
-/** A file of the microVM's user may not grow further: there is none that it needs to write. */
-const maxFileBytes = 1024 * 1024;
 const maxOpenFiles = 256;
 
 export interface JailerOptions {
@@ -11,6 +9,8 @@ export interface JailerOptions {
   /** Below it the jailer makes `<name of the program>/<id>/root`. */
   readonly baseDirectory: string;
   readonly apiSocket: string;
+  /** A file of the microVM's user may not grow further. */
+  readonly maxFileBytes: number;
 }
 
 /**
@@ -19,7 +19,7 @@ export interface JailerOptions {
  * own system calls.
  */
 export function jailerCommand(options: JailerOptions): { readonly file: string; readonly args: readonly string[] } {
-  const { jailer, firecracker, id, uid, baseDirectory, apiSocket } = options;
+  const { jailer, firecracker, id, uid, baseDirectory, apiSocket, maxFileBytes } = options;
   const jail = [
     jailer,
     ...['--id', id, '--exec-file', firecracker],

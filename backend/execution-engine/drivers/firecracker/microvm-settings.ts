@@ -38,8 +38,7 @@ export async function startMicrovm(
   options: { readonly limits: SandboxLimits; readonly hasCode: boolean; readonly signal: AbortSignal },
 ): Promise<void> {
   const { limits, hasCode, signal } = options;
-  await client.setLogger({ log_path: jailed.log, level: 'Warning', show_level: true }, signal);
-  await client.setMetrics({ metrics_path: jailed.metrics }, signal);
+  await setSinks(client, signal);
   const processors = guestProcessors(limits);
   await client.setMachine({ vcpu_count: processors, mem_size_mib: guestMemoryMb(limits), smt: false }, signal);
   const boot_args = kernelArguments({ ...devices, hasCode, isEmulated: false, reboot: 'k' });
@@ -62,6 +61,18 @@ export async function startMicrovm(
   await client.setEntropy({ rate_limiter: { bandwidth } }, signal);
   await client.setBalloon({ amount_mib: 0, deflate_on_oom: true, stats_polling_interval_s: 1 }, signal);
   await client.start(signal);
+}
+
+/** A microVM that is what another one was when its snapshot was taken, and runs. Its files must have the names that they had there. */
+export async function restoreMicrovm(client: FirecrackerClient, signal: AbortSignal): Promise<void> {
+  await setSinks(client, signal);
+  const mem_backend = { backend_type: 'File', backend_path: jailed.memory } as const;
+  await client.loadSnapshot({ snapshot_path: jailed.state, mem_backend, resume_vm: true }, signal);
+}
+
+async function setSinks(client: FirecrackerClient, signal: AbortSignal): Promise<void> {
+  await client.setLogger({ log_path: jailed.log, level: 'Warning', show_level: true }, signal);
+  await client.setMetrics({ metrics_path: jailed.metrics }, signal);
 }
 
 function diskLimiter(limits: SandboxLimits) {

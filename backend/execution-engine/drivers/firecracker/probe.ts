@@ -11,7 +11,7 @@ export interface ProbeParts {
   readonly kvmPath: string;
   readonly openHost: () => HostEnvironment;
   /** Boots a guest and ends it; says what it found. */
-  readonly tryOut: () => Promise<{ readonly notes: readonly string[] }>;
+  readonly tryOut: (version: string) => Promise<{ readonly notes: readonly string[] }>;
 }
 
 /** ACPI, by which kernels of distributions find their devices, came in 1.8. */
@@ -28,7 +28,7 @@ export async function probeFirecracker(parts: ProbeParts): Promise<DriverHealth>
     if (typeof version !== 'string') return version;
     const missing = checkHost(parts);
     if (missing !== undefined) return missing;
-    const { notes } = await parts.tryOut();
+    const { notes } = await parts.tryOut(version);
     const enforces = new Set<LimitName>(['memory', 'cpu', 'pids', 'tmp', 'network']);
     return { status: 'healthy', version: `Firecracker ${version}`, tier: 'strict', enforces, notes };
   } catch (error) {
