@@ -106,6 +106,10 @@ export function egressSecrets(egress: Egress): readonly string[] {
 export const egressRefusalReasons = {
   'not-on-list': 'it is not on the allow-list of this function',
   'not-public': 'it is not in the public internet',
+  'other-server-name': 'TLS asks for it in a connection to another host',
+  'no-server-name': 'TLS does not say which host it is for',
+  'hidden-server-name': 'TLS hides which host it is for (Encrypted Client Hello)',
+  'unreadable-tls': 'its TLS cannot be checked: it is malformed, or has data before the handshake',
   'https-with-secret': 'requests to it get a secret from the proxy, and leave the platform as https',
 } as const;
 export type EgressRefusalReason = keyof typeof egressRefusalReasons;

@@ -1,14 +1,11 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
-import { type Duplex, duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { EgressAllowList } from '../../../shared/egress.ts';
 import { needsOpenssl, selfSigned } from '../../../tests/support/certificate.ts';
-import { wallClock } from '../../../tests/support/nodejs-agent-rig.ts';
+import { egressRig } from '../../../tests/support/egress-rig.ts';
 import { skippedFor } from '../../../tests/support/skip-reason.ts';
-import { EgressProxy } from './egress-proxy.ts';
 import { GuardedDialer } from './guarded-dialer.ts';
 
 const servers: { close(): unknown }[] = [];
@@ -22,52 +19,6 @@ async function listening<T extends Server | ReturnType<typeof createTcpServer>>(
   return (server.address() as AddressInfo).port;
 }
 
-interface RigOptions {
-  readonly allow: EgressAllowList['allow'];
-  readonly values?: ReadonlyMap<string, string>;
-  readonly ca?: string;
-  readonly addresses?: readonly string[];
-  readonly allowsPrivate?: boolean;
-}
-function rig({ allow, addresses = ['127.0.0.1'], allowsPrivate = true, values = new Map(), ca }: RigOptions) {
-  const asked: string[] = [];
-  const resolve = (name: string) => {
-    asked.push(name);
-    return Promise.resolve(addresses);
-  };
-  const dialer = new GuardedDialer({
-    allowsPrivate,
-    resolve,
-    connectTimeoutMs: 2000,
-    ...(ca === undefined ? {} : { ca }),
-  });
-  const secrets = { read: (project: string, name: string) => (project === 'default' ? values.get(name) : undefined) };
-  const proxy = new EgressProxy({ dialer, clock: wallClock, secrets });
-  const notes: string[] = [];
-  const refusals: string[] = [];
-  const moved = { sentBytes: 0, receivedBytes: 0 };
-  const take = proxy.admit({
-    rules: { allow: [...allow] },
-    project: 'default',
-    note: (line) => notes.push(line),
-    refused: (host, reason) => refusals.push(`${host} ${reason}`),
-    moved: ({ sentBytes, receivedBytes }) => {
-      moved.sentBytes += sentBytes;
-      moved.receivedBytes += receivedBytes;
-    },
-  });
-  const connect = (): Duplex => {
-    const [inside, outside] = duplexPair();
-    take(outside);
-    return inside;
-  };
-  const say = async (request: string): Promise<string> => {
-    const connection = connect();
-    connection.write(request);
-    return await text(connection);
-  };
-  return { proxy, notes, refusals, asked, moved, connect, say };
-}
 const connectTo = (authority: string) => `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n`;
 const get = (url: string) =>
   `GET ${url} HTTP/1.1\r\nhost: x\r\nproxy-connection: keep-alive\r\nconnection: close\r\n\r\n`;
@@ -75,7 +26,7 @@ const get = (url: string) =>
 describe('the proxy of an allow-list', () => {
   it('passes bytes to a host on the list', async () => {
     const port = await listening(createTcpServer((socket) => void socket.pipe(socket)));
-    const { connect, proxy, moved } = rig({ allow: [`echo.example:${port}`] });
+    const { connect, proxy, moved } = egressRig({ allow: [`echo.example:${port}`] });
     const connection = connect();
     connection.write(connectTo(`echo.example:${port}`));
     connection.end('hello');
@@ -92,7 +43,7 @@ describe('the proxy of an allow-list', () => {
       request.pipe(response);
     });
     const port = await listening(server);
-    const { say } = rig({ allow: [`api.example:${port}`] });
+    const { say } = egressRig({ allow: [`api.example:${port}`] });
     const url = `http://api.example:${port}/a?b=c`;
     const answer = await say(
       `POST ${url} HTTP/1.1\r\nhost: other\r\nproxy-authorization: x\r\nconnection: close, x-hop\r\nx-hop: 1\r\nx-mine: 2\r\ncontent-length: 4\r\n\r\nbody`,
@@ -108,7 +59,7 @@ describe('the proxy of an allow-list', () => {
   });
 
   it('refuses every other host with 403 and the reason, in the log too, and asks no name server for it', async () => {
-    const { say, notes, refusals, asked, proxy } = rig({ allow: ['api.example'] });
+    const { say, notes, refusals, asked, proxy } = egressRig({ allow: ['api.example'] });
     expect(await say(connectTo('evil.example:443'))).toMatch(
       /^HTTP\/1.1 403 Forbidden\r\n(.|\r\n)*egress to evil.example:443 was refused: it is not on the allow-list of this function\n$/,
     );
@@ -137,7 +88,11 @@ describe('the proxy of an allow-list', () => {
     '::ffff:169.254.169.254',
     '64:ff9b::7f00:1',
   ])('refuses a name on the list that leads to %s', async (address) => {
-    const { say, notes, refusals } = rig({ allow: ['*.example.com'], addresses: [address], allowsPrivate: false });
+    const { say, notes, refusals } = egressRig({
+      allow: ['*.example.com'],
+      addresses: [address],
+      allowsPrivate: false,
+    });
     expect(await say(connectTo('rebound.example.com:443'))).toContain('it is not in the public internet');
     expect(await say(get('http://rebound.example.com/'))).toMatch(/^HTTP\/1.1 403 /);
     expect(notes).toHaveLength(2);
@@ -145,7 +100,7 @@ describe('the proxy of an allow-list', () => {
   });
 
   it('refuses private addresses on the list', async () => {
-    const { say } = rig({ allow: ['127.0.0.1', '169.254.169.254'], allowsPrivate: false });
+    const { say } = egressRig({ allow: ['127.0.0.1', '169.254.169.254'], allowsPrivate: false });
     for (const host of ['127.0.0.1', '169.254.169.254']) {
       expect(await say(connectTo(`${host}:80`))).toContain('it is not in the public internet');
       expect(await say(get(`http://${host}/`))).toContain('it is not in the public internet');
@@ -164,7 +119,7 @@ describe('the proxy of an allow-list', () => {
     const closed = createTcpServer();
     const port = await listening(closed);
     closed.close();
-    const { say, notes } = rig({ allow: [`gone.example:${port}`] });
+    const { say, notes } = egressRig({ allow: [`gone.example:${port}`] });
     expect(await say(connectTo(`gone.example:${port}`))).toMatch(
       /^HTTP\/1.1 502 (.|\r\n)*cannot be reached: ECONNREFUSED/,
     );
@@ -177,7 +132,7 @@ describe('the proxy of an allow-list', () => {
   });
 
   it('writes a few lines about refusals, however many there are', async () => {
-    const { say, notes, proxy } = rig({ allow: ['api.example'] });
+    const { say, notes, proxy } = egressRig({ allow: ['api.example'] });
     for (let i = 0; i < 30; i++) await say(connectTo(`h${i}.example:443`));
     expect(notes).toHaveLength(10);
     expect(notes.at(-1)).toContain('are not written');
@@ -196,7 +151,7 @@ describe('the proxy of an allow-list', () => {
         more();
       }),
     );
-    const { connect } = rig({ allow: [`big.example:${port}`] });
+    const { connect } = egressRig({ allow: [`big.example:${port}`] });
     const connection = connect();
     connection.write(connectTo(`big.example:${port}`));
     // Until nothing more is sent: what is on its way is full.
@@ -240,7 +195,7 @@ describe.skipIf(needsOpenssl !== undefined)(`a host that gets a secret${skippedF
 
   it('is called over TLS with the header, in the place of one that the function sent', async () => {
     const { port, seen } = await upstream();
-    const { say, moved } = rig({ allow: [ruleFor(port)], values, ca: cert });
+    const { say, moved } = egressRig({ allow: [ruleFor(port)], values, ca: cert });
     const request = `POST http://api.example:${port}/v1?q=%2F..//x HTTP/1.1\r\nhost: x\r\nAuthorization: mine\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n`;
     const answer = await say(request);
     expect(answer).toMatch(/^HTTP\/1.1 200 (.|\r\n)*done/);
@@ -261,7 +216,7 @@ describe.skipIf(needsOpenssl !== undefined)(`a host that gets a secret${skippedF
 
   it('is called the same way by programs that use CONNECT for plain HTTP, request after request', async () => {
     const { port, seen } = await upstream();
-    const { connect } = rig({ allow: [ruleFor(port, { header: 'x-api-key', prefix: '' })], values, ca: cert });
+    const { connect } = egressRig({ allow: [ruleFor(port, { header: 'x-api-key', prefix: '' })], values, ca: cert });
     const connection = connect();
     connection.setEncoding('utf8');
     let said = '';
@@ -278,9 +233,9 @@ describe.skipIf(needsOpenssl !== undefined)(`a host that gets a secret${skippedF
   it('gets it only when its certificate is good for its name', async () => {
     const { port, seen } = await upstream();
     const about = { values, addresses: ['127.0.0.1'] };
-    const untrusted = rig({ ...about, allow: [ruleFor(port)] });
+    const untrusted = egressRig({ ...about, allow: [ruleFor(port)] });
     expect(await untrusted.say(get(`http://api.example:${port}/`))).toMatch(/^HTTP\/1.1 502 (.|\r\n)*SELF_SIGNED_CERT/);
-    const other = rig({ ...about, allow: [ruleFor(port, { host: `other.example:${port}` })], ca: cert });
+    const other = egressRig({ ...about, allow: [ruleFor(port, { host: `other.example:${port}` })], ca: cert });
     expect(await other.say(get(`http://other.example:${port}/`))).toMatch(/^HTTP\/1.1 502 (.|\r\n)*ALTNAME/);
     expect(seen).toEqual([]);
   });
@@ -293,7 +248,7 @@ describe.skipIf(needsOpenssl !== undefined)(`a host that gets a secret${skippedF
       ruleFor(port),
       ruleFor(port, { host: `gone.example:${port}`, secret: 'GONE' }),
     ];
-    const { say, notes } = rig({ allow, values: new Map([...values, ['LINES', 'a\nb']]), ca: cert });
+    const { say, notes } = egressRig({ allow, values: new Map([...values, ['LINES', 'a\nb']]), ca: cert });
     expect(await say(connectTo('usual.example:443'))).toMatch(
       /403 (.|\r\n)*call http:\/\/usual.example\/ \(not https\)/,
     );
@@ -304,7 +259,7 @@ describe.skipIf(needsOpenssl !== undefined)(`a host that gets a secret${skippedF
       /^HTTP\/1.1 502 (.|\r\n)*the secret GONE cannot be read/,
     );
     expect(notes).toHaveLength(2);
-    const lines = rig({
+    const lines = egressRig({
       allow: [ruleFor(port, { secret: 'LINES' })],
       values: new Map([['LINES', 'line-1\nline-2']]),
       ca: cert,
@@ -327,7 +282,7 @@ describe('hosts that are hostile', () => {
     '',
   ])('%j is passed on or answered with 502, and nothing else breaks', async (said) => {
     const port = await listening(createTcpServer((socket) => socket.on('error', () => undefined).end(said)));
-    const { say } = rig({ allow: [`odd.example:${port}`] });
+    const { say } = egressRig({ allow: [`odd.example:${port}`] });
     expect(await say(get(`http://odd.example:${port}/`))).toMatch(/^HTTP\/1.1 (502|200) /);
   });
 });

@@ -1,18 +1,22 @@
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import { type Duplex, pipeline } from 'node:stream';
+import { type ClientRequest, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { isIP, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type EgressRefusalReason, egressRefusalReasons } from '../../../shared/egress.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { EgressBytes, EgressClient, EgressGate } from '../../core/ports/egress-gate.ts';
 import type { SecretReader } from '../../core/ports/secrets.ts';
 import { AllowList, type EgressTarget, parseTarget, type Route } from './allow-list.ts';
 import { refuse, refuseTunnel, type Verdict } from './answers.ts';
+import type { ClientHello } from './client-hello.ts';
 import { type GuardedDialer, NotPublic } from './guarded-dialer.ts';
 import { forwardableHeaders } from './headers.ts';
 import { injectedHeader } from './injected-secret.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { relay } from './relay.ts';
 import { TrafficMeter } from './traffic-meter.ts';
+import { openTunnel } from './tunnel.ts';
+import { TunnelAgent } from './tunnel-agent.ts';
+import { relayUpgrade } from './upgrade.ts';
 
 export interface EgressProxyOptions {
   readonly dialer: GuardedDialer;
@@ -25,8 +29,10 @@ interface Passage {
   readonly list: AllowList;
   readonly log: RefusalLog;
   readonly client: Pick<EgressClient, 'project' | 'moved' | 'refused'>;
-  /** After a CONNECT to a host that gets a secret: where the requests in it go. */
+  /** After a CONNECT in which HTTP is spoken: where the requests in it go, */
   readonly origin?: EgressTarget;
+  /** and by which connections, when it gets no secret. */
+  readonly agent?: TunnelAgent;
 }
 /** A target that may be reached, or why not. */
 type Judgement = { readonly target: EgressTarget; readonly route: Route; readonly passage: Passage } | Verdict;
@@ -43,7 +49,12 @@ export interface EgressTotals extends EgressBytes {
  */
 export class EgressProxy implements EgressGate {
   readonly #options: EgressProxyOptions;
-  readonly #server = createServer({ requestTimeout: 0, keepAliveTimeout: 0, maxHeaderSize: 16_384 });
+  readonly #server = createServer({
+    requestTimeout: 0,
+    keepAliveTimeout: 0,
+    maxHeaderSize: 16_384,
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+  });
   readonly #meter: TrafficMeter;
   readonly #passages = new WeakMap<object, Passage>();
   #connections = 0;
@@ -64,6 +75,13 @@ export class EgressProxy implements EgressGate {
     });
     this.#server.on('connect', (asked, connection, head) => {
       this.#connect(asked, connection, head).catch(() => connection.destroy());
+    });
+    this.#server.on('upgrade', (asked, connection, head) => {
+      try {
+        this.#upgrade(asked, connection, head);
+      } catch {
+        refuseTunnel(connection, notProxied);
+      }
     });
     this.#server.on('clientError', (_error, connection) => connection.destroy());
   }
@@ -90,7 +108,7 @@ export class EgressProxy implements EgressGate {
     this.#server.emit('connection', connection);
   }
 
-  /** CONNECT: bytes both ways, whatever they are; to a host that gets a secret requests, which are then read here. */
+  /** CONNECT: bytes both ways, after a look at which host they ask for; requests of HTTP are read here and made in their place. */
   async #connect(asked: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
     const judged = this.#judge(connection, parseTarget(asked.url ?? ''));
     if ('reason' in judged) {
@@ -98,17 +116,25 @@ export class EgressProxy implements EgressGate {
       return;
     }
     const { target, route, passage } = judged;
+    if (head.length > 0) connection.unshift(head);
     if (route.kind === 'secret') {
       connection.write(established);
-      if (head.length > 0) connection.unshift(head);
       this.#serve(connection, { ...passage, origin: target });
       return;
     }
     try {
       const upstream = await this.#dial(target, passage);
       connection.write(established);
-      if (head.length > 0) upstream.write(head);
-      pipeline(connection, upstream, connection, () => undefined);
+      await openTunnel({
+        connection,
+        upstream,
+        judge: (hello) => this.#judgeHello(passage, target, hello),
+        serveHttp: () => {
+          const agent = new TunnelAgent(upstream, () => this.#dial(target, passage));
+          connection.once('close', () => agent.destroy());
+          this.#serve(connection, { ...passage, origin: target, agent });
+        },
+      });
     } catch (error) {
       refuseTunnel(connection, this.#failed(connection, target, error));
     }
@@ -116,35 +142,60 @@ export class EgressProxy implements EgressGate {
 
   /** A request for an http: URL, made here in its place. */
   #forward(asked: IncomingMessage, answer: ServerResponse): void {
+    const made = this.#request(asked);
+    if ('reason' in made) {
+      refuse(answer, made);
+      return;
+    }
+    relay(asked, made.upstream, answer, (error) => refuse(answer, this.#failed(asked.socket, made.target, error)));
+  }
+
+  #upgrade(asked: IncomingMessage, connection: Duplex, head: Buffer): void {
+    const made = this.#request(asked, ['connection', 'upgrade', 'upgrade', 'websocket']);
+    if ('reason' in made) {
+      refuseTunnel(connection, made);
+      return;
+    }
+    const { upstream, target } = made;
+    relayUpgrade(connection, head, upstream, (error) =>
+      refuseTunnel(connection, this.#failed(asked.socket, target, error)),
+    );
+  }
+
+  /** The request that goes out in the place of `asked`, its body and `more` headers aside. Always for the host that was judged, whatever `asked` says. */
+  #request(
+    asked: IncomingMessage,
+    more: readonly string[] = [],
+  ): { readonly upstream: ClientRequest; readonly target: EgressTarget } | Verdict {
     const place = placeOf(asked, this.#passages.get(asked.socket)?.origin);
     const judged = this.#judge(asked.socket, place?.target);
-    if ('reason' in judged || place === undefined) {
-      refuse(answer, 'reason' in judged ? judged : notProxied);
-      return;
-    }
+    if ('reason' in judged) return judged;
+    if (place === undefined) return notProxied;
     const { target, route, passage } = judged;
     const added = route.kind === 'secret' ? this.#secretOf(asked, route, passage) : { set: { host: place.host } };
-    if ('reason' in added) {
-      refuse(answer, added);
-      return;
-    }
+    if ('reason' in added) return added;
     const { set } = added;
-    const headers = [...forwardableHeaders(asked.rawHeaders, ...Object.keys(set)), ...Object.entries(set).flat()];
+    const own = forwardableHeaders(asked.rawHeaders, ...Object.keys(set));
+    const headers = [...own, ...Object.entries(set).flat(), ...more];
     // Said here, because Node frames no body of a GET or DELETE by itself.
     if (asked.headers['transfer-encoding'] !== undefined) headers.push('transfer-encoding', 'chunked');
     const upstream = request({
       method: asked.method,
       path: place.path,
       headers,
-      createConnection: (_options, connected) => {
-        this.#open(target, route, passage).then(
-          (socket) => connected(null, socket),
-          (error: Error) => connected(error, undefined as never),
-        );
-        return undefined;
-      },
+      ...(passage.agent === undefined
+        ? {
+            createConnection: (_options, connected) => {
+              this.#open(target, route, passage).then(
+                (socket) => connected(null, socket),
+                (error: Error) => connected(error, undefined as never),
+              );
+              return undefined;
+            },
+          }
+        : { agent: passage.agent }),
     });
-    relay(asked, upstream, answer, (error) => refuse(answer, this.#failed(asked.socket, target, error)));
+    return { upstream, target };
   }
 
   /** The headers that the proxy sets on the way to a host that gets a secret. Servers answer TRACE with the headers that they got. */
@@ -185,6 +236,19 @@ export class EgressProxy implements EgressGate {
     const route = passage.list.route(target);
     if (route !== undefined) return { target, route, passage };
     return this.#refuse(passage, target, passage.list.hasSecretFor(target.host) ? 'https-with-secret' : 'not-on-list');
+  }
+
+  /** The name in TLS must be that of the host that was judged; to an address, that of a host that may be reached too, or none. */
+  #judgeHello(passage: Passage, target: EgressTarget, hello: ClientHello | 'malformed'): Error | undefined {
+    const refused = (at: EgressTarget, why: EgressRefusalReason) => new Error(this.#refuse(passage, at, why).reason);
+    if (hello === 'malformed' || hello.hasEarlyData) return refused(target, 'unreadable-tls');
+    if (hello.isEncrypted) return refused(target, 'hidden-server-name');
+    const isAddress = isIP(target.host) !== 0;
+    if (hello.serverName === undefined) return isAddress ? undefined : refused(target, 'no-server-name');
+    if (hello.serverName === target.host) return undefined;
+    const named = { ...target, host: hello.serverName };
+    if (isAddress && passage.list.route(named)?.kind === 'plain') return undefined;
+    return refused(named, 'other-server-name');
   }
 
   #failed(connection: object, target: EgressTarget, error: unknown): Verdict {
