@@ -22,7 +22,14 @@ import type {
   LogLine,
 } from '../../shared/api/invocations.ts';
 import type { Metrics } from '../../shared/api/metrics.ts';
-import type { CreatedToken, CreateToken, Pools, SystemDocument, TokenDocument } from '../../shared/api/system.ts';
+import type {
+  CreatedToken,
+  CreateToken,
+  Pools,
+  Pulls,
+  SystemDocument,
+  TokenDocument,
+} from '../../shared/api/system.ts';
 import type { ApiClient, QueryValues } from './client.ts';
 
 export interface Page<T> {
@@ -211,6 +218,11 @@ export class Api {
 
   system(signal?: AbortSignal): Promise<SystemDocument> {
     return this.#get(`${root}/system`, undefined, signal);
+  }
+
+  /** Images that the platform pulls now. */
+  pulls(signal?: AbortSignal): Promise<Pulls> {
+    return this.#get(`${root}/system/pulls`, undefined, signal);
   }
 
   pools(signal?: AbortSignal): Promise<Pools> {

@@ -165,5 +165,7 @@ export const queries = {
     queryOptions({ queryKey: ['system'], queryFn: ({ signal }) => api.system(signal), staleTime: 30_000 }),
   pools: (api: Api) =>
     queryOptions({ queryKey: ['pools'], queryFn: ({ signal }) => api.pools(signal), refetchInterval: 3000 }),
+  pulls: (api: Api) =>
+    queryOptions({ queryKey: ['pulls'], queryFn: ({ signal }) => api.pulls(signal), refetchInterval: 1000, gcTime: 0 }),
   tokens: (api: Api) => queryOptions({ queryKey: ['tokens'], queryFn: ({ signal }) => api.tokens(signal) }),
 } as const;

@@ -1,9 +1,12 @@
+import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
+import { useApi } from '../api/context.tsx';
+import { queries } from '../api/queries.ts';
 import { processServerError } from '../api/server-error.ts';
 import { Callout, ErrorCallout } from '../ui/callout.tsx';
 import { ScrollArea } from '../ui/scroll-area.tsx';
 import { Spinner } from '../ui/spinner.tsx';
-import { formatSpan } from '../util/format.ts';
+import { formatBytes, formatSpan } from '../util/format.ts';
 
 function Seconds() {
   const [startedAt] = useState(() => Date.now());
@@ -24,18 +27,43 @@ function BuildLog({ lines }: { readonly lines: readonly string[] }) {
   );
 }
 
+/** How far the platform is with images that it pulls. */
+function Pulls() {
+  const { data } = useQuery(queries.pulls(useApi()));
+  return (
+    <ul className="mt-1 flex flex-col gap-1">
+      {(data?.pulls ?? []).map((pull) => (
+        <li key={pull.reference} className="tabular">
+          <code className="font-mono wrap-anywhere">{pull.reference}</code>: {pull.layersDone} of {pull.layers} layers,{' '}
+          {formatBytes(pull.currentBytes)} of {formatBytes(pull.totalBytes)}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 export interface DeployProgressProps {
   readonly isDeploying: boolean;
   readonly error: unknown;
   readonly buildLog: readonly string[] | undefined;
+  /** A container image: it may have to be pulled first. */
+  readonly isImage?: boolean;
 }
 
 /** How a deployment goes: running, refused with the build's own words, or done. */
-export function DeployProgress({ isDeploying, error, buildLog }: DeployProgressProps) {
+export function DeployProgress({ isDeploying, error, buildLog, isImage }: DeployProgressProps) {
   if (isDeploying) {
     return (
-      <Callout tone="info" title={<Spinner label="Building and starting the new version" />}>
+      <Callout
+        tone="info"
+        title={
+          <Spinner
+            label={isImage === true ? 'Finding and starting the image' : 'Building and starting the new version'}
+          />
+        }
+      >
         <Seconds />
+        {isImage === true && <Pulls />}
       </Callout>
     );
   }

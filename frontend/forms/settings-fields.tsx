@@ -1,4 +1,5 @@
 import type { DriverDocument } from '../../shared/api/system.ts';
+import type { RuntimeName } from '../../shared/version-config.ts';
 import { Field, Input, Select, TextArea } from '../ui/field.tsx';
 import type { SettingsDraft, SettingsErrors } from './draft.ts';
 import { EgressField } from './egress-field.tsx';
@@ -8,6 +9,8 @@ export interface SettingsFieldsProps {
   readonly draft: SettingsDraft;
   readonly errors: SettingsErrors;
   readonly drivers: readonly DriverDocument[];
+  /** An image has no handler, and runs in containers alone. */
+  readonly runtime: RuntimeName;
   readonly onChange: (draft: SettingsDraft) => void;
 }
 
@@ -153,21 +156,29 @@ function SnapshotsField({ draft, onChange }: Pick<SettingsFieldsProps, 'draft' |
   );
 }
 
+const handlerHints: Readonly<Record<Exclude<RuntimeName, 'image'>, string>> = {
+  nodejs: 'file.export',
+  python: 'file.function',
+  custom: 'What bootstrap finds in _HANDLER',
+};
+
 /** The settings of a version, for a new function and for a new version. */
-export function SettingsFields({ draft, errors, drivers, onChange }: SettingsFieldsProps) {
+export function SettingsFields({ draft, errors, drivers, runtime, onChange }: SettingsFieldsProps) {
   return (
     <div className="flex flex-col gap-4">
-      <Field label="Handler" hint="file.export" error={errors.handler}>
-        {(control) => (
-          <Input
-            {...control}
-            className="font-mono"
-            value={draft.handler}
-            onChange={(event) => onChange({ ...draft, handler: event.target.value })}
-          />
-        )}
-      </Field>
-      <IsolationField draft={draft} drivers={drivers} onChange={onChange} />
+      {runtime !== 'image' && (
+        <Field label="Handler" hint={handlerHints[runtime]} error={errors.handler}>
+          {(control) => (
+            <Input
+              {...control}
+              className="font-mono"
+              value={draft.handler}
+              onChange={(event) => onChange({ ...draft, handler: event.target.value })}
+            />
+          )}
+        </Field>
+      )}
+      {runtime !== 'image' && <IsolationField draft={draft} drivers={drivers} onChange={onChange} />}
       <NumberFields fields={numberFields} draft={draft} errors={errors} onChange={onChange} />
       <fieldset className="min-w-0">
         <legend className="mb-2 text-sm font-medium">Batches of waiting calls</legend>

@@ -214,3 +214,18 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
 `;
+
+export const customRuntime = `#!/bin/sh
+# Any executable that speaks the AWS Lambda Runtime API: Go, Rust, C, a script. This one needs sh and curl.
+set -eu
+api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
+
+while :; do
+  # Waits until there is an invocation.
+  curl -sS --fail -D /tmp/head -o /tmp/event "$api/next"
+  id=$(sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: *\\([^[:space:]]*\\).*/\\1/p' /tmp/head)
+  echo "an event of $(wc -c </tmp/event) bytes"
+  printf '{"youSent": %s}' "$(cat /tmp/event)" >/tmp/answer
+  curl -sS --fail -o /dev/null --data-binary @/tmp/answer "$api/$id/response"
+done
+`;

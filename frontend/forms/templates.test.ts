@@ -20,10 +20,10 @@ describe.each(templates.map((template) => [template.id, template] as const))('te
 
   it('has its handler in one of its files, source that parses, and an event that is JSON', () => {
     const [file] = template.handler.split('.');
-    expect(Object.keys(template.files).some((name) => name.startsWith(`${file}.`))).toBe(true);
+    expect(Object.keys(template.files).some((name) => name.replace(/\.\w+$/, '') === file)).toBe(true);
     expect(() => JSON.parse(template.event)).not.toThrow();
     for (const [name, text] of Object.entries(template.files)) {
-      if (!name.endsWith('.py')) expect(() => transformSync(text, { loader: 'ts' })).not.toThrow();
+      if (/\.[cm]?[jt]s$/.test(name)) expect(() => transformSync(text, { loader: 'ts' })).not.toThrow();
     }
   });
 });

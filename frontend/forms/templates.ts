@@ -5,6 +5,7 @@ import {
   batchHandler,
   cronJob,
   csvStats,
+  customRuntime,
   fetchApp,
   jsonApi,
   markdownPage,
@@ -20,7 +21,7 @@ export interface Template {
   readonly title: string;
   readonly summary: string;
   readonly name: string;
-  readonly runtime: 'nodejs' | 'python';
+  readonly runtime: 'nodejs' | 'python' | 'custom';
   readonly handler: string;
   readonly files: Readonly<Record<string, string>>;
   readonly settings: Settings;
@@ -154,6 +155,17 @@ export const templates: readonly Template[] = [
     files: { 'main.py': asgiApp },
     settings: { concurrency: 10 },
     event: '{\n  "hello": "world"\n}',
+  },
+  {
+    id: 'custom',
+    title: 'Any language',
+    summary: 'A shell script, or a program that you built.',
+    name: 'any-language',
+    runtime: 'custom',
+    handler: 'bootstrap',
+    files: { bootstrap: customRuntime },
+    settings: empty,
+    event: '{\n  "name": "Ada"\n}',
   },
 ];
 

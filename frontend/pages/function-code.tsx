@@ -5,6 +5,7 @@ import type { FunctionDocument, VersionFiles } from '../../shared/api/functions.
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { DeployProgress } from '../components/deploy-progress.tsx';
+import { ImageCard, type ImageCardProps } from '../components/image-card.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { TestPanel } from '../components/test-panel.tsx';
 import { useFunction } from '../components/use-function.ts';
@@ -102,7 +103,10 @@ function Editor({ fn, version, deployed }: EditorProps) {
           minHeight="24rem"
         />
         {opaque.length > 0 && (
-          <Callout tone="info" title={`${opaque.length} files are binary or too large to be shown`}>
+          <Callout
+            tone="info"
+            title={`${opaque.length === 1 ? '1 file is' : `${opaque.length} files are`} binary or too large to be shown`}
+          >
             Deploy changes of this bundle with the CLI: <code className="font-mono">hearth deploy</code>. Not shown:{' '}
             {opaque.slice(0, 5).join(', ')}
           </Callout>
@@ -157,9 +161,40 @@ function Editor({ fn, version, deployed }: EditorProps) {
   );
 }
 
+/** An image has nothing to edit: what it is, and the same trial beside it. */
+function ImageAndTest({ fn, version, image }: ImageCardProps & { readonly fn: FunctionDocument }) {
+  return (
+    <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(22rem,32rem)]">
+      <ImageCard version={version} image={image} />
+      <TestPanel
+        functionName={fn.name}
+        firstEvent={'{\n  "name": "Ada"\n}'}
+        hasChanges={false}
+        onReady={() => undefined}
+      />
+    </div>
+  );
+}
+
 export function FunctionCodeTab() {
+  const api = useApi();
   const fn = useFunction();
-  const version = fn.liveVersion ?? fn.latestVersion;
+  const number = fn.liveVersion ?? fn.latestVersion;
+  const version = useQuery(queries.version(api, fn.name, number));
+  return (
+    <QueryView query={version} lines={12}>
+      {(document) =>
+        document.config.image === null ? (
+          <EditorOf fn={fn} version={number} />
+        ) : (
+          <ImageAndTest fn={fn} version={document} image={document.config.image} />
+        )
+      }
+    </QueryView>
+  );
+}
+
+function EditorOf({ fn, version }: Pick<EditorProps, 'fn' | 'version'>) {
   const files = useQuery(queries.versionFiles(useApi(), fn.name, version));
   return (
     <QueryView query={files} lines={12}>

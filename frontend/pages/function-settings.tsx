@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import type { VersionDocument } from '../../shared/api/functions.ts';
+import type { CreateVersion, VersionDocument } from '../../shared/api/functions.ts';
 import type { FunctionChange } from '../api/api.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
@@ -10,7 +10,9 @@ import { QueryView } from '../components/query-view.tsx';
 import { useFunction } from '../components/use-function.ts';
 import { splitFiles } from '../forms/changes.ts';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
-import { checkSettings, configOf, settingsOfVersion } from '../forms/draft.ts';
+import { checkSettings, configOf, type SettingsDraft, settingsOfVersion } from '../forms/draft.ts';
+import { checkImage, emptyImage, type ImageDraft, imageDraftOf, imageOf } from '../forms/image-draft.ts';
+import { ImageFields } from '../forms/image-fields.tsx';
 import { SettingsFields } from '../forms/settings-fields.tsx';
 import { paths } from '../path-builder.ts';
 import { Button } from '../ui/button.tsx';
@@ -18,21 +20,32 @@ import { Card } from '../ui/card.tsx';
 import { Field, Input } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
 
+/** What a version is with the settings and the image of the form, as it is sent. */
+function changedConfig({ config }: VersionDocument, draft: SettingsDraft, image: ImageDraft): CreateVersion {
+  const code = config.image === null ? {} : { image: imageOf(image) };
+  return { ...config, ...configOf(draft), ...code, message: 'Settings changed' };
+}
+
 /** Settings belong to a version: changing them deploys the same code with other settings. */
 function VersionSettings({ version, isLatest }: { readonly version: VersionDocument; readonly isLatest: boolean }) {
   const api = useApi();
   const queryClient = useQueryClient();
   const before = settingsOfVersion(version);
   const [draft, setDraft] = useState(before);
+  const { image: imageBefore, runtime } = version.config;
+  const isImage = imageBefore !== null;
+  const firstImage = isImage ? imageDraftOf(imageBefore) : emptyImage;
+  const [image, setImage] = useState(firstImage);
   const system = useQuery(queries.system(api)).data;
   const errors = checkSettings(draft);
-  const isChanged = JSON.stringify(before) !== JSON.stringify(draft);
-  const firstError = Object.values(errors)[0];
+  const imageErrors = isImage ? checkImage(image) : {};
+  const isChanged = JSON.stringify([before, firstImage]) !== JSON.stringify([draft, image]);
+  const firstError = Object.values(imageErrors)[0] ?? Object.values(errors)[0];
   const deploy = useMutation({
     mutationFn: async () => {
-      const body = { ...version.config, ...configOf(draft), message: 'Settings changed' };
+      const body = changedConfig(version, draft, image);
       // The platform takes the code of the latest version when none is sent; any other code has to be sent again.
-      const isReusable = isLatest && draft.handler === version.config.handler;
+      const isReusable = isImage || (isLatest && draft.handler === version.config.handler);
       if (isReusable) return api.createVersion(version.functionName, body);
       const { texts, opaque } = splitFiles(await api.versionFiles(version.functionName, version.version));
       if (opaque.length > 0) {
@@ -55,8 +68,17 @@ function VersionSettings({ version, isLatest }: { readonly version: VersionDocum
           if (reason === undefined) deploy.mutate();
         }}
       >
-        <SettingsFields draft={draft} errors={errors} drivers={system?.drivers ?? []} onChange={setDraft} />
-        <DeployProgress isDeploying={deploy.isPending} error={deploy.error} buildLog={undefined} />
+        {isImage && (
+          <ImageFields draft={image} errors={imageErrors} drivers={system?.drivers ?? []} onChange={setImage} />
+        )}
+        <SettingsFields
+          draft={draft}
+          errors={errors}
+          drivers={system?.drivers ?? []}
+          runtime={runtime}
+          onChange={setDraft}
+        />
+        <DeployProgress isDeploying={deploy.isPending} error={deploy.error} buildLog={undefined} isImage={isImage} />
         <div>
           <Button type="submit" tone="primary" isBusy={deploy.isPending} disabledReason={reason}>
             Save as new version

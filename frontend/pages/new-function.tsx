@@ -1,21 +1,25 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
+import type { SystemDocument } from '../../shared/api/system.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { DeployProgress } from '../components/deploy-progress.tsx';
 import { PageHeader } from '../components/page-header.tsx';
-import {
-  checkSettings,
-  chosenConfigOf,
-  type Files,
-  nameError,
-  type SettingsDraft,
-  settingsOfTemplate,
-} from '../forms/draft.ts';
+import { runtimeName } from '../components/runtime-badge.tsx';
 import { FileEditor } from '../forms/file-editor.tsx';
+import { ImageFields } from '../forms/image-fields.tsx';
+import {
+  bootstrapName,
+  checkFunction,
+  draftOfImage,
+  draftOfTemplate,
+  type FunctionDraft,
+  functionOf,
+} from '../forms/new-function.ts';
+import { ProgramField } from '../forms/program-field.tsx';
 import { SettingsFields } from '../forms/settings-fields.tsx';
-import { type Template, templateOf, templates } from '../forms/templates.ts';
+import { templateOf, templates } from '../forms/templates.ts';
 import { paths } from '../path-builder.ts';
 import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
@@ -24,39 +28,24 @@ import { Field, Input, Select } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
 import { useUrlValue } from '../util/hooks.ts';
 
-interface Draft {
-  readonly name: string;
-  readonly description: string;
-  readonly runtime: 'nodejs' | 'python';
-  readonly files: Files;
-  readonly settings: SettingsDraft;
-}
+/** What is chosen in the place of a template for a function that is a container image. */
+const imageChoice = {
+  id: 'image',
+  title: 'Container image',
+  summary: 'Your program in your image, behind HTTP.',
+} as const;
 
-const draftOf = (template: Template): Draft => ({
-  name: template.name,
-  description: '',
-  runtime: template.runtime,
-  files: template.files,
-  settings: settingsOfTemplate(template),
-});
-
-function TemplatePicker({
-  chosen,
-  onChoose,
-}: {
-  readonly chosen: string;
-  readonly onChoose: (template: Template) => void;
-}) {
+function TemplatePicker({ chosen, onChoose }: { readonly chosen: string; readonly onChoose: (id: string) => void }) {
   return (
     <fieldset>
       <legend className="mb-2 text-sm font-medium">Start from</legend>
       <div className="grid grid-cols-2 gap-2 md:grid-cols-3 xl:grid-cols-5">
-        {templates.map((template) => (
+        {[...templates, imageChoice].map((template) => (
           <button
             key={template.id}
             type="button"
             aria-pressed={template.id === chosen}
-            onClick={() => onChoose(template)}
+            onClick={() => onChoose(template.id)}
             className={classes(
               'flex flex-col rounded-lg border bg-surface px-3 py-2 text-left',
               template.id === chosen ? 'border-accent bg-accent-soft' : 'border-line-strong hover:border-control',
@@ -71,121 +60,170 @@ function TemplatePicker({
   );
 }
 
-/** Everything of a function that has no default: its name and its code; the rest beside it. */
-export function NewFunctionPage() {
+const draftOf = (choice: string): FunctionDraft =>
+  choice === imageChoice.id ? draftOfImage() : draftOfTemplate(templateOf(choice));
+
+interface PartProps {
+  readonly draft: FunctionDraft;
+  readonly onChange: (draft: FunctionDraft) => void;
+}
+
+const codeRuntimes = (['nodejs', 'python', 'custom'] as const).map((value) => ({ value, label: runtimeName(value) }));
+
+function RuntimeField({ draft, onChange, system }: PartProps & { readonly system: SystemDocument | undefined }) {
+  const { runtime } = draft;
+  return (
+    <Field label="Runtime" hint={system?.runtimes.find((item) => item.name === runtime)?.version ?? undefined}>
+      {(control) => (
+        <Select
+          {...control}
+          value={runtime}
+          options={runtime === 'image' ? [{ value: runtime, label: runtimeName(runtime) }] : codeRuntimes}
+          onChange={(event) => {
+            const chosen = codeRuntimes.find(({ value }) => value === event.target.value);
+            onChange({ ...draft, runtime: chosen?.value ?? runtime });
+          }}
+        />
+      )}
+    </Field>
+  );
+}
+
+function Identity({
+  draft,
+  onChange,
+  error,
+  system,
+}: PartProps & { readonly error: string | undefined; readonly system: SystemDocument | undefined }) {
+  return (
+    <div className="grid gap-3 sm:grid-cols-[1fr_1fr_9rem]">
+      <Field label="Name" hint={`Answers at /${draft.name}`} error={error}>
+        {(control) => (
+          <Input
+            {...control}
+            required
+            className="font-mono"
+            value={draft.name}
+            onChange={(event) => onChange({ ...draft, name: event.target.value })}
+          />
+        )}
+      </Field>
+      <Field label="Description" hint="What it is for (optional)">
+        {(control) => (
+          <Input
+            {...control}
+            maxLength={2000}
+            value={draft.description}
+            onChange={(event) => onChange({ ...draft, description: event.target.value })}
+          />
+        )}
+      </Field>
+      <RuntimeField draft={draft} onChange={onChange} system={system} />
+    </div>
+  );
+}
+
+/** Source files, or with the custom runtime a program from somebody's disk and files beside it. */
+function Code({ draft, onChange, onSave }: PartProps & { readonly onSave: () => void }) {
+  const { program } = draft;
+  const isCustom = draft.runtime === 'custom';
+  const { [bootstrapName]: script = '', ...besides } = draft.files;
+  const isReplaced = isCustom && program !== undefined;
+  return (
+    <>
+      {isCustom && <ProgramField program={program} onChange={(next) => onChange({ ...draft, program: next })} />}
+      <FileEditor
+        files={isReplaced ? besides : draft.files}
+        onChange={(edited) =>
+          onChange({ ...draft, files: isReplaced ? { [bootstrapName]: script, ...edited } : edited })
+        }
+        onSave={onSave}
+        minHeight="20rem"
+      />
+    </>
+  );
+}
+
+function useDeploy(draft: FunctionDraft, choice: string) {
   const api = useApi();
   const navigate = useNavigate();
   const queryClient = useQueryClient();
-  const [templateId, setTemplateId] = useUrlValue('template');
-  const template = templateOf(templateId);
-  const [draft, setDraft] = useState(() => draftOf(template));
-  const [isTried, setIsTried] = useState(false);
-  const system = useQuery(queries.system(api)).data;
-  const settingsErrors = checkSettings(draft.settings);
-  const wrongName = nameError(draft.name);
-  const firstError = wrongName ?? Object.values(settingsErrors)[0];
-
-  const deploy = useMutation({
+  return useMutation({
     mutationFn: () =>
-      api.createFunction({
-        ...template.settings,
-        ...chosenConfigOf(draft.settings),
-        name: draft.name,
-        description: draft.description,
-        runtime: draft.runtime,
-        files: draft.files,
-      }),
+      api.createFunction(functionOf(draft, choice === imageChoice.id ? {} : templateOf(choice).settings)),
     onSuccess: async (deployed) => {
       await queryClient.invalidateQueries({ queryKey: ['functions'] });
       toast.done(`${deployed.function.name} is live`, `Version ${deployed.version.version} answers at ${deployed.url}`);
-      await navigate({ to: paths.function(deployed.function.name, 'code'), search: { template: template.id } });
+      await navigate({ to: paths.function(deployed.function.name, 'code'), search: { template: choice } });
     },
   });
+}
+
+/** Everything of a function that has no default: its name and its code, or its image; the rest beside it. */
+export function NewFunctionPage() {
+  const [asked, setAsked] = useUrlValue('template');
+  const choice = asked === imageChoice.id ? asked : templateOf(asked).id;
+  const [draft, setDraft] = useState(() => draftOf(choice));
+  const [isTried, setIsTried] = useState(false);
+  const system = useQuery(queries.system(useApi())).data;
+  const drivers = system?.drivers ?? [];
+  const errors = checkFunction(draft);
+  const deploy = useDeploy(draft, choice);
+  const isImage = draft.runtime === 'image';
   const submit = () => {
     setIsTried(true);
-    if (firstError === undefined && !deploy.isPending) deploy.mutate();
+    if (errors.first === undefined && !deploy.isPending) deploy.mutate();
   };
-  const choose = (next: Template) => {
-    setTemplateId(next.id);
-    setDraft(draftOf(next));
+  const choose = (id: string) => {
+    setAsked(id);
+    setDraft(draftOf(id));
+    setIsTried(false);
     deploy.reset();
   };
-
+  const schedules = isImage ? undefined : templateOf(choice).settings.schedules;
   return (
     <>
       <PageHeader title="New function" note="Each template runs as it is: deploy first, change it afterwards." />
       <form
         className="flex flex-col gap-4"
+        noValidate
         onSubmit={(event) => {
           event.preventDefault();
           submit();
         }}
       >
-        <TemplatePicker chosen={template.id} onChoose={choose} />
+        <TemplatePicker chosen={choice} onChoose={choose} />
         <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
           <div className="flex min-w-0 flex-col gap-4">
-            <div className="grid gap-3 sm:grid-cols-[1fr_1fr_9rem]">
-              <Field label="Name" hint={`Answers at /${draft.name}`} error={isTried ? wrongName : undefined}>
-                {(control) => (
-                  <Input
-                    {...control}
-                    required
-                    className="font-mono"
-                    value={draft.name}
-                    onChange={(event) => setDraft({ ...draft, name: event.target.value })}
-                  />
-                )}
-              </Field>
-              <Field label="Description" hint="What it is for (optional)">
-                {(control) => (
-                  <Input
-                    {...control}
-                    maxLength={2000}
-                    value={draft.description}
-                    onChange={(event) => setDraft({ ...draft, description: event.target.value })}
-                  />
-                )}
-              </Field>
-              <Field
-                label="Runtime"
-                hint={system?.runtimes.find((item) => item.name === draft.runtime)?.version ?? undefined}
-              >
-                {(control) => (
-                  <Select
-                    {...control}
-                    value={draft.runtime}
-                    options={[
-                      { value: 'nodejs', label: 'Node.js' },
-                      { value: 'python', label: 'Python' },
-                    ]}
-                    onChange={(event) =>
-                      setDraft({ ...draft, runtime: event.target.value === 'python' ? 'python' : 'nodejs' })
-                    }
-                  />
-                )}
-              </Field>
-            </div>
-            <FileEditor
-              key={template.id}
-              files={draft.files}
-              onChange={(files) => setDraft({ ...draft, files })}
-              onSave={submit}
-              minHeight="20rem"
+            <Identity draft={draft} onChange={setDraft} error={isTried ? errors.name : undefined} system={system} />
+            {isImage ? (
+              <ImageFields
+                draft={draft.image}
+                errors={isTried ? errors.image : {}}
+                drivers={drivers}
+                onChange={(image) => setDraft({ ...draft, image })}
+              />
+            ) : (
+              <Code key={choice} draft={draft} onChange={setDraft} onSave={submit} />
+            )}
+            <DeployProgress
+              isDeploying={deploy.isPending}
+              error={deploy.error}
+              buildLog={deploy.data?.buildLog}
+              isImage={isImage}
             />
-            <DeployProgress isDeploying={deploy.isPending} error={deploy.error} buildLog={deploy.data?.buildLog} />
             <div className="flex flex-wrap items-center gap-3">
               <Button type="submit" tone="primary" isBusy={deploy.isPending}>
                 {deploy.isPending ? 'Deploying' : 'Deploy'}
               </Button>
-              {isTried && firstError !== undefined && (
+              {isTried && errors.first !== undefined && (
                 <p role="alert" className="text-sm text-danger">
-                  {wrongName === undefined ? 'Settings: ' : 'Name: '}
-                  {firstError}
+                  {errors.first}
                 </p>
               )}
-              {template.settings.schedules !== undefined && (
+              {schedules !== undefined && (
                 <p className="text-sm text-muted">
-                  With the schedule {template.settings.schedules.map((schedule) => schedule.cron).join(', ')} (UTC)
+                  With the schedule {schedules.map((schedule) => schedule.cron).join(', ')} (UTC)
                 </p>
               )}
             </div>
@@ -193,8 +231,9 @@ export function NewFunctionPage() {
           <Card title="Settings" note="all have defaults">
             <SettingsFields
               draft={draft.settings}
-              errors={isTried ? settingsErrors : {}}
-              drivers={system?.drivers ?? []}
+              errors={isTried ? errors.settings : {}}
+              drivers={drivers}
+              runtime={draft.runtime}
               onChange={(settings) => setDraft({ ...draft, settings })}
             />
           </Card>

@@ -193,6 +193,7 @@ const pullSchema = z.object({
   totalBytes: z.number(),
 });
 export const pullsSchema = z.object({ pulls: z.array(pullSchema) });
+export type Pulls = z.infer<typeof pullsSchema>;
 
 export const readinessSchema = z.object({
   ready: z.boolean(),

@@ -22,6 +22,7 @@ const answers: Readonly<Record<string, unknown>> = {
   streaming: /^5\n4\n3\n2\n1\nlift-off\n$/,
   batch: /"priceCents":40/,
   wasm: /"fib":"12586269025"/,
+  custom: /"youSent": ?\{"name":"Ada"\}/,
   'python-asgi': /"method": "POST"/,
 };
 

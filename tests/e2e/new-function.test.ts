@@ -1,0 +1,137 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { toEngineEndpoint } from '../../backend/execution-engine/drivers/docker/engine/endpoint.ts';
+import { EngineClient } from '../../backend/execution-engine/drivers/docker/engine/engine-client.ts';
+import { buildStale } from '../../scripts/build.ts';
+import { versionSchema } from '../../shared/api/functions.ts';
+import { whyNoEngine } from '../support/docker-daemon.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+import { compileStatic, imageArchive, makeTestImage, whyNoStaticPrograms } from '../support/test-image.ts';
+import { accessibilityFaults, findChromium, launchChromium, openDashboard, overflowPx } from './support/browser.ts';
+
+const executablePath = findChromium();
+const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
+const dockerHost = process.env['DOCKER_HOST'] ?? '';
+const noPrograms = whyNoStaticPrograms();
+const noImages = (await whyNoEngine(dockerHost)) ?? noPrograms;
+
+/** Functions that are no source files: programs of any language, and container images. */
+describe.skipIf(chromiumNeeded !== undefined)(`a new function${skippedFor(chromiumNeeded)}`, () => {
+  let platform: Platform;
+  let browser: Browser;
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    await buildStale(['guest', 'server', 'dashboard']);
+    const environment = noImages === undefined ? { HEARTH_DOCKER_HOST: dockerHost } : {};
+    [platform, browser] = await Promise.all([startPlatform({ environment }), launchChromium(executablePath ?? '')]);
+    ({ page, complaints } = await openDashboard(browser, platform));
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.dispose();
+  });
+  afterEach(() => {
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
+  const button = (name: string) => page.getByRole('button', { name, exact: true });
+  const choose = async (template: string) => {
+    await page.goto(`${platform.url}/functions/new`);
+    await page.getByRole('button', { name: new RegExp(`^${template}`) }).click();
+  };
+  const deploy = async (name: string) => {
+    await page.getByLabel('Name', { exact: true }).fill(name);
+    await button('Deploy').click();
+    await page.waitForURL(`**/functions/${name}/code**`);
+  };
+  const run = async () => {
+    await button('Run').click();
+    await page.getByRole('tab', { name: 'Result' }).waitFor();
+  };
+  const configOf = async (name: string, version: number) => {
+    const answer = await platform.api('GET', `/api/v1/functions/${name}/versions/${version}`);
+    return versionSchema.parse(await answer.json()).config;
+  };
+
+  it('is a script of any language', async () => {
+    await choose('Any language');
+    await page.getByRole('textbox', { name: /Source of bootstrap/ }).waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await deploy('script');
+    await run();
+    await page.getByText('"youSent"').first().waitFor();
+    await page.getByRole('tab', { name: /^Logs \(1/ }).waitFor();
+    expect(await configOf('script', 1)).toMatchObject({ runtime: 'custom', handler: 'bootstrap' });
+  });
+
+  it.skipIf(noPrograms !== undefined)(`is a program from somebody's disk${skippedFor(noPrograms)}`, async () => {
+    await choose('Any language');
+    const buffer = compileStatic('custom/bootstrap.c');
+    const program = page.getByLabel('Program (optional)');
+    await program.setInputFiles({ name: 'echo-server', mimeType: 'application/octet-stream', buffer });
+    await page.getByText('echo-server').waitFor();
+    expect(await page.getByRole('textbox', { name: /Source of bootstrap/ }).count()).toBe(0);
+    await deploy('program');
+    await run();
+    await page.getByText('"Ada"').first().waitFor();
+    await page.getByText('1 file is binary or too large to be shown').waitFor();
+  });
+
+  it('refuses a program that is too large for a browser, and an image without a name', async () => {
+    await choose('Any language');
+    const buffer = Buffer.alloc(11 * 1024 * 1024 + 1);
+    await page.getByLabel('Program (optional)').setInputFiles({ name: 'huge', mimeType: 'x/y', buffer });
+    await page.getByText(/^huge is larger than 11 MiB/).waitFor();
+    await choose('Container image');
+    await button('Deploy').click();
+    await page.getByRole('alert').getByText('Image: The name of an image').waitFor();
+    expect(new URL(page.url()).pathname).toBe('/functions/new');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.setViewportSize({ width: 320, height: 768 });
+    expect(await overflowPx(page)).toBeLessThanOrEqual(0);
+    await page.setViewportSize({ width: 1366, height: 768 });
+  });
+
+  it.runIf(noImages !== undefined)('says why container images do not run here, and what helps', async () => {
+    await choose('Container image');
+    await page.getByText('Container images do not run on this machine yet').waitFor();
+    await page.getByLabel('Image', { exact: true }).fill('team/web:1');
+    await button('Deploy').click();
+    await page.getByRole('alert').getByText('isolation_unavailable').waitFor();
+  });
+
+  it.skipIf(noImages !== undefined)(`is a container image${skippedFor(noImages)}`, async () => {
+    const engine = new EngineClient({ endpoint: toEngineEndpoint(dockerHost) });
+    const tag = 'hearth-test/dashboard:1';
+    const bytes = compileStatic('custom/bootstrap.c');
+    const entries = [{ kind: 'bytes' as const, path: 'bootstrap', mode: 0o755, bytes }];
+    await engine.loadImage(imageArchive(await makeTestImage({ entries, config: { Cmd: ['/bootstrap'] } }), tag));
+    try {
+      await platform.api('PUT', '/api/v1/secrets/REGISTRY', { value: 'user:password' });
+      await choose('Container image');
+      await page.getByLabel('Image', { exact: true }).fill(tag);
+      await page.getByLabel('How it is called').selectOption('lambda');
+      await page.getByLabel('Registry credentials').selectOption('REGISTRY');
+      await deploy('image');
+      await page.getByText('A local image: only the daemon here has it').waitFor();
+      await run();
+      await page.getByText('"Ada"').first().waitFor();
+      expect(await accessibilityFaults(page)).toEqual([]);
+      const image = { reference: tag, protocol: 'lambda', pull: 'missing', pullSecret: 'REGISTRY' };
+      expect(await configOf('image', 1)).toMatchObject({ runtime: 'image', isolation: 'docker', image });
+
+      await page.getByRole('link', { name: 'Settings', exact: true }).last().click();
+      await page.getByLabel('Registry credentials').selectOption('');
+      await button('Save as new version').click();
+      await page.getByText('Version 2 is live').waitFor();
+      expect((await configOf('image', 2)).image).toMatchObject({ ...image, pullSecret: null });
+    } finally {
+      await platform.api('DELETE', '/api/v1/functions/image');
+      await engine.removeImage(tag).catch(() => undefined);
+      engine.close();
+    }
+  });
+});
