@@ -8,6 +8,7 @@ import { openSqliteStore } from '../backend/database/sqlite/open-sqlite-store.ts
 import { type BundleDigest, type FunctionId, newId } from '../shared/ids.ts';
 import { defaultVersionConfig } from '../shared/version-config.ts';
 import { errorOccurrences, functionRecord, invocationRecord, logLine } from '../tests/conformance/store-records.ts';
+import { eventsPath } from '../tests/support/event-reader.ts';
 import { type Platform, startPlatform } from '../tests/support/platform.ts';
 import { percentile, type Row, row } from './support/numbers.ts';
 import { usageOf } from './support/processes.ts';
@@ -17,6 +18,7 @@ const invocationCount = 1_000_000;
 const logLineCount = 100_000;
 const errorGroupCount = 1_000;
 const dashboards = 50;
+const topics = ['metrics', 'deployments', 'alerts', 'logs?tail=200'];
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** What lists cost with 1,000 functions and a million calls stored, and what fifty open dashboards cost. */
@@ -152,15 +154,14 @@ async function lists(platform: Platform): Promise<readonly Row[]> {
   return rows;
 }
 
-/** Streams as an open overview and an open page of logs hold them, over ten seconds without traffic. */
+/** Each a stream as an open page of logs holds it, over ten seconds without traffic. */
 async function openDashboards(platform: Platform): Promise<Row> {
   const stop = new AbortController();
   const headers = { authorization: `Bearer ${platform.token}` };
   for (let i = 0; i < dashboards; i++) {
-    for (const path of ['/metrics/stream', '/logs?follow=1']) {
-      const response = await fetch(`${platform.url}/api/v1${path}`, { headers, signal: stop.signal });
-      response.body?.pipeTo(new WritableStream(), { signal: stop.signal }).catch(() => undefined);
-    }
+    const response = await fetch(platform.url + eventsPath(topics), { headers, signal: stop.signal });
+    if (!response.ok) throw new Error(`the event stream was refused with ${response.status}`);
+    response.body?.pipeTo(new WritableStream(), { signal: stop.signal }).catch(() => undefined);
   }
   await sleep(3_000);
   const before = usageOf(platform.pid);

@@ -63,6 +63,20 @@ export class Authenticator {
     request.caller = caller;
   }
 
+  /** Whether the caller of a request that was let in may still do it; what it may do now is in the request then. */
+  isStillAllowed(request: FastifyRequest): boolean {
+    const { access } = request.routeOptions.config;
+    try {
+      const caller = this.#identify(bearer.exec(request.headers.authorization ?? '')?.[1] ?? '', request);
+      if (caller === undefined || access === undefined || !caller.access.has(access)) return false;
+      request.caller = caller;
+      return true;
+    } catch {
+      // Its project is gone, or is none of its projects any more.
+      return false;
+    }
+  }
+
   #identify(secret: string, request: FastifyRequest): Caller | undefined {
     const { tokens, sessions } = this.#options;
     const token = tokens.authenticate(secret);
@@ -136,7 +150,8 @@ export class Authenticator {
 
 const strongest = (...held: readonly (Role | undefined)[]) => roles.findLast((role) => held.includes(role)) ?? 'none';
 
-function missingAccess(caller: Caller, access: Access): PlatformError {
+/** The error of a caller who is known and may not do this. */
+export function missingAccess(caller: Caller, access: Access): PlatformError {
   const needed = `the role ${rolesWith(access).join(' or ')}`;
   if (caller.kind === 'user') {
     const where = caller.project === undefined ? 'you have no role in any project' : `you are ${caller.role} here`;

@@ -11,6 +11,7 @@ const tags = [
   { name: 'invocations', description: 'Calling functions, and what became of the calls.' },
   { name: 'logs', description: 'What functions wrote.' },
   { name: 'metrics', description: 'Series, live numbers, Prometheus.' },
+  { name: 'events', description: 'Everything live, over one stream.' },
   { name: 'access', description: 'Projects, people, tokens and the audit trail.' },
   { name: 'system', description: 'The platform itself.' },
 ];

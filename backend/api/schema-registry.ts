@@ -12,6 +12,16 @@ import {
   userSchema,
 } from '../../shared/api/access.ts';
 import {
+  alertEventSchema,
+  changeTopicsSchema,
+  deploymentEventSchema,
+  functionTickSchema,
+  gapSchema,
+  logEventSchema,
+  openStreamSchema,
+  refusedTopicSchema,
+} from '../../shared/api/events.ts';
+import {
   aliasSchema,
   createFunctionSchema,
   createVersionSchema,
@@ -105,6 +115,14 @@ add(deadLetterSchema, 'DeadLetter');
 add(logLineSchema, 'LogLine');
 add(metricPointSchema, 'MetricPoint');
 add(metricsSchema, 'Metrics');
+add(openStreamSchema, 'OpenStream');
+add(refusedTopicSchema, 'RefusedTopic');
+add(gapSchema, 'Gap');
+add(logEventSchema, 'LogEvent');
+add(functionTickSchema, 'FunctionTick');
+add(deploymentEventSchema, 'DeploymentEvent');
+add(alertEventSchema, 'AlertEvent');
+add(changeTopicsSchema, 'ChangeTopics', { topics: ['metrics', 'logs:hello?tail=200'] });
 add(projectSchema, 'Project');
 add(createProjectSchema, 'CreateProject', { name: 'acme', description: 'The shop' });
 add(updateProjectSchema, 'UpdateProject', { description: 'The new shop' });

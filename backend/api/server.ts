@@ -32,6 +32,7 @@ import { auditRoutes } from './routes/audit.ts';
 import { backupRoutes } from './routes/backups.ts';
 import { egressRoutes } from './routes/egress.ts';
 import { errorGroupRoutes } from './routes/error-groups.ts';
+import { eventRoutes } from './routes/events.ts';
 import { functionRoutes } from './routes/functions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { deadLetterRoutes, invocationRoutes, invokeRoute } from './routes/invocations.ts';
@@ -45,7 +46,7 @@ import { systemRoutes } from './routes/system.ts';
 import { triggerRoutes } from './routes/triggers.ts';
 import { memberRoutes, userRoutes } from './routes/users.ts';
 import { aliasRoutes, versionRoutes } from './routes/versions.ts';
-import { EventStreams } from './sse.ts';
+import { EventStreams, type EventStreamsOptions } from './sse.ts';
 import { registerDashboard, registerDocs } from './static-files.ts';
 
 export interface ApiServerOptions {
@@ -73,8 +74,8 @@ export interface ApiServerOptions {
   readonly maxRequestsPerMinute?: number;
   /** Wrong tokens per address and minute. 10 when left out. */
   readonly maxAuthFailuresPerMinute?: number;
-  /** Comment on quiet event streams. 15,000 when left out. */
-  readonly pingMs?: number;
+  /** How event streams behave, where not as usual. */
+  readonly streams?: Omit<EventStreamsOptions, 'clock' | 'isAllowed'>;
   readonly maxHeldResponseBytes?: number;
   readonly maxHeldResponseMs?: number;
 }
@@ -108,7 +109,13 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   });
   const answered = new AnsweredRequests(app.server);
   const { clock } = options.controlPlane;
-  const streams = new EventStreams({ clock, ...(options.pingMs === undefined ? {} : { pingMs: options.pingMs }) });
+  const limiter = new FailureLimiter({ clock, maxPerMinute: options.maxAuthFailuresPerMinute ?? 10 });
+  const authenticator = new Authenticator({ ...options.controlPlane, limiter });
+  const streams = new EventStreams({
+    clock,
+    isAllowed: (request) => authenticator.isStillAllowed(request),
+    ...options.streams,
+  });
   const context: ApiContext = {
     controlPlane: options.controlPlane,
     logs: options.logs,
@@ -132,7 +139,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     connections.close();
   });
   const routes = async (root: FastifyInstance) =>
-    registerRoutes(root.withTypeProvider<ZodTypeProvider>(), options, context);
+    registerRoutes(root.withTypeProvider<ZodTypeProvider>(), options, context, authenticator);
   // Without a scope of its own, as fastify-plugin does it: the OpenAPI generator belongs to the server as a whole.
   void app.register(Object.assign(routes, { [Symbol.for('skip-override')]: true }));
   return app;
@@ -209,17 +216,17 @@ function answerBadBytes(error: NodeJS.ErrnoException, socket: Socket): void {
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
-async function registerRoutes(app: Api, options: ApiServerOptions, context: ApiContext): Promise<void> {
+async function registerRoutes(
+  app: Api,
+  options: ApiServerOptions,
+  context: ApiContext,
+  authenticator: Authenticator,
+): Promise<void> {
   const known = new RouteTrie<true>();
   app.addHook('onRoute', ({ method, url }) => {
     if (url.includes('*')) return;
     known.add(parseRoutePattern(url), [method].flat(), true);
   });
-  const limiter = new FailureLimiter({
-    clock: context.clock,
-    maxPerMinute: options.maxAuthFailuresPerMinute ?? 10,
-  });
-  const authenticator = new Authenticator({ ...context.controlPlane, limiter });
   const requestLimit = new RequestLimit({
     clock: context.clock,
     requestsPerMinute: options.maxRequestsPerMinute ?? 0,
@@ -267,6 +274,7 @@ async function registerApi(
   egressRoutes(app, context);
   logRoutes(app, context);
   metricsRoutes(app, context);
+  eventRoutes(app, context);
   accessRoutes(app, context);
   auditRoutes(app, context);
   projectRoutes(app, context);

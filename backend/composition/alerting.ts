@@ -50,7 +50,7 @@ export function createAlerting(
       : new EmailSender({ url: settings.HEARTH_SMTP_URL, from: settings.HEARTH_SMTP_FROM, timeoutMs });
   const sender = new ChannelSender({ webhooks, emails });
   const deliverer = new AlertDeliverer({ store, sender, clock, logger, random: Math.random });
-  const evaluator = new AlertEvaluator({
+  const evaluator: AlertEvaluator = new AlertEvaluator({
     store,
     metrics,
     clock,
@@ -58,6 +58,7 @@ export function createAlerting(
     functionIdOf: (name) => directory.find(name)?.record.id,
     intervalMs,
     onQueued: () => deliverer.wake(),
+    onChanged: (rule) => alerts.noteChange(rule),
   });
   const alerts = new Alerts({
     store,

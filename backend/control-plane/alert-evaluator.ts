@@ -18,6 +18,8 @@ export interface AlertEvaluatorOptions {
   readonly functionIdOf: (name: string) => FunctionId | undefined;
   readonly intervalMs: number;
   readonly onQueued: () => void;
+  /** The state of a rule has changed. */
+  readonly onChanged: (rule: AlertRuleRecord) => void;
 }
 
 /** Looks at every rule, again and again. State and messages are stored together, so a message is sent at least once whatever ends the process. */
@@ -58,7 +60,7 @@ export class AlertEvaluator {
   }
 
   async #lookAt(rule: AlertRuleRecord): Promise<void> {
-    const { store, clock, onQueued } = this.#options;
+    const { store, clock, onQueued, onChanged } = this.#options;
     const value = await this.#read(rule);
     const now = clock.now();
     const isSilenced = rule.silencedUntil !== undefined && rule.silencedUntil > now;
@@ -74,6 +76,7 @@ export class AlertEvaluator {
       for (const delivery of deliveriesOf({ ...rule, memory }, event, value, now))
         await tx.alerts.addDelivery(delivery);
     });
+    onChanged({ ...rule, memory });
     if (event !== undefined) onQueued();
   }
 

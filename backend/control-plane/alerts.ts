@@ -31,6 +31,9 @@ export interface AlertsOptions {
   readonly onQueued: () => void;
 }
 
+/** Told of a rule that has changed, or whose state has; or is not there any more. */
+export type AlertListener = (rule: AlertRuleRecord, isRemoved: boolean) => void;
+
 const maxRules = 500;
 const shownDeliveries = 100;
 
@@ -38,9 +41,22 @@ const shownDeliveries = 100;
 export class Alerts {
   readonly #options: AlertsOptions;
   readonly #lock = new ChangeLock();
+  readonly #listeners = new Set<AlertListener>();
 
   constructor(options: AlertsOptions) {
     this.#options = options;
+  }
+
+  /** Calls `listener`, which must not throw, after each change; returns the unsubscriber. */
+  onChange(listener: AlertListener): () => void {
+    const own: AlertListener = (rule, isRemoved) => listener(rule, isRemoved);
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
+  }
+
+  /** A rule has changed on disk, here or where it is evaluated. */
+  noteChange(rule: AlertRuleRecord, isRemoved = false): void {
+    for (const listener of this.#listeners) listener(rule, isRemoved);
   }
 
   /** Oldest first. */
@@ -80,6 +96,7 @@ export class Alerts {
         await tx.alerts.createRule(record);
         await tx.audit.append(auditRecord(now, actor, 'alert.create', record.id, { name: record.name }));
       });
+      this.noteChange(record);
       return record;
     });
   }
@@ -112,6 +129,7 @@ export class Alerts {
       await tx.alerts.removeRule(rule.id);
       await tx.audit.append(auditRecord(clock.now(), actor, 'alert.delete', rule.id, { name: rule.name }));
     });
+    this.noteChange(rule, true);
   }
 
   /** Sends a trial message to every channel of the rule; returns what waits to be sent. Rejects with `conflict`/`no_channels`. */
@@ -166,6 +184,7 @@ export class Alerts {
         await tx.alerts.putRule(after);
         await tx.audit.append(auditRecord(now, actor, action, after.id, { name: after.name }));
       });
+      this.noteChange(after);
       return after;
     });
   }

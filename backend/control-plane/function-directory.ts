@@ -36,6 +36,9 @@ export interface InMemoryFunctionDirectoryOptions {
   readonly random?: () => number;
 }
 
+/** Told of a function that has changed, or is not there any more. */
+export type DirectoryListener = (entry: FunctionEntry, isRemoved: boolean) => void;
+
 class Entry implements FunctionEntry {
   record: FunctionRecord;
   readonly versions = new Map<number, VersionRecord>();
@@ -92,6 +95,7 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
   readonly #routes = new RouteTrie<RouteTarget>();
   readonly #segments = new SegmentOwners();
   readonly #random: () => number;
+  readonly #listeners = new Set<DirectoryListener>();
 
   constructor(options: InMemoryFunctionDirectoryOptions = {}) {
     this.#random = options.random ?? Math.random;
@@ -160,6 +164,7 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
       if (!isNew) this.#clearRoutes(entry);
       this.#setRoutes(entry, change.routes ?? []);
     }
+    this.#tell(entry, false);
     return entry;
   }
 
@@ -169,6 +174,18 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
     this.#clearRoutes(entry);
     this.#byId.delete(id);
     this.#byName.delete(entry.record.name);
+    this.#tell(entry, true);
+  }
+
+  /** Calls `listener`, which must not throw, after each change; returns the unsubscriber. */
+  onChange(listener: DirectoryListener): () => void {
+    const own: DirectoryListener = (entry, isRemoved) => listener(entry, isRemoved);
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
+  }
+
+  #tell(entry: FunctionEntry, isRemoved: boolean): void {
+    for (const listener of this.#listeners) listener(entry, isRemoved);
   }
 
   /**

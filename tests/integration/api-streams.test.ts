@@ -41,7 +41,7 @@ describe('event streams', () => {
   let rig: ApiRig;
   let url: string;
   beforeAll(async () => {
-    rig = await apiRig({ pingMs: 50 });
+    rig = await apiRig({ streams: { pingMs: 50 } });
     url = await rig.app.listen({ port: 0, host: '127.0.0.1' });
     for (let i = 1; i <= 5; i++) rig.logs.add(`line ${i}`);
   });

@@ -4,6 +4,7 @@ import { newId } from '../../shared/ids.ts';
 import { errorOccurrences } from '../conformance/store-records.ts';
 import { type ApiOperation, apiOperations } from '../support/api-operations.ts';
 import { type ApiRig, apiRig } from '../support/api-rig.ts';
+import { EventReader } from '../support/event-reader.ts';
 
 /**
  * One project must not learn anything of another. Every route of the OpenAPI document is called with ids of a foreign project and
@@ -28,6 +29,7 @@ const missing: Record<string, string> = {
   secrets: 'NOBODYS',
   user: 'somebody',
   session: newId('session'),
+  stream: `evs_${'0'.repeat(32)}`,
 };
 
 const code = { 'index.mjs': 'export const handler = () => 1;' };
@@ -37,6 +39,14 @@ const call = (
   payload: unknown,
   headers: Record<string, string> = { ...rig.as.admin, 'hearth-project': 'acme' },
 ) => rig.app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload: payload as object }) });
+
+/** Of an admin in acme; open until the server ends. */
+async function openStream(): Promise<string> {
+  const url = await rig.app.listen({ port: 0, host: '127.0.0.1' });
+  const headers = { ...rig.as.admin, 'hearth-project': 'acme' };
+  const reader = await EventReader.open(`${url}/api/v1/events?topic=metrics`, headers);
+  return (await reader.until(({ event }) => event === 'open'))?.data.stream ?? '';
+}
 
 beforeAll(async () => {
   rig = await apiRig();
@@ -79,6 +89,7 @@ beforeAll(async () => {
     secrets: 'ACME_KEY',
     user: 'alice',
     session: newId('session'),
+    stream: await openStream(),
   };
   const own = { ...rig.as.admin, 'hearth-project': 'other' };
   const owner = await call('POST', '/api/v1/tokens', { name: 'owner of other' }, own);
@@ -157,7 +168,7 @@ describe('lists', () => {
       method === 'GET' &&
       !path.includes('{') &&
       access !== 'platform' &&
-      !['streamMetrics', 'listSessions'].includes(operationId),
+      !['streamMetrics', 'streamEvents', 'listSessions'].includes(operationId),
   );
 
   test.each(lists.map((operation) => [operation.path, operation] as const))(

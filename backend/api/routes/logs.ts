@@ -1,11 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type LogQuery, logPageSchema, logQuerySchema } from '../../../shared/api/invocations.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
-import type { LogScope } from '../../core/ports/log-sink.ts';
-import { functionNameIn, projectOfRequest } from '../caller.ts';
+import { functionNameIn } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { followLogs } from '../controllers/follow-logs.ts';
-import { badFilter, logTerms } from '../controllers/log-terms.ts';
+import { followedScope, logScope } from '../controllers/log-scope.ts';
 import { type Api, bearerOnly, nameParams, problems } from '../route-docs.ts';
 
 const docs = { tags: ['logs'], security: bearerOnly };
@@ -20,37 +19,21 @@ const response = {
 
 export function logRoutes(app: Api, context: ApiContext): void {
   const { directory } = context.controlPlane;
-  /** What the filter says about the function is settled here: it has to be there, and to be the one of the path. */
-  const scopeOf = (request: FastifyRequest, functionId: FunctionId | undefined, query: LogQuery): LogScope => {
-    const project = projectOfRequest(request);
-    const terms = logTerms(query.filter);
-    if (terms?.status !== undefined && query.follow === '1') {
-      throw badFilter('status: is known when a call is over, so it cannot choose lines as they come');
-    }
-    const name = terms?.functionName;
-    if (name === undefined) return { project, functionId, terms };
-    const named = directory.get(functionNameIn(request, name)).record.id;
-    if (functionId !== undefined && named !== functionId) {
-      throw badFilter(
-        `fn: is another function than the one of the path; ask for ${JSON.stringify(name)} at /api/v1/logs`,
-      );
-    }
-    return { project, functionId: named, terms };
-  };
   const answer = async (
     request: FastifyRequest,
     reply: FastifyReply,
     functionId: FunctionId | undefined,
     query: LogQuery,
   ) => {
-    const scope = scopeOf(request, functionId, query);
     if (query.follow !== '1' || request.method === 'HEAD') {
+      const scope = logScope(directory, request, functionId, query.filter);
       const page = await context.logs.query(scope, query);
       return reply.send({ items: page.items, nextCursor: page.nextCursor });
     }
     const header = request.headers['last-event-id'];
     const lastEventId = typeof header === 'string' && /^[\x21-\x7e]{1,128}$/.test(header) ? header : undefined;
-    const stream = context.streams.open(reply);
+    const scope = followedScope(directory, request, functionId, query.filter);
+    const stream = context.streams.open(request, reply);
     followLogs(context, stream, scope, query, lastEventId).catch((error: unknown) => {
       context.logger.error({ err: error, requestId: request.id }, 'a log stream broke off');
       stream.end();

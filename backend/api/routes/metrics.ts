@@ -104,7 +104,7 @@ export function metricsRoutes(app: Api, context: ApiContext): void {
       response: { 200: textResponse('text/event-stream', 'Events `tick`, each a LiveTick.'), ...problems() },
     },
     handler: async (request, reply) => {
-      const stream = context.streams.open(reply);
+      const stream = context.streams.open(request, reply);
       stream.onClose(context.metrics.subscribe((tick) => stream.send('tick', tick.at, tick), shownProject(request)));
       return reply.send(stream.body as never);
     },
