@@ -3,22 +3,11 @@ import { readFileSync, statSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildStale } from '../../scripts/build.ts';
-import { whyNoEngine } from '../support/docker-daemon.ts';
 import { fingerprints, kernelSettings } from '../support/host-state.ts';
 import { attackScript, filesOf, type HostileRow, hostileRows } from '../support/hostile-rows.ts';
+import { type IsolationLevel, isolationLevels } from '../support/isolation-levels.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-
-const dockerHost = process.env['DOCKER_HOST'] ?? '';
-const levels = [
-  { isolation: 'process', environment: {}, reason: undefined },
-  { isolation: 'docker', environment: { HEARTH_DOCKER_HOST: dockerHost }, reason: await whyNoEngine(dockerHost) },
-  {
-    isolation: 'qemu',
-    environment: { HEARTH_QEMU: 'true' },
-    reason: process.env['HEARTH_TEST_QEMU'] === '1' ? undefined : 'takes minutes; HEARTH_TEST_QEMU=1 runs it',
-  },
-] as const;
 
 /** A guest has a kernel of its own and no list of system calls: behind these is what belongs to the function alone. */
 const callsOfGuests = [
@@ -36,21 +25,23 @@ const callsOfGuests = [
 ];
 
 /** Attacks that may succeed at a level, each with the reason. Reviewed; anything else that opens fails the suite. */
-const reviewedOpen: Readonly<Record<(typeof levels)[number]['isolation'], Readonly<Record<string, string>>>> = {
+const ofGuests = Object.fromEntries(
+  callsOfGuests.map((name) => [name, "the guest's own kernel answers, and has nothing of others to give"]),
+);
+const reviewedOpen: Readonly<Record<IsolationLevel['isolation'], Readonly<Record<string, string>>>> = {
   process: {},
   docker: {},
-  qemu: Object.fromEntries(
-    callsOfGuests.map((name) => [name, "the guest's own kernel answers, and has nothing of others to give"]),
-  ),
+  qemu: ofGuests,
+  firecracker: ofGuests,
+  nanos: {},
 };
 /** Is in the environment of the platform, and must be seen by no function. */
 const slowStartMs = 120_000;
 const marker = 'planted-in-the-platform-7f31';
 
-describe.each(levels)('hostile functions at isolation $isolation', ({ isolation, environment, reason }) => {
+describe.each(isolationLevels)('hostile functions at isolation $isolation', (level) => {
+  const { isolation, environment, reason, startsSlowly, withoutChildren } = level;
   describe.skipIf(reason !== undefined)(`every row${skippedFor(reason)}`, () => {
-    /** A guest under emulation boots in seconds, and the deadlines of rows are short. */
-    const startsSlowly = isolation === 'qemu';
     let platform: Platform;
     let before: readonly string[];
     beforeAll(async () => {
@@ -73,10 +64,15 @@ describe.each(levels)('hostile functions at isolation $isolation', ({ isolation,
       const text = await response.text();
       return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : { text } };
     }
-    /** The function answers; where a start takes longer than its deadline, once an instance is there. */
+    /** The function answers, once an instance is there: on a busy machine a start may take longer than the deadline of the row. */
     async function expectCalm(name: string): Promise<void> {
-      const check = async () => expect(await call(name, { calm: true })).toEqual({ status: 200, body: { calm: true } });
-      await (startsSlowly ? eventually(check, slowStartMs) : check());
+      const isRight = await eventually(async () => {
+        const answer = await call(name, { calm: true });
+        const isCalm = answer.status === 200 && answer.body['calm'] === true;
+        if (!isCalm && (startsSlowly || answer.body['code'] === 'no_capacity')) throw new Error(JSON.stringify(answer));
+        return isCalm || JSON.stringify(answer);
+      }, slowStartMs);
+      expect(isRight).toBe(true);
     }
     /** What rows ask about the host, which only the test knows. */
     function questions(): object {
@@ -108,12 +104,16 @@ describe.each(levels)('hostile functions at isolation $isolation', ({ isolation,
       expect((await fetch(`${platform.url}/healthz`)).status).toBe(200);
     }
 
-    it.each(numbered(hostileRows))(
+    const rows = numbered(hostileRows).map((row) => {
+      const why = row.needsChildren === true ? withoutChildren : undefined;
+      return { ...row, why, title: row.title + skippedFor(why) };
+    });
+    it.each(rows.filter(({ why }) => why === undefined))(
       '$row $title',
-      { timeout: isolation === 'qemu' ? 2 * slowStartMs : 60_000 },
+      { timeout: startsSlowly ? 2 * slowStartMs : 60_000 },
       async ({ name, outcomes, ...row }) => {
         await deploy(name, row.runtime, filesOf({ ...row, outcomes }), row.config);
-        if (startsSlowly && row.row !== 'A31') await expectCalm(name);
+        if (row.row !== 'A31') await expectCalm(name);
         const answer = await call(name, { ...questions(), ...row.event });
         const isRight = outcomes.some(
           ({ status, code, body }) =>
@@ -131,7 +131,10 @@ describe.each(levels)('hostile functions at isolation $isolation', ({ isolation,
       },
     );
 
-    it('A24, A25: raw system calls and sockets find nothing open, more than ninety of them', async () => {
+    it.skip.each(rows.filter(({ why }) => why !== undefined))('$row $title', () => undefined);
+
+    const attacksBy = `A24, A25: raw system calls and sockets find nothing open, more than ninety of them${skippedFor(withoutChildren)}`;
+    it.skipIf(withoutChildren !== undefined)(attacksBy, async () => {
       const source = `import subprocess, sys
 def handler(event, context):
   done = subprocess.run([sys.executable, '-I', '-u', '/app/attacks.py', str(event['port'])], capture_output=True, text=True)

@@ -11,6 +11,7 @@ interface RigOptions {
   readonly ca?: string;
   readonly addresses?: readonly string[];
   readonly allowsPrivate?: boolean;
+  readonly stallTimeoutMs?: number;
 }
 /** A proxy with one client, whose connections are pairs in memory; names lead to this machine. */
 export function egressRig({
@@ -19,6 +20,7 @@ export function egressRig({
   allowsPrivate = true,
   values = new Map(),
   ca,
+  stallTimeoutMs,
 }: RigOptions) {
   const asked: string[] = [];
   const resolve = (name: string) => {
@@ -32,7 +34,12 @@ export function egressRig({
     ...(ca === undefined ? {} : { ca }),
   });
   const secrets = { read: (project: string, name: string) => (project === 'default' ? values.get(name) : undefined) };
-  const proxy = new EgressProxy({ dialer, clock: wallClock, secrets });
+  const proxy = new EgressProxy({
+    dialer,
+    clock: wallClock,
+    secrets,
+    ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
+  });
   const notes: string[] = [];
   const refusals: string[] = [];
   const moved = { sentBytes: 0, receivedBytes: 0 };

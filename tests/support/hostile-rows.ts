@@ -11,6 +11,8 @@ export interface HostileRow {
   readonly before?: string;
   readonly config?: Readonly<Record<string, unknown>>;
   readonly event?: Readonly<Record<string, unknown>>;
+  /** It starts others, which not every level lets it. */
+  readonly needsChildren?: boolean;
   /** Any of these outcomes is right; most rows have one. */
   readonly outcomes: readonly Outcome[];
 }
@@ -91,7 +93,7 @@ export const hostileRows: readonly HostileRow[] = [
     'kills everything that it may',
     "spawnSync('/bin/sh', ['-c', 'kill -9 -1']); try { process.kill(-1, 'SIGKILL'); } catch {} process.kill(process.pid, 'SIGKILL'); await new Promise(() => {});",
     [exited],
-    { before: "import { spawnSync } from 'node:child_process';" },
+    { before: "import { spawnSync } from 'node:child_process';", needsChildren: true },
   ),
   python(
     'A8',
@@ -113,7 +115,7 @@ export const hostileRows: readonly HostileRow[] = [
   for pid in pids: os.waitpid(pid, 0)
   return {'code': code, 'within': len(pids) < 40}`,
     [ok({ code: 'EAGAIN', within: true })],
-    { before: 'import errno, os, time', config: { maxPids: 40, timeoutMs: 20_000 } },
+    { before: 'import errno, os, time', config: { maxPids: 40, timeoutMs: 20_000 }, needsChildren: true },
   ),
   node(
     'A9',
@@ -150,7 +152,7 @@ export const hostileRows: readonly HostileRow[] = [
       os._exit(0)
   time.sleep(60)`,
     [outOfMemory],
-    { before: 'import os, time', config: small },
+    { before: 'import os, time', config: small, needsChildren: true },
   ),
   node(
     'A11',
@@ -242,7 +244,10 @@ export const hostileRows: readonly HostileRow[] = [
     'leaves a child, a timer and a socket behind',
     "spawn('/bin/sh', ['-c', 'sleep 300'], { detached: true, stdio: 'ignore' }).unref(); setInterval(() => {}, 1); createServer().listen(0); return { left: true };",
     [ok({ left: true })],
-    { before: "import { spawn } from 'node:child_process'; import { createServer } from 'node:net';" },
+    {
+      before: "import { spawn } from 'node:child_process'; import { createServer } from 'node:net';",
+      needsChildren: true,
+    },
   ),
   node(
     'A20',

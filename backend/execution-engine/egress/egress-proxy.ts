@@ -22,6 +22,8 @@ export interface EgressProxyOptions {
   readonly dialer: GuardedDialer;
   readonly clock: Clock;
   readonly secrets: SecretReader;
+  /** How long a host may take nothing of what there is for it; five minutes when left out. */
+  readonly stallTimeoutMs?: number;
 }
 
 /** One way out: an instance with its list. */
@@ -222,6 +224,10 @@ export class EgressProxy implements EgressGate {
   async #dial(target: EgressTarget, { client }: Passage): Promise<Socket> {
     const socket = await this.#options.dialer.dial(target);
     this.#connections++;
+    // An agent that waits for a host to take something does not see that its program has gone. Connections with nothing to say may stay.
+    socket.setTimeout(this.#options.stallTimeoutMs ?? defaultStallTimeoutMs, () => {
+      if (socket.writableLength > 0) socket.destroy();
+    });
     this.#meter.watch(socket, (moved) => {
       this.#sentBytes += moved.sentBytes;
       this.#receivedBytes += moved.receivedBytes;
@@ -268,6 +274,7 @@ export class EgressProxy implements EgressGate {
   }
 }
 
+const defaultStallTimeoutMs = 300_000;
 const established = 'HTTP/1.1 200 Connection Established\r\n\r\n';
 const notProxied: Verdict = { status: 400, reason: 'ask for CONNECT host:port, or for a URL that begins with http://' };
 const nameOf = ({ host, port }: EgressTarget) => `${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -242,3 +242,17 @@ describe('other protocols through CONNECT', () => {
     await expect.poll(() => reset.destroyed || reset.readableEnded).toBe(true);
   });
 });
+
+describe('a host that takes nothing', () => {
+  it('is given up when there is something for it, and not when there is nothing', async () => {
+    const sockets: Socket[] = [];
+    const port = await listening(createTcpServer({ pauseOnConnect: true }, (socket) => sockets.push(socket)));
+    const { connect } = egressRig({ allow: [`slow.example:${port}`], stallTimeoutMs: 200 });
+    const [quiet, pushing] = await Promise.all([1, 2].map(() => tunnelTo(connect, `slow.example:${port}`)));
+    // More than the kernel takes for a reader that does not read.
+    for (let i = 0; i < 40; i++) pushing?.write(Buffer.alloc(1_000_000));
+    await expect.poll(() => pushing?.destroyed || pushing?.readableEnded, { timeout: 10_000 }).toBe(true);
+    expect(quiet?.destroyed || quiet?.readableEnded).toBe(false);
+    for (const socket of sockets) socket.destroy();
+  });
+});
