@@ -10,6 +10,7 @@ import { burst } from './burst.ts';
 import { coldStart } from './cold-start.ts';
 import { compiledAhead } from './compiled-ahead.ts';
 import { dashboard } from './dashboard.ts';
+import { dashboardPages } from './dashboard-pages.ts';
 import { docker } from './docker.ts';
 import { fairness } from './fairness.ts';
 import { gateways } from './gateways.ts';
@@ -43,6 +44,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'keep-alive': keepAlive,
   'many-functions': manyFunctions,
   dashboard,
+  'dashboard-pages': dashboardPages,
   docker,
   qemu,
   'noisy-neighbour': noisyNeighbour,

@@ -1,4 +1,5 @@
-import { type StartKind, startKinds, type Timing } from './invocation.ts';
+// Types only: the dashboard reads phases and has no use for the schemas of invocations.
+import type { StartKind, Timing } from './invocation.ts';
 
 /** What an attempt spends its time in, in this order, one after the other. `specialise` makes the bundle visible inside a sandbox. */
 export const phaseNames = ['queue', 'acquire', 'boot', 'specialise', 'init', 'handler', 'flush'] as const;
@@ -18,17 +19,13 @@ export function phasesOf(timing: Timing): Readonly<Record<PhaseName, number>> {
   };
 }
 
-const startEntries = Object.fromEntries(startKinds.map((start) => [start, `start;desc="${start}", `])) as Readonly<
-  Record<StartKind, string>
->;
-
 /**
  * The value of a `Server-Timing` header (W3C): the layer that the instance came from, the phases that took any time, and the total, in ms with
  * two decimals.
  */
 export function serverTiming(timing: Timing, start: StartKind): string {
   const phases = phasesOf(timing);
-  let text = startEntries[start];
+  let text = `start;desc="${start}", `;
   for (const name of phaseNames) {
     const ms = hundredths(phases[name]);
     if (ms > 0 || name === 'handler') text += `${name};dur=${ms}, `;

@@ -7,7 +7,10 @@ import { Card } from './card.tsx';
 import { ChartTable } from './chart-table.tsx';
 import { classes } from './classes.ts';
 
-const ChartCanvas = lazy(() => import('./chart-canvas.tsx').then((module) => ({ default: module.ChartCanvas })));
+const loadCanvas = () => import('./chart-canvas.tsx').then((module) => ({ default: module.ChartCanvas }));
+const ChartCanvas = lazy(loadCanvas);
+// Asked for beside the first numbers, not after them. Where that fails, the chart asks again and says so.
+loadCanvas().catch(() => undefined);
 
 export interface ChartSeries {
   readonly label: string;
