@@ -22,6 +22,9 @@ export interface AlertEvaluatorOptions {
   readonly onChanged: (rule: AlertRuleRecord) => void;
 }
 
+/** Of events that are counted one by one; a rule has no use for more. */
+const maxCounted = 1000;
+
 /** Looks at every rule, again and again. State and messages are stored together, so a message is sent at least once whatever ends the process. */
 export class AlertEvaluator {
   readonly #options: AlertEvaluatorOptions;
@@ -81,12 +84,17 @@ export class AlertEvaluator {
   }
 
   async #read({ metric, functionName, windowMs }: AlertRuleRecord): Promise<number | undefined> {
-    const { metrics, clock, functionIdOf } = this.#options;
+    const { store, metrics, clock, functionIdOf } = this.#options;
     if ((platformMetrics as readonly AlertMetric[]).includes(metric)) return platformValue(metric, metrics.gauges());
     const functionId = functionName === null ? undefined : functionIdOf(functionName);
     // The function was deleted: nothing can be wrong with it.
     if (functionName !== null && functionId === undefined) return undefined;
     const to = clock.now();
+    if (metric === 'canaryAborts') {
+      // The look itself is included: what was written in this millisecond would else be seen by the next one only.
+      const range = { functionId, from: to - windowMs, to: to + 1, limit: maxCounted };
+      return (await store.canaryAborts.list(range)).length;
+    }
     const { total } = await metrics.series({
       functionId,
       version: undefined,

@@ -6,6 +6,7 @@ const names: Readonly<Record<AlertMetric, string>> = {
   errors: 'errors',
   requests: 'requests',
   throttles: 'refused calls',
+  canaryAborts: 'canaries taken back',
   coldStartRate: 'share of cold starts',
   p50Ms: 'median latency',
   p95Ms: 'p95 latency',

@@ -2,6 +2,7 @@ import { canaryGuardSchema, type PutAlias } from '../../shared/api/functions.ts'
 import { PlatformError } from '../../shared/errors.ts';
 import { projectOf, shortNameOf } from '../../shared/names.ts';
 import type { CanaryGuard } from '../core/policies/canary.ts';
+import type { CanaryAbortRecord } from '../core/ports/canary-aborts.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { AliasRecord, Store } from '../core/ports/store.ts';
 import { type Actor, auditRecord } from './audit.ts';
@@ -21,6 +22,36 @@ export interface AliasesOptions {
   readonly secrets: Pick<Secrets, 'refuseMissing'>;
   readonly clock: Clock;
 }
+
+/** Why a canary has to go. */
+export interface CanaryFault {
+  readonly version: number;
+  /** What has all the traffic instead. */
+  readonly stable: number;
+  readonly reason: string;
+}
+
+/** Who moves an alias, and what is kept of it beside the alias. */
+interface AliasMove {
+  readonly actor: Actor;
+  readonly action: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+  readonly abort?: CanaryAbortRecord;
+}
+
+export interface CanaryAbortsAsked {
+  readonly project: string;
+  /** Its full name; undefined: all functions of the project. */
+  readonly functionName: string | undefined;
+  /** Included, ms. */
+  readonly from: number;
+  /** Not included, ms. */
+  readonly to: number;
+  readonly limit: number;
+}
+
+/** Rows that are read to find those of one project: there are few of them, and they are kept for months only. */
+const maxAbortsRead = 1000;
 
 /** Names for versions that carry traffic. A rollback is `put` of `live`. */
 export class Aliases {
@@ -82,7 +113,7 @@ export class Aliases {
    * Gives all traffic of an alias back to its stable version, in the name of the platform. Does nothing when the alias was moved or deleted since
    * `seen` was read.
    */
-  async abortCanary(name: string, seen: AliasRecord, stable: number, reason: string): Promise<void> {
+  async abortCanary(name: string, seen: AliasRecord, { version, stable, reason }: CanaryFault): Promise<void> {
     const { directory, lock, clock } = this.#options;
     await lock.run(async () => {
       const entry = directory.find(name);
@@ -91,9 +122,27 @@ export class Aliases {
       const versions = [{ version: stable, weight: 1 }];
       const aborted = { at: clock.now(), reason };
       const actor = { id: 'canary-guard', name: 'canary guard', address: '', project: projectOf(name) };
-      const record = { functionId: seen.functionId, name: seen.name, versions, aborted };
-      await this.#move(entry, record, seen.revision, { actor, action: 'alias.abort', detail: { reason } });
+      const { functionId, name: alias } = seen;
+      const record = { functionId, name: alias, versions, aborted };
+      const abort = { functionId, alias, version, stable, ...aborted };
+      await this.#move(entry, record, seen.revision, { actor, action: 'alias.abort', detail: { reason }, abort });
     });
+  }
+
+  /** Canaries that the platform took back, the newest first; none of functions that are gone. Throws `not_found`/`function_not_found`. */
+  async canaryAborts(
+    asked: CanaryAbortsAsked,
+  ): Promise<readonly (CanaryAbortRecord & { readonly functionName: string })[]> {
+    const { store, directory } = this.#options;
+    const { functionName, project, from, to, limit } = asked;
+    const functionId = functionName === undefined ? undefined : directory.get(functionName).record.id;
+    const records = await store.canaryAborts.list({ functionId, from, to, limit: maxAbortsRead });
+    return records
+      .flatMap((record) => {
+        const name = directory.byId(record.functionId)?.record.name;
+        return name === undefined || projectOf(name) !== project ? [] : [{ ...record, functionName: name }];
+      })
+      .slice(0, limit);
   }
 
   /** Stores, audits and applies; the lock is held. */
@@ -101,7 +150,7 @@ export class Aliases {
     entry: FunctionEntry,
     moved: Omit<AliasRecord, 'revision' | 'updatedAt'>,
     expectedRevision: number | undefined,
-    told: { readonly actor: Actor; readonly action: string; readonly detail: Readonly<Record<string, unknown>> },
+    told: AliasMove,
   ): Promise<AliasRecord> {
     const { store, directory, rollout, clock } = this.#options;
     const { id, name } = entry.record;
@@ -115,6 +164,7 @@ export class Aliases {
           ...told.detail,
         }),
       );
+      if (told.abort !== undefined) await tx.canaryAborts.add(told.abort);
       return stored;
     });
     const before = directory.referenced(id);

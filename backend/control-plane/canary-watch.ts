@@ -61,7 +61,7 @@ export class CanaryWatch {
       const fault = faultOfCanary(await this.#calls(entry, version, from), stable, guard);
       if (fault === undefined) continue;
       const reason = `version ${version}: ${fault} of version ${guard.stable}`;
-      await aliases.abortCanary(entry.record.name, alias, guard.stable, reason);
+      await aliases.abortCanary(entry.record.name, alias, { version, stable: guard.stable, reason });
       logger.warn({ functionName: entry.record.name, alias: alias.name, reason }, 'a canary was taken back');
       return;
     }

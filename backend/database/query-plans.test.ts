@@ -180,6 +180,8 @@ describe('the statements of the models', () => {
     await store.errorGroups.list({ project: 'acme', functionId: undefined, state: 'open' }, page);
     await store.errorGroups.tallies([errorGroup], 1);
     await store.egressRefusals.list(functionId, 10);
+    await store.canaryAborts.list({ functionId, from: 1, to: 9, limit: 10 });
+    await store.canaryAborts.list({ functionId: undefined, from: 1, to: 9, limit: 10 });
     const logs = {
       functionId: undefined,
       invocationId: undefined,
@@ -207,6 +209,7 @@ describe('the statements of the models', () => {
     await store.metricPoints.prune(10, 10);
     await store.errorGroups.prune(10);
     await store.egressRefusals.prune(10);
+    await store.canaryAborts.prune(10);
     expect(lane.seen.flatMap(walks)).toEqual([]);
   });
 });

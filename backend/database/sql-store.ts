@@ -1,5 +1,6 @@
 import type { AlertStore } from '../core/ports/alert-store.ts';
 import type { StoreCopy } from '../core/ports/backups.ts';
+import type { CanaryAbortStore } from '../core/ports/canary-aborts.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { EgressRefusalStore } from '../core/ports/egress-refusals.ts';
 import type { ErrorGroupStore } from '../core/ports/error-groups.ts';
@@ -27,6 +28,7 @@ import type { Migration } from './migrations/migration.ts';
 import { AlertModel } from './models/alerts.ts';
 import { AliasModel } from './models/aliases.ts';
 import { AuditModel } from './models/audit.ts';
+import { CanaryAbortModel } from './models/canary-aborts.ts';
 import { DocumentModel } from './models/documents.ts';
 import { EgressRefusalModel } from './models/egress-refusals.ts';
 import { ErrorGroupModel } from './models/error-groups.ts';
@@ -90,6 +92,7 @@ export class SqlStore implements Store {
   readonly sandboxes: SandboxStore;
   readonly errorGroups: ErrorGroupStore;
   readonly egressRefusals: EgressRefusalStore;
+  readonly canaryAborts: CanaryAbortStore;
   readonly #options: SqlStoreOptions;
   readonly #ready: ReadySignal;
   #closing: Promise<void> | undefined;
@@ -119,6 +122,7 @@ export class SqlStore implements Store {
     this.sandboxes = new SandboxModel({ session });
     this.errorGroups = new ErrorGroupModel({ session });
     this.egressRefusals = new EgressRefusalModel({ session });
+    this.canaryAborts = new CanaryAbortModel({ session });
   }
 
   migrate(): Promise<readonly string[]> {

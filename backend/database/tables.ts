@@ -308,6 +308,15 @@ export interface EgressRefusalRow {
   last_at: Time;
 }
 
+export interface CanaryAbortRow {
+  function_id: FunctionId;
+  at: Time;
+  alias: string;
+  version: number;
+  stable: number;
+  reason: string;
+}
+
 export interface AlertRuleRow {
   id: AlertRuleId;
   config: Json;
@@ -373,6 +382,7 @@ export interface Tables {
   error_groups: ErrorGroupRow;
   error_tallies: ErrorTallyRow;
   egress_refusals: EgressRefusalRow;
+  canary_aborts: CanaryAbortRow;
   alert_rules: AlertRuleRow;
   alert_deliveries: AlertDeliveryRow;
   documents: DocumentRow;

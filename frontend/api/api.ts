@@ -2,6 +2,7 @@ import type { EgressRefusalList } from '../../shared/api/egress.ts';
 import type { ErrorGroup } from '../../shared/api/error-groups.ts';
 import type {
   Alias,
+  CanaryAbort,
   CreateFunction,
   CreateVersion,
   Deployed,
@@ -123,6 +124,10 @@ export class Api {
       query,
       signal,
     );
+  }
+
+  canaryAborts(query: QueryValues, signal?: AbortSignal) {
+    return this.#get<{ readonly items: readonly CanaryAbort[] }>(`${root}/canary-aborts`, query, signal);
   }
 
   aliases(name: string, signal?: AbortSignal): Promise<Page<Alias>> {

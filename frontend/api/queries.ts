@@ -149,6 +149,15 @@ export const queries = {
       placeholderData: keepPreviousData,
       refetchInterval: range.fixed === undefined ? 10_000 : false,
     }),
+  /** Canaries that the platform took back, in the window that the range is now. */
+  canaryAborts: (api: Api, range: TimeRange, functionName: string | undefined) =>
+    queryOptions({
+      queryKey: ['functions', 'canary-aborts', range.id, functionName ?? ''],
+      queryFn: ({ signal }) =>
+        api.canaryAborts({ ...windowOf(range, Date.now()), function: functionName, limit: 100 }, signal),
+      placeholderData: keepPreviousData,
+      refetchInterval: range.fixed === undefined ? 10_000 : false,
+    }),
   /** The total of the period before the range, for the change that the tiles show. */
   previousTotal: (api: Api, range: TimeRange, functionName: string | undefined, isLive: boolean) =>
     queryOptions({

@@ -18,15 +18,21 @@ export function useChartSeries(
   return isFine ? (fine.data ?? coarse) : coarse;
 }
 
-/** Deployments in the range, as markers for all of its charts. */
+/** Deployments in the range and canaries that were taken back, as markers for all of its charts. */
 export function useDeploymentMarkers(range: TimeRange, functionName: string | undefined): readonly ChartMarker[] {
-  const { data } = useQuery(queries.deployments(useApi(), range, functionName));
-  return useMemo(
-    () =>
-      (data?.items ?? []).map((item) => ({
-        at: Date.parse(item.at) / 1000,
-        label: functionName === undefined ? `${item.functionName} v${item.version}` : `v${item.version} deployed`,
-      })),
-    [data, functionName],
-  );
+  const api = useApi();
+  const { data } = useQuery(queries.deployments(api, range, functionName));
+  const { data: aborts } = useQuery(queries.canaryAborts(api, range, functionName));
+  return useMemo(() => {
+    const subject = (name: string) => (functionName === undefined ? `${name} ` : '');
+    const mark = (at: string, label: string): ChartMarker => ({ at: Date.parse(at) / 1000, label });
+    return [
+      ...(data?.items ?? []).map((item) =>
+        mark(item.at, `${subject(item.functionName)}v${item.version}${functionName === undefined ? '' : ' deployed'}`),
+      ),
+      ...(aborts?.items ?? []).map((item) =>
+        mark(item.at, `${subject(item.functionName)}v${item.version} taken back to v${item.stable}`),
+      ),
+    ];
+  }, [data, aborts, functionName]);
 }

@@ -5,6 +5,7 @@ import type { FunctionDocument } from '../../shared/api/functions.ts';
 import type { MetricPoint, Metrics } from '../../shared/api/metrics.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
+import { CanaryAborts } from '../components/canary-aborts.tsx';
 import { EgressCard } from '../components/egress-card.tsx';
 import { MetricCharts } from '../components/metric-charts.tsx';
 import { MetricTiles } from '../components/metric-tiles.tsx';
@@ -222,6 +223,7 @@ export function FunctionOverviewTab() {
       <div className="mb-4 flex justify-end">
         <RangePicker isLive={isLive} onLive={setIsFollowing} />
       </div>
+      <CanaryAborts functionName={fn.name} />
       <QueryView query={metrics} lines={10}>
         {(data) => (
           <div className="grid gap-4 md:grid-cols-2">

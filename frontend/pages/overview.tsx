@@ -6,6 +6,7 @@ import type { Metrics } from '../../shared/api/metrics.ts';
 import { useApi, useLive } from '../api/context.tsx';
 import type { LiveSnapshot } from '../api/live-metrics.ts';
 import { queries } from '../api/queries.ts';
+import { CanaryAborts } from '../components/canary-aborts.tsx';
 import { Checklist } from '../components/checklist.tsx';
 import { FirstRun } from '../components/first-run.tsx';
 import { HostCharts } from '../components/host-charts.tsx';
@@ -169,6 +170,7 @@ export function OverviewPage() {
           />
         }
       />
+      <CanaryAborts />
       <QueryView query={metrics} lines={10}>
         {(data) => (
           <div className="grid gap-4 md:grid-cols-2">

@@ -18,6 +18,7 @@ export const metricTexts: Readonly<Record<AlertMetric, MetricText>> = {
   errors: ofFunctions('Errors', 'count'),
   requests: ofFunctions('Requests', 'count'),
   throttles: ofFunctions('Refused calls', 'count'),
+  canaryAborts: ofFunctions('Canaries taken back', 'count'),
   coldStartRate: ofFunctions('Share of cold starts', 'share'),
   p50Ms: ofFunctions('Latency, median', 'ms'),
   p95Ms: ofFunctions('Latency, p95', 'ms'),

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { timeSchema } from './paging.ts';
 
-/** What a rule can watch. Those of functions are computed over the rule's window, those of the platform are read at the moment. */
+/** What a rule can watch; `canaryAborts` are canaries that the platform took back. Those of functions are computed over the rule's window, those of the platform are read at the moment. */
 const functionMetrics = [
   'errorRate',
   'errors',
   'requests',
   'throttles',
+  'canaryAborts',
   'coldStartRate',
   'p50Ms',
   'p95Ms',

@@ -112,6 +112,22 @@ export const aliasSchema = z.object({
     .describe('Why the platform took a canary back; null after the next move.'),
 });
 export type Alias = z.infer<typeof aliasSchema>;
+const canaryAbortSchema = z.object({
+  functionName: z.string(),
+  alias: z.string(),
+  version: z.number().int().describe('What failed.'),
+  stable: z.number().int().describe('What has the traffic since.'),
+  reason: z.string(),
+  at: timeSchema,
+});
+export type CanaryAbort = z.infer<typeof canaryAbortSchema>;
+export const canaryAbortsSchema = z.object({ items: z.array(canaryAbortSchema) });
+export const canaryAbortsQuerySchema = z.object({
+  function: z.string().max(63).optional(),
+  from: timeSchema.optional().describe('Included.'),
+  to: timeSchema.optional().describe('Not included.'),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+});
 export const aliasPageSchema = pageOf(aliasSchema);
 export const putAliasSchema = z.strictObject({
   versions: z

@@ -3,6 +3,7 @@ import type { Store } from '../../backend/core/ports/store.ts';
 import type { FunctionId } from '../../shared/ids.ts';
 import { newId } from '../../shared/ids.ts';
 import { describeAlerts } from './alert-store-suite.ts';
+import { describeCanaryAborts } from './canary-aborts-suite.ts';
 import { describeEgressRefusals } from './egress-refusals-suite.ts';
 import { describeErrorGroups } from './error-groups-suite.ts';
 import { describeLogFilter } from './log-filter-suite.ts';
@@ -679,6 +680,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
     describeQueue(() => store);
     describeErrorGroups(() => store);
     describeEgressRefusals(() => store);
+    describeCanaryAborts(() => store);
     describeLogFilter(() => store);
   });
 }

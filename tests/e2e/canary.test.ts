@@ -45,6 +45,12 @@ describe.skipIf(missing !== undefined)(`a canary in the dashboard${skippedFor(mi
     await page.getByText(/^A canary was taken back/).waitFor();
     await page.getByText(/^version 2: 100 % of \d+ calls failed/).waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
+    for (const path of ['/functions/shop', '/']) {
+      await page.goto(platform.url + path);
+      await page.getByText('A canary was taken back in the last 24 hours').waitFor();
+      await page.getByText(/version 2: 100 % of \d+ calls failed/).waitFor();
+      expect(await accessibilityFaults(page)).toEqual([]);
+    }
     await page.setViewportSize({ width: 360, height: 768 });
     expect(await overflowPx(page)).toBe(0);
     expect(complaints).toEqual([]);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { aliasSchema } from '../../shared/api/functions.ts';
+import { alertRuleSchema } from '../../shared/api/alerts.ts';
+import { aliasSchema, canaryAbortsSchema } from '../../shared/api/functions.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 
 /** A real platform, real calls. */
@@ -36,6 +37,8 @@ describe('a guarded canary', () => {
   });
 
   it('is taken back when it fails more, with a reason in the alias and in the audit trail', async () => {
+    const watch = { name: 'Canaries', metric: 'canaryAborts', functionName: 'shop', threshold: 0, windowMs: 3_600_000 };
+    const { id } = alertRuleSchema.parse(await expectStatus(201, 'POST', '/alerts', watch));
     const guard = { stable: 1, minInvocations: 5 };
     const put = await expectStatus(200, 'PUT', '/functions/shop/aliases/live', { versions, canary: guard });
     expect(put).toMatchObject({ canary: { stable: 1, minInvocations: 5, maxErrorRateRise: 0.05 }, aborted: null });
@@ -54,10 +57,30 @@ describe('a guarded canary', () => {
     expect(audit.items).toContainEqual(
       expect.objectContaining({ actor: 'canary guard', action: 'alias.abort', target: 'shop/live' }),
     );
+    const rule = async () => alertRuleSchema.parse(await expectStatus(200, 'GET', `/alerts/${id}`));
+    await eventually(async () => expect(await rule()).toMatchObject({ state: 'firing', value: 1 }), 60_000);
   });
 
   it('forgets the reason with the next move', async () => {
     const put = await expectStatus(200, 'PUT', '/functions/shop/aliases/live', { versions });
     expect(put).toMatchObject({ canary: null, aborted: null });
+  });
+
+  it('is told of as an event that outlives the alias and a SIGKILL, to whom may see the function', async () => {
+    await platform.kill();
+    platform = await startPlatform({ dataDirectory: platform.dataDirectory });
+    const aborts = async (query: string, headers = {}) => {
+      const response = await platform.api('GET', `/api/v1/canary-aborts${query}`, undefined, headers);
+      return canaryAbortsSchema.parse(await response.json()).items;
+    };
+    const abort = { functionName: 'shop', alias: 'live', version: 2, stable: 1 };
+    expect(await aborts('?function=shop')).toEqual([
+      { ...abort, reason: expect.stringMatching(/^version 2: 100 %/), at: expect.any(String) },
+    ]);
+    expect(await aborts('')).toHaveLength(1);
+    expect(await aborts('?to=2020-01-01T00:00:00.000Z')).toEqual([]);
+    await expectStatus(201, 'POST', '/projects', { name: 'acme' });
+    expect(await aborts('', { 'hearth-project': 'acme' })).toEqual([]);
+    await expectStatus(404, 'GET', '/canary-aborts?function=nobody');
   });
 });

@@ -1,6 +1,8 @@
 import {
   aliasPageSchema,
   aliasSchema,
+  canaryAbortsQuerySchema,
+  canaryAbortsSchema,
   createVersionSchema,
   deployedSchema,
   deploymentsQuerySchema,
@@ -147,6 +149,36 @@ export function versionRoutes(app: Api, context: ApiContext): void {
 
 export function aliasRoutes(app: Api, context: ApiContext): void {
   const { aliases } = context.controlPlane;
+
+  app.route({
+    method: 'GET',
+    url: '/canary-aborts',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'listCanaryAborts',
+      summary: 'Canaries that the platform took back, newest first',
+      querystring: canaryAbortsQuerySchema,
+      response: { 200: canaryAbortsSchema, ...problems(404) },
+    },
+    handler: async (request) => {
+      const { function: name, from, to, limit } = request.query;
+      const items = await aliases.canaryAborts({
+        project: projectOfRequest(request),
+        functionName: name === undefined ? undefined : functionNameIn(request, name),
+        from: from === undefined ? 0 : Date.parse(from),
+        to: to === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(to),
+        limit,
+      });
+      return {
+        items: items.map(({ functionId: _id, functionName, at, ...same }) => ({
+          ...same,
+          functionName: shortNameOf(functionName),
+          at: timeText(at),
+        })),
+      };
+    },
+  });
 
   app.route({
     method: 'GET',

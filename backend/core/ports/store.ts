@@ -22,6 +22,7 @@ import type { VersionConfig } from '../../../shared/version-config.ts';
 import type { CanaryAbort, CanaryGuard } from '../policies/canary.ts';
 import type { AlertStore } from './alert-store.ts';
 import type { StoreCopy } from './backups.ts';
+import type { CanaryAbortStore } from './canary-aborts.ts';
 import type { EgressRefusalStore } from './egress-refusals.ts';
 import type { ErrorGroupStore } from './error-groups.ts';
 import type { DeadLetterReason, InvocationQueue } from './invocation-queue.ts';
@@ -56,6 +57,7 @@ export interface Store {
   readonly sandboxes: SandboxStore;
   readonly errorGroups: ErrorGroupStore;
   readonly egressRefusals: EgressRefusalStore;
+  readonly canaryAborts: CanaryAbortStore;
   /** Brings the schema up to date under a lock; returns the names of the migrations that ran. Refuses a newer schema. */
   migrate(): Promise<readonly string[]>;
   /** All or nothing. Inside, use only the store that is passed in. */

@@ -7,6 +7,7 @@ import { alertsMigration } from './0010-alerts.ts';
 import { documentsMigration } from './0011-documents.ts';
 import { canariesMigration } from './0015-canaries.ts';
 import { egressRefusalsMigration } from './0017-egress-refusals.ts';
+import { canaryAbortsMigration } from './0018-canary-aborts.ts';
 import { fewerIndexesMigration } from './0021-fewer-indexes.ts';
 import type { Migration } from './migration.ts';
 
@@ -21,5 +22,6 @@ export const migrations: readonly Migration[] = [
   documentsMigration,
   canariesMigration,
   egressRefusalsMigration,
+  canaryAbortsMigration,
   fewerIndexesMigration,
 ];

@@ -82,6 +82,7 @@ describe('Retention', () => {
       invocations: { prune: prune('invocations') },
       errorGroups: { prune: prune('error groups') },
       egressRefusals: { prune: prune('refused attempts') },
+      canaryAborts: { prune: prune('canaries') },
       logs: Object.assign(new MemoryLogs(), { prune: prune('logs') }),
     };
     const keep = { keepInvocationsMs: 700, keepLogsMs: 300, keepErrorGroupsMs: 100 };
@@ -91,6 +92,7 @@ describe('Retention', () => {
       ['invocations', 300],
       ['error groups', 900],
       ['refused attempts', 900],
+      ['canaries', 900],
       ['logs', 700],
     ]);
   });

@@ -93,20 +93,21 @@ export class Retention {
 }
 
 export interface StoreRetention {
-  readonly store: Pick<Store, 'invocations' | 'logs' | 'errorGroups' | 'egressRefusals'>;
+  readonly store: Pick<Store, 'invocations' | 'logs' | 'errorGroups' | 'egressRefusals' | 'canaryAborts'>;
   readonly keepInvocationsMs: number;
   readonly keepLogsMs: number;
-  /** Refused attempts to get out too. */
+  /** Refused attempts to get out and canaries that were taken back too. */
   readonly keepErrorGroupsMs: number;
 }
 
-/** Invocations, logs, groups of errors and refused attempts to get out; those of the metric points come from `MetricsCollector.retentionTargets`. */
+/** Invocations, logs, groups of errors, refused attempts to get out and canaries that were taken back; those of the metric points come from `MetricsCollector.retentionTargets`. */
 export function storeRetentionTargets(options: StoreRetention): readonly RetentionTarget[] {
   const { store, keepInvocationsMs, keepLogsMs, keepErrorGroupsMs } = options;
   return [
     { name: 'invocations', prune: (now) => store.invocations.prune(now - keepInvocationsMs) },
     { name: 'error groups', prune: (now) => store.errorGroups.prune(now - keepErrorGroupsMs) },
     { name: 'refused attempts to get out', prune: (now) => store.egressRefusals.prune(now - keepErrorGroupsMs) },
+    { name: 'canaries that were taken back', prune: (now) => store.canaryAborts.prune(now - keepErrorGroupsMs) },
     { name: 'log lines', prune: (now) => store.logs.prune(now - keepLogsMs) },
   ];
 }
