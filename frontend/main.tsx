@@ -6,7 +6,8 @@ import { createRoot } from 'react-dom/client';
 import { Api } from './api/api.ts';
 import { ApiClient } from './api/client.ts';
 import { BackendProvider } from './api/context.tsx';
-import { LiveMetrics } from './api/live-metrics.ts';
+import { LiveEvents } from './api/live-events.ts';
+import { LiveTicks } from './api/live-ticks.ts';
 import { ApiError } from './api/server-error.ts';
 import { Session } from './api/session.ts';
 import { createDashboardRouter } from './routes.tsx';
@@ -26,7 +27,8 @@ adoptToken();
 globalThis.addEventListener('hashchange', adoptToken);
 
 const client = new ApiClient({ session, baseUrl: '', fetch: globalThis.fetch });
-const live = new LiveMetrics({ client });
+const events = new LiveEvents({ client, isSignedIn: () => session.token !== undefined });
+const live = new LiveTicks(events);
 const queryClient = new QueryClient({
   defaultOptions: {
     queries: {
@@ -39,6 +41,7 @@ const queryClient = new QueryClient({
 });
 session.subscribe(() => {
   live.reset();
+  events.reset();
   queryClient.clear();
 });
 
@@ -47,7 +50,7 @@ if (root === null) throw new Error('index.html has no element #root');
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>
-      <BackendProvider backend={{ api: new Api({ client }), session, live }}>
+      <BackendProvider backend={{ api: new Api({ client }), session, events, live }}>
         <RouterProvider router={createDashboardRouter()} />
         <TooltipLayer />
       </BackendProvider>

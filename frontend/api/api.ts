@@ -60,7 +60,10 @@ const ifMatch = (etag: string | null): { headers?: Record<string, string> } =>
 const withSignal = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal });
 
 export const apiPaths = {
-  metricsStream: `${root}/metrics/stream`,
+  /** The one stream of this tab, with its topics. */
+  events: (topics: readonly string[]) =>
+    `${root}/events?${new URLSearchParams(topics.map((topic): [string, string] => ['topic', topic]))}`,
+  eventTopics: (stream: string) => `${root}/events/${segment(stream)}/topics`,
   /** Of one function, or of all. */
   logs: (name: string | undefined) => (name === undefined ? `${root}/logs` : `${functionPath(name)}/logs`),
 } as const;

@@ -1,12 +1,16 @@
-import { createContext, type ReactNode, useContext, useSyncExternalStore } from 'react';
+import { createContext, type ReactNode, useContext, useEffect, useRef, useSyncExternalStore } from 'react';
 import type { Api } from './api.ts';
-import type { LiveMetrics, LiveSnapshot } from './live-metrics.ts';
+import type { LiveEvents } from './live-events.ts';
+import type { LiveSnapshot, LiveTicks } from './live-ticks.ts';
 import type { Session } from './session.ts';
+import type { TopicEvent } from './topic-table.ts';
 
 export interface Backend {
   readonly api: Api;
   readonly session: Session;
-  readonly live: LiveMetrics;
+  /** The one stream of this tab. */
+  readonly events: LiveEvents;
+  readonly live: LiveTicks;
 }
 
 const BackendContext = createContext<Backend | undefined>(undefined);
@@ -25,7 +29,17 @@ export function useApi(): Api {
   return useBackend().api;
 }
 
-/** The live ticks; keeps the stream open while the component is shown. */
+/** Hears of a topic while the component is shown; also of gaps in it. */
+export function useTopic(topic: string, onEvents: (events: readonly TopicEvent[]) => void): void {
+  const { events } = useBackend();
+  const latest = useRef(onEvents);
+  useEffect(() => {
+    latest.current = onEvents;
+  });
+  useEffect(() => events.subscribe(topic, { onEvents: (arrived) => latest.current(arrived) }), [events, topic]);
+}
+
+/** The live ticks; carried while the component is shown. */
 export function useLive(): LiveSnapshot {
   const { live } = useBackend();
   return useSyncExternalStore(live.subscribe, live.snapshot);

@@ -1,10 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { gaugesSchema } from '../../shared/api/metrics.ts';
 import { ApiClient } from './client.ts';
 import { followEvents, type StreamState } from './follow.ts';
-import { LiveMetrics } from './live-metrics.ts';
 import type { ApiError } from './server-error.ts';
 import { Session } from './session.ts';
 
@@ -47,7 +45,7 @@ describe('followEvents', () => {
     const states: StreamState[] = [];
     const stop = followEvents({
       client,
-      path: '/stream',
+      path: () => '/stream',
       minRetryMs: 1,
       onEvents: (events) => seen.push(...events.map((event) => event.data)),
       onState: (state) => states.push(state),
@@ -66,7 +64,7 @@ describe('followEvents', () => {
     });
     const refused = await new Promise<ApiError>((resolve) => {
       closers.push(
-        followEvents({ client, path: '/stream', minRetryMs: 1, onEvents: () => undefined, onRefused: resolve }),
+        followEvents({ client, path: () => '/stream', minRetryMs: 1, onEvents: () => undefined, onRefused: resolve }),
       );
     });
     expect(refused.status).toBe(404);
@@ -75,65 +73,9 @@ describe('followEvents', () => {
 
   it('leaves a connection on which nothing comes any more', async () => {
     const { client, connections } = await setUp((_request, response) => startStream(response));
-    closers.push(followEvents({ client, path: '/stream', minRetryMs: 1, silenceMs: 30, onEvents: () => undefined }));
+    closers.push(
+      followEvents({ client, path: () => '/stream', minRetryMs: 1, silenceMs: 30, onEvents: () => undefined }),
+    );
     await vi.waitFor(() => expect(connections()).toBeGreaterThan(1), 10_000);
-  });
-});
-
-describe('LiveMetrics', () => {
-  const gauges = gaugesSchema.parse({
-    at: '2026-11-24T12:00:00Z',
-    instances: { starting: 0, idle: 0, busy: 0, paused: 0, draining: 0, preWarmed: 0 },
-    inFlight: 0,
-    queued: 0,
-    asyncDepth: 0,
-    host: {
-      cpuPercent: 0,
-      cpus: 1,
-      memoryUsedBytes: 0,
-      memoryTotalBytes: 1,
-      platformRssBytes: 0,
-      sandboxMemoryBytes: 0,
-      diskFreeBytes: 0,
-      loopLagMs: 0,
-    },
-  });
-  const tickAt = (second: number) =>
-    `event: tick\ndata: ${JSON.stringify({ at: `2026-11-24T12:00:0${second}Z`, stepMs: 1000, total: null, functions: {}, gauges })}\n\n`;
-
-  it('shares one connection, drops what is old or broken, and keeps only so much', async () => {
-    const { client, connections } = await setUp((_request, response) => {
-      startStream(response);
-      response.write(`${tickAt(1)}data: broken\n\n${tickAt(2)}${tickAt(2)}${tickAt(3)}${tickAt(4)}`);
-    });
-    const visibility = { isVisible: () => true, onChange: () => () => undefined };
-    const live = new LiveMetrics({ client, capacity: 3, visibility });
-    closers.push(() => live.reset());
-    live.subscribe(() => undefined);
-    live.subscribe(() => undefined);
-    const seconds = () => live.snapshot().ticks.map((tick) => tick.at.slice(-2, -1));
-    await vi.waitFor(() => expect(seconds()).toEqual(['2', '3', '4']), 10_000);
-    expect(connections()).toBe(1);
-  });
-
-  it('does not listen while the tab is hidden', async () => {
-    const { client, connections } = await setUp((_request, response) => startStream(response));
-    let isVisible = false;
-    let notify = () => {};
-    const onChange = (listener: () => void) => {
-      notify = listener;
-      return () => undefined;
-    };
-    const live = new LiveMetrics({ client, visibility: { isVisible: () => isVisible, onChange } });
-    closers.push(() => live.reset());
-    live.subscribe(() => undefined);
-    expect(live.snapshot().state).toBe('closed');
-    isVisible = true;
-    notify();
-    await vi.waitFor(() => expect(live.snapshot().state).toBe('open'), 10_000);
-    isVisible = false;
-    notify();
-    await vi.waitFor(() => expect(live.snapshot().state).toBe('closed'), 10_000);
-    expect(connections()).toBe(1);
   });
 });

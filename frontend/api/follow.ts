@@ -1,4 +1,4 @@
-import type { ApiClient, QueryValues } from './client.ts';
+import type { ApiClient } from './client.ts';
 import { EventStreamParser, type StreamEvent } from './event-stream.ts';
 import { ApiError } from './server-error.ts';
 
@@ -6,8 +6,8 @@ export type StreamState = 'connecting' | 'open' | 'waiting' | 'closed';
 
 export interface FollowOptions {
   readonly client: ApiClient;
-  readonly path: string;
-  readonly query?: QueryValues;
+  /** Asked for each connection. */
+  readonly path: () => string;
   readonly lastEventId?: string;
   /** Called with everything that arrived together, so that a flood costs one update per frame. */
   readonly onEvents: (events: readonly StreamEvent[]) => void;
@@ -85,11 +85,7 @@ export function followEvents(options: FollowOptions): () => void {
       touch();
       const headers: Record<string, string> = { accept: 'text/event-stream' };
       if (lastEventId !== undefined) headers['last-event-id'] = lastEventId;
-      const response = await options.client.send('GET', options.path, {
-        headers,
-        signal,
-        ...(options.query === undefined ? {} : { query: options.query }),
-      });
+      const response = await options.client.send('GET', options.path(), { headers, signal });
       options.onState?.('open');
       retryMs = minRetryMs;
       const parser = new EventStreamParser();

@@ -1,42 +1,24 @@
-import { useEffect, useRef, useState } from 'react';
-import type { LogLine } from '../../shared/api/invocations.ts';
-import { apiPaths } from './api.ts';
-import { useApi } from './context.tsx';
-import type { StreamEvent } from './event-stream.ts';
-import { followEvents, type StreamState } from './follow.ts';
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import type { Gap, LogEvent } from '../../shared/api/events.ts';
+import { logTopic } from '../../shared/topics.ts';
+import { useApi, useBackend, useShownProject } from './context.tsx';
+import type { LiveState } from './live-events.ts';
 import { compareIds, LogBuffer, type LogSnapshot } from './log-buffer.ts';
-import { processServerError, type ServerError } from './server-error.ts';
+import { ApiError, processServerError, type ServerError } from './server-error.ts';
+import type { TopicEvent } from './topic-table.ts';
 
 export interface LogTail extends LogSnapshot {
-  /** Lines that the platform left out, because this reader was too slow for them. */
+  /** Lines that the platform left out, because they came faster than this reader takes them. */
   readonly skipped: number;
-  readonly state: StreamState;
+  readonly state: LiveState;
   readonly error: ServerError | undefined;
   readonly clear: () => void;
 }
 
-function parseLine(data: string): LogLine | undefined {
-  try {
-    const value: unknown = JSON.parse(data);
-    return typeof value === 'object' && value !== null && 'id' in value && 'text' in value
-      ? (value as LogLine)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function skippedIn(events: readonly StreamEvent[]): number {
-  let count = 0;
-  for (const { event, data } of events) {
-    const found = event === 'skipped' ? data.match(/"skipped":\s*(\d+)/)?.[1] : undefined;
-    count += Number(found ?? 0);
-  }
-  return count;
-}
-
 /** What a tab keeps: enough to read back, little enough to stay fast. */
 const keptLines = 100_000;
+/** Lines of the past that are shown first. */
+const tail = 200;
 /** How often stored lines are asked for again where they cannot be followed. */
 const pollMs = 3000;
 
@@ -49,25 +31,29 @@ export interface LogTailOptions {
   readonly canFollow: boolean;
 }
 
+const lostIn = (events: readonly TopicEvent[]) =>
+  events.reduce((sum, { kind, data }) => (kind === 'gap' ? sum + ((data as Gap).lost ?? 0) : sum), 0);
+const linesIn = (events: readonly TopicEvent[]) =>
+  events.flatMap(({ kind, data }) => (kind === 'log' ? (data as LogEvent).lines : []));
+
 /** The newest lines that the filter lets through, then every new one as it is written. Updates come at most once a frame. */
 export function useLogTail({ functionName, filter, canFollow }: LogTailOptions): LogTail {
   const api = useApi();
+  const { events } = useBackend();
+  const project = useShownProject();
   const buffer = useRef(new LogBuffer({ capacity: keptLines }));
   const [snapshot, setSnapshot] = useState<LogSnapshot>(buffer.current.snapshot);
-  const [state, setState] = useState<StreamState>('connecting');
   const [skipped, setSkipped] = useState(0);
   const [error, setError] = useState<ServerError | undefined>();
+  const state = useSyncExternalStore(events.watch, events.state);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: lines of another project are other lines.
   useEffect(() => {
     const lines = new LogBuffer({ capacity: keptLines });
     buffer.current = lines;
     setSnapshot(lines.snapshot);
     setSkipped(0);
     setError(undefined);
-    setState('connecting');
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const abort = new AbortController();
-    let stop: (() => void) | undefined;
     let frame = 0;
     const show = () => {
       frame ||= requestAnimationFrame(() => {
@@ -75,50 +61,54 @@ export function useLogTail({ functionName, filter, canFollow }: LogTailOptions):
         setSnapshot(lines.snapshot);
       });
     };
-    const follow = () => {
-      stop = followEvents({
-        client: api.client,
-        path: apiPaths.logs(functionName),
-        query: { follow: 1, filter },
-        ...(lines.lastId === '' ? {} : { lastEventId: lines.lastId }),
-        onState: setState,
-        onRefused: (refused) => setError(processServerError(refused)),
-        onEvents: (events) => {
-          const missed = skippedIn(events);
-          if (missed > 0) setSkipped((before) => before + missed);
-          const parsed = events.map((event) => parseLine(event.data)).filter((line) => line !== undefined);
-          if (lines.add(parsed)) show();
+    const follow = () =>
+      events.subscribe(logTopic(functionName, { filter, tail }), {
+        onEvents: (arrived) => {
+          const lost = lostIn(arrived);
+          if (lost > 0) setSkipped((before) => before + lost);
+          if (lines.add(linesIn(arrived))) show();
+        },
+        onRefused: ({ status, code, detail }) => {
+          const problem = { type: 'about:blank', title: code, status, code, detail, requestId: '' };
+          setError(processServerError(new ApiError(status, problem)));
         },
       });
-    };
-    const start = async (): Promise<void> => {
-      const page = await api.logs(functionName, { limit: 200, filter }, abort.signal);
-      lines.add(page.items.toSorted((a, b) => compareIds(a.id, b.id)));
-      show();
-      if (abort.signal.aborted) return;
-      if (canFollow) follow();
-      else {
-        setState('open');
-        timer = setTimeout(run, pollMs);
-      }
-    };
-    function run(): void {
-      start().catch((thrown: unknown) => {
-        if (!abort.signal.aborted) setError(processServerError(thrown));
-      });
-    }
-    run();
+    const poll = () =>
+      pollLogs(async (signal) => {
+        const page = await api.logs(functionName, { limit: tail, filter }, signal);
+        if (lines.add(page.items.toSorted((a, b) => compareIds(a.id, b.id)))) show();
+      }, setError);
+    const stop = canFollow ? follow() : poll();
     return () => {
-      abort.abort();
-      clearTimeout(timer);
-      stop?.();
+      stop();
       cancelAnimationFrame(frame);
     };
-  }, [api, functionName, filter, canFollow]);
+  }, [api, events, project, functionName, filter, canFollow]);
 
-  const clear = () => {
+  const clear = useCallback(() => {
     buffer.current.clear();
     setSnapshot(buffer.current.snapshot);
-  };
+  }, []);
   return { ...snapshot, skipped, state, error, clear };
+}
+
+/** Asks again and again until the returned function is called, or an answer is an error. */
+function pollLogs(ask: (signal: AbortSignal) => Promise<void>, onError: (error: ServerError) => void): () => void {
+  const abort = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const run = () => {
+    ask(abort.signal).then(
+      () => {
+        if (!abort.signal.aborted) timer = setTimeout(run, pollMs);
+      },
+      (thrown: unknown) => {
+        if (!abort.signal.aborted) onError(processServerError(thrown));
+      },
+    );
+  };
+  run();
+  return () => {
+    abort.abort();
+    clearTimeout(timer);
+  };
 }

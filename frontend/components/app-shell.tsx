@@ -11,6 +11,7 @@ import { Dialog } from '../ui/dialog.tsx';
 import { Skeleton } from '../ui/spinner.tsx';
 import { Toaster } from '../ui/toast.tsx';
 import { ErrorBoundary } from './error-boundary.tsx';
+import { LiveChanges } from './live-changes.tsx';
 import { ProjectSwitcher } from './project-switcher.tsx';
 import { SafetyBanner } from './safety-banner.tsx';
 import { sections } from './sections.ts';
@@ -162,6 +163,7 @@ export function AppShell() {
       <Suspense fallback={null}>
         <Shortcuts />
       </Suspense>
+      <LiveChanges />
       <Toaster />
     </div>
   );

@@ -12,6 +12,7 @@ import { EmptyState } from '../ui/empty-state.tsx';
 import { Input, Select } from '../ui/field.tsx';
 import { formatCount } from '../util/format.ts';
 import { useSettled, useSlashFocus, useUrlValue } from '../util/hooks.ts';
+import { liveTexts } from '../util/live-text.ts';
 import { shellQuote } from '../util/snippets.ts';
 import { InvocationPanel } from './invocation-panel.tsx';
 import { LogList } from './log-list.tsx';
@@ -37,7 +38,7 @@ function Missing({ tail }: { readonly tail: LogTail }) {
       )}
       {tail.skipped > 0 && (
         <p className="border-b border-line px-4 py-1 text-xs text-warn">
-          … {formatCount(tail.skipped)} lines came too fast to be shown live; they are stored
+          … {formatCount(tail.skipped)} lines were dropped: they came too fast to be shown live; they are stored
         </p>
       )}
     </>
@@ -54,7 +55,7 @@ export function LogPanel({ functionName }: { readonly functionName?: string }) {
   const asked = parseLogFilter(settled);
   const canFollow = !asked.isValid || asked.terms.status === undefined;
   const tail = useLogTail({ functionName, filter: settled, canFollow });
-  const isOpen = tail.state === 'open';
+  const isOpen = tail.state === 'open' || !canFollow;
   const hint = parsed.isValid ? undefined : parsed.message;
   return (
     <Card isFlush>
@@ -84,7 +85,7 @@ export function LogPanel({ functionName }: { readonly functionName?: string }) {
         </Button>
         <span role="status" className="ml-auto inline-flex items-center gap-2 text-sm text-muted">
           <Dot tone={isOpen ? 'ok' : 'warn'} isPulsing={isOpen && canFollow} />
-          {!canFollow ? 'Stored lines' : isOpen ? 'Live' : 'Connecting'}
+          {canFollow ? liveTexts[tail.state] : 'Stored lines'}
         </span>
         <span className="tabular text-xs text-faint">{formatCount(tail.lines.length)} lines</span>
         <p

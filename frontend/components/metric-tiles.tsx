@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { Metrics } from '../../shared/api/metrics.ts';
 import { useApi } from '../api/context.tsx';
-import type { LiveSnapshot } from '../api/live-metrics.ts';
+import type { LiveSnapshot } from '../api/live-ticks.ts';
 import { queries } from '../api/queries.ts';
 import { changeOf, formatCount, formatMs, formatPercent, formatRate } from '../util/format.ts';
 import { errorShare, gridOf, liveRate } from '../util/series.ts';

@@ -1,21 +1,14 @@
 import { CalendarRange, Pause, Play, ZoomOut } from 'lucide-react';
 import { useState } from 'react';
 import { useLive } from '../api/context.tsx';
-import type { StreamState } from '../api/follow.ts';
 import { CustomRangeDialog } from '../forms/custom-range.tsx';
 import { Dot } from '../ui/badge.tsx';
 import { Button, IconButton } from '../ui/button.tsx';
 import { classes } from '../ui/classes.ts';
 import { formatDateTime } from '../util/format.ts';
 import { useTimeRange } from '../util/hooks.ts';
+import { liveTexts } from '../util/live-text.ts';
 import { defaultTimeRange, timeRanges } from '../util/time-range.ts';
-
-const stateTexts: Readonly<Record<StreamState, string>> = {
-  connecting: 'Connecting',
-  open: 'Live',
-  waiting: 'Reconnecting',
-  closed: 'Not connected',
-};
 
 export interface RangePickerProps {
   readonly isLive: boolean;
@@ -71,14 +64,14 @@ export function RangePicker({ isLive, onLive }: RangePickerProps) {
         aria-pressed={isLive}
         data-shortcut="live"
         disabledReason={fixed === undefined ? undefined : 'A chosen time does not move with the clock'}
-        aria-label={isLive ? `${stateTexts[state]}. Pause` : 'Paused. Go live'}
+        aria-label={isLive ? `${liveTexts[state]}. Pause` : 'Paused. Go live'}
         onClick={() => onLive(!isLive)}
         icon={
           isLive ? <Pause className="size-3.5" aria-hidden="true" /> : <Play className="size-3.5" aria-hidden="true" />
         }
       >
         <Dot tone={isLive ? (state === 'open' ? 'ok' : 'warn') : 'neutral'} isPulsing={isLive && state === 'open'} />
-        {isLive ? stateTexts[state] : 'Paused'}
+        {isLive ? liveTexts[state] : 'Paused'}
       </Button>
     </div>
   );

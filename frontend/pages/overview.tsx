@@ -4,7 +4,7 @@ import { useState } from 'react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
 import type { Metrics } from '../../shared/api/metrics.ts';
 import { useApi, useLive } from '../api/context.tsx';
-import type { LiveSnapshot } from '../api/live-metrics.ts';
+import type { LiveSnapshot } from '../api/live-ticks.ts';
 import { queries } from '../api/queries.ts';
 import { CanaryAborts } from '../components/canary-aborts.tsx';
 import { Checklist } from '../components/checklist.tsx';

@@ -59,7 +59,7 @@ export const metricsSchema = z.object({
 export type Metrics = z.infer<typeof metricsSchema>;
 
 /** What the host and the pool are doing right now. */
-export const gaugesSchema = z.object({
+const gaugesSchema = z.object({
   at: timeSchema,
   instances: z.object({
     starting: z.number(),

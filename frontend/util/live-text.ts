@@ -1,0 +1,10 @@
+import type { LiveState } from '../api/live-events.ts';
+
+/** What the dashboard says about its live connection. */
+export const liveTexts: Readonly<Record<LiveState, string>> = {
+  connecting: 'Connecting',
+  open: 'Live',
+  waiting: 'Reconnecting',
+  closed: 'Not connected',
+  paused: 'Paused',
+};

@@ -1,0 +1,142 @@
+import type { Browser, Page, Request } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildStale } from '../../scripts/build.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+import { findChromium, launchChromium } from './support/browser.ts';
+
+const executablePath = findChromium();
+const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
+/** How long a state that comes by itself may take on a busy machine. */
+const patience = { timeout: 30_000 };
+
+const isStream = (request: Request) =>
+  /\/api\/v1\/(events|metrics\/stream|logs|functions\/[^/]+\/logs)\?/.test(request.url());
+
+/** What the browser has open, by its own account. */
+class OpenStreams {
+  readonly #open = new Set<Request>();
+  /** Ever opened. */
+  count = 0;
+
+  constructor(page: Page) {
+    page.on('request', (request) => {
+      if (!isStream(request) || !/events\?|stream\?|follow=1/.test(request.url())) return;
+      this.#open.add(request);
+      this.count++;
+    });
+    page.on('requestfinished', (request) => this.#open.delete(request));
+    page.on('requestfailed', (request) => this.#open.delete(request));
+  }
+
+  get paths(): readonly string[] {
+    return [...this.#open].map((request) => new URL(request.url()).pathname);
+  }
+}
+
+describe.skipIf(chromiumNeeded !== undefined)(`live events in the browser${skippedFor(chromiumNeeded)}`, () => {
+  let platform: Platform;
+  let browser: Browser;
+  let page: Page;
+  let streams: OpenStreams;
+
+  beforeAll(async () => {
+    await buildStale(['guest', 'server', 'dashboard']);
+    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    const made = await platform.api('POST', '/api/v1/functions', {
+      name: 'teller',
+      files: { 'index.mjs': 'export const handler = ({ text }) => { console.log(text); return text; };' },
+    });
+    expect(made.status, await made.text()).toBe(201);
+    page = await browser.newPage();
+    page.setDefaultTimeout(30_000);
+    streams = new OpenStreams(page);
+    await page.goto(`${platform.url}/#token=${platform.token}`);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.dispose();
+  });
+
+  const say = async (text: string) => {
+    const answer = await platform.api('POST', '/api/v1/functions/teller/invocations', { text });
+    expect(answer.status, await answer.text()).toBe(200);
+  };
+  const follow = async (name: string) => {
+    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name, exact: true }).click();
+    await page.getByRole('heading', { level: 1 }).waitFor();
+  };
+  const see = (text: string) => page.getByText(text, { exact: true }).first().waitFor();
+
+  it('holds one connection, whatever page is open', async () => {
+    await expect.poll(() => streams.paths, patience).toEqual(['/api/v1/events']);
+    const links = page.getByRole('navigation', { name: 'Main' }).getByRole('link');
+    const names = await links.allInnerTexts();
+    expect(names).toContain('Logs');
+    for (const name of names) {
+      await follow(name.trim());
+      expect(streams.paths, name).toEqual(['/api/v1/events']);
+    }
+    await follow('Functions');
+    await page.getByRole('link', { name: 'teller' }).first().click();
+    const main = page.getByRole('main');
+    for (const name of ['Logs', 'Overview']) {
+      await main.getByRole('link', { name, exact: true }).first().click();
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      expect(streams.paths, name).toEqual(['/api/v1/events']);
+    }
+    // It was one and the same all along.
+    expect(streams.count).toBe(1);
+  });
+
+  it('shows lines of the past and of now, each page its own', async () => {
+    await say('of the past');
+    await follow('Logs');
+    await see('of the past');
+    await page.getByRole('status').getByText('Live').waitFor();
+    await say('of now');
+    await see('of now');
+    expect(await page.getByText('of the past', { exact: true }).count()).toBe(1);
+    // Left and opened again, the past is there again.
+    await follow('Overview');
+    await follow('Logs');
+    await see('of the past');
+    await see('of now');
+    expect(streams.count).toBe(1);
+  });
+
+  it('notices at once what is deployed elsewhere', async () => {
+    const list = (request: Request) => request.url().includes('/api/v1/functions?');
+    const files = { 'index.mjs': 'export const handler = () => 1;' };
+    const before = page.waitForRequest(list);
+    await follow('Functions');
+    await before;
+    // By itself the list is asked for again ten seconds after the last time.
+    const asked = page.waitForRequest(list, { timeout: 7000 });
+    await platform.api('POST', '/api/v1/functions', { name: 'newcomer', files });
+    await asked;
+    await page.getByRole('link', { name: 'newcomer' }).first().waitFor();
+  });
+
+  it('goes on after the platform was started anew, and has the lines that were written meanwhile', async () => {
+    await follow('Logs');
+    await say('before the restart');
+    await see('before the restart');
+    const { dataDirectory } = platform;
+    const port = new URL(platform.url).port;
+    await platform.stop();
+    await page
+      .getByRole('status')
+      .getByText(/Reconnecting|Connecting/)
+      .waitFor();
+    platform = await startPlatform({ dataDirectory, environment: { HEARTH_PORT: port } });
+    await say('after the restart');
+    await page.getByRole('status').getByText('Live').waitFor();
+    await see('after the restart');
+    await say('and on');
+    await see('and on');
+    expect(await page.getByText('before the restart', { exact: true }).count()).toBe(1);
+    expect(streams.paths).toEqual(['/api/v1/events']);
+  });
+});
