@@ -1,6 +1,8 @@
 /**
  * Runs the named suites one after the other and ends with one line that sums them up: `N passed, N failed, N skipped`.
  * Skipped tests are listed with their reason, so that nothing is silently left out; one without a reason is a failure. Exit status 1 if anything failed or nothing ran.
+ *
+ * `--repeat=N` runs everything N times in a row and says which tests did not end the same way each time; other options and names of files go to vitest.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -9,16 +11,27 @@ import { join } from 'node:path';
 import type { TestReport } from './test-report.ts';
 
 const root = join(import.meta.dirname, '..');
-const suites = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
-const options = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
+const repeatOption = /^--repeat(?:=(?<rounds>\d+))?$/;
+const given = process.argv.slice(2);
+const repeat = given.findIndex((argument) => repeatOption.test(argument));
+/** The number may stand behind the option, as its value or as the next argument. */
+const taken = repeat < 0 ? [] : given.splice(repeat, given[repeat]?.includes('=') === true ? 1 : 2);
+const rounds = taken.length === 0 ? 1 : Number(taken[1] ?? repeatOption.exec(taken[0] ?? '')?.groups?.['rounds']);
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--repeat takes how often: --repeat 10');
+const isSuite = (argument: string): boolean => /^[a-z0-9]+$/.test(argument);
+const suites = given.filter(isSuite);
+const options = given.filter((argument) => !isSuite(argument));
 const folder = mkdtempSync(join(tmpdir(), 'hearth-tests-'));
 const sum = { passed: 0, failed: 0, skipped: 0 };
 const skipped: string[] = [];
+/** How often each test failed, by suite and name. */
+const failures = new Map<string, number>();
 const files: (TestReport['files'][number] & { readonly suite: string })[] = [];
 
-for (const suite of suites) {
-  const file = join(folder, `${suite}.json`);
-  console.log(`\n== ${suite}`);
+const runs = Array.from({ length: rounds }, (_, round) => suites.map((suite) => ({ suite, round: round + 1 }))).flat();
+for (const { suite, round } of runs) {
+  const file = join(folder, `${suite}-${round}.json`);
+  console.log(`\n== ${suite}${rounds === 1 ? '' : `, round ${round} of ${rounds}`}`);
   const run = spawnSync(
     process.execPath,
     [
@@ -48,7 +61,10 @@ for (const suite of suites) {
   const unexplained = report.skipped.filter((test) => test.reason === undefined).length;
   // A run that fails without saying of what counts as one failure, and so does a test that is skipped without a reason.
   sum.failed += Math.max(report.failed, run.status === 0 ? 0 : 1) + unexplained;
-  for (const test of report.skipped) {
+  for (const name of report.failedTests)
+    failures.set(`${suite}: ${name}`, (failures.get(`${suite}: ${name}`) ?? 0) + 1);
+  if (rounds > 1) console.log(`${suite}, round ${round}: ${report.passed} passed, ${report.failed} failed`);
+  for (const test of round === 1 ? report.skipped : []) {
     skipped.push(`${suite}: ${test.name}: ${test.reason ?? 'FAILED: it does not say why'}`);
   }
   files.push(...report.files.map((each) => ({ ...each, suite })));
@@ -58,6 +74,10 @@ const slowest = files.toSorted((a, b) => b.tookMs - a.tookMs).slice(0, 5);
 console.log(
   `\nSlowest files:\n${slowest.map((each) => `  ${(each.tookMs / 1000).toFixed(1)} s  ${each.path}`).join('\n')}`,
 );
+if (rounds > 1 && failures.size > 0) {
+  const lines = [...failures].map(([name, count]) => `  ${count} of ${rounds} rounds  ${name}`);
+  console.log(`\nFailed:\n${lines.join('\n')}`);
+}
 if (skipped.length > 0) console.log(`\nSkipped:\n${skipped.map((line) => `  ${line}`).join('\n')}`);
 console.log(`\n${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
 process.exitCode = sum.failed > 0 || sum.passed === 0 ? 1 : 0;

@@ -6,6 +6,8 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
 export interface TestReport {
   readonly passed: number;
   readonly failed: number;
+  /** By their full names. */
+  readonly failedTests: readonly string[];
   readonly skipped: readonly { readonly name: string; readonly reason: string | undefined }[];
   readonly files: readonly { readonly path: string; readonly tookMs: number }[];
 }
@@ -43,6 +45,7 @@ export function reportOf(modules: readonly TestModule[], unhandledErrors: number
   return {
     passed: inState('passed').length,
     failed: inState('failed').length + wholeFailures + unhandledErrors,
+    failedTests: inState('failed').map((test) => test.fullName),
     skipped: inState('skipped', 'pending').map(skippedTest),
     files: modules.map((module) => ({
       path: relative(root, module.moduleId),

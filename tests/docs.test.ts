@@ -70,6 +70,7 @@ describe('settings that pages name', () => {
   /** Of the tests, where real hypervisors are, and of the benches. */
   const ofTests = new Set([
     'HEARTH_BENCH_SOAK_MINUTES',
+    'HEARTH_TEST_FUZZ_CASES',
     'HEARTH_TEST_FIRECRACKER',
     'HEARTH_TEST_KILL_ROUNDS',
     'HEARTH_TEST_QEMU',

@@ -19,7 +19,7 @@ beforeAll(() => {
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
   const projects =
-    "['good', 'silent', 'broken', 'empty', 'unloadable', 'stray'].map((name) => ({ test: { name, include: [`${name}.test.ts`] } }))";
+    "['good', 'silent', 'broken', 'empty', 'unloadable', 'stray', 'flaky'].map((name) => ({ test: { name, include: [`${name}.test.ts`] } }))";
   writeFileSync(join(folder, 'vitest.config.ts'), `export default { test: { projects: ${projects} } };`);
   const planted = (name: string, body: string) =>
     writeFileSync(
@@ -43,6 +43,14 @@ describe.skipIf(true)(\`night\${skippedFor('no\\n stars (yet)')}\`, () => { it('
   await new Promise((resolve) => setTimeout(resolve, 50));
 });
 describe('group', () => { beforeAll(() => { throw new Error('no'); }); it('never runs', () => {}); });`,
+  );
+  planted(
+    'flaky',
+    `import { existsSync, writeFileSync } from 'node:fs';
+it('runs', () => {});
+it('fails at first', () => {
+  if (!existsSync('been-here')) { writeFileSync('been-here', ''); throw new Error('no'); }
+});`,
   );
   planted('broken', "it('runs', () => {}); it('fails', () => { throw new Error('no'); });");
 });
@@ -77,6 +85,24 @@ it('counts files that do not load, groups whose hooks fail and errors outside of
   expect(lines.at(-1)).toBe('1 passed, 2 failed, 1 skipped');
   expect(lines).toContain('  stray: group > never runs: what prepares its group failed');
   expect(status).toBe(1);
+});
+
+it.each([['--repeat', '3'], ['--repeat=3']])(
+  'runs everything as often as %s says, and tells what failed how often',
+  (...repeat) => {
+    rmSync(join(folder, 'been-here'), { force: true });
+    const { status, lines } = run('flaky', 'good', ...repeat);
+    expect(lines.at(-1)).toBe('8 passed, 1 failed, 6 skipped');
+    expect(lines).toContain('flaky, round 1: 1 passed, 1 failed');
+    expect(lines).toContain('flaky, round 2: 2 passed, 0 failed');
+    expect(lines).toContain('  1 of 3 rounds  flaky: fails at first');
+    expect(lines.filter((line) => line === '  good: looks: no moon')).toHaveLength(1);
+    expect(status).toBe(1);
+  },
+);
+
+it('passes names of files on', () => {
+  expect(run('good', 'broken', 'good.test.ts').lines.at(-1)).toBe('1 passed, 1 failed, 2 skipped');
 });
 
 it('fails when nothing ran', () => {

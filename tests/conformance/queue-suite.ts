@@ -55,6 +55,17 @@ export function describeQueue(current: () => Store): void {
       expect(await queue.enqueue(nextDay)).toEqual({ id: nextDay.id, isDuplicate: false });
     });
 
+    it('takes a hundred requests with one idempotency key at once for one', async () => {
+      const { queue } = current();
+      const items = Array.from({ length: 100 }, () => newItem({ idempotencyKey: 'at-once' }));
+      const functionId = items[0]!.functionId;
+      const results = await Promise.all(items.map((item) => queue.enqueue({ ...items[0]!, functionId, id: item.id })));
+      expect(new Set(results.map(({ id }) => id)).size).toBe(1);
+      expect(results.filter(({ isDuplicate }) => !isDuplicate)).toHaveLength(1);
+      expect(await queue.depth()).toBe(1);
+      expect(await queue.claim('o', 100, 100, 1_000_000_000_000)).toHaveLength(1);
+    });
+
     it('remembers a key after its invocation is over', async () => {
       const { queue } = current();
       const item = newItem({ idempotencyKey: 'once' });

@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseEngineHost } from '../../backend/execution-engine/drivers/docker/engine/endpoint.ts';
+import { EngineClient } from '../../backend/execution-engine/drivers/docker/engine/engine-client.ts';
+import { startTimeOf } from '../../backend/execution-engine/drivers/support/process-tree.ts';
 import { buildStale } from '../../scripts/build.ts';
 import { fingerprints, kernelSettings } from '../support/host-state.ts';
-import { attackScript, filesOf, type HostileRow, hostileRows } from '../support/hostile-rows.ts';
+import { attackScript, fateOf, filesOf, type HostileRow, hostileRows } from '../support/hostile-rows.ts';
 import { type IsolationLevel, isolationLevels } from '../support/isolation-levels.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { platformTree, readProcess } from '../support/process-tree.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 /** A guest has a kernel of its own and no list of system calls: behind these is what belongs to the function alone. */
@@ -44,6 +48,8 @@ describe.each(isolationLevels)('hostile functions at isolation $isolation', (lev
   describe.skipIf(reason !== undefined)(`every row${skippedFor(reason)}`, () => {
     let platform: Platform;
     let before: readonly string[];
+    /** Every process that was below the platform after a row, as `pid start`. */
+    const seen = new Set<string>();
     beforeAll(async () => {
       await buildStale(['guest', 'server']);
       before = hostState();
@@ -64,15 +70,16 @@ describe.each(isolationLevels)('hostile functions at isolation $isolation', (lev
       const text = await response.text();
       return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : { text } };
     }
-    /** The function answers, once an instance is there: on a busy machine a start may take longer than the deadline of the row. */
-    async function expectCalm(name: string): Promise<void> {
-      const isRight = await eventually(async () => {
-        const answer = await call(name, { calm: true });
-        const isCalm = answer.status === 200 && answer.body['calm'] === true;
-        if (!isCalm && (startsSlowly || answer.body['code'] === 'no_capacity')) throw new Error(JSON.stringify(answer));
-        return isCalm || JSON.stringify(answer);
+    /** The function answers, with how often its instance was called; once one is there: on a busy machine a start may take longer than the deadline of the row. */
+    async function calm(name: string): Promise<number> {
+      const answer = await eventually(async () => {
+        const said = await call(name, { calm: true });
+        const isCalm = said.status === 200 && said.body['calm'] === true;
+        if (!isCalm && (startsSlowly || said.body['code'] === 'no_capacity')) throw new Error(JSON.stringify(said));
+        return said;
       }, slowStartMs);
-      expect(isRight).toBe(true);
+      expect(answer).toEqual({ status: 200, body: { calm: true, calls: expect.any(Number) } });
+      return Number(answer.body['calls']);
     }
     /** What rows ask about the host, which only the test knows. */
     function questions(): object {
@@ -104,6 +111,8 @@ describe.each(isolationLevels)('hostile functions at isolation $isolation', (lev
       expect((await fetch(`${platform.url}/healthz`)).status).toBe(200);
     }
 
+    const isGuest = isolation !== 'process' && isolation !== 'docker';
+    const whenKilled = '502 function_exited';
     const rows = numbered(hostileRows).map((row) => {
       const why = row.needsChildren === true ? withoutChildren : undefined;
       return { ...row, why, title: row.title + skippedFor(why) };
@@ -113,7 +122,7 @@ describe.each(isolationLevels)('hostile functions at isolation $isolation', (lev
       { timeout: startsSlowly ? 2 * slowStartMs : 60_000 },
       async ({ name, outcomes, ...row }) => {
         await deploy(name, row.runtime, filesOf({ ...row, outcomes }), row.config);
-        if (row.row !== 'A31') await expectCalm(name);
+        const before = row.row === 'A31' ? 0 : await calm(name);
         const answer = await call(name, { ...questions(), ...row.event });
         const isRight = outcomes.some(
           ({ status, code, body }) =>
@@ -123,10 +132,16 @@ describe.each(isolationLevels)('hostile functions at isolation $isolation', (lev
               ([key, value]) => JSON.stringify(answer.body[key]) === JSON.stringify(value),
             ),
         );
+        for (const { pid } of platformTree(platform.pid).slice(1)) seen.add(markOf(pid));
         expect(isRight, JSON.stringify(answer).slice(0, 2000)).toBe(true);
         expect(JSON.stringify(answer.body)).not.toContain(platform.dataDirectory);
         await expectUnharmed();
-        if (row.row !== 'A31') await expectCalm(name);
+        if (row.row !== 'A31') {
+          const after = await calm(name);
+          const fate = fateOf({ ...row, outcomes });
+          if (fate === 'kept') expect(after).toBeGreaterThanOrEqual(before + 2);
+          if (fate === 'replaced') expect(after).toBeLessThanOrEqual(before);
+        }
         await platform.api('DELETE', `/api/v1/functions/${name}`);
       },
     );
@@ -166,12 +181,85 @@ def handler(event, context):
       }
     });
 
+    it(
+      'A7: a sandbox that is killed from outside fails its call, and an asynchronous one is tried again',
+      async () => {
+        const source = `export async function handler(event, { attempt }) {
+  process.title = event.title;
+  if (attempt > 1) return { attempt };
+  await new Promise(() => {});
+}`;
+        const retry = { maxAttempts: 3, minBackoffMs: 100, maxBackoffMs: 100 };
+        await deploy('killed', 'nodejs', { 'index.mjs': source }, { timeoutMs: 100_000, retry });
+        const killed = async (title: string) => {
+          for (const pid of await eventually(() => bodiesOf(title), slowStartMs)) process.kill(pid, 'SIGKILL');
+        };
+        const sync = call('killed', { title: 'a7-sync' });
+        await killed('a7-sync');
+        const { status, body } = await sync;
+        expect([`${status} ${body['code']}`], JSON.stringify(body)).toEqual([whenKilled]);
+        const queued = await platform.api('POST', '/api/v1/functions/killed/invocations?mode=async', {
+          title: 'a7-async',
+        });
+        expect(queued.status).toBe(202);
+        await killed('a7-async');
+        const { id } = (await queued.json()) as { readonly id: string };
+        const ended = await eventually(async () => {
+          const document = (await (await platform.api('GET', `/api/v1/invocations/${id}`)).json()) as Record<
+            string,
+            unknown
+          >;
+          if (document['status'] !== 'success') throw new Error(JSON.stringify(document));
+          return document;
+        }, slowStartMs);
+        expect(ended).toMatchObject({ attempts: 2 });
+        await platform.api('DELETE', '/api/v1/functions/killed');
+        await expectUnharmed();
+      },
+      4 * slowStartMs,
+    );
+
+    async function containers(): Promise<readonly string[]> {
+      const engine = new EngineClient({ endpoint: parseEngineHost(environment['HEARTH_DOCKER_HOST'] ?? '') });
+      try {
+        return (await engine.listContainers({ label: ['hearth.sandbox'] })).map(({ Id }) => Id);
+      } finally {
+        engine.close();
+      }
+    }
+
+    /** Processes of this host in which a function runs that has given itself this title; of a guest, what runs the guests. */
+    function bodiesOf(title: string): readonly number[] {
+      const own = isGuest ? platformTree(platform.pid).map(({ pid }) => pid) : pidsOfHost();
+      const found = own.filter((pid) =>
+        isGuest ? /^(qemu|firecracker)/.test(nameOf(pid)) : readProcess(pid, 'cmdline').includes(title),
+      );
+      if (found.length === 0) throw new Error(`nothing is called ${title}`);
+      return found;
+    }
+
     it('has changed nothing on this host, and the platform is the one that began', async () => {
       await expectUnharmed();
       expect(hostState()).toEqual(before);
     });
+
+    it('leaves nothing behind when the platform ends: no process that a row had, and no container', async () => {
+      expect(isolation === 'docker' ? 1 : seen.size).toBeGreaterThan(0);
+      expect(await platform.stop()).toBe(0);
+      await eventually(() => expect([...seen].filter((process) => processesOfHost().has(process))).toEqual([]));
+      if (isolation === 'docker') await eventually(async () => expect(await containers()).toEqual([]));
+    });
   });
 });
+
+const pidsOfHost = (): readonly number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+/** The same number may be another process later. */
+const markOf = (pid: number): string => `${pid} ${startTimeOf(pid) ?? ''}`;
+const processesOfHost = (): ReadonlySet<string> => new Set(pidsOfHost().map(markOf));
+const nameOf = (pid: number): string => readProcess(pid, 'comm').toString();
 
 /** Rows with names that the platform takes, one of each. */
 function numbered(rows: readonly HostileRow[]): readonly (HostileRow & { readonly name: string })[] {

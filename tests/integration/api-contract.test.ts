@@ -18,7 +18,7 @@ interface Operation {
   readonly responses: Record<string, { readonly content?: Record<string, { readonly schema: Json }> }>;
   readonly security?: readonly Json[];
 }
-const casesPerRoute = 100;
+const casesPerRoute = Number(process.env['HEARTH_TEST_FUZZ_CASES'] ?? 100);
 const document = JSON.parse(await openApiText()) as {
   paths: Record<string, Record<string, Operation>>;
   components: Json;

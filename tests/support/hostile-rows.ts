@@ -13,9 +13,12 @@ export interface HostileRow {
   readonly event?: Readonly<Record<string, unknown>>;
   /** It starts others, which not every level lets it. */
   readonly needsChildren?: boolean;
+  /** What becomes of the sandbox, where the outcomes do not say: it is kept after answers and errors, and replaced after everything else. */
+  readonly fate?: Fate;
   /** Any of these outcomes is right; most rows have one. */
   readonly outcomes: readonly Outcome[];
 }
+type Fate = 'kept' | 'replaced' | 'either';
 interface Outcome {
   readonly status: number;
   /** Of the problem document. */
@@ -79,10 +82,15 @@ export const hostileRows: readonly HostileRow[] = [
     'throws in a timer during the call',
     "setTimeout(() => { throw new Error('late'); }, 1); await new Promise(() => {});",
     [threw],
+    { fate: 'replaced' },
   ),
-  node('A4', 'leaves a rejection unhandled', "Promise.reject(new Error('late')); await new Promise(() => {});", [
-    threw,
-  ]),
+  node(
+    'A4',
+    'leaves a rejection unhandled',
+    "Promise.reject(new Error('late')); await new Promise(() => {});",
+    [threw],
+    { fate: 'replaced' },
+  ),
   node('A5', 'exits with 0', 'process.exit(0);', [exited]),
   node('A5', 'exits with 7', 'process.exit(7);', [exited]),
   node('A5', 'aborts', 'process.abort();', [exited]),
@@ -91,7 +99,7 @@ export const hostileRows: readonly HostileRow[] = [
   node(
     'A6',
     'kills everything that it may',
-    "spawnSync('/bin/sh', ['-c', 'kill -9 -1']); try { process.kill(-1, 'SIGKILL'); } catch {} process.kill(process.pid, 'SIGKILL'); await new Promise(() => {});",
+    "spawnSync(process.execPath, ['-e', 'process.kill(-1, 9)']); try { process.kill(-1, 'SIGKILL'); } catch {} process.kill(process.pid, 'SIGKILL'); await new Promise(() => {});",
     [exited],
     { before: "import { spawnSync } from 'node:child_process';", needsChildren: true },
   ),
@@ -242,7 +250,14 @@ export const hostileRows: readonly HostileRow[] = [
   node(
     'A19',
     'leaves a child, a timer and a socket behind',
-    "spawn('/bin/sh', ['-c', 'sleep 300'], { detached: true, stdio: 'ignore' }).unref(); setInterval(() => {}, 1); createServer().listen(0); return { left: true };",
+    // Another Node.js, as a sandbox need not have a shell.
+    `setInterval(() => {}, 1);
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' });
+  await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
+  child.unref();
+  const server = createServer().listen(0);
+  await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject));
+  return { left: true };`,
     [ok({ left: true })],
     {
       before: "import { spawn } from 'node:child_process'; import { createServer } from 'node:net';",
@@ -304,15 +319,24 @@ export const hostileRows: readonly HostileRow[] = [
   }),
 ];
 
+/** Whether the instance that played a row answers the next call too. */
+export function fateOf({ fate, outcomes }: HostileRow): Fate {
+  if (fate !== undefined) return fate;
+  const keeping = outcomes.filter(({ status, code }) => status < 300 || code === undefined || keepsInstance.has(code));
+  if (keeping.length === 0) return 'replaced';
+  return keeping.length === outcomes.length ? 'kept' : 'either';
+}
+const keepsInstance = new Set(['function_error', 'bad_response', 'response_too_large']);
+
 /** Attacks by raw system calls: the script of the process driver's suite, run as a child of a Python function. */
 export const attackScript = readFileSync(join(import.meta.dirname, '../fixtures/drivers/attacks.py'), 'utf8');
 
-/** The files of a function that plays a row; called with `{ calm: true }` it does nothing wrong. */
+/** The files of a function that plays a row; called with `{ calm: true }` it does nothing wrong, and says how often its instance was called. */
 export function filesOf(row: HostileRow): Readonly<Record<string, string>> {
   if (row.runtime === 'nodejs') {
-    const source = `${row.before ?? ''}\nexport async function handler(event) { if (event?.calm) return { calm: true };\n  ${row.body}\n}\n`;
+    const source = `${row.before ?? ''}\nlet calls = 0;\nexport async function handler(event) { calls++; if (event?.calm) return { calm: true, calls };\n  ${row.body}\n}\n`;
     return { 'index.mjs': source };
   }
-  const source = `${row.before ?? ''}\ndef handler(event, context):\n  if event.get('calm'): return {'calm': True}\n  ${row.body.trimStart()}\n`;
+  const source = `${row.before ?? ''}\ncalls = 0\ndef handler(event, context):\n  global calls\n  calls += 1\n  if event.get('calm'): return {'calm': True, 'calls': calls}\n  ${row.body.trimStart()}\n`;
   return { 'main.py': source };
 }
