@@ -1,6 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown } from 'lucide-react';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { LogLine } from '../../shared/api/invocations.ts';
 import { Button } from '../ui/button.tsx';
 import { classes } from '../ui/classes.ts';
@@ -61,14 +61,18 @@ function openUnlessSelecting(line: LogLine, open: (id: string) => void): void {
 
 export interface LogListProps {
   readonly lines: readonly LogLine[];
+  /** How many lines there once were before the first. */
+  readonly dropped?: number;
   /** The lines are of several functions. */
   readonly withFunction?: boolean;
   readonly onInvocation: (id: string) => void;
 }
 
 /** A tail of any length: only what is visible is in the page. Scrolling up stops the following; the button goes on. */
-export function LogList({ lines, withFunction = false, onInvocation }: LogListProps) {
+export function LogList({ lines, dropped = 0, withFunction = false, onInvocation }: LogListProps) {
   const area = useRef<HTMLElement>(null);
+  const lastTop = useRef(0);
+  const lastDropped = useRef(dropped);
   const [isFollowing, setIsFollowing] = useState(true);
   const [seenId, setSeenId] = useState('');
   const virtual = useVirtualizer({
@@ -82,11 +86,19 @@ export function LogList({ lines, withFunction = false, onInvocation }: LogListPr
     const element = area.current;
     if (isFollowing && element !== null && lastId !== '') element.scrollTop = element.scrollHeight;
   }, [isFollowing, lastId]);
+  useLayoutEffect(() => {
+    // What somebody reads stays where it is while lines before it go.
+    if (area.current !== null && !isFollowing) area.current.scrollTop -= (dropped - lastDropped.current) * rowPx;
+    lastDropped.current = dropped;
+  }, [dropped, isFollowing]);
   const onScroll = () => {
     const element = area.current;
     if (element === null) return;
+    const isUp = element.scrollTop < lastTop.current;
+    lastTop.current = element.scrollTop;
     const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < rowPx * 2;
-    if (isAtEnd !== isFollowing) {
+    // New lines move the end away before this hears of the last scrolling: only a way up ends the following.
+    if (isFollowing ? isUp && !isAtEnd : isAtEnd) {
       setIsFollowing(isAtEnd);
       setSeenId(lastId);
     }

@@ -116,7 +116,12 @@ export function LogPanel({ functionName }: { readonly functionName?: string }) {
           <CodeBlock text={command(functionName, settled)} label="command" className="text-left" />
         </EmptyState>
       ) : (
-        <LogList lines={tail.lines} withFunction={functionName === undefined} onInvocation={setOpenId} />
+        <LogList
+          lines={tail.lines}
+          dropped={tail.dropped}
+          withFunction={functionName === undefined}
+          onInvocation={setOpenId}
+        />
       )}
       <InvocationPanel id={openId} onClose={() => setOpenId('')} />
     </Card>

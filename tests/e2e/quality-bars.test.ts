@@ -4,12 +4,24 @@ import { buildStale } from '../../scripts/build.ts';
 import { budgets } from '../../scripts/dashboard-budget.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { findChromium, launchChromium } from './support/browser.ts';
-import { deployPrinter } from './support/log-traffic.ts';
+import { findChromium, launchChromium, openDashboard } from './support/browser.ts';
+import { fastForward } from './support/fast-forward.ts';
+import { deployPrinter, openLogs, printAndRead, printEvenly } from './support/log-traffic.ts';
+import { heapBytes, mainThreadTasks } from './support/main-thread.ts';
 import { loadPage } from './support/page-load.ts';
 
 const executablePath = findChromium();
 const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
+
+/** As text: the project's types for Node.js know no `document`. */
+const scrollTo = (share: number) => `{
+  const area = document.querySelector('[role=log]');
+  area.scrollTop = area.scrollHeight * ${share};
+}`;
+const rowInSight = `{
+  const { left, top } = document.querySelector('[role=log]').getBoundingClientRect();
+  document.elementFromPoint(left + 60, top + 60).closest('[style*=translateY]').textContent;
+}`;
 
 /**
  * What the dashboard may cost a browser, in figures that do not depend on how busy the machine is: CPU time, bytes, requests. The times that
@@ -43,4 +55,75 @@ describe.skipIf(chromiumNeeded !== undefined)(`quality bars of the dashboard${sk
       expect(load.requests.length).toBeLessThanOrEqual(32);
     },
   );
+
+  it('keeps 100,000 lines of logs and follows 1,000 more a second without a long task', async () => {
+    const lines = await printAndRead(platform, 100_000);
+    const { page, complaints } = await openDashboard(browser, platform);
+    const session = await page.context().newCDPSession(page);
+    const list = page.getByRole('log');
+    await openLogs(page, platform, lines);
+    await page.getByText('Live', { exact: true }).waitFor();
+
+    const heapBefore = await heapBytes(session);
+    const live = await mainThreadTasks(browser, page, () => printEvenly(platform, { perSecond: 1000, seconds: 5 }));
+    expect(Math.max(...live)).toBeLessThan(100);
+    // It still follows, nothing was left out, and the oldest lines made room.
+    await page.getByText('… 5,000 older lines are no longer kept in this tab').waitFor();
+    expect(await page.getByText(/came too fast|new lines/).count()).toBe(0);
+    await list.getByText('order 99 accepted').first().waitFor();
+
+    const scrolled = await mainThreadTasks(browser, page, async () => {
+      for (let i = 0; i <= 20; i++) {
+        await page.evaluate(scrollTo(i / 20));
+        await page.evaluate('new Promise((done) => requestAnimationFrame(done))');
+      }
+    });
+    expect(Math.max(...scrolled)).toBeLessThan(100);
+    expect(await list.getByRole('time').count()).toBeLessThan(200);
+    const heap = await heapBytes(session);
+    expect(heap).toBeLessThan(150_000_000);
+    expect(heap - heapBefore).toBeLessThan(20_000_000);
+
+    // What somebody reads stays in its place while older lines go.
+    await page.evaluate(scrollTo(0.5));
+    await expect.poll(() => page.getByRole('button', { name: 'Follow' }).count()).toBe(1);
+    const read = await page.evaluate(rowInSight);
+    expect(read).toContain('order');
+    await printEvenly(platform, { perSecond: 1000, seconds: 1 });
+    await page.getByText('… 6,000 older lines are no longer kept in this tab').waitFor();
+    expect(await page.evaluate(rowInSight)).toBe(read);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('holds no more after eight hours of live numbers than after a quarter of one', async () => {
+    const ahead = await fastForward(platform.url);
+    try {
+      const { page, complaints } = await openDashboard(browser, { url: ahead.url, token: platform.token });
+      const session = await page.context().newCDPSession(page);
+      const frame = () =>
+        page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
+      const pass = async (hours: number) => {
+        for (let i = 0; i < hours * 30; i++) {
+          await ahead.pass(120);
+          await frame();
+        }
+      };
+      await page.getByText(/busy · CPU/).waitFor();
+      // What a tab keeps, a quarter of an hour in seconds, is there from then on.
+      await pass(0.3);
+      const before = await heapBytes(session);
+      await pass(8);
+      const growth = (await heapBytes(session)) - before;
+      expect(growth).toBeLessThan(5_000_000);
+      await page.getByRole('button', { name: 'View Memory of the host as table' }).click();
+      expect(
+        await page.getByRole('region', { name: 'Memory of the host as a table' }).getByRole('row').count(),
+      ).toBeGreaterThan(500);
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    } finally {
+      ahead.close();
+    }
+  });
 });

@@ -1,3 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Page } from 'playwright-core';
+import type { LogLine } from '../../../shared/api/invocations.ts';
 import type { Platform } from '../../support/platform.ts';
 
 /** Prints the lines of each call that its address asks for (`?lines=100`), like an application does. */
@@ -23,4 +26,57 @@ export async function deployPrinter(platform: Platform): Promise<void> {
 export async function printLines(platform: Platform, count: number): Promise<void> {
   const response = await fetch(`${platform.gatewayUrl}/printer?lines=${count}`);
   if (response.status !== 200) throw new Error(`the printer answered ${response.status}: ${await response.text()}`);
+}
+
+/** Prints evenly in calls of a hundred lines, whatever becomes of those before; resolves when all have been answered. */
+export async function printEvenly(
+  platform: Platform,
+  { perSecond, seconds }: { readonly perSecond: number; readonly seconds: number },
+): Promise<void> {
+  const linesPerCall = 100;
+  const startedAt = performance.now();
+  const calls: Promise<void>[] = [];
+  for (let i = 0; i < (perSecond * seconds) / linesPerCall; i++) {
+    const waitMs = startedAt + (i * linesPerCall * 1000) / perSecond - performance.now();
+    if (waitMs > 0) await sleep(waitMs);
+    calls.push(printLines(platform, linesPerCall));
+  }
+  await Promise.all(calls);
+}
+
+/** Lets the function print `count` lines, and returns them as the platform stored them, oldest first. */
+export async function printAndRead(platform: Platform, count: number): Promise<readonly LogLine[]> {
+  const lines: LogLine[] = [];
+  while (lines.length < count) {
+    // Read in between: lines that come faster than they are stored would be left out.
+    for (let i = 0; i < 10; i++) await printLines(platform, 1000);
+    await readOn(platform, lines);
+  }
+  return lines.slice(-count);
+}
+
+async function readOn(platform: Platform, lines: LogLine[]): Promise<void> {
+  for (;;) {
+    const from = lines.at(-1) === undefined ? 'since=2020-01-01T00:00:00Z' : `cursor=${lines.at(-1)?.id}`;
+    const response = await platform.api('GET', `/api/v1/logs?limit=200&${from}`);
+    if (!response.ok) throw new Error(`the list of lines answered ${response.status}`);
+    const page = (await response.json()) as { readonly items: readonly LogLine[] };
+    if (page.items.length === 0) return;
+    lines.push(...page.items);
+  }
+}
+
+/** Opens the page of logs with `lines` in it, as if it had been open while they were written: in place of the newest page, with which it begins. */
+export async function openLogs(page: Page, platform: Platform, lines: readonly LogLine[]): Promise<void> {
+  const body = JSON.stringify({ items: lines, nextCursor: null });
+  await page.route(
+    (url) => url.pathname === '/api/v1/logs' && !url.searchParams.has('follow'),
+    (route) => route.fulfill({ body, contentType: 'application/json' }),
+  );
+  await page.goto(`${platform.url}/logs`);
+  await page
+    .getByRole('log')
+    .getByText(lines.at(-1)?.text ?? '')
+    .first()
+    .waitFor();
 }

@@ -1,0 +1,52 @@
+import type { Browser, CDPSession, Page } from 'playwright-core';
+
+interface TraceEvent {
+  readonly name: string;
+  readonly ph: string;
+  readonly pid: number;
+  readonly tid: number;
+  /** Thread CPU time of a complete event, microseconds. */
+  readonly tdur?: number;
+  readonly args?: { readonly name?: string };
+}
+
+/**
+ * CPU time in ms of every task of the page's main thread while `run` runs. CPU time and not time on the clock: a busy machine makes no task
+ * longer.
+ */
+export async function mainThreadTasks(
+  browser: Browser,
+  page: Page,
+  run: () => Promise<void>,
+): Promise<readonly number[]> {
+  await browser.startTracing(page, {
+    categories: ['toplevel', 'disabled-by-default-devtools.timeline', 'devtools.timeline'],
+  });
+  let trace: Buffer | undefined;
+  try {
+    await run();
+  } finally {
+    trace = await browser.stopTracing();
+  }
+  const { traceEvents } = JSON.parse(trace.toString()) as { readonly traceEvents: readonly TraceEvent[] };
+  const isMain = mainThreadsOf(traceEvents);
+  const tasks = traceEvents.filter(
+    ({ name, tdur, pid, tid }) => name === 'RunTask' && tdur !== undefined && isMain(pid, tid),
+  );
+  if (tasks.length === 0) throw new Error('the trace has no tasks of a main thread');
+  return tasks.map(({ tdur = 0 }) => tdur / 1000);
+}
+
+/** Pages' main threads are named CrRendererMain. */
+function mainThreadsOf(events: readonly TraceEvent[]): (pid: number, tid: number) => boolean {
+  const named = events.filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain');
+  const keys = new Set(named.map(({ pid, tid }) => `${pid} ${tid}`));
+  return (pid, tid) => keys.has(`${pid} ${tid}`);
+}
+
+/** Bytes of JavaScript that the page holds once everything that can be freed is. */
+export async function heapBytes(session: CDPSession): Promise<number> {
+  // Twice: the first collection runs finalisers, whose objects are free after it.
+  for (let i = 0; i < 2; i++) await session.send('HeapProfiler.collectGarbage');
+  return (await session.send('Runtime.getHeapUsage')).usedSize;
+}
