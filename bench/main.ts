@@ -11,6 +11,7 @@ import { coldStart } from './cold-start.ts';
 import { compiledAhead } from './compiled-ahead.ts';
 import { dashboard } from './dashboard.ts';
 import { dashboardPages } from './dashboard-pages.ts';
+import { dashboardTab } from './dashboard-tab.ts';
 import { docker } from './docker.ts';
 import { fairness } from './fairness.ts';
 import { gateways } from './gateways.ts';
@@ -45,6 +46,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'many-functions': manyFunctions,
   dashboard,
   'dashboard-pages': dashboardPages,
+  'dashboard-tab': dashboardTab,
   docker,
   qemu,
   'noisy-neighbour': noisyNeighbour,

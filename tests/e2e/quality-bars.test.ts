@@ -7,17 +7,13 @@ import { skippedFor } from '../support/skip-reason.ts';
 import { findChromium, launchChromium, openDashboard } from './support/browser.ts';
 import { fastForward } from './support/fast-forward.ts';
 import { deployPrinter, openLogs, printAndRead, printEvenly } from './support/log-traffic.ts';
-import { heapBytes, mainThreadTasks } from './support/main-thread.ts';
+import { heapBytes, logsAt, mainThreadTasks, scrollLogs } from './support/main-thread.ts';
 import { loadPage } from './support/page-load.ts';
 
 const executablePath = findChromium();
 const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
 
-/** As text: the project's types for Node.js know no `document`. */
-const scrollTo = (share: number) => `{
-  const area = document.querySelector('[role=log]');
-  area.scrollTop = area.scrollHeight * ${share};
-}`;
+/** What the first line in sight says. */
 const rowInSight = `{
   const { left, top } = document.querySelector('[role=log]').getBoundingClientRect();
   document.elementFromPoint(left + 60, top + 60).closest('[style*=translateY]').textContent;
@@ -72,12 +68,7 @@ describe.skipIf(chromiumNeeded !== undefined)(`quality bars of the dashboard${sk
     expect(await page.getByText(/came too fast|new lines/).count()).toBe(0);
     await list.getByText('order 99 accepted').first().waitFor();
 
-    const scrolled = await mainThreadTasks(browser, page, async () => {
-      for (let i = 0; i <= 20; i++) {
-        await page.evaluate(scrollTo(i / 20));
-        await page.evaluate('new Promise((done) => requestAnimationFrame(done))');
-      }
-    });
+    const scrolled = await mainThreadTasks(browser, page, () => scrollLogs(page, 20));
     expect(Math.max(...scrolled)).toBeLessThan(100);
     expect(await list.getByRole('time').count()).toBeLessThan(200);
     const heap = await heapBytes(session);
@@ -85,7 +76,7 @@ describe.skipIf(chromiumNeeded !== undefined)(`quality bars of the dashboard${sk
     expect(heap - heapBefore).toBeLessThan(20_000_000);
 
     // What somebody reads stays in its place while older lines go.
-    await page.evaluate(scrollTo(0.5));
+    await page.evaluate(logsAt(0.5));
     await expect.poll(() => page.getByRole('button', { name: 'Follow' }).count()).toBe(1);
     const read = await page.evaluate(rowInSight);
     expect(read).toContain('order');

@@ -50,3 +50,17 @@ export async function heapBytes(session: CDPSession): Promise<number> {
   for (let i = 0; i < 2; i++) await session.send('HeapProfiler.collectGarbage');
   return (await session.send('Runtime.getHeapUsage')).usedSize;
 }
+
+/** Where the list of log lines is scrolled to, from 0 to 1. As text: the project's types for Node.js know no `document`. */
+export const logsAt = (share: number): string => `{
+  const area = document.querySelector('[role=log]');
+  area.scrollTop = area.scrollHeight * ${share};
+}`;
+
+/** Scrolls through the list of log lines from its beginning to its end, a step a frame. */
+export async function scrollLogs(page: Page, steps: number): Promise<void> {
+  for (let step = 0; step <= steps; step++) {
+    await page.evaluate(logsAt(step / steps));
+    await page.evaluate('new Promise((done) => requestAnimationFrame(done))');
+  }
+}
