@@ -1,12 +1,36 @@
 import type { DriverDocument, PoolDocument, Pools, RuntimeDocument, SystemDocument } from '../../shared/api/system.ts';
 import { limits } from '../../shared/limits.ts';
 import { projectOf, shortNameOf } from '../../shared/names.ts';
+import type { IsolationLevel } from '../../shared/version-config.ts';
 import type { DriverFinding, RuntimeFinding } from '../control-plane/host-inventory.ts';
 import type { PoolView } from '../core/ports/instance-pool.ts';
 import type { ApiContext } from './context.ts';
 import { timeText } from './documents.ts';
 
-export function driverDocument({ driver, health, isDefault }: DriverFinding): DriverDocument {
+type Measuring = Pick<ApiContext['controlPlane'], 'pool' | 'levelCosts'>;
+
+/** The level as the platform's own calls have found it; memory as it is at this moment. */
+function measuredAt(level: IsolationLevel, { pool, levelCosts }: Measuring): DriverDocument['measured'] {
+  const cost = levelCosts.of(level);
+  if (cost === undefined) return null;
+  const idle = pool
+    .pools()
+    .filter(({ version }) => version.config.isolation === level)
+    .flatMap(({ instances }) => instances.filter(({ state }) => state === 'idle'))
+    .map(({ usage }) => usage.memoryBytes)
+    .filter((bytes) => bytes > 0)
+    .sort((a, b) => a - b);
+  return {
+    booted: cost.booted ?? null,
+    waiting: cost.waiting ?? null,
+    quickestWarmMs: cost.quickestWarmMs ?? null,
+    warmCalls: cost.warmCalls,
+    idleInstances: idle.length,
+    idleMemoryBytes: idle[Math.floor(idle.length / 2)] ?? null,
+  };
+}
+
+export function driverDocument({ driver, health, isDefault }: DriverFinding, measuring: Measuring): DriverDocument {
   const isHealthy = health.status === 'healthy';
   return {
     name: driver.name,
@@ -19,6 +43,7 @@ export function driverDocument({ driver, health, isDefault }: DriverFinding): Dr
     reason: isHealthy ? null : health.reason,
     fix: isHealthy ? null : health.fix,
     notes: isHealthy ? [...health.notes] : [],
+    measured: measuredAt(driver.name, measuring),
   };
 }
 
@@ -104,7 +129,7 @@ export async function systemDocument({ controlPlane, facts }: ApiContext): Promi
     controlUrl: facts.controlUrl(),
     defaultIsolation: inventory.defaultIsolation,
     warnings: [...facts.warnings()],
-    drivers: inventory.drivers().map(driverDocument),
+    drivers: inventory.drivers().map((finding) => driverDocument(finding, controlPlane)),
     runtimes: inventory.runtimes().map(runtimeDocument),
     images: await imagesOf(controlPlane),
     limits: limitsDocument(facts.limits),

@@ -66,6 +66,7 @@ export async function compose(options: StartOptions) {
     backups,
     alerts: alerting.alerts,
     numbers: observation.metrics,
+    levelCosts: observation.levelCosts,
     ...(containerImages === undefined ? {} : { containerImages }),
     clock,
     logger,

@@ -6,6 +6,7 @@ import { MetricsCollector, type MetricsCollectorOptions } from '../metrics/colle
 import { Retention, storeRetentionTargets } from '../metrics/collector/retention.ts';
 import { EgressRefusalRecorder } from '../metrics/egress/egress-refusals.ts';
 import { ErrorGroups } from '../metrics/errors/error-groups.ts';
+import { LevelCostRecorder } from '../metrics/level-costs.ts';
 import { LogHub } from '../metrics/logs/log-hub.ts';
 import { PrometheusPage } from '../metrics/prometheus.ts';
 import { OtlpExporter } from '../metrics/telemetry/otlp-exporter.ts';
@@ -58,12 +59,14 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
   const exporter = createExporter(foundation);
   const errors = new ErrorGroups({ store, clock, logger });
   const refusals = new EgressRefusalRecorder({ store, clock, logger });
+  const levelCosts = new LevelCostRecorder();
   // Each takes of it what is for it; the collector everything.
   const sink: MetricsSink = {
     record: (event) => {
       metrics.record(event);
       errors.record(event);
       refusals.record(event);
+      levelCosts.record(event);
       exporter?.record(event);
     },
     flush: async () => {
@@ -117,6 +120,6 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
       { name: 'spans_dropped_total', help: 'Sampled attempts not exported.', value: () => exporter?.dropped ?? 0 },
     ],
   });
-  return { host, logs, journal, metrics, errors, refusals, sink, exporter, retention, prometheus };
+  return { host, logs, journal, metrics, errors, refusals, levelCosts, sink, exporter, retention, prometheus };
 }
 export type Observation = ReturnType<typeof createObservation>;

@@ -6,6 +6,7 @@ import type { ContainerImages } from '../core/ports/container-images.ts';
 import type { GuestImages } from '../core/ports/guest-images.ts';
 import type { InstancePool } from '../core/ports/instance-pool.ts';
 import type { InvocationJournal } from '../core/ports/invocation-journal.ts';
+import type { LevelCosts } from '../core/ports/level-costs.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsReader } from '../core/ports/metrics-reader.ts';
 import type { MetricsSink } from '../core/ports/metrics-sink.ts';
@@ -65,6 +66,7 @@ export interface ControlPlaneOptions {
   readonly backups: BackupWriter;
   readonly alerts: Alerts;
   readonly numbers: Pick<MetricsReader, 'totals'>;
+  readonly levelCosts: LevelCosts;
   readonly clock: Clock;
   readonly logger: Logger;
   /** How long somebody who signed in stays so. 12 h when left out. */
@@ -96,6 +98,7 @@ export interface ControlPlane {
   readonly backups: Backups;
   readonly alerts: Alerts;
   readonly costs: Costs;
+  readonly levelCosts: LevelCosts;
   readonly containerImages: ContainerImages | undefined;
   readonly clock: Clock;
   /** Tells pool and scheduler what to keep warm and what is reserved; once, when pool and directory are ready. */
@@ -160,6 +163,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     guests: options.guests,
     backups: new Backups({ writer: options.backups, gate, store, clock }),
     alerts: options.alerts,
+    levelCosts: options.levelCosts,
     costs: new Costs({ store, metrics: options.numbers, directory, clock }),
     containerImages: options.containerImages,
     clock,

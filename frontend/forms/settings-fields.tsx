@@ -3,6 +3,7 @@ import type { RuntimeName } from '../../shared/version-config.ts';
 import { Field, Input, Select, TextArea } from '../ui/field.tsx';
 import type { SettingsDraft, SettingsErrors } from './draft.ts';
 import { EgressField } from './egress-field.tsx';
+import { LevelCosts } from './level-costs.tsx';
 import { SecretPicker } from './secret-picker.tsx';
 
 export interface SettingsFieldsProps {
@@ -65,6 +66,7 @@ function IsolationField({ draft, drivers, onChange }: Pick<SettingsFieldsProps, 
           />
         )}
       </Field>
+      <LevelCosts drivers={drivers} />
       {missing.length > 0 && (
         <details className="text-xs text-muted">
           <summary className="min-h-6 leading-6">

@@ -5,6 +5,20 @@ import { timeSchema } from './paging.ts';
 const limitNames = ['memory', 'cpu', 'pids', 'tmp', 'network'] as const;
 export type LimitName = (typeof limitNames)[number];
 
+const seenTimesSchema = z.object({ count: z.number().int(), p50Ms: z.number(), p95Ms: z.number() });
+const levelCostSchema = z
+  .object({
+    booted: seenTimesSchema
+      .nullable()
+      .describe('Sandboxes that were booted for a call that waited, with load and init.'),
+    waiting: seenTimesSchema.nullable().describe('The same from sandboxes that waited, or from snapshots.'),
+    quickestWarmMs: z.number().nullable().describe('The quickest call to an instance that was there.'),
+    warmCalls: z.number().int(),
+    idleInstances: z.number().int().describe('Now.'),
+    idleMemoryBytes: z.number().nullable().describe('Median of those; null when there is none.'),
+  })
+  .describe('What calls have cost at this level on this machine, since the platform started.');
+
 export const driverDocumentSchema = z.object({
   name: z.enum(isolationLevels),
   isDefault: z.boolean(),
@@ -19,6 +33,7 @@ export const driverDocumentSchema = z.object({
   reason: z.string().nullable(),
   fix: z.string().nullable(),
   notes: z.array(z.string()).describe('What it cannot do on this host, warnings.'),
+  measured: levelCostSchema.nullable().describe('Null while no call has used it.'),
 });
 export type DriverDocument = z.infer<typeof driverDocumentSchema>;
 

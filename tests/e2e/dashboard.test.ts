@@ -416,6 +416,24 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
     }
   });
 
+  it('says beside the choice what each isolation level costs, as this machine has seen it or as documented', async () => {
+    const { drivers } = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
+    const seen = drivers.find(({ name }) => name === 'process')?.measured;
+    expect(seen?.warmCalls).toBeGreaterThan(0);
+    expect(seen?.waiting?.count ?? seen?.booted?.count).toBeGreaterThan(0);
+    await go('/functions/hello/settings');
+    await page.getByText('What each level costs').click();
+    const level = (name: string) => page.getByRole('listitem').filter({ has: page.getByText(name, { exact: true }) });
+    await level('process')
+      .getByText(/^Warm call.* · here, the quickest of \d+ calls?$/)
+      .waitFor();
+    await level('docker').getByText('213 ms*').waitFor();
+    await level('docker')
+      .getByText(/documented on \d{4}-\d\d-\d\d/)
+      .waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+  });
+
   it('finds its way by the command palette', async () => {
     await go('/system');
     await seen('strict');

@@ -336,6 +336,7 @@ export async function apiRig(
         },
       },
       numbers: { totals: async () => new Map() },
+      levelCosts: { of: () => undefined },
       secrets: await secretVault(),
       builder: bundles,
       bundles,

@@ -68,7 +68,7 @@ export function systemRoutes(app: Api, context: ApiContext): void {
     },
     handler: async (request) => {
       if (request.query.refresh === '1') await inventory.refresh();
-      return { drivers: inventory.drivers().map(driverDocument) };
+      return { drivers: inventory.drivers().map((finding) => driverDocument(finding, controlPlane)) };
     },
   });
 

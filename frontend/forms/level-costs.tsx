@@ -1,0 +1,56 @@
+import type { DriverDocument } from '../../shared/api/system.ts';
+import { costFigures, documentedCosts } from '../util/level-costs.ts';
+
+function Level({
+  driver,
+  baseline,
+}: {
+  readonly driver: DriverDocument;
+  readonly baseline: DriverDocument | undefined;
+}) {
+  const figures = costFigures(driver, baseline);
+  const documented = documentedCosts[driver.name];
+  const isDocumented =
+    documented !== undefined && figures.some(({ value, seen }) => seen === undefined && value !== '–');
+  return (
+    <li className="border-b border-line py-2 last:border-0">
+      <p className="font-medium text-text">{driver.name}</p>
+      <dl className="tabular mt-0.5 grid grid-cols-[minmax(0,1fr)_auto] gap-x-3">
+        {figures.map(({ label, value, seen }) => (
+          <div key={label} className="col-span-2 grid grid-cols-subgrid">
+            <dt>
+              {label}
+              {seen !== undefined && <span className="text-faint"> · here, {seen}</span>}
+            </dt>
+            <dd className={seen === undefined ? 'text-right text-faint' : 'text-right text-text'}>
+              {value}
+              {seen === undefined && value !== '–' && '*'}
+            </dd>
+          </div>
+        ))}
+      </dl>
+      {isDocumented && (
+        <p className="text-faint">
+          * documented on {documented.date}, {documented.where}; not seen on this machine yet
+        </p>
+      )}
+    </li>
+  );
+}
+
+/** What each isolation level costs, beside the choice; folded, as most people take the default. */
+export function LevelCosts({ drivers }: { readonly drivers: readonly DriverDocument[] }) {
+  const shown = drivers.filter(({ name }) => name !== 'fake' && name !== 'unsandboxed');
+  const baseline = shown.find(({ name }) => name === 'process');
+  if (shown.length === 0) return null;
+  return (
+    <details className="text-xs text-muted">
+      <summary className="min-h-6 leading-6">What each level costs</summary>
+      <ul className="mt-1">
+        {shown.map((driver) => (
+          <Level key={driver.name} driver={driver} baseline={baseline} />
+        ))}
+      </ul>
+    </details>
+  );
+}
