@@ -157,14 +157,14 @@ describe.each(isolationLevels)('a flood through the way out of a function in $is
       const egress = { allow: [at(silent), at(generous)] };
       const before = descriptors();
       await deploy(name, source, { egress, timeoutMs, memoryMb: 256, maxInstances: 1 });
-      await eventually(() => expectCalm(name), slowMs);
+      await eventually(() => expectCalm(name), startsSlowly ? 3 * slowMs : slowMs);
       const beforeMb = forgetPeak(platform.pid);
       const flood = call(name, { what, target, other: `${host}:9`, rounds });
       let isOver = false;
       const over = flood.finally(() => (isOver = true));
       while (!isOver) expect(await call('neighbour', {})).toEqual({ status: 200, body: { fine: true } });
       const growthMb = peakMb(platform.pid) - beforeMb;
-      await eventually(() => expectCalm(name), slowMs);
+      await eventually(() => expectCalm(name), startsSlowly ? 3 * slowMs : slowMs);
       await platform.api('DELETE', `/api/v1/functions/${name}`);
       await eventually(() => expect(descriptors()).toBeLessThan(before + 20));
       return { ...(await over), growthMb };
@@ -175,7 +175,7 @@ describe.each(isolationLevels)('a flood through the way out of a function in $is
       { title: 'fifty again and again to a host that is not on the list: each is refused', what: 'refused' },
       { title: 'sixty that send without end to a host that does not read', what: 'send' },
       { title: 'sixty that ask for gigabytes and do not read', what: 'ask' },
-    ])('$title', { timeout: 4 * slowMs }, async ({ what }) => {
+    ])('$title', { timeout: 8 * slowMs }, async ({ what }) => {
       const { status, body, growthMb } = await play(what, what === 'ask' ? at(generous) : at(silent));
       expect(status, JSON.stringify(body)).toBe(200);
       const counts = body as Record<string, number>;
@@ -189,7 +189,7 @@ describe.each(isolationLevels)('a flood through the way out of a function in $is
       expect(growthMb).toBeLessThan(mostGrowthMb);
     });
 
-    it('frames that ask for thousands of connections, past the agent', { timeout: 4 * slowMs }, async () => {
+    it('frames that ask for thousands of connections, past the agent', { timeout: 8 * slowMs }, async () => {
       const { status, body, growthMb } = await play('frames', at(silent));
       expect({ status, code: body['code'] }).toEqual({ status: 503, code: 'protocol_violation' });
       expect(growthMb).toBeLessThan(mostGrowthMb);
