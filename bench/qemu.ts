@@ -82,6 +82,7 @@ class Guests {
     const paused: number[] = [];
     for (const copy of restored.started) paused.push(await this.#fromPause(copy));
     const ready = await this.#readyAndPaused();
+    const coded = await this.#codeSent();
     const native = await this.#boot(this.#processes);
     const [echo, nativeEcho] = [await warm(guest.agent), await warm(native.agent)];
     const [cpu, nativeCpu] = [await computing(guest.agent), await computing(native.agent)];
@@ -112,6 +113,20 @@ class Guests {
         ready,
       ),
       row('a copy that had a call and was paused', `median ${median(paused).toFixed(1)} ms`, '', undefined, paused),
+      row(
+        'code sent to a copy of the runtime: restore, code, first byte',
+        `median ${median(coded.tookMs).toFixed(0)} ms, ${(median(coded.tookMs) / bootMs).toFixed(3)} of the boot; ${median(coded.cpuMs).toFixed(0)} ms of CPU time`,
+        '',
+        undefined,
+        coded.tookMs,
+      ),
+      row(
+        'the same where the copy was restored ahead',
+        `median ${median(coded.aheadMs).toFixed(0)} ms`,
+        '',
+        undefined,
+        coded.aheadMs,
+      ),
       row('memory of an idle copy (PSS)', `${median(memory).toFixed(0)} MiB`),
       row('memory of an idle guest that was booted (PSS)', `${proportionalMib(guest.sandbox).toFixed(0)} MiB`),
       row(
@@ -123,14 +138,14 @@ class Guests {
   }
 
   async #boot(driver: IsolationDriver): Promise<Started> {
-    const sandbox = await driver.create(this.#spec(), never);
+    const sandbox = await driver.create(this.#spec(this.#image), never);
     const agent = await GuestAgent.started(sandbox, 'nodejs');
     await agent.event(event);
     return { sandbox, agent };
   }
 
   async #restore(): Promise<Started> {
-    const sandbox = await this.#driver.restore(this.#name, this.#spec(), never);
+    const sandbox = await this.#driver.restore(this.#name, this.#spec(this.#image), never);
     const agent = await GuestAgent.restored(sandbox, 'nodejs');
     await agent.event(event);
     return { sandbox, agent };
@@ -150,17 +165,42 @@ class Guests {
   async #readyAndPaused(): Promise<readonly number[]> {
     const took: number[] = [];
     for (let i = 0; i < copies; i++) {
-      const sandbox = await this.#driver.restore(this.#name, this.#spec(), never);
+      const sandbox = await this.#driver.restore(this.#name, this.#spec(this.#image), never);
       const agent = await GuestAgent.restored(sandbox, 'nodejs');
       took.push(await this.#fromPause({ sandbox, agent }));
     }
     return took;
   }
 
-  #spec(): SandboxSpec {
+  /** A version that no guest has loaded before, into copies of a guest that has none. */
+  async #codeSent() {
+    const name: SnapshotName = { versionId: 'shape_bench', loadedWith: 'bench' };
+    const original = await this.#driver.create(this.#spec(undefined), never);
+    const waiting = await GuestAgent.waiting(original, 'nodejs');
+    const silence = () => waiting.connection.beforeSnapshot({ timeoutMs: 60_000 });
+    await this.#driver.snapshot(original, name, silence, never);
+    await original.destroy('snapshotted');
+    const results = { tookMs: [] as number[], aheadMs: [] as number[], cpuMs: [] as number[] };
+    for (let i = 0; i < copies; i++) {
+      const startedAt = performance.now();
+      const sandbox = await this.#driver.restore(name, this.#spec(undefined), never);
+      const agent = await GuestAgent.restored(sandbox, 'nodejs', false);
+      const readyAt = performance.now();
+      await sandbox.specialise(this.#image, never);
+      await agent.init();
+      await agent.event(event);
+      results.aheadMs.push(performance.now() - readyAt);
+      results.tookMs.push(performance.now() - startedAt);
+      results.cpuMs.push((await sandbox.usage()).cpuMs);
+      await sandbox.destroy('measured');
+    }
+    return results;
+  }
+
+  #spec(image: PreparedImage | undefined): SandboxSpec {
     const agentPath = join(import.meta.dirname, '../dist/guest/nodejs/agent.cjs');
     const plan = new NodejsAdapter({ nodePath: process.execPath, agentPath }).plan(limits);
-    return { id: newId('sandbox'), plan, limits, image: this.#image };
+    return { id: newId('sandbox'), plan, limits, image };
   }
 }
 

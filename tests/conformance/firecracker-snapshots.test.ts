@@ -25,6 +25,7 @@ function suite(programs: (directory: string) => Programs, sharesMemory: boolean)
     // Its user may read what is linked into its jail, and no way leads there through the directory.
     memoryMode: 0o444,
     sharesMemory,
+    copiesRuntimes: false,
   });
 }
 

@@ -18,5 +18,6 @@ describe.skipIf(why !== undefined)(`snapshots of qemu${skippedFor(why)}`, () => 
       }),
     memoryMode: 0o600,
     sharesMemory: true,
+    copiesRuntimes: true,
   });
 });

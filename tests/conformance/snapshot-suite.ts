@@ -49,6 +49,8 @@ export interface SnapshotSuiteOptions {
   readonly memoryMode: number;
   /** Copies have the very memory; otherwise they were only told the same. */
   readonly sharesMemory: boolean;
+  /** As in the driver's capabilities. */
+  readonly copiesRuntimes: boolean;
 }
 
 /** The contract of `SnapshotDriver`: boots one guest of each runtime, and restores copies. To be called inside a `describe`. */
@@ -179,4 +181,47 @@ export function describeSnapshots(options: SnapshotSuiteOptions): void {
     expect((await driver.sweep(new Set())).removed).toEqual(['snapshot draft-of-a-platform-that-was-killed']);
     expect(files()).toEqual([]);
   });
+
+  if (options.copiesRuntimes) {
+    it.each([
+      ['nodejs', nodejs],
+      ['python', python],
+    ] as const)(
+      'copies of a runtime load versions by themselves, share no random number, and can be snapshotted again: %s',
+      async (runtime, plan) => {
+        const generic: SnapshotName = { versionId: `shape_${runtime}`, loadedWith: 'nothing' };
+        const own: SnapshotName = { versionId: newId('version'), loadedWith: 'the code' };
+        const spec = () => ({ id: newId('sandbox'), plan, limits, image: undefined });
+        const original = await driver.create(spec(), never);
+        const first = await GuestAgent.waiting(original, runtime);
+        const silence = () => first.connection.beforeSnapshot({ timeoutMs: 30_000 });
+        await driver.snapshot(original, generic, silence, never);
+        await first.afterRestore();
+        const copies = await Promise.all(
+          [0, 1].map(async () => {
+            const sandbox = await driver.restore(generic, spec(), never);
+            return { sandbox, agent: await GuestAgent.restored(sandbox, runtime, false) };
+          }),
+        );
+        const all = [{ sandbox: original, agent: first }, ...copies];
+        const facts: Facts[] = [];
+        for (const { sandbox, agent } of all) {
+          await sandbox.specialise(image, never);
+          await agent.init();
+        }
+        const [, second] = all as [unknown, (typeof all)[0]];
+        await driver.snapshot(second.sandbox, own, () => second.agent.connection.beforeSnapshot(), never);
+        await second.agent.afterRestore();
+        for (const { agent } of all) facts.push(await ask(agent));
+        for (const { calls } of facts) expect(calls).toBe(1);
+        const drawn = facts.flatMap(({ early, values }) => [...early, ...values]);
+        expect(new Set(drawn).size).toBe(drawn.length);
+        const copy = await restore(plan, own);
+        const later = await ask(copy.agent);
+        expect(later).toMatchObject({ calls: 1, early: facts[1]?.early });
+        expect(drawn).not.toEqual(expect.arrayContaining([later.values[0]]));
+        await Promise.all([...all, copy].map(({ sandbox }) => sandbox.destroy('test over')));
+      },
+    );
+  }
 }

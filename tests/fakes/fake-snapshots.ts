@@ -1,13 +1,18 @@
 import type { SandboxSpec } from '../../backend/core/ports/isolation-driver.ts';
 import type { Sandbox } from '../../backend/core/ports/sandbox.ts';
-import type { SnapshotDriver, SnapshotInfo, SnapshotName } from '../../backend/core/ports/snapshot-driver.ts';
+import type {
+  SnapshotDriver,
+  SnapshotInfo,
+  SnapshotName,
+  SnapshotSubject,
+} from '../../backend/core/ports/snapshot-driver.ts';
 import { FakeDriver } from '../../backend/execution-engine/drivers/fake/fake-driver.ts';
-import type { SandboxId, VersionId } from '../../shared/ids.ts';
+import type { SandboxId } from '../../shared/ids.ts';
 
 /** A fake driver whose sandboxes can be snapshotted: it remembers names. */
 export class FakeSnapshotDriver extends FakeDriver implements SnapshotDriver {
   /** Names by version. */
-  readonly kept = new Map<VersionId, string>();
+  readonly kept = new Map<SnapshotSubject, string>();
   /** Sandboxes that are copies. */
   readonly copies = new Set<SandboxId>();
   /** Set to let the next one fail: before or after the agent fell silent, or while it is restored. */
@@ -31,7 +36,7 @@ export class FakeSnapshotDriver extends FakeDriver implements SnapshotDriver {
     return await this.create(spec, signal);
   }
 
-  async dropSnapshot(versionId: VersionId): Promise<void> {
+  async dropSnapshot(versionId: SnapshotSubject): Promise<void> {
     this.kept.delete(versionId);
   }
 

@@ -23,12 +23,24 @@ export class GuestAgent {
 
   /** One that has just been started. */
   static async started(sandbox: Sandbox, runtime: RuntimeName, init: Partial<InitMessage> = {}): Promise<GuestAgent> {
+    const agent = await GuestAgent.waiting(sandbox, runtime);
+    await agent.init(init);
+    return agent;
+  }
+
+  /** One that has just been started, and has no version yet. */
+  static async waiting(sandbox: Sandbox, runtime: RuntimeName): Promise<GuestAgent> {
     const agent = await GuestAgent.#of(sandbox, runtime);
     await agent.connection.open({ timeoutMs: patienceMs });
-    await agent.connection.init({
+    return agent;
+  }
+
+  /** Loads what is at the place of the code. */
+  async init(init: Partial<InitMessage> = {}): Promise<void> {
+    await this.connection.init({
       functionName: 'guest',
       functionVersion: 1,
-      handler: runtime === 'python' ? 'main.handler' : 'index.handler',
+      handler: this.#runtime === 'python' ? 'main.handler' : 'index.handler',
       codeDirectory: '/app',
       env: {},
       memoryLimitMb: 128,
@@ -38,13 +50,12 @@ export class GuestAgent {
       ...limits,
       ...init,
     });
-    return agent;
   }
 
-  /** One that was loaded when its sandbox was snapshotted. */
-  static async restored(sandbox: Sandbox, runtime: RuntimeName): Promise<GuestAgent> {
+  /** One that was loaded when its sandbox was snapshotted, or waited for a version then. */
+  static async restored(sandbox: Sandbox, runtime: RuntimeName, isLoaded = true): Promise<GuestAgent> {
     const agent = await GuestAgent.#of(sandbox, runtime);
-    agent.connection.resume(limits);
+    agent.connection.resume(limits, isLoaded);
     await agent.afterRestore();
     return agent;
   }

@@ -17,6 +17,8 @@ export interface DriverCapabilities {
   readonly specialise: boolean;
   readonly pause: boolean;
   readonly survivesRestart: boolean;
+  /** Of a driver that takes snapshots (snapshot-driver.ts): also of sandboxes without a version. */
+  readonly copiesRuntimes?: boolean;
   /** Runtimes that the technology can never run, and why, for whoever deploys: ends a sentence that begins with the runtime. */
   readonly cannotRun?: ReadonlyMap<RuntimeName, string>;
 }

@@ -2,10 +2,12 @@ import type { VersionId } from '../../../shared/ids.ts';
 import type { IsolationDriver, SandboxSpec } from './isolation-driver.ts';
 import type { Sandbox } from './sandbox.ts';
 
-/** Which snapshot is meant: a version has one at most. */
+/** What a snapshot is of: a version that is loaded, or sandboxes of one shape that have no version yet. Each has one at most. */
+export type SnapshotSubject = VersionId | `shape_${string}`;
+
 export interface SnapshotName {
-  readonly versionId: VersionId;
-  /** A hash of what the version was loaded with. A snapshot with another one is not restored. */
+  readonly versionId: SnapshotSubject;
+  /** A hash of what the version was loaded with, or of how the runtime was started. A snapshot with another one is not restored. */
   readonly loadedWith: string;
 }
 
@@ -16,7 +18,7 @@ export interface SnapshotInfo {
 
 /**
  * An optional power: freezing a sandbox that has loaded its version, and starting any number of copies. A snapshot holds what the sandbox has in memory,
- * secrets included. The driver keeps it between starts of the platform, drops what does not fit this host, its guests and its programs any more, and what was not used for long.
+ * secrets included. With `capabilities.copiesRuntimes` also a sandbox that has no version yet: its copies can be specialised, and snapshotted again. The driver keeps it between starts of the platform, drops what does not fit this host, its guests and its programs any more, and what was not used for long.
  */
 export interface SnapshotDriver extends IsolationDriver {
   /**
@@ -36,7 +38,7 @@ export interface SnapshotDriver extends IsolationDriver {
    * (`snapshot_unusable`) when the snapshot is gone, damaged, or of another host, guest or program, and drops it then.
    */
   restore(name: SnapshotName, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>;
-  dropSnapshot(versionId: VersionId): Promise<void>;
+  dropSnapshot(versionId: SnapshotSubject): Promise<void>;
 }
 
 export function supportsSnapshots(driver: IsolationDriver): driver is SnapshotDriver {

@@ -51,10 +51,10 @@ export interface AgentLink {
   fail(outcome: InvocationOutcome): void;
 }
 
-/** Waits for HELLO on a fresh channel, or makes a restored agent (`isRestored`) go on, which has loaded its version. Rejects with PlatformError. */
+/** Waits for HELLO on a fresh channel, or makes a restored agent go on, which has loaded its version or waits for INIT. Rejects with PlatformError. */
 export type OpenAgentLink = (
   channel: Duplex,
   events: AgentLinkEvents,
   signal: AbortSignal,
-  isRestored: boolean,
+  restored: 'version' | 'runtime' | undefined,
 ) => Promise<AgentLink>;

@@ -17,14 +17,17 @@ export interface SandboxOwner {
   lost(): void;
 }
 
+/** Undefined: it was booted. */
+export type Restored = 'version' | 'runtime' | undefined;
+
 export interface BootedSandboxOptions {
   readonly sandbox: Sandbox;
   readonly reservation: Reservation;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly exitWaitMs: number;
-  /** A copy from a snapshot: its agent has loaded its version, and says no HELLO. */
-  readonly isRestored: boolean;
+  /** A copy from a snapshot, whose agent says no HELLO: with its version loaded, or with a runtime alone. */
+  readonly restored: Restored;
 }
 
 /** A sandbox whose agent said HELLO. Turns every way in which it can end into one outcome for the calls inside. */
@@ -67,7 +70,7 @@ export class BootedSandbox {
     });
     try {
       const channel = await options.sandbox.connect(gone.signal);
-      booted.#link = await openLink(channel, booted.#events(), gone.signal, options.isRestored);
+      booted.#link = await openLink(channel, booted.#events(), gone.signal, options.restored);
       return booted;
     } catch (error) {
       booted.destroy('it did not start');
@@ -92,6 +95,10 @@ export class BootedSandbox {
   /** What it is counted with changes; false when there is no room for more. */
   resize(memoryMb: number): boolean {
     return this.#options.reservation.resize(memoryMb);
+  }
+
+  get restored(): Restored {
+    return this.#options.restored;
   }
 
   get isLost(): boolean {

@@ -8,6 +8,7 @@ import type { OpenedSecrets, SecretSource } from '../../core/ports/secrets.ts';
 import type { SnapshotName } from '../../core/ports/snapshot-driver.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import type { BootedSandbox, SandboxOwner } from './booted-sandbox.ts';
+import type { GenericSandboxes } from './generic-sandboxes.ts';
 import type { HostCapacity, Reservation } from './host-capacity.ts';
 import { containerImageOf } from './image-version.ts';
 import { InstanceLogs } from './instance-logs.ts';
@@ -19,6 +20,7 @@ import type { SnapshotBook } from './snapshot-book.ts';
 
 export interface InstanceStarterOptions {
   readonly maker: SandboxMaker;
+  readonly generic: GenericSandboxes;
   readonly bundles: RunnableBundles;
   readonly capacity: HostCapacity;
   readonly logs: LogSink;
@@ -73,7 +75,7 @@ export class InstanceStarter {
     });
     const loadedMs = clock.monotonic();
     const { logs, redact } = await this.#load(version, id, body.sandbox, signal);
-    const initMs = body.sandbox.origin === 'restored' ? 0 : clock.monotonic() - loadedMs;
+    const initMs = body.sandbox.restored === 'version' ? 0 : clock.monotonic() - loadedMs;
     await this.#options.snapshots.take(version, body.sandbox, signal);
     // What a snapshot broke is no fault of the version's.
     if (body.sandbox.isLost) return await this.start({ ...start, from: { reservation: this.#reserve(version) } });
@@ -108,7 +110,7 @@ export class InstanceStarter {
       redact = secrets.redact;
       const logs = this.#logsOf(version, id, redact);
       sandbox.owner = initOwner(logs);
-      if (sandbox.origin !== 'restored') await sandbox.link.init(version, secrets.env, signal);
+      if (sandbox.restored !== 'version') await sandbox.link.init(version, secrets.env, signal);
       if (sandbox.isLost)
         throw new PlatformError('function_error', 'init_failed', 'the process ended while it started');
       return { logs, redact };
@@ -159,7 +161,16 @@ export class InstanceStarter {
   async #boot(version: VersionSpec, from: FreshStart, image: PreparedImage, signal: AbortSignal) {
     const isUsed = !('reservation' in from) || from.snapshot !== undefined;
     const reservation = isUsed ? this.#reserve(version) : from.reservation;
-    return await this.#options.maker.make(shapeOfVersion(version), image, signal, reservation);
+    const { generic } = this.#options;
+    const shape = shapeOfVersion(version);
+    if (image.container === undefined && generic.areCopied(shape)) {
+      const { sandbox, isCopy } = await generic.make(shape, signal, reservation);
+      sandbox.origin = isCopy ? 'restored' : 'cold';
+      if (await this.#specialise(sandbox, image, signal)) return sandbox;
+      await sandbox.exited;
+      return await this.#options.maker.make(shape, image, signal, this.#reserve(version));
+    }
+    return await this.#options.maker.make(shape, image, signal, reservation);
   }
 
   /** Undefined: there is no snapshot, or none that works, and a fresh sandbox should be tried. */

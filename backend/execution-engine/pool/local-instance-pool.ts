@@ -17,6 +17,7 @@ import type { VersionSpec } from '../../core/version.ts';
 import type { OpenAgentLink } from './agent-link.ts';
 import { BootGate } from './boot-gate.ts';
 import { shutdownOutcome } from './exit-outcome.ts';
+import { GenericSandboxes } from './generic-sandboxes.ts';
 import { HostCapacity } from './host-capacity.ts';
 import { sweepIdle } from './idle-sweep.ts';
 import { InstanceStarter, type StartFrom } from './instance-starter.ts';
@@ -85,8 +86,10 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     const maker = this.#maker;
     const { snapshots: mode } = settings;
     this.#snapshots = new SnapshotBook({ drivers: options.drivers, mode, secrets, clock, logger });
+    const generic = new GenericSandboxes({ maker, snapshots: this.#snapshots, capacity: this.#capacity });
     this.#starter = new InstanceStarter({
       maker,
+      generic,
       snapshots: this.#snapshots,
       bundles,
       capacity: this.#capacity,
@@ -98,6 +101,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     this.#ahead = new ReadyAhead({
       capacity: this.#capacity,
       maker,
+      generic,
       starter: this.#starter,
       snapshots: this.#snapshots,
       clock,

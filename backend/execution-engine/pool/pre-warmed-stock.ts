@@ -3,12 +3,14 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { PreWarmedView } from '../../core/ports/instance-pool.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { BootedSandbox, SandboxOwner } from './booted-sandbox.ts';
+import type { GenericSandboxes } from './generic-sandboxes.ts';
 import type { HostCapacity } from './host-capacity.ts';
 import type { SandboxMaker } from './sandbox-maker.ts';
 import type { SandboxShape } from './sandbox-shape.ts';
 
 export interface PreWarmedStockOptions {
   readonly maker: SandboxMaker;
+  readonly generic: GenericSandboxes;
   readonly capacity: HostCapacity;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -79,8 +81,8 @@ export class PreWarmedStock {
       if (reservation === undefined) continue;
       shelf.booting++;
       this.#count++;
-      return this.#options.maker.make(shelf.shape, undefined, signal, reservation).then(
-        (sandbox) => this.#store(shelf, sandbox),
+      return this.#options.generic.make(shelf.shape, signal, reservation).then(
+        ({ sandbox }) => this.#store(shelf, sandbox),
         (error: unknown) => this.#failed(shelf, error, signal.aborted),
       );
     }

@@ -34,12 +34,14 @@ export interface ProtocolLinkOptions {
 
 const logLimits = { logLimitBytes: limits.maxLogBytesPerInvocation, logLineBytes: limits.maxLogLineBytes };
 const restoreEntropyBytes = 64;
+/** An agent that was just booted ends its warm-up first, which takes an emulated guest seconds. */
+const silenceTimeoutMs = 30_000;
 
 /** Opens links that speak the instance protocol (docs/protocol.md). */
 export function protocolLinks(options: ProtocolLinkOptions): OpenAgentLink {
-  return async (channel, events, signal, isRestored) => {
+  return async (channel, events, signal, restored) => {
     const link = new ProtocolLink(channel, events, options);
-    await (isRestored ? link.resume(signal) : link.open(signal));
+    await (restored === undefined ? link.open(signal) : link.resume(signal, restored === 'version'));
     return link;
   };
 }
@@ -94,13 +96,13 @@ class ProtocolLink implements AgentLink {
     await this.#connection.open({ signal, timeoutMs: this.#options.helloTimeoutMs });
   }
 
-  async resume(signal: AbortSignal): Promise<void> {
-    this.#connection.resume(logLimits);
+  async resume(signal: AbortSignal, isLoaded: boolean): Promise<void> {
+    this.#connection.resume(logLimits, isLoaded);
     await this.afterRestore(signal);
   }
 
   async beforeSnapshot(signal: AbortSignal): Promise<void> {
-    await this.#connection.beforeSnapshot({ signal });
+    await this.#connection.beforeSnapshot({ signal, timeoutMs: silenceTimeoutMs });
   }
 
   async afterRestore(signal: AbortSignal): Promise<void> {

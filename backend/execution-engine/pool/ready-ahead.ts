@@ -3,6 +3,7 @@ import type { StartKind } from '../../../shared/invocation.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { evict } from './eviction.ts';
+import type { GenericSandboxes } from './generic-sandboxes.ts';
 import type { HostCapacity } from './host-capacity.ts';
 import type { InstanceStarter, StartFrom } from './instance-starter.ts';
 import { PausedCopies } from './paused-copies.ts';
@@ -16,6 +17,7 @@ import type { VersionPool } from './version-pool.ts';
 export interface ReadyAheadOptions {
   readonly capacity: HostCapacity;
   readonly maker: SandboxMaker;
+  readonly generic: GenericSandboxes;
   readonly starter: InstanceStarter;
   readonly snapshots: SnapshotBook;
   readonly clock: Clock;
@@ -34,12 +36,13 @@ export class ReadyAhead {
 
   constructor(options: ReadyAheadOptions) {
     this.#options = options;
-    const { capacity, maker, starter, snapshots, clock, logger, settings, pools, onWanted } = options;
+    const { capacity, maker, generic, starter, snapshots, clock, logger, settings, pools, onWanted } = options;
     const { preWarmTtlMs: ttlMs, refillDelayMs } = settings;
     const common = { capacity, clock, logger, ttlMs, refillDelayMs, onWanted };
     this.stock = new PreWarmedStock({
       ...common,
       maker,
+      generic,
       perDefaultShape: settings.preWarmPerRuntime,
       perUsedShape: settings.preWarmPerShape,
       maxPreWarmed: settings.maxPreWarmed,

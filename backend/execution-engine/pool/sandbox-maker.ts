@@ -10,13 +10,13 @@ import type {
   SandboxSpec,
 } from '../../core/ports/isolation-driver.ts';
 import type { Logger } from '../../core/ports/logger.ts';
-import type { RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
+import type { RuntimeAdapter, RuntimePlan } from '../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../core/ports/sandbox.ts';
 import { type SnapshotName, supportsSnapshots } from '../../core/ports/snapshot-driver.ts';
 import type { SandboxStore } from '../../core/ports/store.ts';
 import { guardSandbox } from '../guarded-sandbox.ts';
 import type { OpenAgentLink } from './agent-link.ts';
-import { BootedSandbox } from './booted-sandbox.ts';
+import { BootedSandbox, type Restored } from './booted-sandbox.ts';
 import type { Reservation } from './host-capacity.ts';
 import type { SandboxShape } from './sandbox-shape.ts';
 
@@ -62,7 +62,12 @@ export class SandboxMaker {
     return this.#options.driverHealth(shape.driver).status === 'healthy' && this.#options.adapters.has(shape.runtime);
   }
 
-  /** With a snapshot it is a copy that has loaded its version. Rejects with nothing left behind. The reservation ends with the sandbox, or at once when there never was one. */
+  /** How a sandbox of this shape without a version is started. */
+  planOf(shape: SandboxShape): RuntimePlan {
+    return this.#plan(shape, undefined).spec.plan;
+  }
+
+  /** With a snapshot it is a copy, which has loaded its version if there is an image. Rejects with nothing left behind. The reservation ends with the sandbox, or at once when there never was one. */
   async make(
     shape: SandboxShape,
     image: PreparedImage | undefined,
@@ -83,7 +88,7 @@ export class SandboxMaker {
       isMade = true;
       const sandbox = guardSandbox(inner, () => undefined);
       this.#keepRecord(sandbox);
-      const options = { sandbox, reservation, clock, logger, exitWaitMs, isRestored: snapshot !== undefined };
+      const options = { sandbox, reservation, clock, logger, exitWaitMs, restored: restoredOf(snapshot, image) };
       const booted = await BootedSandbox.open(options, openLink, giveUp.signal);
       if (snapshot !== undefined) booted.origin = 'restored';
       if (image === undefined) booted.origin = spec.plan.preloadsModules === true ? 'preloaded' : 'pre-warmed';
@@ -115,6 +120,11 @@ export class SandboxMaker {
     const remove = () => stored.then(() => sandboxes.remove(sandbox.id)).catch(fail);
     sandbox.exited.then(remove, remove);
   }
+}
+
+function restoredOf(snapshot: SnapshotName | undefined, image: PreparedImage | undefined): Restored {
+  if (snapshot === undefined) return undefined;
+  return image === undefined ? 'runtime' : 'version';
 }
 
 async function createOrRestore(

@@ -1,12 +1,18 @@
 import { createHash } from 'node:crypto';
-import type { VersionId } from '../../../shared/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { DriverName, IsolationDriver } from '../../core/ports/isolation-driver.ts';
 import type { Logger } from '../../core/ports/logger.ts';
+import type { RuntimePlan } from '../../core/ports/runtime-adapter.ts';
 import type { SecretSource } from '../../core/ports/secrets.ts';
-import { type SnapshotDriver, type SnapshotName, supportsSnapshots } from '../../core/ports/snapshot-driver.ts';
+import {
+  type SnapshotDriver,
+  type SnapshotName,
+  type SnapshotSubject,
+  supportsSnapshots,
+} from '../../core/ports/snapshot-driver.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import type { BootedSandbox } from './booted-sandbox.ts';
+import type { SandboxShape } from './sandbox-shape.ts';
 
 /** `without-secrets`: no snapshots of versions that use secrets, which are encrypted at rest everywhere else. */
 export type SnapshotMode = 'off' | 'without-secrets' | 'all';
@@ -27,10 +33,10 @@ const pauseMs = 600_000;
 /** Which versions have a snapshot, or get one with their first good start. Everything that fails here means a boot. */
 export class SnapshotBook {
   readonly #options: SnapshotBookOptions;
-  /** Clock.monotonic() until which a version only boots. */
-  readonly #pausedUntil = new Map<VersionId, number>();
-  /** Versions of which one is being taken. */
-  readonly #taking = new Set<VersionId>();
+  /** Clock.monotonic() until which what it is of only boots. */
+  readonly #pausedUntil = new Map<SnapshotSubject, number>();
+  /** Of which one is being taken. */
+  readonly #taking = new Set<SnapshotSubject>();
 
   constructor(options: SnapshotBookOptions) {
     this.#options = options;
@@ -54,40 +60,87 @@ export class SnapshotBook {
    */
   async take(version: VersionSpec, body: BootedSandbox, signal: AbortSignal): Promise<void> {
     const driver = this.#driver(version);
-    const { versionId } = version;
-    if (driver === undefined || this.#taking.has(versionId) || body.isLost || body.origin === 'restored') return;
+    // A copy that has loaded its version is one of a snapshot.
+    if (driver === undefined || body.isLost || body.restored === 'version') return;
     const name = this.#name(version);
-    if (name === undefined || driver.hasSnapshot(name)) return;
-    this.#taking.add(versionId);
-    try {
-      await driver
-        .snapshot(body.sandbox, name, () => body.link.beforeSnapshot(signal), signal)
-        .catch((error: unknown) => this.failed(version, error));
-      await body.link.afterRestore(signal);
-    } catch (error) {
-      this.failed(version, error);
-      body.destroy('it did not go on after its snapshot');
-    } finally {
-      this.#taking.delete(versionId);
-    }
+    if (name !== undefined) await this.#take(driver, name, body, signal, version.functionName);
+  }
+
+  /** The snapshot of sandboxes of this shape without a version, whether there is one or not; undefined where none is taken. */
+  ofShape(shape: SandboxShape, plan: () => RuntimePlan): SnapshotName | undefined {
+    const driver = this.#copierOf(shape);
+    const subject: SnapshotSubject = `shape_${hashOf([shape.key]).slice(0, 24)}`;
+    if (driver === undefined || this.#isPaused(subject)) return undefined;
+    const { argv, env } = plan();
+    return { versionId: subject, loadedWith: hashOf([shape.key, argv, env]) };
+  }
+
+  hasOfShape(shape: SandboxShape, name: SnapshotName): boolean {
+    return this.#copierOf(shape)?.hasSnapshot(name) === true;
+  }
+
+  /** Takes one of a sandbox that has no version yet, unless there is one. Never rejects; the sandbox may be lost then. */
+  async takeOfShape(shape: SandboxShape, name: SnapshotName, body: BootedSandbox, signal: AbortSignal): Promise<void> {
+    const driver = this.#copierOf(shape);
+    if (driver !== undefined && !body.isLost) await this.#take(driver, name, body, signal, shape.key);
   }
 
   /** One could not be taken, or not be restored. */
-  failed(version: VersionSpec, err: unknown): void {
-    const { versionId, functionName } = version;
-    this.#pausedUntil.set(versionId, this.#options.clock.monotonic() + pauseMs);
-    this.#options.logger.warn({ err, function: functionName, versionId }, 'a snapshot failed; the version is booted');
-    this.drop(versionId);
+  failed({ versionId, functionName }: VersionSpec, err: unknown): void {
+    this.#failed(versionId, functionName, err);
+  }
+
+  failedOfShape(shape: SandboxShape, { versionId }: SnapshotName, err: unknown): void {
+    this.#failed(versionId, shape.key, err);
   }
 
   /** Of a version that went, or whose secrets changed. Does not wait. */
-  drop(versionId: VersionId): void {
+  drop(versionId: SnapshotSubject): void {
     for (const driver of this.#options.drivers.values()) {
       if (!supportsSnapshots(driver)) continue;
       driver.dropSnapshot(versionId).catch((err: unknown) => {
         this.#options.logger.warn({ err, versionId }, 'a snapshot could not be removed');
       });
     }
+  }
+
+  /** `label` says in the log whose it is. */
+  async #take(
+    driver: SnapshotDriver,
+    name: SnapshotName,
+    body: BootedSandbox,
+    signal: AbortSignal,
+    label: string,
+  ): Promise<void> {
+    const { versionId: subject } = name;
+    if (this.#taking.has(subject) || driver.hasSnapshot(name)) return;
+    this.#taking.add(subject);
+    try {
+      await driver
+        .snapshot(body.sandbox, name, () => body.link.beforeSnapshot(signal), signal)
+        .catch((error: unknown) => this.#failed(subject, label, error));
+      await body.link.afterRestore(signal);
+    } catch (error) {
+      this.#failed(subject, label, error);
+      body.destroy('it did not go on after its snapshot');
+    } finally {
+      this.#taking.delete(subject);
+    }
+  }
+
+  #failed(subject: SnapshotSubject, label: string, err: unknown): void {
+    this.#pausedUntil.set(subject, this.#options.clock.monotonic() + pauseMs);
+    this.#options.logger.warn({ err, of: label, subject }, 'a snapshot failed; what it is of is booted');
+    this.drop(subject);
+  }
+
+  /** The driver of a shape of which copies without a version can be made. */
+  #copierOf({ driver: name, runtime }: SandboxShape): SnapshotDriver | undefined {
+    const { mode, drivers } = this.#options;
+    if (mode === 'off' || !runtimesThatReseed.includes(runtime)) return undefined;
+    const driver = drivers.get(name);
+    const canCopy = driver?.capabilities.copiesRuntimes === true && driver.capabilities.specialise;
+    return driver !== undefined && canCopy && supportsSnapshots(driver) ? driver : undefined;
   }
 
   #driver(version: VersionSpec): SnapshotDriver | undefined {
@@ -101,11 +154,11 @@ export class SnapshotBook {
     return driver !== undefined && supportsSnapshots(driver) ? driver : undefined;
   }
 
-  #isPaused(versionId: VersionId): boolean {
-    const until = this.#pausedUntil.get(versionId);
+  #isPaused(subject: SnapshotSubject): boolean {
+    const until = this.#pausedUntil.get(subject);
     if (until === undefined) return false;
     if (this.#options.clock.monotonic() < until) return true;
-    this.#pausedUntil.delete(versionId);
+    this.#pausedUntil.delete(subject);
     return false;
   }
 
@@ -114,10 +167,13 @@ export class SnapshotBook {
     const { versionId, digest, config, functionName, version: number } = version;
     try {
       const { env } = this.#options.secrets.open(version);
-      const parts = JSON.stringify([digest, functionName, number, config, env]);
-      return { versionId, loadedWith: createHash('sha256').update(parts).digest('hex') };
+      return { versionId, loadedWith: hashOf([digest, functionName, number, config, env]) };
     } catch {
       return undefined;
     }
   }
+}
+
+function hashOf(parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

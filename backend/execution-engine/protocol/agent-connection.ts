@@ -110,11 +110,11 @@ export class AgentConnection {
     return this.#orClose(this.#waiting.wait<Hello>('hello', { timeoutMs, signal, failed, name: 'HELLO' }));
   }
 
-  /** In place of `open` and `init`, for an agent that was restored from a snapshot and has loaded its version before; then comes `afterRestore`. */
-  resume(limits: Pick<InitMessage, 'logLimitBytes' | 'logLineBytes'>): void {
+  /** In place of `open` and `init`, for an agent that was restored from a snapshot; then comes `afterRestore`. `isLoaded` false: it has no version, and waits for `init`. */
+  resume(limits: Pick<InitMessage, 'logLimitBytes' | 'logLineBytes'>, isLoaded = true): void {
     this.#expect('connecting');
     this.#logs.limit(limits);
-    this.#state = 'ready';
+    this.#state = isLoaded ? 'ready' : 'greeted';
   }
 
   /**

@@ -4,7 +4,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
-import { newId, type SandboxId, type VersionId } from '../../../../shared/ids.ts';
+import { newId, type SandboxId } from '../../../../shared/ids.ts';
 import { MiB } from '../../../../shared/limits.ts';
 import type {
   DriverCapabilities,
@@ -16,7 +16,12 @@ import type {
 import type { Logger } from '../../../core/ports/logger.ts';
 import type { RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
-import type { SnapshotDriver, SnapshotInfo, SnapshotName } from '../../../core/ports/snapshot-driver.ts';
+import type {
+  SnapshotDriver,
+  SnapshotInfo,
+  SnapshotName,
+  SnapshotSubject,
+} from '../../../core/ports/snapshot-driver.ts';
 import { beginGuest } from '../support/guest/begin-guest.ts';
 import { guestMemoryMb } from '../support/guest/guest-size.ts';
 import { type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
@@ -193,7 +198,7 @@ export class FirecrackerDriver implements SnapshotDriver {
     }
   }
 
-  async dropSnapshot(versionId: VersionId): Promise<void> {
+  async dropSnapshot(versionId: SnapshotSubject): Promise<void> {
     await this.#snapshots.drop(versionId);
   }
 

@@ -19,8 +19,9 @@ export interface LaunchParts {
   readonly accelerator: Accelerator;
   /** The file behind the code device. */
   readonly code: string;
-  /** The guest's RAM, which the sandbox closes; a clone's is the snapshot's, and not its own. */
   readonly memory: GuestMemory;
+  /** The sandbox closes it; otherwise it is a snapshot's, which the guest maps privately. */
+  readonly ownsMemory: boolean;
   readonly isClone: boolean;
   readonly outputLimits: OutputLimits;
   readonly codeImage: (image: PreparedImage) => Promise<string>;
@@ -29,7 +30,7 @@ export interface LaunchParts {
 
 /** Starts QEMU in its jail, which waits for its arguments. */
 export function launch(parts: LaunchParts): QemuSandbox {
-  const { host, slot, spec, boot, accelerator, isClone, memory } = parts;
+  const { host, slot, spec, boot, accelerator, isClone, memory, ownsMemory } = parts;
   const limits = hostLimits(spec.limits, accelerator);
   const cgroup = host.cgroups.create(String(slot.number), limits);
   // A clone boots nothing.
@@ -38,7 +39,7 @@ export function launch(parts: LaunchParts): QemuSandbox {
     const child = spawnJailedQemu({
       host,
       slot,
-      argv: qemuCommand({ limits: spec.limits, accelerator, hasCode: spec.image !== undefined, isClone }),
+      argv: qemuCommand({ limits: spec.limits, accelerator, hasCode: spec.image !== undefined, isClone, ownsMemory }),
       maxPids: limits.maxPids,
       ...(accelerator === 'kvm' ? { group: statSync(kvmDevice).gid } : {}),
       pipes: descriptors.kernel - descriptors.channel,
@@ -52,7 +53,8 @@ export function launch(parts: LaunchParts): QemuSandbox {
       child,
       cgroup,
       slot,
-      memory: isClone ? undefined : memory,
+      memory: ownsMemory ? memory : undefined,
+      isClone,
       outputLimits: parts.outputLimits,
       imageDigest: spec.image?.digest,
       codeImage: parts.codeImage,

@@ -52,10 +52,12 @@ export function qemuCommand(options: {
   readonly limits: SandboxLimits;
   readonly accelerator: Accelerator;
   readonly hasCode: boolean;
-  /** A clone of a snapshot: it maps the snapshot's memory privately, and waits for the state. */
+  /** A clone of a snapshot: it waits for the state. */
   readonly isClone: boolean;
+  /** False: it maps the memory of a snapshot privately. */
+  readonly ownsMemory: boolean;
 }): readonly string[] {
-  const { limits, accelerator, isClone } = options;
+  const { limits, accelerator, isClone, ownsMemory } = options;
   const isEmulated = accelerator === 'tcg';
   const append = kernelArguments({ root: '/dev/vda', code: '/dev/vdb', hasCode: options.hasCode, isEmulated });
   const kernel = [
@@ -70,7 +72,7 @@ export function qemuCommand(options: {
   return [
     jailedQemu,
     ...['-machine', `${machine},memory-backend=ram`, '-no-user-config', '-nodefaults'],
-    ...['-object', `${memory},share=${isClone ? 'off' : 'on'}`],
+    ...['-object', `${memory},share=${ownsMemory ? 'on' : 'off'}`],
     ...['-accel', isEmulated ? `tcg,thread=multi,tb-size=${translationMb}` : 'kvm'],
     ...[
       '-cpu',

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
-import { newId, type SandboxId, type VersionId } from '../../../../shared/ids.ts';
+import { newId, type SandboxId } from '../../../../shared/ids.ts';
 import { MiB } from '../../../../shared/limits.ts';
 import type {
   DriverCapabilities,
@@ -14,8 +15,14 @@ import type {
 import type { Logger } from '../../../core/ports/logger.ts';
 import type { RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
-import type { SnapshotDriver, SnapshotInfo, SnapshotName } from '../../../core/ports/snapshot-driver.ts';
+import type {
+  SnapshotDriver,
+  SnapshotInfo,
+  SnapshotName,
+  SnapshotSubject,
+} from '../../../core/ports/snapshot-driver.ts';
 import { beginGuest } from '../support/guest/begin-guest.ts';
+import { copyMemory } from '../support/guest/copy-memory.ts';
 import { explainDiskFull } from '../support/guest/disk-full.ts';
 import { beforeHanging } from '../support/guest/guest-ending.ts';
 import { guestInit } from '../support/guest/guest-init.ts';
@@ -82,6 +89,7 @@ export class QemuDriver implements SnapshotDriver {
     specialise: true,
     pause: true,
     survivesRestart: false,
+    copiesRuntimes: true,
   };
   readonly #options: QemuDriverOptions;
   readonly #host: DriverHost;
@@ -189,7 +197,7 @@ export class QemuDriver implements SnapshotDriver {
     return await this.#begin({ spec, boot, snapshot, waitsForGuest: true, signal });
   }
 
-  async dropSnapshot(versionId: VersionId): Promise<void> {
+  async dropSnapshot(versionId: SnapshotSubject): Promise<void> {
     await this.#snapshots.drop(versionId);
   }
 
@@ -244,7 +252,9 @@ export class QemuDriver implements SnapshotDriver {
     const root = await qemuRoot(host, findQemu(this.#options.qemuPath));
     const image = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
     const { guestDirectory, outputLimits = defaultOutputLimits } = this.#options;
-    const memory = snapshot?.memory ?? (await GuestMemory.make(guestDirectory, guestMemoryMb(spec.limits) * MiB));
+    // A copy that has no version yet is to be snapshotted once it has one, which needs memory of its own.
+    const ownsMemory = snapshot === undefined || image === undefined;
+    const memory = ownsMemory ? await this.#ownMemory(guestDirectory, spec, snapshot) : snapshot.memory;
     const slot = host.slots.take();
     let sandbox: QemuSandbox;
     try {
@@ -253,13 +263,13 @@ export class QemuDriver implements SnapshotDriver {
       const code = ownsFile ? makeCodeFile(slot) : image;
       if (image !== undefined && ownsFile) await makeFilledCodeFile(slot, image);
       sandbox = launch({
-        ...{ host, slot, spec, boot, code, memory, outputLimits, accelerator },
+        ...{ host, slot, spec, boot, code, memory, ownsMemory, outputLimits, accelerator },
         isClone: snapshot !== undefined,
         codeImage: async (wanted) => (await this.#guests.code(wanted)).path,
         onGone: (failures) => this.#forget(spec.id, failures),
       });
     } catch (error) {
-      if (snapshot === undefined) memory.close();
+      if (ownsMemory) memory.close();
       await slot.free();
       throw asPlatformError(explainDiskFull(error, 'the files of a microVM', slot.directory), what);
     }
@@ -274,9 +284,32 @@ export class QemuDriver implements SnapshotDriver {
     return sandbox;
   }
 
+  /** For a guest that boots, or filled with a snapshot's. */
+  async #ownMemory(directory: string, { limits }: SandboxSpec, from?: LoadedSnapshot): Promise<GuestMemory> {
+    // The store may close its own meanwhile.
+    const source = from === undefined ? undefined : openSync(`/proc/self/fd/${from.memory.descriptor}`, 'r');
+    const memory = await GuestMemory.make(directory, guestMemoryMb(limits) * MiB);
+    if (source === undefined) return memory;
+    try {
+      await copyMemory(source, memory.descriptor, memory.sizeBytes);
+      return memory;
+    } catch (error) {
+      memory.close();
+      throw error;
+    } finally {
+      closeSync(source);
+    }
+  }
+
   /** What must be the same where a snapshot of such a guest is restored: QEMU, processor, command line, kernel, runtime, init, limits. */
   #fitOf({ limits }: SandboxSpec, boot: GuestBoot): string {
-    const argv = qemuCommand({ limits, accelerator: this.#accelerator, hasCode: true, isClone: true });
+    const argv = qemuCommand({
+      limits,
+      accelerator: this.#accelerator,
+      hasCode: true,
+      isClone: true,
+      ownsMemory: false,
+    });
     const parts = [basename(boot.kernel), basename(boot.root), guestInit('serial'), limits];
     const machine = [this.#version, cpus()[0]?.model, argv];
     return createHash('sha256')

@@ -116,7 +116,7 @@ describe('the control port', () => {
 });
 
 it('opens nothing but inherited descriptors, and limits QEMU above its guest', () => {
-  const argv = qemuCommand({ limits, accelerator: 'tcg', hasCode: false, isClone: false });
+  const argv = qemuCommand({ limits, accelerator: 'tcg', hasCode: false, isClone: false, ownsMemory: true });
   expect(
     argv
       .filter((word) => word.includes('/'))

@@ -29,8 +29,10 @@ export interface QemuSandboxOptions {
   readonly child: ChildProcess;
   readonly cgroup: Cgroup;
   readonly slot: Slot;
-  /** The guest's RAM; undefined for a clone, which has mapped its snapshot's. */
+  /** The guest's RAM; undefined for a clone that has mapped its snapshot's. */
   readonly memory: GuestMemory | undefined;
+  /** Restored, not booted. */
+  readonly isClone: boolean;
   readonly outputLimits: OutputLimits;
   /** The digest of the code that is on the code device from the start. */
   readonly imageDigest: string | undefined;
@@ -109,9 +111,8 @@ export class QemuSandbox implements Sandbox {
     }
     pipeOf(child, descriptors.status).resume();
     this.#qmp = new QmpClient(pipeOf(child, descriptors.qmp), () => undefined);
-    const isClone = options.memory === undefined;
     const exited = (status: number, oomKills: number) => void this.#agentExited(status, oomKills);
-    this.control = new GuestControl(pipeOf(child, descriptors.control), { exited }, isClone);
+    this.control = new GuestControl(pipeOf(child, descriptors.control), { exited }, options.isClone);
   }
 
   /** Joins the control group, lets bwrap begin, and resolves when QEMU takes commands. */
@@ -130,7 +131,7 @@ export class QemuSandbox implements Sandbox {
 
   /**
    * Stops the guest while `keep` copies its memory. The function's processes stay stopped inside until `goOn`. Rejects with `unprocessable`
-   * (`snapshot_of_clone`) for a clone: what is its own is in no file.
+   * (`snapshot_of_clone`) for a clone that has mapped its snapshot's memory: what is its own is in no file.
    */
   async save<T>(keep: (parts: { memory: GuestMemory; state: Buffer; hasCode: boolean }) => Promise<T>): Promise<T> {
     if (this.#memory === undefined) {

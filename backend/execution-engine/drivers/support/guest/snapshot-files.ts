@@ -1,6 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import type { VersionId } from '../../../../../shared/ids.ts';
-import type { SnapshotName } from '../../../../core/ports/snapshot-driver.ts';
+import type { SnapshotName, SnapshotSubject } from '../../../../core/ports/snapshot-driver.ts';
 import { copyMemory } from './copy-memory.ts';
 import {
   damagedSnapshot,
@@ -75,7 +74,7 @@ export class SnapshotFiles {
     }
   }
 
-  async drop(versionId: VersionId): Promise<void> {
+  async drop(versionId: SnapshotSubject): Promise<void> {
     this.#forget(versionId);
     await this.#written();
     await this.#folders.drop(versionId);
@@ -107,7 +106,7 @@ export class SnapshotFiles {
     await Promise.allSettled(this.#writing);
   }
 
-  #forget(versionId: VersionId): void {
+  #forget(versionId: SnapshotSubject): void {
     for (const folder of [...this.#checked.keys()]) if (isOf(folder, versionId)) this.#checked.delete(folder);
   }
 }

@@ -3,8 +3,7 @@ import { closeSync, existsSync, fchmodSync, ftruncateSync, openSync } from 'node
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PlatformError } from '../../../../../shared/errors.ts';
-import type { VersionId } from '../../../../../shared/ids.ts';
-import type { SnapshotName } from '../../../../core/ports/snapshot-driver.ts';
+import type { SnapshotName, SnapshotSubject } from '../../../../core/ports/snapshot-driver.ts';
 import { copyMemory } from './copy-memory.ts';
 
 /** `state.json`, written last. */
@@ -114,7 +113,7 @@ export class SnapshotFolders {
     await utimes(this.#path(name), now, now);
   }
 
-  async drop(versionId: VersionId): Promise<void> {
+  async drop(versionId: SnapshotSubject): Promise<void> {
     for (const folder of await this.#folders()) if (isOf(folder, versionId)) await this.#remove(folder);
   }
 
@@ -169,7 +168,7 @@ export function folderOf(name: SnapshotName): string {
   return `${name.versionId}.${createHash('sha256').update(name.loadedWith).digest('hex').slice(0, 32)}`;
 }
 
-export function isOf(folder: string, versionId: VersionId): boolean {
+export function isOf(folder: string, versionId: SnapshotSubject): boolean {
   return folder.startsWith(`${versionId}.`);
 }
 

@@ -1,6 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
-import type { VersionId } from '../../../../../shared/ids.ts';
-import type { SnapshotName } from '../../../../core/ports/snapshot-driver.ts';
+import type { SnapshotName, SnapshotSubject } from '../../../../core/ports/snapshot-driver.ts';
 import { copyMemory } from './copy-memory.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { GuestMemory } from './guest-memory.ts';
@@ -100,7 +99,7 @@ export class SnapshotStore {
     }
   }
 
-  async drop(versionId: VersionId): Promise<void> {
+  async drop(versionId: SnapshotSubject): Promise<void> {
     for (const folder of [...this.#loaded.keys()]) if (isOf(folder, versionId)) this.#forget(folder);
     await Promise.all(this.#writing);
     await this.#folders.drop(versionId);

@@ -14,7 +14,7 @@ import { bytesFrom, dateNow, exitProcess, monotonic, parseJson, stringifyJson } 
 import { reseed, touchGenerators } from './reseed.ts';
 import { Tunnels, turnToProxy } from './tunnels.ts';
 import { startUsage } from './usage.ts';
-import { enableSourceMaps, warmUpFetch, warmUpWhileIdle } from './warm-up.ts';
+import { enableSourceMaps, type WarmUp, warmUpFetch, warmUpWhileIdle } from './warm-up.ts';
 import { flagBatch, flagEnd, frameTypes, noBytes } from './wire.ts';
 
 /** Exit codes that the agent itself chooses. */
@@ -48,7 +48,7 @@ export class Agent {
   readonly #paths: { codeDirectory: string; readonly agentPath: string };
   #env: CallEnvironment | undefined;
   #loaded: LoadedFunction | undefined;
-  #stopWarmUp: () => Promise<void> | undefined = () => undefined;
+  #warmUp: WarmUp | undefined;
   #isDraining = false;
   #isExiting = false;
 
@@ -80,7 +80,7 @@ export class Agent {
     this.#logs.install();
     startUsage();
     const { agentPath } = this.#paths;
-    this.#stopWarmUp = warmUpWhileIdle((other) => new Agent(other, agentPath, undefined, () => undefined));
+    this.#warmUp = warmUpWhileIdle((other) => new Agent(other, agentPath, undefined, () => undefined));
     process.on('uncaughtException', (error) => this.#uncaught(error));
     process.on('exit', () => {
       for (const call of this.#calls.values()) this.#logs.flushPartial(call);
@@ -129,11 +129,7 @@ export class Agent {
         this.#exitIfDrained();
         break;
       case frameTypes.beforeSnapshot:
-        this.#tunnels.closeAll();
-        (globalThis as { gc?: () => void }).gc?.();
-        touchGenerators();
-        this.#channel.writer.raw(type, 0, 0, noBytes);
-        this.#channel.hold();
+        void this.#fallSilent();
         break;
       case frameTypes.afterRestore: {
         const { nowMs, entropy } = readJson(payload) as { nowMs: number; entropy: string };
@@ -149,10 +145,21 @@ export class Agent {
     this.#channel.flush();
   }
 
+  /** Before a snapshot. An agent without a version has what it waits for warm in all copies. */
+  async #fallSilent(): Promise<void> {
+    await this.#warmUp?.over;
+    this.#tunnels.closeAll();
+    (globalThis as { gc?: () => void }).gc?.();
+    touchGenerators();
+    this.#channel.writer.raw(frameTypes.beforeSnapshot, 0, 0, noBytes);
+    this.#channel.hold();
+    this.#channel.flush();
+  }
+
   async #init(message: InitMessage): Promise<void> {
     const init = this.#codeDirectory === undefined ? message : { ...message, codeDirectory: this.#codeDirectory };
     const startedAt = monotonic();
-    const rehearsing = this.#stopWarmUp();
+    const rehearsing = this.#warmUp?.stop();
     if (rehearsing !== undefined) await rehearsing;
     try {
       this.#paths.codeDirectory = init.codeDirectory;

@@ -23,12 +23,20 @@ export function enableSourceMaps(): void {
   else setSourceMapsSupport(true, { nodeModules: false, generatedCode: false });
 }
 
+/** What an agent does that waits for its version. */
+export interface WarmUp {
+  /** Ends it; gives a promise when a step is at work, which must be over before anything is loaded in earnest. */
+  readonly stop: () => Promise<void> | undefined;
+  /** Resolves when all steps are done, or it was ended. */
+  readonly over: Promise<void>;
+}
+
 /**
  * What an agent that was started ahead of any version does while it waits: loads the parts of Node that functions need and rehearses, one step per
- * turn of the event loop. Returns the function that ends it; that gives a promise when a step is at work, which must be over before anything
- * is loaded in earnest.
+ * turn of the event loop.
  */
-export function warmUpWhileIdle(connect: ConnectAgent): () => Promise<void> | undefined {
+export function warmUpWhileIdle(connect: ConnectAgent): WarmUp {
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
   let canRehearse = true;
   const rehearse = async (file: string): Promise<void> => {
     if (!canRehearse) return;
@@ -47,18 +55,23 @@ export function warmUpWhileIdle(connect: ConnectAgent): () => Promise<void> | un
   let running: Promise<void> | undefined;
   const next = () => {
     const step = steps.shift();
-    if (step === undefined) return;
-    const over = () => {
+    if (step === undefined) {
+      end();
+      return;
+    }
+    const done = () => {
       running = undefined;
       later(next);
     };
-    running = Promise.resolve(step()).then(over, over);
+    running = Promise.resolve(step()).then(done, done);
   };
   const timer = startTimer(next, idleMs);
   timer.unref();
-  return () => {
+  const stop = () => {
     steps.length = 0;
     cancelTimer(timer);
+    end();
     return running;
   };
+  return { stop, over };
 }
