@@ -22,7 +22,8 @@ export function HostCharts({ ticks: all, range: { fixed }, markers }: HostCharts
     x,
     markers,
     onZoom,
-    syncKey: 'host',
+    // With all charts of the page: the crosshair is shared by time, whatever part of it a chart shows.
+    syncKey: 'overview',
     emptyText: fixed === undefined ? 'Waiting for the first second' : 'This page was not open then',
     ...(fixed === undefined ? { minSpanSeconds: 120 } : {}),
   } as const;

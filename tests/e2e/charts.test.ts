@@ -1,0 +1,83 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildStale } from '../../scripts/build.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+import { findChromium, launchChromium, openDashboard } from './support/browser.ts';
+import { inhabit } from './support/inhabited.ts';
+
+const executablePath = findChromium();
+const missing = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
+const pages = ['/?range=15m', '/functions/shop?range=15m'] as const;
+
+/** What holds for every chart of every page that has some. */
+describe.skipIf(missing !== undefined)(`charts${skippedFor(missing)}`, () => {
+  let platform: Platform;
+  let browser: Browser;
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    await buildStale(['guest', 'server', 'dashboard']);
+    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    await inhabit(platform);
+    ({ page, complaints } = await openDashboard(browser, platform));
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.dispose();
+  });
+
+  const charts = () => page.getByRole('img', { name: /^Chart: / });
+  /** Goes there and waits until all charts are drawn; returns their titles. */
+  async function show(path: string): Promise<readonly string[]> {
+    await page.goto(platform.url + path);
+    await charts().first().waitFor();
+    const titles = await page
+      .getByRole('button', { name: /^View .* as table$/ })
+      .evaluateAll((buttons) =>
+        buttons.map((button) => /^View (.*) as table$/.exec(button.getAttribute('aria-label') ?? '')?.[1] ?? ''),
+      );
+    expect(titles.length).toBeGreaterThanOrEqual(6);
+    await expect.poll(() => charts().count(), { timeout: 20_000 }).toBe(titles.length);
+    return titles;
+  }
+
+  it.each(pages)('can be seen as a table, and saved as CSV: %s', async (path) => {
+    for (const title of await show(path)) {
+      const save = page.getByRole('button', { name: `Save ${title} as CSV` });
+      const saved = page.waitForEvent('download');
+      await save.click();
+      expect((await saved).suggestedFilename()).toBe(`${title.toLowerCase().replaceAll(' ', '-')}.csv`);
+      await page.getByRole('button', { name: `View ${title} as table` }).click();
+      await page
+        .getByRole('region', { name: `${title} as a table` })
+        .getByRole('cell')
+        .first()
+        .waitFor();
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  it.each(pages)('share one crosshair, and zoom together by what is dragged: %s', async (path) => {
+    const titles = await show(path);
+    const box = await charts().first().boundingBox();
+    if (box === null) throw new Error('the chart has no place');
+    // Now is at the right end: there are calls, and the charts of the host have begun.
+    const right = box.x + box.width - 10;
+    await page.mouse.move(right - 20, box.y + 60);
+    await page.mouse.move(right, box.y + 60);
+    for (const title of titles) {
+      const card = page.locator('section').filter({ has: page.getByRole('heading', { name: title, exact: true }) });
+      await card
+        .getByText(/^\d\d:\d\d:\d\d/)
+        .first()
+        .waitFor();
+    }
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.5, box.y + 60, { steps: 5 });
+    await page.mouse.up();
+    await page.waitForURL(/range=\d{13}-\d{13}/);
+    expect(complaints).toEqual([]);
+  });
+});
