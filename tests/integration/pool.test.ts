@@ -419,6 +419,18 @@ describe('retiring and draining', () => {
     expect(r.pool.pools().filter((view) => view.version === old && view.instances.length > 0)).toEqual([]);
   });
 
+  it('does not wait for calls that were given up and go on inside', async () => {
+    const r = rig({ cancelGraceMs: 600_000 });
+    const version = versionOf({ concurrency: 2 });
+    const lease = await r.pool.acquire(version, never);
+    expect((await call(r, lease, { op: 'stubborn' }, 20).result).outcome).toMatchObject({ fault: 'timeout' });
+    lease.release('healthy');
+    expect(lease.instance.state).toBe('idle');
+    // Longer than this test may take.
+    await r.pool.drain(r.clock.now() + 600_000);
+    expect(r.driver.live).toEqual([]);
+  });
+
   it('waits for running calls until the deadline, then ends them as shutting-down', async () => {
     const r = rig();
     const version = versionOf({ maxInstances: 2 });

@@ -199,7 +199,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     const pools = [...this.#pools.values()];
     for (const pool of pools) pool.rejectWaiters(drainingError());
     const aheadGone = this.#ahead.close(shutdown);
-    const allGone = Promise.all([aheadGone, ...pools.map((pool) => pool.retire(shutdown))]);
+    const allGone = Promise.all([aheadGone, ...pools.map((pool) => pool.shutDown(shutdown))]);
     const isGone = await this.#within(allGone, deadlineAt - this.clock.now());
     if (isGone) return;
     for (const pool of pools) pool.destroyAll(shutdown, shutdownOutcome);

@@ -127,6 +127,11 @@ export class PooledInstance implements Instance, SandboxOwner {
     return this.#state === 'idle' && this.body.link.abandoned === 0 && this.body.link.background === 0;
   }
 
+  /** Idle but for calls that were given up and go on inside: nobody waits for them. */
+  get hasNoCaller(): boolean {
+    return this.#state === 'idle' && this.body.link.background === 0;
+  }
+
   invoke(call: InstanceCall): Promise<InstanceResult> {
     this.invocations++;
     return this.#withoutSecrets(this.body.link.invoke(call));

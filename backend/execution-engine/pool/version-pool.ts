@@ -56,6 +56,7 @@ export class VersionPool implements InstanceOwner {
   #aheadOfMs: number | undefined;
   /** No alias refers to the version, and nobody has called it since. */
   #isRetired = false;
+  #isShuttingDown = false;
   #emptied: (() => void)[] = [];
 
   constructor(version: VersionSpec, host: VersionPoolHost) {
@@ -205,9 +206,20 @@ export class VersionPool implements InstanceOwner {
     for (const instance of [...this.instances]) {
       instance.endsWhenIdle = true;
       this.#free.unlist(instance);
-      if (instance.isIdle && this.#line.size === 0) instance.drain(reason);
+      if (this.#mayEnd(instance) && this.#line.size === 0) instance.drain(reason);
     }
     return this.emptied();
+  }
+
+  /** As `retire`; calls that were given up hold nothing up any more. */
+  shutDown(reason: string): Promise<void> {
+    this.#isShuttingDown = true;
+    return this.retire(reason);
+  }
+
+  /** After a redeploy, calls whose callers left may go on to their deadlines. */
+  #mayEnd(instance: PooledInstance): boolean {
+    return this.#isShuttingDown ? instance.hasNoCaller : instance.isIdle;
   }
 
   /** What instances start with has changed: those that are there or are starting get no calls any more. */
@@ -329,7 +341,7 @@ export class VersionPool implements InstanceOwner {
     }
     if (instance.endsWhenIdle) {
       this.#free.unlist(instance);
-      if (instance.isIdle)
+      if (this.#mayEnd(instance))
         instance.drain(instance.isStale ? 'what it started with has changed' : 'its version was replaced');
       return;
     }
