@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
 import type { MetricPoint, Metrics } from '../../shared/api/metrics.ts';
+import type { StartLayer } from '../../shared/invocation.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { CanaryAborts } from '../components/canary-aborts.tsx';
@@ -13,6 +14,7 @@ import { QueryView } from '../components/query-view.tsx';
 import { RangePicker } from '../components/range-picker.tsx';
 import { ScalingCard } from '../components/scaling-card.tsx';
 import { Tile } from '../components/tile.tsx';
+import { TogetherCard } from '../components/together-card.tsx';
 import { useChartSeries, useDeploymentMarkers } from '../components/use-chart-series.ts';
 import { useFunction } from '../components/use-function.ts';
 import { paths } from '../path-builder.ts';
@@ -64,6 +66,22 @@ const coldPhases = [
   { key: 'init', label: 'Init', note: 'imports and init()', color: '--series-4' },
 ] as const;
 
+const layers = {
+  preloaded: 'as copies of preloaded processes',
+  'pre-warmed': 'in pre-warmed sandboxes',
+  restored: 'from snapshots',
+  cold: 'in new sandboxes',
+} as const satisfies Partial<Record<StartLayer, string>>;
+
+/** `Started: 12 in pre-warmed sandboxes, 1 in new sandboxes.` */
+function startsText(total: Metrics['total']): string {
+  const found = Object.entries(layers).flatMap(([layer, text]) => {
+    const count = total?.starts[layer as StartLayer] ?? 0;
+    return count === 0 ? [] : [`${formatCount(count)} ${text}`];
+  });
+  return `Started: ${found.join(', ')}.`;
+}
+
 function ColdStarts({ total }: { readonly total: Metrics['total'] }) {
   const cold = total?.coldMs ?? null;
   const share = total === null || total.invocations === 0 ? null : total.coldStarts / total.invocations;
@@ -108,6 +126,7 @@ function ColdStarts({ total }: { readonly total: Metrics['total'] }) {
               </div>
             ))}
           </dl>
+          <p className="text-sm text-muted">{startsText(total)}</p>
         </div>
       )}
     </Card>
@@ -240,6 +259,7 @@ export function FunctionOverviewTab() {
             <CallCard fn={fn} />
             <ColdStarts total={data.total} />
             <ScalingCard functionName={fn.name} version={fn.liveVersion ?? fn.latestVersion} />
+            <TogetherCard total={data.total} />
             <WayOut fn={fn} total={data.total} />
           </div>
         )}

@@ -52,6 +52,7 @@ function point(seconds: number, more: Partial<MetricPoint> = {}): MetricPoint {
     requestBytes: 0,
     responseBytes: 0,
     batches: null,
+    sharedCalls: 0,
     networkReceivedBytes: 0,
     networkSentBytes: 0,
     diskReadBytes: 0,

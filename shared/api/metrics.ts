@@ -32,6 +32,11 @@ export const metricPointSchema = z.object({
     .describe(
       'Of functions with batches: how often calls went to an instance, how many these were, and what the first of each waited; null where nothing did.',
     ),
+  sharedCalls: z
+    .number()
+    .describe(
+      'Answered with the response of another call that was the same (`singleFlight`); they are no invocations.',
+    ),
   networkReceivedBytes: z
     .number()
     .describe('By instances, through their network, loopback left out; 0 where the isolation level cannot tell.'),

@@ -80,7 +80,13 @@ describe.skipIf(reason !== undefined)(`functions in unikernels${skippedFor(reaso
     try {
       const { port } = server.address() as AddressInfo;
       const egress = { allow: [`127.0.0.2:${port}`] };
-      const deployed = await deploy({ name: 'asks', runtime: 'nodejs', egress, files: { 'index.mjs': asking } });
+      const deployed = await deploy({
+        name: 'asks',
+        runtime: 'nodejs',
+        initTimeoutMs: 60_000,
+        egress,
+        files: { 'index.mjs': asking },
+      });
       expect(deployed.status, await deployed.text()).toBe(201);
       expect(await call('asks', { url: `http://127.0.0.2:${port}/page` })).toEqual({
         status: 200,

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { invocationDetailSchema } from '../../shared/api/invocations.ts';
+import { metricsSchema } from '../../shared/api/metrics.ts';
 import { gatewayWays } from '../support/gateway-ways.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 
@@ -107,6 +108,10 @@ describe.each(gatewayWays)('a function with singleFlight, %s', (_way, environmen
     });
     const page = await (await platform.api('GET', '/metrics')).text();
     expect(page).toMatch(/hearth_shared_calls_total\{[^}]*function="once"[^}]*\} 19/);
+    await eventually(async () => {
+      const { total } = metricsSchema.parse(await (await platform.api('GET', '/api/v1/metrics?function=once')).json());
+      expect(total?.sharedCalls).toBe(19);
+    });
   });
 
   it('goes on for those who stay, and shares an error', async () => {

@@ -131,12 +131,24 @@ describe('Measurement', () => {
     expect(toMetricPoint(new Measurement(), 0).batches).toBeNull();
   });
 
+  test('adds up calls that shared the response of another, and keeps them', () => {
+    const sum = new Measurement();
+    for (let i = 0; i < 3; i++) {
+      const part = new Measurement();
+      part.addSharedCall();
+      sum.merge(Measurement.decode(encode(part)));
+    }
+    expect(sum.isEmpty).toBe(false);
+    expect(toMetricPoint(sum, 0)).toMatchObject({ invocations: 0, sharedCalls: 3 });
+  });
+
   test.each([
-    [1, 'starts were counted by layer', startLayers.length + 5],
-    [2, 'network and disk were counted', 5],
+    [1, 'starts were counted by layer', startLayers.length + 6],
+    [2, 'network and disk were counted', 6],
+    [3, 'shared calls were counted', 1],
   ])('reads what version %d stored, before %s', (version, _what, missing) => {
     const now = encode(measure([base]));
-    const rest = 4 + startLayers.length + 5;
+    const rest = 4 + startLayers.length + 6;
     const before = Buffer.concat([Buffer.from([version]), now.subarray(1, rest - missing), now.subarray(rest)]);
     expect(toMetricPoint(Measurement.decode(before), 0)).toEqual(toMetricPoint(measure([base]), 0));
   });

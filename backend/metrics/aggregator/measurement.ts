@@ -5,8 +5,8 @@ import { ByteReader, type ByteWriter, badEncoding } from '../../util/byte-codec.
 import { DdSketch } from './dd-sketch.ts';
 import { errorKindOf } from './error-kind.ts';
 
-/** Version 1 had no starts by layer, version 2 no network, disk and batches; they are still read. */
-const formatVersion = 3;
+/** Version 1 had no starts by layer, version 2 no network, disk and batches, version 3 no shared calls; they are still read. */
+const formatVersion = 4;
 /** Kinds are a closed set of ours; the bounds keep a damaged point from becoming a large one. */
 const maxErrorKinds = 64;
 const maxErrorKindBytes = 64;
@@ -35,6 +35,8 @@ export class Measurement {
   batches = 0;
   batchedInvocations = 0;
   batchWaitMs = 0;
+  /** Calls that were answered with the response of another one; they are no invocations. */
+  sharedCalls = 0;
   /** Of the instances, where the driver can tell; not of single invocations. */
   networkReceivedBytes = 0;
   networkSentBytes = 0;
@@ -50,7 +52,10 @@ export class Measurement {
 
   /** Nothing happened. */
   get isEmpty(): boolean {
-    return this.invocations + this.throttles + this.batches === 0 && ioFields.every((field) => this[field] === 0);
+    return (
+      this.invocations + this.throttles + this.batches + this.sharedCalls === 0 &&
+      ioFields.every((field) => this[field] === 0)
+    );
   }
   get errorsByKind(): ReadonlyMap<string, number> {
     return this.#errorsByKind ?? withoutErrors;
@@ -114,6 +119,10 @@ export class Measurement {
     this.batchWaitMs += amount(waitMs);
   }
 
+  addSharedCall(): void {
+    this.sharedCalls++;
+  }
+
   addThrottle(): void {
     this.throttles++;
   }
@@ -131,6 +140,7 @@ export class Measurement {
     this.batches += other.batches;
     this.batchedInvocations += other.batchedInvocations;
     this.batchWaitMs += other.batchWaitMs;
+    this.sharedCalls += other.sharedCalls;
     for (const field of ioFields) this[field] += other[field];
     if (other.peakMemoryBytes > this.peakMemoryBytes) this.peakMemoryBytes = other.peakMemoryBytes;
     for (const [layer, count] of (other.#starts ?? []).entries()) this.#addStarts(layer, count);
@@ -141,7 +151,7 @@ export class Measurement {
     this.#cold = merged(this.#cold, other.#cold);
   }
 
-  /** Version; counters; starts by layer; network, disk and batches; errors by kind; the four sketches, an absent one as an empty one. */
+  /** Version; counters; starts by layer; network, disk, batches and shared calls; errors by kind; the four sketches, an absent one as an empty one. */
   encode(writer: ByteWriter): void {
     writer.byte(formatVersion);
     writer.varint(this.invocations);
@@ -155,6 +165,7 @@ export class Measurement {
       writer.varint(this.batchedInvocations);
       writer.double(this.batchWaitMs);
     }
+    writer.varint(this.sharedCalls);
     writer.double(this.cpuMs);
     for (const bytes of [this.peakMemoryBytes, this.requestBytes, this.responseBytes]) writer.varint(whole(bytes));
     writer.varint(this.errorsByKind.size);
@@ -181,6 +192,7 @@ export class Measurement {
     }
     if (version >= 2) for (const layer of startLayers.keys()) measurement.#addStarts(layer, reader.varint());
     if (version >= 3) measurement.#decodeIoAndBatches(reader);
+    if (version >= 4) measurement.sharedCalls = reader.varint();
     measurement.cpuMs = readAmount(reader);
     measurement.peakMemoryBytes = reader.varint();
     measurement.requestBytes = reader.varint();

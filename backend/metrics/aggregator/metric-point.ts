@@ -34,6 +34,7 @@ export function toMetricPoint(measurement: Measurement, at: number): MetricPoint
     requestBytes: measurement.requestBytes,
     responseBytes: measurement.responseBytes,
     batches: batchesOf(measurement),
+    sharedCalls: measurement.sharedCalls,
     networkReceivedBytes: measurement.networkReceivedBytes,
     networkSentBytes: measurement.networkSentBytes,
     diskReadBytes: measurement.diskReadBytes,

@@ -75,6 +75,10 @@ export class LiveWindows {
     this.#measureVersion(at, version).addBatch(size, waitMs);
   }
 
+  addSharedCall(at: number, version: VersionSpec): void {
+    this.#measureVersion(at, version).addSharedCall();
+  }
+
   /** A throttle belongs to no version. Undefined: a function that is not known here. */
   addThrottle(at: number, functionId: FunctionId | undefined, functionName: string): void {
     this.advance(at);

@@ -127,6 +127,7 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
       this.counters.add(event);
       if (event.kind === 'instance-io') this.#windows.addIo(event.at, event.version, event.io);
       if (event.kind === 'batch') this.#windows.addBatch(event.at, event.version, event.size, event.waitMs);
+      if (event.kind === 'shared-call') this.#windows.addSharedCall(event.at, event.version);
       if (event.kind === 'throttle') {
         this.#windows.addThrottle(event.at, this.#options.functionIdOf(event.functionName), event.functionName);
       }

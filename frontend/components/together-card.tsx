@@ -1,0 +1,42 @@
+import type { Metrics } from '../../shared/api/metrics.ts';
+import { Card } from '../ui/card.tsx';
+import { formatCount, formatMs } from '../util/format.ts';
+
+function Fact({ name, value, note }: { readonly name: string; readonly value: string; readonly note: string }) {
+  return (
+    <div className="border-b border-line py-2 first:pt-0 last:border-0 last:pb-0">
+      <dt className="flex items-baseline justify-between gap-3">
+        <span className="text-muted">{name}</span>
+        <span className="tabular text-right font-medium">{value}</span>
+      </dt>
+      <dd className="text-sm text-faint">{note}</dd>
+    </div>
+  );
+}
+
+/** What batches and single flight were good for in the range; nothing where neither happened. */
+export function TogetherCard({ total }: { readonly total: Metrics['total'] }) {
+  const batches = total?.batches ?? null;
+  const sharedCalls = total?.sharedCalls ?? 0;
+  if (batches === null && sharedCalls === 0) return null;
+  return (
+    <Card title="Calls that ran together">
+      <dl>
+        {batches !== null && (
+          <Fact
+            name="Calls in a batch"
+            value={(batches.invocations / batches.count).toFixed(1)}
+            note={`${formatCount(batches.invocations)} calls in ${formatCount(batches.count)} batches; the first of each waited ${formatMs(batches.meanWaitMs)} on average`}
+          />
+        )}
+        {sharedCalls > 0 && (
+          <Fact
+            name="Calls that shared an answer"
+            value={formatCount(sharedCalls)}
+            note="The same request was running already, and its response was theirs as well"
+          />
+        )}
+      </dl>
+    </Card>
+  );
+}
