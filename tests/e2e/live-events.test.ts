@@ -139,4 +139,24 @@ describe.skipIf(chromiumNeeded !== undefined)(`live events in the browser${skipp
     expect(await page.getByText('before the restart', { exact: true }).count()).toBe(1);
     expect(streams.paths).toEqual(['/api/v1/events']);
   });
+
+  it('says how many lines it did not get when it was away for too many', async () => {
+    const { dataDirectory } = platform;
+    const port = new URL(platform.url).port;
+    await platform.stop();
+    // Where the browser does not find it.
+    platform = await startPlatform({ dataDirectory });
+    const code =
+      "export const handler = () => { for (let i = 1; i <= 6000; i++) console.log('drop ' + i); return 1; };";
+    const made = await platform.api('POST', '/api/v1/functions', { name: 'flood', files: { 'index.mjs': code } });
+    expect(made.status, await made.text()).toBe(201);
+    for (let i = 0; i < 3; i++)
+      expect((await platform.api('POST', '/api/v1/functions/flood/invocations', {})).status).toBe(200);
+    await say('the last one');
+    await platform.stop();
+    platform = await startPlatform({ dataDirectory, environment: { HEARTH_PORT: port } });
+    await page.getByText(/… [\d.,\s]+ lines were dropped/).waitFor();
+    await see('the last one');
+    expect(streams.paths).toEqual(['/api/v1/events']);
+  });
 });
