@@ -1,6 +1,5 @@
 import { describeExamples } from '../support/describe-examples.ts';
+import { whyNoQemu } from '../support/qemu-programs.ts';
 
-/** Boots a dozen guests under emulation. */
-const reason = process.env['HEARTH_TEST_QEMU'] === '1' ? undefined : 'takes minutes; HEARTH_TEST_QEMU=1 runs it';
-
-describeExamples('qemu', reason, () => ({}));
+/** One guest of each runtime is booted, the others are copies. None is restored ahead: each example is called a few times only. */
+describeExamples('qemu', whyNoQemu(), () => ({ HEARTH_COPIES_AHEAD: '0' }));
