@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTimeOf } from '../../backend/execution-engine/drivers/support/process-tree.ts';
 import { acceptedSchema, invocationDetailSchema } from '../../shared/api/invocations.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 
@@ -137,10 +138,13 @@ describe('SIGKILL of the platform at any moment', () => {
     );
     const children = (): readonly string[] => descendants(platform.pid);
     await eventually(() => expect(children().length).toBeGreaterThanOrEqual(8));
-    const alive = children();
+    const alive = children().map((pid) => ({ pid: Number(pid), startedAt: startTimeOf(Number(pid)) }));
     await platform.kill();
     await Promise.all(calls);
-    await eventually(() => expect(alive.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]));
+    // A number may be another process by now, and one that has ended may wait for whoever is to notice it.
+    const runs = ({ pid, startedAt }: (typeof alive)[number]) =>
+      startedAt !== undefined && startTimeOf(pid) === startedAt;
+    await eventually(() => expect(alive.filter(runs)).toEqual([]));
     const again = await startPlatform({ dataDirectory: folder });
     expect(cgroupsNaming(platform.pid)).toEqual([]);
     await again.stop();
