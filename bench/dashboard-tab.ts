@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { findChromium, launchChromium, openDashboard } from '../tests/e2e/support/browser.ts';
 import { fastForward } from '../tests/e2e/support/fast-forward.ts';
-import { deployPrinter, openLogs, printAndRead, printEvenly } from '../tests/e2e/support/log-traffic.ts';
+import { deployPrinter, printAndRead, printEvenly } from '../tests/e2e/support/log-traffic.ts';
 import { heapBytes, mainThreadTasks, scrollLogs } from '../tests/e2e/support/main-thread.ts';
 import { type Platform, startPlatform } from '../tests/support/platform.ts';
 import { percentile, type Row, row } from './support/numbers.ts';
@@ -29,9 +29,11 @@ export async function dashboardTab(): Promise<readonly Row[]> {
 
 async function logs(browser: Browser, platform: Platform): Promise<readonly Row[]> {
   const lines = await printAndRead(platform, keptLines);
-  const { page } = await openDashboard(browser, platform);
+  const ahead = await fastForward(platform.url, lines);
+  const { page } = await openDashboard(browser, { url: ahead.url, token: platform.token });
   const session = await page.context().newCDPSession(page);
-  await openLogs(page, platform, lines);
+  await page.goto(`${ahead.url}/logs`);
+  await page.getByText('100k lines').waitFor();
   await page.getByText('Live', { exact: true }).waitFor();
   const before = await heapBytes(session);
   const live = await mainThreadTasks(browser, page, () =>
@@ -41,6 +43,7 @@ async function logs(browser: Browser, platform: Platform): Promise<readonly Row[
   const scrolled = await mainThreadTasks(browser, page, () => scrollLogs(page, 200));
   const leftOut = await page.getByText(/came too fast/).count();
   await page.context().close();
+  ahead.close();
   const what = `logs, ${keptLines} lines in the tab and ${linesPerSecond} more a second`;
   const share = (live.reduce((sum, ms) => sum + ms, 0) / (liveSeconds * 10)).toFixed(0);
   return [

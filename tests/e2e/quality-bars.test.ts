@@ -6,11 +6,13 @@ import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import { findChromium, launchChromium, openDashboard } from './support/browser.ts';
 import { fastForward } from './support/fast-forward.ts';
-import { deployPrinter, openLogs, printAndRead, printEvenly } from './support/log-traffic.ts';
+import { deployPrinter, printAndRead, printEvenly } from './support/log-traffic.ts';
 import { heapBytes, logsAt, mainThreadTasks, scrollLogs } from './support/main-thread.ts';
 import { loadPage } from './support/page-load.ts';
 
 const executablePath = findChromium();
+/** How long a state that comes by itself may take on a busy machine. */
+const patience = { timeout: 20_000 };
 const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
 
 /** What the first line in sight says. */
@@ -54,17 +56,23 @@ describe.skipIf(chromiumNeeded !== undefined)(`quality bars of the dashboard${sk
 
   it('keeps 100,000 lines of logs and follows 1,000 more a second without a long task', async () => {
     const lines = await printAndRead(platform, 100_000);
-    const { page, complaints } = await openDashboard(browser, platform);
+    const ahead = await fastForward(platform.url, lines);
+    const { page, complaints } = await openDashboard(browser, { url: ahead.url, token: platform.token });
     const session = await page.context().newCDPSession(page);
     const list = page.getByRole('log');
-    await openLogs(page, platform, lines);
+    const letGo = async () => {
+      const notes = await page.getByText(/older lines are no longer kept/).allTextContents();
+      return Number(notes[0]?.replace(/\D/g, '') ?? 0);
+    };
+    await page.goto(`${ahead.url}/logs`);
+    await page.getByText('100k lines').waitFor();
     await page.getByText('Live', { exact: true }).waitFor();
 
     const heapBefore = await heapBytes(session);
     const live = await mainThreadTasks(browser, page, () => printEvenly(platform, { perSecond: 1000, seconds: 5 }));
     expect(Math.max(...live)).toBeLessThan(100);
     // It still follows, nothing was left out, and the oldest lines made room.
-    await page.getByText('… 5,000 older lines are no longer kept in this tab').waitFor();
+    await expect.poll(letGo, patience).toBeGreaterThanOrEqual(5000);
     expect(await page.getByText(/came too fast|new lines/).count()).toBe(0);
     await list.getByText('order 99 accepted').first().waitFor();
 
@@ -77,14 +85,15 @@ describe.skipIf(chromiumNeeded !== undefined)(`quality bars of the dashboard${sk
 
     // What somebody reads stays in its place while older lines go.
     await page.evaluate(logsAt(0.5));
-    await expect.poll(() => page.getByRole('button', { name: 'Follow' }).count()).toBe(1);
+    await expect.poll(() => page.getByRole('button', { name: 'Follow' }).count(), patience).toBe(1);
     const read = await page.evaluate(rowInSight);
     expect(read).toContain('order');
     await printEvenly(platform, { perSecond: 1000, seconds: 1 });
-    await page.getByText('… 6,000 older lines are no longer kept in this tab').waitFor();
+    await expect.poll(letGo, patience).toBeGreaterThanOrEqual(6000);
     expect(await page.evaluate(rowInSight)).toBe(read);
     expect(complaints).toEqual([]);
     await page.context().close();
+    ahead.close();
   });
 
   it('holds no more after eight hours of live numbers than after a quarter of one', async () => {

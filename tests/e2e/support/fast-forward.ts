@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { LogLine } from '../../../shared/api/invocations.ts';
 
 /** A platform for which time can pass faster: its live numbers of one second can be sent as those of many. */
 export interface FastForward {
@@ -18,10 +19,13 @@ interface LiveStream {
   aheadMs: number;
 }
 
-/** Stands in front of the platform at `target` and hands everything on as it is, streams too. */
-export async function fastForward(target: string): Promise<FastForward> {
+/**
+ * Stands in front of the platform at `target` and hands everything on as it is, streams too. A stream of logs begins with `past`, as if it had
+ * been open while those lines were written.
+ */
+export async function fastForward(target: string, past: readonly LogLine[] = []): Promise<FastForward> {
   const streams = new Set<LiveStream>();
-  const server = createServer((incoming, response) => handOn(target, incoming, response, streams));
+  const server = createServer((incoming, response) => handOn(target, incoming, response, streams, past));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -38,12 +42,19 @@ export async function fastForward(target: string): Promise<FastForward> {
   };
 }
 
-function handOn(target: string, incoming: IncomingMessage, response: ServerResponse, streams: Set<LiveStream>): void {
+function handOn(
+  target: string,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  streams: Set<LiveStream>,
+  past: readonly LogLine[],
+): void {
   const url = new URL(incoming.url ?? '/', target);
   const outgoing = request(url, { method: incoming.method ?? 'GET', headers: { ...incoming.headers, host: url.host } });
   outgoing.on('response', (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers);
-    if (answer.headers['content-type']?.startsWith('text/event-stream') === true) watch(answer, response, streams);
+    if (answer.headers['content-type']?.startsWith('text/event-stream') === true)
+      watch(answer, response, streams, past);
     answer.pipe(response);
   });
   outgoing.on('error', () => response.destroy());
@@ -51,14 +62,28 @@ function handOn(target: string, incoming: IncomingMessage, response: ServerRespo
   incoming.pipe(outgoing);
 }
 
-function watch(answer: IncomingMessage, response: ServerResponse, streams: Set<LiveStream>): void {
+function watch(
+  answer: IncomingMessage,
+  response: ServerResponse,
+  streams: Set<LiveStream>,
+  past: readonly LogLine[],
+): void {
   const stream: LiveStream = { response, event: undefined, aheadMs: 0 };
   streams.add(stream);
   response.on('close', () => streams.delete(stream));
   let text = '';
+  let isPastDue = past.length > 0;
   answer.on('data', (piece: Buffer) => {
+    const isWhole = text === '';
     const blocks = (text + piece.toString()).split('\n\n');
     text = blocks.pop() ?? '';
+    const logs = blocks.find((block) => /^event: log$/m.test(block));
+    // Before the piece itself goes on, and never in the middle of an event.
+    if (isPastDue && isWhole && logs !== undefined) {
+      isPastDue = false;
+      const data: object = JSON.parse(/^data: (.*)$/m.exec(logs)?.[1] ?? '{}');
+      response.write(`event: log\ndata: ${JSON.stringify({ ...data, lines: past })}\n\n`);
+    }
     stream.event = blocks.findLast((block) => block.includes('"gauges"')) ?? stream.event;
   });
 }

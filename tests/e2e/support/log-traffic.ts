@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Page } from 'playwright-core';
 import type { LogLine } from '../../../shared/api/invocations.ts';
 import type { Platform } from '../../support/platform.ts';
 
@@ -28,20 +27,21 @@ export async function printLines(platform: Platform, count: number): Promise<voi
   if (response.status !== 200) throw new Error(`the printer answered ${response.status}: ${await response.text()}`);
 }
 
-/** Prints evenly in calls of a hundred lines, whatever becomes of those before; resolves when all have been answered. */
+/**
+ * Prints in calls of a hundred lines, one after the other and never faster than `perSecond`: a busy machine must not make up for what it is
+ * late with, as the platform shows no more than 2,000 lines a second live. Resolves when the last call is answered.
+ */
 export async function printEvenly(
   platform: Platform,
   { perSecond, seconds }: { readonly perSecond: number; readonly seconds: number },
 ): Promise<void> {
   const linesPerCall = 100;
-  const startedAt = performance.now();
-  const calls: Promise<void>[] = [];
-  for (let i = 0; i < (perSecond * seconds) / linesPerCall; i++) {
-    const waitMs = startedAt + (i * linesPerCall * 1000) / perSecond - performance.now();
-    if (waitMs > 0) await sleep(waitMs);
-    calls.push(printLines(platform, linesPerCall));
+  let dueAt = performance.now();
+  for (let printed = 0; printed < perSecond * seconds; printed += linesPerCall) {
+    await sleep(Math.max(0, dueAt - performance.now()));
+    dueAt = performance.now() + (linesPerCall * 1000) / perSecond;
+    await printLines(platform, linesPerCall);
   }
-  await Promise.all(calls);
 }
 
 /** Lets the function print `count` lines, and returns them as the platform stored them, oldest first. */
@@ -64,19 +64,4 @@ async function readOn(platform: Platform, lines: LogLine[]): Promise<void> {
     if (page.items.length === 0) return;
     lines.push(...page.items);
   }
-}
-
-/** Opens the page of logs with `lines` in it, as if it had been open while they were written: in place of the newest page, with which it begins. */
-export async function openLogs(page: Page, platform: Platform, lines: readonly LogLine[]): Promise<void> {
-  const body = JSON.stringify({ items: lines, nextCursor: null });
-  await page.route(
-    (url) => url.pathname === '/api/v1/logs' && !url.searchParams.has('follow'),
-    (route) => route.fulfill({ body, contentType: 'application/json' }),
-  );
-  await page.goto(`${platform.url}/logs`);
-  await page
-    .getByRole('log')
-    .getByText(lines.at(-1)?.text ?? '')
-    .first()
-    .waitFor();
 }
