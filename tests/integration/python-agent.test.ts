@@ -147,6 +147,12 @@ def handler(event, context):
     const binary = agent.request('POST', '/', Buffer.from([0, 255]), ['content-type', 'image/png']);
     const event = (await agent.result(binary)) as { body: string; isBase64Encoded: boolean };
     expect(event).toMatchObject({ body: 'AP8=', isBase64Encoded: true });
+    // As in Node.js, and as AWS does: what does not say that it is text, or is compressed, is not taken for text.
+    for (const headers of [[], ['content-type', 'text/plain', 'content-encoding', 'gzip']])
+      expect(await agent.result(agent.request('POST', '/', Buffer.from('hi'), headers))).toMatchObject({
+        body: 'aGk=',
+        isBase64Encoded: true,
+      });
   });
 
   test.each([

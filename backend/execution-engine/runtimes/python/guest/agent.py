@@ -752,7 +752,7 @@ TEXT_TYPES = ("text/", "application/json", "application/javascript", "applicatio
 
 def is_text(content_type):
     kind = content_type.partition(";")[0].strip().lower()
-    return kind == "" or kind.startswith(TEXT_TYPES) or kind.endswith(("+json", "+xml"))
+    return kind.startswith(TEXT_TYPES) or kind.endswith(("+json", "+xml"))
 
 
 def pairs(flat):
@@ -813,7 +813,7 @@ def http_event(call):
     body = call.body()
     if body:
         try:
-            if not is_text(headers.get("content-type", "")):
+            if "content-encoding" in headers or not is_text(headers.get("content-type", "")):
                 raise UnicodeError()
             event["body"] = body.decode("utf-8")
         except UnicodeError:
