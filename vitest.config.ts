@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'unit',
-          include: ['{shared,backend,cli,scripts,frontend}/**/*.test.ts', 'tests/*.test.ts'],
+          include: ['{shared,backend,bench,cli,scripts,frontend}/**/*.test.ts', 'tests/*.test.ts'],
           testTimeout: 30_000,
         },
       },

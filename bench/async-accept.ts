@@ -1,6 +1,7 @@
 import { startPlatform } from '../tests/support/platform.ts';
 import { deploy } from './support/functions.ts';
 import { median, type Row, row } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
 import { load } from './support/wrk.ts';
 
 /** Asynchronous invocations accepted, each on disk (fsync) before its 202, at 32 clients; the queue works at the same time. */
@@ -20,7 +21,9 @@ export async function asyncAccept(): Promise<readonly Row[]> {
         headers: { authorization: `Bearer ${platform.token}` },
       });
     const delayed = [];
+    progress('accepting for later');
     for (let i = 0; i < 3; i++) delayed.push(await run('&delayMs=3600000'));
+    progress('accepting while the queue is worked off');
     const working = [];
     for (let i = 0; i < 3; i++) working.push(await run(''));
     const line = (results: readonly { readonly perSecond: number; readonly p99Ms: number }[]): string =>

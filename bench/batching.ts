@@ -1,6 +1,7 @@
 import { startPlatform } from '../tests/support/platform.ts';
 import { deploy } from './support/functions.ts';
 import { median, type Row, row, withSpread } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
 import { type LoadResult, load } from './support/wrk.ts';
 
 const rounds = 5;
@@ -20,6 +21,7 @@ export async function batching(): Promise<readonly Row[]> {
     await deploy(platform, 'batched', source, { ...config, batch: { maxSize: 16, windowMs: 5 } });
     const measured: Record<'single' | 'batched', LoadResult[]> = { single: [], batched: [] };
     for (let round = 0; round <= rounds; round++) {
+      progress(`round ${round} of ${rounds}`);
       for (const name of ['single', 'batched'] as const) {
         const result = await load({ url: `${platform.gatewayUrl}/${name}`, connections, seconds });
         // The first round warms up.

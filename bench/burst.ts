@@ -2,6 +2,7 @@ import { type Platform, startPlatform } from '../tests/support/platform.ts';
 import { burst as callAtOnce } from './support/arrivals.ts';
 import { deploy } from './support/functions.ts';
 import { median, type Row, row, withSpread } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
 
 const rounds = 5;
 const calls = 1000;
@@ -17,6 +18,7 @@ export async function burst(): Promise<readonly Row[]> {
     const [cold, warm]: [number[], number[]] = [[], []];
     let failures = 0;
     for (let round = 0; round <= rounds; round++) {
+      progress(`round ${round} of ${rounds}`);
       const name = `burst-${round}`;
       await deploy(platform, name, source, { maxInstances });
       const before = await startsOf(platform);

@@ -1,6 +1,7 @@
 import { build } from 'esbuild';
 import { firstCalls } from './support/first-calls.ts';
 import { median, percentile, type Row, row } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
 
 const rounds = 15;
 /** A waiting sandbox has everything but the bundle, so this is the bundle's own share. */
@@ -25,7 +26,10 @@ export async function compiledAhead(): Promise<readonly Row[]> {
     pythonOf(4),
   ];
   const rows: Row[] = [];
-  for (const subject of subjects) rows.push(...(await compare(subject)));
+  for (const subject of subjects) {
+    progress(subject.name);
+    rows.push(...(await compare(subject)));
+  }
   return rows;
 }
 

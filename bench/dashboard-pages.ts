@@ -5,6 +5,7 @@ import { deployPrinter, printLines } from '../tests/e2e/support/log-traffic.ts';
 import { loadPage } from '../tests/e2e/support/page-load.ts';
 import { type Platform, startPlatform } from '../tests/support/platform.ts';
 import { median, type Row, row, withSpread } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
 
 const rounds = 7;
 const goalMs = 2500;
@@ -33,6 +34,7 @@ async function firstVisits(browser: Browser, platform: Platform, name: string, p
   const url = `${platform.url}${path}#token=${platform.token}`;
   const [paints, work]: [number[], number[]] = [[], []];
   for (let round = 0; round < rounds; round++) {
+    progress(`${url}, round ${round + 1} of ${rounds}`);
     paints.push((await loadPage(browser, { url, ...slow })).lcpMs);
     work.push((await loadPage(browser, { url })).mainThreadMs);
   }

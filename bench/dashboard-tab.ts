@@ -5,6 +5,7 @@ import { deployPrinter, printAndRead, printEvenly } from '../tests/e2e/support/l
 import { heapBytes, mainThreadTasks, scrollLogs } from '../tests/e2e/support/main-thread.ts';
 import { type Platform, startPlatform } from '../tests/support/platform.ts';
 import { percentile, type Row, row } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
 
 const keptLines = 100_000;
 const linesPerSecond = 1000;
@@ -28,6 +29,7 @@ export async function dashboardTab(): Promise<readonly Row[]> {
 }
 
 async function logs(browser: Browser, platform: Platform): Promise<readonly Row[]> {
+  progress('lines of the log');
   const lines = await printAndRead(platform, keptLines);
   const ahead = await fastForward(platform.url, lines);
   const { page } = await openDashboard(browser, { url: ahead.url, token: platform.token });
@@ -63,6 +65,7 @@ function tasks(what: string, tookMs: readonly number[]): Row {
 
 /** Every second of eight hours drawn by itself, as fast as the browser draws. */
 async function workingDay(browser: Browser, platform: Platform): Promise<readonly Row[]> {
+  progress(`${hours} hours of an open tab`);
   const ahead = await fastForward(platform.url);
   try {
     const { page } = await openDashboard(browser, { url: ahead.url, token: platform.token });

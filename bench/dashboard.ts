@@ -12,6 +12,7 @@ import { eventsPath } from '../tests/support/event-reader.ts';
 import { type Platform, startPlatform } from '../tests/support/platform.ts';
 import { percentile, type Row, row } from './support/numbers.ts';
 import { usageOf } from './support/processes.ts';
+import { progress } from './support/progress.ts';
 
 const functionCount = 1_000;
 const invocationCount = 1_000_000;
@@ -140,6 +141,7 @@ const goalMs = 300;
 async function lists(platform: Platform): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const [what, path] of Object.entries(listPaths)) {
+    progress(what);
     const times: number[] = [];
     for (let round = 0; round < rounds; round++) {
       const before = performance.now();

@@ -4,6 +4,7 @@ import { whyNoEngine } from '../tests/support/docker-daemon.ts';
 import { eventually, type Platform, startPlatform } from '../tests/support/platform.ts';
 import { deploy } from './support/functions.ts';
 import { median, type Row, row } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
 
 const rounds = 9;
 const warmCalls = 300;
@@ -59,6 +60,7 @@ async function cold(platform: Platform, host: string): Promise<readonly Row[]> {
   const ours: number[] = [];
   const bare: number[] = [];
   for (let i = 0; i < rounds; i++) {
+    progress(`start ${i + 1} of ${rounds}`);
     await deploy(platform, `cold-${i}`, source);
     const call = await invoke(platform, `cold-${i}`);
     // The pool may have started one ahead by then.
@@ -114,6 +116,7 @@ async function warmEchoes(inDocker: Platform): Promise<readonly Row[]> {
     const rates = { process: [] as number[], docker: [] as number[] };
     for (const platform of [inProcess, inDocker]) await deploy(platform, 'echo', source);
     for (let i = 0; i < rounds; i++) {
+      progress(`warm, round ${i + 1} of ${rounds}`);
       rates.process.push(await rateOf(inProcess));
       rates.docker.push(await rateOf(inDocker));
     }
@@ -140,6 +143,7 @@ async function fromPreWarmed(host: string): Promise<readonly Row[]> {
   try {
     const took: number[] = [];
     for (let i = 0; i < rounds + 1; i++) {
+      progress(`round ${i} of ${rounds}`);
       await deploy(platform, `warm-${i}`, source);
       await eventually(async () => await expectPreWarmed(platform));
       took.push(await firstByte(platform, `warm-${i}`));

@@ -1,6 +1,7 @@
 import { type Platform, startPlatform } from '../tests/support/platform.ts';
 import { deploy, echoSource, oneKilobyte } from './support/functions.ts';
 import { median, type Row, row, withSpread } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
 import { type LoadResult, load } from './support/wrk.ts';
 
 const rounds = 5;
@@ -20,6 +21,7 @@ export async function gateways(): Promise<readonly Row[]> {
       await load({ url: `${platform.gatewayUrl}/echo`, connections: 32, seconds: 2, body: oneKilobyte });
     }
     for (let round = 0; round < rounds; round++) {
+      progress(`round ${round + 1} of ${rounds}`);
       for (const [platform, kept] of results)
         kept.push(await load({ url: `${platform.gatewayUrl}/echo`, connections: 32, seconds, body: oneKilobyte }));
     }

@@ -3,6 +3,7 @@ import { eventually, startPlatform } from '../tests/support/platform.ts';
 import { platformTree, readProcess } from '../tests/support/process-tree.ts';
 import { deploy } from './support/functions.ts';
 import { type Row, row } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
 
 const functions = 2;
 const perFunction = 100;
@@ -20,6 +21,7 @@ export async function idleInstances(): Promise<readonly Row[]> {
   try {
     for (let i = 0; i < functions; i++)
       await deploy(platform, `idle-${i}`, source, { memoryMb, minInstances: perFunction, maxInstances: perFunction });
+    progress(`waiting for ${functions * perFunction} instances`);
     await eventually(async () => {
       const { pools } = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
       const idle = pools.flatMap((pool) => pool.instances).filter(({ state }) => state === 'idle').length;

@@ -2,12 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startPlatform } from '../tests/support/platform.ts';
 import { type Row, row } from './support/numbers.ts';
 import { usageOf } from './support/processes.ts';
+import { progress } from './support/progress.ts';
 
 /** The platform with nothing to do: memory of its process, and CPU over ten seconds. */
 export async function idle(): Promise<readonly Row[]> {
   const platform = await startPlatform();
   try {
     await sleep(5000);
+    progress('ten seconds of nothing');
     const before = usageOf(platform.pid);
     await sleep(10_000);
     const after = usageOf(platform.pid);

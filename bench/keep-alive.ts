@@ -8,6 +8,7 @@ import {
 import { type FunctionTrace, tracesOf } from '../tests/support/invocation-traces.ts';
 import { type KeepAliveOutcome, playTrace } from '../tests/support/keep-alive-simulation.ts';
 import { median, percentile, type Row, row } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
 
 const seeds = [1, 2, 3, 4, 5];
 const minuteMs = 60_000;
@@ -37,6 +38,7 @@ export function keepAlive(): Promise<readonly Row[]> {
   const weeks = seeds.map((seed) => tracesOf({ functions: 1000, days: 7, seed, maxPerDay: 2880 }));
   const rows: Row[] = [];
   for (const kind of [undefined, 'timer', 'near-periodic', 'poisson', 'bursty'] as const) {
+    progress(kind ?? 'all kinds');
     const traces = weeks.map((week) => week.filter((trace) => kind === undefined || trace.kind === kind));
     rows.push(...compare(kind ?? 'all', traces));
   }

@@ -2,6 +2,7 @@ import { startPlatform } from '../tests/support/platform.ts';
 import { deploy } from './support/functions.ts';
 import { type Row, row } from './support/numbers.ts';
 import { usageOf } from './support/processes.ts';
+import { progress } from './support/progress.ts';
 
 const sources: Readonly<Record<string, string>> = {
   'console.log': `export async function handler() {
@@ -21,6 +22,7 @@ export async function handler() {
 export async function logFlood(): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const [how, source] of Object.entries(sources)) {
+    progress(how);
     const platform = await startPlatform();
     try {
       await deploy(platform, 'flood', source, { timeoutMs: 20_000 });

@@ -9,6 +9,7 @@ import { startPlatform } from '../tests/support/platform.ts';
 import { deploy } from './support/functions.ts';
 import { median, type Row, row } from './support/numbers.ts';
 import { usageOf } from './support/processes.ts';
+import { progress } from './support/progress.ts';
 import { load } from './support/wrk.ts';
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -43,6 +44,7 @@ async function measure(count: number): Promise<Measured> {
     await register(folder, count);
     const startedAt: number[] = [];
     for (let round = 0; round < 3; round++) {
+      progress(`start ${round + 1} of 3`);
       const before = performance.now();
       const platform = await startPlatform({ dataDirectory: folder });
       startedAt.push(performance.now() - before);

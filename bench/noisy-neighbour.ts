@@ -3,6 +3,7 @@ import { whyNoEngine } from '../tests/support/docker-daemon.ts';
 import { eventually, type Platform, startPlatform } from '../tests/support/platform.ts';
 import { deploy, echoSource, oneKilobyte } from './support/functions.ts';
 import { median, type Row, row, withSpread } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
 import { type LoadResult, load } from './support/wrk.ts';
 
 const rounds = 3;
@@ -83,6 +84,7 @@ const measure = async (platform: Platform): Promise<LoadResult> =>
 async function beside(platform: Platform, isolation: string, noise: Noise): Promise<readonly Row[]> {
   const results: { readonly quiet: LoadResult; readonly noisy: LoadResult }[] = [];
   for (let i = 0; i < rounds; i++) {
+    progress(`${isolation}, ${noise.what}: round ${i + 1} of ${rounds}`);
     const quiet = await measure(platform);
     const stop = await start(platform, noise);
     const noisy = await measure(platform);

@@ -11,6 +11,7 @@ import { type BundleDigest, newId } from '../shared/ids.ts';
 import { GuestAgent } from '../tests/support/guest-agent.ts';
 import { platformTree, readProcess } from '../tests/support/process-tree.ts';
 import { median, type Row, row } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
 
 const { signal: never } = new AbortController();
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
@@ -209,6 +210,7 @@ async function timed(rounds: number, start: () => Promise<Started>) {
   const tookMs: number[] = [];
   const cpuMs: number[] = [];
   for (let i = 0; i < rounds; i++) {
+    progress(`start ${i + 1} of ${rounds}`);
     const startedAt = performance.now();
     const one = await start();
     tookMs.push(performance.now() - startedAt);

@@ -6,6 +6,7 @@ import { verifySignature } from '../backend/gateway/auth/signature.ts';
 import { hashPassword, verifyPassword } from '../backend/util/password-hash.ts';
 import { newId } from '../shared/ids.ts';
 import { median, type Row, row } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
 import { welchT } from './support/welch.ts';
 
 const samples = 100_000;
@@ -34,6 +35,7 @@ type Kind = 'near' | 'far';
 function compare(guess: (kind: Kind) => () => unknown): number {
   const took: Record<Kind, number[]> = { near: [], far: [] };
   for (let i = -rehearsals; i < 2 * samples; i++) {
+    if (i % 20_000 === 0) progress(`${i} of ${2 * samples} guesses`);
     const kind = Math.random() < 0.5 ? 'near' : 'far';
     const check = guess(kind);
     const startedAt = process.hrtime.bigint();

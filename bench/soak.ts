@@ -3,10 +3,11 @@ import { type Platform, startPlatform } from '../tests/support/platform.ts';
 import { deploy, echoSource, oneKilobyte } from './support/functions.ts';
 import { median, type Row, row, slope } from './support/numbers.ts';
 import { usageOf } from './support/processes.ts';
+import { progress } from './support/progress.ts';
 import { load } from './support/wrk.ts';
 
 /** Minutes of load; the first tenth warms up (compiled code, caches, pools) and is not counted. */
-const minutes = Number(process.env['HEARTH_BENCH_SOAK_MINUTES'] ?? 10);
+export const soakMinutes = Number(process.env['HEARTH_BENCH_SOAK_MINUTES'] ?? 10);
 const stepSeconds = 5;
 
 interface Sample {
@@ -24,7 +25,8 @@ export async function soak(): Promise<readonly Row[]> {
     await deploy(platform, 'echo', echoSource, { concurrency: 32, maxInstances: 1 });
     const samples: Sample[] = [];
     let failures = 0;
-    for (let step = 0; step * stepSeconds < minutes * 60; step++) {
+    for (let step = 0; step * stepSeconds < soakMinutes * 60; step++) {
+      if (step % 12 === 0) progress(`minute ${(step * stepSeconds) / 60} of ${soakMinutes}`);
       const url = `${platform.gatewayUrl}/echo`;
       const result = await load({ url, connections: 32, seconds: stepSeconds, body: oneKilobyte });
       failures += result.failures;
@@ -51,7 +53,7 @@ function report(samples: readonly Sample[], failures: number): readonly Row[] {
   const last = samples.at(-1);
   return [
     row(
-      `soak of ${minutes} min, 32 connections: throughput, second half / first half`,
+      `soak of ${soakMinutes} min, 32 connections: throughput, second half / first half`,
       drift.toFixed(2),
       '>= 0.9',
       drift >= 0.9,

@@ -6,6 +6,7 @@ import { startPlatform } from '../tests/support/platform.ts';
 import { deploy, echoSource, oneKilobyte } from './support/functions.ts';
 import { median, type Row, row, withSpread } from './support/numbers.ts';
 import { freePort, startServer, stopServer } from './support/processes.ts';
+import { progress } from './support/progress.ts';
 import { type LoadResult, load } from './support/wrk.ts';
 
 const rounds = 5;
@@ -70,11 +71,13 @@ const config :Workerd.Config = (
     const results = new Map<string, LoadResult[]>(Object.keys(targets).map((name) => [name, []]));
     for (const url of Object.values(targets)) await load({ url, connections: 32, seconds: 2, body: oneKilobyte });
     for (let round = 0; round < rounds; round++) {
+      progress(`round ${round + 1} of ${rounds}`);
       for (const [name, url] of Object.entries(targets))
         results.get(name)?.push(await load({ url, connections: 32, seconds, body: oneKilobyte }));
     }
     const alone = { bare: [] as LoadResult[], hearth: [] as LoadResult[] };
     for (let round = 0; round < 3; round++) {
+      progress(`one connection, round ${round + 1} of 3`);
       alone.bare.push(await load({ url: targets['bare'] ?? '', connections: 1, seconds: 2, body: oneKilobyte }));
       alone.hearth.push(await load({ url: targets['hearth'] ?? '', connections: 1, seconds: 2, body: oneKilobyte }));
     }

@@ -1,6 +1,9 @@
 import { Agent, get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** A call that hears nothing for so long has failed: what is lost must not keep a bench from ending. */
+const silenceMs = 30_000;
+
 export interface ArrivalsOptions {
   readonly url: string;
   readonly perSecond: number;
@@ -18,7 +21,7 @@ export interface Answered {
 
 /** Calls that come evenly whatever becomes of those before (an open loop), over connections that stay open. Resolves when all are answered. */
 export async function arrivals({ url, perSecond, seconds }: ArrivalsOptions): Promise<Answered> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 4096 });
+  const agent = new Agent({ keepAlive: true, maxSockets: 4096, timeout: silenceMs });
   const [tookMs, open]: [number[], Promise<void>[]] = [[], []];
   let throttled = 0;
   let failures = 0;
@@ -51,7 +54,7 @@ export async function burst(
   url: string,
   count: number,
 ): Promise<{ readonly tookMs: number; readonly failures: number }> {
-  const agent = new Agent({ keepAlive: false, maxSockets: count });
+  const agent = new Agent({ keepAlive: false, maxSockets: count, timeout: silenceMs });
   const startedAt = performance.now();
   const statuses = await Promise.all(Array.from({ length: count }, () => statusOf(url, agent).catch(() => 0)));
   const tookMs = performance.now() - startedAt;
@@ -67,6 +70,8 @@ async function statusOf(url: string, agent: Agent): Promise<number> {
         .once('end', () => resolve(response.statusCode ?? 0))
         .once('error', reject);
     });
+    // The agent's time-out only says so.
+    request.once('timeout', () => request.destroy(new Error(`silent for ${silenceMs} ms`)));
     request.once('error', reject);
   });
 }

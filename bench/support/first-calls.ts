@@ -4,6 +4,7 @@ import { poolsSchema } from '../../shared/api/system.ts';
 import type { StartLayer } from '../../shared/invocation.ts';
 import { eventually, type Platform, startPlatform } from '../../tests/support/platform.ts';
 import { deploy } from './functions.ts';
+import { progress } from './progress.ts';
 
 /** A sandbox that has just said HELLO still gets ready; in daily life it has waited for long. */
 const settleMs = 400;
@@ -30,6 +31,7 @@ export async function firstCalls(options: FirstCallsOptions): Promise<readonly n
   try {
     const took: number[] = [];
     for (let i = 0; i < options.rounds + 2; i++) {
+      if (i % 5 === 0) progress(`${options.layer} ${options.runtime}, call ${i} of ${options.rounds + 2}`);
       // Shapes in use get a waiting sandbox of their own, so a cold start needs a shape that nothing has used.
       const shape = waits ? {} : { memoryMb: 128 + i };
       await deploy(platform, `cold-${i}`, options.source, { runtime: options.runtime, ...shape, ...options.config });
