@@ -94,7 +94,7 @@ describe.skipIf(reason !== undefined)(`a guest that talks over vsock${skippedFor
       await body.ready();
       await control.freeze();
       // To the fixture, not to the guest.
-      socketOf('control').write('\0');
+      socketOf('control').write('break\n');
       await control.settle();
       expect(await control.usage()).toMatchObject({ pids: expect.any(Number) });
       const told = new Promise((resolve) => socketOf('stdout').once('data', (chunk) => resolve(String(chunk))));

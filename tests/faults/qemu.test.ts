@@ -101,12 +101,15 @@ describe.skipIf(why !== undefined)(`qemu${skippedFor(why)}`, () => {
 
   it(`sweeps ${orphans} microVMs of a platform that was killed, paused ones too`, async () => {
     const maker = join(import.meta.dirname, '../fixtures/drivers/qemu-orphan-maker.ts');
+    // Of its own: what is swept is everything in it.
+    const place = mkdtempSync(join(tmpdir(), 'hearth-qemu-orphans-'));
+    chmodSync(place, 0o711);
     const other = new QemuDriver({
-      ...orphanHost(directory),
+      ...orphanHost(place),
       guestDirectory: join(tmpdir(), 'hearth-test-guests'),
-      snapshotDirectory: join(directory, 'snapshots'),
+      snapshotDirectory: join(place, 'snapshots'),
     });
-    const child = spawn(process.execPath, [maker, directory, String(orphans)], {
+    const child = spawn(process.execPath, [maker, place, String(orphans)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     try {
@@ -129,6 +132,7 @@ describe.skipIf(why !== undefined)(`qemu${skippedFor(why)}`, () => {
       child.kill('SIGKILL');
       await other.sweep(new Set());
       await other.close();
+      rmSync(place, { recursive: true, force: true });
     }
   }, 240_000);
 

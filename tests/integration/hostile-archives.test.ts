@@ -22,7 +22,15 @@ afterAll(async () => {
 
 /** Every path that a deploy may have made: bundles, what is being unpacked, and what is outside of the data folder. The database writes as it likes. */
 function tree(): readonly string[] {
-  const all = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+  let all: readonly string[] | undefined;
+  // A folder that goes while it is walked ends the walk.
+  while (all === undefined) {
+    try {
+      all = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
   return all.filter((path) => !/hearth\.db|\.log$|\/run(\/|$)/.test(path)).sort();
 }
 

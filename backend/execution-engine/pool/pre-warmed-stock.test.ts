@@ -8,7 +8,8 @@ import { shapeOf } from './sandbox-shape.ts';
 function failingStock() {
   const warnings: string[] = [];
   const stock = new PreWarmedStock({
-    maker: { canPreWarm: () => true, make: () => Promise.reject(new Error('no')) },
+    maker: { canPreWarm: () => true },
+    generic: { make: () => Promise.reject(new Error('no')) },
     capacity: { tryReserve: () => ({ release: () => undefined }) },
     clock: new SystemClock(),
     logger: {
