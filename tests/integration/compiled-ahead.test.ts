@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SandboxedCompiler } from '../../backend/execution-engine/builder/sandboxed-compiler.ts';
 import type { BundleDigest } from '../../shared/ids.ts';
+import { largeModule, largePython, loadableModule } from '../support/large-sources.ts';
 import { startPlatform } from '../support/platform.ts';
 
 const never = new AbortController().signal;
@@ -15,17 +16,6 @@ beforeEach(async () => {
   work = await mkdtemp(join(tmpdir(), 'hearth-ahead-'));
 });
 afterEach(() => rm(work, { recursive: true, force: true }));
-
-/** Functions enough for a file of some 180 KB. */
-function largeModule(format: 'esm' | 'cjs'): string {
-  const bodies = Array.from({ length: 3000 }, (_, i) => `function f${i}(a) { return a + ${i} + 'the text of f${i}'; }`);
-  // Would betray itself if the build ran it.
-  const sideEffect = "process.getBuiltinModule('node:fs').writeFileSync('/build/out/ran', 'x');";
-  const exported = format === 'esm' ? 'export const handler = ' : 'exports.handler = ';
-  // What nobody refers to is not compiled at all.
-  const all = `globalThis.all = [${bodies.map((_, i) => `f${i}`).join()}];`;
-  return `${bodies.join('\n')}\n${all}\n${sideEffect}\n${exported}async () => [f1(1), process.getBuiltinModule('node:module').getCompileCacheDir() ?? null];\n`;
-}
 
 async function compile(runtime: 'nodejs' | 'python', files: Readonly<Record<string, string>>) {
   const directory = join(work, 'bundle');
@@ -109,8 +99,6 @@ test('small files of Node, and small packages of Python, are left alone', async 
   expect(await compile('python', { 'main.py': 'x = 1' })).toMatchObject({ isCompiled: false, made: [] });
 });
 
-const largePython = Array.from({ length: 600 }, (_, i) => `def f${i}(a):\n    return a + ${i}\n`).join('');
-
 test('every Python source that compiles gets its file, where Python looks; the same source the same file', async () => {
   const files = { 'main.py': largePython, 'pkg/__init__.py': '', 'pkg/old.py': 'print "two"\n' };
   const { made, output } = await compile('python', files);
@@ -134,7 +122,7 @@ test('instances start from what the deploy compiled, and without it when it is g
     };
     const call = async (name: string) =>
       await (await platform.api('POST', `/api/v1/functions/${name}/invocations`, {})).json();
-    const source = largeModule('esm').replace(/process\.getBuiltinModule\('node:fs'\)[^\n]*\n/, '\n');
+    const source = loadableModule();
     await deploy({ name: 'large', runtime: 'nodejs', files: { 'index.mjs': source } });
     const main = 'import large, os\ndef handler(event, context):\n    return os.path.exists(large.__cached__)\n';
     await deploy({
