@@ -24,6 +24,7 @@ import type {
 } from '../../../core/ports/snapshot-driver.ts';
 import { beginGuest } from '../support/guest/begin-guest.ts';
 import { guestMemoryMb } from '../support/guest/guest-size.ts';
+import { sandboxGone, snapshotGuest, sweepGuests } from '../support/guest/guest-snapshots.ts';
 import { type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
 import { type SnapshotFile, SnapshotFiles } from '../support/guest/snapshot-files.ts';
 import { unusableSnapshot } from '../support/guest/snapshot-folders.ts';
@@ -68,8 +69,6 @@ export interface FirecrackerDriverOptions {
 
 /** For messages of starts that fail. */
 const what = 'a microVM';
-/** 2100: ahead of any time at which a snapshot is restored; see docs/protocol.md. */
-const farAheadMs = Date.UTC(2100, 0, 1);
 const defaultSnapshotBytes = 4096 * MiB;
 const bareEnvironment = { PATH: '/usr/bin:/bin' };
 const probeLimits = { memoryMb: 64, cpus: 1, maxPids: 16, tmpMb: 4, egress: 'none' } as const;
@@ -146,9 +145,7 @@ export class FirecrackerDriver implements SnapshotDriver {
   }
 
   async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
-    const report = await this.#live.sweep(known, this.#host.options);
-    const snapshots = await this.#snapshots.sweep(Date.now());
-    return { removed: [...report.removed, ...snapshots.map((name) => `snapshot ${name}`)], failed: report.failed };
+    return await sweepGuests({ known, live: this.#live, host: this.#host.options, snapshots: this.#snapshots });
   }
 
   /** The guest stands still while Firecracker writes its memory down. */
@@ -160,24 +157,20 @@ export class FirecrackerDriver implements SnapshotDriver {
   ): Promise<SnapshotInfo> {
     const own = this.#live.get(sandbox.id);
     const machine = this.#machines.get(sandbox.id);
-    if (own === undefined || machine === undefined)
-      throw new PlatformError('unavailable', 'sandbox_gone', 'the sandbox is gone');
+    if (own === undefined || machine === undefined) throw sandboxGone();
     const { fit, memoryBytes } = machine;
-    await own.control.settle(farAheadMs);
-    try {
-      await quiesce();
-      throwIfAborted(signal, 'a snapshot');
+    const keep = async (): Promise<number> => {
       const { state, hasCode, memory } = await own.save(await snapshotType(this.#version), memoryBytes);
       try {
         const file = { descriptor: memory.fd, sizeBytes: memoryBytes };
-        return { sizeBytes: await this.#snapshots.keep(name, { state, hasCode, fit }, file) };
+        return await this.#snapshots.keep(name, { state, hasCode, fit }, file);
       } finally {
         await memory.close();
       }
-    } finally {
-      // What failed before says more.
-      await own.control.settle().catch(() => own.destroy('it did not go on after its snapshot'));
-    }
+    };
+    // What failed before says more.
+    const goOn = () => own.control.settle().catch(() => own.destroy('it did not go on after its snapshot'));
+    return await snapshotGuest({ control: own.control, quiesce, signal, keep, goOn });
   }
 
   hasSnapshot(name: SnapshotName): boolean {

@@ -28,6 +28,7 @@ import { beforeHanging } from '../support/guest/guest-ending.ts';
 import { guestInit } from '../support/guest/guest-init.ts';
 import { GuestMemory } from '../support/guest/guest-memory.ts';
 import { guestMemoryMb } from '../support/guest/guest-size.ts';
+import { sandboxGone, snapshotGuest, sweepGuests } from '../support/guest/guest-snapshots.ts';
 import { type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
 import { type Accelerator, findQemu, qemuJailArguments, qemuRoot } from '../support/guest/jailed-qemu.ts';
 import { kvmDevice, tryKvm } from '../support/guest/kvm-trial.ts';
@@ -66,8 +67,6 @@ export interface QemuDriverOptions {
 
 /** For messages of starts that fail. */
 const what = 'a microVM';
-/** 2100: ahead of any time at which a snapshot is restored; see docs/protocol.md. */
-const farAheadMs = Date.UTC(2100, 0, 1);
 const defaultSnapshotBytes = 4096 * MiB;
 /** On a busy machine a boot takes up to about 15 s. */
 const bootPatienceMs = 30_000;
@@ -158,9 +157,7 @@ export class QemuDriver implements SnapshotDriver {
   }
 
   async sweep(known: ReadonlySet<SandboxId>): Promise<SweepReport> {
-    const report = await this.#live.sweep(known, this.#host.options);
-    const snapshots = await this.#snapshots.sweep(Date.now());
-    return { removed: [...report.removed, ...snapshots.map((name) => `snapshot ${name}`)], failed: report.failed };
+    return await sweepGuests({ known, live: this.#live, host: this.#host.options, snapshots: this.#snapshots });
   }
 
   /** The guest stands still while its memory is copied, some 100 ms. */
@@ -172,18 +169,13 @@ export class QemuDriver implements SnapshotDriver {
   ): Promise<SnapshotInfo> {
     const own = this.#live.get(sandbox.id);
     const fit = this.#fits.get(sandbox.id);
-    if (own === undefined || fit === undefined)
-      throw new PlatformError('unavailable', 'sandbox_gone', 'the sandbox is gone');
-    await own.control.settle(farAheadMs);
-    try {
-      await quiesce();
-      throwIfAborted(signal, 'a snapshot');
+    if (own === undefined || fit === undefined) throw sandboxGone();
+    const keep = async (): Promise<number> => {
       const sizeBytes = await own.save((guest) => this.#snapshots.keep(name, fit, guest));
       this.#snapshots.writeOut(name);
-      return { sizeBytes };
-    } finally {
-      await own.goOn();
-    }
+      return sizeBytes;
+    };
+    return await snapshotGuest({ control: own.control, quiesce, signal, keep, goOn: () => own.goOn() });
   }
 
   hasSnapshot(name: SnapshotName): boolean {
