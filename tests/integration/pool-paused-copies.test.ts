@@ -38,8 +38,9 @@ afterEach(async () => {
 
 const copiesOf = (r: Rig, wanted: VersionSpec) =>
   r.pool.pools().find(({ version }) => version.versionId === wanted.versionId)?.pausedCopies;
+/** A version that is not in use is not listed, and has none. */
 const untilCopies = async (r: Rig, wanted: VersionSpec, count: number) =>
-  await expect.poll(() => copiesOf(r, wanted)?.count).toBe(count);
+  await expect.poll(() => copiesOf(r, wanted)?.count ?? 0).toBe(count);
 
 async function call(r: Rig, wanted: VersionSpec) {
   const lease = await r.pool.acquire(wanted, never);
