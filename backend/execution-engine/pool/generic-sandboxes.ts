@@ -1,4 +1,3 @@
-import { PlatformError } from '../../../shared/errors.ts';
 import type { SnapshotName } from '../../core/ports/snapshot-driver.ts';
 import type { BootedSandbox } from './booted-sandbox.ts';
 import type { HostCapacity, Reservation } from './host-capacity.ts';
@@ -69,9 +68,6 @@ export class GenericSandboxes {
   }
 
   #reserve(shape: SandboxShape): Reservation {
-    const reservation = this.#options.capacity.tryReserve(shape.limits.memoryMb);
-    if (reservation !== undefined) return reservation;
-    const message = 'the host has no room for another sandbox';
-    throw new PlatformError('unavailable', 'capacity', message, { retryAfterSeconds: 1 });
+    return this.#options.capacity.reserve(shape.limits.memoryMb, 'sandbox');
   }
 }

@@ -1,3 +1,5 @@
+import { PlatformError } from '../../../shared/errors.ts';
+
 export interface HostCapacityOptions {
   readonly maxInstances: number;
   readonly memoryBudgetMb: number;
@@ -46,6 +48,15 @@ export class HostCapacity {
     return memoryMb <= this.#options.memoryBudgetMb;
   }
 
+  /** As `tryReserve`; throws `unavailable`/`capacity` when there is no room. `what` is what needs it. */
+  reserve(memoryMb: number, what: 'instance' | 'sandbox'): Reservation {
+    const reservation = this.tryReserve(memoryMb);
+    if (reservation !== undefined) return reservation;
+    const message = `the host has no room for another ${what}`;
+    throw new PlatformError('unavailable', 'capacity', message, { retryAfterSeconds: 1 });
+  }
+
+  /** Undefined: there is no room. */
   tryReserve(memoryMb: number): Reservation | undefined {
     if (this.#instances >= this.#options.maxInstances) return undefined;
     if (this.#memoryMb + memoryMb > this.#options.memoryBudgetMb) return undefined;

@@ -187,10 +187,7 @@ export class InstanceStarter {
   }
 
   #reserve(version: VersionSpec): Reservation {
-    const reservation = this.#options.capacity.tryReserve(version.config.memoryMb);
-    if (reservation !== undefined) return reservation;
-    const message = 'the host has no room for another instance';
-    throw new PlatformError('unavailable', 'capacity', message, { retryAfterSeconds: 1 });
+    return this.#options.capacity.reserve(version.config.memoryMb, 'instance');
   }
 
   /** The version's files in the driver's form. When they cannot be had, what the start began with is given back. */

@@ -1,12 +1,12 @@
 import type { VersionId } from '../../../shared/ids.ts';
 import { MiB } from '../../../shared/limits.ts';
-import { backoffMs } from '../../core/policies/backoff.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { SnapshotName } from '../../core/ports/snapshot-driver.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import type { BootedSandbox, SandboxOwner } from './booted-sandbox.ts';
 import type { HostCapacity, Reservation } from './host-capacity.ts';
+import { RefillPause } from './refill-pause.ts';
 
 export interface PausedCopiesOptions {
   readonly capacity: HostCapacity;
@@ -38,9 +38,7 @@ interface Shelf {
   readonly ready: { readonly sandbox: BootedSandbox; readonly snapshot: SnapshotName }[];
   restoring: number;
   lastUsedMs: number;
-  /** In a row; the wait before the next try grows with them. */
-  failures: number;
-  notBeforeMs: number;
+  readonly pause: RefillPause;
 }
 
 /** What is known of the paused copies of one version. */
@@ -70,11 +68,13 @@ export class PausedCopies {
     if (this.#options.perVersion === 0 || this.#options.find(version) === undefined) return;
     let shelf = this.#shelves.get(version.versionId);
     if (shelf === undefined) {
-      shelf = { version, ready: [], restoring: 0, lastUsedMs: 0, failures: 0, notBeforeMs: 0 };
+      const { clock, onWanted } = this.#options;
+      const pause = new RefillPause({ clock, backoff: retryBackoff, onOver: onWanted });
+      shelf = { version, ready: [], restoring: 0, lastUsedMs: 0, pause };
       this.#shelves.set(version.versionId, shelf);
     }
     shelf.lastUsedMs = this.#options.clock.monotonic();
-    this.#wakeLater(shelf, this.#options.refillDelayMs);
+    shelf.pause.extend(this.#options.refillDelayMs);
   }
 
   /** One of this snapshot, with room for all of its memory; it stands still. Undefined when there is none, or no room (`memoryOf` says which). */
@@ -86,7 +86,7 @@ export class PausedCopies {
     shelf.ready.splice(at, 1);
     this.#count--;
     sandbox.owner = undefined;
-    this.#wakeLater(shelf, this.#options.refillDelayMs);
+    shelf.pause.extend(this.#options.refillDelayMs);
     return sandbox;
   }
 
@@ -158,7 +158,7 @@ export class PausedCopies {
   }
 
   #wanted(shelf: Shelf, now: number): SnapshotName | undefined {
-    if (now < shelf.notBeforeMs || this.#count >= this.#options.maxCopies) return undefined;
+    if (!shelf.pause.isOver(now) || this.#count >= this.#options.maxCopies) return undefined;
     if (shelf.ready.length + shelf.restoring >= this.#target(shelf)) return undefined;
     return this.#options.find(shelf.version);
   }
@@ -176,7 +176,7 @@ export class PausedCopies {
       if (signal.aborted) return;
       const { functionName } = shelf.version;
       this.#options.logger.warn({ err: error, function: functionName }, 'no copy could be restored ahead');
-      this.#backOff(shelf);
+      shelf.pause.failed();
     }
   }
 
@@ -198,7 +198,7 @@ export class PausedCopies {
       sandbox.destroy('it is not needed');
       return;
     }
-    shelf.failures = 0;
+    shelf.pause.worked();
     shelf.ready.push({ sandbox, snapshot });
     sandbox.owner = this.#ownerOf(shelf, sandbox);
     this.#options.onWanted();
@@ -211,7 +211,7 @@ export class PausedCopies {
       freed: () => undefined,
       overdue: () => undefined,
       lost: () => {
-        if (this.#remove(shelf, sandbox)) this.#backOff(shelf);
+        if (this.#remove(shelf, sandbox)) shelf.pause.failed();
       },
     };
   }
@@ -227,17 +227,5 @@ export class PausedCopies {
     shelf.ready.splice(at, 1);
     this.#count--;
     return true;
-  }
-
-  #backOff(shelf: Shelf): void {
-    shelf.failures++;
-    this.#wakeLater(shelf, backoffMs(shelf.failures, retryBackoff, Math.random()));
-  }
-
-  #wakeLater(shelf: Shelf, ms: number): void {
-    const { clock, onWanted } = this.#options;
-    shelf.notBeforeMs = Math.max(shelf.notBeforeMs, clock.monotonic() + ms);
-    // Timers count whole milliseconds, and would be a fraction early.
-    clock.after(ms + 1, onWanted);
   }
 }

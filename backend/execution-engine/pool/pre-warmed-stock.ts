@@ -1,10 +1,10 @@
-import { backoffMs } from '../../core/policies/backoff.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { PreWarmedView } from '../../core/ports/instance-pool.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { BootedSandbox, SandboxOwner } from './booted-sandbox.ts';
 import type { GenericSandboxes } from './generic-sandboxes.ts';
 import type { HostCapacity } from './host-capacity.ts';
+import { RefillPause } from './refill-pause.ts';
 import type { SandboxMaker } from './sandbox-maker.ts';
 import type { SandboxShape } from './sandbox-shape.ts';
 
@@ -29,9 +29,7 @@ interface Shelf {
   readonly ready: BootedSandbox[];
   booting: number;
   lastUsedMs: number;
-  /** In a row; the wait before the next try grows with them. */
-  failures: number;
-  notBeforeMs: number;
+  readonly pause: RefillPause;
 }
 
 const refillBackoff = { minMs: 500, maxMs: 30_000 };
@@ -64,7 +62,7 @@ export class PreWarmedStock {
       taken.owner = undefined;
       this.#count--;
     }
-    if (taken !== undefined || isNew) this.#wakeLater(shelf, this.#options.refillDelayMs);
+    if (taken !== undefined || isNew) shelf.pause.extend(this.#options.refillDelayMs);
     return taken;
   }
 
@@ -128,22 +126,21 @@ export class PreWarmedStock {
   #shelf(shape: SandboxShape, isDefault: boolean): Shelf {
     const known = this.#shelves.get(shape.key);
     if (known !== undefined) return known;
-    const { clock } = this.#options;
+    const { clock, onWanted } = this.#options;
     const shelf: Shelf = {
       shape,
       isDefault,
       ready: [],
       booting: 0,
       lastUsedMs: clock.monotonic(),
-      failures: 0,
-      notBeforeMs: 0,
+      pause: new RefillPause({ clock, backoff: refillBackoff, onOver: onWanted }),
     };
     this.#shelves.set(shape.key, shelf);
     return shelf;
   }
 
   #isWanted(shelf: Shelf, now: number): boolean {
-    if (now < shelf.notBeforeMs || this.#count >= this.#options.maxPreWarmed) return false;
+    if (!shelf.pause.isOver(now) || this.#count >= this.#options.maxPreWarmed) return false;
     const { perDefaultShape, perUsedShape, ttlMs, maker } = this.#options;
     if (!shelf.isDefault && now - shelf.lastUsedMs >= ttlMs) return false;
     const target = shelf.isDefault ? perDefaultShape : perUsedShape;
@@ -174,8 +171,8 @@ export class PreWarmedStock {
         if (at === -1) return;
         shelf.ready.splice(at, 1);
         this.#count--;
-        if (this.#options.clock.monotonic() - bornMs >= stableMs) shelf.failures = 0;
-        this.#backOff(shelf);
+        if (this.#options.clock.monotonic() - bornMs >= stableMs) shelf.pause.worked();
+        shelf.pause.failed();
       },
     };
   }
@@ -186,17 +183,6 @@ export class PreWarmedStock {
     // The platform is going down: that is no failure of the sandbox.
     if (isGivenUp) return;
     this.#options.logger.warn({ err: error, shape: shelf.shape.key }, 'a pre-warmed sandbox did not start');
-    this.#backOff(shelf);
-  }
-
-  #backOff(shelf: Shelf): void {
-    shelf.failures++;
-    this.#wakeLater(shelf, backoffMs(shelf.failures, refillBackoff, Math.random()));
-  }
-
-  #wakeLater(shelf: Shelf, ms: number): void {
-    const { clock, onWanted } = this.#options;
-    shelf.notBeforeMs = Math.max(shelf.notBeforeMs, clock.monotonic() + ms);
-    clock.after(ms, onWanted);
+    shelf.pause.failed();
   }
 }

@@ -68,9 +68,10 @@ export class SnapshotBook {
 
   /** The snapshot of sandboxes of this shape without a version, whether there is one or not; undefined where none is taken. */
   ofShape(shape: SandboxShape, plan: () => RuntimePlan): SnapshotName | undefined {
-    const driver = this.#copierOf(shape);
+    // Asked at every cold start, most of them of drivers that make no copies.
+    if (this.#copierOf(shape) === undefined) return undefined;
     const subject: SnapshotSubject = `shape_${hashOf([shape.key]).slice(0, 24)}`;
-    if (driver === undefined || this.#isPaused(subject)) return undefined;
+    if (this.#isPaused(subject)) return undefined;
     const { argv, env } = plan();
     return { versionId: subject, loadedWith: hashOf([shape.key, argv, env]) };
   }
