@@ -3,6 +3,7 @@ import type { PoolDocument } from '../../shared/api/system.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { Card } from '../ui/card.tsx';
+import { Fact } from '../ui/fact.tsx';
 import { formatCount, formatMs } from '../util/format.ts';
 
 const modes = {
@@ -10,18 +11,6 @@ const modes = {
   panic: 'Calls have risen suddenly',
   zero: 'No calls to serve',
 } as const satisfies Record<PoolDocument['scaling']['mode'], string>;
-
-function Decision({ title, answer, reason }: { title: string; answer: string; reason: string }) {
-  return (
-    <div className="border-b border-line py-2 first:pt-0 last:border-0 last:pb-0">
-      <dt className="flex items-baseline justify-between gap-3">
-        <span className="text-muted">{title}</span>
-        <span className="tabular text-right font-medium">{answer}</span>
-      </dt>
-      <dd className="text-sm text-faint">{reason}</dd>
-    </div>
-  );
-}
 
 /** How many instances the version that is live has and should have, and why; how long idle ones stay, and what that was good for. */
 export function ScalingCard({ functionName, version }: { readonly functionName: string; readonly version: number }) {
@@ -43,17 +32,13 @@ export function ScalingCard({ functionName, version }: { readonly functionName: 
   return (
     <Card title="Scaling" note={`version ${version}, now`}>
       <dl>
-        <Decision
-          title={modes[scaling.mode]}
-          answer={`${instances.length} running, ${scaling.target} wanted${waiting === 0 ? '' : `, ${waiting} calls wait`}`}
-          reason={scaling.reason}
+        <Fact
+          name={modes[scaling.mode]}
+          value={`${instances.length} running, ${scaling.target} wanted${waiting === 0 ? '' : `, ${waiting} calls wait`}`}
+          note={scaling.reason}
         />
-        <Decision
-          title="Idle instances are kept for"
-          answer={formatMs(keepAlive.keepAliveMs)}
-          reason={keepAlive.reason}
-        />
-        <Decision title="Cold starts avoided" answer={formatCount(keepAlive.coldStartsAvoided)} reason={forEach} />
+        <Fact name="Idle instances are kept for" value={formatMs(keepAlive.keepAliveMs)} note={keepAlive.reason} />
+        <Fact name="Cold starts avoided" value={formatCount(keepAlive.coldStartsAvoided)} note={forEach} />
       </dl>
     </Card>
   );

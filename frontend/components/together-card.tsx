@@ -1,18 +1,7 @@
 import type { Metrics } from '../../shared/api/metrics.ts';
 import { Card } from '../ui/card.tsx';
+import { Fact } from '../ui/fact.tsx';
 import { formatCount, formatMs } from '../util/format.ts';
-
-function Fact({ name, value, note }: { readonly name: string; readonly value: string; readonly note: string }) {
-  return (
-    <div className="border-b border-line py-2 first:pt-0 last:border-0 last:pb-0">
-      <dt className="flex items-baseline justify-between gap-3">
-        <span className="text-muted">{name}</span>
-        <span className="tabular text-right font-medium">{value}</span>
-      </dt>
-      <dd className="text-sm text-faint">{note}</dd>
-    </div>
-  );
-}
 
 /** What batches and single flight were good for in the range; nothing where neither happened. */
 export function TogetherCard({ total }: { readonly total: Metrics['total'] }) {
