@@ -38,6 +38,24 @@ export class Terminal {
     return this.#hasColour ? `\u001b[${codes[style]}m${text}\u001b[0m` : text;
   }
 
+  /** What a command did: `value` as data where JSON is asked for, else `text`, said about it. */
+  answer(value: unknown, text: string): void {
+    if (this.isJson) this.json(value);
+    else this.say(text);
+  }
+
+  /** What a command is asked for: `value` as data where JSON is, else `text` alone. */
+  result(value: unknown, text: string): void {
+    if (this.isJson) this.json(value);
+    else this.print(text);
+  }
+
+  /** A list, as data where JSON is asked for, else as a table with a row for each. */
+  list<T>(items: readonly T[], head: readonly string[], rowOf: (item: T) => readonly string[]): void {
+    if (this.isJson) this.json(items);
+    else this.table(head, items.map(rowOf));
+  }
+
   /** Rows in aligned columns under a head. */
   table(head: readonly string[], rows: readonly (readonly string[])[]): void {
     const widths = head.map((title, column) =>
@@ -57,6 +75,11 @@ export class Terminal {
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
+}
+
+/** For tables. */
+export function firstLine(text: string): string {
+  return printable(text).split('\n')[0] ?? '';
 }
 
 /** `3 min ago`, for tables. */

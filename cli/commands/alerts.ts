@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
-import { alertDeliverySchema, alertRuleSchema } from '../../shared/api/alerts.ts';
+import { alertDeliveriesSchema, alertRuleSchema } from '../../shared/api/alerts.ts';
 import { pageOf } from '../../shared/api/paging.ts';
 import type { ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
@@ -10,7 +9,6 @@ import { durationOf } from './logs.ts';
 
 const path = (id: string): string => `/api/v1/alerts/${encodeURIComponent(id)}`;
 const alertPageSchema = pageOf(alertRuleSchema);
-const deliveriesSchema = z.object({ items: z.array(alertDeliverySchema) });
 
 export function registerAlerts(program: Command, context: ContextFactory): void {
   const alerts = program
@@ -23,19 +21,14 @@ export function registerAlerts(program: Command, context: ContextFactory): void 
     .action(async () => {
       const { client, terminal } = context();
       const items = await allPages((cursor) => client.get('/api/v1/alerts', alertPageSchema, { limit: 200, cursor }));
-      if (terminal.isJson) terminal.json(items);
-      else
-        terminal.table(
-          ['id', 'name', 'state', 'since', 'rule', 'value'],
-          items.map((item) => [
-            item.id,
-            item.name,
-            item.isEnabled ? item.state : 'off',
-            item.since === null ? '-' : ago(item.since),
-            `${item.metric} ${item.comparison} ${item.threshold}${item.functionName === null ? '' : ` of ${item.functionName}`}`,
-            item.value === null ? '-' : String(item.value),
-          ]),
-        );
+      terminal.list(items, ['id', 'name', 'state', 'since', 'rule', 'value'], (item) => [
+        item.id,
+        item.name,
+        item.isEnabled ? item.state : 'off',
+        item.since === null ? '-' : ago(item.since),
+        `${item.metric} ${item.comparison} ${item.threshold}${item.functionName === null ? '' : ` of ${item.functionName}`}`,
+        item.value === null ? '-' : String(item.value),
+      ]);
     });
   alerts
     .command('silence')
@@ -48,13 +41,12 @@ export function registerAlerts(program: Command, context: ContextFactory): void 
       if (durationMs === undefined)
         throw new CliError(exitCodes.usage, `${duration} is not a duration`, { hint: 'Write 30m, 2h or 1d.' });
       const rule = await client.send('POST', `${path(id)}/silence`, alertRuleSchema, { json: { durationMs } });
-      if (terminal.isJson) terminal.json(rule);
-      else
-        terminal.say(
-          rule.silencedUntil === null
-            ? `${rule.name} speaks again`
-            : `${rule.name} is silent until ${rule.silencedUntil}`,
-        );
+      terminal.answer(
+        rule,
+        rule.silencedUntil === null
+          ? `${rule.name} speaks again`
+          : `${rule.name} is silent until ${rule.silencedUntil}`,
+      );
     });
   alerts
     .command('test')
@@ -62,9 +54,8 @@ export function registerAlerts(program: Command, context: ContextFactory): void 
     .argument('<id>')
     .action(async (id: string) => {
       const { client, terminal } = context();
-      const { items } = await client.send('POST', `${path(id)}/test`, deliveriesSchema, { json: {} });
-      if (terminal.isJson) terminal.json(items);
-      else terminal.say(`Sent ${items.length}; see how they went with: hearth alert deliveries ${id}`);
+      const { items } = await client.send('POST', `${path(id)}/test`, alertDeliveriesSchema, { json: {} });
+      terminal.answer(items, `Sent ${items.length}; see how they went with: hearth alert deliveries ${id}`);
     });
   alerts
     .command('deliveries')
@@ -72,19 +63,14 @@ export function registerAlerts(program: Command, context: ContextFactory): void 
     .argument('<id>')
     .action(async (id: string) => {
       const { client, terminal } = context();
-      const { items } = await client.get(`${path(id)}/deliveries`, deliveriesSchema);
-      if (terminal.isJson) terminal.json(items);
-      else
-        terminal.table(
-          ['when', 'event', 'to', 'state', 'attempts', 'error'],
-          items.map((item) => [
-            ago(item.createdAt),
-            item.event,
-            item.channel.kind === 'webhook' ? item.channel.url : item.channel.to,
-            item.state,
-            String(item.attempts),
-            item.lastError ?? '-',
-          ]),
-        );
+      const { items } = await client.get(`${path(id)}/deliveries`, alertDeliveriesSchema);
+      terminal.list(items, ['when', 'event', 'to', 'state', 'attempts', 'error'], (item) => [
+        ago(item.createdAt),
+        item.event,
+        item.channel.kind === 'webhook' ? item.channel.url : item.channel.to,
+        item.state,
+        String(item.attempts),
+        item.lastError ?? '-',
+      ]);
     });
 }

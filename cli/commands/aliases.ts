@@ -24,12 +24,12 @@ export function registerAliases(program: Command, context: ContextFactory): void
     .action(async (name: string) => {
       const { client, terminal } = context();
       const items = await allPages((cursor) => client.get(path(name), aliasPageSchema, { limit: 200, cursor }));
-      if (terminal.isJson) terminal.json(items);
-      else
-        terminal.table(
-          ['alias', 'versions', 'moved', 'guard'],
-          items.map((item) => [item.name, sharesText(item), ago(item.updatedAt), guardText(item)]),
-        );
+      terminal.list(items, ['alias', 'versions', 'moved', 'guard'], (item) => [
+        item.name,
+        sharesText(item),
+        ago(item.updatedAt),
+        guardText(item),
+      ]);
     });
   aliases
     .command('set')
@@ -57,8 +57,7 @@ export function registerAliases(program: Command, context: ContextFactory): void
     .action(async (name: string, alias: string) => {
       const { client, terminal } = context();
       await client.request(`${path(name)}/${encodeURIComponent(alias)}`, { method: 'DELETE' });
-      if (terminal.isJson) terminal.json({ deleted: alias });
-      else terminal.say(`Deleted the alias ${alias} of ${name}`);
+      terminal.answer({ deleted: alias }, `Deleted the alias ${alias} of ${name}`);
     });
 }
 
@@ -98,8 +97,7 @@ function numberOf(option: string, text: string): number {
 }
 
 function show(terminal: Terminal, name: string, alias: Alias): void {
-  if (terminal.isJson) terminal.json(alias);
-  else terminal.say(`${name}/${alias.name}: ${sharesText(alias)}, ${guardText(alias)}`);
+  terminal.answer(alias, `${name}/${alias.name}: ${sharesText(alias)}, ${guardText(alias)}`);
 }
 
 /** `3` alone, or `3: 90 %, 4: 10 %`. */

@@ -20,12 +20,14 @@ export function registerAudit(program: Command, context: ContextFactory): void {
     .action(async (options: { readonly lines: string }) => {
       const { client, terminal } = context();
       const { items } = await client.get('/api/v1/audit', auditPageSchema, { limit: options.lines });
-      if (terminal.isJson) terminal.json(items);
-      else
-        terminal.table(
-          ['at', 'project', 'who', 'from', 'action', 'target'],
-          items.map((item) => [item.at, item.project ?? '-', item.actor, item.address, item.action, item.target]),
-        );
+      terminal.list(items, ['at', 'project', 'who', 'from', 'action', 'target'], (item) => [
+        item.at,
+        item.project ?? '-',
+        item.actor,
+        item.address,
+        item.action,
+        item.target,
+      ]);
     });
   audit
     .command('export')

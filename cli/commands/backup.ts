@@ -37,8 +37,7 @@ async function backup({ client, terminal, directory, signal }: CliContext, out: 
     });
   }
   const { size } = await stat(path);
-  if (terminal.isJson) terminal.json({ file: path, sizeBytes: size });
-  else terminal.print(path);
+  terminal.result({ file: path, sizeBytes: size }, path);
   terminal.say(`${(size / 1e6).toFixed(1)} MB. The key of secrets is not in it; keep it elsewhere (docs/backup.md).`);
 }
 

@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
-import { acceptedSchema, deadLetterPageSchema } from '../../shared/api/invocations.ts';
+import { acceptedSchema, deadLetterPageSchema, redrivenSchema } from '../../shared/api/invocations.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
-import { ago, printable } from '../terminal.ts';
+import { ago, firstLine } from '../terminal.ts';
 
 const path = (id: string): string => `/api/v1/dead-letters/${encodeURIComponent(id)}`;
-const redrivenSchema = z.object({ redriven: z.number(), isComplete: z.boolean() });
 
 export function registerDeadLetters(program: Command, context: ContextFactory): void {
   const letters = program
@@ -21,19 +19,14 @@ export function registerDeadLetters(program: Command, context: ContextFactory): 
     .action(async (options: { readonly function?: string; readonly limit: string }) => {
       const { client, terminal } = context();
       const { items } = await client.get('/api/v1/dead-letters', deadLetterPageSchema, options);
-      if (terminal.isJson) terminal.json(items);
-      else
-        terminal.table(
-          ['invocation', 'function', 'attempts', 'given up', 'reason', 'error'],
-          items.map((item) => [
-            item.invocationId,
-            item.functionName,
-            String(item.attempts),
-            ago(item.deadAt),
-            item.reason,
-            printable(item.error?.message ?? '-').split('\n')[0] ?? '-',
-          ]),
-        );
+      terminal.list(items, ['invocation', 'function', 'attempts', 'given up', 'reason', 'error'], (item) => [
+        item.invocationId,
+        item.functionName,
+        String(item.attempts),
+        ago(item.deadAt),
+        item.reason,
+        firstLine(item.error?.message ?? '-'),
+      ]);
     });
   letters
     .command('redrive')
@@ -51,8 +44,7 @@ export function registerDeadLetters(program: Command, context: ContextFactory): 
     .action(async (id: string) => {
       const { client, terminal } = context();
       await client.request(path(id), { method: 'DELETE' });
-      if (terminal.isJson) terminal.json({ deleted: id });
-      else terminal.say(`Deleted ${id}`);
+      terminal.answer({ deleted: id }, `Deleted ${id}`);
     });
 }
 
@@ -67,8 +59,7 @@ async function redrive(
     });
   for (const id of ids) {
     const accepted = await client.send('POST', `${path(id)}/redrive`, acceptedSchema, { json: {} });
-    if (terminal.isJson) terminal.json(accepted);
-    else terminal.print(accepted.id);
+    terminal.result(accepted, accepted.id);
   }
   if (name === undefined) return;
   // One request takes a bounded number of them.
@@ -81,6 +72,5 @@ async function redrive(
     redriven += answer.redriven;
     isComplete = answer.isComplete;
   }
-  if (terminal.isJson) terminal.json({ redriven });
-  else terminal.say(`Submitted ${redriven} again`);
+  terminal.answer({ redriven }, `Submitted ${redriven} again`);
 }

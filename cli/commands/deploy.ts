@@ -38,8 +38,10 @@ async function deploy(context: CliContext, directory: string, options: Options):
   const source = await readSourceFolder(resolve(context.directory, directory));
   const manifest = withOptions(source.manifest, options);
   if (options.dryRun === true) {
-    if (terminal.isJson) terminal.json({ manifest, files: source.fileCount, bytes: source.archive.length });
-    else terminal.print(`${manifest.name}: ${source.fileCount} files, ${source.archive.length} bytes compressed`);
+    terminal.result(
+      { manifest, files: source.fileCount, bytes: source.archive.length },
+      `${manifest.name}: ${source.fileCount} files, ${source.archive.length} bytes compressed`,
+    );
     return;
   }
   const startedAt = performance.now();

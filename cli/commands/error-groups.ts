@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type ErrorGroupState, errorGroupPageSchema, errorGroupSchema } from '../../shared/api/error-groups.ts';
 import type { ContextFactory } from '../context.ts';
-import { ago, printable } from '../terminal.ts';
+import { ago, firstLine, printable } from '../terminal.ts';
 
 interface ListOptions {
   readonly function?: string;
@@ -27,19 +27,14 @@ export function registerErrorGroups(program: Command, context: ContextFactory): 
     .action(async (options: ListOptions) => {
       const { client, terminal } = context();
       const { items } = await client.get('/api/v1/errors', errorGroupPageSchema, { ...options });
-      if (terminal.isJson) terminal.json(items);
-      else
-        terminal.table(
-          ['id', 'function', 'count', 'last', 'state', 'error'],
-          items.map((item) => [
-            item.id,
-            item.functionName,
-            String(item.count),
-            ago(item.lastSeenAt),
-            item.state,
-            `${item.type}: ${printable(item.message).split('\n')[0]}`,
-          ]),
-        );
+      terminal.list(items, ['id', 'function', 'count', 'last', 'state', 'error'], (item) => [
+        item.id,
+        item.functionName,
+        String(item.count),
+        ago(item.lastSeenAt),
+        item.state,
+        `${item.type}: ${firstLine(item.message)}`,
+      ]);
     });
   groups
     .command('show')
@@ -65,8 +60,7 @@ export function registerErrorGroups(program: Command, context: ContextFactory): 
       .action(async (id: string) => {
         const { client, terminal } = context();
         const group = await client.send('PATCH', path(id), errorGroupSchema, { json: { state } });
-        if (terminal.isJson) terminal.json(group);
-        else terminal.say(`${group.id} is ${group.state}`);
+        terminal.answer(group, `${group.id} is ${group.state}`);
       });
   }
 }

@@ -74,20 +74,14 @@ async function listFunctions({ client, terminal }: CliContext): Promise<void> {
 
 async function listVersions(context: CliContext, name: string): Promise<void> {
   const items = await versionsOf(context, name);
-  if (context.terminal.isJson) context.terminal.json(items);
-  else {
-    context.terminal.table(
-      ['version', 'aliases', 'created', 'by', 'size', 'message'],
-      items.map((item) => [
-        String(item.version),
-        item.aliases.join(', '),
-        ago(item.createdAt),
-        item.createdBy,
-        `${item.sizeBytes} B`,
-        item.message,
-      ]),
-    );
-  }
+  context.terminal.list(items, ['version', 'aliases', 'created', 'by', 'size', 'message'], (item) => [
+    String(item.version),
+    item.aliases.join(', '),
+    ago(item.createdAt),
+    item.createdBy,
+    `${item.sizeBytes} B`,
+    item.message,
+  ]);
 }
 
 async function versionsOf({ client }: CliContext, name: string): Promise<readonly VersionDocument[]> {
@@ -112,14 +106,12 @@ async function rollback(context: CliContext, name: string, wanted: string | unde
   const alias = await client.send('PUT', `${path(name)}/aliases/live`, aliasSchema, {
     json: { versions: [{ version, weight: 1 }] },
   });
-  if (terminal.isJson) terminal.json(alias);
-  else terminal.say(`${name} now answers with version ${version}`);
+  terminal.answer(alias, `${name} now answers with version ${version}`);
 }
 
 async function deleteFunction(context: CliContext, name: string, isSure: boolean): Promise<void> {
   const { client, terminal } = context;
   if (!isSure) await confirm(context, name, 'it with all its versions');
   await client.request(path(name), { method: 'DELETE' });
-  if (terminal.isJson) terminal.json({ deleted: name });
-  else terminal.say(`Deleted ${name}`);
+  terminal.answer({ deleted: name }, `Deleted ${name}`);
 }

@@ -48,9 +48,8 @@ function init(context: CliContext, directory: string, options: Options): void {
   for (const [file, content] of Object.entries(files))
     writeFileSync(join(target, file), content, { mode: file === 'bootstrap' ? 0o755 : 0o644 });
   const where = relative(context.directory, target) || '.';
-  if (context.terminal.isJson) context.terminal.json({ name, directory: target, files: Object.keys(files) });
-  else
-    context.terminal.say(
-      `Wrote ${Object.keys(files).join(' and ')}${isNewFolder ? ` into ${where}` : ''}.\nNext: hearth deploy ${where}`,
-    );
+  context.terminal.answer(
+    { name, directory: target, files: Object.keys(files) },
+    `Wrote ${Object.keys(files).join(' and ')}${isNewFolder ? ` into ${where}` : ''}.\nNext: hearth deploy ${where}`,
+  );
 }

@@ -38,8 +38,7 @@ export function registerInvocations(program: Command, context: ContextFactory): 
       const { client, terminal } = context();
       for (const id of ids) {
         const accepted = await client.send('POST', `${path(id)}/replay`, acceptedSchema, { json: {} });
-        if (terminal.isJson) terminal.json(accepted);
-        else terminal.print(accepted.id);
+        terminal.result(accepted, accepted.id);
       }
     });
   invocations
@@ -49,8 +48,7 @@ export function registerInvocations(program: Command, context: ContextFactory): 
     .action(async (id: string) => {
       const { client, terminal } = context();
       await client.request(path(id), { method: 'DELETE' });
-      if (terminal.isJson) terminal.json({ cancelled: id });
-      else terminal.say(`Cancelled ${id}`);
+      terminal.answer({ cancelled: id }, `Cancelled ${id}`);
     });
 }
 
@@ -61,21 +59,14 @@ async function list({ client, terminal }: CliContext, options: ListOptions): Pro
     trigger: options.trigger,
     limit: options.limit,
   });
-  if (terminal.isJson) {
-    terminal.json(page.items);
-    return;
-  }
-  terminal.table(
-    ['id', 'function', 'version', 'trigger', 'status', 'start', 'total', 'when'],
-    page.items.map((item) => [
-      item.id,
-      item.functionName,
-      String(item.version),
-      item.trigger,
-      item.status,
-      item.start,
-      item.timing === null ? '-' : `${item.timing.totalMs.toFixed(1)} ms`,
-      ago(item.createdAt),
-    ]),
-  );
+  terminal.list(page.items, ['id', 'function', 'version', 'trigger', 'status', 'start', 'total', 'when'], (item) => [
+    item.id,
+    item.functionName,
+    String(item.version),
+    item.trigger,
+    item.status,
+    item.start,
+    item.timing === null ? '-' : `${item.timing.totalMs.toFixed(1)} ms`,
+    ago(item.createdAt),
+  ]);
 }

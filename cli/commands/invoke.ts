@@ -56,8 +56,7 @@ async function invoke(context: CliContext, name: string, options: Options): Prom
       signal: context.signal,
     });
     if (options.wait === true) finish(context, await waitFor(context, accepted.id), options);
-    else if (context.terminal.isJson) context.terminal.json(accepted);
-    else context.terminal.print(accepted.id);
+    else context.terminal.result(accepted, accepted.id);
     return;
   }
   const response = await context.client.request(path, { method: 'POST', body, query, headers, signal: context.signal });

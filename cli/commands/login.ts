@@ -45,8 +45,7 @@ export function registerLogin(program: Command, context: ContextFactory): void {
     .action(async () => {
       const { client, terminal } = context();
       const who = await client.get('/api/v1/whoami', whoamiSchema);
-      if (terminal.isJson) terminal.json(who);
-      else terminal.print(`${who.name} (${who.scope}) at ${client.url}`);
+      terminal.result(who, `${who.name} (${who.scope}) at ${client.url}`);
     });
   program
     .command('password')
@@ -73,8 +72,7 @@ async function login(context: CliContext, options: Options): Promise<void> {
   if (token === '') throw new CliError(exitCodes.usage, 'the token is empty');
   const who = await new ApiClient({ url, token, project: undefined }).get('/api/v1/whoami', whoamiSchema);
   const path = storeProfile(context.environment, { url, token });
-  if (context.terminal.isJson) context.terminal.json({ url, ...who });
-  else context.terminal.say(`Logged in at ${url} as ${who.name} (${who.scope}); kept in ${path}`);
+  context.terminal.answer({ url, ...who }, `Logged in at ${url} as ${who.name} (${who.scope}); kept in ${path}`);
 }
 
 async function signIn(context: CliContext, url: string, user: string, file: string | undefined): Promise<string> {

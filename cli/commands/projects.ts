@@ -19,12 +19,11 @@ export function registerProjects(program: Command, context: ContextFactory): voi
       const items = await allPages((cursor) =>
         client.get('/api/v1/projects', projectPageSchema, { limit: 200, cursor }),
       );
-      if (terminal.isJson) terminal.json(items);
-      else
-        terminal.table(
-          ['name', 'created', 'description'],
-          items.map((item) => [item.name, item.name === 'default' ? '-' : ago(item.createdAt), item.description]),
-        );
+      terminal.list(items, ['name', 'created', 'description'], (item) => [
+        item.name,
+        item.name === 'default' ? '-' : ago(item.createdAt),
+        item.description,
+      ]);
     });
   projects
     .command('create')
@@ -34,8 +33,7 @@ export function registerProjects(program: Command, context: ContextFactory): voi
     .action(async (name: string, { description }: { readonly description: string }) => {
       const { client, terminal } = context();
       const project = await client.send('POST', '/api/v1/projects', projectSchema, { json: { name, description } });
-      if (terminal.isJson) terminal.json(project);
-      else terminal.say(`Created ${name}. Work in it with --project ${name}, or: hearth project use ${name}`);
+      terminal.answer(project, `Created ${name}. Work in it with --project ${name}, or: hearth project use ${name}`);
     });
   projects
     .command('use')
@@ -60,7 +58,6 @@ export function registerProjects(program: Command, context: ContextFactory): voi
       const given = context();
       if (options.yes !== true) await confirm(given, name, 'the project and its tokens');
       await given.client.request(path(name), { method: 'DELETE' });
-      if (given.terminal.isJson) given.terminal.json({ deleted: name });
-      else given.terminal.say(`Deleted ${name}`);
+      given.terminal.answer({ deleted: name }, `Deleted ${name}`);
     });
 }

@@ -19,20 +19,15 @@ export function registerSchedules(program: Command, context: ContextFactory): vo
       const items = await allPages((cursor) =>
         client.get('/api/v1/schedules', schedulePageSchema, { ...options, limit: 200, cursor }),
       );
-      if (terminal.isJson) terminal.json(items);
-      else
-        terminal.table(
-          ['id', 'function', 'name', 'cron', 'time zone', 'last', 'next'],
-          items.map((item) => [
-            item.id,
-            item.functionName,
-            item.name,
-            item.cron,
-            item.timeZone,
-            item.lastTickAt === null ? 'never' : ago(item.lastTickAt),
-            item.enabled ? (item.nextTicks[0] ?? '-') : 'off',
-          ]),
-        );
+      terminal.list(items, ['id', 'function', 'name', 'cron', 'time zone', 'last', 'next'], (item) => [
+        item.id,
+        item.functionName,
+        item.name,
+        item.cron,
+        item.timeZone,
+        item.lastTickAt === null ? 'never' : ago(item.lastTickAt),
+        item.enabled ? (item.nextTicks[0] ?? '-') : 'off',
+      ]);
     });
   schedules
     .command('run')
@@ -42,7 +37,6 @@ export function registerSchedules(program: Command, context: ContextFactory): vo
       const { client, terminal } = context();
       const path = `/api/v1/schedules/${encodeURIComponent(id)}/run`;
       const accepted = await client.send('POST', path, acceptedSchema, { json: {} });
-      if (terminal.isJson) terminal.json(accepted);
-      else terminal.print(accepted.id);
+      terminal.result(accepted, accepted.id);
     });
 }

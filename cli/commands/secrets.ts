@@ -45,8 +45,7 @@ async function setSecret(context: CliContext, name: string): Promise<void> {
   const value = stdin.isTTY === true ? await askHidden(context, name) : withoutLastBreak(await readAll(stdin));
   if (value === '') throw new CliError(exitCodes.usage, 'the value is empty; nothing was changed');
   const secret = await client.send('PUT', path(name), secretSchema, { json: { value } });
-  if (terminal.isJson) terminal.json(secret);
-  else terminal.say(`${name} is set (version ${secret.version})${whoRestarts(secret.usedBy)}`);
+  terminal.answer(secret, `${name} is set (version ${secret.version})${whoRestarts(secret.usedBy)}`);
 }
 
 /** The terminal shows the question and nothing of the answer. */
@@ -102,6 +101,5 @@ async function rotate({ client, terminal, signal }: CliContext): Promise<void> {
     await sleep(200, undefined, { signal });
     key = await client.get(keyPath, secretsKeySchema);
   }
-  if (terminal.isJson) terminal.json(key);
-  else terminal.say('all secrets are wrapped with it');
+  terminal.answer(key, 'all secrets are wrapped with it');
 }

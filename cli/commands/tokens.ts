@@ -16,19 +16,14 @@ export function registerTokens(program: Command, context: ContextFactory): void 
     .action(async () => {
       const { client, terminal } = context();
       const items = await allPages((cursor) => client.get('/api/v1/tokens', tokenPageSchema, { limit: 200, cursor }));
-      if (terminal.isJson) terminal.json(items);
-      else
-        terminal.table(
-          ['id', 'name', 'scope', 'project', 'last used', 'expires'],
-          items.map((item) => [
-            item.id,
-            item.name,
-            item.scope,
-            item.project ?? 'all',
-            item.lastUsedAt === null ? 'never' : ago(item.lastUsedAt),
-            item.expiresAt ?? 'never',
-          ]),
-        );
+      terminal.list(items, ['id', 'name', 'scope', 'project', 'last used', 'expires'], (item) => [
+        item.id,
+        item.name,
+        item.scope,
+        item.project ?? 'all',
+        item.lastUsedAt === null ? 'never' : ago(item.lastUsedAt),
+        item.expiresAt ?? 'never',
+      ]);
     });
   tokens
     .command('create')
@@ -60,8 +55,7 @@ export function registerTokens(program: Command, context: ContextFactory): void 
     .action(async (id: string) => {
       const { client, terminal } = context();
       await client.request(`/api/v1/tokens/${encodeURIComponent(id)}`, { method: 'DELETE' });
-      if (terminal.isJson) terminal.json({ revoked: id });
-      else terminal.say(`Revoked ${id}`);
+      terminal.answer({ revoked: id }, `Revoked ${id}`);
     });
 }
 

@@ -19,12 +19,12 @@ export function registerUsers(program: Command, context: ContextFactory): void {
     .action(async () => {
       const { client, terminal } = context();
       const items = await allPages((cursor) => client.get('/api/v1/users', userPageSchema, { limit: 200, cursor }));
-      if (terminal.isJson) terminal.json(items);
-      else
-        terminal.table(
-          ['name', 'state', 'created', 'roles'],
-          items.map((item) => [item.name, stateOf(item), ago(item.createdAt), rolesText(item.roles)]),
-        );
+      terminal.list(items, ['name', 'state', 'created', 'roles'], (item) => [
+        item.name,
+        stateOf(item),
+        ago(item.createdAt),
+        rolesText(item.roles),
+      ]);
     });
   users
     .command('create')
@@ -75,8 +75,7 @@ export function registerUsers(program: Command, context: ContextFactory): void {
       const given = context();
       if (options.yes !== true) await confirm(given, name, 'the user');
       await given.client.request(path(name), { method: 'DELETE' });
-      if (given.terminal.isJson) given.terminal.json({ deleted: name });
-      else given.terminal.say(`Deleted ${name}`);
+      given.terminal.answer({ deleted: name }, `Deleted ${name}`);
     });
 }
 
@@ -117,8 +116,7 @@ async function changeRoles(
 }
 
 function show({ terminal }: CliContext, user: UserDocument): void {
-  if (terminal.isJson) terminal.json(user);
-  else terminal.say(`${user.name}: ${stateOf(user)}, ${rolesText(user.roles)}`);
+  terminal.answer(user, `${user.name}: ${stateOf(user)}, ${rolesText(user.roles)}`);
 }
 
 const stateOf = (user: UserDocument) => (user.isDisabled ? 'disabled' : user.hasPassword ? 'active' : 'no password');

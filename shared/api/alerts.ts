@@ -99,6 +99,7 @@ export const alertDeliverySchema = z.object({
   nextAttemptAt: timeSchema.nullable(),
   lastError: z.string().nullable(),
 });
+export const alertDeliveriesSchema = z.object({ items: z.array(alertDeliverySchema) });
 export type AlertDeliveryDocument = z.infer<typeof alertDeliverySchema>;
 
 export const signingSecretSchema = z.object({

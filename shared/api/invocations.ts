@@ -108,3 +108,7 @@ export const deadLetterSchema = z.object({
 });
 export type DeadLetter = z.infer<typeof deadLetterSchema>;
 export const deadLetterPageSchema = pageOf(deadLetterSchema);
+export const redrivenSchema = z.object({
+  redriven: z.number().int(),
+  isComplete: z.boolean().describe('False: there are more; repeat.'),
+});

@@ -1,10 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runCli } from '../../cli/program.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { hearth } from '../support/run-cli.ts';
 
 /** The commands of those who run functions, against a real platform with functions that really fail. */
 let platform: Platform;
@@ -27,8 +26,8 @@ beforeAll(async () => {
         schedules: [{ name: 'nightly', cron: '0 3 * * *', payload: { by: 'schedule' } }],
       }),
     );
-    const deployed = await run(['deploy', '--message', `v${version}`]);
-    expect(deployed.exitCode, deployed.stderr).toBe(0);
+    const deployed = await run(['deploy', folder, '--message', `v${version}`]);
+    expect(deployed.code, deployed.stderr).toBe(0);
   }
 });
 afterAll(async () => {
@@ -36,50 +35,39 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function run(argv: readonly string[]) {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const exitCode = await runCli({
-    argv,
-    environment: { HEARTH_URL: platform.url, HEARTH_TOKEN: platform.token, XDG_CONFIG_HOME: folder },
-    directory: folder,
-    streams: { stdout, stderr, stdin: Readable.from(['']) as unknown as NodeJS.ReadableStream },
-    signal: new AbortController().signal,
-    version: '0',
-  });
-  return { exitCode, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
-}
+const run = (argv: readonly string[]) => hearth(platform, ...argv);
 async function json(argv: readonly string[]): Promise<never> {
-  const { exitCode, stdout, stderr } = await run([...argv, '--json']);
-  expect(exitCode, stderr).toBe(0);
+  const { code, stdout, stderr } = await run([...argv, '--json']);
+  expect(code, stderr).toBe(0);
   return JSON.parse(stdout) as never;
 }
 
 test('aliases take shares of the traffic, with a guard, and go', async () => {
   const set = await run(['alias', 'set', 'orders', 'live', '1=3', '2=1', '--stable', '1', '--min-invocations', '50']);
-  expect([set.exitCode, set.stderr]).toEqual([0, 'orders/live: 1: 75 %, 2: 25 %, back to version 1 on failures\n']);
+  expect([set.code, set.stderr]).toEqual([0, 'orders/live: 1: 75 %, 2: 25 %, back to version 1 on failures\n']);
   expect((await run(['alias', 'set', 'orders', 'next', '2'])).stderr).toBe('orders/next: version 2, no guard\n');
   expect(await json(['alias', 'list', 'orders'])).toMatchObject([
     { name: 'live', canary: { stable: 1, minInvocations: 50, maxErrorRateRise: 0.05 } },
     { name: 'next', versions: [{ version: 2, weight: 1 }] },
   ]);
   expect((await run(['alias', 'list', 'orders'])).stdout).toMatch(/^ALIAS .*\nlive .*1: 75 %, 2: 25 %.*\nnext /);
-  expect((await run(['alias', 'delete', 'orders', 'next'])).exitCode).toBe(0);
+  expect((await run(['alias', 'delete', 'orders', 'next'])).code).toBe(0);
   expect(await json(['alias', 'list', 'orders'])).toHaveLength(1);
-  expect((await run(['alias', 'set', 'orders', 'live', '2'])).exitCode).toBe(0);
+  expect((await run(['alias', 'set', 'orders', 'live', '2'])).code).toBe(0);
 
   expect(await run(['alias', 'set', 'orders', 'live', 'two'])).toMatchObject({
-    exitCode: 2,
+    code: 2,
     stderr: 'hearth: two is not version=weight\nFor example: hearth alias set shop live 3=90 4=10\n',
   });
   expect(await run(['alias', 'set', 'orders', 'live', '1', '2', '--min-invocations', '5'])).toMatchObject({
-    exitCode: 2,
+    code: 2,
   });
-  expect((await run(['alias', 'set', 'orders', 'live', '9'])).exitCode).toBe(4);
+  expect((await run(['alias', 'set', 'orders', 'live', '9'])).code).toBe(4);
 });
 
 test('a failure is found in dead letters and errors, redriven, resolved and deleted', async () => {
   const failed = await run(['invoke', 'orders', '--async', '--wait', '-d', '{"fail":true}']);
-  expect(failed.exitCode).toBe(6);
+  expect(failed.code).toBe(6);
   const letter = await eventually(async () => {
     const letters: { invocationId: string; functionName: string; reason: string }[] = await json([
       'dead-letter',
@@ -109,9 +97,9 @@ test('a failure is found in dead letters and errors, redriven, resolved and dele
     expect((await run(['error', command, group])).stderr).toBe(`${group} is ${state}\n`);
 
   const redriven = await run(['dead-letter', 'redrive', letter]);
-  expect([redriven.exitCode, redriven.stdout]).toEqual([0, expect.stringMatching(/^inv_\S+\n$/)]);
+  expect([redriven.code, redriven.stdout]).toEqual([0, expect.stringMatching(/^inv_\S+\n$/)]);
   expect(await run(['dead-letter', 'redrive'])).toMatchObject({
-    exitCode: 2,
+    code: 2,
     stderr: 'hearth: name either dead letters or --function\nSee them with: hearth dead-letter list\n',
   });
   // It fails again and comes back, and all of a function go at once.
@@ -122,16 +110,16 @@ test('a failure is found in dead letters and errors, redriven, resolved and dele
     expect(letters).toHaveLength(1);
     return letters;
   });
-  expect((await run(['dead-letter', 'delete', again[0]?.invocationId ?? ''])).exitCode).toBe(0);
+  expect((await run(['dead-letter', 'delete', again[0]?.invocationId ?? ''])).code).toBe(0);
   expect(await json(['dead-letter', 'list'])).toEqual([]);
-  expect((await run(['dead-letter', 'delete', 'inv_00000000000000000000000000'])).exitCode).toBe(4);
+  expect((await run(['dead-letter', 'delete', 'inv_00000000000000000000000000'])).code).toBe(4);
 });
 
 test('invocations are replayed and cancelled by id', async () => {
   const waiting = (await run(['invoke', 'orders', '--async', '--delay', '600000', '-d', '{"n":1}'])).stdout.trim();
   expect((await run(['invocation', 'cancel', waiting])).stderr).toBe(`Cancelled ${waiting}\n`);
   expect(await json(['invocation', 'show', waiting])).toMatchObject({ status: 'cancelled' });
-  expect((await run(['invocation', 'cancel', waiting])).exitCode).toBe(5);
+  expect((await run(['invocation', 'cancel', waiting])).code).toBe(5);
 
   const first = (await run(['invoke', 'orders', '--async', '-d', '{"n":2}'])).stdout.trim();
   await eventually(async () => expect(await json(['invocation', 'show', first])).toMatchObject({ status: 'success' }));
@@ -160,7 +148,7 @@ test('a schedule is seen with its next run and run by hand', async () => {
 });
 
 test('rules are listed, silenced and tried, and costs are a table', async () => {
-  expect(await run(['alert', 'list'])).toMatchObject({ exitCode: 0 });
+  expect(await run(['alert', 'list'])).toMatchObject({ code: 0 });
   const made = await platform.api('POST', '/api/v1/alerts', {
     name: 'Orders fail',
     metric: 'errorRate',
@@ -172,7 +160,7 @@ test('rules are listed, silenced and tried, and costs are a table', async () => 
   expect((await run(['alert', 'list'])).stdout).toMatch(/Orders fail .*errorRate above 0\.5 of orders/);
   expect((await run(['alert', 'silence', id, '2h'])).stderr).toMatch(/^Orders fail is silent until \S+Z\n$/);
   expect((await run(['alert', 'silence', id, '0s'])).stderr).toBe('Orders fail speaks again\n');
-  expect(await run(['alert', 'silence', id, 'long'])).toMatchObject({ exitCode: 2 });
+  expect(await run(['alert', 'silence', id, 'long'])).toMatchObject({ code: 2 });
   expect((await run(['alert', 'test', id])).stderr).toContain(`hearth alert deliveries ${id}`);
   expect((await run(['alert', 'deliveries', id])).stdout).toMatch(/test .*http:\/\/127\.0\.0\.1:9\/nobody/);
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import {
-  alertDeliverySchema,
+  alertDeliveriesSchema,
   alertRuleSchema,
   createAlertRuleSchema,
   signingSecretSchema,
@@ -14,7 +14,6 @@ import { pageInMemory } from '../memory-page.ts';
 import { type Api, bearerOnly, idParams, noContent, problems } from '../route-docs.ts';
 
 const docs = { tags: ['alerts'], security: bearerOnly };
-const deliveriesSchema = z.object({ items: z.array(alertDeliverySchema) });
 
 /** Alert rules belong to the installation: they may watch any function, and writing them makes the platform send messages. */
 export function alertRoutes(app: Api, context: ApiContext): void {
@@ -127,7 +126,7 @@ export function alertRoutes(app: Api, context: ApiContext): void {
       summary: 'Send a trial message to every channel of the rule',
       params: idParams,
       body: z.strictObject({}).nullish(),
-      response: { 202: deliveriesSchema, ...problems(404, 409, 413, 415) },
+      response: { 202: alertDeliveriesSchema, ...problems(404, 409, 413, 415) },
     },
     handler: async (request, reply) => {
       const deliveries = await alerts.test(request.params.id);
@@ -144,7 +143,7 @@ export function alertRoutes(app: Api, context: ApiContext): void {
       operationId: 'listAlertDeliveries',
       summary: 'The last hundred messages of a rule, newest first',
       params: idParams,
-      response: { 200: deliveriesSchema, ...problems(404) },
+      response: { 200: alertDeliveriesSchema, ...problems(404) },
     },
     handler: async (request) => ({
       items: (await alerts.deliveries(request.params.id)).map(alertDeliveryDocument),

@@ -8,6 +8,7 @@ import {
   invocationListQuerySchema,
   invocationPageSchema,
   invokeQuerySchema,
+  redrivenSchema,
 } from '../../../shared/api/invocations.ts';
 import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
 import { PlatformError } from '../../../shared/errors.ts';
@@ -216,10 +217,6 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
 }
 
 const redriveAllSchema = z.strictObject({ function: nameSchema });
-const redrivenSchema = z.object({
-  redriven: z.number().int(),
-  isComplete: z.boolean().describe('False: there are more; repeat.'),
-});
 
 export function deadLetterRoutes(app: Api, context: ApiContext): void {
   const { deadLetters } = context.controlPlane;
