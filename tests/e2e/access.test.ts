@@ -3,13 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildStale } from '../../scripts/build.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, findChromium, launchChromium } from './support/browser.ts';
+import { accessibilityFaults, findChromium, launchChromium, whyNoChromium } from './support/browser.ts';
 
 const executablePath = findChromium();
-const missing = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
 const password = 'correct horse battery';
 
-describe.skipIf(missing !== undefined)(`people and projects in the dashboard${skippedFor(missing)}`, () => {
+describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboard${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
   let browser: Browser;
   let page: Page;

@@ -1,25 +1,21 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildStale } from '../../scripts/build.ts';
-import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { eventually, type Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { findChromium, launchChromium, openDashboard } from './support/browser.ts';
+import { openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
 import { inhabit } from './support/inhabited.ts';
 
-const executablePath = findChromium();
-const missing = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
 const pages = ['/?range=15m', '/functions/shop?range=15m'] as const;
 
 /** What holds for every chart of every page that has some. */
-describe.skipIf(missing !== undefined)(`charts${skippedFor(missing)}`, () => {
+describe.skipIf(whyNoChromium !== undefined)(`charts${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
   let browser: Browser;
   let page: Page;
   let complaints: string[];
 
   beforeAll(async () => {
-    await buildStale(['guest', 'server', 'dashboard']);
-    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    ({ platform, browser } = await startWithBrowser());
     await inhabit(platform);
     ({ page, complaints } = await openDashboard(browser, platform));
   });

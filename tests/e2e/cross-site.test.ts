@@ -5,17 +5,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildStale } from '../../scripts/build.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { findChromium } from './support/browser.ts';
+import { findChromium, whyNoChromium } from './support/browser.ts';
 
 const executablePath = findChromium();
-const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
 /** A name of somebody else's that leads to this machine, as after DNS rebinding. */
 const foreignHost = 'evil.example';
 
 /** What a page can see of an answer: its type and status, and its text; or that there is none. */
 const seen = `const seen = async (promise) => { try { const r = await promise; return { type: r.type, status: r.status, text: await r.text() }; } catch { return { type: 'refused', status: 0, text: '' }; } };`;
 
-describe.skipIf(chromiumNeeded !== undefined)(`a page of another site${skippedFor(chromiumNeeded)}`, () => {
+describe.skipIf(whyNoChromium !== undefined)(`a page of another site${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
   let browser: Browser;
   let context: BrowserContext;

@@ -1,12 +1,10 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { buildStale } from '../../scripts/build.ts';
 import { systemSchema } from '../../shared/api/system.ts';
-import { type Platform, startPlatform } from '../support/platform.ts';
+import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, findChromium, launchChromium, watchComplaints } from './support/browser.ts';
+import { accessibilityFaults, startWithBrowser, watchComplaints, whyNoChromium } from './support/browser.ts';
 
-const executablePath = findChromium();
 /** How long a state that comes by itself may take on a busy machine. */
 const patience = { timeout: 20_000 };
 
@@ -16,9 +14,8 @@ const noteHands = `globalThis.hands = [];
     addEventListener(type, (event) => event.isTrusted && hands.push(type), true)`;
 
 /** The dashboard as people use it: a real Chromium, a real platform, real functions. */
-const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
 
-describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNeeded)}`, () => {
+describe.skipIf(whyNoChromium !== undefined)(`dashboard${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
   let browser: Browser;
   let context: BrowserContext;
@@ -26,8 +23,7 @@ describe.skipIf(chromiumNeeded !== undefined)(`dashboard${skippedFor(chromiumNee
   let complaints: string[];
 
   beforeAll(async () => {
-    await buildStale(['guest', 'server', 'dashboard']);
-    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    ({ platform, browser } = await startWithBrowser());
     await open({});
   });
 

@@ -1,23 +1,18 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildStale } from '../../scripts/build.ts';
-import { type Platform, startPlatform } from '../support/platform.ts';
+import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, findChromium, launchChromium, openDashboard, overflowPx } from './support/browser.ts';
-
-const executablePath = findChromium();
-const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
+import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
 /** The way out of a function in a real browser. */
-describe.skipIf(chromiumNeeded !== undefined)(`refused attempts to get out${skippedFor(chromiumNeeded)}`, () => {
+describe.skipIf(whyNoChromium !== undefined)(`refused attempts to get out${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
   let browser: Browser;
   let page: Page;
   let complaints: string[];
 
   beforeAll(async () => {
-    await buildStale(['guest', 'server', 'dashboard']);
-    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    ({ platform, browser } = await startWithBrowser());
     const source = `export const handler = async ({ url }) => fetch(url).then(() => 'out', () => 'refused');`;
     const out = { name: 'out', runtime: 'nodejs', files: { 'index.mjs': source } };
     const egress = { allow: ['api.example'] };

@@ -1,12 +1,9 @@
 import type { Browser, Page, Request } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildStale } from '../../scripts/build.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { findChromium, launchChromium } from './support/browser.ts';
+import { startWithBrowser, whyNoChromium } from './support/browser.ts';
 
-const executablePath = findChromium();
-const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
 /** How long a state that comes by itself may take on a busy machine. */
 const patience = { timeout: 30_000 };
 
@@ -34,15 +31,14 @@ class OpenStreams {
   }
 }
 
-describe.skipIf(chromiumNeeded !== undefined)(`live events in the browser${skippedFor(chromiumNeeded)}`, () => {
+describe.skipIf(whyNoChromium !== undefined)(`live events in the browser${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
   let browser: Browser;
   let page: Page;
   let streams: OpenStreams;
 
   beforeAll(async () => {
-    await buildStale(['guest', 'server', 'dashboard']);
-    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    ({ platform, browser } = await startWithBrowser());
     const made = await platform.api('POST', '/api/v1/functions', {
       name: 'teller',
       files: { 'index.mjs': 'export const handler = ({ text }) => { console.log(text); return text; };' },

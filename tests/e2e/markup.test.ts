@@ -1,18 +1,15 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { functionTabs, paths } from '../../frontend/path-builder.ts';
-import { buildStale } from '../../scripts/build.ts';
-import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { eventually, type Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { findChromium, launchChromium, openDashboard } from './support/browser.ts';
+import { openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
-const executablePath = findChromium();
-const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
 /** What would run in a page that shows it as markup, in the ways that differ: an element, an attribute, a link. */
 const markup =
   '"><img src=x onerror="globalThis.ran=1"><script>globalThis.ran=1</script><a href="javascript:globalThis.ran=1">';
 
-describe.skipIf(chromiumNeeded !== undefined)(`markup in what users write${skippedFor(chromiumNeeded)}`, () => {
+describe.skipIf(whyNoChromium !== undefined)(`markup in what users write${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
   let browser: Browser;
   let page: Page;
@@ -20,8 +17,7 @@ describe.skipIf(chromiumNeeded !== undefined)(`markup in what users write${skipp
   let invocation: string;
 
   beforeAll(async () => {
-    await buildStale(['guest', 'server', 'dashboard']);
-    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    ({ platform, browser } = await startWithBrowser());
     await plant();
     ({ page, complaints } = await openDashboard(browser, platform));
   });

@@ -2,31 +2,27 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { toEngineEndpoint } from '../../backend/execution-engine/drivers/docker/engine/endpoint.ts';
 import { EngineClient } from '../../backend/execution-engine/drivers/docker/engine/engine-client.ts';
-import { buildStale } from '../../scripts/build.ts';
 import { versionSchema } from '../../shared/api/functions.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
-import { type Platform, startPlatform } from '../support/platform.ts';
+import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import { compileStatic, imageArchive, makeTestImage, whyNoStaticPrograms } from '../support/test-image.ts';
-import { accessibilityFaults, findChromium, launchChromium, openDashboard, overflowPx } from './support/browser.ts';
+import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
-const executablePath = findChromium();
-const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
 const dockerHost = process.env['DOCKER_HOST'] ?? '';
 const noPrograms = whyNoStaticPrograms();
 const noImages = (await whyNoEngine(dockerHost)) ?? noPrograms;
 
 /** Functions that are no source files: programs of any language, and container images. */
-describe.skipIf(chromiumNeeded !== undefined)(`a new function${skippedFor(chromiumNeeded)}`, () => {
+describe.skipIf(whyNoChromium !== undefined)(`a new function${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
   let browser: Browser;
   let page: Page;
   let complaints: string[];
 
   beforeAll(async () => {
-    await buildStale(['guest', 'server', 'dashboard']);
     const environment = noImages === undefined ? { HEARTH_DOCKER_HOST: dockerHost } : {};
-    [platform, browser] = await Promise.all([startPlatform({ environment }), launchChromium(executablePath ?? '')]);
+    ({ platform, browser } = await startWithBrowser({ environment }));
     ({ page, complaints } = await openDashboard(browser, platform));
   });
   afterAll(async () => {

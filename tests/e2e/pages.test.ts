@@ -2,14 +2,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildStale } from '../../scripts/build.ts';
-import { type Platform, startPlatform } from '../support/platform.ts';
+import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, findChromium, launchChromium, openDashboard, overflowPx } from './support/browser.ts';
+import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
 import { allPages, inhabit } from './support/inhabited.ts';
 
-const executablePath = findChromium();
-const missing = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
 /** Pictures of every page, for people to look at. Not kept in the repository. */
 const pictures = join(import.meta.dirname, 'screenshots');
 const views = (['light', 'dark'] as const).flatMap((theme) => [
@@ -18,14 +15,13 @@ const views = (['light', 'dark'] as const).flatMap((theme) => [
 ]);
 
 /** Every page, as people see it who have functions and traffic: in both themes, on a desk and in a hand. */
-describe.skipIf(missing !== undefined)(`every page${skippedFor(missing)}`, () => {
+describe.skipIf(whyNoChromium !== undefined)(`every page${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
   let browser: Browser;
   let pages: readonly string[];
 
   beforeAll(async () => {
-    await buildStale(['guest', 'server', 'dashboard']);
-    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    ({ platform, browser } = await startWithBrowser());
     await inhabit(platform);
     pages = await allPages(platform);
   });

@@ -1,19 +1,16 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildStale } from '../../scripts/build.ts';
 import { budgets } from '../../scripts/dashboard-budget.ts';
-import { type Platform, startPlatform } from '../support/platform.ts';
+import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { findChromium, launchChromium, openDashboard } from './support/browser.ts';
+import { openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
 import { fastForward } from './support/fast-forward.ts';
 import { deployPrinter, printAndRead, printEvenly } from './support/log-traffic.ts';
 import { heapBytes, logsAt, mainThreadTasks, scrollLogs } from './support/main-thread.ts';
 import { loadPage } from './support/page-load.ts';
 
-const executablePath = findChromium();
 /** How long a state that comes by itself may take on a busy machine. */
 const patience = { timeout: 20_000 };
-const chromiumNeeded = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
 
 /** What the first line in sight says. */
 const rowInSight = `{
@@ -25,13 +22,12 @@ const rowInSight = `{
  * What the dashboard may cost a browser, in figures that do not depend on how busy the machine is: CPU time, bytes, requests. The times that
  * follow from them are in docs/performance.md (`npm run bench dashboard-pages`).
  */
-describe.skipIf(chromiumNeeded !== undefined)(`quality bars of the dashboard${skippedFor(chromiumNeeded)}`, () => {
+describe.skipIf(whyNoChromium !== undefined)(`quality bars of the dashboard${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
   let browser: Browser;
 
   beforeAll(async () => {
-    await buildStale(['guest', 'server', 'dashboard']);
-    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    ({ platform, browser } = await startWithBrowser());
     await deployPrinter(platform);
   });
 

@@ -1,24 +1,20 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildStale } from '../../scripts/build.ts';
-import { type Platform, startPlatform } from '../support/platform.ts';
+import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, findChromium, launchChromium, openDashboard, overflowPx } from './support/browser.ts';
+import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
-const executablePath = findChromium();
-const missing = executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
 const first = 'first-value-4711';
 const second = 'second\nvalue-4712';
 
-describe.skipIf(missing !== undefined)(`secrets in the dashboard${skippedFor(missing)}`, () => {
+describe.skipIf(whyNoChromium !== undefined)(`secrets in the dashboard${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
   let browser: Browser;
   let page: Page;
   let complaints: string[];
 
   beforeAll(async () => {
-    await buildStale(['guest', 'server', 'dashboard']);
-    [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath ?? '')]);
+    ({ platform, browser } = await startWithBrowser());
     await open('light', 1366);
   }, 120_000);
   afterAll(async () => {

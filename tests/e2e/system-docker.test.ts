@@ -1,26 +1,19 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildStale } from '../../scripts/build.ts';
 import { systemSchema } from '../../shared/api/system.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
-import { type Platform, startPlatform } from '../support/platform.ts';
+import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { findChromium, launchChromium, openDashboard } from './support/browser.ts';
+import { openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
-const executablePath = findChromium();
 const dockerHost = process.env['DOCKER_HOST'] ?? '';
-const reason =
-  executablePath === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : await whyNoEngine(dockerHost);
+const reason = whyNoChromium ?? (await whyNoEngine(dockerHost));
 
 describe.skipIf(reason !== undefined)(`the System page with a Docker daemon${skippedFor(reason)}`, () => {
   let platform: Platform;
   let browser: Browser;
   beforeAll(async () => {
-    await buildStale(['guest', 'server', 'dashboard']);
-    [platform, browser] = await Promise.all([
-      startPlatform({ environment: { HEARTH_DOCKER_HOST: dockerHost } }),
-      launchChromium(executablePath ?? ''),
-    ]);
+    ({ platform, browser } = await startWithBrowser({ environment: { HEARTH_DOCKER_HOST: dockerHost } }));
   });
   afterAll(async () => {
     await browser?.close();

@@ -1,9 +1,8 @@
-import { accessSync, chmodSync, constants, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { installFakeFirecracker } from '../support/fake-firecracker.ts';
-import { whyNoSpec } from '../support/firecracker-spec.ts';
+import { fakeFirecrackerEnvironment, whyNoFakeFirecracker } from '../support/fake-firecracker.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
@@ -13,17 +12,7 @@ const source = `export const handler = (event) => {
 };`;
 const path = '/api/v1/functions/frozen/invocations';
 
-function whyNot(): string | undefined {
-  if (process.getuid?.() !== 0) return 'the jailer needs root';
-  try {
-    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
-  } catch {
-    return 'the probe opens /dev/kvm, which is not there';
-  }
-  return whyNoSpec();
-}
-
-const why = whyNot();
+const why = whyNoFakeFirecracker();
 
 /** The pool, the driver and the agents for real, in guests of a fake Firecracker. */
 describe.skipIf(why !== undefined)(`functions of firecracker that start from snapshots${skippedFor(why)}`, () => {
@@ -40,11 +29,9 @@ describe.skipIf(why !== undefined)(`functions of firecracker that start from sna
   };
 
   it('boots once, restores from then on, also after a restart, and drops the snapshot with the function', async () => {
-    const { firecrackerPath, jailerPath } = installFakeFirecracker(directory);
     const environment = {
       HEARTH_FIRECRACKER: 'true',
-      HEARTH_FIRECRACKER_PATH: firecrackerPath,
-      HEARTH_FIRECRACKER_JAILER_PATH: jailerPath,
+      ...fakeFirecrackerEnvironment(directory),
       HEARTH_PREWARM: '0',
     };
     platform = await startPlatform({ environment });

@@ -1,40 +1,27 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { VersionSpec } from '../../backend/core/version.ts';
 import { MiB } from '../../shared/limits.ts';
-import { FakeSnapshotDriver } from '../fakes/fake-snapshots.ts';
-import { invocationOf, KeepingSink, type PoolRigOptions, poolRig, versionOf } from '../fakes/pool-rig.ts';
+import { invocationOf, KeepingSink, type PoolRigOptions, versionOf } from '../fakes/pool-rig.ts';
+import { drainedRigs, type SnapshotPoolRig } from '../fakes/snapshot-pool-rig.ts';
 
 const { signal: never } = new AbortController();
-const rigs: ReturnType<typeof poolRig>[] = [];
+const makeRig = drainedRigs();
 /** What a copy of the fake driver says that it takes. */
 const copyMb = 48;
 
-function rig(options: PoolRigOptions & { readonly canPause?: boolean } = {}) {
-  let driver: FakeSnapshotDriver | undefined;
-  const made = poolRig({
-    ...options,
-    settings: { copiesAheadPerVersion: 1, refillDelayMs: 1, sweepIntervalMs: 5, ...options.settings },
-    script: (ordinal) => ({
-      usage: { cpuMs: 0, memoryBytes: copyMb * MiB, peakMemoryBytes: 0, pids: 1 },
-      ...options.script?.(ordinal),
-    }),
-    isCopy: (id) => driver?.copies.has(id) === true,
-    makeDriver: (given) => {
-      driver = new FakeSnapshotDriver({ ...given, capabilities: { pause: options.canPause ?? true } });
-      return driver;
+const rig = ({ canPause = true, ...options }: PoolRigOptions & { readonly canPause?: boolean } = {}) =>
+  makeRig(
+    {
+      ...options,
+      settings: { copiesAheadPerVersion: 1, refillDelayMs: 1, sweepIntervalMs: 5, ...options.settings },
+      script: (ordinal) => ({
+        usage: { cpuMs: 0, memoryBytes: copyMb * MiB, peakMemoryBytes: 0, pids: 1 },
+        ...options.script?.(ordinal),
+      }),
     },
-  });
-  rigs.push(made);
-  return { ...made, driver: driver as unknown as FakeSnapshotDriver };
-}
-type Rig = ReturnType<typeof rig>;
-
-afterEach(async () => {
-  for (const { pool, clock, driver } of rigs.splice(0)) {
-    await pool.drain(clock.now());
-    expect(driver.live).toEqual([]);
-  }
-});
+    { pause: canPause },
+  );
+type Rig = SnapshotPoolRig;
 
 const copiesOf = (r: Rig, wanted: VersionSpec) =>
   r.pool.pools().find(({ version }) => version.versionId === wanted.versionId)?.pausedCopies;

@@ -1,33 +1,13 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { VersionSpec } from '../../backend/core/version.ts';
 import type { VersionConfig } from '../../shared/version-config.ts';
-import { FakeSnapshotDriver } from '../fakes/fake-snapshots.ts';
-import { invocationOf, KeepingSink, type PoolRigOptions, poolRig, versionOf } from '../fakes/pool-rig.ts';
+import { invocationOf, KeepingSink, type PoolRigOptions, versionOf } from '../fakes/pool-rig.ts';
+import { drainedRigs, type SnapshotPoolRig } from '../fakes/snapshot-pool-rig.ts';
 
 const { signal: never } = new AbortController();
-const rigs: ReturnType<typeof poolRig>[] = [];
-
-function rig(options: PoolRigOptions = {}) {
-  let driver: FakeSnapshotDriver | undefined;
-  const made = poolRig({
-    ...options,
-    isCopy: (id) => driver?.copies.has(id) === true,
-    makeDriver: (given) => {
-      driver = new FakeSnapshotDriver({ ...given, capabilities: { copiesRuntimes: true } });
-      return driver;
-    },
-  });
-  rigs.push(made);
-  return { ...made, driver: driver as unknown as FakeSnapshotDriver };
-}
-type Rig = ReturnType<typeof rig>;
-
-afterEach(async () => {
-  for (const { pool, clock, driver } of rigs.splice(0)) {
-    await pool.drain(clock.now());
-    expect(driver.live).toEqual([]);
-  }
-});
+const makeRig = drainedRigs();
+const rig = (options: PoolRigOptions = {}) => makeRig(options, { copiesRuntimes: true });
+type Rig = SnapshotPoolRig;
 
 async function call(r: Rig, wanted: VersionSpec) {
   const lease = await r.pool.acquire(wanted, never);

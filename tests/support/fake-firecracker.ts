@@ -1,11 +1,23 @@
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Faults } from '../fixtures/firecracker/main.ts';
+import { whyNoSpec } from './firecracker-spec.ts';
 
 const program = join(import.meta.dirname, '../fixtures/firecracker/main.ts');
 /** Unpacked root images are big; all tests share them. */
 const cacheDirectory = join(tmpdir(), 'hearth-fake-firecracker');
+
+/** Why a platform cannot run functions in a fake Firecracker here, or undefined. */
+export function whyNoFakeFirecracker(): string | undefined {
+  if (process.getuid?.() !== 0) return 'the jailer needs root';
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
+  } catch {
+    return 'the probe opens /dev/kvm, which is not there';
+  }
+  return whyNoSpec();
+}
 
 /** Programs that behave as Firecracker and its jailer do, in a directory of their own below `directory`. */
 export function installFakeFirecracker(
@@ -23,4 +35,10 @@ export function installFakeFirecracker(
     return path;
   };
   return { firecrackerPath: install('firecracker'), jailerPath: install('jailer') };
+}
+
+/** The settings of a platform that takes such programs for Firecracker and its jailer. */
+export function fakeFirecrackerEnvironment(directory: string): Readonly<Record<string, string>> {
+  const { firecrackerPath, jailerPath } = installFakeFirecracker(directory);
+  return { HEARTH_FIRECRACKER_PATH: firecrackerPath, HEARTH_FIRECRACKER_JAILER_PATH: jailerPath };
 }

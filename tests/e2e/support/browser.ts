@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { buildStale } from '../../../scripts/build.ts';
+import { type Platform, type PlatformOptions, startPlatform } from '../../support/platform.ts';
 
 const candidates = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
@@ -23,6 +25,19 @@ export function launchChromium(executablePath: string): Promise<Browser> {
     '--disable-sync',
   ];
   return chromium.launch({ executablePath, args });
+}
+
+/** Why tests of a browser cannot run here, or undefined. */
+export const whyNoChromium =
+  findChromium() === undefined ? 'there is no Chromium: scripts/setup_env.sh --tests' : undefined;
+
+/** A platform as it was built from these sources, and a browser; both are the caller's to end. */
+export async function startWithBrowser(
+  options: PlatformOptions = {},
+): Promise<{ readonly platform: Platform; readonly browser: Browser }> {
+  await buildStale(['guest', 'server', 'dashboard']);
+  const [platform, browser] = await Promise.all([startPlatform(options), launchChromium(findChromium() ?? '')]);
+  return { platform, browser };
 }
 
 /** What a page complains about: exceptions, errors in its console (content security policy included), answers of 500 and above that nobody asked for. */
