@@ -8,6 +8,7 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { Store } from '../core/ports/store.ts';
 import { messageBody } from './alert-messages.ts';
 import { type Actor, auditRecord } from './audit.ts';
+import { type ChangeListener, ChangeListeners } from './change-listeners.ts';
 import { ChangeLock } from './change-lock.ts';
 
 /** What a look saw. Not stored: the next look is never far. */
@@ -31,9 +32,6 @@ export interface AlertsOptions {
   readonly onQueued: () => void;
 }
 
-/** Told of a rule that has changed, or whose state has; or is not there any more. */
-export type AlertListener = (rule: AlertRuleRecord, isRemoved: boolean) => void;
-
 const maxRules = 500;
 const shownDeliveries = 100;
 
@@ -41,22 +39,20 @@ const shownDeliveries = 100;
 export class Alerts {
   readonly #options: AlertsOptions;
   readonly #lock = new ChangeLock();
-  readonly #listeners = new Set<AlertListener>();
+  readonly #listeners = new ChangeListeners<AlertRuleRecord>();
 
   constructor(options: AlertsOptions) {
     this.#options = options;
   }
 
-  /** Calls `listener`, which must not throw, after each change; returns the unsubscriber. */
-  onChange(listener: AlertListener): () => void {
-    const own: AlertListener = (rule, isRemoved) => listener(rule, isRemoved);
-    this.#listeners.add(own);
-    return () => this.#listeners.delete(own);
+  /** Calls `listener`, which must not throw, after each change of a rule or of its state; returns the unsubscriber. */
+  onChange(listener: ChangeListener<AlertRuleRecord>): () => void {
+    return this.#listeners.add(listener);
   }
 
   /** A rule has changed on disk, here or where it is evaluated. */
   noteChange(rule: AlertRuleRecord, isRemoved = false): void {
-    for (const listener of this.#listeners) listener(rule, isRemoved);
+    this.#listeners.tell(rule, isRemoved);
   }
 
   /** Oldest first. */

@@ -5,6 +5,7 @@ import { mostMinInstances } from '../core/policies/provisioned.ts';
 import type { FunctionDirectory, Resolution, RouteResult } from '../core/ports/function-directory.ts';
 import type { AliasRecord, FunctionRecord, RouteRecord, Store, VersionRecord } from '../core/ports/store.ts';
 import type { VersionSpec } from '../core/version.ts';
+import { type ChangeListener, ChangeListeners } from './change-listeners.ts';
 import { parseRoutePattern, type RoutePattern, splitPath } from './route-pattern.ts';
 import { methodsOverlap, RouteTrie } from './route-trie.ts';
 import { SegmentOwners } from './segment-owners.ts';
@@ -35,9 +36,6 @@ export interface InMemoryFunctionDirectoryOptions {
   /** In [0, 1): draws the version of a weighted alias. `Math.random` when left out. */
   readonly random?: () => number;
 }
-
-/** Told of a function that has changed, or is not there any more. */
-export type DirectoryListener = (entry: FunctionEntry, isRemoved: boolean) => void;
 
 class Entry implements FunctionEntry {
   record: FunctionRecord;
@@ -95,7 +93,7 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
   readonly #routes = new RouteTrie<RouteTarget>();
   readonly #segments = new SegmentOwners();
   readonly #random: () => number;
-  readonly #listeners = new Set<DirectoryListener>();
+  readonly #listeners = new ChangeListeners<FunctionEntry>();
 
   constructor(options: InMemoryFunctionDirectoryOptions = {}) {
     this.#random = options.random ?? Math.random;
@@ -164,7 +162,7 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
       if (!isNew) this.#clearRoutes(entry);
       this.#setRoutes(entry, change.routes ?? []);
     }
-    this.#tell(entry, false);
+    this.#listeners.tell(entry, false);
     return entry;
   }
 
@@ -174,18 +172,12 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
     this.#clearRoutes(entry);
     this.#byId.delete(id);
     this.#byName.delete(entry.record.name);
-    this.#tell(entry, true);
+    this.#listeners.tell(entry, true);
   }
 
   /** Calls `listener`, which must not throw, after each change; returns the unsubscriber. */
-  onChange(listener: DirectoryListener): () => void {
-    const own: DirectoryListener = (entry, isRemoved) => listener(entry, isRemoved);
-    this.#listeners.add(own);
-    return () => this.#listeners.delete(own);
-  }
-
-  #tell(entry: FunctionEntry, isRemoved: boolean): void {
-    for (const listener of this.#listeners) listener(entry, isRemoved);
+  onChange(listener: ChangeListener<FunctionEntry>): () => void {
+    return this.#listeners.add(listener);
   }
 
   /**
