@@ -8,6 +8,7 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { Store } from '../core/ports/store.ts';
 import { messageBody } from './alert-messages.ts';
 import { type Actor, auditRecord } from './audit.ts';
+import { auditedAlert, changed } from './audited.ts';
 import { type ChangeListener, ChangeListeners } from './change-listeners.ts';
 import { ChangeLock } from './change-lock.ts';
 
@@ -90,7 +91,7 @@ export class Alerts {
       };
       await store.transaction(async (tx) => {
         await tx.alerts.createRule(record);
-        await tx.audit.append(auditRecord(now, actor, 'alert.create', record.id, { name: record.name }));
+        await tx.audit.append(auditRecord(now, actor, 'alert.create', record.id, { after: auditedAlert(record) }));
       });
       this.noteChange(record);
       return record;
@@ -123,7 +124,7 @@ export class Alerts {
     const rule = await this.get(id);
     await store.transaction(async (tx) => {
       await tx.alerts.removeRule(rule.id);
-      await tx.audit.append(auditRecord(clock.now(), actor, 'alert.delete', rule.id, { name: rule.name }));
+      await tx.audit.append(auditRecord(clock.now(), actor, 'alert.delete', rule.id, { before: auditedAlert(rule) }));
     });
     this.noteChange(rule, true);
   }
@@ -175,10 +176,12 @@ export class Alerts {
     return this.#lock.run(async () => {
       const { store, clock } = this.#options;
       const now = clock.now();
-      const after = { ...change(await this.get(id)), updatedAt: now };
+      const before = await this.get(id);
+      const after = { ...change(before), updatedAt: now };
+      const detail = { name: after.name, ...changed(auditedAlert(before), auditedAlert(after)) };
       await store.transaction(async (tx) => {
         await tx.alerts.putRule(after);
-        await tx.audit.append(auditRecord(now, actor, action, after.id, { name: after.name }));
+        await tx.audit.append(auditRecord(now, actor, action, after.id, detail));
       });
       this.noteChange(after);
       return after;

@@ -1,4 +1,5 @@
 import type { VersionConfig } from '../../shared/version-config.ts';
+import type { AlertRuleRecord } from '../core/ports/alert-store.ts';
 import type { FunctionRecord, RouteRecord, ScheduleRecord } from '../core/ports/store.ts';
 
 /**
@@ -28,6 +29,23 @@ export const auditedSchedules = (schedules: readonly ScheduleRecord[]) =>
     misfire,
     enabled: isEnabled,
   }));
+
+/** Without what it remembers. Of a webhook the origin alone: with many receivers the rest of the address is the key to it. */
+export const auditedAlert = ({
+  id,
+  memory,
+  createdAt,
+  updatedAt,
+  channels,
+  silencedUntil,
+  ...rule
+}: AlertRuleRecord) => ({
+  ...rule,
+  channels: channels.map((channel) =>
+    channel.kind === 'webhook' ? { kind: channel.kind, origin: new URL(channel.url).origin } : channel,
+  ),
+  silencedUntil: silencedUntil ?? null,
+});
 
 /** The members of both that are not the same in both. */
 export function changed<T extends Readonly<Record<string, unknown>>>(

@@ -62,7 +62,8 @@ export class DeadLetters {
     const found = await this.#find(project, id);
     const isRemoved = found !== undefined && (await store.invocations.removeDeadLetter(found.id));
     if (!isRemoved) throw notFound();
-    await store.audit.append(auditRecord(clock.now(), actor, 'dead-letter.delete', id));
+    const before = { function: found.functionName, attempts: found.attempts };
+    await store.audit.append(auditRecord(clock.now(), actor, 'dead-letter.delete', id, { before }));
   }
 
   async #find(project: string, id: string) {

@@ -13,7 +13,7 @@ import { type Actor, auditRecord } from './audit.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
 
 export interface ErrorGroupsOptions {
-  readonly store: Pick<Store, 'errorGroups' | 'audit'>;
+  readonly store: Pick<Store, 'errorGroups' | 'audit' | 'transaction'>;
   readonly directory: InMemoryFunctionDirectory;
   readonly clock: Clock;
 }
@@ -62,13 +62,16 @@ export class ErrorGroups {
   async setState(project: string, id: string, state: ErrorGroupState, actor: Actor): Promise<TalliedErrorGroup> {
     const { store, clock } = this.#options;
     const now = clock.now();
-    const group = errorGroupIdPattern.test(id)
-      ? await store.errorGroups.setState(project, id as ErrorGroupId, state, now)
-      : undefined;
-    const tallied = await this.#tallied(group);
-    const detail = { state, function: shortNameOf(tallied.functionName), type: tallied.type };
-    await store.audit.append(auditRecord(now, actor, 'error-group.update', id, detail));
-    return tallied;
+    const group = await store.transaction(async (tx) => {
+      const before = errorGroupIdPattern.test(id) ? await tx.errorGroups.find(project, id as ErrorGroupId) : undefined;
+      const after = before && (await tx.errorGroups.setState(project, before.id, state, now));
+      if (before === undefined || after === undefined) return undefined;
+      const about = { function: shortNameOf(after.functionName), type: after.type };
+      const detail = { ...about, before: { state: before.state }, after: { state } };
+      await tx.audit.append(auditRecord(now, actor, 'error-group.update', id, detail));
+      return after;
+    });
+    return this.#tallied(group);
   }
 
   async #tallied(group: ErrorGroupRecord | undefined): Promise<TalliedErrorGroup> {

@@ -60,10 +60,12 @@ export class Secrets {
     const { store, keeper, lock, clock } = this.#options;
     await lock.run(async () => {
       const now = clock.now();
+      const before = keeper.find(project, name)?.version ?? null;
       const record = keeper.seal(project, name, value, actor.name, now);
+      const detail = { before: { version: before }, after: { version: record.version } };
       await store.transaction(async (tx) => {
         await tx.secrets.put(record);
-        await tx.audit.append(auditRecord(now, actor, 'secret.put', name, { version: record.version }));
+        await tx.audit.append(auditRecord(now, actor, 'secret.put', name, detail));
       });
       keeper.apply(record);
       this.#recycle(project, name, `secret ${name} was changed`);
@@ -75,7 +77,8 @@ export class Secrets {
   async remove(project: string, name: string, actor: Actor): Promise<void> {
     const { store, keeper, lock, clock } = this.#options;
     await lock.run(async () => {
-      if (keeper.find(project, name) === undefined) throw notFound(name);
+      const found = keeper.find(project, name);
+      if (found === undefined) throw notFound(name);
       const [user] = this.#usersOf(project, name);
       if (user !== undefined) {
         const message = `version ${user.version} of ${shortNameOf(user.functionName)} lists ${name}; deploy a version that does not, then delete it`;
@@ -83,7 +86,8 @@ export class Secrets {
       }
       await store.transaction(async (tx) => {
         await tx.secrets.remove(project, name);
-        await tx.audit.append(auditRecord(clock.now(), actor, 'secret.delete', name));
+        const detail = { before: { version: found.version } };
+        await tx.audit.append(auditRecord(clock.now(), actor, 'secret.delete', name, detail));
       });
       keeper.forget(project, name);
       this.#recycle(project, name, `secret ${name} was deleted`);
@@ -107,8 +111,10 @@ export class Secrets {
   async rotateKey(actor: Actor): Promise<SecretsKeyView> {
     const { store, keeper, lock, clock } = this.#options;
     return lock.run(async () => {
+      const before = { keyId: keeper.view().keyId };
       const view = await keeper.rotate();
-      await store.audit.append(auditRecord(clock.now(), actor, 'secrets-key.rotate', view.keyId));
+      const detail = { before, after: { keyId: view.keyId } };
+      await store.audit.append(auditRecord(clock.now(), actor, 'secrets-key.rotate', view.keyId, detail));
       return view;
     });
   }

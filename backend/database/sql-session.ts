@@ -28,6 +28,8 @@ export interface SqlFlavour {
   readonly sequence: RawBuilder<unknown>;
   /** What follows a CREATE TABLE; `clustered` tables have only their primary key to be found by. */
   readonly tableEnd: (isClustered: boolean) => RawBuilder<unknown>;
+  /** Statements after which the database refuses to change or remove rows of a table. */
+  readonly appendOnly: (table: string) => readonly RawBuilder<unknown>[];
   /** Whether a text contains another, letters of ASCII compared without case. */
   readonly contains: (column: Expression<string>, text: string) => RawBuilder<SqlBool>;
   /** The same for any element of a JSON array of strings. */

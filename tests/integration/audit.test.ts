@@ -103,6 +103,7 @@ test('what was changed behind the back of the platform shows', async () => {
   const all = await exported();
   expect(intact).toEqual({ isIntact: true, entries: all.length, head: all.at(-1)?.hash, brokenAt: null, reason: null });
   const database = new BetterSqlite3(join(rig.directory, 'hearth.db'));
+  database.exec('drop trigger audit_never_updates');
   database.prepare("update audit set actor = 'somebody else' where id = 'aud_7'").run();
   database.close();
   expect((await call('GET', '/audit/verify')).json()).toMatchObject({ isIntact: false, brokenAt: 'aud_7' });

@@ -8,6 +8,7 @@ import { documentsMigration } from './0011-documents.ts';
 import { canariesMigration } from './0015-canaries.ts';
 import { egressRefusalsMigration } from './0017-egress-refusals.ts';
 import { canaryAbortsMigration } from './0018-canary-aborts.ts';
+import { appendOnlyAuditMigration } from './0019-append-only-audit.ts';
 import { fewerIndexesMigration } from './0021-fewer-indexes.ts';
 import type { Migration } from './migration.ts';
 
@@ -23,5 +24,6 @@ export const migrations: readonly Migration[] = [
   canariesMigration,
   egressRefusalsMigration,
   canaryAbortsMigration,
+  appendOnlyAuditMigration,
   fewerIndexesMigration,
 ];

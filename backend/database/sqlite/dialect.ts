@@ -114,5 +114,11 @@ export const sqliteFlavour: SqlFlavour = {
   contains: (column: Expression<string>, text: string) => sql<SqlBool>`instr(lower(${column}), lower(${text})) > 0`,
   jsonArrayContains: (column: Expression<string>, text: string) =>
     sql<SqlBool>`exists (select 1 from json_each(${column}) where instr(lower(value), lower(${text})) > 0)`,
+  appendOnly: (table: string) =>
+    ['update', 'delete'].map((verb) =>
+      sql.raw(
+        `create trigger ${table}_never_${verb}s before ${verb} on ${table} begin select raise(abort, '${table} is append-only'); end`,
+      ),
+    ),
   projectPrefix: (fullName: Expression<unknown>) => sql<string>`substr(${fullName}, 1, instr(${fullName}, '/'))`,
 };
