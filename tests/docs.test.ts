@@ -73,6 +73,7 @@ describe('settings that pages name', () => {
     'HEARTH_TEST_FUZZ_CASES',
     'HEARTH_TEST_FIRECRACKER',
     'HEARTH_TEST_KILL_ROUNDS',
+    'HEARTH_TEST_POWER_CUTS',
     'HEARTH_TEST_QEMU',
   ]);
   /** Not settings of the platform: the CLI's own, what an agent is given in a sandbox, and names of the tooling. */

@@ -12,7 +12,7 @@ import { GuestStore } from '../../backend/execution-engine/drivers/support/guest
 import { kernelArguments } from '../../backend/execution-engine/drivers/support/guest/kernel-arguments.ts';
 import { findKernel, guestModules } from '../../backend/execution-engine/drivers/support/guest/kernel-source.ts';
 import { PythonAdapter } from '../../backend/execution-engine/runtimes/python/adapter.ts';
-import { whyNoQemu } from '../support/qemu-programs.ts';
+import { emulatedMachine, whyNoQemu } from '../support/qemu-programs.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import { BodyClient } from './driver-body.ts';
 
@@ -53,8 +53,7 @@ describe.skipIf(reason !== undefined)(`a guest that talks over vsock${skippedFor
     qemu = spawn(
       'qemu-system-x86_64',
       [
-        ...['-machine', 'microvm,acpi=on,rtc=off,pit=off,pic=off,isa-serial=on', '-accel', 'tcg', '-cpu', 'max'],
-        ...['-m', '512M', '-no-user-config', '-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
+        ...[...emulatedMachine, '-m', '512M', '-serial', 'stdio'],
         ...['-kernel', boot.kernel, '-initrd', initrd, '-append', `${append} rdinit=/looped`],
         ...['-device', 'virtio-serial-device,max_ports=5'],
         ...ports.flatMap(([name, number]) => [

@@ -4,10 +4,17 @@ import { join } from 'node:path';
 
 const programs = ['qemu-system-x86_64', 'bwrap', 'mkfs.erofs', 'busybox'];
 
-/** Why no guest of QEMU can be made on this machine, or undefined. */
-export function whyNoQemu(): string | undefined {
+/** What QEMU emulates for tests that start it without the driver: the driver's own machine, with nothing in it yet. */
+export const emulatedMachine = [
+  ...['-machine', 'microvm,acpi=on,rtc=off,pit=off,pic=off,isa-serial=on', '-accel', 'tcg', '-cpu', 'max'],
+  ...['-no-user-config', '-nodefaults', '-display', 'none', '-no-reboot'],
+] as const;
+
+/** Why no guest of QEMU can be made on this machine, or undefined. `more` programs may be needed. */
+export function whyNoQemu(...more: readonly string[]): string | undefined {
   if (process.arch !== 'x64') return 'guests are for x86-64';
-  const missing = programs.filter((name) => !existsSync(join('/usr/bin', name)));
+  const isThere = (name: string) => ['/usr/bin', '/usr/sbin'].some((place) => existsSync(join(place, name)));
+  const missing = [...programs, ...more].filter((name) => !isThere(name));
   return missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;
 }
 
