@@ -41,7 +41,7 @@ import {
   invocationSchema,
   logLineSchema,
 } from '../../shared/api/invocations.ts';
-import { metricPointSchema, metricsSchema } from '../../shared/api/metrics.ts';
+import { gaugePointSchema, gaugeSeriesSchema, metricPointSchema, metricsSchema } from '../../shared/api/metrics.ts';
 import { problemSchema } from '../../shared/api/paging.ts';
 import {
   auditEntrySchema,
@@ -115,6 +115,8 @@ add(deadLetterSchema, 'DeadLetter');
 add(logLineSchema, 'LogLine');
 add(metricPointSchema, 'MetricPoint');
 add(metricsSchema, 'Metrics');
+add(gaugePointSchema, 'GaugePoint');
+add(gaugeSeriesSchema, 'GaugeSeries');
 add(openStreamSchema, 'OpenStream');
 add(refusedTopicSchema, 'RefusedTopic');
 add(gapSchema, 'Gap');

@@ -22,7 +22,7 @@ import type {
   InvocationDocument,
   LogLine,
 } from '../../shared/api/invocations.ts';
-import type { Metrics } from '../../shared/api/metrics.ts';
+import type { GaugeSeries, Metrics } from '../../shared/api/metrics.ts';
 import type {
   CreatedToken,
   CreateToken,
@@ -222,6 +222,10 @@ export class Api {
 
   metrics(query: QueryValues, signal?: AbortSignal): Promise<Metrics> {
     return this.#get(`${root}/metrics`, query, signal);
+  }
+
+  gauges(query: QueryValues, signal?: AbortSignal): Promise<GaugeSeries> {
+    return this.#get(`${root}/metrics/gauges`, query, signal);
   }
 
   system(signal?: AbortSignal): Promise<SystemDocument> {

@@ -6,6 +6,7 @@ import type { Api } from './api.ts';
 import type { QueryValues } from './client.ts';
 
 const fineSpanMs = 900_000;
+const gaugeRefreshMs = 120_000;
 
 /**
  * Query options, one per document. Keys begin with the noun, so that `invalidateQueries({queryKey: ['functions']})` reaches
@@ -118,6 +119,18 @@ export const queries = {
       placeholderData: keepPreviousData,
       staleTime: isLive ? range.refreshMs / 2 : Number.POSITIVE_INFINITY,
       refetchInterval: isLive ? range.refreshMs : false,
+    }),
+  /** What host and pool did. The live numbers go on with it, so that it is renewed only now and then. */
+  gauges: (api: Api, range: TimeRange, isLive: boolean) =>
+    queryOptions({
+      queryKey: ['gauges', range.id],
+      queryFn: ({ signal }) => {
+        const stepMs = range.id === '15m' ? 1000 : range.stepMs;
+        return api.gauges({ ...windowOf({ ...range, stepMs }, Date.now()), stepMs }, signal);
+      },
+      placeholderData: keepPreviousData,
+      staleTime: isLive ? gaugeRefreshMs / 2 : Number.POSITIVE_INFINITY,
+      refetchInterval: isLive ? Math.max(gaugeRefreshMs, range.refreshMs) : false,
     }),
   /** The last quarter of an hour in seconds. Asked for in full once, then only what is new. */
   fineMetrics: (api: Api, functionName: string | undefined, isLive: boolean) =>

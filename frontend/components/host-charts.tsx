@@ -1,62 +1,153 @@
-import type { LiveTick } from '../../shared/api/metrics.ts';
+import { useQuery } from '@tanstack/react-query';
+import { useMemo, useRef } from 'react';
+import { useApi, useLive } from '../api/context.tsx';
+import { queries } from '../api/queries.ts';
 import { Chart, type ChartMarker } from '../ui/chart.tsx';
-import { formatBytes, formatPercent } from '../util/format.ts';
+import { formatBytes, formatCount, formatMs, formatPercent } from '../util/format.ts';
+import { type GaugeGrid, gaugeGrid } from '../util/gauge-series.ts';
 import { useZoom } from '../util/hooks.ts';
+import type { Column } from '../util/series.ts';
 import type { TimeRange } from '../util/time-range.ts';
 
 export interface HostChartsProps {
-  readonly ticks: readonly LiveTick[];
   readonly range: TimeRange;
+  /** Follows the clock; otherwise what is shown stays as it is. */
+  readonly isLive: boolean;
   readonly markers: readonly ChartMarker[];
+  readonly syncKey: string;
+  /** Disk, instances, calls and the event loop too, as the page about the machine shows them. */
+  readonly isWhole?: boolean;
 }
 
-/** CPU and memory of the host against what it has, since this tab listens; the platform keeps no history of them. */
-export function HostCharts({ ticks: all, range: { fixed }, markers }: HostChartsProps) {
+const none: ReturnType<typeof useLive>['ticks'] = [];
+const nothing: GaugeGrid = { x: [], stepMs: 1000, column: () => [] };
+const wholes = (value: number | null) => (value === null ? '–' : formatCount(Math.round(value * 10) / 10));
+
+/** Processor and memory of the host against what it has, as the platform keeps them, up to this second. */
+export function HostCharts({ range, isLive, markers, syncKey, isWhole = false }: HostChartsProps) {
   const onZoom = useZoom();
-  const isShown = (at: number) => fixed === undefined || (at >= fixed.fromMs && at <= fixed.toMs);
-  const ticks = all.filter((tick) => isShown(Date.parse(tick.at)));
-  const x = ticks.map((tick) => Date.parse(tick.at) / 1000);
-  const host = ticks.map((tick) => tick.gauges.host);
-  const total = host.at(-1)?.memoryTotalBytes;
+  const { data } = useQuery(queries.gauges(useApi(), range, isLive));
+  const { ticks } = useLive();
+  // Of a pause, what had been heard until then stays.
+  const heard = useRef(ticks);
+  if (isLive) heard.current = ticks;
+  const since = range.fixed === undefined ? heard.current : none;
+  const grid = useMemo(() => (data === undefined ? nothing : gaugeGrid(data, since)), [data, since]);
+  const last = (name: Parameters<GaugeGrid['column']>[0]) =>
+    grid.column(name).findLast((value) => value !== null) ?? undefined;
+  const memory = last('memoryTotalBytes');
   const shared = {
-    x,
+    x: grid.x,
     markers,
     onZoom,
-    // With all charts of the page: the crosshair is shared by time, whatever part of it a chart shows.
-    syncKey: 'overview',
-    emptyText: fixed === undefined ? 'Waiting for the first second' : 'This page was not open then',
-    ...(fixed === undefined ? { minSpanSeconds: 120 } : {}),
+    syncKey,
+    emptyText: data === undefined ? 'Loading' : 'The platform did not run then',
   } as const;
   return (
     <>
       <Chart
         {...shared}
         title="CPU of the host"
-        note="since this page is open"
-        shape="areas"
+        note={last('cpus') === undefined ? '' : `of ${last('cpus')} cores`}
+        shape="lines"
         max={1}
         format={formatPercent}
-        series={[{ label: 'Used', values: host.map((gauge) => gauge.cpuPercent / 100), color: '--series-1' }]}
+        series={[
+          { label: 'Used', values: shares(grid.column('cpuPercent')), color: '--series-1' },
+          ...(grid.stepMs > 1000
+            ? [
+                {
+                  label: 'Busiest second',
+                  values: shares(grid.column('cpuPercent', 'max')),
+                  color: '--series-2',
+                  dash: [2, 3],
+                },
+              ]
+            : []),
+        ]}
       />
       <Chart
         {...shared}
         title="Memory of the host"
         isBinary
-        {...(total === undefined ? {} : { max: total })}
-        note={total === undefined ? 'since this page is open' : `of ${formatBytes(total)}, since this page is open`}
+        {...(memory === undefined ? {} : { max: memory, note: `of ${formatBytes(memory)}` })}
         shape="lines"
         format={formatBytes}
         series={[
-          { label: 'Host', values: host.map((gauge) => gauge.memoryUsedBytes), color: '--series-1' },
+          { label: 'Host', values: grid.column('memoryUsedBytes', 'max'), color: '--series-1' },
           {
             label: 'Functions',
-            values: host.map((gauge) => gauge.sandboxMemoryBytes),
+            values: grid.column('sandboxMemoryBytes', 'max'),
             color: '--series-2',
             dash: [6, 3],
           },
-          { label: 'Platform', values: host.map((gauge) => gauge.platformRssBytes), color: '--series-4', dash: [2, 3] },
+          { label: 'Platform', values: grid.column('platformRssBytes', 'max'), color: '--series-4', dash: [2, 3] },
         ]}
+      />
+      {isWhole && <MachineCharts grid={grid} shared={shared} disk={last('diskTotalBytes')} />}
+    </>
+  );
+}
+
+function MachineCharts({
+  grid,
+  shared,
+  disk,
+}: {
+  readonly grid: GaugeGrid;
+  readonly shared: Pick<Parameters<typeof Chart>[0], 'x' | 'markers' | 'onZoom' | 'syncKey' | 'emptyText'>;
+  readonly disk: number | undefined;
+}) {
+  return (
+    <>
+      <Chart
+        {...shared}
+        title="Instances over time"
+        note="mean of each step"
+        shape="areas"
+        format={wholes}
+        series={[
+          { label: 'Busy', values: grid.column('instancesBusy'), color: '--series-1' },
+          { label: 'Idle', values: grid.column('instancesIdle'), color: '--series-4' },
+          { label: 'Starting', values: grid.column('instancesStarting'), color: '--series-2' },
+        ]}
+      />
+      <Chart
+        {...shared}
+        title="Calls"
+        note="most at a time"
+        shape="lines"
+        format={wholes}
+        series={[
+          { label: 'In flight', values: grid.column('inFlight', 'max'), color: '--series-1' },
+          { label: 'Waiting', values: grid.column('queued', 'max'), color: '--series-2', dash: [6, 3] },
+          {
+            label: 'In the durable queue',
+            values: grid.column('asyncDepth', 'max'),
+            color: '--series-4',
+            dash: [2, 3],
+          },
+        ]}
+      />
+      <Chart
+        {...shared}
+        title="Disk where data is kept"
+        isBinary
+        {...(disk === undefined ? {} : { max: disk, note: `of ${formatBytes(disk)}` })}
+        shape="lines"
+        format={formatBytes}
+        series={[{ label: 'Used', values: grid.column('diskUsedBytes', 'max'), color: '--series-1' }]}
+      />
+      <Chart
+        {...shared}
+        title="Delay of the event loop"
+        note="of the platform"
+        shape="lines"
+        format={formatMs}
+        series={[{ label: 'Longest', values: grid.column('loopLagMs', 'max'), color: '--series-3' }]}
       />
     </>
   );
 }
+
+const shares = (column: Column): Column => column.map((value) => (value === null ? null : value / 100));

@@ -44,11 +44,15 @@ export function HostFacts() {
           share={host.memoryUsedBytes / Math.max(1, host.memoryTotalBytes)}
           text={`${formatBytes(host.memoryUsedBytes)} of ${formatBytes(host.memoryTotalBytes)}`}
         />
+        <Meter
+          label="Disk where data is kept"
+          share={(host.diskTotalBytes - host.diskFreeBytes) / Math.max(1, host.diskTotalBytes)}
+          text={`${formatBytes(host.diskFreeBytes)} free of ${formatBytes(host.diskTotalBytes)}`}
+        />
         <dl className="tabular text-sm">
           {[
             ['Memory of functions', formatBytes(host.sandboxMemoryBytes)],
             ['Memory of the platform', formatBytes(host.platformRssBytes)],
-            ['Disk free where data is kept', formatBytes(host.diskFreeBytes)],
             ['Delay of the platform’s event loop', formatMs(host.loopLagMs)],
             ['Calls in flight, waiting', `${formatCount(gauges.inFlight)}, ${formatCount(gauges.queued)}`],
             ['In the durable queue', formatCount(gauges.asyncDepth)],

@@ -131,7 +131,7 @@ function Charts({
   return (
     <>
       <MetricCharts metrics={series} syncKey="overview" markers={markers} cores={cores} />
-      <HostCharts ticks={live.ticks} range={range} markers={markers} />
+      <HostCharts range={range} isLive={isLive} markers={markers} syncKey="overview" />
     </>
   );
 }

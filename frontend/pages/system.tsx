@@ -1,13 +1,17 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import type { DriverDocument, Pools, RuntimeDocument, SystemDocument } from '../../shared/api/system.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
+import { HostCharts } from '../components/host-charts.tsx';
 import { HostFacts } from '../components/host-facts.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { PoolDecisions, RuntimeImages } from '../components/pool-decisions.tsx';
 import { QueryView } from '../components/query-view.tsx';
+import { RangePicker } from '../components/range-picker.tsx';
 import { runtimeName } from '../components/runtime-badge.tsx';
+import { useDeploymentMarkers } from '../components/use-chart-series.ts';
 import { paths } from '../path-builder.ts';
 import { Badge, Dot, type Tone } from '../ui/badge.tsx';
 import { Callout } from '../ui/callout.tsx';
@@ -15,7 +19,7 @@ import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table } from '../ui/table.tsx';
 import { formatAgo, formatBytes, formatCount, formatMs } from '../util/format.ts';
-import { useNow } from '../util/hooks.ts';
+import { useNow, useTimeRange } from '../util/hooks.ts';
 import { limitName, limitText } from '../util/system.ts';
 
 const statusTones: Readonly<Record<DriverDocument['status'], Tone>> = {
@@ -224,17 +228,28 @@ export function SystemPage() {
   const api = useApi();
   const system = useQuery(queries.system(api));
   const pools = useQuery(queries.pools(api));
+  const [range] = useTimeRange();
+  const [isFollowing, setIsFollowing] = useState(true);
+  const isLive = isFollowing && range.fixed === undefined;
+  const markers = useDeploymentMarkers(range, undefined);
   const waiting =
     pools.data?.preWarmed
       .map((item) => `${item.count} × ${runtimeName(item.runtime)} (${item.isolation})`)
       .join(', ') ?? '';
   return (
     <>
-      <PageHeader title="System" note="Isolation, runtimes, instances and limits of this machine." />
+      <PageHeader
+        title="System"
+        note="Isolation, runtimes, instances and limits of this machine."
+        actions={<RangePicker isLive={isLive} onLive={setIsFollowing} />}
+      />
       <div className="flex flex-col gap-4">
         <QueryView query={system} lines={10}>
           {(document) => <Details system={document} />}
         </QueryView>
+        <div className="grid gap-4 lg:grid-cols-2">
+          <HostCharts range={range} isLive={isLive} markers={markers} syncKey="system" isWhole />
+        </div>
         <Card title="Instances" note={waiting === '' ? 'live' : `pre-warmed: ${waiting}`} isFlush>
           <div className={pools.data === undefined ? 'p-4' : ''}>
             <QueryView query={pools} lines={4}>

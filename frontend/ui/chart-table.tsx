@@ -9,11 +9,11 @@ export interface ChartTableProps {
   readonly format: (value: number | null) => string;
 }
 
-/** The numbers of a chart, newest first; steps in which nothing happened are left out. */
+/** The numbers of a chart, newest first; steps of which nothing is known are left out. */
 export function ChartTable({ label, x, series, format }: ChartTableProps) {
   const rows = x
     .map((seconds, index) => ({ seconds, values: series.map((item) => item.values[index] ?? null) }))
-    .filter((row) => row.values.some((value) => value !== null && value !== 0))
+    .filter((row) => row.values.some((value) => value !== null))
     .reverse();
   return (
     <ScrollArea label={`${label} as a table`} className="h-full overflow-auto">

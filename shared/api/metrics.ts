@@ -88,10 +88,51 @@ const gaugesSchema = z.object({
     platformRssBytes: z.number(),
     sandboxMemoryBytes: z.number(),
     diskFreeBytes: z.number(),
+    diskTotalBytes: z.number(),
     loopLagMs: z.number(),
   }),
 });
 export type Gauges = z.infer<typeof gaugesSchema>;
+
+/** The gauges of which there is a history, in the order in which they are stored: new ones go to the end. */
+export const gaugeNames = [
+  'cpuPercent',
+  'cpus',
+  'memoryUsedBytes',
+  'memoryTotalBytes',
+  'platformRssBytes',
+  'diskUsedBytes',
+  'diskTotalBytes',
+  'loopLagMs',
+  'sandboxMemoryBytes',
+  'instancesStarting',
+  'instancesIdle',
+  'instancesBusy',
+  'inFlight',
+  'queued',
+  'asyncDepth',
+] as const;
+export type GaugeName = (typeof gaugeNames)[number];
+
+/** Of the machine itself; the others are sums over all projects, and null for callers who see only some. */
+export const hostGaugeNames = gaugeNames.slice(0, gaugeNames.indexOf('loopLagMs') + 1);
+
+export const gaugesQuerySchema = metricsQuerySchema.pick({ from: true, to: true, stepMs: true });
+
+/** One step: of the samples in it, one a second, the mean and the largest. */
+export const gaugePointSchema = z.object({
+  at: timeSchema,
+  samples: z.number(),
+  gauges: z.record(z.enum(gaugeNames), z.object({ mean: z.number(), max: z.number() }).nullable()),
+});
+
+export const gaugeSeriesSchema = z.object({
+  from: timeSchema,
+  to: timeSchema,
+  stepMs: z.number(),
+  points: z.array(gaugePointSchema).describe('Steps in which the platform did not run are left out.'),
+});
+export type GaugeSeries = z.infer<typeof gaugeSeriesSchema>;
 
 /** One event of `GET /api/v1/metrics/stream`, once a second: the second that just ended, in total and per function. */
 export const liveTickSchema = z.object({

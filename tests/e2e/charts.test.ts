@@ -5,7 +5,7 @@ import { skippedFor } from '../support/skip-reason.ts';
 import { openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
 import { inhabit } from './support/inhabited.ts';
 
-const pages = ['/?range=15m', '/functions/shop?range=15m'] as const;
+const pages = ['/?range=15m', '/functions/shop?range=15m', '/system?range=15m'] as const;
 
 /** What holds for every chart of every page that has some. */
 describe.skipIf(whyNoChromium !== undefined)(`charts${skippedFor(whyNoChromium)}`, () => {

@@ -574,6 +574,30 @@ describe('HTTP', () => {
     expect(other.headers['x-request-id']).toMatch(/^req_/);
   });
 
+  test('the past of host and pool; callers in one project see only that of the host', async () => {
+    const range = '?from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z';
+    const whole = await call('GET', `/api/v1/metrics/gauges${range}`);
+    expect(whole.json().points[0].gauges).toMatchObject({ cpuPercent: { mean: 1, max: 2 }, inFlight: { mean: 1 } });
+    const part = await call('GET', `/api/v1/metrics/gauges${range}`, undefined, { 'hearth-project': 'default' });
+    const { gauges } = part.json().points[0];
+    const seen = Object.keys(gauges).filter((name) => gauges[name] !== null);
+    expect(seen).toEqual([
+      'cpuPercent',
+      'cpus',
+      'memoryUsedBytes',
+      'memoryTotalBytes',
+      'platformRssBytes',
+      'diskUsedBytes',
+      'diskTotalBytes',
+      'loopLagMs',
+    ]);
+    for (const query of [
+      '?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z',
+      '?from=2026-01-01T00:00:00Z&stepMs=1000',
+    ])
+      expect((await call('GET', `/api/v1/metrics/gauges${query}`)).json().code).toBe('bad_range');
+  });
+
   test('health, readiness, version, metrics', async () => {
     expect((await rig.app.inject('/healthz')).json()).toEqual({ status: 'ok' });
     expect((await rig.app.inject('/readyz')).json()).toMatchObject({ ready: true });

@@ -27,7 +27,7 @@ import { openSqliteStore } from '../../backend/database/sqlite/open-sqlite-store
 import { keySourceOf } from '../../backend/secrets/key-sources.ts';
 import { SecretVault } from '../../backend/secrets/secret-vault.ts';
 import type { LogLine } from '../../shared/api/invocations.ts';
-import type { LiveTick } from '../../shared/api/metrics.ts';
+import { type GaugeName, gaugeNames, type LiveTick } from '../../shared/api/metrics.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { type BundleDigest, type FunctionId, type InstanceId, newId } from '../../shared/ids.ts';
 import type { InvocationOutcome } from '../../shared/invocation.ts';
@@ -244,6 +244,21 @@ class EmptyMetrics implements MetricsReader {
     );
   totals: MetricsReader['totals'] = async () => new Map();
   gauges = unused('gauges');
+  gaugeSeries: MetricsReader['gaugeSeries'] = async ({ from, to, stepMs }) => ({
+    from: new Date(from).toISOString(),
+    to: new Date(to).toISOString(),
+    stepMs: stepMs ?? 10_000,
+    points: [
+      {
+        at: new Date(from).toISOString(),
+        samples: 1,
+        gauges: Object.fromEntries(gaugeNames.map((name) => [name, { mean: 1, max: 2 }])) as Record<
+          GaugeName,
+          { mean: number; max: number }
+        >,
+      },
+    ],
+  });
   subscribe(listener: (tick: LiveTick) => void) {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

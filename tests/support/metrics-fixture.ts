@@ -106,6 +106,7 @@ export const quietHost = {
   memoryTotalBytes: 4_000,
   platformRssBytes: 500,
   diskFreeBytes: 9_000,
+  diskTotalBytes: 20_000,
   loopLagMs: 3,
 };
 

@@ -1,5 +1,12 @@
 import { costSchema, priceTableSchema } from '../../../shared/api/cost.ts';
-import { metricsQuerySchema, metricsSchema } from '../../../shared/api/metrics.ts';
+import {
+  type GaugeSeries,
+  gaugeSeriesSchema,
+  gaugesQuerySchema,
+  hostGaugeNames,
+  metricsQuerySchema,
+  metricsSchema,
+} from '../../../shared/api/metrics.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import { actorOf, functionNameIn, shownProject } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
@@ -17,6 +24,29 @@ function rangeOf(query: { readonly from?: string | undefined; readonly to?: stri
   return { from, to };
 }
 
+/** The same for a chart, whose steps are not without number. */
+function stepsOf(query: Parameters<typeof rangeOf>[0] & { readonly stepMs?: number | undefined }, now: number) {
+  const { from, to } = rangeOf(query, now);
+  const { stepMs } = query;
+  if (stepMs !== undefined && (to - from) / stepMs > maxPoints) {
+    const message = `that would be more than ${maxPoints} points; take a longer stepMs or a shorter range`;
+    throw new PlatformError('invalid_request', 'bad_range', message);
+  }
+  return { from, to, stepMs };
+}
+
+/** For callers who see only some projects. */
+function ofHostAlone(series: GaugeSeries): GaugeSeries {
+  const hide = ({ gauges, ...point }: GaugeSeries['points'][number]) => {
+    const values = Object.entries(gauges).map(([name, value]) => [
+      name,
+      hostGaugeNames.some((host) => host === name) ? value : null,
+    ]);
+    return { ...point, gauges: Object.fromEntries(values) };
+  };
+  return { ...series, points: series.points.map(hide) };
+}
+
 export function metricsRoutes(app: Api, context: ApiContext): void {
   app.route({
     method: 'GET',
@@ -32,18 +62,33 @@ export function metricsRoutes(app: Api, context: ApiContext): void {
       response: { 200: metricsSchema, ...problems(404) },
     },
     handler: async (request) => {
-      const { function: name, version, stepMs } = request.query;
-      const { from, to } = rangeOf(request.query, context.clock.now());
-      if (stepMs !== undefined && (to - from) / stepMs > maxPoints) {
-        const message = `that would be more than ${maxPoints} points; take a longer stepMs or a shorter range`;
-        throw new PlatformError('invalid_request', 'bad_range', message);
-      }
+      const { function: name, version } = request.query;
+      const { from, to, stepMs } = stepsOf(request.query, context.clock.now());
       const { directory } = context.controlPlane;
       const functionId = name === undefined ? undefined : directory.get(functionNameIn(request, name)).record.id;
       const project = shownProject(request);
       const functionIds =
         project === undefined ? undefined : directory.entriesOf(project).map(({ record }) => record.id);
       return context.metrics.series({ functionId, functionIds, version, from, to, stepMs });
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/metrics/gauges',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'queryGauges',
+      summary: 'What the host and the pool were doing',
+      description:
+        'Kept as series are: in seconds for 15 minutes, then in 10 s, minutes and hours. Numbers that are sums over all projects are null for callers who see only some, or name one.',
+      querystring: gaugesQuerySchema,
+      response: { 200: gaugeSeriesSchema, ...problems() },
+    },
+    handler: async (request) => {
+      const series = await context.metrics.gaugeSeries(stepsOf(request.query, context.clock.now()));
+      return shownProject(request) === undefined ? series : ofHostAlone(series);
     },
   });
 

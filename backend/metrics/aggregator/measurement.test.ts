@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { gaugeNames } from '../../../shared/api/metrics.ts';
 import { functionFaults, platformFaults, startKinds, startLayers } from '../../../shared/invocation.ts';
 import { invocation } from '../../../tests/support/metrics-fixture.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
 import { ByteWriter } from '../../util/byte-codec.ts';
+import type { GaugeSample } from './gauge-sums.ts';
 import { Measurement } from './measurement.ts';
 import { toMetricPoint } from './metric-point.ts';
 
@@ -142,14 +144,33 @@ describe('Measurement', () => {
     expect(toMetricPoint(sum, 0)).toMatchObject({ invocations: 0, sharedCalls: 3 });
   });
 
+  test('keeps mean and largest of every gauge over any grouping', () => {
+    const sample = (value: number) =>
+      Object.fromEntries(gaugeNames.map((name, index) => [name, value * (index + 1)])) as GaugeSample;
+    const sum = new Measurement();
+    for (const values of [[1, 5], [3], []]) {
+      const part = new Measurement();
+      for (const value of values) part.addGauges(sample(value));
+      sum.merge(Measurement.decode(encode(part)));
+    }
+    expect([sum.isEmpty, sum.gauges?.samples]).toEqual([false, 3]);
+    for (const [index, name] of gaugeNames.entries()) {
+      expect(sum.gauges?.of(name)).toEqual({ mean: 3 * (index + 1), max: 5 * (index + 1) });
+    }
+    expect(Measurement.decode(encode(measure([base]))).gauges).toBeUndefined();
+    sum.addGauges(sample(Number.NaN));
+    expect(sum.gauges?.of('cpuPercent')).toEqual({ mean: 9 / 4, max: 5 });
+  });
+
   test.each([
     [1, 'starts were counted by layer', startLayers.length + 6],
     [2, 'network and disk were counted', 6],
     [3, 'shared calls were counted', 1],
+    [4, 'gauges were kept', 0],
   ])('reads what version %d stored, before %s', (version, _what, missing) => {
     const now = encode(measure([base]));
     const rest = 4 + startLayers.length + 6;
-    const before = Buffer.concat([Buffer.from([version]), now.subarray(1, rest - missing), now.subarray(rest)]);
+    const before = Buffer.concat([Buffer.from([version]), now.subarray(1, rest - missing), now.subarray(rest, -1)]);
     expect(toMetricPoint(Measurement.decode(before), 0)).toEqual(toMetricPoint(measure([base]), 0));
   });
 
@@ -199,8 +220,8 @@ describe('Measurement', () => {
           expect(error).toMatchObject({ code: 'bad_encoding' });
           return;
         }
-        // What the first version encoded comes back in the second.
-        if (bytes[0] === 2) expect(encode(measurement).equals(Buffer.from(bytes))).toBe(true);
+        // What an earlier version encoded comes back in the newest.
+        if (bytes[0] === valid[0]) expect(encode(measurement).equals(Buffer.from(bytes))).toBe(true);
         expect(JSON.stringify(toMetricPoint(measurement, 0))).not.toContain('NaN');
       }),
       { numRuns: 3_000 },

@@ -4,9 +4,10 @@ import { type IoUsage, ioFields } from '../../core/ports/sandbox.ts';
 import { ByteReader, type ByteWriter, badEncoding } from '../../util/byte-codec.ts';
 import { DdSketch } from './dd-sketch.ts';
 import { errorKindOf } from './error-kind.ts';
+import { type GaugeSample, GaugeSums, readAmount } from './gauge-sums.ts';
 
-/** Version 1 had no starts by layer, version 2 no network, disk and batches, version 3 no shared calls; they are still read. */
-const formatVersion = 4;
+/** Version 1 had no starts by layer, version 2 no network, disk and batches, version 3 no shared calls, version 4 no gauges; they are still read. */
+const formatVersion = 5;
 /** Kinds are a closed set of ours; the bounds keep a damaged point from becoming a large one. */
 const maxErrorKinds = 64;
 const maxErrorKindBytes = 64;
@@ -49,10 +50,12 @@ export class Measurement {
   #queued: DdSketch | undefined;
   #handler: DdSketch | undefined;
   #cold: DdSketch | undefined;
+  #gauges: GaugeSums | undefined;
 
   /** Nothing happened. */
   get isEmpty(): boolean {
     return (
+      this.#gauges === undefined &&
       this.invocations + this.throttles + this.batches + this.sharedCalls === 0 &&
       ioFields.every((field) => this[field] === 0)
     );
@@ -78,6 +81,10 @@ export class Measurement {
   /** Of the time that cold starts took to obtain their instance. */
   get cold(): DdSketch | undefined {
     return this.#cold;
+  }
+  /** Only in the series of the host. Undefined: nobody looked. */
+  get gauges(): GaugeSums | undefined {
+    return this.#gauges;
   }
 
   addInvocation(report: InvocationReport): void {
@@ -127,6 +134,11 @@ export class Measurement {
     this.throttles++;
   }
 
+  addGauges(sample: GaugeSample): void {
+    this.#gauges ??= new GaugeSums();
+    this.#gauges.add(sample);
+  }
+
   merge(other: Measurement): void {
     this.invocations += other.invocations;
     this.throttles += other.throttles;
@@ -149,9 +161,12 @@ export class Measurement {
     this.#queued = merged(this.#queued, other.#queued);
     this.#handler = merged(this.#handler, other.#handler);
     this.#cold = merged(this.#cold, other.#cold);
+    if (other.#gauges === undefined) return;
+    this.#gauges ??= new GaugeSums();
+    this.#gauges.merge(other.#gauges);
   }
 
-  /** Version; counters; starts by layer; network, disk, batches and shared calls; errors by kind; the four sketches, an absent one as an empty one. */
+  /** Version; counters; starts by layer; network, disk, batches and shared calls; errors by kind; the four sketches, an absent one as an empty one; gauges. */
   encode(writer: ByteWriter): void {
     writer.byte(formatVersion);
     writer.varint(this.invocations);
@@ -174,6 +189,7 @@ export class Measurement {
       writer.varint(count);
     }
     for (const sketch of [this.#total, this.#queued, this.#handler, this.#cold]) (sketch ?? empty).encode(writer);
+    (this.#gauges ?? noGauges).encode(writer);
   }
 
   /** Throws `internal`/`bad_encoding` for anything that `encode` cannot have written. */
@@ -202,6 +218,7 @@ export class Measurement {
     measurement.#queued = present(DdSketch.decode(reader));
     measurement.#handler = present(DdSketch.decode(reader));
     measurement.#cold = present(DdSketch.decode(reader));
+    if (version >= 5) measurement.#gauges = GaugeSums.decode(reader);
     reader.end();
     return measurement;
   }
@@ -241,6 +258,7 @@ export class Measurement {
 }
 
 const empty = new DdSketch();
+const noGauges = new GaugeSums();
 
 function merged(into: DdSketch | undefined, from: DdSketch | undefined): DdSketch | undefined {
   if (from === undefined) return into;
@@ -260,10 +278,4 @@ function amount(value: number): number {
 
 function whole(value: number): number {
   return Math.min(Math.round(value), Number.MAX_SAFE_INTEGER);
-}
-
-function readAmount(reader: ByteReader): number {
-  const value = reader.double();
-  if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw badEncoding('a sum is not a number');
-  return value;
 }

@@ -4,7 +4,7 @@ import type { MetricPointRecord, MetricPointStore } from '../../core/ports/store
 import { ByteWriter } from '../../util/byte-codec.ts';
 import type { Measurement } from './measurement.ts';
 import { readPoints } from './read-points.ts';
-import { allFunctions, startOfStep } from './steps.ts';
+import { startOfStep, stepSeries } from './steps.ts';
 
 export interface RollUpOptions {
   readonly store: MetricPointStore;
@@ -17,7 +17,7 @@ export interface RollUpOptions {
 /**
  * Adds up points of one step to points of a longer one, in order of time. Every result is computed whole from its sources
  * and replaces what was there, so doing it again changes nothing. How far it came is read from its own results: all series of
- * a step are put together, `allFunctions` among them. After a downtime it goes on where it stopped, however long ago.
+ * a step are put together, one of `stepSeries` among them. After a downtime it goes on where it stopped, however long ago.
  */
 export class RollUp {
   readonly #options: RollUpOptions;
@@ -56,7 +56,7 @@ export class RollUp {
     const { store, stepMs } = this.#options;
     for (const lookBackMs of [stepMs * 100, Number.POSITIVE_INFINITY]) {
       const from = Math.max(0, until - lookBackMs);
-      const filter = { functionIds: [allFunctions], version: undefined, stepMs, from, to: until };
+      const filter = { functionIds: stepSeries, version: undefined, stepMs, from, to: until };
       const newest = (await store.query(filter)).reduce((at, point) => Math.max(at, point.at), -1);
       if (newest >= 0) return newest + stepMs;
     }
@@ -65,7 +65,7 @@ export class RollUp {
 
   async #stepsWithData(from: number, to: number): Promise<readonly number[]> {
     const { store, sourceStepMs, stepMs } = this.#options;
-    const filter = { functionIds: [allFunctions], version: undefined, stepMs: sourceStepMs, from, to };
+    const filter = { functionIds: stepSeries, version: undefined, stepMs: sourceStepMs, from, to };
     const steps = new Set((await store.query(filter)).map((point) => startOfStep(point.at, stepMs)));
     return [...steps].toSorted((a, b) => a - b);
   }

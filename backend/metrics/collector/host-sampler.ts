@@ -44,6 +44,7 @@ export class HostSampler {
     memoryTotalBytes: totalmem(),
     platformRssBytes: 0,
     diskFreeBytes: 0,
+    diskTotalBytes: 0,
     loopLagMs: 0,
   };
 
@@ -84,7 +85,7 @@ export class HostSampler {
   }
 
   async #sample(): Promise<void> {
-    const [cpuTimes, diskFreeBytes] = await Promise.all([this.#readCpuTimes(), this.#readDiskFree()]);
+    const [cpuTimes, disk] = await Promise.all([this.#readCpuTimes(), this.#readDisk()]);
     const cpuPercent = percentBetween(this.#cpuTimes, cpuTimes);
     this.#cpuTimes = cpuTimes;
     const memoryTotalBytes = totalmem();
@@ -95,7 +96,7 @@ export class HostSampler {
       memoryUsedBytes: Math.max(0, memoryTotalBytes - freemem()),
       memoryTotalBytes,
       platformRssBytes: process.memoryUsage.rss(),
-      diskFreeBytes,
+      ...disk,
       loopLagMs: this.#readLoopLag(),
     };
   }
@@ -118,16 +119,16 @@ export class HostSampler {
     }
   }
 
-  async #readDiskFree(): Promise<number> {
+  async #readDisk(): Promise<Pick<HostSample, 'diskFreeBytes' | 'diskTotalBytes'>> {
     try {
-      const { bavail, bsize } = await statfs(this.#options.dataDirectory);
-      return bavail * bsize;
+      const { bavail, blocks, bsize } = await statfs(this.#options.dataDirectory);
+      return { diskFreeBytes: bavail * bsize, diskTotalBytes: blocks * bsize };
     } catch (error) {
       if (!this.#hasWarned) {
         this.#hasWarned = true;
         this.#options.logger.warn({ err: error }, 'the free space of the data directory cannot be read');
       }
-      return 0;
+      return { diskFreeBytes: 0, diskTotalBytes: 0 };
     }
   }
 }

@@ -3,7 +3,7 @@ import { projectOf, shortNameOf } from '../../../shared/names.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { Measurement } from '../aggregator/measurement.ts';
 import { toMetricPoint } from '../aggregator/metric-point.ts';
-import { allFunctions, otherFunctions, secondMs } from '../aggregator/steps.ts';
+import { allFunctions, hostSeries, otherFunctions, secondMs } from '../aggregator/steps.ts';
 import type { ClosedSeries } from './live-windows.ts';
 
 interface Shown {
@@ -45,7 +45,7 @@ export class LiveTicks {
   add(series: readonly ClosedSeries[]): void {
     if (this.#listeners.size === 0) return;
     for (const { functionId, functionName, measurement } of series) {
-      if (functionId === otherFunctions) continue;
+      if (functionId === otherFunctions || functionId === hostSeries) continue;
       if (functionId === allFunctions) {
         this.#total ??= new Measurement();
         this.#total.merge(measurement);

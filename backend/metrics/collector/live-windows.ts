@@ -2,9 +2,10 @@ import type { FunctionId, VersionId } from '../../../shared/ids.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
 import type { IoUsage } from '../../core/ports/sandbox.ts';
 import type { VersionSpec } from '../../core/version.ts';
+import type { GaugeSample } from '../aggregator/gauge-sums.ts';
 import { Measurement } from '../aggregator/measurement.ts';
 import type { Measured } from '../aggregator/recent-seconds.ts';
-import { allFunctions, otherFunctions, secondMs, startOfStep } from '../aggregator/steps.ts';
+import { allFunctions, hostSeries, otherFunctions, secondMs, startOfStep } from '../aggregator/steps.ts';
 
 interface LiveSeries {
   readonly functionId: FunctionId;
@@ -25,7 +26,7 @@ export interface LiveWindowsOptions {
   readonly maxSeries: number;
   /** A series without a call for so long is forgotten (its points are not). */
   readonly idleMs: number;
-  /** Takes every second that ended, with `allFunctions` as the last series. May come more than once for the same second. */
+  /** Takes every second that ended, `allFunctions` as the last series where a function did something. May come more than once for the same second. */
   readonly onClosed: (secondAt: number, series: readonly ClosedSeries[]) => void;
 }
 
@@ -36,13 +37,8 @@ const jumpBackMs = 60_000;
 export class LiveWindows {
   readonly #options: LiveWindowsOptions;
   readonly #series = new Map<VersionId | string, LiveSeries>();
-  readonly #other: LiveSeries = {
-    functionId: otherFunctions,
-    functionName: otherFunctions,
-    version: 0,
-    second: undefined,
-    usedAt: 0,
-  };
+  readonly #other = seriesOfNone(otherFunctions);
+  readonly #host = seriesOfNone(hostSeries);
   #active: LiveSeries[] = [];
   #secondAt: number;
   #overflow = 0;
@@ -79,6 +75,11 @@ export class LiveWindows {
     this.#measureVersion(at, version).addSharedCall();
   }
 
+  addGauges(at: number, sample: GaugeSample): void {
+    this.advance(at);
+    this.#measure(this.#host).addGauges(sample);
+  }
+
   /** A throttle belongs to no version. Undefined: a function that is not known here. */
   addThrottle(at: number, functionId: FunctionId | undefined, functionName: string): void {
     this.advance(at);
@@ -109,11 +110,13 @@ export class LiveWindows {
       const measurement = series.second;
       series.second = undefined;
       if (measurement === undefined) continue;
-      all.merge(measurement);
+      if (series !== this.#host) all.merge(measurement);
       const { functionId, functionName, version } = series;
       closed.push({ functionId, functionName, version, measurement });
     }
-    closed.push({ functionId: allFunctions, functionName: allFunctions, version: 0, measurement: all });
+    if (!all.isEmpty) {
+      closed.push({ functionId: allFunctions, functionName: allFunctions, version: 0, measurement: all });
+    }
     this.#options.onClosed(this.#secondAt, closed);
   }
 
@@ -124,7 +127,7 @@ export class LiveWindows {
     const all = functionIds.has(allFunctions) ? new Measurement() : undefined;
     for (const { functionId, version: ofVersion, second } of this.#active) {
       if (second === undefined) continue;
-      all?.merge(second);
+      if (functionId !== hostSeries) all?.merge(second);
       if (functionIds.has(functionId) && (version === undefined || version === ofVersion)) {
         found.push({ functionId, version: ofVersion, at, measurement: second });
       }
@@ -162,4 +165,8 @@ export class LiveWindows {
     this.#series.set(key, series);
     return series;
   }
+}
+
+function seriesOfNone(functionId: FunctionId): LiveSeries {
+  return { functionId, functionName: functionId, version: 0, second: undefined, usedAt: 0 };
 }

@@ -6,6 +6,7 @@ import {
   functionA,
   functionB,
   invocation,
+  quietHost,
   startAt,
   versionA1,
   versionA2,
@@ -158,12 +159,60 @@ describe('MetricsCollector', () => {
     expect((await sumOf(points, minuteMs)).invocations).toBe(420);
     expect((await sumOf(points, hourMs)).invocations).toBe(420);
     for (const target of second.collector.retentionTargets()) await target.prune(later);
-    expect(points.all(10_000)).toEqual([]);
+    expect(points.all(10_000).filter(({ at }) => at < later - 6 * hourMs)).toEqual([]);
     const query = { functionId: functionA, from: startAt, to: later, stepMs: undefined };
     const all = await second.collector.series({ ...query, version: undefined });
     expect(all.total?.invocations).toBe(420);
     expect(Math.abs((all.total?.totalMs?.p95 ?? 0) / 399 - 1)).toBeLessThan(0.02);
     expect((await second.collector.series({ ...query, version: 2 })).total?.invocations).toBe(210);
+  });
+
+  test('keeps what the host did, also while nothing is called and over a restart, apart from the calls', async () => {
+    const points = new MemoryMetricPoints();
+    let cpuPercent = 20;
+    const gauges = {
+      pool: () => undefined,
+      scheduler: () => undefined,
+      host: () => ({ ...quietHost, cpuPercent }),
+    };
+    const first = collect({ points, gauges });
+    await first.clock.advanceAsync(30_000);
+    cpuPercent = 80;
+    await first.clock.advanceAsync(30_000);
+    const seconds = await first.collector.gaugeSeries({ from: startAt, to: startAt + minuteMs, stepMs: 1_000 });
+    expect(seconds.points.map(({ gauges: { cpuPercent: cpu } }) => cpu?.max)).toEqual([
+      // The first look is at the end of the first second.
+      ...new Array(29).fill(20),
+      ...new Array(30).fill(80),
+    ]);
+    await first.clock.advanceAsync(hourMs);
+    await first.collector.close();
+    // Gone for two hours, which stay a gap.
+    const second = collect({ points, gauges, now: first.clock.now() + 2 * hourMs });
+    await second.clock.advanceAsync(10 * minuteMs);
+    const minutes = await second.collector.gaugeSeries({
+      from: startAt,
+      to: second.clock.now(),
+      stepMs: minuteMs,
+    });
+    const at = minutes.points.map((point) => (Date.parse(point.at) - startAt) / minuteMs);
+    expect(at).toEqual([...new Array(61).keys(), ...Array.from({ length: 10 }, (_, index) => 181 + index)]);
+    expect(minutes.points[0]?.gauges).toMatchObject({
+      cpuPercent: { mean: 50.508, max: 80 },
+      diskUsedBytes: { mean: 11_000, max: 11_000 },
+      memoryTotalBytes: { mean: 4_000 },
+    });
+    const hours = await second.collector.gaugeSeries({
+      from: startAt,
+      to: second.clock.now(),
+      stepMs: hourMs,
+    });
+    expect(hours.points.map(({ samples }) => samples)).toEqual([3_599, 60, 599]);
+    const calls = { functionId: undefined, version: undefined, from: startAt, to: second.clock.now() };
+    expect(await second.collector.series({ ...calls, stepMs: minuteMs })).toMatchObject({ points: [], total: null });
+    second.collector.record(invocation({ at: second.clock.now() }));
+    const later = { ...calls, to: second.clock.now() + 1, stepMs: minuteMs };
+    expect((await second.collector.series(later)).total?.invocations).toBe(1);
   });
 
   test('never deletes points that are not rolled up', async () => {

@@ -1,5 +1,5 @@
 import type { FunctionStats } from '../../../shared/api/functions.ts';
-import type { Gauges, LiveTick, Metrics } from '../../../shared/api/metrics.ts';
+import type { GaugeSeries, Gauges, LiveTick, Metrics } from '../../../shared/api/metrics.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
 import type { VersionTotals } from '../../core/policies/cost.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -12,10 +12,10 @@ import { RollUp } from '../aggregator/roll-up.ts';
 import { SeriesReader } from '../aggregator/series-reader.ts';
 import { hourMs, minuteMs, secondMs, slotMs } from '../aggregator/steps.ts';
 import { EventCounters } from './event-counters.ts';
-import { type GaugeSources, readGauges } from './gauges.ts';
+import { type GaugeSources, readGauges, sampleOf } from './gauges.ts';
 import { LiveTicks } from './live-ticks.ts';
 import { type ClosedSeries, LiveWindows } from './live-windows.ts';
-import { querySeries, queryStats, queryTotals } from './queries.ts';
+import { queryGauges, querySeries, queryStats, queryTotals } from './queries.ts';
 import type { RetentionTarget } from './retention.ts';
 import { SlotWriter } from './slot-writer.ts';
 
@@ -55,6 +55,7 @@ export interface MetricsCollectorOptions {
  * Takes the facts, adds them up per version and second, stores them per 10 s, rolls them up, and answers from all of it.
  *
  * 1. `record` adds to the current second of the version and to the totals for Prometheus.
+ * 1a. `gauges` are looked at once a second, for a series of their own.
  * 2. When a second ends, it goes encoded to the recent seconds and is merged into its slot of 10 s.
  * 3. Every flush interval slots are stored, then minutes and hours that are complete are rolled up.
  */
@@ -147,6 +148,10 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
     return querySeries(this.#reader, query, this.#availability());
   }
 
+  gaugeSeries(query: Pick<SeriesQuery, 'from' | 'to' | 'stepMs'>): Promise<GaugeSeries> {
+    return queryGauges(this.#reader, query, this.#availability());
+  }
+
   totals(
     ids: readonly FunctionId[],
     from: number,
@@ -220,7 +225,17 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
     this.#windows.forgetIdle(now);
     this.#recent.evictBefore(now - this.#retention.secondsMs);
     this.#ticks.emit(this.#windows.secondAt);
+    this.#sampleGauges(now);
     if (this.#options.clock.monotonic() - this.#flushedAt >= this.#flushIntervalMs) this.#flushInBackground();
+  }
+
+  /** Gauges are a series like those of the versions: they come into the second that has just begun. */
+  #sampleGauges(now: number): void {
+    try {
+      this.#windows.addGauges(now, sampleOf(this.gauges()));
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'the gauges could not be read');
+    }
   }
 
   #onSecondClosed(at: number, series: readonly ClosedSeries[]): void {

@@ -1,5 +1,5 @@
 import type { FunctionStats } from '../../../shared/api/functions.ts';
-import type { Metrics } from '../../../shared/api/metrics.ts';
+import { type GaugeSeries, gaugeNames, type Metrics } from '../../../shared/api/metrics.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
 import type { VersionTotals } from '../../core/policies/cost.ts';
@@ -7,8 +7,8 @@ import type { SeriesQuery } from '../../core/ports/metrics-reader.ts';
 import { Measurement } from '../aggregator/measurement.ts';
 import { toMetricPoint } from '../aggregator/metric-point.ts';
 import type { SeriesReader } from '../aggregator/series-reader.ts';
-import { planSteps, type StepRequest } from '../aggregator/step-plan.ts';
-import { allFunctions, minuteMs, slotMs, startOfStep } from '../aggregator/steps.ts';
+import { planSteps, type StepPlan, type StepRequest } from '../aggregator/step-plan.ts';
+import { allFunctions, hostSeries, minuteMs, slotMs, startOfStep } from '../aggregator/steps.ts';
 
 type Availability = Pick<StepRequest, 'now' | 'secondsSince' | 'keepSlotsMs' | 'keepMinutesMs'>;
 
@@ -19,21 +19,52 @@ export async function querySeries(reader: SeriesReader, query: SeriesQuery, avai
   }
   const plan = planSteps({ ...available, from: query.from, to: query.to, stepMs: query.stepMs });
   const functionIds = query.functionId === undefined ? (query.functionIds ?? [allFunctions]) : [query.functionId];
-  const measured = await reader.read({ ...plan, functionIds, version: query.version });
-  const steps = new Map<number, Measurement>();
+  const steps = await readSteps(reader, plan, functionIds, query.version);
   const total = new Measurement();
-  for (const { at, measurement } of measured) {
+  for (const [, step] of steps) total.merge(step);
+  const points = steps.map(([at, step]) => toMetricPoint(step, at));
+  return { ...headOf(plan), points, total: points.length === 0 ? null : toMetricPoint(total, plan.from) };
+}
+
+/** What the host and the platform were doing: one point per step in which somebody looked. */
+export async function queryGauges(
+  reader: SeriesReader,
+  query: Pick<SeriesQuery, 'from' | 'to' | 'stepMs'>,
+  available: Availability,
+): Promise<GaugeSeries> {
+  const plan = planSteps({ ...available, ...query });
+  const steps = await readSteps(reader, plan, [hostSeries], undefined);
+  const points = steps.flatMap(([at, { gauges }]) => {
+    if (gauges === undefined) return [];
+    const values = gaugeNames.map((name) => [name, rounded(gauges.of(name))]);
+    return [{ at: new Date(at).toISOString(), samples: gauges.samples, gauges: Object.fromEntries(values) }];
+  });
+  return { ...headOf(plan), points };
+}
+
+/** To a thousandth: a fraction of a byte helps nobody, and a chart has many points. */
+function rounded(value: { readonly mean: number; readonly max: number } | null) {
+  if (value === null) return null;
+  const round = (one: number) => Math.round(one * 1_000) / 1_000;
+  return { mean: value.mean > 1_000 ? Math.round(value.mean) : round(value.mean), max: round(value.max) };
+}
+
+function headOf({ from, to, stepMs }: StepPlan): Pick<Metrics, 'from' | 'to' | 'stepMs'> {
+  return { from: new Date(from).toISOString(), to: new Date(to).toISOString(), stepMs };
+}
+
+/** The steps of a chart, oldest first, each with the start that it has. */
+async function readSteps(
+  reader: SeriesReader,
+  plan: StepPlan,
+  functionIds: readonly FunctionId[],
+  version: number | undefined,
+): Promise<readonly (readonly [number, Measurement])[]> {
+  const steps = new Map<number, Measurement>();
+  for (const { at, measurement } of await reader.read({ ...plan, functionIds, version })) {
     sumAt(steps, startOfStep(at, plan.stepMs)).merge(measurement);
-    total.merge(measurement);
   }
-  const points = [...steps].toSorted(([a], [b]) => a - b).map(([at, step]) => toMetricPoint(step, at));
-  return {
-    from: new Date(plan.from).toISOString(),
-    to: new Date(plan.to).toISOString(),
-    stepMs: plan.stepMs,
-    points,
-    total: points.length === 0 ? null : toMetricPoint(total, plan.from),
-  };
+  return [...steps].toSorted(([a], [b]) => a - b);
 }
 
 const sparklinePoints = 30;
