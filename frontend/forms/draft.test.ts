@@ -208,5 +208,7 @@ describe('names', () => {
     for (const wrong of ['', '/etc/passwd', '../x', 'a//b', 'a/', './a'])
       expect(fileNameError(wrong, {})).toBeDefined();
     expect(fileNameError('a.ts', { 'a.ts': '' })).toMatch(/already/);
+    expect(fileNameError('lib', { 'lib/a.ts': '' })).toMatch(/folder of this name/);
+    expect(fileNameError('a/b/c.ts', { 'a/b': '' })).toBe('a/b is a file, not a folder');
   });
 });

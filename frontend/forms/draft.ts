@@ -220,12 +220,17 @@ export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
   };
 }
 
-/** Why a file cannot be called so, or undefined. */
-export function fileNameError(name: string, files: Files): string | undefined {
-  if (name.trim() === '') return 'Give the file a name';
-  if (name.startsWith('/') || name.split('/').some((part) => part === '' || part === '.' || part === '..')) {
+/** Why a file or folder cannot be called so beside these files, or undefined. */
+export function fileNameError(name: string, files: Readonly<Record<string, unknown>>): string | undefined {
+  const path = name.trim();
+  if (path === '') return 'Give it a name';
+  const parts = path.split('/');
+  if (parts.some((part) => part === '' || part === '.' || part === '..')) {
     return 'A path inside the bundle, such as lib/util.ts';
   }
-  if (name in files) return 'There is a file of this name already';
-  return undefined;
+  if (Object.hasOwn(files, path)) return 'There is a file of this name already';
+  if (Object.keys(files).some((other) => other.startsWith(`${path}/`))) return 'There is a folder of this name already';
+  const parents = parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));
+  const file = parents.find((parent) => Object.hasOwn(files, parent));
+  return file === undefined ? undefined : `${file} is a file, not a folder`;
 }

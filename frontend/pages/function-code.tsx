@@ -91,7 +91,7 @@ function Editor({ fn, version, deployed }: EditorProps) {
       ? 'This bundle has files that cannot be edited here'
       : undefined;
   return (
-    <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(22rem,32rem)]">
+    <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(22rem,28rem)]">
       <div className="flex min-w-0 flex-col gap-3">
         {code.outdated !== undefined && <OutdatedDraft code={code} draft={code.outdated} version={version} />}
         <FileEditor
@@ -164,7 +164,7 @@ function Editor({ fn, version, deployed }: EditorProps) {
 /** An image has nothing to edit: what it is, and the same trial beside it. */
 function ImageAndTest({ fn, version, image }: ImageCardProps & { readonly fn: FunctionDocument }) {
   return (
-    <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(22rem,32rem)]">
+    <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(22rem,28rem)]">
       <ImageCard version={version} image={image} />
       <TestPanel
         functionName={fn.name}

@@ -1,9 +1,16 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { versionFilesSchema } from '../../shared/api/functions.ts';
 import { systemSchema } from '../../shared/api/system.ts';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, startWithBrowser, watchComplaints, whyNoChromium } from './support/browser.ts';
+import {
+  accessibilityFaults,
+  overflowPx,
+  startWithBrowser,
+  watchComplaints,
+  whyNoChromium,
+} from './support/browser.ts';
 
 /** How long a state that comes by itself may take on a busy machine. */
 const patience = { timeout: 20_000 };
@@ -158,6 +165,71 @@ describe.skipIf(whyNoChromium !== undefined)(`dashboard${skippedFor(whyNoChromiu
     const back = await platform.api('DELETE', '/api/v1/functions/hello');
     expect(back.status).toBe(204);
     await deploy('json-api', 'hello');
+  });
+
+  it('shows files in their folders, and opens, adds, renames and deletes them by keyboard', async () => {
+    const files = { 'index.mjs': 'export const handler = () => 1;\n', 'lib/prices.json': '{}\n', 'lib/deep/x.mjs': '' };
+    const created = await platform.api('POST', '/api/v1/functions', { name: 'foldered', files });
+    expect(created.status, await created.text()).toBe(201);
+    await go('/functions/foldered/code');
+    const line = (name: string) => page.getByRole('treeitem', { name, exact: true });
+    const focused = () => page.locator('[role=treeitem]:focus').textContent();
+    const lines = () => page.getByRole('treeitem').allTextContents();
+    await page.getByRole('textbox', { name: /Source of index\.mjs/ }).waitFor();
+    expect(await lines()).toEqual(['lib', 'deep', 'x.mjs', 'prices.json', 'index.mjs']);
+    expect(await accessibilityFaults(page)).toEqual([]);
+
+    await line('index.mjs').focus();
+    await page.keyboard.press('Home');
+    await expect.poll(focused, patience).toBe('lib');
+    await page.keyboard.press('ArrowLeft');
+    await expect.poll(lines, patience).toEqual(['lib', 'index.mjs']);
+    expect(await line('lib').getAttribute('aria-expanded')).toBe('false');
+    await page.keyboard.press('*');
+    await page.keyboard.press('p');
+    await expect.poll(focused, patience).toBe('prices.json');
+    await page.keyboard.press('Enter');
+    const prices = page.getByRole('textbox', { name: /Source of lib\/prices\.json/ });
+    await prices.press('ControlOrMeta+a');
+    await page.keyboard.insertText('{"apple": 3}');
+    await line('prices.json changed').waitFor();
+
+    await button('New file').click();
+    await page.getByLabel('Path of the new file').fill('lib/deep');
+    await page.keyboard.press('Enter');
+    await seen('There is a folder of this name already');
+    await page.getByLabel('Path of the new file').fill('src/new.mjs');
+    await page.keyboard.press('Enter');
+    await expect.poll(focused, patience).toBe('new.mjs');
+    await line('lib').focus();
+    await page.keyboard.press('F2');
+    await page.getByLabel('New path of lib').fill('shelf');
+    await page.keyboard.press('Enter');
+    await expect.poll(focused, patience).toBe('shelf');
+    await line('deep').focus();
+    await page.keyboard.press('Delete');
+    await seen('shelf/deep deleted');
+    expect(await line('deep').count()).toBe(0);
+    await button('Undo').click();
+    await line('deep').waitFor();
+    await line('src').focus();
+    await page.keyboard.press('Delete');
+    await page.setViewportSize({ width: 390, height: 768 });
+    expect(await overflowPx(page)).toBeLessThanOrEqual(0);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.setViewportSize({ width: 1366, height: 768 });
+
+    await button('Deploy new version').click();
+    await seen('Version 2 is live');
+    const answer = await platform.api('GET', '/api/v1/functions/foldered/versions/2/files');
+    const deployed = versionFilesSchema.parse(await answer.json()).files.map(({ path, text }) => [path, text]);
+    const { 'index.mjs': index } = files;
+    expect(Object.fromEntries(deployed)).toEqual({
+      'index.mjs': index,
+      'shelf/prices.json': '{"apple": 3}',
+      'shelf/deep/x.mjs': '',
+    });
+    expect((await platform.api('DELETE', '/api/v1/functions/foldered')).status).toBe(204);
   });
 
   it('keeps events to test with again, and what was tested', async () => {
