@@ -1,40 +1,34 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { connect, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SandboxLimits } from '../../backend/core/ports/isolation-driver.ts';
 import type { Sandbox } from '../../backend/core/ports/sandbox.ts';
 import { DockerDriver } from '../../backend/execution-engine/drivers/docker/docker-driver.ts';
-import { attackProgram } from '../../backend/execution-engine/drivers/docker/egress/attack.ts';
-import { firewallRules } from '../../backend/execution-engine/drivers/docker/egress/firewall-rules.ts';
+import { attackProgram } from '../../backend/execution-engine/drivers/support/egress/attack.ts';
+import { firewallRules } from '../../backend/execution-engine/drivers/support/egress/firewall-rules.ts';
 import { newId } from '../../shared/ids.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
+import {
+  connects,
+  hostSide,
+  inside,
+  outside,
+  run,
+  spawnChild,
+  startOutside,
+  whyNoOutside,
+} from '../support/outside-network.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const dockerHost = process.env['DOCKER_HOST'] ?? '';
-/** Plays the internet: an address that is public by its number, in a network namespace of the test's own. */
-const outside = '11.22.33.44';
-/** Plays a machine in the host's own network. */
-const inside = '10.123.45.67';
 const ports = { open: 8080 } as const;
-const name = `hearth-t${process.pid}`;
-const link = `ht${process.pid}`;
-
-function run(command: string, ...args: string[]): string {
-  const done = spawnSync(command, args, { encoding: 'utf8' });
-  if (done.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${done.stderr ?? done.error?.message}`);
-  return done.stdout;
-}
-const can = (command: string, ...args: string[]): boolean => spawnSync(command, args).status === 0;
 
 async function whyNot(): Promise<string | undefined> {
-  if (process.getuid?.() !== 0) return 'a network of its own needs root';
-  if (!can('nft', 'list', 'tables')) return 'nftables is not there';
-  if (!can('ip', '-V')) return 'iproute2 is not installed';
-  return await whyNoEngine(dockerHost);
+  return whyNoOutside() ?? (await whyNoEngine(dockerHost));
 }
 const reason = await whyNot();
 
@@ -47,26 +41,9 @@ describe.skipIf(reason !== undefined)(`containers with egress "all"${skippedFor(
   let host: Server;
   let servers: ReturnType<typeof startOutside> | undefined;
 
-  /** A namespace with both addresses and a server on each, behind a link to this host. */
-  function startOutside() {
-    run('ip', 'netns', 'add', name);
-    run('ip', 'link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
-    run('ip', 'address', 'add', '10.123.45.1/24', 'dev', link);
-    run('ip', 'link', 'set', link, 'up');
-    run('ip', 'route', 'add', `${outside}/32`, 'dev', link);
-    const within = (...args: string[]) => run('ip', 'netns', 'exec', name, ...args);
-    within('ip', 'address', 'add', `${inside}/24`, 'dev', 'eth0');
-    within('ip', 'address', 'add', `${outside}/32`, 'dev', 'eth0');
-    within('ip', 'link', 'set', 'eth0', 'up');
-    within('ip', 'link', 'set', 'lo', 'up');
-    const script = `require('node:net').createServer((socket) => socket.destroy()).listen(${ports.open}, '0.0.0.0', () => console.log('listening'))`;
-    const child = spawnChild('ip', ['netns', 'exec', name, process.execPath, '-e', script]);
-    return child;
-  }
-
   beforeAll(async () => {
     writeFileSync(program, attackProgram);
-    servers = startOutside();
+    servers = startOutside([ports.open]);
     await servers.listening;
     host = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve) => host.listen(0, '0.0.0.0', resolve));
@@ -74,10 +51,8 @@ describe.skipIf(reason !== undefined)(`containers with egress "all"${skippedFor(
   });
   afterAll(async () => {
     await driver.close();
-    servers?.kill();
+    servers?.end();
     host.close();
-    spawnSync('ip', ['link', 'delete', link]);
-    spawnSync('ip', ['netns', 'delete', name]);
     rmSync(directory, { recursive: true, force: true });
   });
 
@@ -120,7 +95,7 @@ describe.skipIf(reason !== undefined)(`containers with egress "all"${skippedFor(
     const gateway = gatewayOf();
     const blocked = [
       `127.0.0.1:${port}`,
-      `10.123.45.1:${port}`,
+      `${hostSide}:${port}`,
       `${inside}:${ports.open}`,
       '169.254.169.254:80',
       ...(gateway === undefined ? [] : [`${gateway}:${port}`]),
@@ -205,29 +180,9 @@ function gatewayOf(): string | undefined {
   return /hearth[0-9a-f]{8}\s.*?inet ([0-9.]+)/.exec(run('ip', '-o', '-4', 'address'))?.[1];
 }
 
-function connects(host: string, port: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const socket = connect({ host, port, timeout: 2000 });
-  socket.once('connect', () => resolve(true));
-  socket.once('error', () => resolve(false));
-  socket.once('timeout', () => resolve(false));
-  return promise.finally(() => socket.destroy());
-}
-
-/** A program that says `listening` when it does. */
-function spawnChild(command: string, args: readonly string[]) {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const listening = new Promise<void>((resolve, reject) => {
-    child.stdout.once('data', () => resolve());
-    child.once('exit', (code) => reject(new Error(`${command} ended with ${code}`)));
-  });
-  listening.catch(() => undefined);
-  return { listening, kill: () => child.kill('SIGKILL') };
-}
-
 describe('firewallRules', () => {
   it('let nothing pass while the addresses of the bridge are not known', () => {
-    const rules = firewallRules({ table: 't', bridge: 'b', subnet: undefined, resolvers: [] });
+    const rules = firewallRules({ table: 't', interfaces: 'b', isBridge: true, subnet: undefined, resolvers: [] });
     expect(rules).toContain('iifname "b" drop');
     expect(rules).not.toContain('accept\n    iifname');
     expect(rules).not.toContain('masquerade');

@@ -11,6 +11,7 @@ import type { Faults } from '../fixtures/firecracker/main.ts';
 import { bodyPlan } from '../support/body-plan.ts';
 import { installFakeFirecracker } from '../support/fake-firecracker.ts';
 import { whyNoSpec } from '../support/firecracker-spec.ts';
+import { run, whyNoOutside } from '../support/outside-network.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const { signal: never } = new AbortController();
@@ -76,6 +77,26 @@ describe.skipIf(whyNoSpec() !== undefined)(`firecracker${skippedFor(whyNoSpec())
       expect(slots()).toEqual([]);
     },
   );
+
+  it('makes a network with its card for who may reach it, which goes with the microVM, and when the card is refused', async (context) => {
+    context.skip(unhealthy !== undefined || whyNoOutside() !== undefined, unhealthy ?? whyNoOutside());
+    const networks = () => readdirSync('/run/netns').filter((name) => name.startsWith('hearth'));
+    const before = existsSync('/run/netns') ? networks() : [];
+    const all = async (driver: FirecrackerDriver) =>
+      await driver.create(
+        { id: newId('sandbox'), plan, limits: { ...limits, egress: 'all' }, image: undefined },
+        never,
+      );
+    const sandbox = await all(driverWith({}));
+    const [name = ''] = networks().filter((each) => !before.includes(each));
+    expect(run('ip', '-netns', name, 'tuntap', 'show')).toMatch(/^tap: tap persist user 40\d{4}\s/);
+    expect(networks()).toHaveLength(before.length + 1);
+    await sandbox.destroy('over');
+    await expect(all(driverWith({ refuseRequest: '/network-interfaces/eth0' }))).rejects.toMatchObject({
+      code: 'firecracker_refused',
+    });
+    expect([networks(), slots()]).toEqual([before, []]);
+  });
 
   it('tells that Firecracker was killed, and ends the channel', async (context) => {
     context.skip(unhealthy !== undefined, unhealthy);

@@ -47,6 +47,7 @@ describe('snapshots in the pool', () => {
     ['are not taken of versions that do not want them', { snapshots: 'all' }, { snapshots: false }],
     ['are not taken of versions that use secrets', { snapshots: 'without-secrets' }, { secrets: ['KEY'] }],
     ['are not taken of versions with an allow-list', { snapshots: 'all' }, { egress: { allow: ['a.example'] } }],
+    ['are not taken of versions with the whole network', { snapshots: 'all' }, { egress: 'all' }],
     ['are not taken of programs that cannot start their generators anew', { snapshots: 'all' }, { runtime: 'custom' }],
   ])('%s', async (_what, settings, config) => {
     const r = rig({ settings });

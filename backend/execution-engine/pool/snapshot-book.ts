@@ -149,7 +149,7 @@ export class SnapshotBook {
     const { mode, drivers } = this.#options;
     if (mode === 'off' || !snapshots || (mode === 'without-secrets' && secrets.length > 0)) return undefined;
     // What the function connected to while it was loaded would be dead in every copy.
-    if (!runtimesThatReseed.includes(runtime) || typeof egress !== 'string') return undefined;
+    if (!runtimesThatReseed.includes(runtime) || egress !== 'none') return undefined;
     if (this.#isPaused(version.versionId)) return undefined;
     const driver = drivers.get(isolation);
     return driver !== undefined && supportsSnapshots(driver) ? driver : undefined;

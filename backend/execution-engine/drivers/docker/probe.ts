@@ -7,9 +7,10 @@ import { newId } from '../../../../shared/ids.ts';
 import { MiB } from '../../../../shared/limits.ts';
 import type { DriverHealth, SandboxLimits, SandboxSpec } from '../../../core/ports/isolation-driver.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import { attackProgram, withTargets } from '../support/egress/attack.ts';
+import { egressFinding } from '../support/egress/egress-finding.ts';
 import type { ContainerLimits } from './container-cgroup.ts';
 import { launcherProcesses } from './container-spec.ts';
-import { attackProgram, withTargets } from './egress/attack.ts';
 import type { EngineClient } from './engine/engine-client.ts';
 import { engineErrorCodes, isEngineError } from './engine/engine-errors.ts';
 import type { EngineInfo } from './engine/engine-types.ts';
@@ -167,17 +168,18 @@ function healthOf(
   }
   const all: readonly LimitName[] = ['memory', 'cpu', 'pids', 'tmp', 'network'];
   const missing = all.filter((name) => !finding.enforces.has(name));
+  const egress = egressFinding(whyNoEgress);
   const isRootless = (info.SecurityOptions ?? []).some((option) => option.includes('name=rootless'));
   return {
     status: 'healthy',
     version: `${info.ServerVersion}, API ${api}`,
     tier: missing.length === 0 ? 'strict' : 'partial',
     enforces: finding.enforces,
-    egress: new Set(whyNoEgress === undefined ? ['none', 'all'] : ['none']),
+    egress: egress.egress,
     notes: [
       `storage ${info.Driver}, control groups version ${info.CgroupVersion ?? '1'} by ${info.CgroupDriver ?? 'unknown'}`,
       'containers share the kernel of this host',
-      ...(whyNoEgress === undefined ? [] : [`egress "all" is not there: ${whyNoEgress}`]),
+      ...egress.notes,
       ...missing.map(
         (name) =>
           `the ${name} limit is not enforced${isRootless ? '; delegate control groups to the user (docs/drivers/docker.md)' : ''}`,

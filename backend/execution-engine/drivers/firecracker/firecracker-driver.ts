@@ -22,6 +22,8 @@ import type {
   SnapshotName,
   SnapshotSubject,
 } from '../../../core/ports/snapshot-driver.ts';
+import type { GuestNetwork } from '../support/egress/guest-network.ts';
+import { GuestNetworks } from '../support/egress/guest-networks.ts';
 import { beginGuest } from '../support/guest/begin-guest.ts';
 import { guestMemoryMb } from '../support/guest/guest-size.ts';
 import { sandboxGone, snapshotGuest, sweepGuests } from '../support/guest/guest-snapshots.ts';
@@ -33,7 +35,7 @@ import { findProgram, type HostEnvironment } from '../support/jail/host-environm
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
-import { asPlatformError, refuseNetwork, throwIfAborted } from '../support/start-errors.ts';
+import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
 import { FirecrackerSandbox } from './firecracker-sandbox.ts';
 import { JailDirectory, jailed } from './jail-directory.ts';
 import { jailerCommand } from './jailer-command.ts';
@@ -63,6 +65,8 @@ export interface FirecrackerDriverOptions {
   readonly cgroupParent?: string;
   readonly registryDirectory?: string;
   readonly uidBase?: number;
+  /** IPv4 addresses that sandboxes with `egress: "all"` may ask for names. */
+  readonly resolvers?: readonly string[];
   readonly outputLimits?: OutputLimits;
   readonly logger?: Logger;
 }
@@ -83,7 +87,7 @@ export class FirecrackerDriver implements SnapshotDriver {
     isolation: 'microvm',
     channel: 'vsock',
     enforces: new Set(['memory', 'cpu', 'pids', 'tmp', 'network']),
-    egress: new Set(['none']),
+    egress: new Set(['none', 'all']),
     specialise: true,
     pause: true,
     survivesRestart: false,
@@ -92,6 +96,7 @@ export class FirecrackerDriver implements SnapshotDriver {
   readonly #host: DriverHost;
   readonly #guests: GuestStore;
   readonly #snapshots: SnapshotFiles;
+  readonly #networks: GuestNetworks;
   readonly #live = new LiveSandboxes<FirecrackerSandbox>();
   /** What a snapshot of a sandbox fits to, and how much memory it has. */
   readonly #machines = new Map<SandboxId, { readonly fit: string; readonly memoryBytes: number }>();
@@ -101,8 +106,11 @@ export class FirecrackerDriver implements SnapshotDriver {
   constructor(options: FirecrackerDriverOptions) {
     this.#options = options;
     this.#host = new DriverHost(this.name, options);
+    const { resolvers = [], logger } = options;
+    this.#networks = new GuestNetworks({ resolvers, logger });
     this.#guests = new GuestStore({
       directory: options.guestDirectory,
+      resolvers,
       transport: 'vsock',
       ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
       ...(options.busybox === undefined ? {} : { busybox: options.busybox }),
@@ -123,6 +131,7 @@ export class FirecrackerDriver implements SnapshotDriver {
         this.#version = version;
         return await this.#tryOut(signal);
       },
+      whyNoEgress: async () => await this.#networks.whyNot(this.#host.open()),
     });
   }
 
@@ -134,7 +143,6 @@ export class FirecrackerDriver implements SnapshotDriver {
   }
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
-    refuseNetwork(this.name, spec.limits);
     throwIfAborted(signal, what);
     return await this.#begin({ spec, boot: await this.#guests.boot(spec.plan, spec.limits), signal });
   }
@@ -178,7 +186,6 @@ export class FirecrackerDriver implements SnapshotDriver {
   }
 
   async restore(name: SnapshotName, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
-    refuseNetwork(this.name, spec.limits);
     throwIfAborted(signal, what);
     const boot = await this.#guests.boot(spec.plan, spec.limits);
     const snapshot = await this.#snapshots.load(name, this.#fitOf(spec, boot));
@@ -198,6 +205,7 @@ export class FirecrackerDriver implements SnapshotDriver {
   async close(): Promise<void> {
     await this.#host.close(async () => {
       await this.#live.destroyAll('driver closed');
+      await this.#networks.close();
       await this.#snapshots.close();
     });
   }
@@ -277,7 +285,9 @@ export class FirecrackerDriver implements SnapshotDriver {
       ...{ slot, uid, boot, code, firecracker: programs.firecracker },
       ...(snapshot === undefined ? {} : { restored: snapshot }),
     });
+    let network: GuestNetwork | undefined;
     try {
+      if (spec.limits.egress === 'all') network = await this.#networks.open(host, slot.number);
       const cgroup = host.cgroups.create(String(slot.number), hostLimits(spec.limits));
       const { file, args } = jailerCommand({
         ...programs,
@@ -287,6 +297,7 @@ export class FirecrackerDriver implements SnapshotDriver {
         apiSocket: jailed.api,
         // Of a guest that may be snapshotted: its memory.
         maxFileBytes: snapshot === undefined ? guestMemoryMb(spec.limits) * MiB : MiB,
+        namespace: network?.namespace,
       });
       const child = spawn(file, args, { cwd: '/', env: bareEnvironment, stdio: 'pipe' });
       return new FirecrackerSandbox({
@@ -295,6 +306,7 @@ export class FirecrackerDriver implements SnapshotDriver {
         cgroup,
         slot,
         jail,
+        network,
         outputLimits: this.#options.outputLimits ?? defaultOutputLimits,
         imageDigest: spec.image?.digest,
         isRestored: snapshot !== undefined,
@@ -303,6 +315,7 @@ export class FirecrackerDriver implements SnapshotDriver {
       });
     } catch (error) {
       jail.close();
+      await network?.remove();
       throw error;
     }
   }

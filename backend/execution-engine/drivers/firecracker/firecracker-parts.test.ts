@@ -29,6 +29,7 @@ describe.skipIf(process.arch !== 'x64')('the probe', () => {
       kvmPath: '/dev/null',
       openHost: () => ({ cgroups: { enforces: new Set(['memory', 'pids', 'cpu']) } }) as never,
       tryOut: () => Promise.resolve({ notes: ['it boots'] }),
+      whyNoEgress: () => Promise.resolve(undefined),
       ...change,
     });
 
@@ -67,12 +68,19 @@ describe.skipIf(process.arch !== 'x64')('the probe', () => {
     expect(await probe({ openHost: none })).toMatchObject({ reason: expect.stringContaining('pids, cpu') });
     const broken = () => Promise.reject(new Error('there is no kernel; install one (apt-get install linux)'));
     expect(await probe({ tryOut: broken })).toMatchObject({ fix: 'install one (apt-get install linux)' });
-    expect(await probe()).toMatchObject({ status: 'healthy', version: 'Firecracker 1.16.0', notes: ['it boots'] });
+    expect(await probe()).toMatchObject({
+      ...{ status: 'healthy', version: 'Firecracker 1.16.0', notes: ['it boots'] },
+      egress: new Set(['none', 'all']),
+    });
+    expect(await probe({ whyNoEgress: () => Promise.resolve('nftables is not installed') })).toMatchObject({
+      egress: new Set(['none']),
+      notes: ['it boots', 'egress "all" is not there: nftables is not installed'],
+    });
   });
 });
 
 it('starts the jailer with a user, a root and a network of its own', () => {
-  const { file, args } = jailerCommand({
+  const options = {
     jailer: '/bin/echo',
     firecracker: '/opt/firecracker',
     id: '7',
@@ -80,7 +88,12 @@ it('starts the jailer with a user, a root and a network of its own', () => {
     baseDirectory: '/run/x y',
     apiSocket: '/api.sock',
     maxFileBytes: 4096,
-  });
+    namespace: undefined,
+  };
+  const { file, args } = jailerCommand(options);
+  const inOne = jailerCommand({ ...options, namespace: '/run/netns/hearth201-7' }).args;
+  expect(inOne).not.toContain('--net');
+  expect(inOne[inOne.indexOf('--netns') + 1]).toBe('/run/netns/hearth201-7');
   expect(args).toEqual(
     expect.arrayContaining(['--net', '--uid', '201007', '--gid', '201007', '/run/x y', 'fsize=4096']),
   );

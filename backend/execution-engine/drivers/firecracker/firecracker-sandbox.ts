@@ -6,6 +6,7 @@ import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage, SandboxLimits } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
 import { CleanUp } from '../support/clean-up.ts';
+import type { GuestNetwork } from '../support/egress/guest-network.ts';
 import { tellsHeapExhausted } from '../support/exit-status.ts';
 import { FirecrackerClient } from '../support/firecracker-api/client.ts';
 import { GuestControl } from '../support/guest/guest-control.ts';
@@ -28,6 +29,8 @@ export interface FirecrackerSandboxOptions {
   readonly cgroup: Cgroup;
   readonly slot: Slot;
   readonly jail: JailDirectory;
+  /** Of a guest with a network card; removed with the sandbox. */
+  readonly network: GuestNetwork | undefined;
   readonly outputLimits: OutputLimits;
   readonly imageDigest: string | undefined;
   /** It begins as a copy, from the snapshot that is in the jail. */
@@ -238,7 +241,8 @@ export class FirecrackerSandbox implements Sandbox {
 
   #io() {
     const diskReadBytes = this.#metrics.diskReadBytes;
-    return { networkReceivedBytes: 0, networkSentBytes: 0, diskReadBytes, diskWrittenBytes: 0 };
+    const none = { networkReceivedBytes: 0, networkSentBytes: 0, diskWrittenBytes: 0 };
+    return { ...(this.#options.network?.io() ?? none), diskReadBytes };
   }
 
   /** What the agent wrote before it ended is on its way; its streams end with it, unless a child of its holds them. */
@@ -270,6 +274,7 @@ export class FirecrackerSandbox implements Sandbox {
     this.#channel.destroy();
     await cleanUp.attempt('control group', () => cgroup.remove());
     // While a process lives, nobody else may get its user id; the next start sweeps.
+    if (isEmpty) await this.#options.network?.remove();
     if (isEmpty) await cleanUp.attempt('slot directory', () => slot.free());
     this.#options.onGone(cleanUp.failures);
     return report;

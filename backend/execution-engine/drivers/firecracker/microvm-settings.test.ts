@@ -43,6 +43,18 @@ describe('what is set for a microVM', () => {
     expect(asked.at(-1)?.[0]).toBe('start');
   });
 
+  it('has a network card, limited by its CPUs, only where the function may reach the network', async () => {
+    const { client, bodies } = recorder();
+    await startMicrovm(client, { limits: { ...limits, egress: 'all' }, hasCode: true, signal });
+    const rate = {
+      bandwidth: { size: 96 * MiB, refill_time: 1000 },
+      ops: { size: 75_000, refill_time: 1000 },
+    };
+    expect(bodies('addNetworkInterface')).toMatchObject([
+      { iface_id: 'eth0', host_dev_name: 'tap', rx_rate_limiter: rate, tx_rate_limiter: rate },
+    ]);
+  });
+
   it('sets nothing but logger and metrics before a snapshot is loaded, which would not be allowed', async () => {
     const { client, asked } = recorder();
     await restoreMicrovm(client, signal);

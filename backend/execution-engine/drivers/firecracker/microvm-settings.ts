@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxLimits } from '../../../core/ports/isolation-driver.ts';
+import { guestCard, tapName } from '../support/egress/guest-network.ts';
 import type { FirecrackerClient } from '../support/firecracker-api/client.ts';
 import { guestMemoryMb, guestProcessors } from '../support/guest/guest-size.ts';
 import { kernelArguments } from '../support/guest/kernel-arguments.ts';
@@ -15,6 +16,9 @@ const diskBytesPerSecondAndCpu = 256 * 1024 * 1024;
 const diskOperationsPerSecondAndCpu = 20_000;
 /** Seeds for a generator, not a stream of random bytes. */
 const entropyBytesPerSecond = 64 * 1024;
+/** Each way, and what may come at once. */
+const networkBytesPerSecondAndCpu = 64 * 1024 * 1024;
+const networkPacketsPerSecondAndCpu = 50_000;
 const refillMs = 1000;
 /** What Firecracker needs beside the guest's memory: its own code and heap. It promises 5 MiB; page tables of KVM come on top. */
 const vmmOverheadMb = 64;
@@ -51,11 +55,12 @@ export async function startMicrovm(
         // The initial RAM disk mounts it; Firecracker is not to add arguments for a root device.
         is_root_device: false,
         is_read_only: true,
-        rate_limiter: diskLimiter(limits),
+        rate_limiter: limiter(limits, diskBytesPerSecondAndCpu, diskOperationsPerSecondAndCpu),
       },
       signal,
     );
   }
+  if (limits.egress === 'all') await addNetworkCard(client, limits, signal);
   await client.setVsock({ guest_cid: guestContext, uds_path: jailed.vsock }, signal);
   const bandwidth = { size: entropyBytesPerSecond, refill_time: refillMs };
   await client.setEntropy({ rate_limiter: { bandwidth } }, signal);
@@ -70,14 +75,21 @@ export async function restoreMicrovm(client: FirecrackerClient, signal: AbortSig
   await client.loadSnapshot({ snapshot_path: jailed.state, mem_backend, resume_vm: true }, signal);
 }
 
+async function addNetworkCard(client: FirecrackerClient, limits: SandboxLimits, signal: AbortSignal): Promise<void> {
+  const rate = limiter(limits, networkBytesPerSecondAndCpu, networkPacketsPerSecondAndCpu);
+  const limiters = { rx_rate_limiter: rate, tx_rate_limiter: rate };
+  const card = { iface_id: 'eth0', host_dev_name: tapName, guest_mac: guestCard.mac, ...limiters };
+  await client.addNetworkInterface(card, signal);
+}
+
 async function setSinks(client: FirecrackerClient, signal: AbortSignal): Promise<void> {
   await client.setLogger({ log_path: jailed.log, level: 'Warning', show_level: true }, signal);
   await client.setMetrics({ metrics_path: jailed.metrics }, signal);
 }
 
-function diskLimiter(limits: SandboxLimits) {
+function limiter(limits: SandboxLimits, bytesPerCpu: number, operationsPerCpu: number) {
   const bucket = (perCpu: number) => ({ size: Math.round(perCpu * limits.cpus), refill_time: refillMs });
-  return { bandwidth: bucket(diskBytesPerSecondAndCpu), ops: bucket(diskOperationsPerSecondAndCpu) };
+  return { bandwidth: bucket(bytesPerCpu), ops: bucket(operationsPerCpu) };
 }
 
 const reclaimPatienceMs = 300;

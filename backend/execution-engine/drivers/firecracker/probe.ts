@@ -3,6 +3,7 @@ import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { LimitName } from '../../../../shared/api/system.ts';
 import type { DriverHealth } from '../../../core/ports/isolation-driver.ts';
+import { egressFinding } from '../support/egress/egress-finding.ts';
 import { type HostEnvironment, isRoot } from '../support/jail/host-environment.ts';
 
 export interface ProbeParts {
@@ -12,6 +13,8 @@ export interface ProbeParts {
   readonly openHost: () => HostEnvironment;
   /** Boots a guest and ends it; says what it found. */
   readonly tryOut: (version: string) => Promise<{ readonly notes: readonly string[] }>;
+  /** Why guests cannot be let out to the network here, or undefined. */
+  readonly whyNoEgress: () => Promise<string | undefined>;
 }
 
 /** ACPI, by which kernels of distributions find their devices, came in 1.8. */
@@ -30,7 +33,11 @@ export async function probeFirecracker(parts: ProbeParts): Promise<DriverHealth>
     if (missing !== undefined) return missing;
     const { notes } = await parts.tryOut(version);
     const enforces = new Set<LimitName>(['memory', 'cpu', 'pids', 'tmp', 'network']);
-    return { status: 'healthy', version: `Firecracker ${version}`, tier: 'strict', enforces, notes };
+    const egress = egressFinding(await parts.whyNoEgress());
+    return {
+      ...{ status: 'healthy', version: `Firecracker ${version}`, tier: 'strict', enforces },
+      ...{ egress: egress.egress, notes: [...notes, ...egress.notes] },
+    };
   } catch (error) {
     return explain(error);
   }

@@ -1,6 +1,7 @@
 import { statSync, truncateSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import type { PreparedImage, SandboxSpec } from '../../../core/ports/isolation-driver.ts';
+import type { GuestNetwork } from '../support/egress/guest-network.ts';
 import type { GuestMemory } from '../support/guest/guest-memory.ts';
 import { codeDeviceBytes, type GuestBoot } from '../support/guest/guest-store.ts';
 import { type Accelerator, spawnJailedQemu } from '../support/guest/jailed-qemu.ts';
@@ -23,6 +24,8 @@ export interface LaunchParts {
   /** The sandbox closes it; otherwise it is a snapshot's, which the guest maps privately. */
   readonly ownsMemory: boolean;
   readonly isClone: boolean;
+  /** For a guest with a network card, and the program that opens it (`tapProgram`). The sandbox removes the network. */
+  readonly way: { readonly network: GuestNetwork; readonly program: string } | undefined;
   readonly outputLimits: OutputLimits;
   readonly codeImage: (image: PreparedImage) => Promise<string>;
   readonly onGone: (failures: readonly string[]) => void;
@@ -30,7 +33,7 @@ export interface LaunchParts {
 
 /** Starts QEMU in its jail, which waits for its arguments. */
 export function launch(parts: LaunchParts): QemuSandbox {
-  const { host, slot, spec, boot, accelerator, isClone, memory, ownsMemory } = parts;
+  const { host, slot, spec, boot, accelerator, isClone, memory, ownsMemory, way } = parts;
   const limits = hostLimits(spec.limits, accelerator);
   const cgroup = host.cgroups.create(String(slot.number), limits);
   // A clone boots nothing.
@@ -46,7 +49,9 @@ export function launch(parts: LaunchParts): QemuSandbox {
       files: [
         ...[kernel, initrd, boot.root, parts.code].map((path) => ({ path })),
         { path: `/proc/self/fd/${memory.descriptor}`, isWritable: true },
+        ...(way === undefined ? [] : [{ path: way.network.namespace }]),
       ],
+      ...(way === undefined ? {} : { before: way.program }),
     });
     return new QemuSandbox({
       id: spec.id,
@@ -54,6 +59,7 @@ export function launch(parts: LaunchParts): QemuSandbox {
       cgroup,
       slot,
       memory: ownsMemory ? memory : undefined,
+      network: way?.network,
       isClone,
       outputLimits: parts.outputLimits,
       imageDigest: spec.image?.digest,

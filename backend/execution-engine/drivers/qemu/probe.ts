@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { LimitName } from '../../../../shared/api/system.ts';
 import type { DriverHealth } from '../../../core/ports/isolation-driver.ts';
+import { egressFinding } from '../support/egress/egress-finding.ts';
 import { versionOfQemu } from '../support/guest/jailed-qemu.ts';
 import { findProgram, type HostEnvironment } from '../support/jail/host-environment.ts';
 
@@ -10,6 +11,8 @@ export interface ProbeParts {
   readonly openHost: () => HostEnvironment;
   /** Makes what every guest needs and starts this QEMU in its jail, with a guest only where KVM is to be tried; says what it found. */
   readonly tryOut: (version: string) => Promise<{ readonly notes: readonly string[] }>;
+  /** Why guests cannot be let out to the network here, or undefined. */
+  readonly whyNoEgress: () => Promise<string | undefined>;
 }
 
 /** The machine `microvm` with ACPI came in 5.2; what is used here is tried with 7.2. */
@@ -48,7 +51,11 @@ export async function probeQemu(parts: ProbeParts): Promise<DriverHealth> {
     }
     const { notes } = await parts.tryOut(version);
     const enforces = new Set<LimitName>(['memory', 'cpu', 'pids', 'tmp', 'network']);
-    return { status: 'healthy', version: `QEMU ${version}`, tier: 'strict', enforces, notes };
+    const egress = egressFinding(await parts.whyNoEgress());
+    return {
+      ...{ status: 'healthy', version: `QEMU ${version}`, tier: 'strict', enforces },
+      ...{ egress: egress.egress, notes: [...notes, ...egress.notes] },
+    };
   } catch (error) {
     return explain(error);
   }

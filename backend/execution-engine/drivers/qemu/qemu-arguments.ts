@@ -1,4 +1,5 @@
 import type { SandboxLimits } from '../../../core/ports/isolation-driver.ts';
+import { guestCard } from '../support/egress/guest-network.ts';
 import { guestPorts } from '../support/guest/guest-init.ts';
 import { guestMemoryMb, guestProcessors } from '../support/guest/guest-size.ts';
 import { type Accelerator, jailedQemu } from '../support/guest/jailed-qemu.ts';
@@ -23,6 +24,8 @@ export const descriptors = {
   root: 15,
   code: 16,
   memory: 17,
+  /** Of a guest with a network card: its tap device. */
+  tap: 18,
 } as const;
 
 const machine = 'microvm,acpi=on,rtc=off,pit=off,pic=off,isa-serial=on';
@@ -95,9 +98,16 @@ export function qemuCommand(options: {
       ...['-drive', `if=none,id=${name},file=${inherited(descriptors[name])},format=raw,readonly=on,file.locking=off`],
       ...['-device', `virtio-blk-device,drive=${name}`],
     ]),
+    ...(limits.egress === 'none' ? [] : networkCard),
     ...['-object', 'rng-random,id=random,filename=/dev/urandom', '-device', 'virtio-rng-device,rng=random'],
   ];
 }
+
+/** QEMU itself is in a network namespace with nothing in it. */
+const networkCard = [
+  ...['-netdev', `tap,id=net,fd=${descriptors.tap},vhost=off`],
+  ...['-device', `virtio-net-device,netdev=net,mac=${guestCard.mac}`],
+];
 
 function inherited(descriptor: number): string {
   return `/proc/self/fd/${descriptor}`;

@@ -21,6 +21,7 @@ import type {
   SnapshotName,
   SnapshotSubject,
 } from '../../../core/ports/snapshot-driver.ts';
+import { GuestNetworks } from '../support/egress/guest-networks.ts';
 import { beginGuest } from '../support/guest/begin-guest.ts';
 import { copyMemory } from '../support/guest/copy-memory.ts';
 import { explainDiskFull } from '../support/guest/disk-full.ts';
@@ -32,15 +33,18 @@ import { sandboxGone, snapshotGuest, sweepGuests } from '../support/guest/guest-
 import { type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
 import { type Accelerator, findQemu, qemuJailArguments, qemuRoot } from '../support/guest/jailed-qemu.ts';
 import { kvmDevice, tryKvm } from '../support/guest/kvm-trial.ts';
+import { placeProgram } from '../support/guest/placed-program.ts';
 import { type LoadedSnapshot, SnapshotStore } from '../support/guest/snapshot-store.ts';
+import { tapProgram } from '../support/guest/tap-program.ts';
 import { DriverHost } from '../support/jail/driver-host.ts';
-import { hostStateFile } from '../support/jail/host-environment.ts';
+import { type HostEnvironment, hostStateFile } from '../support/jail/host-environment.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
+import type { Slot } from '../support/jail/slots.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
-import { asPlatformError, refuseNetwork, throwIfAborted } from '../support/start-errors.ts';
-import { launch, makeCodeFile, makeFilledCodeFile } from './launch.ts';
+import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
+import { type LaunchParts, launch, makeCodeFile, makeFilledCodeFile } from './launch.ts';
 import { probeQemu } from './probe.ts';
-import { qemuCommand } from './qemu-arguments.ts';
+import { descriptors, qemuCommand } from './qemu-arguments.ts';
 import type { QemuSandbox } from './qemu-sandbox.ts';
 
 export interface QemuDriverOptions {
@@ -61,6 +65,8 @@ export interface QemuDriverOptions {
   readonly cgroupParent?: string;
   readonly registryDirectory?: string;
   readonly uidBase?: number;
+  /** IPv4 addresses that sandboxes with `egress: "all"` may ask for names. */
+  readonly resolvers?: readonly string[];
   readonly outputLimits?: OutputLimits;
   readonly logger?: Logger;
 }
@@ -84,7 +90,7 @@ export class QemuDriver implements SnapshotDriver {
     isolation: 'microvm',
     channel: 'serial',
     enforces: new Set(['memory', 'cpu', 'pids', 'tmp', 'network']),
-    egress: new Set(['none']),
+    egress: new Set(['none', 'all']),
     specialise: true,
     pause: true,
     survivesRestart: false,
@@ -94,6 +100,7 @@ export class QemuDriver implements SnapshotDriver {
   readonly #host: DriverHost;
   readonly #guests: GuestStore;
   readonly #snapshots: SnapshotStore;
+  readonly #networks: GuestNetworks;
   readonly #logger: Logger | undefined;
   readonly #live = new LiveSandboxes<QemuSandbox>();
   /** What a snapshot of a sandbox fits to. */
@@ -106,8 +113,11 @@ export class QemuDriver implements SnapshotDriver {
     this.#options = options;
     this.#logger = options.logger;
     this.#host = new DriverHost(this.name, options);
+    const { resolvers = [], logger } = options;
+    this.#networks = new GuestNetworks({ resolvers, logger });
     this.#guests = new GuestStore({
       directory: options.guestDirectory,
+      resolvers,
       ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
       ...(options.busybox === undefined ? {} : { busybox: options.busybox }),
     });
@@ -128,6 +138,7 @@ export class QemuDriver implements SnapshotDriver {
         this.#version = version;
         return await this.#tryOut(version, signal);
       },
+      whyNoEgress: async () => await this.#networks.whyNot(this.#host.open()),
     });
   }
 
@@ -139,7 +150,6 @@ export class QemuDriver implements SnapshotDriver {
   }
 
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
-    refuseNetwork(this.name, spec.limits);
     throwIfAborted(signal, what);
     const boot = await this.#guests.boot(spec.plan, spec.limits);
     try {
@@ -196,6 +206,7 @@ export class QemuDriver implements SnapshotDriver {
   async close(): Promise<void> {
     await this.#host.close(async () => {
       await this.#live.destroyAll('driver closed');
+      await this.#networks.close();
       await this.#snapshots.close();
     });
   }
@@ -249,19 +260,22 @@ export class QemuDriver implements SnapshotDriver {
     const memory = ownsMemory ? await this.#ownMemory(guestDirectory, spec, snapshot) : snapshot.memory;
     const slot = host.slots.take();
     let sandbox: QemuSandbox;
+    let way: LaunchParts['way'];
     try {
+      if (spec.limits.egress === 'all') way = await this.#openWay(host, slot);
       throwIfAborted(signal, what);
       const ownsFile = image === undefined || snapshot?.hasCode === false;
       const code = ownsFile ? makeCodeFile(slot) : image;
       if (image !== undefined && ownsFile) await makeFilledCodeFile(slot, image);
       sandbox = launch({
-        ...{ host, slot, spec, boot, code, memory, ownsMemory, outputLimits, accelerator },
+        ...{ host, slot, spec, boot, code, memory, ownsMemory, outputLimits, accelerator, way },
         isClone: snapshot !== undefined,
         codeImage: async (wanted) => (await this.#guests.code(wanted)).path,
         onGone: (failures) => this.#forget(spec.id, failures),
       });
     } catch (error) {
       if (ownsMemory) memory.close();
+      await way?.network.remove();
       await slot.free();
       throw asPlatformError(explainDiskFull(error, 'the files of a microVM', slot.directory), what);
     }
@@ -274,6 +288,13 @@ export class QemuDriver implements SnapshotDriver {
     };
     await beginGuest({ sandbox, what, signal, start, isClear: ({ code }) => code === 'guest_hung' });
     return sandbox;
+  }
+
+  async #openWay(host: HostEnvironment, slot: Slot): Promise<NonNullable<LaunchParts['way']>> {
+    const network = await this.#networks.open(host, slot.number);
+    const what = 'the program that opens network cards of guests';
+    const program = tapProgram(descriptors.tap);
+    return { network, program: await placeProgram(this.#options.guestDirectory, 'tap', program, what) };
   }
 
   /** For a guest that boots, or filled with a snapshot's. */

@@ -8,6 +8,7 @@ import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
 import { CleanUp } from '../support/clean-up.ts';
+import type { GuestNetwork } from '../support/egress/guest-network.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { explainDiskFull } from '../support/guest/disk-full.ts';
 import { GuestControl } from '../support/guest/guest-control.ts';
@@ -31,6 +32,8 @@ export interface QemuSandboxOptions {
   readonly slot: Slot;
   /** The guest's RAM; undefined for a clone that has mapped its snapshot's. */
   readonly memory: GuestMemory | undefined;
+  /** Removed with the sandbox. */
+  readonly network: GuestNetwork | undefined;
   /** Restored, not booted. */
   readonly isClone: boolean;
   readonly outputLimits: OutputLimits;
@@ -57,6 +60,7 @@ export class QemuSandbox implements Sandbox {
   readonly exited: Promise<ExitReport>;
   readonly #slot: Slot;
   readonly #memory: GuestMemory | undefined;
+  readonly #network: GuestNetwork | undefined;
   readonly #qmp: QmpClient;
   readonly control: GuestControl;
   readonly #child: ChildProcess;
@@ -79,6 +83,7 @@ export class QemuSandbox implements Sandbox {
     this.id = options.id;
     this.#slot = options.slot;
     this.#memory = options.memory;
+    this.#network = options.network;
     this.#hadCode = options.imageDigest !== undefined;
     this.#child = child;
     this.#cgroup = options.cgroup;
@@ -184,12 +189,12 @@ export class QemuSandbox implements Sandbox {
   /** CPU time is what the host spent; memory and processes are the function's own, as the guest tells, or all of QEMU's. */
   async usage(): Promise<ResourceUsage> {
     if (this.#finalUsage !== undefined) return this.#finalUsage;
-    const outside = this.#cgroup.usage();
+    const outside = { ...this.#cgroup.usage(), ...this.#io() };
     if (this.#paused) return outside;
     const inside = await this.control.usage().catch(() => undefined);
     if (inside === undefined) return outside;
     const { memoryBytes, peakMemoryBytes, pids } = inside;
-    return { cpuMs: outside.cpuMs, memoryBytes, peakMemoryBytes, pids };
+    return { ...outside, memoryBytes, peakMemoryBytes, pids };
   }
 
   /** The guest's clock is the host's counter, so it is right when it goes on. */
@@ -214,6 +219,10 @@ export class QemuSandbox implements Sandbox {
     await this.exited;
   }
 
+  #io(): Pick<ResourceUsage, 'io'> {
+    return this.#network === undefined ? {} : { io: this.#network.io() };
+  }
+
   /** What the agent wrote before it ended is on its way through QEMU, which answers once it has passed that on. */
   async #agentExited(status: number, oomKills: number): Promise<void> {
     if (this.#guestExit !== undefined) return;
@@ -235,10 +244,11 @@ export class QemuSandbox implements Sandbox {
     this.#output.finish();
     await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
     const report = this.#describe(code, signal);
-    this.#finalUsage = { ...this.#cgroup.usage(), pids: 0, memoryBytes: 0 };
+    this.#finalUsage = { ...this.#cgroup.usage(), pids: 0, memoryBytes: 0, ...this.#io() };
     await cleanUp.attempt('control group', () => this.#cgroup.remove());
     // While a process lives, nobody else may get its user id; the next start sweeps.
     this.#memory?.close();
+    if (isEmpty) await this.#network?.remove();
     if (isEmpty) await cleanUp.attempt('slot directory', () => this.#slot.free());
     this.#onGone(cleanUp.failures);
     return report;

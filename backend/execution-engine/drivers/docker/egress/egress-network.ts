@@ -3,12 +3,12 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlatformError } from '../../../../../shared/errors.ts';
 import type { Logger } from '../../../../core/ports/logger.ts';
+import { Firewall } from '../../support/egress/firewall.ts';
 import type { EgressAccess } from '../container-spec.ts';
 import type { EngineClient } from '../engine/engine-client.ts';
 import { engineErrorCodes, isEngineError } from '../engine/engine-errors.ts';
 import type { NetworkInspection } from '../engine/engine-types.ts';
 import { labels } from '../owner.ts';
-import { Firewall } from './firewall.ts';
 
 export interface EgressNetworkOptions {
   readonly engine: EngineClient;
@@ -23,7 +23,6 @@ export interface EgressNetworkOptions {
 }
 
 const bridgeNameOption = 'com.docker.network.bridge.name';
-const checkEveryMs = 5000;
 
 /**
  * The network of sandboxes with `egress: "all"`: a bridge of its own and a firewall that lets packets out to public addresses and nowhere else. Made with
@@ -34,12 +33,15 @@ export class EgressNetwork {
   readonly #name: string;
   readonly #bridge: string;
   readonly #firewall: Firewall;
-  #subnet: string | undefined;
   #opening: Promise<EgressAccess> | undefined;
   #isProven = false;
   /** Rules or a network of ours may be there. */
   #isBegun = false;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #onLost = (): void =>
+    this.#options.logger?.error(
+      { network: this.#name },
+      'the firewall rules of functions were gone; they are put back',
+    );
 
   constructor(options: EgressNetworkOptions) {
     this.#options = options;
@@ -47,7 +49,10 @@ export class EgressNetwork {
     this.#name = `hearth-egress-${id}`;
     // Names of interfaces have at most 15 characters.
     this.#bridge = `hearth${id}`;
-    this.#firewall = new Firewall({ table: `hearth_${id}`, bridge: this.#bridge, resolvers: options.resolvers });
+    this.#firewall = new Firewall({
+      ...{ table: `hearth_${id}`, interfaces: this.#bridge, isBridge: true },
+      resolvers: options.resolvers,
+    });
   }
 
   /** Why it cannot be had on this host, with what to do, or undefined. Changes nothing. */
@@ -63,14 +68,14 @@ export class EgressNetwork {
       if (this.#opening === opening) this.#opening = undefined;
     });
     const access = await opening;
-    await this.#keepRules();
+    await this.#firewall.putBack(this.#onLost);
     if (signal.aborted) throw new PlatformError('unavailable', 'aborted', 'starting a sandbox was aborted');
     return access;
   }
 
   /** Removes network and rules; after the containers on it. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#firewall.forget();
     await this.#opening?.catch(() => undefined);
     if (!this.#isBegun) return;
     try {
@@ -98,14 +103,13 @@ export class EgressNetwork {
       throw unavailable(
         'the Docker daemon is in another network than Hearth, so that rules of ours do not hold there; run Hearth on the host itself',
       );
-    this.#subnet = config.Subnet;
-    await this.#firewall.install(this.#subnet);
+    await this.#firewall.install(config.Subnet);
     const resolvConf = join(this.#options.directory, 'resolv.conf');
     writeFileSync(resolvConf, this.#options.resolvers.map((address) => `nameserver ${address}\n`).join(''));
     chmodSync(resolvConf, 0o444);
     const access = { network: this.#name, resolvConf };
     await this.#prove(config.Gateway, access);
-    this.#timer ??= setInterval(() => void this.#keepRules().catch(() => undefined), checkEveryMs).unref();
+    this.#firewall.watch(this.#onLost);
     return access;
   }
 
@@ -137,16 +141,6 @@ export class EgressNetwork {
         `a container on the network ${access.network} could reach ${open.join(', ')}; see the firewall of the host`,
       );
     this.#isProven = true;
-  }
-
-  /** What another program has emptied is put back at once. */
-  async #keepRules(): Promise<void> {
-    if (await this.#firewall.isInstalled()) return;
-    this.#options.logger?.error(
-      { network: this.#name },
-      'the firewall rules of functions were gone; they are put back',
-    );
-    await this.#firewall.install(this.#subnet);
   }
 }
 

@@ -1,3 +1,5 @@
+import { guestCard } from '../egress/guest-network.ts';
+
 /** How a guest and its host talk: ports of virtio-serial (QEMU), or connections over vsock (Firecracker). */
 export type GuestTransport = 'serial' | 'vsock';
 
@@ -184,6 +186,17 @@ echo "$max_pids" >/cgroup/function/pids.max || fail "processes are not limited"
 echo "$cpu_quota_us 100000" >/cgroup/function/cpu.max || fail "CPU time is not limited"
 echo sandbox >/proc/sys/kernel/hostname
 ip link set lo up
+if [ -n "\${network:-}" ]; then
+  while read -r module; do insmod "/modules/$module" || fail "module $module"; done </modules/network
+  tries=0
+  until [ -e /sys/class/net/eth0 ]; do
+    tries=$((tries + 1))
+    [ $tries -lt 1000 ] || fail "its network card did not appear"
+    usleep 1000
+  done
+  ip address add ${guestCard.address}/${guestCard.prefix} dev eth0 && ip link set eth0 up && ip route add default via ${guestCard.gateway} || fail "no network"
+  mount -o bind /hearth/resolv.conf /root/etc/resolv.conf && mount -o remount,bind,ro,nosuid,nodev,noexec /root/etc/resolv.conf || fail "no /etc/resolv.conf"
+fi
 load_code() {
   ${beforeCode}mount -t erofs -o ro,nosuid,nodev "$code" /root/app
 }

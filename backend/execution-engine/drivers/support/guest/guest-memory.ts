@@ -1,14 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, existsSync, ftruncateSync, openSync } from 'node:fs';
-import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { PlatformError } from '../../../../../shared/errors.ts';
-import { explainDiskFull } from './disk-full.ts';
 import { keeperDescriptor, memoryProgram } from './memory-program.ts';
+import { placeProgram } from './placed-program.ts';
 
 const patienceMs = 5000;
+const whatItIs = 'the program that makes memory for guests';
 
 /**
  * Memory without a name (memfd_create(2)): guests have it as their RAM, and it is gone when nobody has it open. Sealed memory can still be mapped by
@@ -34,7 +32,11 @@ export class GuestMemory {
     fill?: (descriptor: number) => Promise<void>,
   ): Promise<GuestMemory> {
     const keeper = new Keeper(
-      spawn(await programIn(directory), [], { stdio: ['pipe', 'pipe', 'ignore'], env: {}, cwd: '/' }),
+      spawn(await placeProgram(directory, 'memory', memoryProgram(), whatItIs), [], {
+        stdio: ['pipe', 'pipe', 'ignore'],
+        env: {},
+        cwd: '/',
+      }),
     );
     let descriptor: number | undefined;
     try {
@@ -106,22 +108,4 @@ class Keeper {
     this.#input.destroy();
     this.#child.kill('SIGKILL');
   }
-}
-
-/** Named by its bytes; the file appears whole or not at all. */
-async function programIn(directory: string): Promise<string> {
-  const program = memoryProgram();
-  const path = join(directory, `memory-${createHash('sha256').update(program).digest('hex').slice(0, 24)}`);
-  if (existsSync(path)) return path;
-  await mkdir(directory, { recursive: true, mode: 0o755 });
-  const draft = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    await writeFile(draft, program);
-    await chmod(draft, 0o555);
-    await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw explainDiskFull(error, 'the program that makes memory for guests', directory);
-  }
-  return path;
 }

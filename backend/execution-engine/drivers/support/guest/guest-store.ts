@@ -26,6 +26,8 @@ export interface GuestStoreOptions {
   readonly busybox?: string;
   /** How its guests talk to the host; `serial` when left out. */
   readonly transport?: GuestTransport;
+  /** IPv4 addresses where guests with a network card ask for names. */
+  readonly resolvers?: readonly string[];
 }
 
 /** What one guest boots from: paths of files that never change and that anybody may read. */
@@ -190,12 +192,18 @@ export class GuestStore {
       { kind: 'file', path: 'bin/launch', mode: 0o700, bytes: launchProgram(limits) },
       { kind: 'file', path: 'hearth/command', mode: 0o600, bytes: commandOf(plan, this.#transport) },
       { kind: 'file', path: 'hearth/settings', mode: 0o600, bytes: settingsOf(limits) },
+      ...(limits.egress === 'none' ? [] : [this.#resolvConf()]),
     ]);
     return await this.#part(`initrd-${digestOf([archive, own])}`, async (file) => {
       progress('writing the initial RAM disk');
       // The kernel unpacks archives that follow one another.
       await writeFile(file, Buffer.concat([archive, own]));
     });
+  }
+
+  #resolvConf(): CpioEntry {
+    const text = (this.#options.resolvers ?? []).map((address) => `nameserver ${address}\n`).join('');
+    return { kind: 'file', path: 'hearth/resolv.conf', mode: 0o444, bytes: Buffer.from(text) };
   }
 
   async #root(plan: RuntimePlan, progress: GuestProgress): Promise<GuestPart> {
@@ -268,6 +276,7 @@ function settingsOf(limits: SandboxLimits): Buffer {
     memory_bytes: limits.memoryMb * MiB,
     max_pids: limits.maxPids,
     cpu_quota_us: Math.max(1000, Math.round(limits.cpus * cpuPeriodUs)),
+    ...(limits.egress === 'none' ? {} : { network: 1 }),
   };
   return Buffer.from(
     Object.entries(settings)

@@ -77,6 +77,8 @@ export interface JailedQemuOptions {
   readonly pipes: number;
   /** … and behind them these files, read-only or with `isWritable` for reading and writing. */
   readonly files: readonly { readonly path: string; readonly isWritable?: boolean }[];
+  /** Started as root in place of the launcher, which it becomes (`tapProgram`); the launcher then gives up root. */
+  readonly before?: string;
 }
 
 /** Starts bwrap, which waits for its arguments before it makes the jail and starts QEMU in it. The caller owns the child's pipes. */
@@ -89,8 +91,13 @@ export function spawnJailedQemu(options: JailedQemuOptions): ChildProcess {
     const limits = { memoryMb: 0, cpus: 0, maxPids: options.maxPids, tmpMb, egress: 'none' } as const;
     const last = jailDescriptors.arguments + pipes + files.length;
     const stray = host.strayDescriptors.filter((descriptor) => descriptor > last);
-    const { file, args } = closingLauncher(host.bwrap, bwrapCommand(options.argv, limits, undefined), stray);
     const uid = host.uidOf(slot.number);
+    // Node drops the supplementary groups too. Never as real root: /proc/sys of the host would be writable.
+    const user = uid === undefined ? {} : { uid, gid: options.group ?? uid };
+    const command = [host.bwrap, ...bwrapCommand(options.argv, limits, undefined)];
+    const [program = host.bwrap, ...words] =
+      options.before === undefined ? command : [options.before, ...asUser(user), ...command];
+    const { file, args } = closingLauncher(program, words, stray);
     const filter = openSync(host.filterFile, 'r');
     files.push(filter);
     return spawn(file, args, {
@@ -102,10 +109,19 @@ export function spawnJailedQemu(options: JailedQemuOptions): ChildProcess {
         ...Array.from({ length: pipes + 2 }, () => 'pipe' as const),
         ...files.slice(0, -1),
       ],
-      // Node drops the supplementary groups too. Never as real root: /proc/sys of the host would be writable.
-      ...(uid === undefined ? {} : { uid, gid: options.group ?? uid }),
+      ...(options.before === undefined ? user : {}),
     });
   } finally {
     for (const descriptor of files) closeSync(descriptor);
   }
+}
+
+/** What `spawn` does with a user, as a command: setpriv(1). */
+function asUser({ uid, gid }: { readonly uid?: number; readonly gid?: number }): readonly string[] {
+  const setpriv = findProgram('setpriv');
+  if (uid === undefined || gid === undefined || setpriv === undefined) {
+    const message = 'a network card for a guest needs root, and setpriv; install it (apt-get install util-linux)';
+    throw new PlatformError('unavailable', 'egress_unavailable', message);
+  }
+  return [setpriv, `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--'];
 }

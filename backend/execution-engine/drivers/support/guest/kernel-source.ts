@@ -24,6 +24,8 @@ const wantedModules: Readonly<Record<GuestTransport, readonly string[]>> = {
   serial: ['virtio_mmio', 'virtio_blk', 'virtio_console', 'virtio_rng', 'erofs'],
   vsock: ['virtio_mmio', 'virtio_blk', 'vmw_vsock_virtio_transport', 'virtio_rng', 'virtio_balloon', 'erofs'],
 };
+/** For guests with a network card, loaded after those above. */
+const networkModules = ['virtio_net'];
 /** Trees that may hold a kernel: the system's own, and one unpacked beside it (scripts/setup_env.sh). */
 const systemTrees = ['/', '/var/lib/hearth/guest-kernel'];
 /** Documentation/arch/x86/boot.rst: kernel_version points (less 0x200) to text such as `6.1.0-9-cloud-amd64 (…`. */
@@ -102,7 +104,7 @@ export async function guestModules(
   { modules }: KernelSource,
   transport: GuestTransport,
 ): Promise<readonly CpioEntry[]> {
-  if (modules === undefined) return [listOf([])];
+  if (modules === undefined) return [listOf('list', []), listOf('network', [])];
   const files = new Map(
     readdirSync(join(modules, 'kernel'), { recursive: true, encoding: 'utf8' })
       .filter((path) => /\.ko(\.\w+)?$/.test(path))
@@ -118,10 +120,12 @@ export async function guestModules(
     ordered.set(name, bytes);
   };
   for (const name of wantedModules[transport]) await add(name);
+  const always = [...ordered.keys()];
+  for (const name of networkModules) await add(name);
   const entries = [...ordered].map(
     ([name, bytes]): CpioEntry => ({ kind: 'file', path: `modules/${name}.ko`, mode: 0o600, bytes }),
   );
-  return [listOf([...ordered.keys()]), ...entries];
+  return [listOf('list', always), listOf('network', [...ordered.keys()].slice(always.length)), ...entries];
 }
 
 /** `depends=a,b` in the section .modinfo: what modules.dep is made from, which an unpacked package has not. */
@@ -135,9 +139,9 @@ function neededBy(module: Buffer): readonly string[] {
     .map(moduleName);
 }
 
-function listOf(names: readonly string[]): CpioEntry {
-  const text = names.map((name) => `${name}.ko\n`).join('');
-  return { kind: 'file', path: 'modules/list', mode: 0o600, bytes: Buffer.from(text) };
+function listOf(name: 'list' | 'network', names: readonly string[]): CpioEntry {
+  const text = names.map((module) => `${module}.ko\n`).join('');
+  return { kind: 'file', path: `modules/${name}`, mode: 0o600, bytes: Buffer.from(text) };
 }
 
 /** Unpacked here, so that the guest need not. */

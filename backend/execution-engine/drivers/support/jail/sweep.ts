@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SweepReport } from '../../../../core/ports/isolation-driver.ts';
 import { readCgroupMounts } from '../cgroup-hierarchies.ts';
+import { sweepNetworks } from '../egress/guest-networks.ts';
 import { killTree } from '../process-tree.ts';
 import { removeWhenEmpty } from './cgroup.ts';
 import { CgroupTree } from './cgroup-tree.ts';
@@ -57,6 +58,7 @@ async function sweepInstance(options: HostOptions, number: number, record: Claim
     await delay(killWaitMs);
   }
   for (const pid of killed) removed.push(`process ${pid} of instance ${number}`);
+  removed.push(...(await sweepNetworks(lowestUid, record.directory)));
   const { directories } = tree.leftovers();
   await Promise.all(directories.map(removeWhenEmpty));
   removed.push(...directories.map((path) => `control group ${path}`));

@@ -3,28 +3,35 @@ import { nonPublicIpv4 } from '../../../../util/public-address.ts';
 export interface FirewallOptions {
   /** The name of our tables. */
   readonly table: string;
-  /** The bridge that sandboxes with a network hang on. */
-  readonly bridge: string;
-  /** Its addresses, for example 172.18.0.0/16; undefined while it is not known: then nothing passes. */
+  /** The host's interfaces that sandboxes are behind: a name, or the beginning of names and `*`. */
+  readonly interfaces: string;
+  /** A bridge, whose ports reach one another without being routed. */
+  readonly isBridge: boolean;
+  /** The addresses behind them, for example 172.18.0.0/16; undefined while they are not known: then nothing passes. */
   readonly subnet: string | undefined;
   /** IPv4 addresses that may be asked for names, wherever they are. */
   readonly resolvers: readonly string[];
 }
 
-/** Families with a table each: routed packets, frames between two ports of the bridge, and address translation. */
-export const firewallFamilies = ['inet', 'bridge', 'ip'] as const;
+/** Families with a table each: routed packets, frames between two ports of a bridge, and address translation. */
+export function firewallFamilies({ isBridge }: Pick<FirewallOptions, 'isBridge'>): readonly string[] {
+  return isBridge ? ['inet', 'bridge', 'ip'] : ['inet', 'ip'];
+}
 
 /**
  * The rules, as `nft -f` takes them in one transaction (nft(8)); what was there before under these names is replaced. They come before those of
  * other software (priority -10), and a packet that they drop stays dropped. What they let through, others may still refuse. Frames between two sandboxes
  * are known by their addresses, since not every kernel can name the bridge there: the daemon gives a subnet once, and nobody inside may choose an address.
  */
-export function firewallRules({ table, bridge, subnet, resolvers }: FirewallOptions): string {
-  const from = `iifname "${bridge}"`;
-  const to = `oifname "${bridge}"`;
+export function firewallRules(options: FirewallOptions): string {
+  const { table, interfaces, subnet, resolvers } = options;
+  const from = `iifname "${interfaces}"`;
+  const to = `oifname "${interfaces}"`;
   const asked = `{ ${resolvers.join(', ')} }`;
   const isNamed = resolvers.length > 0;
-  return `${firewallFamilies.map((family) => `table ${family} ${table}\ndelete table ${family} ${table}\n`).join('')}
+  return `${firewallFamilies(options)
+    .map((family) => `table ${family} ${table}\ndelete table ${family} ${table}\n`)
+    .join('')}
 table inet ${table} {
   chain input {
     type filter hook input priority -10; policy accept;
@@ -42,17 +49,21 @@ table inet ${table} {
     ${from} fib daddr type != unicast drop
   }
 }
-table bridge ${table} {
+${options.isBridge ? bridgeRules(table, subnet) : ''}table ip ${table} {
+  chain postrouting {
+    type nat hook postrouting priority 90; policy accept;
+    ${subnet === undefined ? '' : `ip saddr ${subnet} oifname != "${interfaces}" masquerade`}
+  }
+}
+`;
+}
+
+function bridgeRules(table: string, subnet: string | undefined): string {
+  return `table bridge ${table} {
   chain forward {
     type filter hook forward priority -10; policy accept;
     ${subnet === undefined ? '' : `ip saddr ${subnet} drop`}
     ${subnet === undefined ? '' : `ip daddr ${subnet} drop`}
-  }
-}
-table ip ${table} {
-  chain postrouting {
-    type nat hook postrouting priority 90; policy accept;
-    ${subnet === undefined ? '' : `ip saddr ${subnet} oifname != "${bridge}" masquerade`}
   }
 }
 `;

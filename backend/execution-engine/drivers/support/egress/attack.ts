@@ -2,8 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
-/** What runs inside: tries to connect to each `host:port` of its arguments, and answers one line of JSON with those that it reached. */
-export const attackProgram = `'use strict';
+const attempts = `'use strict';
 const net = require('node:net');
 const attempt = (target) => new Promise((resolve) => {
   const at = target.lastIndexOf(':');
@@ -13,11 +12,21 @@ const attempt = (target) => new Promise((resolve) => {
   socket.once('connect', () => end(true));
   socket.once('error', () => end(false));
 });
+const attack = (targets) => Promise.all(targets.map(attempt)).then((open) => open.filter(Boolean));
+`;
+
+/** What runs inside: tries to connect to each `host:port` of its arguments, and answers one line of JSON with those that it reached. */
+export const attackProgram = `${attempts}
 const channel = net.connect(process.env.HEARTH_CHANNEL.slice('unix:'.length));
 channel.on('error', () => process.exit(1));
 channel.on('close', () => process.exit(0));
 channel.on('data', () => {});
-Promise.all(process.argv.slice(2).map(attempt)).then((open) => channel.write(JSON.stringify({ open: open.filter(Boolean), tmpMb: 0 }) + '\\n'));
+attack(process.argv.slice(2)).then((open) => channel.write(JSON.stringify({ open, tmpMb: 0 }) + '\\n'));
+`;
+
+/** The same for `node -e`, with its answer on its standard output. */
+export const attackScript = `${attempts}
+attack(process.argv.slice(1)).then((open) => console.log(JSON.stringify(open)));
 `;
 
 const metadataAddress = '169.254.169.254:80';

@@ -1,0 +1,73 @@
+import { type FirewallOptions, firewallFamilies, firewallRules } from './firewall-rules.ts';
+import { runNetworkProgram } from './network-programs.ts';
+
+const checkEveryMs = 5000;
+
+/** Rules of ours in the host's nftables. Needs root, or CAP_NET_ADMIN, in the network namespace that routes what sandboxes send. */
+export class Firewall {
+  readonly #options: Omit<FirewallOptions, 'subnet'>;
+  #subnet: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: Omit<FirewallOptions, 'subnet'>) {
+    this.#options = options;
+  }
+
+  /** Why rules cannot be installed here, with what to do, or undefined. Changes nothing. */
+  async whyNot(): Promise<string | undefined> {
+    try {
+      await runNetworkProgram(
+        'nft',
+        ['--check', '--file', '-'],
+        firewallRules({ ...this.#options, subnet: '10.0.0.0/24' }),
+      );
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** Puts the rules in place, all at once. Rejects with `unavailable`/`egress_unavailable`. */
+  async install(subnet: string | undefined): Promise<void> {
+    this.#subnet = subnet;
+    await runNetworkProgram('nft', ['--file', '-'], firewallRules({ ...this.#options, subnet }));
+  }
+
+  /** Whether all tables are there: other software may have emptied the host's rules. */
+  async isInstalled(): Promise<boolean> {
+    try {
+      for (const family of firewallFamilies(this.#options)) {
+        const listed = await runNetworkProgram('nft', ['list', 'table', family, this.#options.table], '');
+        if (!listed.includes(family === 'ip' ? 'masquerade' : 'drop')) return false;
+      }
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** What another program has emptied is put back at once; `onLost` is told. Rejects as `install` does. */
+  async putBack(onLost: () => void): Promise<void> {
+    if (await this.isInstalled()) return;
+    onLost();
+    await this.install(this.#subnet);
+  }
+
+  /** Looks every 5 s, until `forget`. */
+  watch(onLost: () => void): void {
+    this.#timer ??= setInterval(() => void this.putBack(onLost).catch(() => undefined), checkEveryMs).unref();
+  }
+
+  /** The rules stay, and nobody looks after them. */
+  forget(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Idempotent. */
+  async remove(): Promise<void> {
+    this.forget();
+    for (const family of firewallFamilies(this.#options)) {
+      await runNetworkProgram('nft', ['delete', 'table', family, this.#options.table], '').catch(() => undefined);
+    }
+  }
+}
