@@ -6,12 +6,29 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { compressAssets } from './compress-assets.ts';
 
 const root = join(import.meta.dirname, '..');
 
 const external = ['better-sqlite3', 'esbuild', 'swagger-ui-dist'];
+/**
+ * What the server imports only when it is needed, and of each what it uses: bundled into files of their own, so that an idle platform does not
+ * hold them. Their names stay, so that a platform that runs during a build can still load them.
+ */
+const loadedLater = { nodemailer: ['createTransport'], tar: ['Parser', 'create', 'extract'], yauzl: ['openPromise'] };
+
+/** What dependencies of the server load and it never uses: texts of zod in fifty languages, YAML beside the JSON of OpenAPI. */
+const leavesOut: Plugin = {
+  name: 'leaves-out',
+  setup: ({ onLoad, onResolve }) => {
+    onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({ contents: 'export {};' }));
+    onLoad({ filter: /node_modules\/yaml\/dist\/index\.js$/ }, () => ({ contents: 'module.exports = {};' }));
+    onResolve({ filter: new RegExp(`^(${Object.keys(loadedLater).join('|')})$`) }, ({ path, kind }) =>
+      kind === 'dynamic-import' ? { path: `./later/${path}.mjs`, external: true } : undefined,
+    );
+  },
+};
 /** Bundled CommonJS dependencies call `require`; an ES module has none of its own. */
 const requireBanner =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
@@ -81,7 +98,16 @@ const targets: Readonly<Record<string, Target>> = {
         entryPoints: ['backend/gateway/fleet/process.ts'],
         outfile: 'dist/server/gateway.mjs',
       });
-      await bundle({ ...server, entryPoints: ['backend/main.ts'], outfile: 'dist/server/main.mjs' });
+      for (const [name, exported] of Object.entries(loadedLater)) {
+        const contents = `export { ${exported.join(', ')} } from '${name}';`;
+        await bundle({ ...server, stdin: { contents, resolveDir: root }, outfile: `dist/server/later/${name}.mjs` });
+      }
+      await bundle({
+        ...server,
+        entryPoints: ['backend/main.ts'],
+        plugins: [leavesOut],
+        outfile: 'dist/server/main.mjs',
+      });
     },
   },
   cli: {

@@ -101,6 +101,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     return503OnClosing: false,
     routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false },
     exposeHeadRoutes: true,
+    schemaController: { compilersFactory: { buildValidator: () => unused, buildSerializer: () => unused } },
     clientErrorHandler: (error, socket) => {
       if (answered.mayAnswer(socket)) answerBadBytes(error, socket);
       else socket.destroy();
@@ -151,6 +152,11 @@ function requestId(request: { headers: Record<string, string | string[] | undefi
   if (typeof given === 'string' && /^[A-Za-z0-9._-]{8,64}$/.test(given)) return given;
   return `req_${newId('token').slice(4)}`;
 }
+
+/** In place of Fastify's own compilers, which would load two of JSON Schema that nothing uses: `prepare` sets others. */
+const unused = (): never => {
+  throw new Error('the API has compilers of its own');
+};
 
 /** What holds for every request: parsers, headers, errors. */
 function prepare(app: FastifyInstance, options: ApiServerOptions): void {

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { constants, createGzip } from 'node:zlib';
-import { create } from 'tar';
 import type { BackupWriter, PreparedBackup, StoreCopy } from '../core/ports/backups.ts';
 import type { BundleStore } from '../core/ports/bundle-store.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -45,7 +44,7 @@ export class ArchiveWriter implements BackupWriter {
     await this.clean();
     try {
       const manifest = await this.#collect();
-      const archive = this.#archive();
+      const archive = await this.#archive();
       const released = finished(archive)
         .catch(() => {
           // Whoever reads it hears of it; here only the end counts.
@@ -87,7 +86,9 @@ export class ArchiveWriter implements BackupWriter {
     return manifest;
   }
 
-  #archive(): Readable {
+  async #archive(): Promise<Readable> {
+    // Loaded with the first backup: an idle platform makes none.
+    const { create } = await import('tar');
     const pack = create(
       // Links are followed: bundles are archived from where they lie. `strict`: a file that is gone or shorter than it was is an error.
       { cwd: this.#directory, follow: true, portable: true, strict: true, maxReadSize: readBytes },

@@ -4,7 +4,7 @@ import { access, chmod, copyFile, mkdir, readdir, readFile, rename, rm } from 'n
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { extract, type Unpack } from 'tar';
+import type { Unpack } from 'tar';
 import { PlatformError } from '../../shared/errors.ts';
 import type { BundleDigest } from '../../shared/ids.ts';
 import type { StoreCopy } from '../core/ports/backups.ts';
@@ -122,6 +122,7 @@ async function checkedContents(options: RestoreOptions, aside: string): Promise<
 
 async function unpack(file: string, directory: string): Promise<void> {
   const refused: string[] = [];
+  const { extract } = await import('tar');
   const sink = extract({
     cwd: directory,
     strict: true,

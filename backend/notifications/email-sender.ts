@@ -1,4 +1,3 @@
-import { createTransport } from 'nodemailer';
 import { PlatformError } from '../../shared/errors.ts';
 import type { AlertMessage } from '../core/ports/alert-channel.ts';
 
@@ -24,6 +23,8 @@ export class EmailSender {
   async send(to: string, message: AlertMessage): Promise<void> {
     const { url, from, timeoutMs } = this.#options;
     const limits = { connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs };
+    // Loaded with the first message: most platforms send none.
+    const { createTransport } = await import('nodemailer');
     const transport = createTransport({ url, ...limits });
     try {
       await transport.sendMail({

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
-import { Parser, type ReadEntry } from 'tar';
+import type { Parser, ReadEntry } from 'tar';
 import { PlatformError } from '../../../shared/errors.ts';
 import { archiveInvalid, entryRefused, showName } from './refusals.ts';
 import type { StagingTree } from './staging-tree.ts';
@@ -27,15 +27,15 @@ async function readEntry(entry: ReadEntry, tree: StagingTree, signal: AbortSigna
 }
 
 /** Reads entries one after the other; `failed` rejects at the first that is refused. */
-function createParser(
+function readEntries(
+  parser: Parser,
   tree: StagingTree,
   signal: AbortSignal,
-): { parser: Parser; done: Promise<void>; failed: Promise<never> } {
+): { done: Promise<void>; failed: Promise<never> } {
   const failure = Promise.withResolvers<never>();
   const finished = Promise.withResolvers<void>();
   failure.promise.catch(() => undefined);
   let work: Promise<void> = Promise.resolve();
-  const parser = new Parser({ strict: false });
   parser.on('entry', (entry: ReadEntry) => {
     work = work.then(() => readEntry(entry, tree, signal)).catch((error: unknown) => failure.reject(error));
   });
@@ -47,16 +47,19 @@ function createParser(
   });
   parser.on('error', (error: unknown) => failure.reject(error));
   parser.on('end', () => finished.resolve());
-  return { parser, done: finished.promise.then(() => work), failed: failure.promise };
+  return { done: finished.promise.then(() => work), failed: failure.promise };
 }
 
 /** Unpacks a .tar.gz into `tree`. What the headers and padding unpack to counts too, not only the files. */
 export async function unpackTarGz(path: string, tree: StagingTree, signal: AbortSignal): Promise<void> {
+  // Loaded with the first archive: an idle platform unpacks none.
+  const { Parser } = await import('tar');
   const packedBytes = (await stat(path)).size;
   const source = createReadStream(path);
   const gunzip = source.pipe(createGunzip());
   source.once('error', (error) => gunzip.destroy(error));
-  const { parser, done, failed } = createParser(tree, signal);
+  const parser = new Parser({ strict: false });
+  const { done, failed } = readEntries(parser, tree, signal);
   let unpackedBytes = 0;
   try {
     for await (const chunk of gunzip) {

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import type { Entry, ZipFile } from 'yauzl';
 import { PlatformError } from '../../../shared/errors.ts';
 import { archiveInvalid, entryRefused, showName } from './refusals.ts';
 import type { StagingTree } from './staging-tree.ts';
@@ -51,6 +51,8 @@ async function* watched(stream: AsyncIterable<Buffer>, tree: StagingTree, packed
  */
 export async function unpackZip(path: string, tree: StagingTree, signal: AbortSignal): Promise<void> {
   const packedBytes = (await stat(path)).size;
+  // Loaded with the first archive: an idle platform unpacks none.
+  const { openPromise } = await import('yauzl');
   const zip = await openPromise(path, { lazyEntries: true, autoClose: false, strictFileNames: true }).catch((cause) => {
     throw archiveInvalid('the upload is not a readable .zip archive; pack it again', cause);
   });
