@@ -32,6 +32,7 @@ function gatewayServer(): Server {
       submit: notUsed,
       cancel: notUsed,
       reserve: () => undefined,
+      running: () => [],
       schedulesChanged: () => undefined,
       stats: () => ({ inFlight: 0, places: 1, reserved: 0, queued: 0, asyncDepth: 0 }),
     },

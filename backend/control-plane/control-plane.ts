@@ -50,7 +50,10 @@ export interface ControlPlaneOptions {
   readonly bundles: BundleStore;
   readonly pool: Pick<InstancePool, 'provision' | 'retireVersion' | 'recycle' | 'pools' | 'preWarmed'>;
   readonly secrets: SecretKeeper;
-  readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'stats' | 'schedulesChanged' | 'reserve'>;
+  readonly scheduler: Pick<
+    Scheduler,
+    'invoke' | 'submit' | 'cancel' | 'stats' | 'running' | 'schedulesChanged' | 'reserve'
+  >;
   readonly journal: Pick<InvocationJournal, 'pending'>;
   /** See `InvocationsOptions`. */
   readonly callChains?: InvocationsOptions['callChains'];

@@ -24,7 +24,7 @@ import type { InMemoryFunctionDirectory } from './function-directory.ts';
 export interface InvocationsOptions {
   readonly store: Store;
   readonly directory: InMemoryFunctionDirectory;
-  readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel'>;
+  readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'running'>;
   readonly journal: Pick<InvocationJournal, 'pending'>;
   /** Left out: every call begins a chain of its own. */
   readonly callChains?: Pick<CallChains, 'read'> | undefined;
@@ -50,7 +50,7 @@ export type StoredInvocation = InvocationRecord & Partial<InvocationPayload>;
 /** Calls functions on behalf of API callers, and finds, cancels and replays what was called. */
 export class Invocations {
   readonly #options: InvocationsOptions;
-  /** Projects of synchronous calls, which are not in the store before they are over. */
+  /** Projects of synchronous calls through the API, which can be cancelled while they wait. */
   readonly #running = new Map<string, string>();
 
   constructor(options: InvocationsOptions) {
@@ -110,31 +110,47 @@ export class Invocations {
     return this.#options.scheduler.submit(item);
   }
 
-  /** Of a project, newest first. */
-  list(project: string, filter: Partial<InvocationFilter>, page: PageRequest): Promise<Page<InvocationRecord>> {
-    return this.#options.store.invocations.list(
-      {
-        project,
-        functionName: filter.functionName,
-        status: filter.status,
-        trigger: filter.trigger,
-        from: filter.from,
-        to: filter.to,
-      },
-      page,
-    );
+  /** Of a project, newest first. Synchronous calls that run are on the first page, and take up at most half of it unless only running ones are asked for. */
+  async list(
+    project: string,
+    { functionName, status, trigger, from, to }: Partial<InvocationFilter>,
+    page: PageRequest,
+  ): Promise<Page<InvocationRecord>> {
+    const filter = { project, functionName, status, trigger, from, to };
+    const running = page.cursor === undefined ? this.#runningOf(filter, page.limit) : [];
+    const stored = await this.#options.store.invocations.list(filter, { ...page, limit: page.limit - running.length });
+    if (running.length === 0) return stored;
+    // Over and written meanwhile.
+    const written = new Set(stored.items.map(({ id }) => id));
+    const items = [...running.filter(({ id }) => !written.has(id)), ...stored.items];
+    return { items: items.sort(newestFirst), nextCursor: stored.nextCursor };
   }
 
-  /** Also one that was over a moment ago and is not written yet. Rejects with `not_found`/`invocation_not_found`. */
+  #runningOf(filter: InvocationFilter, limit: number): readonly InvocationRecord[] {
+    const { project, functionName, status, trigger, from = 0, to = Number.POSITIVE_INFINITY } = filter;
+    if (status !== undefined && status !== 'running') return [];
+    const most = status === 'running' ? limit - 1 : Math.floor(limit / 2);
+    const fits = (record: InvocationRecord): boolean =>
+      projectOf(record.functionName) === project &&
+      (functionName ?? record.functionName) === record.functionName &&
+      (trigger ?? record.trigger) === record.trigger &&
+      record.createdAt >= from &&
+      record.createdAt < to;
+    return this.#options.scheduler.running().filter(fits).sort(newestFirst).slice(0, most);
+  }
+
+  /** Also one that runs, or was over a moment ago and is not written yet. Rejects with `not_found`/`invocation_not_found`. */
   async get(project: string, id: string): Promise<StoredInvocation> {
     const found = idPattern.test(id)
-      ? (this.#options.journal.pending(id) ?? (await this.#options.store.invocations.find(id as InvocationId)))
+      ? (this.#options.scheduler.running().find((record) => record.id === id) ??
+        this.#options.journal.pending(id) ??
+        (await this.#options.store.invocations.find(id as InvocationId)))
       : undefined;
     if (found !== undefined && projectOf(found.functionName) === project) return found;
     throw new PlatformError(
       'not_found',
       'invocation_not_found',
-      'there is no such invocation; it may have expired, or a synchronous call may still be running',
+      'there is no such invocation; it may have expired, or a synchronous call may still wait for an instance',
     );
   }
 
@@ -179,3 +195,5 @@ export class Invocations {
     return withinChain(caller, deadlineAt);
   }
 }
+
+const newestFirst = (a: InvocationRecord, b: InvocationRecord): number => b.createdAt - a.createdAt;

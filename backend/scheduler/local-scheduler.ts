@@ -4,13 +4,13 @@ import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { FunctionDirectory } from '../core/ports/function-directory.ts';
-import type { InstancePool } from '../core/ports/instance-pool.ts';
+import type { InstancePool, RunningCall } from '../core/ports/instance-pool.ts';
 import type { InvocationJournal } from '../core/ports/invocation-journal.ts';
 import type { InvocationQueue, NewAsyncInvocation } from '../core/ports/invocation-queue.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import type { Scheduler, SchedulerStats, SubmitResult } from '../core/ports/scheduler.ts';
-import type { FunctionStore, ScheduleStore } from '../core/ports/store.ts';
+import type { FunctionStore, InvocationRecord, ScheduleStore } from '../core/ports/store.ts';
 import { Admission } from './admission.ts';
 import { AsyncDispatcher } from './async-dispatcher.ts';
 import { outcomeOfWait, reportWithoutInstance } from './reports.ts';
@@ -19,7 +19,7 @@ import { Runner } from './runner.ts';
 import { ScheduleTicker } from './schedule-ticker.ts';
 import type { SchedulerSettings } from './scheduler-settings.ts';
 import { SingleFlight } from './single-flight.ts';
-import { recordOf, SyncRun } from './sync-run.ts';
+import { recordOf, recordOfRunning, SyncRun } from './sync-run.ts';
 
 export interface LocalSchedulerOptions {
   readonly pool: InstancePool;
@@ -106,7 +106,7 @@ export class LocalScheduler implements Scheduler {
     const run = new SyncRun({
       invocation,
       sink,
-      // A call of the gateway ends with its connection; its id is not known to anybody before it is over.
+      // A call of the gateway ends with its connection, or is cancelled where it runs.
       signal: invocation.trigger === 'http' ? signal : this.#cancellableSignal(invocation.id, signal),
       nowMs: this.#options.clock.monotonic(),
       maxRecordedBytes: this.#options.settings.maxRecordedBytes,
@@ -131,7 +131,16 @@ export class LocalScheduler implements Scheduler {
       running.controller.abort('cancelled by request');
       return true;
     }
+    for (const call of this.#insideSynchronously()) {
+      if (call.invocation.id !== id) continue;
+      call.cancel('cancelled by request');
+      return true;
+    }
     return await this.#dispatcher.cancel(id);
+  }
+
+  running(): readonly InvocationRecord[] {
+    return this.#insideSynchronously().map(recordOfRunning);
   }
 
   stats(): SchedulerStats {
@@ -210,6 +219,12 @@ export class LocalScheduler implements Scheduler {
     this.#waiting.add(refuse);
     if (run.signal.aborted) giveUp();
     return promise;
+  }
+
+  #insideSynchronously(): readonly RunningCall[] {
+    return [...this.#options.pool.running()].filter(
+      ({ invocation: { trigger } }) => trigger === 'http' || trigger === 'api',
+    );
   }
 
   readonly #onFinished = (run: SyncRun, report: InvocationReport): void => {

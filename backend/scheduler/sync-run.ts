@@ -2,10 +2,12 @@ import type { InvocationId } from '../../shared/ids.ts';
 import { errorOfOutcome, statusOfOutcome } from '../../shared/invocation.ts';
 import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
+import type { RunningCall } from '../core/ports/instance-pool.ts';
 import type { InvocationPayload, InvocationRecord } from '../core/ports/store.ts';
 import type { VersionSpec } from '../core/version.ts';
 import type { FunctionLoad } from './admission.ts';
 import { KeptBody } from './kept-body.ts';
+import { withoutAnswer } from './reports.ts';
 import type { Run } from './run.ts';
 
 export interface SyncRunOptions {
@@ -110,4 +112,11 @@ export function recordOf(invocation: Invocation, report: InvocationReport, finis
     nextAttemptAt: undefined,
     replayOf: invocation.replayOf,
   };
+}
+
+/** What is known of a synchronous invocation while it runs. */
+export function recordOfRunning({ invocation, instanceId, startedMs }: RunningCall): InvocationRecord {
+  const untilNow = { ...withoutAnswer(invocation, { kind: 'success' }, startedMs), instanceId };
+  const unknown = { finishedAt: undefined, httpStatus: undefined, timing: undefined, usage: undefined };
+  return { ...recordOf(invocation, untilNow, 0), ...unknown, status: 'running' };
 }

@@ -135,6 +135,8 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
       ...docs,
       operationId: 'listInvocations',
       summary: 'List invocations, newest first',
+      description:
+        'Synchronous calls that run are on the first page, at most half of it without `status=running`; those that wait for an instance are not listed.',
       querystring: invocationListQuerySchema,
       response: { 200: invocationPageSchema, ...problems() },
     },
@@ -190,6 +192,8 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
       ...docs,
       operationId: 'cancelInvocation',
       summary: 'Cancel an invocation that waits or runs',
+      description:
+        'Calls through the gateway are cancelled while they run: the caller gets 499, and an instance whose handler does not heed its AbortSignal within the grace ends.',
       params: idParams,
       response: { 204: noContent, ...problems(404, 409) },
     },

@@ -31,6 +31,16 @@ export interface InstanceCall {
   readonly signal: CancelSignal;
 }
 
+/** A call that is in an instance and that its caller waits for. */
+export interface RunningCall {
+  readonly invocation: Invocation;
+  readonly instanceId: InstanceId;
+  /** Clock.monotonic() of the INVOKE frame. */
+  readonly startedMs: number;
+  /** Ends it as if its caller had left, with this reason; nothing when it is over. */
+  cancel(reason: string): void;
+}
+
 /** A sandbox with one version loaded. */
 export interface Instance {
   readonly id: InstanceId;
@@ -115,6 +125,8 @@ export interface InstancePool {
   retireVersion(versionId: VersionId, reason: string): Promise<void>;
   /** Instances that are there or are starting get no calls any more and end when theirs have; calls from now on get new ones. */
   recycle(versions: ReadonlySet<VersionId>, reason: string): void;
+  /** Every call that runs in an instance now, of all triggers: read from the instances, so that calls need not be counted for it. */
+  running(): Iterable<RunningCall>;
   pools(): readonly PoolView[];
   preWarmed(): readonly PreWarmedView[];
   start(): Promise<void>;

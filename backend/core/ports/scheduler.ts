@@ -2,6 +2,7 @@ import type { FunctionId, InvocationId } from '../../../shared/ids.ts';
 import type { CancelSignal } from '../cancel-signal.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../invocation.ts';
 import type { NewAsyncInvocation } from './invocation-queue.ts';
+import type { InvocationRecord } from './store.ts';
 
 export interface SubmitResult {
   readonly id: InvocationId;
@@ -39,5 +40,10 @@ export interface Scheduler {
   reserve(places: ReadonlyMap<FunctionId, number>): void;
   /** Cancels a queued invocation or aborts a running one; false when it is over or unknown. */
   cancel(id: InvocationId): Promise<boolean>;
+  /**
+   * Synchronous calls that run in an instance now, WebSockets included; what waits is not among them. They come into the store when they are
+   * over, asynchronous ones are there already.
+   */
+  running(): readonly InvocationRecord[];
   stats(): SchedulerStats;
 }

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { InvocationId } from '../../../shared/ids.ts';
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
-import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
+import type { InstanceCall, InstanceResult, RunningCall } from '../../core/ports/instance-pool.ts';
 import type { OpenedSecrets } from '../../core/ports/secrets.ts';
 import type { VersionSpec } from '../../core/version.ts';
 
@@ -37,6 +37,8 @@ export interface AgentLink {
   readonly abandoned: number;
   /** Calls that were answered and whose `waitUntil` work goes on inside. They hold no slot. */
   readonly background: number;
+  /** Calls whose caller waits for them. */
+  running(): readonly Omit<RunningCall, 'instanceId'>[];
   /** The invocation in flight if there is exactly one, for attributing raw output. */
   readonly soleInvocation: InvocationId | undefined;
   /** Resolves at READY. Rejects with PlatformError `function_error` when user code did not load. */

@@ -5,7 +5,14 @@ import type { RuntimeName } from '../../../shared/version-config.ts';
 import { minInstancesAt, mostMinInstances } from '../../core/policies/provisioned.ts';
 import type { RunnableBundles } from '../../core/ports/bundle-store.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { InstancePool, InstanceState, Lease, PoolView, PreWarmedView } from '../../core/ports/instance-pool.ts';
+import type {
+  InstancePool,
+  InstanceState,
+  Lease,
+  PoolView,
+  PreWarmedView,
+  RunningCall,
+} from '../../core/ports/instance-pool.ts';
 import type { DriverHealth, DriverName, IsolationDriver } from '../../core/ports/isolation-driver.ts';
 import type { LogSink } from '../../core/ports/log-sink.ts';
 import type { Logger } from '../../core/ports/logger.ts';
@@ -164,6 +171,10 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       this.#pools.get(id)?.recycle(reason);
       this.#dropSnapshot(id, reason);
     }
+  }
+
+  *running(): Iterable<RunningCall> {
+    for (const instance of this.#instances()) yield* instance.running();
   }
 
   pools(): readonly PoolView[] {

@@ -7,6 +7,7 @@ import type {
   InstanceResult,
   InstanceState,
   InstanceView,
+  RunningCall,
   StartPhases,
 } from '../../core/ports/instance-pool.ts';
 import type { OutputLine, ResourceUsage } from '../../core/ports/sandbox.ts';
@@ -140,6 +141,11 @@ export class PooledInstance implements Instance, SandboxOwner {
   invokeBatch(calls: readonly InstanceCall[]): readonly Promise<InstanceResult>[] {
     this.invocations += calls.length;
     return this.body.link.invokeBatch(calls).map((result) => this.#withoutSecrets(result));
+  }
+
+  /** Calls inside whose callers wait for them. */
+  running(): readonly RunningCall[] {
+    return this.body.link.running().map((call) => ({ ...call, instanceId: this.id }));
   }
 
   takeSlots(slots: number): void {

@@ -7,7 +7,7 @@ import { projectOf, shortNameOf } from '../../../shared/names.ts';
 import type { CallChains } from '../../core/ports/call-chains.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { EgressBytes, EgressClient, EgressGate } from '../../core/ports/egress-gate.ts';
-import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
+import type { InstanceCall, InstanceResult, RunningCall } from '../../core/ports/instance-pool.ts';
 import { codeDirectory } from '../../core/ports/isolation-driver.ts';
 import type { MetricsSink } from '../../core/ports/metrics-sink.ts';
 import type { OpenedSecrets } from '../../core/ports/secrets.ts';
@@ -89,7 +89,15 @@ class ProtocolLink implements AgentLink {
   }
 
   get soleInvocation(): InvocationId | undefined {
-    return this.#connection.soleRunning?.invocation.id;
+    return this.#connection.inFlight === 1 ? this.#connection.running[0]?.call.invocation.id : undefined;
+  }
+
+  running(): readonly Omit<RunningCall, 'instanceId'>[] {
+    return this.#connection.running.map((call) => ({
+      invocation: call.call.invocation,
+      startedMs: call.startedMs,
+      cancel: (reason) => call.cancel(reason),
+    }));
   }
 
   async open(signal: AbortSignal): Promise<void> {

@@ -91,10 +91,9 @@ export class AgentConnection {
     return this.#givenUp;
   }
 
-  /** The call whose caller waits, if there is exactly one. */
-  get soleRunning(): InstanceCall | undefined {
-    if (this.#running !== 1) return undefined;
-    return this.#calls.find((call) => call.phase === 'running')?.call;
+  /** Calls whose caller waits. */
+  get running(): readonly Call[] {
+    return this.#running === 0 ? [] : this.#calls.values().filter(({ phase }) => phase === 'running');
   }
 
   /** The latest `Invocation.deadlineAt` among the calls inside whose caller has left; 0 when there is none. */

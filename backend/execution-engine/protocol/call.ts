@@ -42,7 +42,8 @@ export class Call {
   #phase: CallPhase = 'running';
   readonly #host: CallHost;
   readonly #resolve: (result: InstanceResult) => void;
-  readonly #startedAt: number;
+  /** Clock.monotonic() of the INVOKE frame. */
+  readonly startedMs: number;
   #maxResponseBytes: number;
   #body: RequestBody | undefined;
   #requestBytes = 0;
@@ -70,7 +71,7 @@ export class Call {
     this.call = call;
     this.deadlineAt = deadlineAt;
     this.#resolve = resolve;
-    this.#startedAt = host.monotonic();
+    this.startedMs = host.monotonic();
     this.#maxResponseBytes = call.invocation.version.config.maxResponseBytes;
     call.signal.addEventListener('abort', this);
   }
@@ -116,7 +117,7 @@ export class Call {
     const body = payload.subarray(bodyAt);
     this.#receive(body.length);
     if (this.#phase === 'running') {
-      this.#firstByteMs = this.#host.monotonic() - this.#startedAt;
+      this.#firstByteMs = this.#host.monotonic() - this.startedMs;
       const checked = this.#checkHead(meta);
       if (!checked.ok) this.#fault('bad-response', checked.message);
       else if (
@@ -178,6 +179,11 @@ export class Call {
   /** The caller's signal. */
   handleEvent(): void {
     this.#disconnected('the caller disconnected');
+  }
+
+  /** Somebody else than the caller asked for its end. */
+  cancel(reason: string): void {
+    this.#disconnected(reason);
   }
 
   /** The connection is over; a caller that still waits gets this. */
@@ -271,10 +277,10 @@ export class Call {
     this.#body?.stop();
     this.#resolve({
       outcome,
-      startedMs: this.#startedAt,
+      startedMs: this.startedMs,
       httpStatus: this.#httpStatus,
       firstByteMs: this.#firstByteMs,
-      handlerMs: this.#host.monotonic() - this.#startedAt,
+      handlerMs: this.#host.monotonic() - this.startedMs,
       cpuMs,
       peakMemoryBytes,
       requestBytes: this.#requestBytes + (this.#body?.sentBytes ?? 0),
