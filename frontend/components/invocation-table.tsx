@@ -51,6 +51,7 @@ function columns(
       id: 'select',
       label: 'Select',
       isLabelHidden: true,
+      onPhone: 'bare',
       className: 'w-6 !pr-0',
       cell: (row) => (
         // biome-ignore lint/a11y/useKeyWithClickEvents: keeps the click of the mouse from opening the row
@@ -68,6 +69,7 @@ function columns(
     {
       id: 'at',
       label: 'Time',
+      onPhone: 'bare',
       cell: (row) => (
         <button type="button" className="min-h-6 whitespace-nowrap hover:underline" onClick={() => onOpen(row.id)}>
           {formatDateTime(row.createdAt)}
@@ -79,11 +81,12 @@ function columns(
           {
             id: 'fn',
             label: 'Function',
+            onPhone: 'line' as const,
             cell: (row: InvocationDocument) => <span className="font-medium">{row.functionName}</span>,
           },
         ]
       : []),
-    { id: 'status', label: 'Status', cell: (row) => <StatusBadge status={row.status} /> },
+    { id: 'status', label: 'Status', onPhone: 'bare', cell: (row) => <StatusBadge status={row.status} /> },
     { id: 'version', label: 'Version', isNumber: true, isSecondary: true, cell: (row) => `v${row.version}` },
     { id: 'trigger', label: 'Trigger', isSecondary: true, cell: (row) => row.trigger },
     { id: 'start', label: 'Start', isSecondary: true, cell: (row) => <StartBadge start={row.start} /> },
@@ -91,12 +94,13 @@ function columns(
       id: 'ms',
       label: 'Duration',
       isNumber: true,
+      onPhone: 'bare',
       cell: (row) => (
         <span className="inline-flex items-center gap-2.5">
           <span className="hidden sm:inline-flex">
             <DurationBar timing={row.timing} longestMs={longestMs} />
           </span>
-          <span className="min-w-14">{formatMs(row.timing?.totalMs)}</span>
+          <span className="sm:min-w-14">{formatMs(row.timing?.totalMs)}</span>
         </span>
       ),
     },
@@ -224,6 +228,7 @@ export function InvocationTable({
             return (
               <Table
                 label="Invocations"
+                isStacked
                 columns={columns(longestMs, functionName === undefined, setOpenId, selection)}
                 rows={rows}
                 rowKey={(row) => row.id}

@@ -29,28 +29,41 @@ import { cliSnippet, curlSnippet, fetchSnippet } from '../util/snippets.ts';
 
 const sampleBody = '{"name":"Ada"}';
 
-function CallCard({ fn }: { readonly fn: FunctionDocument }) {
-  const snippets = [
+const snippetsOf = (fn: FunctionDocument) =>
+  [
     { id: 'curl', label: 'curl', text: curlSnippet(fn.url, sampleBody) },
     { id: 'fetch', label: 'fetch', text: fetchSnippet(fn.url, sampleBody) },
     { id: 'cli', label: 'CLI', text: cliSnippet(fn.name, sampleBody) },
-  ];
+  ] as const;
+
+/** Where it answers, ready to be copied in the form that is needed: what most people come to the page for. */
+function AddressLine({ fn }: { readonly fn: FunctionDocument }) {
+  return (
+    <div className="flex min-w-0 flex-wrap items-center gap-1">
+      <a
+        href={fn.url}
+        target="_blank"
+        rel="noreferrer"
+        className="min-w-0 font-mono text-sm break-all text-accent underline"
+      >
+        {fn.url}
+      </a>
+      <CopyButton text={fn.url} label="Copy the address" />
+      {snippetsOf(fn).map(({ id, label, text }) => (
+        <CopyButton key={id} text={text} label={`Copy as ${label}`}>
+          {label}
+        </CopyButton>
+      ))}
+    </div>
+  );
+}
+
+function CallCard({ fn }: { readonly fn: FunctionDocument }) {
   return (
     <Card title="Call it">
-      <div className="mb-2 flex items-center gap-1">
-        <a
-          href={fn.url}
-          target="_blank"
-          rel="noreferrer"
-          className="min-w-0 font-mono text-sm break-all text-accent underline"
-        >
-          {fn.url}
-        </a>
-        <CopyButton text={fn.url} label="Copy the address" />
-      </div>
       <Tabs
         label="Call from"
-        items={snippets.map((item) => ({
+        items={snippetsOf(fn).map((item) => ({
           id: item.id,
           label: item.label,
           content: <CodeBlock text={item.text} label={`${item.label} call`} />,
@@ -239,7 +252,8 @@ export function FunctionOverviewTab() {
   const metrics = useQuery(queries.metrics(useApi(), range, fn.name, isLive));
   return (
     <>
-      <div className="mb-4 flex justify-end">
+      <div className="mb-4 flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
+        <AddressLine fn={fn} />
         <RangePicker isLive={isLive} onLive={setIsFollowing} />
       </div>
       <CanaryAborts functionName={fn.name} />

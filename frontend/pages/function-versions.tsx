@@ -29,10 +29,16 @@ function columns(
   const shares = live?.versions ?? [];
   const main = mainVersion(shares);
   return [
-    { id: 'version', label: 'Version', cell: (row) => <strong className="font-semibold">v{row.version}</strong> },
+    {
+      id: 'version',
+      label: 'Version',
+      onPhone: 'bare',
+      cell: (row) => <strong className="font-semibold">v{row.version}</strong>,
+    },
     {
       id: 'traffic',
       label: 'Traffic',
+      onPhone: 'bare',
       cell: (row) => {
         const share = shareOf(shares, row.version);
         return share === 0 ? (
@@ -45,6 +51,7 @@ function columns(
     {
       id: 'message',
       label: 'Message',
+      onPhone: 'line',
       className: 'max-w-96 min-w-32',
       cell: (row) =>
         row.message === '' ? (
@@ -56,6 +63,7 @@ function columns(
     {
       id: 'when',
       label: 'Deployed',
+      onPhone: 'bare',
       cell: (row) => (
         <span title={formatDateTime(row.createdAt)} className="whitespace-nowrap">
           {formatAgo(row.createdAt, now)}
@@ -69,6 +77,7 @@ function columns(
       label: 'Actions',
       isLabelHidden: true,
       isNumber: true,
+      onPhone: 'bare',
       cell: (row) => {
         const isWhole = shareOf(shares, row.version) === 1;
         const isOlder = main !== undefined && row.version < main;
@@ -140,6 +149,7 @@ export function FunctionVersionsTab() {
               {() => (
                 <Table
                   label="Versions"
+                  isStacked
                   columns={columns(live, now, setChoice)}
                   rows={pages.flatMap((page) => page.items)}
                   rowKey={(row) => row.id}

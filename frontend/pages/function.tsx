@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
 import { Suspense } from 'react';
+import type { FunctionDocument } from '../../shared/api/functions.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { processServerError } from '../api/server-error.ts';
@@ -13,8 +14,10 @@ import { ErrorCallout } from '../ui/callout.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Skeleton } from '../ui/spinner.tsx';
 import { tabClasses } from '../ui/tabs.tsx';
+import { formatPercent } from '../util/format.ts';
 import { stateOf } from '../util/function-state.ts';
 import { useNameParam } from '../util/hooks.ts';
+import { shareOf } from '../util/traffic.ts';
 
 const tabNames: Readonly<Record<FunctionTab, string>> = {
   overview: 'Overview',
@@ -26,6 +29,16 @@ const tabNames: Readonly<Record<FunctionTab, string>> = {
   triggers: 'Triggers',
   settings: 'Settings',
 };
+
+/** What is live, with the shares when the traffic is split. */
+function LiveBadge({ fn }: { readonly fn: FunctionDocument }) {
+  const aliases = useQuery(queries.aliases(useApi(), fn.name)).data?.items ?? [];
+  const versions = aliases.find((alias) => alias.name === 'live')?.versions ?? [];
+  if (fn.liveVersion === null) return <Badge tone="accent">not live</Badge>;
+  if (versions.length < 2) return <Badge tone="accent">live v{fn.liveVersion}</Badge>;
+  const shares = versions.map(({ version }) => `v${version} ${formatPercent(shareOf(versions, version))}`);
+  return <Badge tone="accent">live {shares.join(' · ')}</Badge>;
+}
 
 /** The frame of one function: what it is, and its tabs, each with an address of its own. */
 export function FunctionPage() {
@@ -77,7 +90,7 @@ export function FunctionPage() {
               </Badge>
               <RuntimeBadge runtime={fn.runtime} />
               <Badge>{fn.isolation}</Badge>
-              <Badge tone="accent">{fn.liveVersion === null ? 'not live' : `live v${fn.liveVersion}`}</Badge>
+              <LiveBadge fn={fn} />
             </>
           )
         }

@@ -12,6 +12,8 @@ import { paths } from '../path-builder.ts';
 import { Badge, Dot } from '../ui/badge.tsx';
 import { Button, buttonClasses } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
+import { classes } from '../ui/classes.ts';
+import { CopyButton } from '../ui/copy-button.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Input } from '../ui/field.tsx';
 import { Sparkline } from '../ui/sparkline.tsx';
@@ -19,6 +21,7 @@ import { Table, type TableColumn, type TableSort } from '../ui/table.tsx';
 import { formatAgo, formatCount, formatMs, formatPercent } from '../util/format.ts';
 import { type FunctionSortKey, sortFunctions, stateOf } from '../util/function-state.ts';
 import { useNow, useSettled, useSlashFocus, useUrlValue } from '../util/hooks.ts';
+import { curlSnippet } from '../util/snippets.ts';
 
 function NameCell({ fn, onTag }: { readonly fn: FunctionDocument; readonly onTag: (tag: string) => void }) {
   const state = stateOf(fn);
@@ -55,9 +58,30 @@ function NameCell({ fn, onTag }: { readonly fn: FunctionDocument; readonly onTag
             {tag}
           </button>
         ))}
-        {fn.description !== '' && <p className="max-w-44 truncate sm:max-w-80 text-xs text-faint">{fn.description}</p>}
+        {fn.description !== '' && <p className="truncate sm:max-w-80 text-xs text-faint">{fn.description}</p>}
       </div>
     </div>
+  );
+}
+
+/** What is done most often with one of many; shown where the mouse or the focus is, and to fingers always. */
+function RowActions({ fn }: { readonly fn: FunctionDocument }) {
+  const link = classes(buttonClasses('ghost', 'small'), '!px-2');
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: keeps the click of the mouse from opening the row
+    // biome-ignore lint/a11y/noStaticElementInteractions: see above
+    <span
+      className="inline-flex items-center opacity-0 group-focus-within:opacity-100 group-hover:opacity-100 [@media(hover:none)]:opacity-100"
+      onClick={(event) => event.stopPropagation()}
+    >
+      <Link to={paths.function(fn.name, 'code')} aria-label={`Test ${fn.name}`} className={link}>
+        Test
+      </Link>
+      <Link to={paths.function(fn.name, 'logs')} aria-label={`Logs of ${fn.name}`} className={link}>
+        Logs
+      </Link>
+      <CopyButton text={curlSnippet(fn.url, undefined)} label={`Copy ${fn.name} as curl`} />
+    </span>
   );
 }
 
@@ -65,7 +89,13 @@ function columns(now: number, onTag: (tag: string) => void): readonly TableColum
   const share = (fn: FunctionDocument, key: 'errors' | 'coldStarts') =>
     fn.stats === undefined || fn.stats.invocations === 0 ? null : fn.stats[key] / fn.stats.invocations;
   return [
-    { id: 'name', label: 'Function', isSortable: true, cell: (fn) => <NameCell fn={fn} onTag={onTag} /> },
+    {
+      id: 'name',
+      label: 'Function',
+      isSortable: true,
+      onPhone: 'line',
+      cell: (fn) => <NameCell fn={fn} onTag={onTag} />,
+    },
     { id: 'runtime', label: 'Runtime', isSecondary: true, cell: (fn) => <RuntimeBadge runtime={fn.runtime} /> },
     {
       id: 'requests',
@@ -79,7 +109,7 @@ function columns(now: number, onTag: (tag: string) => void): readonly TableColum
             label={`Requests of ${fn.name} over the last hour`}
             className="hidden h-5 w-20 sm:block"
           />
-          <span className="min-w-9">{formatCount(fn.stats?.invocations)}</span>
+          <span className="sm:min-w-9">{formatCount(fn.stats?.invocations)}</span>
         </span>
       ),
     },
@@ -112,6 +142,14 @@ function columns(now: number, onTag: (tag: string) => void): readonly TableColum
       isSecondary: true,
       cell: (fn) => formatAgo(fn.updatedAt, now),
     },
+    {
+      id: 'actions',
+      label: 'Actions',
+      isLabelHidden: true,
+      isSecondary: true,
+      className: '!py-0 w-0',
+      cell: (fn) => <RowActions fn={fn} />,
+    },
   ];
 }
 
@@ -136,6 +174,7 @@ function FunctionTable({
     <>
       <Table
         label="Functions"
+        isStacked
         columns={columns(now, onTag)}
         rows={sortFunctions(functions, key, sort.isDescending).slice(0, shown)}
         rowKey={(fn) => fn.id}

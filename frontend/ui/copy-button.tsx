@@ -1,5 +1,5 @@
 import { Check, Copy } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { IconButton } from './button.tsx';
 import { classes } from './classes.ts';
 import { ScrollArea } from './scroll-area.tsx';
@@ -18,7 +18,15 @@ async function copyText(text: string): Promise<void> {
   area.remove();
 }
 
-export function CopyButton({ text, label = 'Copy' }: { readonly text: string; readonly label?: string }) {
+export interface CopyButtonProps {
+  readonly text: string;
+  /** Its name, and its tooltip. */
+  readonly label?: string;
+  /** Words beside the icon, a part of `label`. */
+  readonly children?: ReactNode;
+}
+
+export function CopyButton({ text, label = 'Copy', children }: CopyButtonProps) {
   const [isCopied, setIsCopied] = useState(false);
   useEffect(() => {
     if (!isCopied) return;
@@ -40,6 +48,7 @@ export function CopyButton({ text, label = 'Copy' }: { readonly text: string; re
       ) : (
         <Copy className="size-4" aria-hidden="true" />
       )}
+      {children}
     </IconButton>
   );
 }

@@ -91,4 +91,26 @@ describe.skipIf(whyNoChromium !== undefined)(`every page${skippedFor(whyNoChromi
     }
     await page.context().close();
   });
+
+  it.each([390, 320])('shows functions, invocations and versions whole in a window of %i pixels', async (width) => {
+    const { page } = await openDashboard(browser, platform, { width });
+    const excess = `Math.max(...[...document.querySelectorAll('main table')].map((table) =>
+      table.parentElement.scrollWidth - table.parentElement.clientWidth))`;
+    for (const [path, fact] of [
+      ['/functions', 'Errors'],
+      ['/functions/shop/invocations', 'Duration'],
+      ['/functions/shop/versions', 'Deployed'],
+      ['/invocations', 'Function'],
+    ] as const) {
+      await show(page, path);
+      const cell = page.locator(`tbody td[data-label="${fact}"]`).first();
+      await cell.waitFor();
+      expect(await page.evaluate(excess), path).toBeLessThanOrEqual(0);
+      const box = await cell.boundingBox();
+      expect((box?.x ?? 0) + (box?.width ?? width), path).toBeLessThanOrEqual(width);
+      // Laid out as something else, it is a table to those who cannot see it all the same.
+      expect(await page.getByRole('cell').count(), path).toBeGreaterThan(0);
+    }
+    await page.context().close();
+  });
 });
