@@ -78,7 +78,7 @@ afterEach(() => {
 
 /** The tables that a statement walks from end to end, or sorts. Walking an index or the primary key in its order is what pages do. */
 function walks(step: Step): string[] {
-  if (/ order by "seq"( desc)? limit \?$/.test(step.sql) && !step.sql.includes('where')) return [];
+  if (/ order by "seq"( desc)? limit \?( offset \?)?$/.test(step.sql) && !step.sql.includes('where')) return [];
   const rows = database.prepare(`explain query plan ${step.sql}`).all(...step.parameters) as { detail: string }[];
   return rows
     .map((row) => row.detail)
@@ -194,6 +194,8 @@ describe('the statements of the models', () => {
       fromEnd: true,
     };
     await store.logs.query({ ...logs, functionId, search: 'x', since: 1 });
+    await store.logs.query({ ...logs, since: 1, until: 2, fromEnd: false });
+    await store.logs.query({ ...logs, beforeSeq: 9 });
     await store.logs.query({ ...logs, invocationId: newId('invocation'), fromEnd: false });
     const parsed = parseLogFilter('level:error status:>=500 text -noise');
     await store.logs.query({ ...logs, functionId, terms: parsed.isValid ? parsed.terms : undefined });

@@ -42,15 +42,34 @@ async function logs(context: CliContext, name: string | undefined, options: Opti
     filter: options.filter,
     invocation: options.invocation,
   };
-  const page = await context.client.get(path, logPageSchema, {
-    ...filter,
-    since: timeOf(options.since),
-    until: timeOf(options.until),
-    limit: options.lines,
-  });
-  for (const line of page.items) print(context, line, name === undefined);
+  const lines = await find(context, path, options, filter);
+  for (const line of lines) print(context, line, name === undefined);
   if (options.follow === true)
-    await follow(context, { path, filter, hasFunction: name === undefined, lastId: page.items.at(-1)?.id });
+    await follow(context, { path, filter, hasFunction: name === undefined, lastId: lines.at(-1)?.id });
+}
+
+/** The platform looks at so many lines at a time: asks on until there are as many as were wanted, or no more. */
+async function find(
+  context: CliContext,
+  path: string,
+  options: Options,
+  filter: Readonly<Record<string, string | undefined>>,
+): Promise<readonly LogLine[]> {
+  const times = { since: timeOf(options.since), until: timeOf(options.until) };
+  const isFromEnd = times.since === undefined;
+  const found: LogLine[] = [];
+  let goOn: Readonly<Record<string, string>> = {};
+  for (;;) {
+    // The platform says what is wrong with a number that is none.
+    const limit = found.length === 0 ? options.lines : String(Number(options.lines) - found.length);
+    const page = await context.client.get(path, logPageSchema, { ...filter, ...times, ...goOn, limit });
+    if (isFromEnd) found.unshift(...page.items);
+    else found.push(...page.items);
+    if (found.length >= Number(options.lines)) return found;
+    if (page.before !== null) goOn = { before: page.before };
+    else if (page.nextCursor !== null) goOn = { cursor: page.nextCursor };
+    else return found;
+  }
 }
 
 /** Says what is wrong before anything is asked. */

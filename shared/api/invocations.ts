@@ -47,7 +47,13 @@ export const logLineSchema = z.object({
   text: z.string(),
 });
 export type LogLine = z.infer<typeof logLineSchema>;
-export const logPageSchema = pageOf(logLineSchema);
+export const logPageSchema = pageOf(logLineSchema).extend({
+  before: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('Of a page from the end: ask again with this `before` for older lines; null when there are none.'),
+});
 
 export const invocationDetailSchema = invocationSchema.extend({
   result: z.unknown().describe('What the function returned; null when it was not kept.'),
@@ -92,6 +98,11 @@ export const logQuerySchema = pageQuerySchema.extend({
     ),
   since: timeSchema.optional(),
   until: timeSchema.optional(),
+  before: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('The newest lines before this one: the `before` of a page goes on with older ones.'),
 });
 export type LogQuery = z.infer<typeof logQuerySchema>;
 

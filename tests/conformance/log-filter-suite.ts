@@ -4,23 +4,27 @@ import { newId } from '../../shared/ids.ts';
 import { parseLogFilter } from '../../shared/log-filter.ts';
 import { invocationRecord, logLine } from './store-records.ts';
 
+const everything = {
+  project: undefined,
+  functionId: undefined,
+  invocationId: undefined,
+  levels: undefined,
+  search: undefined,
+  since: undefined,
+  until: undefined,
+  afterSeq: undefined,
+  limit: 10,
+  fromEnd: false,
+};
+
 /** The part of the store suite about the filter language of logs. */
 export function describeLogFilter(current: () => Store): void {
   describe('the filter of logs', () => {
     const found = async (filter: string) => {
       const parsed = parseLogFilter(filter);
       if (!parsed.isValid) throw new Error(parsed.message);
-      const lines = await current().logs.query({
-        project: undefined,
-        functionId: undefined,
-        invocationId: undefined,
-        levels: undefined,
-        search: undefined,
-        since: undefined,
-        until: undefined,
-        afterSeq: undefined,
-        limit: 10,
-        fromEnd: false,
+      const { lines } = await current().logs.query({
+        ...everything,
         terms: parsed.terms,
       });
       return lines.map((line) => line.seq);
@@ -42,6 +46,35 @@ export function describeLogFilter(current: () => Store): void {
       expect(await found('e_l')).toEqual([4]);
       expect(await found('version:7 stream:stderr')).toEqual([3]);
       expect(await found('level:error -payment -"no space"')).toEqual([]);
+    });
+
+    it('looks at so many lines and says where to go on, in both directions, until there are no more', async () => {
+      const { logs } = current();
+      const functionId = newId('function');
+      const lines = Array.from({ length: 25 }, (_, i) =>
+        logLine(i + 1, { at: 100 + i, text: i % 12 === 0 ? 'needle' : 'hay', ...(i % 2 === 0 && { functionId }) }),
+      );
+      await logs.append(lines);
+      const base = { ...everything, search: 'needle', limit: 2, maxLookedAt: 10 };
+      const walk = async (filter: object, fromEnd: boolean) => {
+        const pages: (readonly number[])[] = [];
+        let goOn: object = {};
+        for (;;) {
+          const page = await logs.query({ ...base, ...filter, ...goOn, fromEnd });
+          pages.push(page.lines.map((line) => line.seq));
+          if (page.stoppedAt === undefined) return pages;
+          goOn = fromEnd ? { beforeSeq: page.stoppedAt } : { afterSeq: page.stoppedAt };
+        }
+      };
+      expect(await walk({}, true)).toEqual([[25], [13], [1]]);
+      expect(await walk({}, false)).toEqual([[1], [13], [25]]);
+      expect(await walk({ search: 'nowhere' }, true)).toEqual([[], [], []]);
+      expect(await walk({ functionId }, true)).toEqual([[13, 25]]);
+      expect(await walk({ since: 110 }, false)).toEqual([[13], [25]]);
+      expect(await walk({ until: 110 }, true)).toEqual([[], [1]]);
+      // Enough was found: that there is more is the caller's to see.
+      expect((await logs.query({ ...base, search: 'hay' })).stoppedAt).toBeUndefined();
+      expect((await walk({ maxLookedAt: 25 }, true)).length).toBe(1);
     });
 
     it('finds the lines of calls by the status that they ended with', async () => {

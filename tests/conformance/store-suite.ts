@@ -429,8 +429,9 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
           limit: 100,
           fromEnd: false,
         };
-        expect(await store.logs.query(base)).toEqual(lines);
-        const seqs = async (filter: object) => (await store.logs.query({ ...base, ...filter })).map((line) => line.seq);
+        expect(await store.logs.query(base)).toEqual({ lines, stoppedAt: undefined });
+        const seqs = async (filter: object) =>
+          (await store.logs.query({ ...base, ...filter })).lines.map((line) => line.seq);
         expect(await seqs({ functionId })).toEqual([1, 3, 5, 7, 9]);
         expect(await seqs({ invocationId })).toEqual([1, 4, 7, 10]);
         expect(await seqs({ levels: ['error'] })).toEqual([6, 7, 8, 9, 10]);
@@ -438,6 +439,9 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         expect(await seqs({ search: 'needle 100%' })).toEqual([5]);
         expect(await seqs({ since: 103, until: 105 })).toEqual([4, 5, 6]);
         expect(await seqs({ afterSeq: 7, limit: 2 })).toEqual([8, 9]);
+        expect(await seqs({ beforeSeq: 4, limit: 2, fromEnd: true })).toEqual([2, 3]);
+        expect(await seqs({ since: 200 })).toEqual([]);
+        expect(await seqs({ until: 99, fromEnd: true })).toEqual([]);
         expect(await seqs({ fromEnd: true, limit: 3 })).toEqual([8, 9, 10]);
         expect(await seqs({ fromEnd: true, limit: 2, functionId })).toEqual([7, 9]);
         expect(await store.logs.prune(105)).toBe(5);
@@ -520,7 +524,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         expect(await listed('default')).toEqual(['hello']);
         expect(await listed('zoo')).toEqual([]);
         const lines = async (project: string) =>
-          (await store.logs.query({ ...noLogFilter, project })).map((line) => line.text);
+          (await store.logs.query({ ...noLogFilter, project })).lines.map((line) => line.text);
         expect(await lines('acme')).toEqual(['acme/hello', 'acme/zoo']);
         expect(await lines('default')).toEqual(['hello']);
       });

@@ -2,6 +2,7 @@ import type {
   InvocationPayload,
   InvocationRecord,
   InvocationStore,
+  LogSearch,
   LogStore,
   MetricPointRecord,
   MetricPointStore,
@@ -91,7 +92,7 @@ export class MemoryLogs implements LogStore {
     return this.#lines.at(-1)?.seq ?? 0;
   }
 
-  async query(filter: Parameters<LogStore['query']>[0]): Promise<readonly StoredLogLine[]> {
+  async query(filter: Parameters<LogStore['query']>[0]): Promise<LogSearch> {
     await this.faults.pass();
     const found = this.#lines.filter(
       (line) =>
@@ -101,9 +102,11 @@ export class MemoryLogs implements LogStore {
         (filter.search === undefined || line.text.toLowerCase().includes(filter.search.toLowerCase())) &&
         (filter.since === undefined || line.at >= filter.since) &&
         (filter.until === undefined || line.at <= filter.until) &&
-        (filter.afterSeq === undefined || line.seq > filter.afterSeq),
+        (filter.afterSeq === undefined || line.seq > filter.afterSeq) &&
+        (filter.beforeSeq === undefined || line.seq < filter.beforeSeq),
     );
-    return filter.fromEnd ? found.slice(-filter.limit) : found.slice(0, filter.limit);
+    const lines = filter.fromEnd ? found.slice(-filter.limit) : found.slice(0, filter.limit);
+    return { lines, stoppedAt: undefined };
   }
 
   async prune(before: number): Promise<number> {

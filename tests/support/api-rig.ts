@@ -217,7 +217,8 @@ class MemoryLogs implements LogReader {
     const { cursor, limit } = query;
     const rest = cursor === undefined ? this.lines.slice(-limit) : this.lines.filter((line) => line.id > cursor);
     const items = rest.slice(0, limit);
-    return { items, nextCursor: rest.length > items.length ? (items.at(-1)?.id ?? null) : null };
+    const nextCursor = rest.length > items.length ? (items.at(-1)?.id ?? null) : null;
+    return { items, nextCursor, before: null, end: this.lines.at(-1)?.id ?? '0'.padStart(16, '0') };
   }
 
   subscribe(_filter: unknown, listener: (lines: readonly LogLine[], skipped: number) => void) {

@@ -47,7 +47,7 @@ export async function followLogs(
     const past = await context.logs.query(of, { ...query, follow: undefined, cursor });
     for (const line of past.items) send(line);
     // Without a cursor the first page is the newest one, and what comes after it comes live.
-    if (past.nextCursor === null || cursor === undefined || past.items.length === 0) break;
+    if (past.nextCursor === null || cursor === undefined) break;
     cursor = past.nextCursor;
   }
   isCaughtUp = true;

@@ -100,6 +100,10 @@ describe('RingFeed', () => {
 /** A log of which a test decides what is stored and what followers hear. */
 class ScriptedLog implements LogReader {
   readonly lines: LogLine[] = [];
+  /** How many lines a query looks at. */
+  lookedAt = Number.POSITIVE_INFINITY;
+  /** Whether a line is what the reader asked for. */
+  isWanted: (line: LogLine) => boolean = () => true;
   queries = 0;
   listener: (lines: readonly LogLine[], skipped: number) => void = () => undefined;
 
@@ -116,8 +120,11 @@ class ScriptedLog implements LogReader {
   async query(_of: unknown, { cursor, limit }: Parameters<LogReader['query']>[1]) {
     this.queries++;
     const from = cursor === undefined ? Math.max(0, this.lines.length - limit) : Number(cursor);
-    const items = this.lines.slice(from, from + limit);
-    return { items, nextCursor: from + limit < this.lines.length ? (items.at(-1)?.id ?? null) : null };
+    const seen = this.lines.slice(from, from + Math.min(limit, this.lookedAt));
+    const items = seen.filter(this.isWanted);
+    const isWhole = from + seen.length >= this.lines.length;
+    const nextCursor = isWhole ? null : (seen.at(-1)?.id ?? null);
+    return { items, nextCursor, before: null, end: this.lines.at(-1)?.id ?? '0'.padStart(16, '0') };
   }
 
   subscribe(_filter: unknown, listener: ScriptedLog['listener']) {
@@ -225,6 +232,34 @@ describe('LogFeed', () => {
     await expect.poll(() => outlet.texts.at(-1)).toBe('line 100000');
     expect(outlet.sent.find(([kind]) => kind === 'gap')?.[1]).toMatchObject({ lost: 50_000, isAtLeast: true });
     expect(logs.queries).toBeLessThan(400);
+  });
+
+  test('pages without a line that is wanted are gone through once', async () => {
+    const { logs, outlet, feed } = await setUp();
+    logs.lookedAt = 10;
+    logs.isWanted = ({ text }) => text === 'line 95' || text === 'line 1000';
+    outlet.makeRoom(1_000_000);
+    logs.store(1_000);
+    const before = logs.queries;
+    // A reader that comes back begins with what it had last.
+    const away = new LogFeed({
+      logs,
+      outlet,
+      topic: 'logs',
+      cursorKey: 'k',
+      scope: { project: 'default', functionId: undefined },
+      tail: 2,
+      from: from(5),
+      onFailed: (error) => {
+        throw error;
+      },
+    });
+    outlet.feed = away;
+    away.pump();
+    await expect.poll(() => outlet.texts).toEqual(['line 95', 'line 1000']);
+    await settled();
+    expect([away.position, logs.queries - before]).toEqual([from(1_000), 100]);
+    feed.close();
   });
 
   test('a closed one sends nothing more', async () => {

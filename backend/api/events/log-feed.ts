@@ -101,6 +101,8 @@ export class LogFeed implements Feed {
       const page = await this.#query(this.#position);
       await this.#sendPatiently(page.items);
       sent += page.items.length;
+      // What was looked at in vain is not looked at again.
+      this.#advance(page.nextCursor ?? page.end);
       if (page.nextCursor === null) continue;
       this.#isBehind = true;
       if (sent >= maxCatchUpLines) {
@@ -113,10 +115,13 @@ export class LogFeed implements Feed {
   /** The newest lines, and where the log is now. */
   async #readTail(): Promise<void> {
     const { tail } = this.#options;
-    const { items } = await this.#query(undefined, Math.max(1, tail));
-    const shown = tail === 0 ? [] : items;
-    this.#position = (tail === 0 ? items.at(-1)?.id : undefined) ?? '0'.padStart(16, '0');
-    await this.#sendPatiently(shown);
+    const { items, end } = await this.#query(undefined, Math.max(1, tail));
+    if (tail > 0) await this.#sendPatiently(items);
+    this.#advance(end);
+  }
+
+  #advance(id: string): void {
+    if (!this.#isClosed && (this.#position === undefined || isAfter(id, this.#position))) this.#position = id;
   }
 
   /** Goes on with the last lines there are, and says how many lie between. */

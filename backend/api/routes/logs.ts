@@ -9,7 +9,7 @@ import { type Api, bearerOnly, nameParams, problems } from '../route-docs.ts';
 
 const docs = { tags: ['logs'], security: bearerOnly };
 const description =
-  'Oldest first: from `since` or `cursor`, else the newest page. `?follow=1` answers with server-sent events `log` and resumes after `Last-Event-ID`.';
+  'Oldest first: from `since` or `cursor`, else the newest page, or the newest before `before`. A page looks at 50,000 lines at most: it may have fewer lines than asked for, or none, and there is more while `nextCursor` or `before` is not null. `?follow=1` answers with server-sent events `log` and resumes after `Last-Event-ID`.';
 const response = {
   200: {
     description: 'Log lines; with `?follow=1` a stream of them.',
@@ -28,7 +28,7 @@ export function logRoutes(app: Api, context: ApiContext): void {
     if (query.follow !== '1' || request.method === 'HEAD') {
       const scope = logScope(directory, request, functionId, query.filter);
       const page = await context.logs.query(scope, query);
-      return reply.send({ items: page.items, nextCursor: page.nextCursor });
+      return reply.send({ items: page.items, nextCursor: page.nextCursor, before: page.before });
     }
     const header = request.headers['last-event-id'];
     const lastEventId = typeof header === 'string' && /^[\x21-\x7e]{1,128}$/.test(header) ? header : undefined;

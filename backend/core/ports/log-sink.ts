@@ -34,12 +34,19 @@ export interface LogFilter extends Omit<LogScope, 'project'> {
   readonly search: string | undefined;
 }
 
+export interface FoundLogLines {
+  readonly items: readonly LogLine[];
+  /** Newer lines may be found with this `cursor`; null: there are none now, or the page was one from the end. */
+  readonly nextCursor: string | null;
+  /** Older lines may be found with this `before`; null: there are none, or the page was not one from the end. */
+  readonly before: string | null;
+  /** The newest line that there was when the search began, whether it was found or not. */
+  readonly end: string;
+}
+
 export interface LogReader {
-  /** Oldest first when `since` or a cursor is given, else the newest page, oldest first. Includes lines not yet written. */
-  query(
-    of: LogScope,
-    query: LogQuery,
-  ): Promise<{ readonly items: readonly LogLine[]; readonly nextCursor: string | null }>;
+  /** Oldest first when `since` or a cursor is given, else the newest page (of those before `before`), oldest first. Includes lines not yet written. */
+  query(of: LogScope, query: LogQuery): Promise<FoundLogLines>;
   /** Lines as they come; `skipped` says how many were dropped for a listener that could not follow. Returns the unsubscriber. */
   subscribe(filter: LogFilter, listener: (lines: readonly LogLine[], skipped: number) => void): () => void;
 }

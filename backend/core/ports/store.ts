@@ -256,7 +256,10 @@ export interface LogStore {
   append(lines: readonly StoredLogLine[]): Promise<void>;
   /** The highest `seq` stored, 0 when empty. */
   lastSeq(): Promise<number>;
-  /** Ascending by `seq`. With `fromEnd`, the newest `limit` lines that match. */
+  /**
+   * Ascending by `seq`. With `fromEnd`, the newest `limit` lines that match. Of a store of any size only so many lines are
+   * looked at: where fewer than `limit` were found among them, the answer says where to go on.
+   */
   query(filter: {
     readonly project?: string | undefined;
     readonly functionId: FunctionId | undefined;
@@ -266,12 +269,21 @@ export interface LogStore {
     readonly since: number | undefined;
     readonly until: number | undefined;
     readonly afterSeq: number | undefined;
+    /** Only lines before this one. */
+    readonly beforeSeq?: number | undefined;
     readonly limit: number;
+    /** How many lines are looked at, matching or not; 50,000 when left out. */
+    readonly maxLookedAt?: number | undefined;
     readonly fromEnd: boolean;
     /** More that has to hold; its `functionName` is not looked at. */
     readonly terms?: LogFilterTerms | undefined;
-  }): Promise<readonly StoredLogLine[]>;
+  }): Promise<LogSearch>;
   prune(before: number): Promise<number>;
+}
+export interface LogSearch {
+  readonly lines: readonly StoredLogLine[];
+  /** The rest was not looked at: go on with this as `beforeSeq` (with `fromEnd`) or as `afterSeq`. Undefined: that was all. */
+  readonly stoppedAt: number | undefined;
 }
 
 /** One step of one version, with its sketches in a binary form that only metrics/ understands. */

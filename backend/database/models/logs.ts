@@ -1,6 +1,6 @@
 import type { InvocationId } from '../../../shared/ids.ts';
 import { logLevels } from '../../../shared/log-filter.ts';
-import type { LogStore, StoredLogLine } from '../../core/ports/store.ts';
+import type { LogSearch, LogStore, StoredLogLine } from '../../core/ports/store.ts';
 import { rowsOf, type SqlSession, touched } from '../sql-session.ts';
 import type { LogRow } from '../tables.ts';
 import { template } from '../template.ts';
@@ -25,6 +25,11 @@ const selectLastSeq = template<Record<never, never>>((db) =>
   db.selectFrom('logs').select('seq').orderBy('seq', 'desc').limit(1),
 );
 
+/** What one page looks at: some 15 ms of reading. */
+const defaultMaxLookedAt = 50_000;
+/** Lines that may have been numbered in another order than they were written in. */
+const outOfOrder = 1_000;
+
 /** Table `logs`. */
 export class LogModel implements LogStore {
   readonly #session: SqlSession;
@@ -43,17 +48,65 @@ export class LogModel implements LogStore {
     return touched(results) ? Number(results[0]?.rows[0]?.[0]) : 0;
   }
 
-  async query(filter: Parameters<LogStore['query']>[0]): Promise<readonly StoredLogLine[]> {
-    const { project, functionId, invocationId, levels, search, since, until, afterSeq, limit, fromEnd, terms } = filter;
-    let query = this.#session.db.selectFrom('logs').selectAll().limit(limit);
-    const { flavour } = this.#session;
-    if (project !== undefined) query = query.where(({ ref }) => ofProject(flavour, ref('function_name'), project));
+  async query(filter: Parameters<LogStore['query']>[0]): Promise<LogSearch> {
+    const { fromEnd, limit } = filter;
+    const stop = await this.#stopOf(filter);
+    let query = this.#matching(filter).limit(limit);
+    if (stop !== undefined) query = query.where('seq', fromEnd ? '>=' : '<=', stop);
+    const lines = (await this.#rows<LogRow>(query.orderBy('seq', fromEnd ? 'desc' : 'asc'))).map(toRecord);
+    return { lines: fromEnd ? lines.reverse() : lines, stoppedAt: lines.length < limit ? stop : undefined };
+  }
+
+  /** The last of the lines that are looked at, or undefined where these are all that there are. */
+  async #stopOf(filter: Parameters<LogStore['query']>[0]): Promise<number | undefined> {
+    const { fromEnd, invocationId, terms, maxLookedAt = defaultMaxLookedAt } = filter;
+    // The lines of one call are bounded already.
+    if (invocationId !== undefined || terms?.invocationId !== undefined) return undefined;
+    const query = this.#within(filter)
+      .select('seq')
+      .orderBy('seq', fromEnd ? 'desc' : 'asc');
+    // One more: there has to be something behind it.
+    const rows = await this.#rows<Pick<LogRow, 'seq'>>(query.offset(maxLookedAt - 1).limit(2));
+    return rows.length < 2 ? undefined : rows[0]?.seq;
+  }
+
+  /** What an index finds, without a look at the lines. */
+  #within({ functionId, since, until, afterSeq, beforeSeq }: Parameters<LogStore['query']>[0]) {
+    const { db } = this.#session;
+    let query = db.selectFrom('logs');
     if (functionId !== undefined) query = query.where('function_id', '=', functionId);
+    if (afterSeq !== undefined) query = query.where('seq', '>', afterSeq);
+    if (beforeSeq !== undefined) query = query.where('seq', '<', beforeSeq);
+    // Numbers go with time, give or take lines that came late.
+    if (since !== undefined) {
+      const first = db.selectFrom('logs').select('seq').where('at', '>=', since).orderBy('at').limit(outOfOrder);
+      query = query.where(
+        'seq',
+        '>=',
+        db.selectFrom(first.as('first')).select(({ fn }) => fn.min('seq').as('seq')),
+      );
+    }
+    if (until !== undefined) {
+      const last = db.selectFrom('logs').select('seq').where('at', '<=', until).orderBy('at', 'desc').limit(outOfOrder);
+      query = query.where(
+        'seq',
+        '<=',
+        db.selectFrom(last.as('last')).select(({ fn }) => fn.max('seq').as('seq')),
+      );
+    }
+    return query;
+  }
+
+  /** All that the filter says. */
+  #matching(filter: Parameters<LogStore['query']>[0]) {
+    const { project, invocationId, levels, search, since, until, terms } = filter;
+    const { flavour } = this.#session;
+    let query = this.#within(filter).selectAll();
+    if (project !== undefined) query = query.where(({ ref }) => ofProject(flavour, ref('function_name'), project));
     if (invocationId !== undefined) query = query.where('invocation_id', '=', invocationId);
     if (levels !== undefined) query = query.where('level', 'in', levels);
     if (since !== undefined) query = query.where('at', '>=', since);
     if (until !== undefined) query = query.where('at', '<=', until);
-    if (afterSeq !== undefined) query = query.where('seq', '>', afterSeq);
     if (search !== undefined && search !== '') {
       query = query.where(({ ref }) => flavour.contains(ref('text'), search));
     }
@@ -81,12 +134,15 @@ export class LogModel implements LogStore {
         ),
       );
     }
-    const { sql, parameters } = query.orderBy('seq', fromEnd ? 'desc' : 'asc').compile();
+    return query;
+  }
+
+  async #rows<Row>(query: { compile(): { readonly sql: string; readonly parameters: readonly unknown[] } }) {
+    const { sql, parameters } = query.compile();
     const [result] = await this.#session.read([
       { sql, parameters: parameters as (string | number)[], skipWhenNone: 0 },
     ]);
-    const lines = rowsOf<LogRow>(result).map(toRecord);
-    return fromEnd ? lines.reverse() : lines;
+    return rowsOf<Row>(result);
   }
 
   prune(before: number): Promise<number> {

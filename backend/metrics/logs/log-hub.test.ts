@@ -58,6 +58,36 @@ describe('LogHub', () => {
     expect(await texts()).toEqual(['one', 'two']);
   });
 
+  test('goes back from the newest lines to the first, and says where the log ends', async () => {
+    const { hub } = await hubOf();
+    for (const text of ['one', 'two', 'three']) hub.append(entry(text));
+    await hub.flush();
+    for (const text of ['four', 'five']) hub.append(entry(text));
+    const pages: (readonly string[])[] = [];
+    let before: string | undefined;
+    do {
+      const page = await hub.query(anyFunction, ask({ limit: 2, ...(before !== undefined && { before }) }));
+      pages.push(page.items.map(({ text }) => text));
+      expect([page.end, page.nextCursor]).toEqual(['0000000000000005', null]);
+      before = page.before ?? undefined;
+    } while (before !== undefined);
+    expect(pages).toEqual([['four', 'five'], ['two', 'three'], ['one']]);
+    await expect(hub.query(anyFunction, ask({ before: 'x' }))).rejects.toMatchObject({ code: 'bad_cursor' });
+  });
+
+  test('a page that did not look at everything tells nothing of what comes after', async () => {
+    const logs = new MemoryLogs();
+    const { hub } = await hubOf({}, logs);
+    for (const text of ['one', 'two', 'three']) hub.append(entry(text));
+    await hub.flush();
+    hub.append(entry('four'));
+    logs.query = async () => ({ lines: [], stoppedAt: 2 });
+    const forward = await hub.query(anyFunction, ask({ since: '2029-01-01T00:00:00Z' }));
+    expect([forward.items, forward.nextCursor]).toEqual([[], '0000000000000002']);
+    const back = await hub.query(anyFunction, ask());
+    expect([back.items.map(({ text }) => text), back.before]).toEqual([['four'], '0000000000000002']);
+  });
+
   test('answers a query the same whatever part of the lines is written', async () => {
     const line = fc.record({
       text: fc.constantFrom('alpha', 'BETA', 'gamma beta'),

@@ -1,6 +1,6 @@
 import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { LogEntry, LogFilter, LogReader, LogScope, LogSink } from '../../core/ports/log-sink.ts';
+import type { FoundLogLines, LogEntry, LogFilter, LogReader, LogScope, LogSink } from '../../core/ports/log-sink.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { Store, StoredLogLine } from '../../core/ports/store.ts';
 import { GroupWriter } from '../group-writer.ts';
@@ -93,20 +93,26 @@ export class LogHub implements LogSink, LogReader {
     return this.#writer.flush();
   }
 
-  async query(
-    of: LogScope,
-    query: LogQuery,
-  ): Promise<{ readonly items: readonly LogLine[]; readonly nextCursor: string | null }> {
+  async query(of: LogScope, query: LogQuery): Promise<FoundLogLines> {
+    const end = idOfSeq(this.#lastSeq);
     const filter = toStoreFilter(of, query);
     // Memory first: what is written while the store answers is then in both, and told apart by its number.
     const found = new Map<number, StoredLogLine>();
     for (const line of this.#writer.unwritten()) if (matches(filter, line)) found.set(line.seq, line);
-    for (const line of await this.#options.store.logs.query(filter)) found.set(line.seq, line);
+    const stored = await this.#options.store.logs.query(filter);
+    for (const line of stored.lines) found.set(line.seq, line);
+    const { limit } = query;
     const ascending = [...found.values()].toSorted((a, b) => a.seq - b.seq);
-    const lines = filter.fromEnd ? ascending.slice(-query.limit) : ascending.slice(0, query.limit);
-    const hasNext = !filter.fromEnd && ascending.length > lines.length;
-    const last = lines.at(-1);
-    return { items: lines.map(toLogLine), nextCursor: hasNext && last !== undefined ? idOfSeq(last.seq) : null };
+    if (filter.fromEnd) {
+      const lines = ascending.slice(-limit);
+      const goOnAt = ascending.length > limit ? lines[0]?.seq : stored.stoppedAt;
+      return { items: lines.map(toLogLine), nextCursor: null, before: idOrNull(goOnAt), end };
+    }
+    // What is in memory comes after what was not looked at.
+    const known = ascending.filter(({ seq }) => stored.stoppedAt === undefined || seq <= stored.stoppedAt);
+    const lines = known.slice(0, limit);
+    const goOnAt = known.length > limit ? lines.at(-1)?.seq : stored.stoppedAt;
+    return { items: lines.map(toLogLine), nextCursor: idOrNull(goOnAt), before: null, end };
   }
 
   subscribe(filter: LogFilter, listener: (lines: readonly LogLine[], skipped: number) => void): () => void {
@@ -123,4 +129,8 @@ export class LogHub implements LogSink, LogReader {
   #reportLost(): void {
     for (const entry of this.#lost.take(this.#options.clock.now())) this.append(entry);
   }
+}
+
+function idOrNull(seq: number | undefined): string | null {
+  return seq === undefined ? null : idOfSeq(seq);
 }

@@ -75,16 +75,17 @@ export function toStoreFilter(of: LogScope, query: LogQuery): StoreFilter {
     since,
     until: timeOf(query.until, 'until'),
     afterSeq: query.cursor === undefined ? undefined : seqOfId(query.cursor),
+    beforeSeq: query.before === undefined ? undefined : seqOfId(query.before),
     // One more than asked for says whether there is a next page.
     limit: query.limit + 1,
-    fromEnd: since === undefined && query.cursor === undefined,
+    fromEnd: query.before !== undefined || (since === undefined && query.cursor === undefined),
     terms: of.terms,
   };
 }
 
 /** Whether the store would give this line; for lines that it does not have yet. */
 export function matches(filter: StoreFilter, line: StoredLogLine): boolean {
-  const { functionId, invocationId, since, until, afterSeq } = filter;
+  const { functionId, invocationId, since, until, afterSeq, beforeSeq } = filter;
   return (
     (filter.project === undefined || projectOf(line.functionName) === filter.project) &&
     (functionId === undefined || line.functionId === functionId) &&
@@ -93,6 +94,7 @@ export function matches(filter: StoreFilter, line: StoredLogLine): boolean {
     (since === undefined || line.at >= since) &&
     (until === undefined || line.at <= until) &&
     (afterSeq === undefined || line.seq > afterSeq) &&
+    (beforeSeq === undefined || line.seq < beforeSeq) &&
     containsText(line.text, filter.search) &&
     // The status of its call is in the store, as the line soon will be.
     filter.terms?.status === undefined &&
