@@ -16,6 +16,8 @@ import { logFlood } from './log-flood.ts';
 import { manyFunctions } from './many-functions.ts';
 import { noisyNeighbour } from './noisy-neighbour.ts';
 import { qemu } from './qemu.ts';
+import { recovery } from './recovery.ts';
+import { sandboxEnds } from './sandbox-ends.ts';
 import { secretTiming } from './secret-timing.ts';
 import { soak, soakMinutes } from './soak.ts';
 import { startLayers } from './start-layers.ts';
@@ -40,6 +42,8 @@ export const benches: Readonly<Record<string, Bench>> = {
   fairness: { run: fairness, limitSeconds: 300 },
   'async-accept': { run: asyncAccept, limitSeconds: 300 },
   'log-flood': { run: logFlood, limitSeconds: 300 },
+  recovery: { run: recovery, limitSeconds: 300 },
+  'sandbox-ends': { run: sandboxEnds, limitSeconds: 300 },
   idle: { run: idle, limitSeconds: 120 },
   'idle-instances': { run: idleInstances, limitSeconds: 600 },
   'keep-alive': { run: keepAlive, limitSeconds: 600 },

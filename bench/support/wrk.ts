@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 export interface LoadResult {
+  /** Answers that came back whole. */
+  readonly requests: number;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -61,6 +63,7 @@ function parse(text: string): LoadResult {
     Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0) +
     (sockets === null ? 0 : sockets.slice(1).reduce((sum, count) => sum + Number(count), 0));
   return {
+    requests: Number(/(\d+) requests in /.exec(text)?.[1] ?? Number.NaN),
     perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? Number.NaN),
     p50Ms: percentile('50'),
     p99Ms: percentile('99'),

@@ -87,4 +87,24 @@ describe.skipIf(problem !== undefined)(`a disk that fails${skippedFor(problem)}`
     await eventually(async () => expect((await platform.api('GET', '/api/v1/invocations?limit=1')).status).toBe(200));
     expect((await submit(6)).status).toBe(202);
   });
+
+  it('that is slow to flush: nothing is acknowledged before it is on disk, and calls do not wait for it', async () => {
+    failing = await FailingCalls.slow(platform.pid, 'fsync,fdatasync', 2000);
+    const accepted = submit(7);
+    // Many times what a call takes on a busy machine, and less than one flush.
+    const first = await Promise.race([accepted.then(() => 'acknowledged'), call(8)]);
+    expect(first).toBe(8);
+    expect((await fetch(`${platform.url}/healthz`)).status).toBe(200);
+    const response = await accepted;
+    expect(response.status).toBe(202);
+    const { id } = acceptedSchema.parse(await response.json());
+    await platform.kill();
+    await failing.end();
+
+    platform = await startPlatform({ dataDirectory: platform.dataDirectory });
+    await eventually(async () => {
+      const found = await platform.api('GET', `/api/v1/invocations/${id}`);
+      expect(await found.json()).toMatchObject({ id, status: 'success' });
+    });
+  });
 });

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import BetterSqlite3 from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTimeOf } from '../../backend/execution-engine/drivers/support/process-tree.ts';
 import { acceptedSchema, invocationDetailSchema } from '../../shared/api/invocations.ts';
@@ -36,12 +37,23 @@ function mounts(): string {
     .join('\n');
 }
 
+/** Asks for one execution, as others do with the same key, and keeps which one was named. A key is known from the first time that it is sent. */
+async function submitWithKey(platform: Platform, key: string, keys: Map<string, Set<string>>): Promise<void> {
+  const ids = keys.get(key) ?? new Set();
+  keys.set(key, ids);
+  const path = '/api/v1/functions/work/invocations?mode=async';
+  const response = await platform.api('POST', path, { n: key, ms: 0 }, { 'idempotency-key': key });
+  if (response.status === 202) ids.add(acceptedSchema.parse(await response.json()).id);
+}
+
 describe('SIGKILL of the platform at any moment', () => {
   it(
     'loses nothing acknowledged, leaves nothing behind, and queued work goes on',
     async () => {
       const mountsBefore = mounts();
       const accepted = new Set<string>();
+      /** What each idempotency key was answered with, by whoever used it. */
+      const keys = new Map<string, Set<string>>();
       const deployed: string[] = [];
       let platform: Platform = await startPlatform({ dataDirectory: folder });
       const source =
@@ -60,11 +72,13 @@ describe('SIGKILL of the platform at any moment', () => {
         const submitters = Array.from({ length: 4 }, async (_, worker) => {
           for (let n = 0; isRunning; n++) {
             try {
-              const response = await current.api('POST', '/api/v1/functions/work/invocations?mode=async', {
-                n,
-                ms: n % 3 === 0 ? 20 : 0,
-                worker,
-              });
+              // One of three has a key that the others use at the same time.
+              if (n % 3 === 2) {
+                await submitWithKey(current, `${round}-${n}`, keys);
+                continue;
+              }
+              const body = { n, ms: n % 3 === 0 ? 20 : 0, worker };
+              const response = await current.api('POST', '/api/v1/functions/work/invocations?mode=async', body);
               if (response.status === 202) accepted.add(acceptedSchema.parse(await response.json()).id);
             } catch {
               // The platform is gone: this one was not acknowledged.
@@ -93,6 +107,8 @@ describe('SIGKILL of the platform at any moment', () => {
         isRunning = false;
         await Promise.all([...submitters, deployer]);
         platform = await startPlatform({ dataDirectory: folder });
+        // Those that were cut off too: whether the first one had been taken is what the caller does not know.
+        for (const key of [...keys.keys()].slice(-8)) await submitWithKey(platform, key, keys);
         for (const name of deployed) {
           if (seen.has(name)) continue;
           expect((await platform.api('GET', `/api/v1/functions/${name}`)).status).toBe(200);
@@ -102,6 +118,10 @@ describe('SIGKILL of the platform at any moment', () => {
       const last = deployed.at(-1);
       if (last !== undefined)
         expect(await (await platform.api('POST', `/api/v1/functions/${last}/invocations`, {})).json()).toBe(last);
+      const ofKeys = [...keys.values()].map((ids) => [...ids]);
+      expect(ofKeys.filter((ids) => ids.length > 1)).toEqual([]);
+      expect(ofKeys.length).toBeGreaterThan(rounds);
+      for (const [id] of ofKeys) if (id !== undefined) accepted.add(id);
       const pending = new Set(accepted);
       await eventually(async () => {
         for (const id of pending) {
@@ -116,9 +136,13 @@ describe('SIGKILL of the platform at any moment', () => {
       expect(await platform.stop()).toBe(0);
       expect(sandboxProcesses()).toEqual([]);
       expect(mounts()).toBe(mountsBefore);
-      const check = join(folder, 'hearth.db');
-      expect(existsSync(check)).toBe(true);
-      expect(execFileSync('sqlite3', [check, 'PRAGMA integrity_check'], { encoding: 'utf8' }).trim()).toBe('ok');
+      // Once more without Hearth: what the file itself says.
+      const database = new BetterSqlite3(join(folder, 'hearth.db'), { readonly: true, fileMustExist: true });
+      expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
+      const done = new Set(database.prepare("select id from invocations where status = 'success'").pluck().all());
+      expect([...accepted].filter((id) => !done.has(id))).toEqual([]);
+      expect(database.prepare('select count(*) from idempotency_keys').pluck().get()).toBe(ofKeys.length);
+      database.close();
     },
     300_000 + rounds * 10_000,
   );

@@ -12,7 +12,7 @@ export function straceProblem(): string | undefined {
   }
 }
 
-/** System calls of a process that fail from now on. */
+/** System calls of a process that fail, or are slow, from now on. */
 export class FailingCalls {
   readonly #strace: ChildProcess;
 
@@ -22,7 +22,16 @@ export class FailingCalls {
 
   /** `calls` of all threads of the process fail with `error`, for example `fsync,fdatasync` with `EIO`. Resolves when it is so. */
   static async begin(pid: number, calls: string, error: string): Promise<FailingCalls> {
-    const inject = `inject=${calls}:error=${error}`;
+    return await FailingCalls.#inject(pid, calls, `error=${error}`);
+  }
+
+  /** `calls` of all threads of the process wait for so long before they are made. */
+  static async slow(pid: number, calls: string, delayMs: number): Promise<FailingCalls> {
+    return await FailingCalls.#inject(pid, calls, `delay_enter=${delayMs}ms`);
+  }
+
+  static async #inject(pid: number, calls: string, fault: string): Promise<FailingCalls> {
+    const inject = `inject=${calls}:${fault}`;
     const strace = spawn('strace', ['-f', '-p', String(pid), '-e', `trace=${calls}`, '-e', inject], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -37,7 +46,7 @@ export class FailingCalls {
     return new FailingCalls(strace);
   }
 
-  /** They succeed again. */
+  /** They are as they were. */
   async end(): Promise<void> {
     if (this.#strace.exitCode !== null || this.#strace.signalCode !== null) return;
     const ended = once(this.#strace, 'exit');
