@@ -27,6 +27,27 @@ export function whyNoOutside(): string | undefined {
 
 /** A namespace with both addresses and a server on each, on all `ports`, behind a link to this host. `end` removes it. */
 export function startOutside(ports: readonly number[]) {
+  const remove = (): void => {
+    spawnSync('ip', ['link', 'delete', link]);
+    spawnSync('ip', ['netns', 'delete', name]);
+  };
+  try {
+    makeOutside();
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  const script = `let missing = ${ports.length};
+for (const port of ${JSON.stringify(ports)}) require('node:net').createServer((socket) => socket.on('error', () => {}).end('hello\\n')).listen(port, '0.0.0.0', () => { if (--missing === 0) console.log('listening'); })`;
+  const child = spawnChild('ip', ['netns', 'exec', name, process.execPath, '-e', script]);
+  const end = (): void => {
+    child.kill();
+    remove();
+  };
+  return { listening: child.listening, end };
+}
+
+function makeOutside(): void {
   run('ip', 'netns', 'add', name);
   run('ip', 'link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
   run('ip', 'address', 'add', `${hostSide}/24`, 'dev', link);
@@ -37,15 +58,6 @@ export function startOutside(ports: readonly number[]) {
   within('ip', 'address', 'add', `${outside}/32`, 'dev', 'eth0');
   within('ip', 'link', 'set', 'eth0', 'up');
   within('ip', 'link', 'set', 'lo', 'up');
-  const script = `let missing = ${ports.length};
-for (const port of ${JSON.stringify(ports)}) require('node:net').createServer((socket) => socket.on('error', () => {}).end('hello\\n')).listen(port, '0.0.0.0', () => { if (--missing === 0) console.log('listening'); })`;
-  const child = spawnChild('ip', ['netns', 'exec', name, process.execPath, '-e', script]);
-  const end = (): void => {
-    child.kill();
-    spawnSync('ip', ['link', 'delete', link]);
-    spawnSync('ip', ['netns', 'delete', name]);
-  };
-  return { listening: child.listening, end };
 }
 
 /** A program that says `listening` when it does. */
