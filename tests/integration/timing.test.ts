@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { invocationDetailSchema } from '../../shared/api/invocations.ts';
+import { invocationDetailSchema, invocationPageSchema } from '../../shared/api/invocations.ts';
 import { poolsSchema } from '../../shared/api/system.ts';
 import type { StartKind } from '../../shared/invocation.ts';
 import { phaseNames, phasesOf } from '../../shared/phases.ts';
@@ -105,6 +105,92 @@ def handler(event, context):
     const first = await timed('/kept', 'provisioned');
     expect([first.boot, first.specialise, first.init]).toEqual([0, 0, 0]);
     await timed('/kept', 'warm');
+  });
+
+  it('whatever started it, and however it ended', async () => {
+    const main = `
+const hang = (signal) => new Promise((resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))));
+export default {
+  async fetch(request, env, ctx) {
+    const { pathname } = new URL(request.url);
+    if (pathname.endsWith('/socket')) {
+      const { socket, response } = ctx.upgradeWebSocket(request);
+      socket.addEventListener('message', () => socket.close(1000));
+      return response;
+    }
+    if (pathname.endsWith('/error')) throw new Error('no');
+    if (pathname.endsWith('/hang')) await hang(request.signal);
+    if (pathname.endsWith('/stream')) return new Response(ReadableStream.from(['a', 'b']));
+    return new Response('ok');
+  },
+};
+export async function handle(event, { signal }) {
+  if (event?.op === 'hang') await hang(signal);
+  if (event?.op === 'error') throw new Error('no');
+  return null;
+}`;
+    const config = { files: { 'index.mjs': main }, concurrency: 4, maxInstances: 1, timeoutMs: 2000 };
+    await deploy('fetching', { ...config, concurrency: 8 });
+    const schedules = [{ name: 'often', cron: '* * * * * *' }];
+    const batch = { maxSize: 4, windowMs: 5 };
+    await deploy('events', { ...config, handler: 'index.handle', batch, retry: { maxAttempts: 1 }, schedules });
+    await deploy('broken', { files: { 'index.mjs': 'throw new Error("not today")' } });
+    const { gatewayUrl } = platform;
+    // Their starts are not to use up the time of calls that hang.
+    await eventually(async () => {
+      expect((await fetch(`${gatewayUrl}/fetching`)).status).toBe(200);
+      expect((await platform.api('POST', '/api/v1/functions/events/invocations', {})).status).toBe(200);
+    });
+    await Promise.allSettled([
+      ...['/fetching', '/fetching/error', '/fetching/hang', '/fetching/stream', '/broken'].map(
+        async (path) => await (await fetch(`${gatewayUrl}${path}`)).arrayBuffer(),
+      ),
+      fetch(`${gatewayUrl}/fetching/hang`, { signal: AbortSignal.timeout(1000) }),
+      new Promise((resolve) => {
+        const socket = new WebSocket(`${gatewayUrl.replace('http', 'ws')}/fetching/socket`);
+        socket.onopen = () => socket.send('end');
+        socket.onclose = resolve;
+      }),
+      ...['', 'error', 'hang', ''].flatMap((op) =>
+        ['sync', 'async'].map((mode) =>
+          platform.api('POST', `/api/v1/functions/events/invocations?mode=${mode}`, { op }),
+        ),
+      ),
+    ]);
+    const seen = await eventually(async () => {
+      const lists = ['fetching', 'events', 'broken'].map(async (name) => {
+        const response = await platform.api('GET', `/api/v1/invocations?limit=200&function=${name}`);
+        return invocationPageSchema.parse(await response.json()).items;
+      });
+      const over = (await Promise.all(lists)).flat().filter(({ finishedAt }) => finishedAt !== null);
+      const kinds = over.map(
+        ({ trigger, status, error }) => `${trigger} ${error?.type === 'timeout' ? 'timeout' : status}`,
+      );
+      const expected = [
+        'api function-error',
+        'api success',
+        'api timeout',
+        'async dead-letter',
+        'async success',
+        'async timeout',
+        'http cancelled',
+        'http function-error',
+        'http function-fault',
+        'http success',
+        'http timeout',
+        'schedule success',
+      ];
+      expect(kinds).toEqual(expect.arrayContaining(expected));
+      expect(over.some(({ httpStatus }) => httpStatus === 101)).toBe(true);
+      return over;
+    });
+    for (const { timing, ...call } of seen) {
+      if (timing === null) throw new Error(`no timing: ${JSON.stringify(call)}`);
+      const phases = phasesOf(timing);
+      const sumMs = phaseNames.reduce((sum, name) => sum + phases[name], 0);
+      expect(Math.abs(sumMs - timing.totalMs), JSON.stringify({ timing, call })).toBeLessThanOrEqual(1);
+      expect(Math.min(...Object.values(phases)), JSON.stringify({ timing, call })).toBeGreaterThanOrEqual(0);
+    }
   });
 
   it('when the start was begun for somebody else, of which a call pays what it waited for', async () => {
