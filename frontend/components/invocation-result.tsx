@@ -7,7 +7,7 @@ import { Tabs } from '../ui/tabs.tsx';
 import { TimingBar } from '../ui/timing-bar.tsx';
 import { formatBytes, formatMs, prettyJson } from '../util/format.ts';
 import { LogLines } from './log-lines.tsx';
-import { StartBadge, StatusBadge } from './status.tsx';
+import { isOver, StartBadge, StatusBadge } from './status.tsx';
 
 function ErrorBlock({ error }: { readonly error: NonNullable<InvocationDetail['error']> }) {
   return (
@@ -21,7 +21,10 @@ function ErrorBlock({ error }: { readonly error: NonNullable<InvocationDetail['e
 function ResultBlock({ detail, body }: { readonly detail: InvocationDetail; readonly body: string | undefined }) {
   if (detail.error !== null) return <ErrorBlock error={detail.error} />;
   const text = body ?? (detail.result === null || detail.result === undefined ? '' : prettyJson(detail.result));
-  if (text === '') return <p className="text-sm text-muted">No result was kept.</p>;
+  if (text === '') {
+    const why = isOver(detail.status) ? 'No result was kept.' : 'It is not over yet.';
+    return <p className="text-sm text-muted">{why}</p>;
+  }
   return <CodeBlock text={prettyJson(text)} label="result" />;
 }
 
