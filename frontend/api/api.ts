@@ -142,8 +142,8 @@ export class Api {
   }
 
   /** Of one function, or of all. */
-  schedules(name: string | undefined, signal?: AbortSignal): Promise<Page<Schedule>> {
-    return this.#get(`${root}/schedules`, { function: name, limit: 200 }, signal);
+  schedules(name: string | undefined, signal?: AbortSignal, cursor?: string): Promise<Page<Schedule>> {
+    return this.#get(`${root}/schedules`, { function: name, limit: 200, cursor }, signal);
   }
 
   runSchedule(id: string): Promise<Accepted> {
@@ -188,7 +188,11 @@ export class Api {
     return this.client.json('DELETE', `${root}/invocations/${segment(id)}`);
   }
 
-  logs(name: string | undefined, query: QueryValues, signal?: AbortSignal): Promise<Page<LogLine>> {
+  logs(
+    name: string | undefined,
+    query: QueryValues,
+    signal?: AbortSignal,
+  ): Promise<Page<LogLine> & { readonly before: string | null }> {
     return this.#get(apiPaths.logs(name), query, signal);
   }
 

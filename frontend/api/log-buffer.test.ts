@@ -34,6 +34,19 @@ describe('LogBuffer', () => {
     expect(buffer.snapshot.dropped).toBe(2);
   });
 
+  it('takes older lines before the first, as many as there is room for', () => {
+    const buffer = new LogBuffer({ capacity: 4 });
+    buffer.add([line('5'), line('6')]);
+    buffer.addOlder(['1', '2', '3', '4', '5'].map((id) => line(id)));
+    expect(ids(buffer)).toEqual(['3', '4', '5', '6']);
+    buffer.add([line('7')]);
+    expect(ids(buffer)).toEqual(['4', '5', '6', '7']);
+    const empty = new LogBuffer({ capacity: 4 });
+    empty.addOlder([line('1'), line('2')]);
+    empty.add([line('2'), line('3')]);
+    expect(ids(empty)).toEqual(['1', '2', '3']);
+  });
+
   it('does not bring cleared lines back', () => {
     const buffer = new LogBuffer({ capacity: 3 });
     buffer.add([line('1')]);

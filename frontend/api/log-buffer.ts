@@ -40,6 +40,18 @@ export class LogBuffer {
     return true;
   }
 
+  /** Older lines in ascending order; those that are not older than the first one are left out, and so are the oldest that there is no room for. */
+  addOlder(lines: readonly LogLine[]): void {
+    const first = this.#snapshot.lines[0]?.id;
+    const older = first === undefined ? lines : lines.filter((line) => compareIds(line.id, first) < 0);
+    const room = Math.max(0, this.#capacity - this.#snapshot.lines.length);
+    const kept = older.slice(Math.max(0, older.length - room));
+    if (kept.length === 0) return;
+    if (this.#lastId === '') this.#lastId = kept.at(-1)?.id ?? '';
+    const { dropped } = this.#snapshot;
+    this.#snapshot = { lines: [...kept, ...this.#snapshot.lines], dropped: dropped - kept.length };
+  }
+
   clear(): void {
     this.#snapshot = { lines: [], dropped: 0 };
   }

@@ -62,6 +62,14 @@ export const queries = {
       queryFn: ({ signal }) => api.schedules(name, signal),
       refetchInterval: 30_000,
     }),
+  allSchedules: (api: Api) =>
+    infiniteQueryOptions({
+      queryKey: ['functions', 'schedules'],
+      queryFn: ({ pageParam, signal }) => api.schedules(undefined, signal, pageParam === '' ? undefined : pageParam),
+      initialPageParam: '',
+      getNextPageParam: (page) => page.nextCursor ?? undefined,
+      refetchInterval: 30_000,
+    }),
   invocations: (api: Api, filter: QueryValues) =>
     infiniteQueryOptions({
       queryKey: ['invocations', 'list', filter],
@@ -76,6 +84,14 @@ export const queries = {
     queryOptions({
       queryKey: ['invocations', 'one', id],
       queryFn: ({ signal }) => api.invocation(id, signal),
+    }),
+  storedLogs: (api: Api, functionName: string | undefined, filter: QueryValues) =>
+    infiniteQueryOptions({
+      queryKey: ['logs', functionName ?? '', filter],
+      queryFn: ({ pageParam, signal }) =>
+        api.logs(functionName, { ...filter, limit: 200, ...(pageParam === '' ? {} : { cursor: pageParam }) }, signal),
+      initialPageParam: '',
+      getNextPageParam: (page) => page.nextCursor ?? undefined,
     }),
   egressRefusals: (api: Api, name: string) =>
     queryOptions({

@@ -13,12 +13,18 @@ export interface LogTail extends LogSnapshot {
   readonly state: LiveState;
   readonly error: ServerError | undefined;
   readonly clear: () => void;
+  /** Looks for lines before the first one, until some are found or none are left. Rejects when the platform does. */
+  readonly loadOlder: () => Promise<void>;
+  /** False: there are none. */
+  readonly hasOlder: boolean;
 }
 
 /** What a tab keeps: enough to read back, little enough to stay fast. */
 const keptLines = 100_000;
 /** Lines of the past that are shown first. */
 const tail = 200;
+/** Pages without a match, of 50,000 lines each, before the person is asked again. */
+const maxPagesInVain = 40;
 /** How often stored lines are asked for again where they cannot be followed. */
 const pollMs = 3000;
 
@@ -45,6 +51,8 @@ export function useLogTail({ functionName, filter, canFollow }: LogTailOptions):
   const [snapshot, setSnapshot] = useState<LogSnapshot>(buffer.current.snapshot);
   const [skipped, setSkipped] = useState(0);
   const [error, setError] = useState<ServerError | undefined>();
+  /** Null: nothing is before that. Undefined: before the first line, wherever that is. */
+  const [olderThan, setOlderThan] = useState<string | null | undefined>();
   const state = useSyncExternalStore(events.watch, events.state);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: lines of another project are other lines.
@@ -54,6 +62,7 @@ export function useLogTail({ functionName, filter, canFollow }: LogTailOptions):
     setSnapshot(lines.snapshot);
     setSkipped(0);
     setError(undefined);
+    setOlderThan(undefined);
     let frame = 0;
     const show = () => {
       frame ||= requestAnimationFrame(() => {
@@ -89,7 +98,20 @@ export function useLogTail({ functionName, filter, canFollow }: LogTailOptions):
     buffer.current.clear();
     setSnapshot(buffer.current.snapshot);
   }, []);
-  return { ...snapshot, skipped, state, error, clear };
+  const loadOlder = useCallback(async () => {
+    const lines = buffer.current;
+    let before: string | null | undefined = olderThan ?? lines.snapshot.lines[0]?.id;
+    for (let pages = 0; pages < maxPagesInVain && before !== null; pages++) {
+      const page = await api.logs(functionName, { limit: tail, filter, before });
+      if (buffer.current !== lines) return;
+      lines.addOlder(page.items);
+      before = page.before;
+      if (page.items.length > 0) break;
+    }
+    setOlderThan(before);
+    setSnapshot(lines.snapshot);
+  }, [api, functionName, filter, olderThan]);
+  return { ...snapshot, skipped, state, error, clear, loadOlder, hasOlder: olderThan !== null };
 }
 
 /** Asks again and again until the returned function is called, or an answer is an error. */

@@ -14,7 +14,7 @@ import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { formatBytes, formatDateTime, formatMs } from '../util/format.ts';
 import { useUrlValue } from '../util/hooks.ts';
-import { phasesOf } from '../util/timing.ts';
+import { fillOf, phasesOf } from '../util/timing.ts';
 import { InvocationPanel } from './invocation-panel.tsx';
 import { LoadMore } from './load-more.tsx';
 import { QueryView } from './query-view.tsx';
@@ -28,7 +28,7 @@ function DurationBar({ timing, longestMs }: { readonly timing: Timing | null; re
       {phasesOf(timing).map((phase) => (
         <span
           key={phase.id}
-          style={{ width: `${(phase.ms / Math.max(longestMs, 0.01)) * 100}%`, background: `var(${phase.color})` }}
+          style={{ width: `${(phase.ms / Math.max(longestMs, 0.01)) * 100}%`, background: fillOf(phase) }}
         />
       ))}
     </span>
@@ -115,7 +115,7 @@ function columns(
       id: 'error',
       label: 'Error',
       isSecondary: true,
-      className: 'max-w-64 truncate text-muted',
+      className: 'max-w-40 truncate text-muted',
       cell: (row) => (row.error === null ? '' : row.error.message),
     },
   ];

@@ -1,5 +1,6 @@
 import type { LogLine } from '../../shared/api/invocations.ts';
 import { classes } from '../ui/classes.ts';
+import { JsonTree, jsonObjectOf } from '../ui/json-tree.tsx';
 import { ScrollArea } from '../ui/scroll-area.tsx';
 import { stripAnsi } from '../util/ansi.ts';
 import { formatClock } from '../util/format.ts';
@@ -10,6 +11,18 @@ export const levelClasses: Readonly<Record<LogLine['level'], string>> = {
   warn: 'text-warn',
   error: 'text-danger',
 };
+
+/** A structured line as a tree, behind its text; any other as it is. */
+function Text({ text }: { readonly text: string }) {
+  const value = jsonObjectOf(text);
+  if (value === undefined) return <span className="min-w-0 break-words whitespace-pre-wrap">{text}</span>;
+  return (
+    <details className="min-w-0 grow">
+      <summary className="cursor-pointer break-all whitespace-pre-wrap">{text}</summary>
+      <JsonTree value={value} />
+    </details>
+  );
+}
 
 /** The few lines of one invocation; long streams use LogList. */
 export function LogLines({ lines }: { readonly lines: readonly LogLine[] }) {
@@ -23,7 +36,7 @@ export function LogLines({ lines }: { readonly lines: readonly LogLine[] }) {
               {formatClock(line.at)}
             </time>
             <span className={classes('w-10 shrink-0', levelClasses[line.level])}>{line.level}</span>
-            <span className="min-w-0 break-words whitespace-pre-wrap">{stripAnsi(line.text)}</span>
+            <Text text={stripAnsi(line.text)} />
           </li>
         ))}
       </ol>

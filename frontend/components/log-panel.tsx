@@ -1,21 +1,26 @@
-import { ScrollText } from 'lucide-react';
-import { useMemo } from 'react';
+import { ArrowUp, CalendarRange, Download, ScrollText } from 'lucide-react';
+import { useMemo, useState } from 'react';
 import { logLevels, parseLogFilter, withLevel } from '../../shared/log-filter.ts';
 import { type LogTail, useLogTail } from '../api/use-log-tail.ts';
+import { CustomRangeDialog } from '../forms/custom-range.tsx';
 import { Dot } from '../ui/badge.tsx';
-import { Button } from '../ui/button.tsx';
+import { Button, IconButton } from '../ui/button.tsx';
 import { ErrorCallout } from '../ui/callout.tsx';
 import { Card } from '../ui/card.tsx';
 import { classes } from '../ui/classes.ts';
 import { CodeBlock } from '../ui/copy-button.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Input, Select } from '../ui/field.tsx';
-import { formatCount } from '../util/format.ts';
-import { useSettled, useSlashFocus, useUrlValue } from '../util/hooks.ts';
+import { toast } from '../ui/toast.tsx';
+import { saveText } from '../util/csv.ts';
+import { formatCount, formatDateTime } from '../util/format.ts';
+import { useSettled, useSlashFocus, useTimeRange, useUrlValue, useZoom } from '../util/hooks.ts';
 import { liveTexts } from '../util/live-text.ts';
 import { shellQuote } from '../util/snippets.ts';
 import { InvocationPanel } from './invocation-panel.tsx';
 import { LogList } from './log-list.tsx';
+import { LogVolumeBars } from './log-volume-bars.tsx';
+import { StoredLines } from './stored-lines.tsx';
 
 const levelOptions = [
   { value: '', label: 'All levels' },
@@ -45,6 +50,99 @@ function Missing({ tail }: { readonly tail: LogTail }) {
   );
 }
 
+/** The way to lines before those that are shown. */
+function Older({ tail }: { readonly tail: LogTail }) {
+  const [isLoading, setIsLoading] = useState(false);
+  if (!tail.hasOlder || tail.dropped > 0) return null;
+  return (
+    <div className="border-b border-line p-1 text-center">
+      <Button
+        tone="ghost"
+        size="small"
+        icon={<ArrowUp className="size-3.5" aria-hidden="true" />}
+        isBusy={isLoading}
+        onClick={() => {
+          setIsLoading(true);
+          tail
+            .loadOlder()
+            .catch((error: unknown) => toast.failed('Older lines were not found', error))
+            .finally(() => setIsLoading(false));
+        }}
+      >
+        Older lines
+      </Button>
+    </div>
+  );
+}
+
+/** What was written lately and is written now. */
+function Tail({
+  tail,
+  functionName,
+  filter,
+  onInvocation,
+  onChoose,
+}: {
+  readonly tail: LogTail;
+  readonly functionName: string | undefined;
+  readonly filter: string;
+  readonly onInvocation: (id: string) => void;
+  readonly onChoose: (fromMs: number, toMs: number) => void;
+}) {
+  const isEmpty = tail.lines.length === 0 && tail.error === undefined;
+  return (
+    <>
+      <Missing tail={tail} />
+      <LogVolumeBars lines={tail.lines} onChoose={onChoose} />
+      {(!isEmpty || filter !== '') && <Older tail={tail} />}
+      {isEmpty ? (
+        <EmptyState
+          icon={<ScrollText />}
+          title={filter === '' ? 'Waiting for the first line' : 'No line matches so far'}
+        >
+          <p className="mb-3">
+            What the code writes with console.log or print appears here within a second, each line with the call that
+            wrote it. The same in a terminal:
+          </p>
+          <CodeBlock text={command(functionName, filter)} label="command" className="text-left" />
+        </EmptyState>
+      ) : (
+        <LogList
+          lines={tail.lines}
+          dropped={tail.dropped}
+          withFunction={functionName === undefined}
+          onInvocation={onInvocation}
+        />
+      )}
+    </>
+  );
+}
+
+/** Chooses a part of the past, or goes back to now. */
+function TimeChoice() {
+  const [range, setRange] = useTimeRange();
+  const [, setId] = useUrlValue('range');
+  const [isChoosing, setIsChoosing] = useState(false);
+  const { fixed } = range;
+  const at = (ms: number) => formatDateTime(new Date(ms).toISOString());
+  return (
+    <>
+      <IconButton label="Choose two times" aria-pressed={fixed !== undefined} onClick={() => setIsChoosing(true)}>
+        <CalendarRange className="size-4" aria-hidden="true" />
+      </IconButton>
+      {fixed !== undefined && (
+        <span className="tabular inline-flex flex-wrap items-center gap-2 text-xs text-muted">
+          {at(fixed.fromMs)} – {at(fixed.toMs)}
+          <Button size="small" onClick={() => setId('')}>
+            Back to now
+          </Button>
+        </span>
+      )}
+      {isChoosing && <CustomRangeDialog range={range} onChoose={setRange} onClose={() => setIsChoosing(false)} />}
+    </>
+  );
+}
+
 /** Lines of one function or of all, followed as they come, chosen by a filter that is in the address. */
 export function LogPanel({ functionName }: { readonly functionName?: string }) {
   const [filter, setFilter] = useUrlValue('filter');
@@ -55,7 +153,10 @@ export function LogPanel({ functionName }: { readonly functionName?: string }) {
   const asked = parseLogFilter(settled);
   const canFollow = !asked.isValid || asked.terms.status === undefined;
   const tail = useLogTail({ functionName, filter: settled, canFollow });
-  const isOpen = tail.state === 'open' || !canFollow;
+  const [{ fixed }] = useTimeRange();
+  const zoom = useZoom();
+  const isFollowing = canFollow && fixed === undefined;
+  const isOpen = tail.state === 'open' || !isFollowing;
   const hint = parsed.isValid ? undefined : parsed.message;
   return (
     <Card isFlush>
@@ -80,20 +181,40 @@ export function LogPanel({ functionName }: { readonly functionName?: string }) {
           value={parsed.isValid ? (parsed.terms.level ?? '') : ''}
           onChange={(event) => setFilter(withLevel(filter, event.target.value))}
         />
-        <Button tone="ghost" onClick={tail.clear}>
-          Clear
-        </Button>
+        <TimeChoice />
+        {fixed === undefined && (
+          <>
+            <IconButton
+              label="Save the lines that are shown"
+              disabledReason={tail.lines.length === 0 ? 'There is nothing to save' : undefined}
+              onClick={() =>
+                saveText(
+                  `${functionName ?? 'logs'}.jsonl`,
+                  'application/jsonl',
+                  tail.lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+                )
+              }
+            >
+              <Download className="size-4" aria-hidden="true" />
+            </IconButton>
+            <Button tone="ghost" onClick={tail.clear}>
+              Clear
+            </Button>
+          </>
+        )}
         <span role="status" className="ml-auto inline-flex items-center gap-2 text-sm text-muted">
-          <Dot tone={isOpen ? 'ok' : 'warn'} isPulsing={isOpen && canFollow} />
-          {canFollow ? liveTexts[tail.state] : 'Stored lines'}
+          <Dot tone={isOpen ? 'ok' : 'warn'} isPulsing={isOpen && isFollowing} />
+          {isFollowing ? liveTexts[tail.state] : 'Stored lines'}
         </span>
-        <span className="tabular text-xs text-faint">{formatCount(tail.lines.length)} lines</span>
+        {fixed === undefined && (
+          <span className="tabular text-xs text-faint">{formatCount(tail.lines.length)} lines</span>
+        )}
         <p
           id="log-filter-note"
           className={classes('w-full text-xs', hint === undefined ? 'text-faint' : 'text-danger')}
         >
           {hint ??
-            (canFollow
+            (canFollow || fixed !== undefined
               ? 'level: fn: version: inv: stream: status: "text" -"text"; all terms have to hold'
               : 'The status is known when a call is over: stored lines, renewed every three seconds')}
         </p>
@@ -103,23 +224,20 @@ export function LogPanel({ functionName }: { readonly functionName?: string }) {
           <ErrorCallout error={tail.error} />
         </div>
       )}
-      <Missing tail={tail} />
-      {tail.lines.length === 0 && tail.error === undefined ? (
-        <EmptyState
-          icon={<ScrollText />}
-          title={settled === '' ? 'Waiting for the first line' : 'No line matches so far'}
-        >
-          <p className="mb-3">
-            What the code writes with console.log or print appears here within a second, each line with the call that
-            wrote it. The same in a terminal:
-          </p>
-          <CodeBlock text={command(functionName, settled)} label="command" className="text-left" />
-        </EmptyState>
+      {fixed === undefined ? (
+        <Tail
+          tail={tail}
+          functionName={functionName}
+          filter={settled}
+          onInvocation={setOpenId}
+          onChoose={(fromMs, toMs) => zoom(fromMs / 1000, toMs / 1000)}
+        />
       ) : (
-        <LogList
-          lines={tail.lines}
-          dropped={tail.dropped}
-          withFunction={functionName === undefined}
+        <StoredLines
+          functionName={functionName}
+          filter={settled}
+          since={new Date(fixed.fromMs).toISOString()}
+          until={new Date(fixed.toMs).toISOString()}
           onInvocation={setOpenId}
         />
       )}

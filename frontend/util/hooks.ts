@@ -1,5 +1,5 @@
 import { useNavigate, useParams, useRouterState } from '@tanstack/react-router';
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { fixedRange, type TimeRange, timeRangeOf } from './time-range.ts';
 
 /** Milliseconds since 1970, renewed every `intervalMs`, for texts such as "5 s ago". */
@@ -74,6 +74,23 @@ export function useSettled<T>(value: T, ms = 250): T {
     return () => clearTimeout(timer);
   }, [value, ms]);
   return settled;
+}
+
+/** The value, at most once in `ms`: for what takes long to make of something that changes all the time. */
+export function useThrottled<T>(value: T, ms: number): T {
+  const [shown, setShown] = useState(value);
+  const latest = useRef(value);
+  latest.current = value;
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(() => {
+    if (value === shown || timer.current !== undefined) return;
+    timer.current = setTimeout(() => {
+      timer.current = undefined;
+      setShown(latest.current);
+    }, ms);
+  }, [value, shown, ms]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return shown;
 }
 
 /** Focuses the element with this id when `/` is pressed outside of a field. */

@@ -1,11 +1,12 @@
+import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
-/** Alerts and costs in a real browser. */
-describe.skipIf(whyNoChromium !== undefined)(`alerts and costs${skippedFor(whyNoChromium)}`, () => {
+/** Logs, alerts and costs in a real browser. */
+describe.skipIf(whyNoChromium !== undefined)(`logs, alerts and costs${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
   let browser: Browser;
   let page: Page;
@@ -33,6 +34,54 @@ describe.skipIf(whyNoChromium !== undefined)(`alerts and costs${skippedFor(whyNo
     await page.getByRole('heading', { level: 1 }).waitFor();
   };
   const button = (name: string | RegExp) => page.getByRole('button', { name });
+
+  it('shows when lines came, those of a part of that time, structured ones as a tree, and saves them', async () => {
+    const body = {
+      name: 'structured',
+      files: {
+        'index.mjs':
+          "export const handler = () => { console.log(JSON.stringify({ message: 'stocked', shelf: { left: [7] } })); return 1; };",
+      },
+    };
+    expect((await platform.api('POST', '/api/v1/functions', body)).status).toBe(201);
+    for (let i = 0; i < 2; i++) await fetch(`${platform.gatewayUrl}/structured`);
+    await go('/logs?filter=fn%3Astructured');
+    const volume = page.getByRole('img', { name: /^Lines over time: 2 / });
+    await volume.waitFor();
+    await button('Older lines').click();
+    await button('Older lines').waitFor({ state: 'detached' });
+    const saving = page.waitForEvent('download');
+    await button('Save the lines that are shown').click();
+    const saved = await saving;
+    expect(saved.suggestedFilename()).toBe('logs.jsonl');
+    const lines = readFileSync(await saved.path(), 'utf8')
+      .trimEnd()
+      .split('\n');
+    expect(lines.map((line) => JSON.parse(line).functionName)).toEqual(['structured', 'structured']);
+
+    await page.getByRole('log').getByText('stocked').first().click();
+    const panel = page.getByRole('dialog');
+    await panel.getByRole('tab', { name: /^Logs/ }).click();
+    await panel.getByText('"stocked"').first().click();
+    await panel.getByText('shelf {1}').waitFor();
+    await panel.getByText('left [1]').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+
+    const box = await volume.boundingBox();
+    if (box === null) throw new Error('the bars have no place');
+    await page.mouse.move(box.x + 2, box.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width - 2, box.y + 20, { steps: 4 });
+    await page.mouse.up();
+    await page.waitForURL(/range=\d{13}-\d{13}/);
+    await page.getByText('Stored lines').waitFor();
+    await page.getByRole('log').getByText('stocked').first().waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await button('Back to now').click();
+    await page.getByText('Live', { exact: true }).first().waitFor();
+    expect(complaints).toEqual([]);
+  });
 
   it('makes a rule, changes it, silences it and deletes it', async () => {
     await go('/alerts');
