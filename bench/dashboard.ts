@@ -10,6 +10,7 @@ import { defaultVersionConfig } from '../shared/version-config.ts';
 import { errorOccurrences, functionRecord, invocationRecord, logLine } from '../tests/conformance/store-records.ts';
 import { eventsPath } from '../tests/support/event-reader.ts';
 import { type Platform, startPlatform } from '../tests/support/platform.ts';
+import { fillOperations, fillSecrets } from './dashboard-operations.ts';
 import { percentile, type Row, row } from './support/numbers.ts';
 import { usageOf } from './support/processes.ts';
 import { progress } from './support/progress.ts';
@@ -29,6 +30,7 @@ export async function dashboard(): Promise<readonly Row[]> {
     await fill(folder);
     const platform = await startPlatform({ dataDirectory: folder });
     try {
+      await fillSecrets(platform);
       return [...(await lists(platform)), await openDashboards(platform)];
     } finally {
       await platform.stop();
@@ -44,6 +46,7 @@ async function fill(folder: string): Promise<void> {
   await store.migrate();
   const ids = await fillFunctions(store, clock.now());
   await fillInvocations(store, ids, clock.now());
+  await fillOperations(store, ids, clock.now());
   for (let seq = 1; seq <= logLineCount; seq += 5_000) {
     await store.logs.append(
       Array.from({ length: 5_000 }, (_, i) =>
@@ -134,6 +137,13 @@ const listPaths: Readonly<Record<string, string>> = {
   errors: '/errors?limit=50&state=open',
   deployments: '/deployments?limit=100',
   'dead letters': '/dead-letters?limit=50',
+  schedules: '/schedules',
+  'what was done (audit)': '/audit?limit=50',
+  'costs of an hour': '/metrics/costs',
+  'the past of the host': '/metrics/gauges',
+  tokens: '/tokens?limit=200',
+  users: '/users',
+  secrets: '/secrets',
 };
 const rounds = 20;
 const goalMs = 300;

@@ -22,9 +22,13 @@ export interface ScheduleView {
   readonly nextTicks: readonly number[];
 }
 
+const shownTicks = 3;
+const maxKnownTicks = 2_000;
+
 /** Schedules of all functions. They are changed through their function. */
 export class Schedules {
   readonly #options: SchedulesOptions;
+  readonly #ticks = new Map<string, { readonly after: number; readonly ticks: readonly number[] }>();
 
   constructor(options: SchedulesOptions) {
     this.#options = options;
@@ -70,7 +74,26 @@ export class Schedules {
     const owner = this.#options.directory.byId(record.functionId);
     if (owner === undefined) return undefined;
     const isActive = record.isEnabled && owner.record.isEnabled;
-    const ticks = isActive ? nextTicks(record.cron, record.timeZone, this.#options.clock.now(), 3) : [];
-    return { record, functionName: owner.record.name, nextTicks: ticks };
+    const ticks = () => (isActive ? this.#nextTicks(record.cron, record.timeZone) : []);
+    // Of a thousand schedules a page shows some: only theirs are worked out.
+    return {
+      record,
+      functionName: owner.record.name,
+      get nextTicks() {
+        return ticks();
+      },
+    };
+  }
+
+  /** The ticks of an expression stay the next ones until the first of them is over. */
+  #nextTicks(cron: string, timeZone: string): readonly number[] {
+    const now = this.#options.clock.now();
+    const key = `${timeZone} ${cron}`;
+    const known = this.#ticks.get(key);
+    if (known !== undefined && known.after <= now && now < (known.ticks[0] ?? 0)) return known.ticks;
+    const ticks = nextTicks(cron, timeZone, now, shownTicks);
+    if (this.#ticks.size >= maxKnownTicks) this.#ticks.clear();
+    this.#ticks.set(key, { after: now, ticks });
+    return ticks;
   }
 }

@@ -1,9 +1,10 @@
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { CalendarClock } from 'lucide-react';
 import type { Schedule } from '../../shared/api/functions.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
+import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { paths } from '../path-builder.ts';
@@ -79,7 +80,7 @@ function columns(now: number, onRun: (schedule: Schedule) => void): readonly Tab
 export function SchedulesPage() {
   const api = useApi();
   const now = useNow();
-  const query = useQuery(queries.schedules(api, undefined));
+  const query = useInfiniteQuery(queries.allSchedules(api));
   const run = useMutation({
     mutationFn: (schedule: Schedule) => api.runSchedule(schedule.id),
     onSuccess: (accepted) => toast.done('Queued', accepted.id),
@@ -94,8 +95,8 @@ export function SchedulesPage() {
       <Card isFlush>
         <div className={query.data === undefined ? 'p-4' : ''}>
           <QueryView query={query} lines={4}>
-            {({ items }) =>
-              items.length === 0 ? (
+            {({ pages }) =>
+              pages.every(({ items }) => items.length === 0) ? (
                 <EmptyState icon={<CalendarClock />} title="No schedules">
                   A schedule calls a function at set times, through the durable queue and with its retries. Add one on
                   the page Triggers of a function, or start from the template “Scheduled clean-up”.
@@ -104,13 +105,14 @@ export function SchedulesPage() {
                 <Table
                   label="Schedules"
                   columns={columns(now, (schedule) => run.mutate(schedule))}
-                  rows={items}
+                  rows={pages.flatMap(({ items }) => items)}
                   rowKey={(row) => row.id}
                 />
               )
             }
           </QueryView>
         </div>
+        <LoadMore query={query} />
       </Card>
     </>
   );
