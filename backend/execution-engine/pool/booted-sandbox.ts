@@ -43,6 +43,8 @@ export class BootedSandbox {
   #isLost = false;
   #forcedOutcome: InvocationOutcome | undefined;
   #cancelExitWait: (() => void) | undefined;
+  /** How its agent left, when the exit report did not follow in time. */
+  #lastWord: string | undefined;
 
   private constructor(options: BootedSandboxOptions) {
     this.#options = options;
@@ -139,7 +141,8 @@ export class BootedSandbox {
     this.#cancelExitWait?.();
     // The exit report, which knows more, normally follows at once; an agent that stays after its last word is helped along.
     this.#cancelExitWait = this.#options.clock.after(this.#options.exitWaitMs, () => {
-      this.destroy(closure.message, { kind: 'function-fault', fault: 'exited', message: closure.message });
+      this.#lastWord ??= closure.message;
+      this.destroy(closure.message);
     });
   }
 
@@ -147,7 +150,7 @@ export class BootedSandbox {
     this.#cancelExitWait?.();
     this.#lose();
     this.#options.reservation.release();
-    const natural = outcomeOfExit(report, this.#options.reservation.memoryMb);
+    const natural = outcomeOfExit(report, this.#options.reservation.memoryMb, this.#lastWord);
     // Running out of memory is the cause even when the removal was already under way.
     this.#link?.fail(report.outOfMemory ? natural : (this.#forcedOutcome ?? natural));
     return report;

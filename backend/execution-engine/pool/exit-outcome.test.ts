@@ -20,4 +20,14 @@ describe('outcomeOfExit', () => {
   ])('%j', (report, expected) => {
     expect(outcomeOfExit({ ...natural, ...report }, 128)).toMatchObject(expected);
   });
+
+  it.each([
+    [{ code: 7 }, 'the process exited with code 7 before it answered'],
+    [{ signal: 'SIGABRT' }, 'the process was ended by SIGABRT'],
+    [{ signal: 'SIGKILL' }, 'it left'],
+    [{}, 'it left'],
+  ])('%j after the agent had left and the sandbox was removed for it', (report, message) => {
+    const outcome = outcomeOfExit({ ...natural, ...report, reason: 'it left' }, 128, 'it left');
+    expect(outcome).toEqual({ kind: 'function-fault', fault: 'exited', message });
+  });
 });

@@ -1,14 +1,21 @@
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
 import type { ExitReport } from '../../core/ports/sandbox.ts';
 
-/** What the end of a sandbox means for the calls that were in it. */
-export function outcomeOfExit(report: ExitReport, memoryMb: number): InvocationOutcome {
+/**
+ * What the end of a sandbox means for the calls that were in it. `lastWord` is how its agent left the platform, where the sandbox was
+ * removed for that: the report may still say how the process ended by itself.
+ */
+export function outcomeOfExit(report: ExitReport, memoryMb: number, lastWord?: string): InvocationOutcome {
   if (report.outOfMemory) {
     return {
       kind: 'function-fault',
       fault: 'out-of-memory',
       message: `used more than ${memoryMb} MB; raise memoryMb or use less`,
     };
+  }
+  if (report.reason !== undefined && lastWord !== undefined) {
+    const isOurs = report.code === null && (report.signal === null || removalSignals.has(report.signal));
+    return { kind: 'function-fault', fault: 'exited', message: isOurs ? lastWord : describeExit(report) };
   }
   if (report.reason !== undefined) {
     return {
@@ -20,6 +27,9 @@ export function outcomeOfExit(report: ExitReport, memoryMb: number): InvocationO
   }
   return { kind: 'function-fault', fault: 'exited', message: describeExit(report) };
 }
+
+/** What removing a sandbox ends it with. */
+const removalSignals: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM']);
 
 function describeExit(report: ExitReport): string {
   if (report.signal !== null) return `the process was ended by ${report.signal}`;

@@ -229,6 +229,25 @@ describe('calls', () => {
     expect((await connection.invoke(callOf())).outcome).toMatchObject({ fault: 'sandbox-lost', retryable: true });
   });
 
+  it('logs an error after the end of a call with that call, and with none while another one runs', async () => {
+    for (const isAnotherRunning of [false, true]) {
+      const { agent, connection, logs, events } = await readyRig();
+      const call = callOf();
+      const first = connection.invoke(call);
+      agent.response((await agent.next(t.invoke)).id, {}, 'x');
+      await first;
+      if (isAnotherRunning) {
+        void connection.invoke(callOf());
+        await agent.next(t.invoke);
+      }
+      agent.json(t.error, 0, { type: 'Error', message: 'late', stack: 'Error: late', fatal: true });
+      await settle();
+      const invocationId = isAnotherRunning ? undefined : call.invocation.id;
+      expect(logs).toMatchObject([{ invocationId, level: 'error', text: 'Error: late' }]);
+      expect(events).toContain('exiting');
+    }
+  });
+
   it('gives the caller its answer while background work goes on, until the deadline', async () => {
     const { agent, connection, events } = await readyRig();
     const first = connection.invoke(callOf());

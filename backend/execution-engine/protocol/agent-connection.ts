@@ -36,6 +36,8 @@ export class AgentConnection {
   #state: ConnectionState = 'connecting';
   #running = 0;
   #givenUp = 0;
+  /** The call that ended last: between calls, what nobody caught is most likely what it left behind. */
+  #lastEnded: InstanceCall['invocation']['id'] | undefined;
   #pings = 0;
   #hasFailed = false;
 
@@ -290,7 +292,7 @@ export class AgentConnection {
     // A call that fails because of this says the message alone; the log names the lines of the user's code.
     this.#options.onLog?.({
       at: this.#options.clock.now(),
-      invocationId: undefined,
+      invocationId: this.#calls.size === 0 ? this.#lastEnded : undefined,
       level: 'error',
       stream: 'stderr',
       text: stack === '' ? `${type}: ${message}` : stack,
@@ -333,6 +335,7 @@ export class AgentConnection {
     if (from === 'given-up') this.#givenUp--;
     if (to === 'given-up') this.#givenUp++;
     if (to === 'over') this.#calls.delete(call.id);
+    if (to === 'over') this.#lastEnded = call.call.invocation.id;
     if (to === 'given-up' || to === 'background') this.#options.onLingering?.(to);
     else if (from !== 'running') this.#options.onSettled?.();
   }
