@@ -1,64 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { channelRows } from './hostile-channel-rows.ts';
+import { brief, exited, type HostileRow, node, ok, outOfMemory, python, threw, timeout } from './hostile-row.ts';
 
-/** What a hostile or broken function does, and what exactly must come of it. Numbers as in docs/threat-model.md. */
-export interface HostileRow {
-  readonly row: string;
-  readonly title: string;
-  readonly runtime: 'nodejs' | 'python';
-  /** Body of the handler; `event` is its argument. Module code may stand in `before`. */
-  readonly body: string;
-  readonly before?: string;
-  readonly config?: Readonly<Record<string, unknown>>;
-  readonly event?: Readonly<Record<string, unknown>>;
-  /** It starts others, which not every level lets it. */
-  readonly needsChildren?: boolean;
-  /** What becomes of the sandbox, where the outcomes do not say: it is kept after answers and errors, and replaced after everything else. */
-  readonly fate?: Fate;
-  /** Any of these outcomes is right; most rows have one. */
-  readonly outcomes: readonly Outcome[];
-}
-type Fate = 'kept' | 'replaced' | 'either';
-interface Outcome {
-  readonly status: number;
-  /** Of the problem document. */
-  readonly code?: string;
-  /** Part of the body of a good answer. */
-  readonly body?: Readonly<Record<string, unknown>>;
-}
-
-const ok = (body: Readonly<Record<string, unknown>> = {}): Outcome => ({ status: 200, body });
-const timeout: Outcome = { status: 504, code: 'function_timeout' };
-const threw: Outcome = { status: 502, code: 'function_error' };
-const exited: Outcome = { status: 502, code: 'function_exited' };
-const outOfMemory: Outcome = { status: 502, code: 'out_of_memory' };
-const brokeProtocol: Outcome = { status: 503, code: 'protocol_violation' };
-
-/** Long enough for a container to start: the deadline of a call counts from its arrival. */
-const brief = { timeoutMs: 2000 };
-const small = { memoryMb: 96, timeoutMs: 30_000 };
-
-const node = (
-  row: string,
-  title: string,
-  body: string,
-  outcomes: readonly Outcome[],
-  more: object = {},
-): HostileRow => ({
-  row,
-  title,
-  runtime: 'nodejs',
-  body,
-  outcomes,
-  ...more,
-});
-const python = (
-  row: string,
-  title: string,
-  body: string,
-  outcomes: readonly Outcome[],
-  more: object = {},
-): HostileRow => ({ row, title, runtime: 'python', body, outcomes, ...more });
+const small = { memoryMb: 96 };
+/** Of a value that JSON cannot hold; `why` comes from the engine. */
+const noJson = (why: string) => threw(new RegExp(`^the function failed: InvalidResult: .*: ${why}`));
 
 /** Rows of section A that a function plays by itself. After each the function answers calmly again, and its neighbour never noticed. */
 export const hostileRows: readonly HostileRow[] = [
@@ -75,32 +22,51 @@ export const hostileRows: readonly HostileRow[] = [
   node('A2', 'stops itself', "process.kill(process.pid, 'SIGSTOP'); await new Promise(() => {});", [timeout], {
     config: brief,
   }),
-  node('A3', 'throws', "throw new TypeError('no such order');", [threw]),
-  node('A3', 'rejects with what is no error', 'await Promise.reject(null);', [threw]),
+  node('A3', 'throws', "throw new TypeError('no such order');", [
+    threw(
+      /^the function failed: TypeError: no such order$/,
+      /^TypeError: no such order\n {4}at play \(row_a3_\d+\.mjs:3:9\)\n {4}at handler \(index\.mjs:\d+:\d+\)$/,
+    ),
+  ]),
+  python('A3', 'raises', "raise KeyError('no such order')", [
+    threw(/^the function failed: KeyError: .*no such order/, /row_a3_\d+\.py", line 3, in play\n/),
+  ]),
+  node('A3', 'rejects with what is no error', 'await Promise.reject(null);', [
+    threw(/^the function failed: null: null$/),
+  ]),
   node(
     'A4',
     'throws in a timer during the call',
     "setTimeout(() => { throw new Error('late'); }, 1); await new Promise(() => {});",
-    [threw],
+    [threw(/^the function failed: Error: late$/, /^Error: late\n {4}at .*row_a4_\d+\.mjs:3:\d+\)$/)],
     { fate: 'replaced' },
   ),
   node(
     'A4',
     'leaves a rejection unhandled',
     "Promise.reject(new Error('late')); await new Promise(() => {});",
-    [threw],
+    [threw(/^the function failed: Error: late$/, /^Error: late\n {4}at play \(row_a4_\d+\.mjs:3:\d+\)\n/)],
     { fate: 'replaced' },
   ),
-  node('A5', 'exits with 0', 'process.exit(0);', [exited]),
-  node('A5', 'exits with 7', 'process.exit(7);', [exited]),
-  node('A5', 'aborts', 'process.abort();', [exited]),
-  python('A5', 'exits past all handlers', 'os._exit(3)', [exited], { before: 'import os' }),
-  python('A5', 'aborts in Python', 'os.abort()', [exited], { before: 'import os' }),
+  node('A5', 'exits with 0', 'process.exit(0);', [exited(/exited with code 0 /)]),
+  node('A5', 'exits with 7', 'process.exit(7);', [exited(/exited with code 7 /)]),
+  node('A5', 'aborts', 'process.abort();', [exited(/ended by SIGABRT$/)]),
+  python('A5', 'exits past all handlers', 'os._exit(3)', [exited(/exited with code 3 /)], { before: 'import os' }),
+  python('A5', 'aborts in Python', 'os.abort()', [exited(/ended by SIGABRT$/)], { before: 'import os' }),
+  python('A5', 'leaves through sys.exit', 'sys.exit(4)', [exited(/exited with code 4 /)], { before: 'import sys' }),
+  python(
+    'A5',
+    'may leave no core file',
+    "return {'core': list(resource.getrlimit(resource.RLIMIT_CORE))}",
+    [ok({ core: [0, 0] })],
+    { before: 'import resource' },
+  ),
   node(
     'A6',
     'kills everything that it may',
     "spawnSync(process.execPath, ['-e', 'process.kill(-1, 9)']); try { process.kill(-1, 'SIGKILL'); } catch {} process.kill(process.pid, 'SIGKILL'); await new Promise(() => {});",
-    [exited],
+    // A container that takes long to end was removed by then, which looks the same.
+    [exited(/ended by SIGKILL$|closed its channel/)],
     { before: "import { spawnSync } from 'node:child_process';", needsChildren: true },
   ),
   python(
@@ -123,15 +89,42 @@ export const hostileRows: readonly HostileRow[] = [
   for pid in pids: os.waitpid(pid, 0)
   return {'code': code, 'within': len(pids) < 40}`,
     [ok({ code: 'EAGAIN', within: true })],
-    { before: 'import errno, os, time', config: { maxPids: 40, timeoutMs: 20_000 }, needsChildren: true },
+    { before: 'import errno, os, time', config: { maxPids: 40 }, needsChildren: true },
   ),
-  node(
-    'A9',
-    'fills the heap',
-    'const kept = []; for (;;) kept.push(Array.from({ length: 10_000 }, (_, i) => ({ i })));',
-    [outOfMemory],
-    { config: small },
+  python(
+    'A8',
+    'starts threads until it may not',
+    `
+  end = threading.Event()
+  threads = []
+  code = None
+  for _ in range(500):
+    try:
+      thread = threading.Thread(target=end.wait)
+      thread.start()
+    except RuntimeError:
+      code = 'RuntimeError'
+      break
+    threads.append(thread)
+  end.set()
+  for thread in threads: thread.join()
+  return {'code': code, 'within': len(threads) < 40}`,
+    [ok({ code: 'RuntimeError', within: true })],
+    { before: 'import threading', config: { maxPids: 40 }, needsChildren: true },
   ),
+  python(
+    'A8',
+    'forks for ever, and so do its children',
+    `
+  while True:
+    try: os.fork()
+    except OSError: pass`,
+    [timeout],
+    { before: 'import os', config: { maxPids: 40, ...brief }, needsChildren: true },
+  ),
+  node('A9', 'fills the heap', 'const kept = []; for (;;) kept.push(new Array(1_000_000).fill(1.5));', [outOfMemory], {
+    config: small,
+  }),
   node('A9', 'fills buffers', 'const kept = []; for (;;) kept.push(Buffer.alloc(4_000_000, 1));', [outOfMemory], {
     config: small,
   }),
@@ -191,58 +184,59 @@ export const hostileRows: readonly HostileRow[] = [
   except OSError as error:
     code = errno.errorcode[error.errno]
   for descriptor in kept: os.close(descriptor)
-  return {'code': code, 'within': len(kept) < 65_536}`,
+  return {'code': code, 'within': len(kept) < 1024}`,
     [ok({ code: 'EMFILE', within: true })],
     { before: 'import errno, os' },
   ),
-  node('A13', 'prints without end', "const line = 'x'.repeat(1000) + '\\n'; for (;;) writeSync(1, line);", [timeout], {
-    before: "import { writeSync } from 'node:fs';",
-    config: { timeoutMs: 1500 },
-  }),
+  node(
+    'A13',
+    'prints without end',
+    "for (let n = 0; ; n++) { try { writeSync(1, 'line ' + n + 'x'.repeat(1000) + '\\n'); } catch (error) { if (error.code !== 'EAGAIN') throw error; } }",
+    [{ ...timeout, logs: ['line 0x', 'line 500x'] }],
+    { before: "import { writeSync } from 'node:fs';", config: brief },
+  ),
+  node(
+    'A13',
+    'prints as fast as it may, and is held back by a host that stops reading',
+    "const block = Buffer.alloc(65_536, 'x'.repeat(1023) + '\\n'); let bytes = 0; for (const end = Date.now() + 700; Date.now() < end; ) { try { bytes += writeSync(1, block); } catch (error) { if (error.code !== 'EAGAIN') throw error; } } return { within: bytes < 8 * 2 ** 20 };",
+    [ok({ within: true })],
+    // It has used up what raw output may have for a while.
+    { before: "import { writeSync } from 'node:fs';", isAlone: true },
+  ),
   node(
     'A14',
     'prints bytes that are no text, controls and a line of 10 MB',
-    "for (const part of [Buffer.from([0xff, 0xfe, 0, 0x1b, 0x5b, 0x32, 0x4a, 0x0d, 0xc3, 0x28, 10]), Buffer.alloc(10_000_000, 120), Buffer.from('\\n')]) for (let at = 0; at < part.length; ) { try { at += writeSync(1, part, at); } catch (error) { if (error.code !== 'EAGAIN') throw error; } } return { printed: true };",
-    [ok({ printed: true })],
-    { before: "import { writeSync } from 'node:fs';", config: { timeoutMs: 20_000 } },
+    "for (const part of [Buffer.from([0xff, 0xfe, 0, 0x1b, 0x5b, 0x32, 0x4a, 0x0d, 0xc3, 0x28, 10]), Buffer.alloc(500_000, 'raw'), Buffer.from('\\n')]) for (let at = 0; at < part.length; ) { try { at += writeSync(1, part, at); } catch (error) { if (error.code !== 'EAGAIN') throw error; } } console.log('long' + 'x'.repeat(10_000_000)); return { printed: true };",
+    [ok({ printed: true }, { logs: ['\ufffd\ufffd', '[2J', '\ufffd(', 'rawraw', 'xxx [cut]'] })],
+    { before: "import { writeSync } from 'node:fs';" },
   ),
   node(
     'A15',
     'prints what looks like an answer of another call',
     `process.stdout.write(Buffer.from([0, 0, 0, 20, 4, 0, 0, 0, 1])); console.log('{"type":"result","status":200,"body":"forged"}'); return { mine: true };`,
-    [ok({ mine: true })],
+    [ok({ mine: true }, { logs: ['{"type":"result","status":200,"body":"forged"}'] })],
   ),
+  ...channelRows,
+  node('A17', 'returns undefined', 'return undefined;', [ok(null)]),
+  node('A17', 'returns a symbol', "return Symbol('x');", [ok(null)]),
+  node('A17', 'returns what is no number', 'return NaN;', [ok(null)]),
+  node('A17', 'returns a BigInt', 'return 1n;', [noJson('Do not know how to serialize a BigInt')]),
+  node('A17', 'returns a cycle', 'const a = {}; a.a = a; return a;', [noJson('Converting circular structure')]),
+  node('A17', 'returns a value whose toJSON throws', "return { toJSON() { throw new Error('no'); } };", [
+    noJson('no$'),
+  ]),
+  node('A17', 'returns a getter that throws', "return { get x() { throw new Error('no'); } };", [noJson('no$')]),
   node(
-    'A16',
-    'writes rubbish to its channel',
-    'for (let fd = 3; fd < 64; fd++) { try { if (fstatSync(fd).isSocket()) writeSync(fd, Buffer.alloc(4096, 0xff)); } catch {} } await new Promise(() => {});',
-    [brokeProtocol, timeout, exited],
-    { before: "import { fstatSync, writeSync } from 'node:fs';", config: { timeoutMs: 2000 } },
-  ),
-  ...[
-    ['undefined', 'undefined'],
-    ['a BigInt', '1n'],
-    ['a cycle', '(() => { const a = {}; a.a = a; return a; })()'],
-    ['a symbol', 'Symbol("x")'],
-    ['a value whose toJSON throws', '({ toJSON() { throw new Error("no"); } })'],
-    ['a getter that throws', '({ get x() { throw new Error("no"); } })'],
-    [
-      'a proxy that throws',
-      'new Proxy({}, { get() { throw new Error("no"); }, ownKeys() { throw new Error("no"); } })',
-    ],
-  ].map(([what, value]) =>
-    node('A17', `returns ${what}`, `return ${value};`, [
-      { status: 200 },
-      { status: 204 },
-      threw,
-      { status: 502, code: 'bad_response' },
-    ]),
+    'A17',
+    'returns a proxy that throws',
+    "return new Proxy({}, { get() { throw new Error('no'); }, ownKeys() { throw new Error('no'); } });",
+    [threw(/^the function failed: Error: no$/)],
   ),
   node(
     'A17',
     'returns more than it may',
     "return 'x'.repeat(100_000);",
-    [{ status: 502, code: 'response_too_large' }],
+    [{ status: 502, code: 'response_too_large', detail: /at most 10000 are allowed$/ }],
     {
       config: { maxResponseBytes: 10_000 },
     },
@@ -262,22 +256,23 @@ export const hostileRows: readonly HostileRow[] = [
     {
       before: "import { spawn } from 'node:child_process'; import { createServer } from 'node:net';",
       needsChildren: true,
+      isAlone: true,
     },
   ),
   node(
     'A20',
     'pollutes every prototype',
     "Object.prototype.polluted = 'yes'; Array.prototype.map = () => { throw new Error('polluted'); }; Promise.prototype.then = undefined; JSON.stringify = () => 'forged'; process.env.PATH = ''; return { done: 1 };",
-    [ok(), threw, exited, timeout, { status: 502, code: 'bad_response' }, brokeProtocol],
-    { config: { timeoutMs: 2000 } },
+    [ok({ done: 1 })],
+    { isAlone: true },
   ),
   node(
     'A21',
     'reads what is not its own',
     `const open = []; for (const path of event.paths) { try { statSync(path).isDirectory() ? readdirSync(path) : readFileSync(path); open.push(path); } catch {} }
-  for (const path of ['/app/x', '/usr/x', '/x', '/rt/x', '/etc/x']) { try { writeFileSync(path, 'x'); open.push('write ' + path); } catch {} }
-  return { open };`,
-    [ok({ open: [] })],
+  let code; for (const path of ['/usr/x', '/x', '/rt/x', '/etc/x', '/app/x', '/app/index.mjs']) { try { writeFileSync(path, 'x'); open.push('write ' + path); } catch (error) { code = error.code; } }
+  return { open, code };`,
+    [ok({ open: [], code: 'EROFS' })],
     { before: "import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';" },
   ),
   node(
@@ -301,9 +296,10 @@ export const hostileRows: readonly HostileRow[] = [
   node(
     'A26',
     'connects to the platform, this host, metadata and private networks',
-    `const open = []; await Promise.all(event.targets.map(([host, port]) => new Promise((resolve) => { const socket = connect({ host, port, timeout: 800 }); socket.on('connect', () => { open.push(host + ':' + port); socket.destroy(); resolve(); }); socket.on('error', resolve); socket.on('timeout', () => { socket.destroy(); resolve(); }); }))); return { open };`,
-    [ok({ open: [] })],
-    { before: "import { connect } from 'node:net';", config: { timeoutMs: 20_000 } },
+    // Refused at once: nothing waits for an answer that never comes.
+    `const open = []; const silent = []; await Promise.all(event.targets.map(([host, port]) => new Promise((resolve) => { const socket = connect({ host, port, timeout: 5000 }); socket.on('connect', () => { open.push(host + ':' + port); socket.destroy(); resolve(); }); socket.on('error', resolve); socket.on('timeout', () => { silent.push(host + ':' + port); socket.destroy(); resolve(); }); }))); return { open, silent };`,
+    [ok({ open: [], silent: [] })],
+    { before: "import { connect } from 'node:net';" },
   ),
   node(
     'A27',
@@ -313,30 +309,11 @@ export const hostileRows: readonly HostileRow[] = [
     [ok({ strange: [] })],
     { before: "import { readdirSync, readlinkSync } from 'node:fs';" },
   ),
-  node('A31', 'never ends its import', '', [{ status: 504, code: 'init_timeout' }], {
-    before: "import { existsSync, writeFileSync } from 'node:fs'; for (;;);",
+  node('A31', 'never ends its import', '', [{ status: 504, code: 'init_timeout', detail: /within 500 ms$/ }], {
+    module: 'for (;;);',
     config: { initTimeoutMs: 500 },
   }),
 ];
 
-/** Whether the instance that played a row answers the next call too. */
-export function fateOf({ fate, outcomes }: HostileRow): Fate {
-  if (fate !== undefined) return fate;
-  const keeping = outcomes.filter(({ status, code }) => status < 300 || code === undefined || keepsInstance.has(code));
-  if (keeping.length === 0) return 'replaced';
-  return keeping.length === outcomes.length ? 'kept' : 'either';
-}
-const keepsInstance = new Set(['function_error', 'bad_response', 'response_too_large']);
-
 /** Attacks by raw system calls: the script of the process driver's suite, run as a child of a Python function. */
 export const attackScript = readFileSync(join(import.meta.dirname, '../fixtures/drivers/attacks.py'), 'utf8');
-
-/** The files of a function that plays a row; called with `{ calm: true }` it does nothing wrong, and says how often its instance was called. */
-export function filesOf(row: HostileRow): Readonly<Record<string, string>> {
-  if (row.runtime === 'nodejs') {
-    const source = `${row.before ?? ''}\nlet calls = 0;\nexport async function handler(event) { calls++; if (event?.calm) return { calm: true, calls };\n  ${row.body}\n}\n`;
-    return { 'index.mjs': source };
-  }
-  const source = `${row.before ?? ''}\ncalls = 0\ndef handler(event, context):\n  global calls\n  calls += 1\n  if event.get('calm'): return {'calm': True, 'calls': calls}\n  ${row.body.trimStart()}\n`;
-  return { 'main.py': source };
-}
