@@ -67,10 +67,11 @@ describe.each(isolationLevels)('hostile functions at isolation $isolation', (lev
       platform = await startPlatform({
         environment: { ...environment, HEARTH_ISOLATION: isolation, PLANTED_IN_ENVIRONMENT: marker },
       });
-      await deploy('neighbour', 'nodejs', { 'index.mjs': 'export const handler = () => ({ fine: true });' });
-      await eventually(expectUnharmed, slowStartMs);
+      const fine = 'export const handler = () => ({ fine: true });';
+      await deploy('neighbour', 'nodejs', { 'index.mjs': fine }, startsSlowly ? { timeoutMs: slowStartMs } : {});
+      await eventually(expectUnharmed, 3 * slowStartMs);
       beforeMb = residentMb();
-    });
+    }, 4 * slowStartMs);
     afterAll(async () => await platform?.dispose());
 
     async function deploy(name: string, runtime: string, files: object, config: object = {}): Promise<void> {
@@ -115,6 +116,7 @@ describe.each(isolationLevels)('hostile functions at isolation $isolation', (lev
         ...['169.254.169.254', 'fd00:ec2::254', '172.17.0.1', '10.0.0.1', '1.1.1.1'].map((host) => [host, 80]),
       ];
       return {
+        isGuest,
         paths: [...own, ...devices],
         // A container's mountinfo shows where its mounts come from, which is the data folder and an opaque number.
         markers: [marker, platform.token, 'neighbour', ...(isolation === 'docker' ? [] : [platform.dataDirectory])],

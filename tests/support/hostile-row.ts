@@ -18,7 +18,7 @@ export interface HostileRow {
   /** Any of these outcomes is right; most rows have one. */
   readonly outcomes: readonly Outcome[];
 }
-export type RowConfig = Readonly<Record<string, unknown>> & { readonly timeoutMs?: number };
+type RowConfig = Readonly<Record<string, unknown>> & { readonly timeoutMs?: number };
 export type Fate = 'kept' | 'replaced' | 'either';
 export interface Outcome {
   readonly status: number;
@@ -85,7 +85,7 @@ export interface RowGroup {
   readonly rows: readonly PlacedRow[];
 }
 /** `key` names the row to its function. */
-export type PlacedRow = HostileRow & { readonly key: string };
+type PlacedRow = HostileRow & { readonly key: string };
 
 /** Rows that may share a function do: a start costs seconds where guests are emulated. */
 export function groupsOf(rows: readonly HostileRow[]): readonly RowGroup[] {
