@@ -46,7 +46,7 @@ describe.skipIf(reason !== undefined)(`a wall clock that jumps${skippedFor(reaso
       files: { 'index.mjs': source },
       concurrency: 8,
       maxInstances: 1,
-      timeoutMs: 5000,
+      timeoutMs: 30_000,
       schedules: [{ name: 'often', cron: '*/5 * * * *' }],
     });
     expect(made.status, await made.clone().text()).toBe(201);

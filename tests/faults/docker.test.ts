@@ -18,7 +18,7 @@ const why = whyNoDaemon();
 const { signal: never } = new AbortController();
 const fixtures = join(import.meta.dirname, '../fixtures/drivers');
 const plan = bodyPlan();
-const orphans = 50;
+const orphans = 12;
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
 
 describe.skipIf(why !== undefined)(`docker${skippedFor(why)}`, () => {

@@ -9,16 +9,19 @@ import { skippedFor } from '../support/skip-reason.ts';
 
 const isRoot = process.getuid?.() === 0;
 let folder = '';
+let runDirectory = '';
 let isMounted = false;
 let platform: Platform | undefined;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'hearth-full-'));
+  runDirectory = mkdtempSync(join(tmpdir(), 'hearth-full-run-'));
 });
 afterEach(async () => {
   await platform?.stop();
   if (isMounted) execFileSync('umount', ['-l', folder]);
   rmSync(folder, { recursive: true, force: true });
+  rmSync(runDirectory, { recursive: true, force: true });
 });
 
 describe('a full disk', () => {
@@ -31,7 +34,7 @@ describe('a full disk', () => {
       // Sandboxes need the interpreter, which would not fit beside the filler.
       const running = await startPlatform({
         dataDirectory: folder,
-        environment: { HEARTH_RUN_DIR: mkdtempSync(join(tmpdir(), 'hearth-full-run-')) },
+        environment: { HEARTH_RUN_DIR: runDirectory },
       });
       platform = running;
       const source = { 'index.mjs': 'export const handler = (event) => ({ n: event.n });' };

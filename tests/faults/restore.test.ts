@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { platformEnvironment, startPlatform } from '../support/platform.ts';
 
 const root = join(import.meta.dirname, '../..');
-const kills = 12;
+const kills = 8;
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'hearth-restore-'));
@@ -54,7 +54,7 @@ describe('SIGKILL during a restore', () => {
     for (let round = 0; round < kills; round++) {
       const dataDirectory = mkdtempSync(join(folder, 'data-'));
       writeFileSync(join(dataDirectory, 'admin-token'), 'a token for this test alone\n'.replaceAll(' ', '-'));
-      await killedWhile(dataDirectory, { HEARTH_RESTORE_FROM: file }, round * 12);
+      await killedWhile(dataDirectory, { HEARTH_RESTORE_FROM: file }, round * 18);
       const isComplete = existsSync(join(dataDirectory, 'hearth.db'));
       outcomes[isComplete ? 'complete' : 'unfinished']++;
       if (!isComplete) await expect(startPlatform({ dataDirectory })).rejects.toThrow('was interrupted');

@@ -184,9 +184,9 @@ describe('batches', () => {
   it('never makes a member miss its deadline for the sake of company', async () => {
     const r = await rig();
     const version = versionOf({ maxInstances: 2, batch: { maxSize: 8, windowMs: 5000, maxBytes: 1_000_000 } });
-    const first = callOf(r, version, { op: 'sleep', ms: 400 });
+    const first = callOf(r, version, { op: 'sleep', ms: 1200 });
     await expect.poll(() => r.counts.inside).toBe(1);
-    const hurried = callOf(r, version, { value: 1 }, { deadlineAt: r.clock.now() + 300 });
+    const hurried = callOf(r, version, { value: 1 }, { deadlineAt: r.clock.now() + 1000 });
     expect((await hurried.report).outcome.kind).toBe('success');
     await first.report;
   });
