@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -31,6 +31,23 @@ describe('an agent that was started ahead of its version', () => {
       functionName: 'echo',
       handler: 'index.handler',
     });
+  });
+
+  it('rehearses once more in a copy that waits, and loads it like any other', async () => {
+    const place = mkdtempSync(join(tmpdir(), 'hearth-hook-'));
+    const hook = join(place, 'hook.cjs');
+    const telling = `const fs = require('node:fs'), { mkdtempSync } = fs;
+      fs.mkdtempSync = (...words) => { fs.writeSync(2, 'life;'); return mkdtempSync(...words); };`;
+    writeFileSync(hook, telling);
+    const rig = await agentRigs.start({ 'index.mjs': tell }, ['--require', hook]);
+    rmSync(place, { recursive: true });
+    const lives = (): number => rig.stderr.split('life;').length - 1;
+    await rig.connection.beforeSnapshot();
+    const before = lives();
+    await rig.connection.afterRestore({ nowMs: Date.now(), entropy: Buffer.alloc(64, 1) });
+    while (lives() === before) await sleep(5);
+    await rig.init();
+    expect(await rig.event(1)).toMatchObject({ cwd: rig.directory, functionName: 'echo' });
   });
 });
 

@@ -201,8 +201,8 @@ export function httpRequest(more: Partial<Extract<InvocationRequest, { kind: 'ht
 class AgentRigs {
   readonly #open: NodejsAgentRig[] = [];
 
-  async start(files: Readonly<Record<string, string>>): Promise<NodejsAgentRig> {
-    const rig = await NodejsAgentRig.start(files);
+  async start(files: Readonly<Record<string, string>>, nodeFlags: readonly string[] = []): Promise<NodejsAgentRig> {
+    const rig = await NodejsAgentRig.start(files, nodeFlags);
     this.#open.push(rig);
     return rig;
   }

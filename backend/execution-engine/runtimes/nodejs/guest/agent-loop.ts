@@ -84,14 +84,18 @@ export class Agent {
     this.#channel.flushNow();
     this.#logs.install();
     startUsage();
-    const { agentPath } = this.#paths;
-    this.#warmUp = warmUpWhileIdle((other) => new Agent(other, agentPath, undefined, () => undefined));
+    this.#warmUpWhileIdle(false);
     process.on('uncaughtException', (error) => this.#uncaught(error));
     process.on('exit', () => {
       for (const call of this.#calls.values()) this.#logs.flushPartial(call);
       this.#logs.flushPartial(undefined);
       this.#channel.flushNow();
     });
+  }
+
+  #warmUpWhileIdle(isCopy: boolean): void {
+    const { agentPath } = this.#paths;
+    this.#warmUp = warmUpWhileIdle((other) => new Agent(other, agentPath, undefined, () => undefined), isCopy);
   }
 
   #send(type: number, id: number, value: object): void {
@@ -140,6 +144,7 @@ export class Agent {
         startAnew(payload);
         this.#channel.writer.raw(type, 0, 0, noBytes);
         this.#channel.release();
+        if (this.#env === undefined) this.#warmUpWhileIdle(true);
         break;
       default:
         this.#tunnels.receive(type, flags, id, payload);

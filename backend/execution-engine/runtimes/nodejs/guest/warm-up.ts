@@ -4,8 +4,13 @@ import { type ConnectAgent, rehearseLife } from './rehearsal.ts';
 /** An INIT that is due comes sooner than this; an agent that waits longer was started ahead and has time. */
 const idleMs = 25;
 
+/** The same in a copy of a guest, where everything is slow at first: one that was not restored ahead gets its version before. */
+const idleCopyMs = 500;
+
 /** Whole lives that are rehearsed: until V8 has compiled what every start runs through. A millisecond or two each. */
 const rehearsals = ['index.cjs', ...Array.from({ length: 3 }, () => 'index.mjs')];
+/** What V8 has compiled, an emulated copy has; but not what its processor's emulator made of it. */
+const rehearsalsOfCopies = ['index.cjs', 'index.mjs'];
 
 /** Importing anything at all sets up the loader of ES modules. */
 const emptyModule: string = 'data:text/javascript,0';
@@ -33,9 +38,9 @@ export interface WarmUp {
 
 /**
  * What an agent that was started ahead of any version does while it waits: loads the parts of Node that functions need and rehearses, one step per
- * turn of the event loop.
+ * turn of the event loop. A copy of one that has done so (`isCopy`) only rehearses.
  */
-export function warmUpWhileIdle(connect: ConnectAgent): WarmUp {
+export function warmUpWhileIdle(connect: ConnectAgent, isCopy = false): WarmUp {
   const { promise: over, resolve: end } = Promise.withResolvers<void>();
   let canRehearse = true;
   const rehearse = async (file: string): Promise<void> => {
@@ -44,7 +49,7 @@ export function warmUpWhileIdle(connect: ConnectAgent): WarmUp {
     await rehearseLife(connect, file);
     canRehearse = true;
   };
-  const steps: (() => unknown)[] = [
+  const preparations: (() => unknown)[] = [
     () => process.getBuiltinModule('node:util').inspect({ a: [1, 'b'] }),
     () => process.getBuiltinModule('node:module').createRequire('/'),
     () => import(emptyModule),
@@ -52,6 +57,7 @@ export function warmUpWhileIdle(connect: ConnectAgent): WarmUp {
     ...rehearsals.map((file) => () => rehearse(file)),
     warmUpFetch,
   ];
+  const steps = isCopy ? rehearsalsOfCopies.map((file) => () => rehearse(file)) : preparations;
   let running: Promise<void> | undefined;
   const next = () => {
     const step = steps.shift();
@@ -65,7 +71,7 @@ export function warmUpWhileIdle(connect: ConnectAgent): WarmUp {
     };
     running = Promise.resolve(step()).then(done, done);
   };
-  const timer = startTimer(next, idleMs);
+  const timer = startTimer(next, isCopy ? idleCopyMs : idleMs);
   timer.unref();
   const stop = () => {
     steps.length = 0;
