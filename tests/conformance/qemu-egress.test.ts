@@ -10,6 +10,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SandboxSpec } from '../../backend/core/ports/isolation-driver.ts';
 import type { Sandbox } from '../../backend/core/ports/sandbox.ts';
 import { QemuDriver } from '../../backend/execution-engine/drivers/qemu/qemu-driver.ts';
+import { GuestNetwork, placeOf } from '../../backend/execution-engine/drivers/support/egress/guest-network.ts';
+import { reachedFrom } from '../../backend/execution-engine/drivers/support/egress/guest-networks.ts';
 import { newId } from '../../shared/ids.ts';
 import { orphanHost } from '../fixtures/drivers/qemu-orphan-host.ts';
 import { connects, hostSide, inside, outside, run, startOutside, whyNoOutside } from '../support/outside-network.ts';
@@ -82,6 +84,17 @@ describe.skipIf(reason !== undefined)(
       const health = await driver.probe(never);
       expect(health.status === 'healthy' ? [...(health.egress ?? [])] : health).toEqual(['none', 'all']);
       expect(state()).toEqual(before);
+    });
+
+    it('are refused where rules do not hold: what is tried out sees a host that is open', async () => {
+      const [instance, slot] = [998, 0];
+      const network = await GuestNetwork.make({ instance, slot, uid: 0 });
+      try {
+        const gateway = placeOf(instance, slot).host;
+        expect(await reachedFrom(network, gateway)).toContainEqual(expect.stringMatching(`^${gateway}:`));
+      } finally {
+        await network.remove();
+      }
     });
 
     it('reach public addresses and their name server, and neither this host, its network, metadata nor one another; copies too', async () => {

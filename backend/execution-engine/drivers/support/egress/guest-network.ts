@@ -151,6 +151,7 @@ export async function removeNetwork(name: string): Promise<void> {
 const insideRules = `table inet guest {
   chain input {
     type filter hook input priority 0; policy drop;
+    ct state established,related accept
   }
   chain forward {
     type filter hook forward priority 0; policy drop;

@@ -141,7 +141,7 @@ function tableOf(instance: number): string {
 }
 
 /** What a program in this namespace can reach of the host and its surroundings. */
-async function reachedFrom(network: GuestNetwork, gateway: string): Promise<readonly string[]> {
+export async function reachedFrom(network: GuestNetwork, gateway: string): Promise<readonly string[]> {
   return await withTargets(gateway, async (targets) => {
     const args = [`--net=${network.namespace}`, process.execPath, '-e', attackScript, ...targets];
     return JSON.parse(await runNetworkProgram('nsenter', args)) as string[];
