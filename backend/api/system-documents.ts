@@ -26,7 +26,7 @@ function measuredAt(level: IsolationLevel, { pool, levelCosts }: Measuring): Dri
     quickestWarmMs: cost.quickestWarmMs ?? null,
     warmCalls: cost.warmCalls,
     idleInstances: idle.length,
-    idleMemoryBytes: idle[Math.floor(idle.length / 2)] ?? null,
+    idleMemoryBytes: idle[Math.floor(idle.length / 2)] ?? cost.idleMemoryBytes ?? null,
   };
 }
 

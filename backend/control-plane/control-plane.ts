@@ -27,6 +27,7 @@ import type { InMemoryFunctionDirectory } from './function-directory.ts';
 import { Functions } from './functions.ts';
 import type { HostInventory } from './host-inventory.ts';
 import { Invocations, type InvocationsOptions } from './invocations.ts';
+import { LevelMeasurement } from './level-measurement.ts';
 import { Projects } from './projects.ts';
 import { Reservations } from './reservations.ts';
 import { Rollout } from './rollout.ts';
@@ -48,7 +49,10 @@ export interface ControlPlaneOptions {
   readonly tokens: Tokens;
   readonly builder: BundleBuilder;
   readonly bundles: BundleStore;
-  readonly pool: Pick<InstancePool, 'provision' | 'retireVersion' | 'recycle' | 'pools' | 'preWarmed'>;
+  readonly pool: Pick<
+    InstancePool,
+    'provision' | 'retireVersion' | 'recycle' | 'pools' | 'preWarmed' | 'acquire' | 'tryAcquire'
+  >;
   readonly secrets: SecretKeeper;
   readonly scheduler: Pick<
     Scheduler,
@@ -102,6 +106,7 @@ export interface ControlPlane {
   readonly alerts: Alerts;
   readonly costs: Costs;
   readonly levelCosts: LevelCosts;
+  readonly levelMeasurement: LevelMeasurement;
   readonly containerImages: ContainerImages | undefined;
   readonly clock: Clock;
   /** Tells pool and scheduler what to keep warm and what is reserved; once, when pool and directory are ready. */
@@ -167,6 +172,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     backups: new Backups({ writer: options.backups, gate, store, clock }),
     alerts: options.alerts,
     levelCosts: options.levelCosts,
+    levelMeasurement: new LevelMeasurement({ ...options, gate, costs: options.levelCosts }),
     costs: new Costs({ store, metrics: options.numbers, directory, clock }),
     containerImages: options.containerImages,
     clock,

@@ -37,11 +37,26 @@ it('tells levels apart, and boots from sandboxes that waited', () => {
   // The phases of the fixture, 20, 5 and 10 ms, to one per cent.
   expect(booted?.p50Ms).toBeGreaterThan(34.6);
   expect(booted?.p95Ms).toBeLessThan(35.4);
-  expect(costs.of('docker')).toEqual({ booted: undefined, waiting: undefined, warmCalls: 2, quickestWarmMs: 2.5 });
+  expect(costs.of('docker')).toEqual({
+    booted: undefined,
+    waiting: undefined,
+    warmCalls: 2,
+    quickestWarmMs: 2.5,
+    idleMemoryBytes: undefined,
+  });
   expect(costs.of('qemu')).toBeUndefined();
 });
 
 it('learns nothing from calls that failed', () => {
   const outcome = { kind: 'function-error', type: 'Error', message: 'no', stack: '' } as const;
   expect(recorded([{ version: inProcess, start: 'cold', outcome }]).of('process')).toBeUndefined();
+});
+
+it('takes what was measured on purpose like what calls have cost', () => {
+  const costs = recorded([{ version: inDocker, start: 'warm', totalMs: 9 }]);
+  costs.addWarmCall('docker', 1.5);
+  costs.addStart('docker', 'cold', 200);
+  costs.setIdleMemory('docker', 5_000_000);
+  expect(costs.of('docker')).toMatchObject({ warmCalls: 2, quickestWarmMs: 1.5, idleMemoryBytes: 5_000_000 });
+  expect(costs.of('docker')?.booted?.count).toBe(1);
 });

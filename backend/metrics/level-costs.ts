@@ -9,6 +9,7 @@ interface Level {
   readonly waiting: DdSketch;
   quickestWarmMs: number;
   warmCalls: number;
+  idleMemoryBytes: number | undefined;
 }
 
 /** Starts of a waiting sandbox, whatever it had done ahead. */
@@ -23,13 +24,25 @@ export class LevelCostRecorder implements LevelCosts {
     if (event.kind !== 'invocation') return;
     const { start, timing, outcome, answeredBy } = event.report;
     if (outcome.kind !== 'success' || answeredBy !== undefined) return;
-    const level = this.#level(event.version.config.isolation);
-    if (start === 'warm') {
-      level.warmCalls++;
-      const tookMs = timing.totalMs - timing.queuedMs;
-      if (tookMs < level.quickestWarmMs) level.quickestWarmMs = tookMs;
-    } else if (start === 'cold') level.booted.add(startMs(timing));
-    else if (waitingStarts.has(start)) level.waiting.add(startMs(timing));
+    const { isolation } = event.version.config;
+    if (start === 'warm') this.addWarmCall(isolation, timing.totalMs - timing.queuedMs);
+    else this.addStart(isolation, start, startMs(timing));
+  }
+
+  addStart(name: IsolationLevel, start: StartKind, tookMs: number): void {
+    const level = this.#level(name);
+    if (start === 'cold') level.booted.add(tookMs);
+    else if (waitingStarts.has(start)) level.waiting.add(tookMs);
+  }
+
+  addWarmCall(name: IsolationLevel, tookMs: number): void {
+    const level = this.#level(name);
+    level.warmCalls++;
+    if (tookMs < level.quickestWarmMs) level.quickestWarmMs = tookMs;
+  }
+
+  setIdleMemory(name: IsolationLevel, bytes: number): void {
+    this.#level(name).idleMemoryBytes = bytes;
   }
 
   of(name: IsolationLevel): LevelCost | undefined {
@@ -41,13 +54,20 @@ export class LevelCostRecorder implements LevelCosts {
       waiting: seen(level.waiting),
       quickestWarmMs: warmCalls === 0 ? undefined : quickestWarmMs,
       warmCalls,
+      idleMemoryBytes: level.idleMemoryBytes,
     };
   }
 
   #level(name: IsolationLevel): Level {
     const known = this.#levels.get(name);
     if (known !== undefined) return known;
-    const level = { booted: new DdSketch(), waiting: new DdSketch(), quickestWarmMs: Infinity, warmCalls: 0 };
+    const level: Level = {
+      booted: new DdSketch(),
+      waiting: new DdSketch(),
+      quickestWarmMs: Infinity,
+      warmCalls: 0,
+      idleMemoryBytes: undefined,
+    };
     this.#levels.set(name, level);
     return level;
   }

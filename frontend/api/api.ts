@@ -26,6 +26,7 @@ import type { GaugeSeries, Metrics } from '../../shared/api/metrics.ts';
 import type {
   CreatedToken,
   CreateToken,
+  DriverDocument,
   Pools,
   Pulls,
   SystemDocument,
@@ -243,6 +244,11 @@ export class Api {
 
   pools(signal?: AbortSignal): Promise<Pools> {
     return this.#get(`${root}/system/pools`, undefined, signal);
+  }
+
+  /** Starts and calls an echo at this isolation level; resolves with what is known of the level then. */
+  measureDriver(name: string): Promise<DriverDocument> {
+    return this.client.json('POST', `${root}/system/drivers/${segment(name)}/measurement`);
   }
 
   tokens(signal?: AbortSignal): Promise<Page<TokenDocument>> {

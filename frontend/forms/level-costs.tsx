@@ -1,5 +1,35 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Gauge } from 'lucide-react';
 import type { DriverDocument } from '../../shared/api/system.ts';
+import { useApi } from '../api/context.tsx';
+import { Button } from '../ui/button.tsx';
+import { toast } from '../ui/toast.tsx';
 import { costFigures, documentedCosts } from '../util/level-costs.ts';
+
+/** For levels that this host can give: nobody has to deploy something to learn what one costs here. */
+function MeasureButton({ name, isMeasured }: { readonly name: string; readonly isMeasured: boolean }) {
+  const api = useApi();
+  const queryClient = useQueryClient();
+  const measure = useMutation({
+    mutationFn: () => api.measureDriver(name),
+    onSuccess: async () => {
+      await queryClient.invalidateQueries({ queryKey: ['system'] });
+      toast.done(`${name} was measured on this machine`);
+    },
+    onError: (error) => toast.failed(`${name} was not measured`, error),
+  });
+  return (
+    <Button
+      size="small"
+      icon={<Gauge className="size-3.5" aria-hidden="true" />}
+      isBusy={measure.isPending}
+      aria-label={`Measure ${name} on this machine`}
+      onClick={() => measure.mutate()}
+    >
+      {measure.isPending ? 'Measuring' : isMeasured ? 'Measure again' : 'Measure here'}
+    </Button>
+  );
+}
 
 function Level({
   driver,
@@ -14,7 +44,12 @@ function Level({
     documented !== undefined && figures.some(({ value, seen }) => seen === undefined && value !== '–');
   return (
     <li className="border-b border-line py-2 last:border-0">
-      <p className="font-medium text-text">{driver.name}</p>
+      <p className="flex items-center justify-between gap-2 font-medium text-text">
+        {driver.name}
+        {driver.status === 'healthy' && (
+          <MeasureButton name={driver.name} isMeasured={figures.every(({ seen }) => seen !== undefined)} />
+        )}
+      </p>
       <dl className="tabular mt-0.5 grid grid-cols-[minmax(0,1fr)_auto] gap-x-3">
         {figures.map(({ label, value, seen }) => (
           <div key={label} className="col-span-2 grid grid-cols-subgrid">

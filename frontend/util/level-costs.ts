@@ -86,7 +86,7 @@ export function costFigures(driver: DriverDocument, baseline: DriverDocument | u
     figure(
       'Memory of an idle instance',
       idle === null ? undefined : formatBytes(idle),
-      `${measured?.idleInstances ?? 0} idle now`,
+      measured?.idleInstances === 0 ? 'when it was measured' : `${measured?.idleInstances ?? 0} idle now`,
       documented?.idle,
     ),
   ];

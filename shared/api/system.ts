@@ -15,9 +15,14 @@ const levelCostSchema = z
     quickestWarmMs: z.number().nullable().describe('The quickest call to an instance that was there.'),
     warmCalls: z.number().int(),
     idleInstances: z.number().int().describe('Now.'),
-    idleMemoryBytes: z.number().nullable().describe('Median of those; null when there is none.'),
+    idleMemoryBytes: z
+      .number()
+      .nullable()
+      .describe('Median of those; while there is none, of the last instance that was measured, else null.'),
   })
-  .describe('What calls have cost at this level on this machine, since the platform started.');
+  .describe(
+    'What calls have cost at this level on this machine, since the platform started, and what was measured on demand.',
+  );
 
 export const driverDocumentSchema = z.object({
   name: z.enum(isolationLevels),
@@ -33,7 +38,7 @@ export const driverDocumentSchema = z.object({
   reason: z.string().nullable(),
   fix: z.string().nullable(),
   notes: z.array(z.string()).describe('What it cannot do on this host, warnings.'),
-  measured: levelCostSchema.nullable().describe('Null while no call has used it.'),
+  measured: levelCostSchema.nullable().describe('Null while no call has used it and nobody has it measured.'),
 });
 export type DriverDocument = z.infer<typeof driverDocumentSchema>;
 

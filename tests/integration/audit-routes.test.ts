@@ -180,6 +180,7 @@ const without: Readonly<Record<string, string>> = {
   invokeFunction: 'a call; it has a record of its own',
   putStreamTopics: 'what an open stream shows to its own reader',
   testAlert: 'sends a trial message; the list of deliveries shows it',
+  measureDriver: 'driver.measure, with what was found; needs instances',
   buildGuests: 'guest.build, with what was built; needs an isolation level with guests',
   buildRuntimeImage: 'image.build, with what was built; needs an isolation level with images',
 };

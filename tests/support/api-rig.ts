@@ -188,6 +188,8 @@ class RecordingPool {
     this.retired.push(reason);
   };
   pools = () => [];
+  acquire = unused('acquire');
+  tryAcquire = () => undefined;
   preWarmed = () => [{ runtime: 'nodejs', isolation: 'process', count: 1 }];
 }
 
@@ -353,7 +355,7 @@ export async function apiRig(
         },
       },
       numbers: { totals: async () => new Map() },
-      levelCosts: { of: () => undefined },
+      levelCosts: { of: () => undefined, addStart: () => {}, addWarmCall: () => {}, setIdleMemory: () => {} },
       secrets: await secretVault(),
       builder: bundles,
       bundles,

@@ -11,6 +11,7 @@ import {
   systemSchema,
 } from '../../../shared/api/system.ts';
 import { PlatformError } from '../../../shared/errors.ts';
+import { isolationLevels } from '../../../shared/version-config.ts';
 import { auditRecord } from '../../control-plane/audit.ts';
 import { actorOf, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
@@ -22,6 +23,8 @@ const docs = { tags: ['system'], security: bearerOnly };
 /** A daemon that takes longer has other troubles. */
 const listTimeoutMs = 20_000;
 const buildTimeoutMs = 300_000;
+/** Guests without hardware support take their time to boot, twice. */
+const measureTimeoutMs = 180_000;
 const driversSchema = z.object({ drivers: z.array(driverDocumentSchema) });
 
 export function systemRoutes(app: Api, context: ApiContext): void {
@@ -69,6 +72,31 @@ export function systemRoutes(app: Api, context: ApiContext): void {
     handler: async (request) => {
       if (request.query.refresh === '1') await inventory.refresh();
       return { drivers: inventory.drivers().map((finding) => driverDocument(finding, controlPlane)) };
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/system/drivers/:name/measurement',
+    config: { access: 'platform' },
+    schema: {
+      ...docs,
+      operationId: 'measureDriver',
+      summary: 'Finds out what an isolation level costs on this host, with a small echo that the platform runs itself',
+      description: 'Waits for other measurements, and takes as long as a few starts at this level.',
+      params: z.object({ name: z.enum(isolationLevels) }),
+      response: { 200: driverDocumentSchema, ...problems(422) },
+    },
+    handler: async (request) => {
+      const { name } = request.params;
+      const { levelMeasurement, store } = controlPlane;
+      await levelMeasurement.measure(name, AbortSignal.timeout(measureTimeoutMs));
+      const finding = inventory.drivers().find(({ driver }) => driver.name === name);
+      if (finding === undefined) throw new PlatformError('internal', 'internal_error', `the level ${name} is gone`);
+      const document = driverDocument(finding, controlPlane);
+      const detail = { after: document.measured };
+      await store.audit.append(auditRecord(context.clock.now(), actorOf(request), 'driver.measure', name, detail));
+      return document;
     },
   });
 
