@@ -157,21 +157,25 @@ function Tools({ tree, files }: { readonly tree: ReturnType<typeof useFileTree>;
       >
         <FilePlus2 className="size-4" aria-hidden="true" />
       </IconButton>
-      <IconButton
-        label={`Rename ${active}`}
-        aria-keyshortcuts="F2"
-        onClick={() => tree.setAsking({ kind: 'rename', path: active })}
-      >
-        <Pencil className="size-4" aria-hidden="true" />
-      </IconButton>
-      <IconButton
-        label={`Delete ${active}`}
-        aria-keyshortcuts="Delete"
-        disabledReason={isLast ? 'A function needs a file' : undefined}
-        onClick={() => tree.remove(active)}
-      >
-        <Trash2 className="size-4" aria-hidden="true" />
-      </IconButton>
+      {active !== '' && (
+        <>
+          <IconButton
+            label={`Rename ${active}`}
+            aria-keyshortcuts="F2"
+            onClick={() => tree.setAsking({ kind: 'rename', path: active })}
+          >
+            <Pencil className="size-4" aria-hidden="true" />
+          </IconButton>
+          <IconButton
+            label={`Delete ${active}`}
+            aria-keyshortcuts="Delete"
+            disabledReason={isLast ? 'A function needs a file' : undefined}
+            onClick={() => tree.remove(active)}
+          >
+            <Trash2 className="size-4" aria-hidden="true" />
+          </IconButton>
+        </>
+      )}
     </div>
   );
 }
@@ -213,19 +217,21 @@ export function FileEditor({ files, onChange, onRun, onSave, changed = noChanges
           <Tools tree={tree} files={files} />
           <Asked key={`${tree.asking?.kind} ${tree.asking?.path}`} tree={tree} files={files} />
           <div className="max-h-48 overflow-y-auto py-1 lg:max-h-[60vh]">
-            <FileTree
-              paths={tree.paths}
-              closed={tree.closed}
-              current={current}
-              active={tree.active}
-              changed={changed}
-              focusTick={tree.focusTick}
-              onActive={tree.setActive}
-              onClosed={tree.setClosed}
-              onChoose={tree.choose}
-              onRename={(path) => tree.setAsking({ kind: 'rename', path })}
-              onRemove={tree.remove}
-            />
+            {tree.paths.length > 0 && (
+              <FileTree
+                paths={tree.paths}
+                closed={tree.closed}
+                current={current}
+                active={tree.active}
+                changed={changed}
+                focusTick={tree.focusTick}
+                onActive={tree.setActive}
+                onClosed={tree.setClosed}
+                onChoose={tree.choose}
+                onRename={(path) => tree.setAsking({ kind: 'rename', path })}
+                onRemove={tree.remove}
+              />
+            )}
           </div>
           <p role="status" className="flex flex-wrap items-center gap-x-2 px-2 text-xs text-muted">
             {removed !== undefined && (

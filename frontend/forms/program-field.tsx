@@ -16,10 +16,12 @@ function base64Of(file: File): Promise<string> {
 export interface ProgramFieldProps {
   readonly program: Program | undefined;
   readonly onChange: (program: Program | undefined) => void;
+  /** What is used when there is none: `script` of the editor, or the `program` that is deployed. */
+  readonly instead?: 'script' | 'program';
 }
 
 /** Chooses an executable that takes the place of the script `bootstrap`. */
-export function ProgramField({ program, onChange }: ProgramFieldProps) {
+export function ProgramField({ program, onChange, instead = 'script' }: ProgramFieldProps) {
   const id = useId();
   const [error, setError] = useState<string | undefined>();
   const choose = (file: File | undefined) => {
@@ -41,7 +43,7 @@ export function ProgramField({ program, onChange }: ProgramFieldProps) {
   return (
     <div className="flex flex-col gap-1">
       <label htmlFor={id} className="text-sm font-medium">
-        Program (optional)
+        {instead === 'script' ? 'Program (optional)' : 'Another program'}
       </label>
       {program === undefined ? (
         <input
@@ -56,7 +58,7 @@ export function ProgramField({ program, onChange }: ProgramFieldProps) {
           <code className="font-mono wrap-anywhere">{program.fileName}</code>
           <span className="tabular text-muted">{formatBytes(program.bytes)}</span>
           <Button size="small" onClick={() => onChange(undefined)}>
-            Use the script instead
+            {instead === 'script' ? 'Use the script instead' : 'Keep what is deployed'}
           </Button>
         </p>
       )}

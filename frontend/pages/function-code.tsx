@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Rocket, Undo2 } from 'lucide-react';
 import { useRef, useState } from 'react';
 import type { FunctionDocument, VersionFiles } from '../../shared/api/functions.ts';
+import type { RuntimeName } from '../../shared/version-config.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { DeployProgress } from '../components/deploy-progress.tsx';
@@ -11,6 +12,8 @@ import { TestPanel } from '../components/test-panel.tsx';
 import { useFunction } from '../components/use-function.ts';
 import { splitFiles } from '../forms/changes.ts';
 import { FileEditor } from '../forms/file-editor.tsx';
+import { bootstrapName, type Program } from '../forms/new-function.ts';
+import { ProgramField } from '../forms/program-field.tsx';
 import { templateOf } from '../forms/templates.ts';
 import { type EditedCode, useCodeDraft } from '../forms/use-code-draft.ts';
 import { Button } from '../ui/button.tsx';
@@ -24,6 +27,7 @@ interface EditorProps {
   readonly fn: FunctionDocument;
   readonly version: number;
   readonly deployed: VersionFiles;
+  readonly runtime: RuntimeName;
 }
 
 /** Somebody deployed while this browser had changes of an earlier version: nothing is thrown away, nothing is mixed unasked. */
@@ -56,7 +60,7 @@ function OutdatedDraft({
   );
 }
 
-function Editor({ fn, version, deployed }: EditorProps) {
+function Editor({ fn, version, deployed, runtime }: EditorProps) {
   const api = useApi();
   const queryClient = useQueryClient();
   const { texts, opaque } = splitFiles(deployed);
@@ -65,15 +69,21 @@ function Editor({ fn, version, deployed }: EditorProps) {
   const [message, setMessage] = useState('');
   const [templateId] = useUrlValue('template');
   const runTest = useRef<() => void>(() => undefined);
-  const hasChanges = changed.size > 0;
+  const [program, setProgram] = useState<Program>();
+  const isReplaced = program !== undefined;
+  // A program that is replaced need not be sent again; all else that is not text would be lost.
+  const unsendable = opaque.filter((path) => !(isReplaced && path === bootstrapName));
+  const hasChanges = changed.size > 0 || isReplaced;
   const deploy = useMutation({
     mutationFn: async () => {
       // A deployment replaces code, not settings: they are taken over from the version that was edited.
       const { config } = await api.version(fn.name, version);
-      return api.createVersion(fn.name, { ...config, files, ...(message === '' ? {} : { message }) });
+      const sent = program === undefined ? files : { ...files, [bootstrapName]: { base64: program.base64 } };
+      return api.createVersion(fn.name, { ...config, files: sent, ...(message === '' ? {} : { message }) });
     },
     onSuccess: async (done) => {
       setMessage('');
+      setProgram(undefined);
       code.deployed();
       toast.done(
         `Version ${done.version.version} is live`,
@@ -83,17 +93,24 @@ function Editor({ fn, version, deployed }: EditorProps) {
     },
   });
   const submit = () => {
-    if (hasChanges && opaque.length === 0 && !deploy.isPending) deploy.mutate();
+    if (hasChanges && unsendable.length === 0 && !deploy.isPending) deploy.mutate();
   };
   const reason = !hasChanges
     ? 'Nothing was changed'
-    : opaque.length > 0
+    : unsendable.length > 0
       ? 'This bundle has files that cannot be edited here'
       : undefined;
   return (
     <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(22rem,28rem)]">
       <div className="flex min-w-0 flex-col gap-3">
         {code.outdated !== undefined && <OutdatedDraft code={code} draft={code.outdated} version={version} />}
+        {runtime === 'custom' && (
+          <ProgramField
+            program={program}
+            onChange={setProgram}
+            instead={opaque.includes(bootstrapName) ? 'program' : 'script'}
+          />
+        )}
         <FileEditor
           files={files}
           onChange={code.edit}
@@ -102,13 +119,19 @@ function Editor({ fn, version, deployed }: EditorProps) {
           onSave={submit}
           minHeight="24rem"
         />
-        {opaque.length > 0 && (
+        {unsendable.length > 0 && (
           <Callout
             tone="info"
-            title={`${opaque.length === 1 ? '1 file is' : `${opaque.length} files are`} binary or too large to be shown`}
+            title={`${unsendable.length === 1 ? '1 file is' : `${unsendable.length} files are`} binary or too large to be shown`}
           >
-            Deploy changes of this bundle with the CLI: <code className="font-mono">hearth deploy</code>. Not shown:{' '}
-            {opaque.slice(0, 5).join(', ')}
+            {unsendable.every((path) => path === bootstrapName && runtime === 'custom') ? (
+              'Choose another program above to deploy it, with the files here beside it.'
+            ) : (
+              <>
+                Deploy changes of this bundle with the CLI: <code className="font-mono">hearth deploy</code>. Not shown:{' '}
+                {unsendable.slice(0, 5).join(', ')}
+              </>
+            )}
           </Callout>
         )}
         <form
@@ -185,7 +208,7 @@ export function FunctionCodeTab() {
     <QueryView query={version} lines={12}>
       {(document) =>
         document.config.image === null ? (
-          <EditorOf fn={fn} version={number} />
+          <EditorOf fn={fn} version={number} runtime={document.config.runtime} />
         ) : (
           <ImageAndTest fn={fn} version={document} image={document.config.image} />
         )
@@ -194,11 +217,11 @@ export function FunctionCodeTab() {
   );
 }
 
-function EditorOf({ fn, version }: Pick<EditorProps, 'fn' | 'version'>) {
+function EditorOf({ fn, version, runtime }: Omit<EditorProps, 'deployed'>) {
   const files = useQuery(queries.versionFiles(useApi(), fn.name, version));
   return (
     <QueryView query={files} lines={12}>
-      {(deployed) => <Editor key={version} fn={fn} version={version} deployed={deployed} />}
+      {(deployed) => <Editor key={version} fn={fn} version={version} deployed={deployed} runtime={runtime} />}
     </QueryView>
   );
 }

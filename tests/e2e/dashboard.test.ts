@@ -1,7 +1,7 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { versionFilesSchema } from '../../shared/api/functions.ts';
-import { poolsSchema, systemSchema } from '../../shared/api/system.ts';
+import { systemSchema } from '../../shared/api/system.ts';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import {
@@ -500,27 +500,6 @@ describe.skipIf(whyNoChromium !== undefined)(`dashboard${skippedFor(whyNoChromiu
       .getByText(/documented on \d{4}-\d\d-\d\d/)
       .waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
-  });
-
-  it('measures on demand what an isolation level costs, and leaves nothing of that behind', async () => {
-    await go('/functions/hello/settings');
-    await page.getByText('What each level costs').click();
-    const before = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
-    await button('Measure process on this machine').click();
-    await seen('process was measured on this machine');
-    const { drivers } = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
-    const callsOf = (system: typeof drivers) => system.find(({ name }) => name === 'process')?.measured?.warmCalls ?? 0;
-    expect(callsOf(drivers) - callsOf(before.drivers)).toBeGreaterThanOrEqual(10);
-    const measured = drivers.find(({ name }) => name === 'process')?.measured;
-    expect(measured?.booted?.count).toBeGreaterThan(0);
-    expect(measured?.idleMemoryBytes).toBeGreaterThan(0);
-    const { pools } = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
-    expect(pools.map(({ functionName }) => functionName)).not.toContain('echo');
-    const missing = drivers.find(({ status }) => status !== 'healthy');
-    if (missing === undefined) return;
-    const refused = await platform.api('POST', `/api/v1/system/drivers/${missing.name}/measurement`);
-    expect([refused.status, await refused.text()]).toEqual([422, expect.stringContaining('isolation_unavailable')]);
-    expect(await button(`Measure ${missing.name} on this machine`).count()).toBe(0);
   });
 
   it('finds its way by the command palette', async () => {

@@ -2,7 +2,8 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { toEngineEndpoint } from '../../backend/execution-engine/drivers/docker/engine/endpoint.ts';
 import { EngineClient } from '../../backend/execution-engine/drivers/docker/engine/engine-client.ts';
-import { versionSchema } from '../../shared/api/functions.ts';
+import { versionFilesSchema, versionSchema } from '../../shared/api/functions.ts';
+import { poolsSchema, systemSchema } from '../../shared/api/system.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
@@ -12,6 +13,8 @@ import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNo
 const dockerHost = process.env['DOCKER_HOST'] ?? '';
 const noPrograms = whyNoStaticPrograms();
 const noImages = (await whyNoEngine(dockerHost)) ?? noPrograms;
+
+const shellScript = '#!/bin/sh\nexec sleep 1\n';
 
 /** Functions that are no source files: programs of any language, and container images. */
 describe.skipIf(whyNoChromium !== undefined)(`a new function${skippedFor(whyNoChromium)}`, () => {
@@ -74,6 +77,18 @@ describe.skipIf(whyNoChromium !== undefined)(`a new function${skippedFor(whyNoCh
     await run();
     await page.getByText('"Ada"').first().waitFor();
     await page.getByText('1 file is binary or too large to be shown').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+
+    const script = { name: 'sayer', mimeType: 'application/octet-stream', buffer: Buffer.from(shellScript) };
+    await page.getByLabel('Another program').setInputFiles(script);
+    await page.getByText('sayer').first().waitFor();
+    await button('Deploy new version').click();
+    await page.getByText('Version 2 is live').waitFor();
+    await page.getByRole('textbox', { name: /Source of bootstrap/ }).waitFor();
+    const answer = await platform.api('GET', '/api/v1/functions/program/versions/2/files');
+    const { files } = versionFilesSchema.parse(await answer.json());
+    expect(files.map(({ path, text }) => [path, text])).toEqual([['bootstrap', shellScript]]);
+    expect(await configOf('program', 2)).toMatchObject({ runtime: 'custom', handler: 'bootstrap' });
   });
 
   it('refuses a program that is too large for a browser, and an image without a name', async () => {
@@ -89,6 +104,27 @@ describe.skipIf(whyNoChromium !== undefined)(`a new function${skippedFor(whyNoCh
     await page.setViewportSize({ width: 320, height: 768 });
     expect(await overflowPx(page)).toBeLessThanOrEqual(0);
     await page.setViewportSize({ width: 1366, height: 768 });
+  });
+
+  it('measures on demand what an isolation level costs, and leaves nothing of that behind', async () => {
+    await page.goto(`${platform.url}/functions/new`);
+    await page.getByText('What each level costs').click();
+    const before = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
+    await button('Measure process on this machine').click();
+    await page.getByText('process was measured on this machine').waitFor();
+    const { drivers } = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
+    const callsOf = (system: typeof drivers) => system.find(({ name }) => name === 'process')?.measured?.warmCalls ?? 0;
+    expect(callsOf(drivers) - callsOf(before.drivers)).toBeGreaterThanOrEqual(10);
+    const measured = drivers.find(({ name }) => name === 'process')?.measured;
+    expect(measured?.booted?.count).toBeGreaterThan(0);
+    expect(measured?.idleMemoryBytes).toBeGreaterThan(0);
+    const { pools } = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
+    expect(pools.map(({ functionName }) => functionName)).not.toContain('echo');
+    const missing = drivers.find(({ status }) => status !== 'healthy');
+    if (missing === undefined) return;
+    const refused = await platform.api('POST', `/api/v1/system/drivers/${missing.name}/measurement`);
+    expect([refused.status, await refused.text()]).toEqual([422, expect.stringContaining('isolation_unavailable')]);
+    expect(await button(`Measure ${missing.name} on this machine`).count()).toBe(0);
   });
 
   const canRun = noImages === undefined ? 'containers run here' : undefined;
