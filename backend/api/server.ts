@@ -17,6 +17,7 @@ import type { LogReader } from '../core/ports/log-sink.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsReader } from '../core/ports/metrics-reader.ts';
 import { AnsweredRequests } from '../util/answered-requests.ts';
+import { limitBodyPauses } from '../util/body-pauses.ts';
 import { Authenticator } from './auth.ts';
 import type { ApiContext, SystemFacts } from './context.ts';
 import { mapError, rawTransportProblem, TransportError, titleOf } from './error-mapping.ts';
@@ -76,6 +77,8 @@ export interface ApiServerOptions {
   readonly maxAuthFailuresPerMinute?: number;
   /** How event streams behave, where not as usual. */
   readonly streams?: Omit<EventStreamsOptions, 'clock' | 'isAllowed'>;
+  /** How long nothing of a body may come. 30,000 ms when left out. */
+  readonly maxBodyPauseMs?: number;
   readonly maxHeldResponseBytes?: number;
   readonly maxHeldResponseMs?: number;
 }
@@ -110,6 +113,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   });
   const answered = new AnsweredRequests(app.server);
   const { clock } = options.controlPlane;
+  limitBodyPauses({ server: app.server, pauseMs: options.maxBodyPauseMs ?? 30_000, clock });
   const limiter = new FailureLimiter({ clock, maxPerMinute: options.maxAuthFailuresPerMinute ?? 10 });
   const authenticator = new Authenticator({ ...options.controlPlane, limiter });
   const streams = new EventStreams({

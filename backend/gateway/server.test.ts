@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PlatformError } from '../../shared/errors.ts';
 import type { BundleDigest, FunctionId, VersionId } from '../../shared/ids.ts';
 import type { InvocationOutcome } from '../../shared/invocation.ts';
@@ -513,6 +513,63 @@ describe.each(ways)('the gateway, %s', (chosen) => {
     expect(await raw(port, upload)).toMatch(/^HTTP\/1\.1 200 [\s\S]*connection: close[\s\S]*early$/i);
     expect((await call(port, '/echo')).body).toBe('early');
   });
+
+  it.each([
+    ['large', 'Content-Length: 100000\r\n\r\nab'],
+    ['chunked', 'Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n'],
+  ])('gives up a %s body that does not go on with 408, and the call with it', async (_what, rest) => {
+    const given: CancelSignal[] = [];
+    const { port } = await start(
+      async (invocation, sink, signal) => {
+        given.push(signal);
+        await bodyOf(invocation).catch(() => undefined);
+        return await ok(invocation, sink, signal);
+      },
+      { timeouts: { bodyPause: 150 } },
+    );
+    expect(await raw(port, `POST /echo HTTP/1.1\r\nHost: a\r\n${rest}`)).toMatch(
+      /^HTTP\/1\.1 408 [^\n]*\n[\s\S]*\r\n\r\n$/,
+    );
+    for (const signal of given) await vi.waitFor(() => expect(signal.aborted).toBe(true));
+  });
+
+  it.skipIf(chosen === 'processes')(
+    'waits for a function that reads late, and for a body of which the answer has begun',
+    async () => {
+      const pause = 300;
+      const { port } = await start(
+        async (invocation, sink) => {
+          const isEarly = invocation.request.kind === 'http' && invocation.request.target.endsWith('/early');
+          const begin = () => sink.head({ status: 200, headers: [], isEventResult: false });
+          if (isEarly) {
+            begin();
+            await sink.chunk(Buffer.from('begun '));
+          } else await new Promise((resolve) => setTimeout(resolve, 3 * pause));
+          const { length } = await bodyOf(invocation);
+          if (!isEarly) begin();
+          await sink.chunk(Buffer.from(String(length)));
+          return { kind: 'success' };
+        },
+        { timeouts: { bodyPause: pause } },
+      );
+      const large = Readable.from([Buffer.alloc(3_000_000)]);
+      expect(await call(port, '/echo', { method: 'POST', body: large })).toMatchObject({
+        status: 200,
+        body: '3000000',
+      });
+      const late = Readable.from(
+        (async function* () {
+          yield 'ab';
+          await new Promise((resolve) => setTimeout(resolve, 3 * pause));
+          yield 'cd';
+        })(),
+      );
+      expect(await call(port, '/echo/early', { method: 'POST', body: late })).toMatchObject({
+        status: 200,
+        body: 'begun 4',
+      });
+    },
+  );
 
   it('answers 431 to headers that are too large', async () => {
     const { port } = await start(ok);

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, ServerResponse } from 
 import type { AddressInfo, Socket } from 'node:net';
 import { PlatformError } from '../../shared/errors.ts';
 import { AnsweredRequests } from '../util/answered-requests.ts';
+import { limitBodyPauses } from '../util/body-pauses.ts';
 import { type GatewayLink, receiveLink } from './fleet/gateway-link.ts';
 import type { LinkHello } from './fleet/link-frames.ts';
 import { DirectConnection } from './http/direct-connection.ts';
@@ -15,7 +16,7 @@ interface GatewayTimeouts {
   readonly headers: number;
   /** From the first byte of a request to the end of its body: a slow upload may take this long. */
   readonly request: number;
-  /** Between two pieces of a small body. */
+  /** Between two pieces of a body. */
   readonly bodyPause: number;
   /** An idle connection between requests. */
   readonly keepAlive: number;
@@ -79,6 +80,7 @@ export class GatewayServer {
     );
     this.#server.timeout = timeouts.socket;
     this.#server.maxHeadersCount = maxHeaderCount;
+    limitBodyPauses({ server: this.#server, pauseMs: timeouts.bodyPause, clock: options.clock });
     this.#server.on('upgrade', (request: IncomingMessage, socket: Socket, ahead: Buffer) => {
       socket.setTimeout(0);
       this.#handler.handle(new NodeExchange(request, plainAnswerTo(request, socket)), { request, socket, ahead });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -154,6 +154,33 @@ describe('event streams', () => {
     expect(await ended).toContain('retry: 2000');
     expect(performance.now() - startedAt).toBeLessThan(5000);
     quiet.destroy();
+  });
+});
+
+describe('a body that does not go on', () => {
+  const boundary = 'x\r\nContent-Disposition: form-data; name="bundle"; filename="a.zip"\r\n\r\nPK';
+  test.each([
+    ['JSON', 'application/json', '{"name":'],
+    ['an upload', 'multipart/form-data; boundary=x', `--${boundary}`],
+    ['a payload', 'application/octet-stream', 'ab'],
+  ])('%s: 408, and nothing is left of it', async (_what, type, begun) => {
+    await using rig = await apiRig({ maxBodyPauseMs: 150 });
+    const { port } = new URL(await rig.app.listen({ port: 0, host: '127.0.0.1' }));
+    const path = type === 'application/octet-stream' ? '/api/v1/functions/none/invocations' : '/api/v1/functions';
+    const head = `POST ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: ${rig.as.admin.authorization}\r\n`;
+    const answer = await new Promise<string>((resolve) => {
+      let heard = '';
+      const socket = connect(Number(port), '127.0.0.1', () =>
+        socket.write(`${head}Content-Type: ${type}\r\nContent-Length: 100000\r\n\r\n${begun}`),
+      );
+      socket.on('data', (chunk) => {
+        heard += String(chunk);
+      });
+      socket.on('close', () => resolve(heard));
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 408 [\s\S]*"code":"request_timeout"/);
+    await expect.poll(() => readdirSync(rig.directory).filter((name) => name.startsWith('upload-'))).toEqual([]);
+    expect(rig.errors).toEqual([]);
   });
 });
 
