@@ -8,6 +8,7 @@ import { dashboardPages } from './dashboard-pages.ts';
 import { dashboardTab } from './dashboard-tab.ts';
 import { docker } from './docker.ts';
 import { fairness } from './fairness.ts';
+import { foreignIds } from './foreign-ids.ts';
 import { gateways } from './gateways.ts';
 import { idle } from './idle.ts';
 import { idleInstances } from './idle-instances.ts';
@@ -54,6 +55,7 @@ export const benches: Readonly<Record<string, Bench>> = {
   docker: { run: docker, limitSeconds: 900 },
   qemu: { run: qemu, limitSeconds: 1800 },
   'noisy-neighbour': { run: noisyNeighbour, limitSeconds: 1800 },
+  'foreign-ids': { run: foreignIds, limitSeconds: 900 },
   'secret-timing': { run: secretTiming, limitSeconds: 900 },
   // The longest comes last: ten minutes, or HEARTH_BENCH_SOAK_MINUTES.
   soak: { run: soak, limitSeconds: soakMinutes * 60 + 120 },

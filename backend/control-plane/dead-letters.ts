@@ -1,6 +1,5 @@
 import { PlatformError } from '../../shared/errors.ts';
 import { type FunctionId, type InvocationId, idPattern } from '../../shared/ids.ts';
-import { projectOf } from '../../shared/names.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { SubmitResult } from '../core/ports/scheduler.ts';
 import type { DeadLetterRecord, Page, PageRequest, Store } from '../core/ports/store.ts';
@@ -67,8 +66,7 @@ export class DeadLetters {
   }
 
   async #find(project: string, id: string) {
-    const found = idPattern.test(id) ? await this.#options.store.invocations.find(id as InvocationId) : undefined;
-    return found !== undefined && projectOf(found.functionName) === project ? found : undefined;
+    return idPattern.test(id) ? await this.#options.store.invocations.find(id as InvocationId, project) : undefined;
   }
 
   /** The idempotency key makes a crash between the two writes harmless: redriving again finds the first. */

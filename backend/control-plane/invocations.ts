@@ -141,12 +141,14 @@ export class Invocations {
 
   /** Also one that runs, or was over a moment ago and is not written yet. Rejects with `not_found`/`invocation_not_found`. */
   async get(project: string, id: string): Promise<StoredInvocation> {
-    const found = idPattern.test(id)
-      ? (this.#options.scheduler.running().find((record) => record.id === id) ??
-        this.#options.journal.pending(id) ??
-        (await this.#options.store.invocations.find(id as InvocationId)))
-      : undefined;
-    if (found !== undefined && projectOf(found.functionName) === project) return found;
+    if (idPattern.test(id)) {
+      const { scheduler, journal, store } = this.#options;
+      const held = scheduler.running().find((record) => record.id === id) ?? journal.pending(id);
+      const isOwn = held !== undefined && projectOf(held.functionName) === project;
+      // One of another project takes the way of one that is not there, to the end.
+      const found = isOwn ? held : await store.invocations.find(id as InvocationId, project);
+      if (found !== undefined) return found;
+    }
     throw new PlatformError(
       'not_found',
       'invocation_not_found',

@@ -305,6 +305,14 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         expect(await store.invocations.find(record.id)).toEqual({ ...record, ...payload });
         expect(await store.invocations.find(bare.id)).toEqual({ ...bare, payload: undefined, result: undefined });
         expect(await store.invocations.find(newId('invocation'))).toBeUndefined();
+        const theirs = invocationRecord({ functionName: 'acme/resize' });
+        await store.invocations.record([{ record: theirs, payload }]);
+        expect(await store.invocations.find(theirs.id, 'acme')).toEqual({ ...theirs, ...payload });
+        expect(await store.invocations.find(record.id, 'default')).toEqual({ ...record, ...payload });
+        for (const project of ['default', 'acm', 'acme2', 'resize', ''])
+          expect(await store.invocations.find(theirs.id, project)).toBeUndefined();
+        for (const project of ['acme', record.functionName])
+          expect(await store.invocations.find(record.id, project)).toBeUndefined();
       });
 
       it('lists newest first by every filter, in pages that stay stable under inserts', async () => {

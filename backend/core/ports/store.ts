@@ -236,7 +236,8 @@ export interface InvocationStore {
   record(
     batch: readonly { readonly record: InvocationRecord; readonly payload: InvocationPayload | undefined }[],
   ): Promise<void>;
-  find(id: InvocationId): Promise<(InvocationRecord & InvocationPayload) | undefined>;
+  /** With a project: one of another is not there, in the same time. */
+  find(id: InvocationId, project?: string): Promise<(InvocationRecord & InvocationPayload) | undefined>;
   /** Newest first. */
   list(filter: InvocationFilter, page: PageRequest): Promise<Page<InvocationRecord>>;
   deadLetters(

@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely';
 import type { InvocationId } from '../../../shared/ids.ts';
+import { prefixOf } from '../../../shared/names.ts';
 import type {
   InvocationFilter,
   InvocationPayload,
@@ -21,6 +22,15 @@ import { deleteInSteps } from './prune.ts';
 
 const selectInvocation = template<{ readonly id: InvocationId }>((db, slot) =>
   db.selectFrom('invocations').selectAll().where('id', '=', slot.id),
+);
+/** Reads no more of one that is another project's than it takes to see that. A short name has no slash. */
+const selectOwnInvocation = template<{ readonly id: InvocationId; readonly prefix: string }>((db, slot) =>
+  db
+    .selectFrom('invocations')
+    .selectAll()
+    .where('id', '=', slot.id)
+    .where(sql<boolean>`substr(function_name, 1, length(${slot.prefix})) = ${slot.prefix}`)
+    .where(sql<boolean>`substr(function_name, length(${slot.prefix}) + 1) not like '%/%'`),
 );
 const selectPayloads = template<{ readonly id: InvocationId }>((db, slot) =>
   db.selectFrom('payloads').select(['kind', 'body']).where('invocation_id', '=', slot.id),
@@ -51,11 +61,12 @@ export class InvocationModel implements InvocationStore {
     await this.#session.write(steps);
   }
 
-  async find(id: InvocationId): Promise<(InvocationRecord & InvocationPayload) | undefined> {
-    const [found, bodies] = await this.#session.read([
-      this.#session.step(selectInvocation, { id }, 1),
-      this.#session.step(selectPayloads, { id }),
-    ]);
+  async find(id: InvocationId, project?: string): Promise<(InvocationRecord & InvocationPayload) | undefined> {
+    const record =
+      project === undefined
+        ? this.#session.step(selectInvocation, { id }, 1)
+        : this.#session.step(selectOwnInvocation, { id, prefix: prefixOf(project) }, 1);
+    const [found, bodies] = await this.#session.read([record, this.#session.step(selectPayloads, { id })]);
     const [row] = rowsOf<Selectable<InvocationRow>>(found);
     if (row === undefined) return undefined;
     const kept = rowsOf<Pick<PayloadRow, 'kind' | 'body'>>(bodies);
