@@ -1,182 +1,20 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { PlatformError } from '../../shared/errors.ts';
-import type { BundleDigest, FunctionId, VersionId } from '../../shared/ids.ts';
 import type { InvocationOutcome } from '../../shared/invocation.ts';
-import { defaultVersionConfig, type VersionConfig } from '../../shared/version-config.ts';
+import { bodyOf, call, ok, type Run, raw, start, using, version, ways } from '../../tests/support/gateway-rig.ts';
 import type { CancelSignal } from '../core/cancel-signal.ts';
-import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
-import type { FunctionDirectory, RouteResult } from '../core/ports/function-directory.ts';
-import type { Scheduler } from '../core/ports/scheduler.ts';
+import type { Invocation } from '../core/invocation.ts';
 import { SystemClock } from '../core/system-clock.ts';
 import { CallChainSigner } from '../secrets/call-chain-signer.ts';
-import { GatewayFleet } from './fleet/gateway-fleet.ts';
-import { GatewayServer, type GatewayServerOptions } from './server.ts';
-
-type Run = (
-  invocation: Invocation,
-  sink: ResponseSink,
-  signal: CancelSignal,
-) => Promise<InvocationOutcome | InvocationReport>;
-
-const version = (config: Partial<VersionConfig> = {}) => ({
-  versionId: 'ver_1' as VersionId,
-  functionId: 'fn_1' as FunctionId,
-  functionName: 'echo',
-  version: 1,
-  digest: 'd' as BundleDigest,
-  config: { ...defaultVersionConfig('nodejs', 'fake'), ...config },
-});
-const report = (outcome: InvocationOutcome): InvocationReport => ({
-  outcome,
-  start: 'warm',
-  instanceId: undefined,
-  httpStatus: 200,
-  timing: {
-    queuedMs: 1,
-    acquireMs: 0,
-    bootMs: 0,
-    loadMs: 0,
-    initMs: 0,
-    firstByteMs: 1,
-    handlerMs: 2,
-    flushMs: 0,
-    totalMs: 3,
-  },
-  usage: { cpuMs: 0, peakMemoryBytes: 0, requestBytes: 0, responseBytes: 0 },
-});
-
-/** The parser for plain requests, Node's for all of them, or two processes that have the first and leave the rest to the second. */
-const ways = ['direct', 'node', 'processes'] as const;
-let parser: (typeof ways)[number] = 'direct';
-const folder = mkdtempSync(join(tmpdir(), 'hearth-gateway-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-/** Requests that ask for the end of the connection are none of the plain ones. */
-let agent: Agent | false = false;
-const open: Pick<GatewayServer, 'close'>[] = [];
-afterEach(async () => {
-  if (agent !== false) agent.destroy();
-  await Promise.all(open.splice(0).map((server) => server.close(0)));
-});
-
-interface Setup {
-  readonly port: number;
-  readonly logged: object[];
-}
-
-async function start(
-  run: Run,
-  options: Partial<Pick<GatewayServerOptions, 'trustsProxy' | 'stalledClientMs' | 'timeouts' | 'callChains'>> & {
-    config?: Partial<VersionConfig>;
-    route?: (method: string, path: string) => RouteResult;
-  } = {},
-): Promise<Setup> {
-  const { config, route, ...given } = options;
-  const logged: object[] = [];
-  const directory: FunctionDirectory = {
-    matchRoute:
-      route ??
-      ((_method, path) =>
-        path === '/echo' || path.startsWith('/echo/')
-          ? {
-              kind: 'match',
-              match: { version: version(config), qualifier: 'live', params: {}, basePath: '/echo' },
-            }
-          : { kind: 'none' }),
-    resolve: () => ({ version: version(config), qualifier: 'live' }),
-  };
-  const scheduler: Scheduler = {
-    start: async () => undefined,
-    drain: async () => undefined,
-    invoke: async (invocation, sink, signal) => {
-      const result = await run(invocation, sink, signal);
-      return 'outcome' in result ? result : report(result);
-    },
-    submit: () => Promise.reject(new Error('not used')),
-    schedulesChanged: () => undefined,
-    reserve: () => undefined,
-    cancel: async () => false,
-    running: () => [],
-    stats: () => ({ inFlight: 0, places: 1, reserved: 0, queued: 0, asyncDepth: 0 }),
-  };
-  const logger = { error: (detail: object) => void logged.push(detail) };
-  const common = { directory, scheduler, clock: new SystemClock(), logger, trustsProxy: false, ...given };
-  const program = join(import.meta.dirname, 'fleet/process.ts');
-  const server =
-    parser === 'processes'
-      ? new GatewayFleet({ ...common, processes: 2, program, runDirectory: folder })
-      : new GatewayServer({ ...common, usesNodeParserOnly: parser === 'node' });
-  open.push(server);
-  return { port: await server.listen('127.0.0.1', 0), logged };
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-function call(
-  port: number,
-  path: string,
-  options: { method?: string; headers?: Record<string, string>; body?: string | Readable } = {},
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest(
-      { port, host: '127.0.0.1', path, method: options.method ?? 'GET', headers: options.headers ?? {}, agent },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            body: Buffer.concat(chunks).toString(),
-          }),
-        );
-        response.on('aborted', () => reject(new Error('aborted')));
-      },
-    );
-    request.on('error', reject);
-    if (options.body instanceof Readable) options.body.pipe(request);
-    else request.end(options.body);
-  });
-}
-/** Writes bytes as they are and reads until the server closes. */
-function raw(port: number, text: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(text));
-    let answer = '';
-    socket.on('data', (chunk) => {
-      answer += chunk.toString();
-    });
-    socket.on('close', () => resolve(answer));
-    socket.on('error', reject);
-  });
-}
-async function bodyOf(invocation: Invocation): Promise<Buffer> {
-  if (invocation.request.kind !== 'http') throw new Error('http expected');
-  if (Buffer.isBuffer(invocation.request.body)) return invocation.request.body;
-  const chunks: Buffer[] = [];
-  for await (const chunk of invocation.request.body) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
-const ok: Run = async (invocation, sink) => {
-  const body = await bodyOf(invocation);
-  sink.head({ status: 200, headers: ['content-type', 'text/plain'], isEventResult: false });
-  void sink.chunk(body);
-  return { kind: 'success' };
-};
+import { GatewayServer } from './server.ts';
 
 describe.each(ways)('the gateway, %s', (chosen) => {
   beforeEach(() => {
-    parser = chosen;
-    agent = chosen !== 'node' ? new Agent({ keepAlive: true }) : false;
+    using.parser = chosen;
+    using.agent = chosen !== 'node' ? new Agent({ keepAlive: true }) : false;
   });
 
   it('passes method, target, headers and body on and answers in one piece', async () => {
@@ -596,7 +434,7 @@ describe.each(ways)('the gateway, %s', (chosen) => {
 
 describe.each(ways)('a client that takes nothing of a finished response, %s', (chosen) => {
   beforeEach(() => {
-    parser = chosen;
+    using.parser = chosen;
   });
 
   const megabytes = (count: number): Run => {
@@ -635,111 +473,5 @@ describe.each(ways)('a client that takes nothing of a finished response, %s', (c
       socket.write('GET /echo HTTP/1.1\r\nhost: a\r\n\r\nGET /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
     });
     expect(bytes).toBeGreaterThan(2 * 16 * 1_048_576);
-  });
-});
-
-describe('a connection with several requests', () => {
-  beforeEach(() => {
-    parser = 'direct';
-  });
-  const last = 'GET /echo/last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
-  const post = (body: string) => `POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-
-  it('answers what was sent ahead in order, one after the other', async () => {
-    let running = 0;
-    let most = 0;
-    const { port } = await start(async (...call) => {
-      most = Math.max(most, ++running);
-      await new Promise((resolve) => setImmediate(resolve));
-      running--;
-      return await ok(...call);
-    });
-    const bodies = Array.from({ length: 50 }, (_, i) => `body-${i};`);
-    const answer = await raw(port, bodies.map(post).join('') + last);
-    expect(answer.match(/body-\d+;/g)).toEqual(bodies);
-    expect(answer.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(51);
-    expect(most).toBe(1);
-  });
-
-  it('answers thousands sent ahead that no function sees', async () => {
-    const { port } = await start(ok);
-    const answer = await raw(port, 'GET /none HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(5000) + last);
-    expect(answer.match(/HTTP\/1\.1 404 Not Found/g)).toHaveLength(5000);
-    expect(answer).toContain('HTTP/1.1 200 OK');
-  });
-
-  it('goes on with Node when a request is not plain, and loses nothing', async () => {
-    const { port } = await start(ok);
-    const chunked = 'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nsecond\r\n0\r\n\r\n';
-    const answer = await raw(port, post('first') + chunked + post('third') + last);
-    expect(answer.match(/first|second|third/g)).toEqual(['first', 'second', 'third']);
-  });
-
-  it('waits for a body and a head that come in pieces', async () => {
-    const { port } = await start(ok);
-    const socket = connect(port, '127.0.0.1');
-    socket.setNoDelay(true);
-    let answer = '';
-    const closed = new Promise((resolve) => socket.once('close', resolve));
-    socket.on('data', (chunk) => {
-      answer += chunk.toString();
-    });
-    for (const byte of `${post('one')}${post('two')}`.replace('\r\n\r\none', '\r\n\r\n|one').split('|')) {
-      socket.write(byte);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    for (const byte of last) {
-      socket.write(byte);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await closed;
-    expect(answer.match(/one|two/g)).toEqual(['one', 'two']);
-  });
-
-  it('gives up a body that does not go on with 408', async () => {
-    const { port } = await start(ok, { timeouts: { bodyPause: 50 } });
-    const answer = await raw(port, 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab');
-    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
-  });
-
-  it('ends idle connections, and not those whose call takes longer than that', async () => {
-    const { port } = await start(
-      async (...call) => {
-        await new Promise((resolve) => setTimeout(resolve, 300));
-        return await ok(...call);
-      },
-      { timeouts: { keepAlive: 100 } },
-    );
-    expect(await raw(port, post('slow'))).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*slow$/);
-  });
-
-  it('ends with the next response once the gateway closes', async () => {
-    const started = Promise.withResolvers<void>();
-    const go = Promise.withResolvers<void>();
-    const { port } = await start(async (...call) => {
-      started.resolve();
-      await go.promise;
-      return await ok(...call);
-    });
-    const idle = connect(port, '127.0.0.1');
-    const idleClosed = new Promise((resolve) => idle.once('close', resolve));
-    idle.write('GET /none HTTP/1.1\r\nHost: a\r\n\r\n');
-    await new Promise((resolve) => idle.once('data', resolve));
-    const answer = raw(port, post('late') + post('never'));
-    await started.promise;
-    const closed = open[0]?.close(60_000);
-    await idleClosed;
-    go.resolve();
-    expect(await answer).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*Connection: close[\s\S]*late$/);
-    await closed;
-  });
-
-  it('does not go on when a response header would break the line', async () => {
-    const { port, logged } = await start(async (_invocation, sink) => {
-      sink.head({ status: 200, headers: ['x-a', 'b\r\nx-injected: c'], isEventResult: false });
-      return { kind: 'success' };
-    });
-    expect(await raw(port, 'GET /echo HTTP/1.1\r\nHost: a\r\n\r\n')).not.toContain('injected');
-    expect(logged).toHaveLength(1);
   });
 });
