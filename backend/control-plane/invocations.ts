@@ -87,7 +87,7 @@ export class Invocations {
     return this.#options.scheduler.invoke(invocation, sink, signal).finally(() => this.#running.delete(invocation.id));
   }
 
-  /** Resolves when the call is on disk. Rejects with `payload_too_large` or `conflict`/`idempotency_key_reused`. */
+  /** Resolves when the call is on disk. Rejects with `payload_too_large` or `unprocessable`/`idempotency_key_reused`. */
   async submit(resolution: Resolution, payload: Buffer, context: SubmitContext): Promise<SubmitResult> {
     if (payload.length > limits.maxAsyncPayloadBytes) {
       throw new PlatformError(

@@ -43,7 +43,7 @@ export function describeQueue(current: () => Store): void {
       expect(results.map((result) => result.id)).toEqual([item.id, item.id, item.id]);
       expect(results.map((result) => result.isDuplicate)).toEqual([false, true, true]);
       await expect(queue.enqueue(again({ payload: Buffer.from('2') }))).rejects.toMatchObject({
-        kind: 'conflict',
+        kind: 'unprocessable',
         code: 'idempotency_key_reused',
       });
       expect(await queue.depth()).toBe(1);

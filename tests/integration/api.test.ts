@@ -388,9 +388,8 @@ describe('invocations', () => {
     expect(first.headers['location']).toBe(location);
     const again = await invoke('{"n":1}', '?mode=async&delayMs=600000', { 'idempotency-key': 'k1' });
     expect(again.json().id).toBe(id);
-    expect((await invoke('{"n":2}', '?mode=async', { 'idempotency-key': 'k1' })).json().code).toBe(
-      'idempotency_key_reused',
-    );
+    const reused = await invoke('{"n":2}', '?mode=async', { 'idempotency-key': 'k1' });
+    expect([reused.statusCode, reused.json().code]).toEqual([422, 'idempotency_key_reused']);
     const found = await call('GET', location);
     expect(found.json(), found.body).toMatchObject({ status: 'queued', payload: { n: 1 }, result: null });
     expect((await call('GET', '/api/v1/invocations?status=queued&function=echo')).json().items[0].id).toBe(id);

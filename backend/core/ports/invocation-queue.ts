@@ -60,7 +60,7 @@ export interface EnqueueResult {
 
 /** The durable queue: leased, fenced, at-least-once. Every method resolves only when its effect is on disk. */
 export interface InvocationQueue {
-  /** Rejects with `conflict`/`idempotency_key_reused` when the function has the key already with another payload. */
+  /** Rejects with `unprocessable`/`idempotency_key_reused` when the function has the key already with another payload. */
   enqueue(item: NewAsyncInvocation): Promise<EnqueueResult>;
   /**
    * Leases up to `max` invocations that are due, oldest first. `except` names functions that have their share already: theirs

@@ -96,7 +96,7 @@ export class InvocationQueueModel implements InvocationQueue {
     const [first] = rowsOf<{ invocation_id: InvocationId; payload_hash: string }>(results[0]);
     if (first !== undefined && first.payload_hash === hash) return { id: first.invocation_id, isDuplicate: true };
     throw new PlatformError(
-      'conflict',
+      'unprocessable',
       'idempotency_key_reused',
       'This idempotency key was used with another payload; use a new key for a new call.',
     );
