@@ -118,6 +118,7 @@ export function aliasDocument(record: AliasRecord): Alias {
     updatedAt: timeText(record.updatedAt),
     canary: record.canary ?? null,
     aborted: record.aborted === undefined ? null : { at: timeText(record.aborted.at), reason: record.aborted.reason },
+    message: record.message ?? '',
   };
 }
 

@@ -103,7 +103,8 @@ export class Aliases {
         throw new PlatformError('invalid_request', 'bad_alias', 'a version is given twice; give its share once');
       }
       const canary = input.canary === undefined ? undefined : guardOf(canaryGuardSchema.parse(input.canary), versions);
-      const detail = canary === undefined ? {} : { canary };
+      const message = input.message?.trim() ?? '';
+      const detail = { ...(canary === undefined ? {} : { canary }), ...(message === '' ? {} : { message }) };
       const record = { functionId: entry.record.id, name: aliasName, versions, ...detail };
       return this.#move(entry, record, expectedRevision, { actor, action: 'alias.put', detail });
     });

@@ -40,7 +40,11 @@ export function registerFunctions(program: Command, context: ContextFactory): vo
     .description('move the alias `live` to an earlier version')
     .argument('<function>')
     .argument('[version]', 'the one before the live one when left out')
-    .action(async (name: string, version: string | undefined) => await rollback(context(), name, version));
+    .option('-m, --message <text>', 'why; kept with the alias and in the audit trail')
+    .action(
+      async (name: string, version: string | undefined, { message }: { readonly message?: string }) =>
+        await rollback(context(), name, version, message),
+    );
   program
     .command('delete')
     .description('delete a function with its versions, routes and schedules')
@@ -88,7 +92,12 @@ async function versionsOf({ client }: CliContext, name: string): Promise<readonl
   return await all((cursor) => client.get(`${path(name)}/versions`, versionPageSchema, { limit: 200, cursor }));
 }
 
-async function rollback(context: CliContext, name: string, wanted: string | undefined): Promise<void> {
+async function rollback(
+  context: CliContext,
+  name: string,
+  wanted: string | undefined,
+  message: string | undefined,
+): Promise<void> {
   const { client, terminal } = context;
   let version = Number(wanted);
   if (wanted === undefined) {
@@ -104,7 +113,7 @@ async function rollback(context: CliContext, name: string, wanted: string | unde
   if (!Number.isInteger(version) || version < 1)
     throw new CliError(exitCodes.usage, `${wanted} is not a version number`);
   const alias = await client.send('PUT', `${path(name)}/aliases/live`, aliasSchema, {
-    json: { versions: [{ version, weight: 1 }] },
+    json: { versions: [{ version, weight: 1 }], ...(message === undefined ? {} : { message }) },
   });
   terminal.answer(alias, `${name} now answers with version ${version}`);
 }

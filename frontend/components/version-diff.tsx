@@ -1,4 +1,5 @@
 import { useQueries } from '@tanstack/react-query';
+import { type ReactNode, useState } from 'react';
 import type { VersionDocument, VersionFiles } from '../../shared/api/functions.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
@@ -7,6 +8,7 @@ import { changedFields, changedFiles, diffLines, type LineChange, splitFiles } f
 import { ErrorCallout } from '../ui/callout.tsx';
 import { classes } from '../ui/classes.ts';
 import { Dialog } from '../ui/dialog.tsx';
+import { Field, Select } from '../ui/field.tsx';
 import { ScrollArea } from '../ui/scroll-area.tsx';
 import { Skeleton } from '../ui/spinner.tsx';
 
@@ -90,39 +92,86 @@ function Comparison({ before, after }: { readonly before: Side; readonly after: 
   );
 }
 
-export interface VersionDiffProps {
+interface DifferenceProps {
   readonly functionName: string;
-  readonly present: number;
-  readonly other: number;
-  readonly onClose: () => void;
+  readonly from: number;
+  readonly to: number;
 }
 
-/** Code, settings and names of the environment of two versions, side against side. Always from the older to the newer. */
-export function VersionDiff({ functionName, present, other, onClose }: VersionDiffProps) {
+function Difference({ functionName, from, to }: DifferenceProps) {
   const api = useApi();
-  const [older, newer] = [Math.min(present, other), Math.max(present, other)];
   const [v1, v2, f1, f2] = useQueries({
     queries: [
-      queries.version(api, functionName, older),
-      queries.version(api, functionName, newer),
-      queries.versionFiles(api, functionName, older),
-      queries.versionFiles(api, functionName, newer),
+      queries.version(api, functionName, from),
+      queries.version(api, functionName, to),
+      queries.versionFiles(api, functionName, from),
+      queries.versionFiles(api, functionName, to),
     ],
   });
   const error = v1.error ?? v2.error ?? f1.error ?? f2.error;
-  const isReady = v1.data !== undefined && v2.data !== undefined && f1.data !== undefined && f2.data !== undefined;
+  if (error !== null) return <ErrorCallout error={processServerError(error)} />;
+  if (v1.data === undefined || v2.data === undefined || f1.data === undefined || f2.data === undefined)
+    return <Skeleton lines={8} />;
+  return <Comparison before={{ version: v1.data, files: f1.data }} after={{ version: v2.data, files: f2.data }} />;
+}
+
+export interface VersionDiffProps {
+  readonly functionName: string;
+  /** Has the live traffic, or most of it. */
+  readonly live: number;
+  /** Is compared with the live one at first. */
+  readonly other: number;
+  /** What can be chosen, newest first. */
+  readonly versions: readonly VersionDocument[];
+  /** Loads versions that are not among these, if there are any. */
+  readonly more: ReactNode;
+  readonly onClose: () => void;
+}
+
+/** Code, settings and names of the environment of any two versions, from one to the other: at first from the older to the newer. */
+export function VersionDiff({ functionName, live, other, versions, more, onClose }: VersionDiffProps) {
+  const [from, setFrom] = useState(Math.min(live, other));
+  const [to, setTo] = useState(Math.max(live, other));
+  const numbers = new Set([...versions.map((item) => item.version), live, other]);
+  const options = [...numbers]
+    .sort((a, b) => b - a)
+    .map((version) => {
+      const message = versions.find((item) => item.version === version)?.message ?? '';
+      const words = [`v${version}`, ...(version === live ? ['live'] : []), ...(message === '' ? [] : [message])];
+      return { value: String(version), label: words.join(' · ') };
+    });
+  const choices = [
+    { label: 'From', value: from, choose: setFrom },
+    { label: 'To', value: to, choose: setTo },
+  ];
   return (
     <Dialog
       isOpen
       onClose={onClose}
       shape="side"
-      title={`Version ${older} → ${newer}`}
+      title={`Version ${from} → ${to}`}
       description={`What changed in ${functionName}`}
     >
-      {error !== null && <ErrorCallout error={processServerError(error)} />}
-      {error === null && !isReady && <Skeleton lines={8} />}
-      {isReady && (
-        <Comparison before={{ version: v1.data, files: f1.data }} after={{ version: v2.data, files: f2.data }} />
+      <div className="mb-4 grid gap-3 sm:grid-cols-2">
+        {choices.map(({ label, value, choose }) => (
+          <Field key={label} label={label}>
+            {(control) => (
+              <Select
+                {...control}
+                className="w-full min-w-0"
+                options={options}
+                value={String(value)}
+                onChange={(event) => choose(Number(event.target.value))}
+              />
+            )}
+          </Field>
+        ))}
+      </div>
+      {more}
+      {from === to ? (
+        <p className="text-sm text-muted">This is the same version twice: choose another one.</p>
+      ) : (
+        <Difference functionName={functionName} from={from} to={to} />
       )}
     </Dialog>
   );

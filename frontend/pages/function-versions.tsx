@@ -7,7 +7,7 @@ import { LoadMore } from '../components/load-more.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { useFunction } from '../components/use-function.ts';
 import { VersionDiff } from '../components/version-diff.tsx';
-import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
+import { PromoteDialog } from '../forms/promote-dialog.tsx';
 import { TrafficDialog } from '../forms/traffic-dialog.tsx';
 import { Badge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
@@ -18,6 +18,14 @@ import { toast } from '../ui/toast.tsx';
 import { formatAgo, formatBytes, formatDateTime, formatPercent } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 import { mainVersion, shareOf } from '../util/traffic.ts';
+
+/** What is to have the live traffic. */
+interface Move {
+  readonly shares: Alias['versions'];
+  /** Takes the traffic back from a canary that fails. */
+  readonly stable?: number;
+  readonly message?: string;
+}
 
 type Choice = { readonly kind: 'promote' | 'split' | 'diff'; readonly version: VersionDocument } | undefined;
 
@@ -117,9 +125,9 @@ export function FunctionVersionsTab() {
   const [choice, setChoice] = useState<Choice>();
   const close = () => setChoice(undefined);
   const move = useMutation({
-    mutationFn: ({ shares, stable }: { readonly shares: Alias['versions']; readonly stable?: number }) => {
-      const isCanary = stable !== undefined && shares.length > 1;
-      return api.putAlias(fn.name, 'live', { versions: [...shares], ...(isCanary ? { canary: { stable } } : {}) });
+    mutationFn: ({ shares, stable, message = '' }: Move) => {
+      const canary = stable !== undefined && shares.length > 1 ? { canary: { stable } } : {};
+      return api.putAlias(fn.name, 'live', { versions: [...shares], ...canary, message });
     },
     onSuccess: async (alias) => {
       close();
@@ -132,6 +140,7 @@ export function FunctionVersionsTab() {
     onError: (error) => toast.failed('Traffic was not moved', error),
   });
   const promoted = choice?.version.version ?? 0;
+  const loaded = versions.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <Card title="Versions" note="never change; live points at one or several" isFlush>
       {live !== undefined && live.aborted !== null && (
@@ -141,9 +150,14 @@ export function FunctionVersionsTab() {
           </Callout>
         </div>
       )}
+      {live !== undefined && live.message !== '' && (
+        <p className="px-4 pt-3 text-sm break-words" title={formatDateTime(live.updatedAt)}>
+          <span className="text-faint">Moved {formatAgo(live.updatedAt, now)}:</span> {live.message}
+        </p>
+      )}
       <div className={versions.data === undefined ? 'p-4' : ''}>
         <QueryView query={versions} lines={6}>
-          {({ pages }) => (
+          {() => (
             // Which actions a version offers depends on what is live; without knowing that, all would be offered for each.
             <QueryView query={aliases} lines={6}>
               {() => (
@@ -151,7 +165,7 @@ export function FunctionVersionsTab() {
                   label="Versions"
                   isStacked
                   columns={columns(live, now, setChoice)}
-                  rows={pages.flatMap((page) => page.items)}
+                  rows={loaded}
                   rowKey={(row) => row.id}
                 />
               )}
@@ -160,19 +174,16 @@ export function FunctionVersionsTab() {
         </QueryView>
         <LoadMore query={versions} />
       </div>
-      <ConfirmDialog
-        isOpen={choice?.kind === 'promote'}
-        onClose={close}
-        title={`Make version ${promoted} live?`}
-        action={main !== undefined && promoted < main ? `Roll back to v${promoted}` : `Make v${promoted} live`}
-        isBusy={move.isPending}
-        onConfirm={() => move.mutate({ shares: [{ version: promoted, weight: 100 }] })}
-      >
-        <p>
-          All new calls of <strong>{fn.name}</strong> go to version {promoted} at once. Calls that are running end in
-          the version they began in. Nothing is rebuilt, and going back is the same click.
-        </p>
-      </ConfirmDialog>
+      {choice?.kind === 'promote' && (
+        <PromoteDialog
+          functionName={fn.name}
+          version={promoted}
+          isRollback={main !== undefined && promoted < main}
+          isBusy={move.isPending}
+          onClose={close}
+          onConfirm={(message) => move.mutate({ shares: [{ version: promoted, weight: 100 }], message })}
+        />
+      )}
       {choice?.kind === 'split' && main !== undefined && (
         <TrafficDialog
           present={main}
@@ -183,7 +194,14 @@ export function FunctionVersionsTab() {
         />
       )}
       {choice?.kind === 'diff' && main !== undefined && (
-        <VersionDiff functionName={fn.name} present={main} other={choice.version.version} onClose={close} />
+        <VersionDiff
+          functionName={fn.name}
+          live={main}
+          other={choice.version.version}
+          versions={loaded}
+          more={<LoadMore query={versions} />}
+          onClose={close}
+        />
       )}
     </Card>
   );

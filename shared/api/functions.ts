@@ -110,6 +110,7 @@ export const aliasSchema = z.object({
     .object({ at: timeSchema, reason: z.string() })
     .nullable()
     .describe('Why the platform took a canary back; null after the next move.'),
+  message: z.string().describe('Why it was moved last; empty when nobody said.'),
 });
 export type Alias = z.infer<typeof aliasSchema>;
 const canaryAbortSchema = z.object({
@@ -138,6 +139,11 @@ export const putAliasSchema = z.strictObject({
     .max(10)
     .describe('Weights are shares of their sum.'),
   canary: canaryGuardSchema.optional(),
+  message: z
+    .string()
+    .max(1000)
+    .optional()
+    .describe('Why it is moved; kept with the alias until the next move, and in the audit trail.'),
 });
 export type PutAlias = z.input<typeof putAliasSchema>;
 

@@ -210,10 +210,11 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         });
         expect(await store.aliases.put(record, undefined)).toEqual({ ...record, revision: 3 });
         const canary = { stable: 1, maxErrorRateRise: 0.05, minInvocations: 20, windowMs: 60_000 };
-        const guarded = { ...record, name: 'guarded', canary };
-        expect(await store.aliases.put(guarded, undefined)).toEqual({ ...guarded, revision: 1 });
-        const aborted = { ...record, name: 'guarded', aborted: { at: 6, reason: 'it failed' } };
-        expect(await store.aliases.put(aborted, 1)).toEqual({ ...aborted, revision: 2 });
+        const moves = [{ canary }, { aborted: { at: 6, reason: 'it failed' } }, { message: 'back' }];
+        for (const [index, move] of moves.entries()) {
+          const moved = { ...record, name: 'guarded', ...move };
+          expect(await store.aliases.put(moved, index || undefined)).toEqual({ ...moved, revision: index + 1 });
+        }
         expect(await store.aliases.remove(id, 'guarded')).toBe(true);
         await store.aliases.put({ ...record, name: 'beta' }, undefined);
         expect((await store.aliases.list(id)).map((alias) => alias.name)).toEqual(['beta', 'live']);

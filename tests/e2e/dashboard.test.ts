@@ -272,7 +272,10 @@ describe.skipIf(whyNoChromium !== undefined)(`dashboard${skippedFor(whyNoChromiu
     await page.getByRole('link', { name: 'Versions' }).click();
     await seen('Second edition');
     await button('Compare').click();
-    await page.getByRole('dialog').getByText('second edition').waitFor();
+    await page
+      .getByRole('dialog')
+      .getByText(/body: 'second edition'/)
+      .waitFor();
     await page.keyboard.press('Escape');
     await button('Roll back').click();
     await button('Roll back to v1').click();

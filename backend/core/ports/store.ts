@@ -140,6 +140,7 @@ export interface AliasRecord {
   readonly revision: number;
   readonly canary?: CanaryGuard;
   readonly aborted?: CanaryAbort;
+  readonly message?: string;
 }
 export interface AliasStore {
   /** Creates or replaces. Rejects with `precondition_failed` when `expectedRevision` is given and differs. */

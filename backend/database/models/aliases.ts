@@ -16,8 +16,7 @@ export class AliasModel implements AliasStore {
 
   async put(record: Omit<AliasRecord, 'revision'>, expectedRevision: number | undefined): Promise<AliasRecord> {
     const versions = JSON.stringify(record.versions);
-    const { canary: guard, aborted } = record;
-    const canary = guard === undefined && aborted === undefined ? null : JSON.stringify({ guard, aborted });
+    const canary = lastMoveOf(record);
     if (expectedRevision !== undefined) {
       const updated = await this.#session.db
         .updateTable('aliases')
@@ -91,11 +90,20 @@ export class AliasModel implements AliasStore {
   }
 }
 
+/** What is kept of the last move, in the column `canary`, which had its guard alone at first. */
+interface LastMove {
+  readonly guard?: AliasRecord['canary'];
+  readonly aborted?: AliasRecord['aborted'];
+  readonly message?: AliasRecord['message'];
+}
+
+function lastMoveOf({ canary: guard, aborted, message }: Omit<AliasRecord, 'revision'>): string | null {
+  const isPlain = guard === undefined && aborted === undefined && message === undefined;
+  return isPlain ? null : JSON.stringify({ guard, aborted, message });
+}
+
 function toRecord(row: AliasRow): AliasRecord {
-  const { guard, aborted } =
-    row.canary === null
-      ? {}
-      : fromJson<{ guard?: AliasRecord['canary']; aborted?: AliasRecord['aborted'] }>(row.canary);
+  const { guard, aborted, message }: LastMove = row.canary === null ? {} : fromJson<LastMove>(row.canary);
   return {
     functionId: row.function_id,
     name: row.name,
@@ -104,5 +112,6 @@ function toRecord(row: AliasRow): AliasRecord {
     revision: row.revision,
     ...(guard === undefined ? {} : { canary: guard }),
     ...(aborted === undefined ? {} : { aborted }),
+    ...(message === undefined ? {} : { message }),
   };
 }
