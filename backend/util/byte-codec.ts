@@ -82,6 +82,11 @@ export class ByteReader {
     this.#end = end;
   }
 
+  /** Of what is read next, counted from the first of the bytes. */
+  get offset(): number {
+    return this.#offset;
+  }
+
   byte(): number {
     if (this.#offset >= this.#end) throw badEncoding('it ends too early');
     return this.#bytes[this.#offset++] ?? 0;

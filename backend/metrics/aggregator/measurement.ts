@@ -196,31 +196,44 @@ export class Measurement {
   static decode(bytes: Uint8Array, start = 0, end = bytes.length): Measurement {
     const reader = new ByteReader(bytes, start, end);
     const measurement = new Measurement();
-    const version = reader.byte();
-    if (version < 1 || version > formatVersion) throw badEncoding('the measurement has an unknown version');
-    measurement.invocations = reader.varint();
-    measurement.throttles = reader.varint();
-    measurement.coldStarts = reader.varint();
-    if (measurement.coldStarts > 0) {
-      measurement.bootMs = readAmount(reader);
-      measurement.loadMs = readAmount(reader);
-      measurement.initMs = readAmount(reader);
-    }
-    if (version >= 2) for (const layer of startLayers.keys()) measurement.#addStarts(layer, reader.varint());
-    if (version >= 3) measurement.#decodeIoAndBatches(reader);
-    if (version >= 4) measurement.sharedCalls = reader.varint();
-    measurement.cpuMs = readAmount(reader);
-    measurement.peakMemoryBytes = reader.varint();
-    measurement.requestBytes = reader.varint();
-    measurement.responseBytes = reader.varint();
-    measurement.#decodeErrors(reader);
-    measurement.#total = present(DdSketch.decode(reader));
+    const version = measurement.#decodeTotal(reader);
     measurement.#queued = present(DdSketch.decode(reader));
     measurement.#handler = present(DdSketch.decode(reader));
     measurement.#cold = present(DdSketch.decode(reader));
     if (version >= 5) measurement.#gauges = GaugeSums.decode(reader);
     reader.end();
     return measurement;
+  }
+
+  /** Like `decode`, but the counters and `total` alone, for lists; what follows them is not looked at. */
+  static decodeTotal(bytes: Uint8Array): Measurement {
+    const measurement = new Measurement();
+    measurement.#decodeTotal(new ByteReader(bytes));
+    return measurement;
+  }
+
+  /** Everything up to the first sketch; returns the version of the format. */
+  #decodeTotal(reader: ByteReader): number {
+    const version = reader.byte();
+    if (version < 1 || version > formatVersion) throw badEncoding('the measurement has an unknown version');
+    this.invocations = reader.varint();
+    this.throttles = reader.varint();
+    this.coldStarts = reader.varint();
+    if (this.coldStarts > 0) {
+      this.bootMs = readAmount(reader);
+      this.loadMs = readAmount(reader);
+      this.initMs = readAmount(reader);
+    }
+    if (version >= 2) for (const layer of startLayers.keys()) this.#addStarts(layer, reader.varint());
+    if (version >= 3) this.#decodeIoAndBatches(reader);
+    if (version >= 4) this.sharedCalls = reader.varint();
+    this.cpuMs = readAmount(reader);
+    this.peakMemoryBytes = reader.varint();
+    this.requestBytes = reader.varint();
+    this.responseBytes = reader.varint();
+    this.#decodeErrors(reader);
+    this.#total = present(DdSketch.decode(reader));
+    return version;
   }
 
   #decodeIoAndBatches(reader: ByteReader): void {

@@ -8,6 +8,7 @@ export async function readPoints(
   store: Pick<MetricPointStore, 'query'>,
   filter: Parameters<MetricPointStore['query']>[0],
   logger: Logger,
+  decode: (data: Uint8Array) => Measurement = Measurement.decode,
 ): Promise<Measured[]> {
   const found: Measured[] = [];
   for (const record of await store.query(filter)) {
@@ -17,7 +18,7 @@ export async function readPoints(
         functionId: record.functionId,
         version: record.version,
         at: record.at,
-        measurement: Measurement.decode(record.data),
+        measurement: decode(record.data),
       });
     } catch (error) {
       const { functionId, version, stepMs, at } = record;

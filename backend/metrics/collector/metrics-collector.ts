@@ -7,6 +7,7 @@ import type { Logger } from '../../core/ports/logger.ts';
 import type { MetricsReader, SeriesQuery } from '../../core/ports/metrics-reader.ts';
 import type { MetricEvent, MetricsSink } from '../../core/ports/metrics-sink.ts';
 import type { Store } from '../../core/ports/store.ts';
+import { FunctionStatsReader } from '../aggregator/function-stats.ts';
 import { RecentSeconds } from '../aggregator/recent-seconds.ts';
 import { RollUp } from '../aggregator/roll-up.ts';
 import { SeriesReader } from '../aggregator/series-reader.ts';
@@ -15,7 +16,7 @@ import { EventCounters } from './event-counters.ts';
 import { type GaugeSources, readGauges, sampleOf } from './gauges.ts';
 import { LiveTicks } from './live-ticks.ts';
 import { type ClosedSeries, LiveWindows } from './live-windows.ts';
-import { queryGauges, querySeries, queryStats, queryTotals } from './queries.ts';
+import { queryGauges, querySeries, queryTotals } from './queries.ts';
 import type { RetentionTarget } from './retention.ts';
 import { SlotWriter } from './slot-writer.ts';
 
@@ -69,6 +70,7 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
   readonly #minutes: RollUp;
   readonly #hours: RollUp;
   readonly #reader: SeriesReader;
+  readonly #stats: FunctionStatsReader;
   readonly #ticks: LiveTicks;
   /** Totals since the start, for Prometheus. */
   readonly counters: EventCounters;
@@ -93,7 +95,8 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
     this.#windows = new LiveWindows({ maxSeries, idleMs: 5 * minuteMs, onClosed }, now);
     const points = store.metricPoints;
     const { maxPendingPoints = 20_000 } = options;
-    this.#slots = new SlotWriter({ store: points, clock, logger, maxPendingPoints });
+    const onWrite = (at: number) => this.#stats.forgetSlotsFrom(at);
+    this.#slots = new SlotWriter({ store: points, clock, logger, maxPendingPoints, onWrite });
     this.#minutes = new RollUp({ store: points, logger, sourceStepMs: slotMs, stepMs: minuteMs });
     this.#hours = new RollUp({ store: points, logger, sourceStepMs: minuteMs, stepMs: hourMs });
     this.#reader = new SeriesReader({
@@ -106,6 +109,13 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
         readBases: () => this.#slots.readBases(),
         rolledUpUntil: (stepMs) => (stepMs === minuteMs ? this.#minutes : this.#hours).doneUntil,
       },
+    });
+    this.#stats = new FunctionStatsReader({
+      store: points,
+      reader: this.#reader,
+      logger,
+      minutesUntil: () => this.#minutes.doneUntil,
+      slotsUntil: () => this.#slots.storedUntil(this.#windows.secondAt),
     });
     this.#ticks = new LiveTicks({ logger, gauges: (project) => this.gauges(project) });
   }
@@ -161,7 +171,7 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
   }
 
   functionStats(ids: readonly FunctionId[], windowMs: number): Promise<ReadonlyMap<FunctionId, FunctionStats>> {
-    return queryStats(this.#reader, ids, windowMs, this.#options.clock.now());
+    return this.#stats.read(ids, windowMs, this.#options.clock.now());
   }
 
   gauges(project?: string): Gauges {
@@ -223,6 +233,7 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
     const now = this.#options.clock.now();
     this.#windows.advance(now);
     this.#windows.forgetIdle(now);
+    this.#stats.forgetUnused(now);
     this.#recent.evictBefore(now - this.#retention.secondsMs);
     this.#ticks.emit(this.#windows.secondAt);
     this.#sampleGauges(now);
@@ -276,7 +287,10 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
   #invalidate(written: readonly number[]): void {
     const now = this.#options.clock.now();
     for (const at of written) {
-      if (at >= now - this.#retention.slotsMs + minuteMs) this.#minutes.invalidate(at);
+      if (at >= now - this.#retention.slotsMs + minuteMs) {
+        this.#minutes.invalidate(at);
+        this.#stats.forgetMinutesFrom(at);
+      }
       if (at >= now - this.#retention.minutesMs + hourMs) this.#hours.invalidate(at);
     }
   }

@@ -1,4 +1,3 @@
-import type { FunctionStats } from '../../../shared/api/functions.ts';
 import { type GaugeSeries, gaugeNames, type Metrics } from '../../../shared/api/metrics.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
@@ -8,7 +7,7 @@ import { Measurement } from '../aggregator/measurement.ts';
 import { toMetricPoint } from '../aggregator/metric-point.ts';
 import type { SeriesReader } from '../aggregator/series-reader.ts';
 import { planSteps, type StepPlan, type StepRequest } from '../aggregator/step-plan.ts';
-import { allFunctions, hostSeries, minuteMs, slotMs, startOfStep } from '../aggregator/steps.ts';
+import { allFunctions, hostSeries, startOfStep } from '../aggregator/steps.ts';
 
 type Availability = Pick<StepRequest, 'now' | 'secondsSince' | 'keepSlotsMs' | 'keepMinutesMs'>;
 
@@ -67,38 +66,6 @@ async function readSteps(
   return [...steps].toSorted(([a], [b]) => a - b);
 }
 
-const sparklinePoints = 30;
-/** From minutes on, lists of functions stay fast: 60 points for an hour instead of 360. */
-const finestWindowMs = 30 * minuteMs;
-
-/** For lists: one entry for every id, with zeros when nothing happened. */
-export async function queryStats(
-  reader: SeriesReader,
-  ids: readonly FunctionId[],
-  windowMs: number,
-  now: number,
-): Promise<ReadonlyMap<FunctionId, FunctionStats>> {
-  const sourceStepMs = windowMs < finestWindowMs ? slotMs : minuteMs;
-  const to = startOfStep(now, sourceStepMs) + sourceStepMs;
-  const from = startOfStep(now - windowMs, sourceStepMs) + sourceStepMs;
-  const functionIds = [...new Set(ids)];
-  const sums = new Map(functionIds.map((id) => [id, { sum: new Measurement(), sparkline: emptySparkline() }]));
-  for (const point of await reader.read({ functionIds, version: undefined, from, to, sourceStepMs })) {
-    const entry = sums.get(point.functionId);
-    if (entry === undefined) continue;
-    entry.sum.merge(point.measurement);
-    const index = Math.floor(((point.at - from) / (to - from)) * sparklinePoints);
-    entry.sparkline[index] = (entry.sparkline[index] ?? 0) + point.measurement.invocations;
-  }
-  const stats = new Map<FunctionId, FunctionStats>();
-  for (const [id, { sum, sparkline }] of sums) {
-    const [p50Ms = null, p95Ms = null] = sum.total?.quantiles([0.5, 0.95]) ?? [];
-    const { invocations, errors, coldStarts } = sum;
-    stats.set(id, { windowMs, invocations, errors, p50Ms, p95Ms, coldStarts, sparkline });
-  }
-  return stats;
-}
-
 /** Sums per function and version. */
 export async function queryTotals(
   reader: SeriesReader,
@@ -123,10 +90,6 @@ function totalsOf(version: number, sum: Measurement): VersionTotals {
   const { invocations, coldStarts, cpuMs, initMs, responseBytes, networkSentBytes, handler } = sum;
   const handlerMs = handler?.sum ?? 0;
   return { version, invocations, coldStarts, cpuMs, handlerMs, initMs, responseBytes, networkSentBytes };
-}
-
-function emptySparkline(): number[] {
-  return new Array<number>(sparklinePoints).fill(0);
 }
 
 function sumAt(steps: Map<number, Measurement>, at: number): Measurement {

@@ -29,6 +29,8 @@ export interface SlotWriterOptions {
   readonly logger: Logger;
   /** Points kept while the store fails; the oldest slots go first. */
   readonly maxPendingPoints: number;
+  /** Told before a slot is stored, perhaps not for the first time. */
+  readonly onWrite?: (at: number) => void;
 }
 
 /**
@@ -133,6 +135,7 @@ export class SlotWriter {
       measurement.encode(this.#writer);
       records.push({ functionId, version, stepMs: slotMs, at: slot.at, data: this.#writer.copy() });
     }
+    this.#options.onWrite?.(slot.at);
     await this.#options.store.put(records);
     slot.writtenRevision = revision;
   }
