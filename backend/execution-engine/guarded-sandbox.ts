@@ -86,6 +86,11 @@ class GuardedSandbox implements Sandbox {
     return await this.#orDestroy('usage', this.#inner.usage());
   }
 
+  /** Allowed in every state. */
+  onRefused(listener: (target: string) => void): void {
+    this.#inner.onRefused?.(listener);
+  }
+
   async pause(): Promise<void> {
     this.#assertAlive();
     await this.#change('pause', async () => {

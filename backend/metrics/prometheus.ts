@@ -147,7 +147,7 @@ export class PrometheusPage {
     labelled('throttles_total', 'Calls refused because of a limit.', counters.throttles, 'function', 'limit');
     labelled('retries_total', 'Attempts that will be repeated.', counters.retries, 'function');
     labelled('dead_letters_total', 'Invocations given up.', counters.deadLetters, 'function');
-    const refused = 'Attempts to get out that allow-lists do not let, by reason.';
+    const refused = 'Attempts to get out that were refused, by reason.';
     labelled('egress_refused_total', refused, counters.egressRefusals, 'function', 'reason');
     const labels = ['isolation', 'runtime', 'state'];
     labelled('instance_changes_total', 'Instances that entered a state.', counters.instanceChanges, ...labels);

@@ -13,7 +13,12 @@ const refusalSchema = z.object({
     ),
   reason: z.enum(Object.keys(egressRefusalReasons) as [EgressRefusalReason, ...EgressRefusalReason[]]),
   message: z.string().describe('The reason in words.'),
-  count: z.number().int(),
+  count: z
+    .number()
+    .int()
+    .describe(
+      'With `egress: "all"`, whose firewall drops packets: times that it was seen to, at most one in 5 s per instance.',
+    ),
   version: z.number().int().describe('The version that tried last.'),
   firstAt: timeSchema,
   lastAt: timeSchema,

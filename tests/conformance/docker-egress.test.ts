@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SandboxLimits } from '../../backend/core/ports/isolation-driver.ts';
 import type { Sandbox } from '../../backend/core/ports/sandbox.ts';
 import { DockerDriver } from '../../backend/execution-engine/drivers/docker/docker-driver.ts';
-import { attackProgram } from '../../backend/execution-engine/drivers/support/egress/attack.ts';
+import { attackProgram, attackScript } from '../../backend/execution-engine/drivers/support/egress/attack.ts';
 import { firewallRules } from '../../backend/execution-engine/drivers/support/egress/firewall-rules.ts';
 import { newId } from '../../shared/ids.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
@@ -85,6 +85,11 @@ describe.skipIf(reason !== undefined)(`containers with egress "all"${skippedFor(
     }
   }
 
+  /** Tries to connect from the network of a sandbox, now. */
+  function attempt(sandbox: Sandbox, targets: readonly string[]): void {
+    run('nsenter', '-t', String(pidOf(sandbox)), '-n', process.execPath, '-e', attackScript, ...targets);
+  }
+
   it('says that it can, and why not where it cannot', async () => {
     const health = await driver.probe(signal);
     expect(health.status === 'healthy' ? [...(health.egress ?? [])] : health).toEqual(['none', 'all']);
@@ -108,6 +113,33 @@ describe.skipIf(reason !== undefined)(`containers with egress "all"${skippedFor(
     expect(await reached([`${gatewayOf()}:${port}`])).toEqual([]);
   });
 
+  it('tell where they were refused, every few seconds and at their end, and not whoever gets their address', async () => {
+    const targets = [`${inside}:${ports.open}`, '169.254.169.254:80'];
+    const first = await start([]);
+    const told: string[] = [];
+    const isTold = new Promise<void>((resolve) =>
+      first.onRefused?.((target) => {
+        told.push(target);
+        if (told.length === targets.length) resolve();
+      }),
+    );
+    attempt(first, [...targets, `${outside}:${ports.open}`]);
+    await isTold;
+    expect(told.sort()).toEqual([...targets].sort());
+    told.length = 0;
+    attempt(first, targets.slice(1));
+    await first.destroy('the test is over');
+    expect(told).toEqual(targets.slice(1));
+    // It has the same address where the daemon gives free ones out again.
+    const heir = await start([]);
+    const toldHeir: string[] = [];
+    heir.onRefused?.((target) => toldHeir.push(target));
+    attempt(heir, targets.slice(0, 1));
+    await heir.destroy('the test is over');
+    expect(toldHeir).toEqual(targets.slice(0, 1));
+    expect(told).toEqual(targets.slice(1));
+  });
+
   it('tell how much went through their network, and that nothing did without one', async () => {
     const io = async (egress: SandboxLimits['egress']) => {
       const sandbox = await start([`${outside}:${ports.open}`], { egress });
@@ -127,6 +159,9 @@ describe.skipIf(reason !== undefined)(`containers with egress "all"${skippedFor(
   it('do not reach one another', async () => {
     const listener = await start([]);
     const address = addressOf(listener);
+    const neighbour = await start([]);
+    const told: string[] = [];
+    neighbour.onRefused?.((target) => told.push(target));
     const serve = spawnChild('nsenter', [
       ...['-t', String(pidOf(listener)), '-n', process.execPath, '-e'],
       `require('node:net').createServer((socket) => socket.destroy()).listen(${ports.open}, '0.0.0.0', () => console.log('listening'))`,
@@ -139,8 +174,12 @@ describe.skipIf(reason !== undefined)(`containers with egress "all"${skippedFor(
       expect(await reached([`${address}:${ports.open}`, `${outside}:${ports.open}`])).toEqual([
         `${outside}:${ports.open}`,
       ]);
+      attempt(neighbour, [`${address}:${ports.open}`]);
+      await neighbour.destroy('it has tried');
+      expect(told).toEqual([`${address}:${ports.open}`]);
     } finally {
       serve.kill();
+      await neighbour.destroy('the test is over');
       await listener.destroy('the test is over');
     }
   });

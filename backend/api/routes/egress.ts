@@ -16,7 +16,7 @@ export function egressRoutes(app: Api, context: ApiContext): void {
       tags: ['functions'],
       security: bearerOnly,
       operationId: 'listEgressRefusals',
-      summary: 'Attempts of a function to reach what its allow-list does not let it',
+      summary: 'Attempts of a function to reach what it may not',
       params: nameParams,
       response: { 200: egressRefusalsSchema, ...problems(404) },
     },

@@ -63,6 +63,11 @@ export interface Sandbox {
   /** Raw stdout and stderr. Bounded: over the volume limit the driver slows the writer down and drops. Iterated once. */
   output(): AsyncIterable<OutputLine>;
   usage(): Promise<ResourceUsage>;
+  /**
+   * From drivers with a firewall of their own: `listener` is told the `address:port` to which packets were dropped, at most once per target every few
+   * seconds, and until shortly before `exited` resolves. It must not throw; a later one takes its place.
+   */
+  onRefused?(listener: (target: string) => void): void;
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** Ends every process and frees every resource. Idempotent, safe in any state; `reason` is kept and appears in later errors. */

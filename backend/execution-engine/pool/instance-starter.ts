@@ -4,6 +4,7 @@ import type { RunnableBundles } from '../../core/ports/bundle-store.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { IsolationDriver, PreparedImage } from '../../core/ports/isolation-driver.ts';
 import type { LogSink } from '../../core/ports/log-sink.ts';
+import type { MetricsSink } from '../../core/ports/metrics-sink.ts';
 import type { OpenedSecrets, SecretSource } from '../../core/ports/secrets.ts';
 import type { SnapshotName } from '../../core/ports/snapshot-driver.ts';
 import type { VersionSpec } from '../../core/version.ts';
@@ -12,6 +13,7 @@ import type { GenericSandboxes } from './generic-sandboxes.ts';
 import type { HostCapacity, Reservation } from './host-capacity.ts';
 import { containerImageOf } from './image-version.ts';
 import { InstanceLogs } from './instance-logs.ts';
+import { packetRefusals } from './packet-refusals.ts';
 import { type InstanceOwner, PooledInstance } from './pooled-instance.ts';
 import { redactStartError } from './redact-errors.ts';
 import type { SandboxMaker } from './sandbox-maker.ts';
@@ -24,6 +26,8 @@ export interface InstanceStarterOptions {
   readonly bundles: RunnableBundles;
   readonly capacity: HostCapacity;
   readonly logs: LogSink;
+  /** Takes what instances may not reach. */
+  readonly metrics: Pick<MetricsSink, 'record'>;
   readonly secrets: SecretSource;
   readonly snapshots: SnapshotBook;
   readonly clock: Clock;
@@ -110,6 +114,8 @@ export class InstanceStarter {
       redact = secrets.redact;
       const logs = this.#logsOf(version, id, redact);
       sandbox.owner = initOwner(logs);
+      const { metrics, clock } = this.#options;
+      sandbox.sandbox.onRefused?.(packetRefusals({ version, logs, metrics, clock }));
       if (sandbox.restored !== 'version') await sandbox.link.init(version, secrets.env, signal);
       if (sandbox.isLost)
         throw new PlatformError('function_error', 'init_failed', 'the process ended while it started');

@@ -101,6 +101,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       bundles,
       capacity: this.#capacity,
       logs,
+      metrics: options.metrics,
       secrets,
       clock,
       maxLogBytesPerInvocation,

@@ -339,7 +339,10 @@ export class DockerDriver implements IsolationDriver {
       sandbox.readFrom(await this.#engine.attachOutput(containerId));
       await this.#engine.startContainer(containerId, signal);
       started = true;
-      sandbox.setPid((await this.#engine.inspectContainer(containerId)).State.Pid);
+      const { State, NetworkSettings } = await this.#engine.inspectContainer(containerId);
+      sandbox.setPid(State.Pid);
+      const address = Object.values(NetworkSettings?.Networks ?? {})[0]?.IPAddress ?? '';
+      if (this.#egress !== undefined && address !== '') await sandbox.watchPackets(address, this.#egress.refused);
       sandbox.watch();
       throwIfAborted(signal);
       return sandbox;

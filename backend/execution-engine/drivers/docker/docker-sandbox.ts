@@ -6,6 +6,7 @@ import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
 import { CleanUp } from '../support/clean-up.ts';
+import type { RefusalListener, RefusedPackets } from '../support/egress/refused-packets.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { type OutputLimits, OutputReader } from '../support/output-reader.ts';
 import type { ChannelListener } from './channel-listener.ts';
@@ -72,6 +73,8 @@ export class DockerSandbox implements Sandbox {
   #killing: Promise<boolean> | undefined;
   #usage: ResourceUsage = { cpuMs: 0, memoryBytes: 0, peakMemoryBytes: 0, pids: 0 };
   #lastError = '';
+  #unwatch: (() => Promise<void>) | undefined;
+  #onRefused: RefusalListener | undefined;
   #over = false;
 
   constructor(options: DockerSandboxOptions) {
@@ -104,6 +107,17 @@ export class DockerSandbox implements Sandbox {
       this.#options.onGone([reason]);
       this.#exit.resolve({ code: null, signal: null, outOfMemory: false, reason });
     });
+  }
+
+  /** From now on its listener is told where packets of its address were dropped. */
+  async watchPackets(address: string, refused: RefusedPackets): Promise<void> {
+    const tell: RefusalListener = (target) => this.#onRefused?.(target);
+    this.#unwatch = () => refused.unwatch(address, tell);
+    await refused.watch(address, tell);
+  }
+
+  onRefused(listener: RefusalListener): void {
+    this.#onRefused = listener;
   }
 
   connect(signal: AbortSignal): Promise<Duplex> {
@@ -301,6 +315,7 @@ export class DockerSandbox implements Sandbox {
       await cleanUp.attempt('container of the agent', () => removeIfThere(this.#options.engine, companionId));
     this.#output.end();
     this.#cgroup?.close();
+    await this.#unwatch?.();
     await cleanUp.attempt('slot directory', () => this.#options.slot.free());
     return cleanUp.failures;
   }

@@ -24,6 +24,7 @@ export class FakeSandbox implements Sandbox {
   readonly #image = Promise.withResolvers<PreparedImage>();
   #currentImage: PreparedImage | undefined;
   #ends: readonly Duplex[] = [];
+  #onRefused: ((target: string) => void) | undefined;
   #dead = false;
 
   constructor(spec: SandboxSpec, script: FakeScript) {
@@ -65,6 +66,15 @@ export class FakeSandbox implements Sandbox {
     await runStep(this.#script, 'usage');
     const { usage = idleUsage } = this.#script;
     return typeof usage === 'function' ? usage() : usage;
+  }
+
+  onRefused(listener: (target: string) => void): void {
+    this.#onRefused = listener;
+  }
+
+  /** Packets to there were dropped. */
+  refuse(target: string): void {
+    this.#onRefused?.(target);
   }
 
   async pause(): Promise<void> {

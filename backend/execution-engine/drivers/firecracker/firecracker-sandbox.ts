@@ -7,6 +7,7 @@ import type { PreparedImage, SandboxLimits } from '../../../core/ports/isolation
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
 import { CleanUp } from '../support/clean-up.ts';
 import type { GuestNetwork } from '../support/egress/guest-network.ts';
+import type { RefusalListener } from '../support/egress/refused-packets.ts';
 import { tellsHeapExhausted } from '../support/exit-status.ts';
 import { FirecrackerClient } from '../support/firecracker-api/client.ts';
 import { GuestControl } from '../support/guest/guest-control.ts';
@@ -191,6 +192,10 @@ export class FirecrackerSandbox implements Sandbox {
     if (inside === undefined) return outside;
     const { memoryBytes, peakMemoryBytes, pids } = inside;
     return { cpuMs: outside.cpuMs, memoryBytes, peakMemoryBytes, pids, io: this.#io() };
+  }
+
+  onRefused(listener: RefusalListener): void {
+    this.#options.network?.onRefused(listener);
   }
 
   /** Takes back what memory the guest can spare first: nobody knows for how long. */

@@ -9,6 +9,7 @@ import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
 import { CleanUp } from '../support/clean-up.ts';
 import type { GuestNetwork } from '../support/egress/guest-network.ts';
+import type { RefusalListener } from '../support/egress/refused-packets.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { explainDiskFull } from '../support/guest/disk-full.ts';
 import { GuestControl } from '../support/guest/guest-control.ts';
@@ -195,6 +196,10 @@ export class QemuSandbox implements Sandbox {
     if (inside === undefined) return outside;
     const { memoryBytes, peakMemoryBytes, pids } = inside;
     return { ...outside, memoryBytes, peakMemoryBytes, pids };
+  }
+
+  onRefused(listener: RefusalListener): void {
+    this.#network?.onRefused(listener);
   }
 
   /** The guest's clock is the host's counter, so it is right when it goes on. */

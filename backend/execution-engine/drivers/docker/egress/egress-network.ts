@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PlatformError } from '../../../../../shared/errors.ts';
 import type { Logger } from '../../../../core/ports/logger.ts';
 import { Firewall } from '../../support/egress/firewall.ts';
+import type { RefusedPackets } from '../../support/egress/refused-packets.ts';
 import type { EgressAccess } from '../container-spec.ts';
 import type { EngineClient } from '../engine/engine-client.ts';
 import { engineErrorCodes, isEngineError } from '../engine/engine-errors.ts';
@@ -53,6 +54,11 @@ export class EgressNetwork {
       ...{ table: `hearth_${id}`, interfaces: this.#bridge, isBridge: true },
       resolvers: options.resolvers,
     });
+  }
+
+  /** What was dropped of the containers on it. */
+  get refused(): RefusedPackets {
+    return this.#firewall.refused;
   }
 
   /** Why it cannot be had on this host, with what to do, or undefined. Changes nothing. */

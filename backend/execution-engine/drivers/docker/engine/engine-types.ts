@@ -90,6 +90,9 @@ export interface ContainerInspection {
     readonly ExitCode: number;
     readonly Error: string;
   };
+  readonly NetworkSettings?: {
+    readonly Networks?: Readonly<Record<string, { readonly IPAddress?: string }>> | null;
+  };
 }
 
 export interface ContainerListing {

@@ -18,6 +18,21 @@ export function firewallFamilies({ isBridge }: Pick<FirewallOptions, 'isBridge'>
   return isBridge ? ['inet', 'bridge', 'ip'] : ['inet', 'ip'];
 }
 
+/** What of TCP and UDP was dropped, by who sent it and where to: at most 4096 of these in a table, each for a minute after its last packet. */
+export const refusedSet = 'refused';
+/** Families whose table has that set. */
+export function refusingFamilies(options: Pick<FirewallOptions, 'isBridge'>): readonly string[] {
+  return firewallFamilies(options).filter((family) => family !== 'ip');
+}
+const defineRefused = `set ${refusedSet} {
+    type ipv4_addr . ipv4_addr . inet_service
+    size 4096
+    flags dynamic,timeout
+    timeout 1m
+  }`;
+// When the set is full, nothing is noted, and the packet is dropped all the same.
+const note = `meta l4proto { tcp, udp } update @${refusedSet} { ip saddr . ip daddr . th dport counter }`;
+
 /**
  * The rules, as `nft -f` takes them in one transaction (nft(8)); what was there before under these names is replaced. They come before those of
  * other software (priority -10), and a packet that they drop stays dropped. What they let through, others may still refuse. Frames between two sandboxes
@@ -29,23 +44,28 @@ export function firewallRules(options: FirewallOptions): string {
   const to = `oifname "${interfaces}"`;
   const asked = `{ ${resolvers.join(', ')} }`;
   const isNamed = resolvers.length > 0;
+  const notPublic = `ip daddr { ${nonPublicIpv4.join(', ')} }`;
   return `${firewallFamilies(options)
     .map((family) => `table ${family} ${table}\ndelete table ${family} ${table}\n`)
     .join('')}
 table inet ${table} {
+  ${defineRefused}
   chain input {
     type filter hook input priority -10; policy accept;
+    ${from} ${note}
     ${from} drop
   }
   chain forward {
     type filter hook forward priority -10; policy accept;
     ${to} ct state established,related accept
+    ${to} ${from} ${note}
     ${to} drop
     ${subnet === undefined ? `${from} drop` : `${from} ip saddr != ${subnet} drop`}
     ${from} meta nfproto ipv6 drop
     ${isNamed ? `${from} ip daddr ${asked} udp dport 53 accept` : ''}
     ${isNamed ? `${from} ip daddr ${asked} tcp dport 53 accept` : ''}
-    ${from} ip daddr { ${nonPublicIpv4.join(', ')} } drop
+    ${from} ${notPublic} ${note}
+    ${from} ${notPublic} drop
     ${from} fib daddr type != unicast drop
   }
 }
@@ -60,8 +80,10 @@ ${options.isBridge ? bridgeRules(table, subnet) : ''}table ip ${table} {
 
 function bridgeRules(table: string, subnet: string | undefined): string {
   return `table bridge ${table} {
+  ${defineRefused}
   chain forward {
     type filter hook forward priority -10; policy accept;
+    ${subnet === undefined ? '' : `ip saddr ${subnet} ${note}`}
     ${subnet === undefined ? '' : `ip saddr ${subnet} drop`}
     ${subnet === undefined ? '' : `ip daddr ${subnet} drop`}
   }

@@ -1,16 +1,28 @@
-import { type FirewallOptions, firewallFamilies, firewallRules } from './firewall-rules.ts';
+import {
+  type FirewallOptions,
+  firewallFamilies,
+  firewallRules,
+  refusedSet,
+  refusingFamilies,
+} from './firewall-rules.ts';
 import { runNetworkProgram } from './network-programs.ts';
+import { RefusedPackets } from './refused-packets.ts';
 
 const checkEveryMs = 5000;
 
 /** Rules of ours in the host's nftables. Needs root, or CAP_NET_ADMIN, in the network namespace that routes what sandboxes send. */
 export class Firewall {
+  /** What it dropped of whom; looked at together with the rules. */
+  readonly refused: RefusedPackets;
   readonly #options: Omit<FirewallOptions, 'subnet'>;
   #subnet: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: Omit<FirewallOptions, 'subnet'>) {
     this.#options = options;
+    const list = (family: string) =>
+      runNetworkProgram('nft', ['--numeric', 'list', 'set', family, options.table, refusedSet]);
+    this.refused = new RefusedPackets(async () => (await Promise.all(refusingFamilies(options).map(list))).join('\n'));
   }
 
   /** Why rules cannot be installed here, with what to do, or undefined. Changes nothing. */
@@ -53,9 +65,12 @@ export class Firewall {
     await this.install(this.#subnet);
   }
 
-  /** Looks every 5 s, until `forget`. */
+  /** Looks every 5 s after rules and what they dropped, until `forget`. */
   watch(onLost: () => void): void {
-    this.#timer ??= setInterval(() => void this.putBack(onLost).catch(() => undefined), checkEveryMs).unref();
+    this.#timer ??= setInterval(() => {
+      void this.putBack(onLost).catch(() => undefined);
+      if (this.refused.isWatched) void this.refused.look();
+    }, checkEveryMs).unref();
   }
 
   /** The rules stay, and nobody looks after them. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IoUsage } from '../../../../core/ports/sandbox.ts';
 import { uidsPerInstance } from '../jail/host-environment.ts';
 import { runNetworkProgram } from './network-programs.ts';
+import type { RefusalListener, RefusedPackets } from './refused-packets.ts';
 
 /**
  * RFC 2544, for tests of networks: not public, and seldom in use. The first 2048 addresses are for what guests see; each instance of Hearth has 2048 others,
@@ -70,6 +71,8 @@ export class GuestNetwork {
   /** The file that names it. */
   readonly namespace: string;
   readonly #name: string;
+  #unwatch: (() => Promise<void>) | undefined;
+  #onRefused: RefusalListener | undefined;
 
   private constructor(name: string) {
     this.#name = name;
@@ -81,12 +84,14 @@ export class GuestNetwork {
     readonly instance: number;
     readonly slot: number;
     readonly uid: number;
+    /** Where packets that the host drops are known; left out: nobody is told of them. */
+    readonly refused?: RefusedPackets | undefined;
   }): Promise<GuestNetwork> {
     const { name, host, guest } = placeOf(options.instance, options.slot);
     const network = new GuestNetwork(name);
     try {
       // Left by a guest of this slot that was removed a moment ago.
-      await network.remove();
+      await removeNetwork(name);
       await runNetworkProgram(
         'ip',
         ['-batch', '-'],
@@ -110,11 +115,24 @@ route add default via ${host}
       );
       const script = 'echo 1 >/proc/sys/net/ipv4/ip_forward && exec nft --file -';
       await runNetworkProgram('nsenter', [`--net=${network.namespace}`, 'sh', '-c', script], insideRules);
+      await network.#watch(guest, options.refused);
       return network;
     } catch (error) {
-      await network.remove();
+      await removeNetwork(name);
       throw error;
     }
+  }
+
+  /** `listener` is told where the guest's packets were dropped, at most once per target in 5 s. */
+  onRefused(listener: RefusalListener): void {
+    this.#onRefused = listener;
+  }
+
+  async #watch(address: string, refused: RefusedPackets | undefined): Promise<void> {
+    if (refused === undefined) return;
+    const tell: RefusalListener = (target) => this.#onRefused?.(target);
+    await refused.watch(address, tell);
+    this.#unwatch = () => refused.unwatch(address, tell);
   }
 
   /** What the guest has received and sent; zeros once it is removed. */
@@ -137,6 +155,9 @@ route add default via ${host}
 
   /** Idempotent; never rejects. After the guest: what is open of the namespace keeps it. */
   async remove(): Promise<void> {
+    // Before somebody else gets the address.
+    await this.#unwatch?.();
+    this.#unwatch = undefined;
     await removeNetwork(this.#name);
   }
 }

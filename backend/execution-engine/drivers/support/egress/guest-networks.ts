@@ -15,6 +15,7 @@ import {
   subnetOf,
 } from './guest-network.ts';
 import { runNetworkProgram } from './network-programs.ts';
+import type { RefusedPackets } from './refused-packets.ts';
 
 /** No sandbox has this slot. */
 const trialSlot = 0;
@@ -65,8 +66,9 @@ export class GuestNetworks {
       if (this.#opening === opening) this.#opening = undefined;
     });
     await opening;
-    await this.#rulesOf(host).putBack(this.#onLost);
-    return await this.#make(host, slot);
+    const rules = this.#rulesOf(host);
+    await rules.putBack(this.#onLost);
+    return await this.#make(host, slot, rules.refused);
   }
 
   /** Removes the rules; after the guests. */
@@ -95,8 +97,8 @@ export class GuestNetworks {
     rules.watch(this.#onLost);
   }
 
-  async #make(host: HostEnvironment, slot: number): Promise<GuestNetwork> {
-    return await GuestNetwork.make({ instance: numberOf(host), slot, uid: uidOf(host, slot) });
+  async #make(host: HostEnvironment, slot: number, refused?: RefusedPackets): Promise<GuestNetwork> {
+    return await GuestNetwork.make({ instance: numberOf(host), slot, uid: uidOf(host, slot), refused });
   }
 
   #rulesOf(host: HostEnvironment): Firewall {
