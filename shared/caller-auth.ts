@@ -23,7 +23,7 @@ const tokenAuthSchema = z
   .strictObject({ type: z.literal('token') })
   .describe('A token of Hearth that may call functions of the project, as `Authorization: Bearer`.');
 
-const signatureAuthSchema = z
+export const signatureAuthSchema = z
   .strictObject({
     type: z.literal('signature'),
     key: z
@@ -38,7 +38,7 @@ const signatureAuthSchema = z
     'Standard Webhooks: `webhook-id`, `webhook-timestamp` and `webhook-signature`, the HMAC-SHA256 of `id.timestamp.body`. The same message is let in once.',
   );
 
-const jwtAuthSchema = z
+export const jwtAuthSchema = z
   .strictObject({
     type: z.literal('jwt'),
     issuer: z.string().min(1).max(512).describe('What `iss` must be.'),

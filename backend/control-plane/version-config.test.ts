@@ -24,6 +24,12 @@ test('a client that sends back the configuration that it read chooses nothing ne
   expect(chosen({ ...defaults }, { ...defaults, memoryMb: 256 }, 'process')).toEqual(['memoryMb']);
 });
 
+test('null takes back what the version before has, where it stands for something', () => {
+  const before = { ...defaults, idleTimeoutMs: 60_000, maxConcurrency: 3, auth: { type: 'token' as const } };
+  const { config } = resolveConfig({ idleTimeoutMs: null, maxConcurrency: null, auth: null }, before, 'process');
+  expect(config).toEqual(defaults);
+});
+
 test('retries and batches may name one field; the others have their defaults, not what the version before has', () => {
   const input = versionConfigInputSchema.parse({ retry: { maxAttempts: 7 }, batch: { maxSize: 16 } });
   const before = { ...defaults, retry: { ...defaults.retry, maxAgeMs: 5000 } };

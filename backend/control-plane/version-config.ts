@@ -79,7 +79,7 @@ export function resolveConfig(
     const value = input[key] ?? inherited;
     // Saying again what the version before has is no new choice: clients send back the whole configuration that they read.
     const isSaid = input[key] !== undefined && JSON.stringify(input[key]) !== JSON.stringify(inherited);
-    if (key !== 'idleTimeoutMs' && input[key] === null) merged[key] = null;
+    if (input[key] === null) merged[key] = null;
     else if (value !== undefined) merged[key] = value;
     if (isSaid || JSON.stringify(merged[key]) !== JSON.stringify(defaults[key])) chosen.add(key);
   }

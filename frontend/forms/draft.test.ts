@@ -2,12 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { createFunctionSchema, versionSchema } from '../../shared/api/functions.ts';
 import { egressSchema } from '../../shared/egress.ts';
 import {
+  changedConfigOf,
   checkSettings,
   chosenConfigOf,
   configOf,
   emptySettings,
-  fileNameError,
-  nameError,
   parseEnv,
   type SettingsDraft,
   settingsOfTemplate,
@@ -146,6 +145,7 @@ describe('settings', () => {
     });
     const { handler, isolation, timeoutMs, memoryMb, cpus, concurrency, minInstances, maxInstances } = version.config;
     const { env, egress, secrets, batch, singleFlight, snapshots, reservedConcurrency } = version.config;
+    const { retry, idleTimeoutMs, auth, cors } = version.config;
     expect(configOf(settingsOfVersion(version))).toEqual({
       handler,
       isolation,
@@ -162,6 +162,30 @@ describe('settings', () => {
       singleFlight,
       snapshots,
       reservedConcurrency,
+      retry,
+      idleTimeoutMs,
+      auth,
+      cors,
+    });
+    const before = settingsOfVersion(version);
+    expect(changedConfigOf(before, before)).toEqual({});
+    const after = { ...before, idleTimeoutMs: '', retryMaxAttempts: '2' };
+    expect(changedConfigOf(before, after)).toEqual({ idleTimeoutMs: null, retry: { ...retry, maxAttempts: 2 } });
+  });
+
+  it('say when an instance ends, what is tried again and who may call only when that was chosen', () => {
+    const draft = { ...emptySettings, idleTimeoutMs: '60000', retryMaxAttempts: '1', auth: 'token' as const };
+    expect(chosenConfigOf(draft)).toMatchObject({
+      idleTimeoutMs: 60_000,
+      retry: { maxAttempts: 1, maxAgeMs: 21_600_000, minBackoffMs: 1000, maxBackoffMs: 300_000 },
+      auth: { type: 'token' },
+    });
+    const wrong = { idleTimeoutMs: '999', retryMaxAttempts: '21', retryMaxAgeMs: '', retryMinBackoffMs: '300001' };
+    expect(checkSettings({ ...draft, ...wrong })).toEqual({
+      idleTimeoutMs: 'A whole number from 1000 to 86400000',
+      retryMaxAttempts: 'A whole number from 1 to 20',
+      retryMaxAgeMs: 'A whole number from 1000 to 604800000',
+      retryMinBackoffMs: 'Not more than the longest wait',
     });
   });
 });
@@ -194,21 +218,5 @@ describe('the outgoing network', () => {
     );
     expect(checkSettings(withHosts(' \n')).egressHosts).toBe('Name at least one host');
     expect(checkSettings({ ...withHosts('bad host'), egress: 'all' })).toEqual({});
-  });
-});
-
-describe('names', () => {
-  it('checks the name of a function', () => {
-    expect(nameError('my-fn-2')).toBeUndefined();
-    for (const wrong of ['', 'My', '-a', 'a-', 'a_b', 'x'.repeat(64)]) expect(nameError(wrong)).toBeDefined();
-  });
-
-  it('checks the name of a file', () => {
-    expect(fileNameError('lib/util.ts', {})).toBeUndefined();
-    for (const wrong of ['', '/etc/passwd', '../x', 'a//b', 'a/', './a'])
-      expect(fileNameError(wrong, {})).toBeDefined();
-    expect(fileNameError('a.ts', { 'a.ts': '' })).toMatch(/already/);
-    expect(fileNameError('lib', { 'lib/a.ts': '' })).toMatch(/folder of this name/);
-    expect(fileNameError('a/b/c.ts', { 'a/b': '' })).toBe('a/b is a file, not a folder');
   });
 });

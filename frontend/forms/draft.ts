@@ -1,15 +1,20 @@
 import type { CreateFunction, VersionDocument } from '../../shared/api/functions.ts';
-import { namePattern } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
 import type { SingleFlightConfig } from '../../shared/single-flight.ts';
-import type { IsolationLevel } from '../../shared/version-config.ts';
+import {
+  defaultVersionConfig,
+  type IsolationLevel,
+  type VersionConfig,
+  versionConfigSchema,
+} from '../../shared/version-config.ts';
+import { type AccessDraft, accessDraftOf, accessOf, checkAccess, emptyAccess } from './access-draft.ts';
 import { type EgressChoice, egressDraft, egressOf, parseEgressHosts } from './egress-text.ts';
 import type { Template } from './templates.ts';
 
 export type Files = Readonly<Record<string, string>>;
 
 /** Settings as the form holds them: numbers are text until they are sent. */
-export interface SettingsDraft {
+export interface SettingsDraft extends AccessDraft {
   readonly handler: string;
   readonly timeoutMs: string;
   readonly memoryMb: string;
@@ -18,6 +23,8 @@ export interface SettingsDraft {
   readonly minInstances: string;
   readonly maxInstances: string;
   readonly reservedConcurrency: string;
+  /** Empty: decided by the platform. */
+  readonly idleTimeoutMs: string;
   /** Empty: what the platform does when nothing is said. */
   readonly isolation: IsolationLevel | '';
   readonly egress: EgressChoice;
@@ -30,6 +37,10 @@ export interface SettingsDraft {
   readonly batchMaxSize: string;
   readonly batchWindowMs: string;
   readonly batchMaxBytes: string;
+  readonly retryMaxAttempts: string;
+  readonly retryMaxAgeMs: string;
+  readonly retryMinBackoffMs: string;
+  readonly retryMaxBackoffMs: string;
   readonly singleFlight: SingleFlightConfig;
   /** Starts in microVMs may be copies. */
   readonly snapshots: boolean;
@@ -46,6 +57,7 @@ export const emptySettings: SettingsDraft = {
   minInstances: '0',
   maxInstances: String(limits.maxInstances.default),
   reservedConcurrency: String(limits.reservedConcurrency.default),
+  idleTimeoutMs: '',
   isolation: '',
   egress: '',
   egressHosts: '',
@@ -54,8 +66,10 @@ export const emptySettings: SettingsDraft = {
   batchMaxSize: '1',
   batchWindowMs: '0',
   batchMaxBytes: String(limits.maxBatchBytes),
+  ...retryDraftOf(defaultVersionConfig('nodejs', 'process').retry),
   singleFlight: false,
   snapshots: true,
+  ...emptyAccess,
 };
 
 export function settingsOfTemplate(template: Template): SettingsDraft {
@@ -65,6 +79,15 @@ export function settingsOfTemplate(template: Template): SettingsDraft {
     handler: template.handler,
     concurrency: String(concurrency),
     ...(batch === undefined ? {} : batchDraftOf(batch)),
+  };
+}
+
+function retryDraftOf(retry: VersionConfig['retry']) {
+  return {
+    retryMaxAttempts: String(retry.maxAttempts),
+    retryMaxAgeMs: String(retry.maxAgeMs),
+    retryMinBackoffMs: String(retry.minBackoffMs),
+    retryMaxBackoffMs: String(retry.maxBackoffMs),
   };
 }
 
@@ -87,6 +110,7 @@ export function settingsOfVersion(version: VersionDocument): SettingsDraft {
     minInstances: String(config.minInstances),
     maxInstances: String(config.maxInstances),
     reservedConcurrency: String(config.reservedConcurrency),
+    idleTimeoutMs: config.idleTimeoutMs === null ? '' : String(config.idleTimeoutMs),
     isolation: config.isolation,
     ...egressDraft(config.egress),
     env: Object.entries(config.env)
@@ -94,6 +118,8 @@ export function settingsOfVersion(version: VersionDocument): SettingsDraft {
       .join('\n'),
     secrets: config.secrets,
     ...batchDraftOf(config.batch),
+    ...retryDraftOf(config.retry),
+    ...accessDraftOf(config),
     singleFlight: config.singleFlight,
     snapshots: config.snapshots,
   };
@@ -127,15 +153,17 @@ function unquote(value: string): string {
   return value.length >= 2 && value.startsWith("'") && value.endsWith("'") ? value.slice(1, -1) : value;
 }
 
-export function nameError(name: string): string | undefined {
-  if (namePattern.test(name)) return undefined;
-  return 'Lower-case letters, digits and hyphens, 1 to 63, not starting or ending with a hyphen';
+const { maxAttempts, maxAgeMs, minBackoffMs, maxBackoffMs } = versionConfigSchema.shape.retry.shape;
+
+interface NumberRange {
+  readonly min: number;
+  readonly max: number;
 }
 
-/** Why a secret cannot be called so, or undefined. The platform keeps some names for itself and says so. */
-export function secretNameError(name: string): string | undefined {
-  if (/^[A-Za-z_]\w{0,127}$/.test(name)) return undefined;
-  return 'Letters, digits and _, at most 128, not starting with a digit';
+/** What a schema of a number with both ends lets in. */
+function rangeOf(schema: typeof maxAttempts): NumberRange {
+  const { minValue, maxValue } = schema.unwrap();
+  return { min: minValue ?? 0, max: maxValue ?? Number.MAX_SAFE_INTEGER };
 }
 
 const ranges = {
@@ -149,6 +177,11 @@ const ranges = {
   batchMaxSize: { min: 1, max: 1000 },
   batchWindowMs: { min: 0, max: 60_000 },
   batchMaxBytes: { min: 1, max: limits.maxBatchBytes },
+  idleTimeoutMs: limits.idleTimeoutMs,
+  retryMaxAttempts: rangeOf(maxAttempts),
+  retryMaxAgeMs: rangeOf(maxAgeMs),
+  retryMinBackoffMs: rangeOf(minBackoffMs),
+  retryMaxBackoffMs: rangeOf(maxBackoffMs),
 } as const;
 const numberKeys = [
   'timeoutMs',
@@ -160,10 +193,12 @@ const numberKeys = [
   'reservedConcurrency',
 ] as const;
 const batchKeys = ['batchMaxSize', 'batchWindowMs', 'batchMaxBytes'] as const;
+const retryKeys = ['retryMaxAttempts', 'retryMinBackoffMs', 'retryMaxBackoffMs', 'retryMaxAgeMs'] as const;
 
-export function checkSettings(draft: SettingsDraft): SettingsErrors {
+function checkNumbers(draft: SettingsDraft): SettingsErrors {
   const errors: SettingsErrors = {};
-  for (const key of [...numberKeys, ...batchKeys]) {
+  const idleKeys = draft.idleTimeoutMs.trim() === '' ? [] : (['idleTimeoutMs'] as const);
+  for (const key of [...numberKeys, ...batchKeys, ...retryKeys, ...idleKeys]) {
     const { min, max } = ranges[key];
     const value = Number(draft[key]);
     const isWhole = key === 'cpus' || Number.isInteger(value);
@@ -171,6 +206,13 @@ export function checkSettings(draft: SettingsDraft): SettingsErrors {
       errors[key] = `A ${key === 'cpus' ? '' : 'whole '}number from ${min} to ${max}`;
     }
   }
+  if (Number(draft.retryMinBackoffMs) > Number(draft.retryMaxBackoffMs))
+    errors.retryMinBackoffMs ??= 'Not more than the longest wait';
+  return errors;
+}
+
+export function checkSettings(draft: SettingsDraft): SettingsErrors {
+  const errors = checkNumbers(draft);
   if (!/^[\w./-]+$/.test(draft.handler)) errors.handler = 'file.export, for example index.handler';
   const { env, error } = parseEnv(draft.env);
   if (error !== undefined) errors.env = error;
@@ -180,7 +222,7 @@ export function checkSettings(draft: SettingsDraft): SettingsErrors {
   if (both !== undefined) errors.secrets = `${both} is in the environment too: one of them has to go`;
   else if (draft.secrets.length > limits.maxSecretsPerVersion)
     errors.secrets = `At most ${limits.maxSecretsPerVersion} secrets`;
-  return errors;
+  return { ...errors, ...checkAccess(draft, new Set([...Object.keys(env), ...draft.secrets])) };
 }
 
 /** What is sent of checked settings of a new function: what differs from the defaults, which hosts may not enforce, but then only warn of. */
@@ -189,6 +231,10 @@ export function chosenConfigOf(draft: SettingsDraft): Partial<CreateFunction> {
   const isDefault = (key: (typeof numberKeys)[number]): boolean => Number(draft[key]) === Number(emptySettings[key]);
   const defaults = new Set<string>(numberKeys.filter(isDefault));
   if (batchKeys.every((key) => Number(draft[key]) === Number(emptySettings[key]))) defaults.add('batch');
+  if (retryKeys.every((key) => Number(draft[key]) === Number(emptySettings[key]))) defaults.add('retry');
+  if (draft.idleTimeoutMs.trim() === '') defaults.add('idleTimeoutMs');
+  if (draft.auth === 'public') defaults.add('auth');
+  if (draft.cors === 'off') defaults.add('cors');
   if (draft.secrets.length === 0) defaults.add('secrets');
   if (draft.singleFlight === false) defaults.add('singleFlight');
   if (draft.snapshots) defaults.add('snapshots');
@@ -206,6 +252,7 @@ export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
     minInstances: Number(draft.minInstances),
     maxInstances: Number(draft.maxInstances),
     reservedConcurrency: Number(draft.reservedConcurrency),
+    idleTimeoutMs: draft.idleTimeoutMs.trim() === '' ? null : Number(draft.idleTimeoutMs),
     env: parseEnv(draft.env).env,
     secrets: [...draft.secrets],
     batch: {
@@ -213,6 +260,13 @@ export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
       windowMs: Number(draft.batchWindowMs),
       maxBytes: Number(draft.batchMaxBytes),
     },
+    retry: {
+      maxAttempts: Number(draft.retryMaxAttempts),
+      maxAgeMs: Number(draft.retryMaxAgeMs),
+      minBackoffMs: Number(draft.retryMinBackoffMs),
+      maxBackoffMs: Number(draft.retryMaxBackoffMs),
+    },
+    ...accessOf(draft),
     singleFlight: draft.singleFlight,
     snapshots: draft.snapshots,
     ...(draft.isolation === '' ? {} : { isolation: draft.isolation }),
@@ -220,17 +274,9 @@ export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
   };
 }
 
-/** Why a file or folder cannot be called so beside these files, or undefined. */
-export function fileNameError(name: string, files: Readonly<Record<string, unknown>>): string | undefined {
-  const path = name.trim();
-  if (path === '') return 'Give it a name';
-  const parts = path.split('/');
-  if (parts.some((part) => part === '' || part === '.' || part === '..')) {
-    return 'A path inside the bundle, such as lib/util.ts';
-  }
-  if (Object.hasOwn(files, path)) return 'There is a file of this name already';
-  if (Object.keys(files).some((other) => other.startsWith(`${path}/`))) return 'There is a folder of this name already';
-  const parents = parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));
-  const file = parents.find((parent) => Object.hasOwn(files, parent));
-  return file === undefined ? undefined : `${file} is a file, not a folder`;
+/** What is sent of a changed draft: what the form did not change stays as the version has it, to the letter. */
+export function changedConfigOf(before: SettingsDraft, after: SettingsDraft): Partial<CreateFunction> {
+  const old: Readonly<Record<string, unknown>> = configOf(before);
+  const isChanged = ([key, value]: [string, unknown]) => JSON.stringify(old[key]) !== JSON.stringify(value);
+  return Object.fromEntries(Object.entries(configOf(after)).filter(isChanged));
 }

@@ -5,8 +5,9 @@ import { classes } from '../ui/classes.ts';
 import { CodeEditor } from '../ui/code-editor.tsx';
 import { Input } from '../ui/field.tsx';
 import { folderOf, isWithin, partedAt, renamed } from '../util/file-tree.ts';
-import { type Files, fileNameError } from './draft.ts';
+import type { Files } from './draft.ts';
 import { FileTree } from './file-tree.tsx';
+import { fileNameError } from './names.ts';
 
 export interface FileEditorProps {
   readonly files: Files;

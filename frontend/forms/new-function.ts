@@ -6,12 +6,12 @@ import {
   chosenConfigOf,
   emptySettings,
   type Files,
-  nameError,
   type SettingsDraft,
   type SettingsErrors,
   settingsOfTemplate,
 } from './draft.ts';
 import { checkImage, emptyImage, type ImageDraft, type ImageErrors, imageOf } from './image-draft.ts';
+import { nameError } from './names.ts';
 import type { Template } from './templates.ts';
 
 /** What the platform starts of a custom runtime. */

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import type { ScheduleInput } from '../../shared/api/functions.ts';
 import { Button } from '../ui/button.tsx';
 import { Field, Input } from '../ui/field.tsx';
-import { nameError } from './draft.ts';
+import { nameError } from './names.ts';
 
 export interface ScheduleFormProps {
   readonly isBusy: boolean;

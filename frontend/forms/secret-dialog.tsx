@@ -9,7 +9,7 @@ import { Callout, ErrorCallout } from '../ui/callout.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Field, Input, TextArea } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
-import { secretNameError } from './draft.ts';
+import { secretNameError } from './names.ts';
 
 export interface SecretDialogProps {
   /** The secret whose value is replaced; undefined makes a new one. */

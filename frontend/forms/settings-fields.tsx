@@ -1,6 +1,8 @@
 import type { DriverDocument } from '../../shared/api/system.ts';
 import type { RuntimeName } from '../../shared/version-config.ts';
 import { Field, Input, Select, TextArea } from '../ui/field.tsx';
+import { formatMs } from '../util/format.ts';
+import { AccessFields } from './access-fields.tsx';
 import type { SettingsDraft, SettingsErrors } from './draft.ts';
 import { EgressField } from './egress-field.tsx';
 import { LevelCosts } from './level-costs.tsx';
@@ -23,12 +25,20 @@ const numberFields = [
   { key: 'minInstances', label: 'Kept warm', hint: 'Instances that always run' },
   { key: 'maxInstances', label: 'Most instances', hint: 'Further calls wait' },
   { key: 'reservedConcurrency', label: 'Reserved places', hint: 'Of the host, for this function alone' },
+  { key: 'idleTimeoutMs', label: 'Kept idle (ms)', hint: 'Empty: decided from when it is called' },
 ] as const;
 
 const batchFields = [
   { key: 'batchMaxSize', label: 'Most calls', hint: '1: no batches' },
   { key: 'batchWindowMs', label: 'Window (ms)', hint: 'Longest wait for more; none while idle' },
   { key: 'batchMaxBytes', label: 'Most bytes', hint: 'Of the bodies of one batch' },
+] as const;
+
+const retryFields = [
+  { key: 'retryMaxAttempts', label: 'Attempts', hint: 'The first included; 1: no retry' },
+  { key: 'retryMaxAgeMs', label: 'Maximum age (ms)', hint: 'No attempt after this age' },
+  { key: 'retryMinBackoffMs', label: 'First wait (ms)', hint: 'Doubles each time, with jitter' },
+  { key: 'retryMaxBackoffMs', label: 'Longest wait (ms)', hint: 'Between two attempts' },
 ] as const;
 
 const levelNames: Readonly<Record<DriverDocument['isolation'], string>> = {
@@ -87,14 +97,20 @@ function IsolationField({ draft, drivers, onChange }: Pick<SettingsFieldsProps, 
 }
 
 interface NumberFieldsProps extends Pick<SettingsFieldsProps, 'draft' | 'errors' | 'onChange'> {
-  readonly fields: typeof numberFields | typeof batchFields;
+  readonly fields: typeof numberFields | typeof batchFields | typeof retryFields;
+}
+
+/** A minute and more in milliseconds is hard to read. */
+function inWords(key: string, text: string): string {
+  const value = Number(text);
+  return key.endsWith('Ms') && value >= 60_000 ? ` (${formatMs(value)})` : '';
 }
 
 function NumberFields({ fields, draft, errors, onChange }: NumberFieldsProps) {
   return (
     <div className="grid grid-cols-2 gap-3">
       {fields.map(({ key, label, hint }) => (
-        <Field key={key} label={label} hint={hint} error={errors[key]}>
+        <Field key={key} label={label} hint={hint + inWords(key, draft[key])} error={errors[key]}>
           {(control) => (
             <Input
               {...control}
@@ -186,6 +202,11 @@ export function SettingsFields({ draft, errors, drivers, runtime, onChange }: Se
         <legend className="mb-2 text-sm font-medium">Batches of waiting calls</legend>
         <NumberFields fields={batchFields} draft={draft} errors={errors} onChange={onChange} />
       </fieldset>
+      <fieldset className="min-w-0">
+        <legend className="mb-2 text-sm font-medium">Retries of asynchronous and scheduled calls</legend>
+        <NumberFields fields={retryFields} draft={draft} errors={errors} onChange={onChange} />
+      </fieldset>
+      <AccessFields draft={draft} errors={errors} onChange={(change) => onChange({ ...draft, ...change })} />
       <SnapshotsField draft={draft} onChange={onChange} />
       <SingleFlightField draft={draft} onChange={onChange} />
       <EgressField draft={draft} error={errors.egressHosts} onChange={onChange} />

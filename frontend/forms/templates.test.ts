@@ -1,7 +1,8 @@
 import { transformSync } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { createFunctionSchema } from '../../shared/api/functions.ts';
-import { checkSettings, configOf, nameError, settingsOfTemplate } from './draft.ts';
+import { checkSettings, configOf, settingsOfTemplate } from './draft.ts';
+import { nameError } from './names.ts';
 import { templateOf, templates } from './templates.ts';
 
 describe.each(templates.map((template) => [template.id, template] as const))('template %s', (_id, template) => {

@@ -10,7 +10,7 @@ import { QueryView } from '../components/query-view.tsx';
 import { useFunction } from '../components/use-function.ts';
 import { splitFiles } from '../forms/changes.ts';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
-import { checkSettings, configOf, type SettingsDraft, settingsOfVersion } from '../forms/draft.ts';
+import { changedConfigOf, checkSettings, type SettingsDraft, settingsOfVersion } from '../forms/draft.ts';
 import { checkImage, emptyImage, type ImageDraft, imageDraftOf, imageOf } from '../forms/image-draft.ts';
 import { ImageFields } from '../forms/image-fields.tsx';
 import { SettingsFields } from '../forms/settings-fields.tsx';
@@ -21,9 +21,10 @@ import { Field, Input } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
 
 /** What a version is with the settings and the image of the form, as it is sent. */
-function changedConfig({ config }: VersionDocument, draft: SettingsDraft, image: ImageDraft): CreateVersion {
+function changedConfig(version: VersionDocument, draft: SettingsDraft, image: ImageDraft): CreateVersion {
+  const { config } = version;
   const code = config.image === null ? {} : { image: imageOf(image) };
-  return { ...config, ...configOf(draft), ...code, message: 'Settings changed' };
+  return { ...config, ...changedConfigOf(settingsOfVersion(version), draft), ...code, message: 'Settings changed' };
 }
 
 /** Settings belong to a version: changing them deploys the same code with other settings. */

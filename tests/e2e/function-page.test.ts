@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { versionSchema } from '../../shared/api/functions.ts';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
@@ -90,5 +91,59 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
     const audit = await (await platform.api('GET', '/api/v1/audit?limit=1')).json();
     expect(audit).toMatchObject({ items: [{ action: 'alias.put', detail: { message: 'third text was too much' } }] });
     await isFine();
+  });
+
+  it('sets retries, idle time, callers and CORS, says what is wrong beside the field, and loses nothing', async () => {
+    const jwt = { type: 'jwt', issuer: 'https://login.example', audience: ['shop'] };
+    const auth = { ...jwt, jwksUrl: 'https://login.example/keys', algorithms: ['ES256'], clockToleranceSeconds: 5 };
+    const more = { auth, rateLimits: [{ by: 'caller', requests: 9, windowSeconds: 60 }], initTimeoutMs: 9000 };
+    expect((await platform.api('POST', '/api/v1/functions/shop/versions', more)).status).toBe(201);
+    const config = async (version: number) => {
+      const answer = await platform.api('GET', `/api/v1/functions/shop/versions/${version}`);
+      return versionSchema.parse(await answer.json()).config;
+    };
+    const fill = (label: string, text: string) => page.getByLabel(label, { exact: true }).fill(text);
+    const save = async (version: number) => {
+      await button('Save as new version').click();
+      await page.getByText(`of version ${version};`).waitFor();
+    };
+    const before = await config(4);
+    await go('settings');
+    expect(await page.getByLabel('Address of the keys').inputValue()).toBe(auth.jwksUrl);
+    await fill('Address of the keys', 'http://login.example/keys');
+    await page.getByText('An address that begins with https://').waitFor();
+    await fill('Attempts', '21');
+    await page.getByText('A whole number from 1 to 20').waitFor();
+    for (const [theme, width] of themes) {
+      await inTheme(theme, width);
+      await isFine();
+    }
+    await inTheme('light', 1366);
+    await fill('Address of the keys', auth.jwksUrl);
+    await fill('Attempts', '5');
+    await fill('Kept idle (ms)', '90000');
+    await page.getByLabel('Pages of other sites (CORS)').selectOption('on');
+    await fill('Origins', 'https://a.example\nhttps://b.example');
+    await fill('Methods', 'GET, POST');
+    await save(5);
+    const cors = { origins: ['https://a.example', 'https://b.example'], methods: ['GET', 'POST'] };
+    const retry = { ...before.retry, maxAttempts: 5 };
+    expect(await config(5)).toEqual({ ...before, retry, cors, idleTimeoutMs: 90_000 });
+    await fill('Kept idle (ms)', '');
+    await fill('Memory (MiB)', '160');
+    await save(6);
+    expect(await config(6)).toEqual({ ...before, retry, cors, memoryMb: 160 });
+    // Limits by caller need callers: the platform says so, and the form keeps what was typed.
+    await page.getByLabel('Who may call').selectOption('public');
+    await button('Save as new version').click();
+    await page
+      .getByText(/without it nobody knows who calls/)
+      .first()
+      .waitFor();
+    await page.getByLabel('Who may call').selectOption('token');
+    await save(7);
+    expect((await fetch(`${platform.gatewayUrl}/shop`)).status).toBe(401);
+    const headers = { authorization: `Bearer ${platform.token}` };
+    expect((await fetch(`${platform.gatewayUrl}/shop`, { headers })).status).toBe(200);
   });
 });
