@@ -91,7 +91,7 @@ export const egressSchema = z
     error: (issue) => (issue.code === 'invalid_union' ? 'must be "none", "all" or {"allow": [hosts]}' : undefined),
   })
   .describe(
-    'What of the network the function may reach: `none`, `all` (needs isolation `docker`), or hosts, through a proxy of the platform.',
+    'What of the network the function may reach: `none`, `all` (needs isolation `docker`, `qemu` or `firecracker`), or hosts, through a proxy of the platform.',
   );
 export type Egress = z.infer<typeof egressSchema>;
 export type EgressAllowList = z.infer<typeof allowListSchema>;
