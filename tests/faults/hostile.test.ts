@@ -139,7 +139,8 @@ describe.each(isolationLevels)('hostile functions at isolation $isolation', (lev
     const rows = groups.flatMap((group) =>
       group.rows.map((row) => {
         const why = row.needsChildren === true ? withoutChildren : undefined;
-        return { ...row, group, why, title: row.title + skippedFor(why) };
+        const outcomes = (isolation === 'nanos' ? row.inUnikernel : undefined) ?? row.outcomes;
+        return { ...row, outcomes, group, why, title: row.title + skippedFor(why) };
       }),
     );
     /** The function that rows are played by now, and its instance; undefined when the last row did not end as it should. */

@@ -17,6 +17,8 @@ export interface HostileRow {
   readonly fate?: Fate;
   /** Any of these outcomes is right; most rows have one. */
   readonly outcomes: readonly Outcome[];
+  /** The right ones in a unikernel instead, which has one process, and of `/proc` next to nothing. */
+  readonly inUnikernel?: readonly Outcome[];
 }
 type RowConfig = Readonly<Record<string, unknown>> & { readonly timeoutMs?: number };
 export type Fate = 'kept' | 'replaced' | 'either';

@@ -21,6 +21,7 @@ export const hostileRows: readonly HostileRow[] = [
   python('A2', 'loops for ever in Python', 'while True: pass', [timeout], { config: brief }),
   node('A2', 'stops itself', "process.kill(process.pid, 'SIGSTOP'); await new Promise(() => {});", [timeout], {
     config: brief,
+    inUnikernel: [exited(/SIGSTOP$/)],
   }),
   node('A3', 'throws', "throw new TypeError('no such order');", [
     threw(
@@ -283,7 +284,10 @@ export const hostileRows: readonly HostileRow[] = [
     else if (depth === 0 && /^([0-9]+|self)$/.test(entry)) { try { walk(path, 1); } catch {} } } };
   walk('/proc', 0); return { found, enough: read > 5 };`,
     [ok({ found: [], enough: true })],
-    { before: "import { readFileSync, readdirSync } from 'node:fs';" },
+    {
+      before: "import { readFileSync, readdirSync } from 'node:fs';",
+      inUnikernel: [ok({ found: [], enough: false })],
+    },
   ),
   node(
     'A23',
@@ -307,7 +311,10 @@ export const hostileRows: readonly HostileRow[] = [
     // In a microVM output and channel are devices of its own.
     `const strange = []; for (const name of readdirSync('/proc/self/fd')) { try { const link = readlinkSync('/proc/self/fd/' + name); if (!/^(socket:|pipe:|anon_inode:|\\/dev\\/(null|urandom|hearth-channel|vport0p\\d)$|\\/proc\\/|\\/app|\\/rt|\\/usr\\/|\\/tmp)/.test(link)) strange.push(link); } catch {} } return { strange };`,
     [ok({ strange: [] })],
-    { before: "import { readdirSync, readlinkSync } from 'node:fs';" },
+    {
+      before: "import { readdirSync, readlinkSync } from 'node:fs';",
+      inUnikernel: [threw(/ENOENT: no such file or directory, scandir '\/proc\/self\/fd'$/)],
+    },
   ),
   node('A31', 'never ends its import', '', [{ status: 504, code: 'init_timeout', detail: /within 500 ms$/ }], {
     module: 'for (;;);',
