@@ -72,14 +72,15 @@ describe('what a function may do to itself', () => {
     expect(rig.closed).toHaveLength(1);
   });
 
-  it('an error between calls is logged and ends the instance', async () => {
+  it('an error between calls is logged with the call before it and ends the instance', async () => {
     const rig = await agentRigs.started(
       'export const handler = () => { setTimeout(() => { throw new Error("afterwards"); }, 30); };',
     );
-    expect((await rig.invoke()).result.outcome.kind).toBe('success');
+    const { call } = rig.call();
+    expect((await rig.connection.invoke(call)).outcome.kind).toBe('success');
     expect(await rig.exited()).toBe(1);
     expect(rig.logs).toMatchObject([
-      { level: 'error', invocationId: undefined, text: expect.stringContaining('Error: afterwards') },
+      { level: 'error', invocationId: call.invocation.id, text: expect.stringContaining('Error: afterwards') },
     ]);
   });
 

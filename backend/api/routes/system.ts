@@ -85,7 +85,7 @@ export function systemRoutes(app: Api, context: ApiContext): void {
       summary: 'Finds out what an isolation level costs on this host, with a small echo that the platform runs itself',
       description: 'Waits for other measurements, and takes as long as a few starts at this level.',
       params: z.object({ name: z.enum(isolationLevels) }),
-      response: { 200: driverDocumentSchema, ...problems(422) },
+      response: { 200: driverDocumentSchema, ...problems(413, 415, 422) },
     },
     handler: async (request) => {
       const { name } = request.params;
