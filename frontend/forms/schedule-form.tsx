@@ -2,6 +2,7 @@ import { useState } from 'react';
 import type { ScheduleInput } from '../../shared/api/functions.ts';
 import { Button } from '../ui/button.tsx';
 import { Field, Input } from '../ui/field.tsx';
+import { cronWords } from '../util/cron-words.ts';
 import { nameError } from './names.ts';
 
 export interface ScheduleFormProps {
@@ -19,6 +20,7 @@ export function ScheduleForm({ isBusy, taken, onAdd }: ScheduleFormProps) {
     (name === '' ? 'Give it a name' : nameError(name)) ??
     (taken.includes(name) ? 'There is a schedule of this name' : undefined);
   const reason = problem ?? (cron.trim().length < 6 ? 'Give it a cron expression' : undefined);
+  const words = cronWords(cron);
   const submit = async () => {
     if (await onAdd({ name, cron: cron.trim(), timeZone })) {
       setName('');
@@ -55,6 +57,7 @@ export function ScheduleForm({ isBusy, taken, onAdd }: ScheduleFormProps) {
       <Button type="submit" isBusy={isBusy} disabledReason={reason}>
         Add schedule
       </Button>
+      {words !== undefined && <p className="tabular w-full text-xs text-muted">{words}</p>}
     </form>
   );
 }

@@ -13,6 +13,7 @@ import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { toast } from '../ui/toast.tsx';
+import { cronWords } from '../util/cron-words.ts';
 import { formatAgo, formatDateTime } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 
@@ -133,6 +134,7 @@ function ScheduleRow({
   readonly onToggle: () => void;
   readonly onRemove: () => void;
 }) {
+  const words = cronWords(schedule.cron);
   return (
     <li className="border-b border-line py-2.5 last:border-0">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
@@ -157,6 +159,7 @@ function ScheduleRow({
           </Button>
         </span>
       </div>
+      {words !== undefined && <p className="tabular mt-1 text-sm">{words}</p>}
       <p className="tabular mt-1 text-xs text-muted">
         {schedule.enabled && schedule.nextTicks.length > 0
           ? `Next: ${schedule.nextTicks.map((tick) => formatDateTime(tick)).join(' · ')}`

@@ -14,6 +14,7 @@ import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
+import { cronWords } from '../util/cron-words.ts';
 import { formatAgo, formatDateTime } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 
@@ -35,6 +36,7 @@ function columns(now: number, onRun: (schedule: Schedule) => void): readonly Tab
       cell: (row) => (
         <>
           <code className="font-mono">{row.cron}</code> <span className="text-xs text-faint">{row.timeZone}</span>
+          <span className="tabular block text-xs whitespace-normal text-muted">{cronWords(row.cron)}</span>
         </>
       ),
     },

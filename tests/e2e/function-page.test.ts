@@ -146,4 +146,32 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
     const headers = { authorization: `Bearer ${platform.token}` };
     expect((await fetch(`${platform.gatewayUrl}/shop`, { headers })).status).toBe(200);
   });
+
+  it('says in words when a schedule runs, also while it is typed, and leaves what has no short words', async () => {
+    const schedules = [
+      { name: 'weekdays', cron: '0 3 * * 1-5' },
+      { name: 'either', cron: '0 0 1 * 1' },
+    ];
+    expect((await platform.api('PATCH', '/api/v1/functions/shop', { schedules })).status).toBe(200);
+    await go('triggers');
+    const row = (name: string) => page.getByRole('listitem').filter({ has: page.getByText(name, { exact: true }) });
+    await row('weekdays').getByText('At 03:00, Monday to Friday').waitFor();
+    await row('weekdays')
+      .getByText(/^Next: /)
+      .waitFor();
+    await row('either')
+      .getByText(/^Next: /)
+      .waitFor();
+    expect(
+      await row('either')
+        .getByText(/^(At|Every) /)
+        .count(),
+    ).toBe(0);
+    await page.getByLabel('Cron').fill('*/15 9-17 * * *');
+    await page.getByText('Every 15 minutes from 09:00 to 17:59').waitFor();
+    for (const [theme, width] of themes) {
+      await inTheme(theme, width);
+      await isFine();
+    }
+  });
 });
