@@ -82,7 +82,7 @@ const lastCallOf = (name: string, after: number) =>
     };
     expect(items).toHaveLength(1);
     const [call] = items;
-    if (call === undefined) throw new Error('no call');
+    if (call === undefined || call.status === 'running') throw new Error('not over yet');
     return call;
   });
 
