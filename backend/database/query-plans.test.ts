@@ -205,6 +205,24 @@ describe('the statements of the models', () => {
     expect(lane.seen.flatMap(walks)).toEqual([]);
   });
 
+  it('find what failed, and what one function did, without walking all that a project did', async () => {
+    const page = { limit: 10, cursor: undefined };
+    const none = { functionName: undefined, status: undefined, trigger: undefined, from: undefined, to: undefined };
+    await store.invocations.list({ ...none, project: 'default', status: 'function-error' }, page);
+    await store.invocations.list({ ...none, project: 'acme', status: 'function-error' }, page);
+    await store.invocations.list({ ...none, project: 'acme', functionName: 'acme/resize' }, page);
+    await store.invocations.list({ ...none, project: 'acme', functionName: 'resize' }, page);
+    const indexes = lane.seen.map((step) => {
+      const rows = database.prepare(`explain query plan ${step.sql}`).all(...step.parameters) as { detail: string }[];
+      return rows.map(({ detail }) => detail.replace('SEARCH invocations USING INDEX ', '')).join('; ');
+    });
+    expect(indexes).toEqual([
+      'invocations_by_status (status=?)',
+      'invocations_by_project_status (<expr>=? AND status=?)',
+      'invocations_by_function_name (function_name=?)',
+    ]);
+  });
+
   it('prune along an index', async () => {
     await store.invocations.prune(10);
     await store.logs.prune(10);

@@ -10,6 +10,7 @@ import { egressRefusalsMigration } from './0017-egress-refusals.ts';
 import { canaryAbortsMigration } from './0018-canary-aborts.ts';
 import { appendOnlyAuditMigration } from './0019-append-only-audit.ts';
 import { fewerIndexesMigration } from './0021-fewer-indexes.ts';
+import { projectStatusesMigration } from './0022-project-statuses.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. Add at the end; never change or remove one that was released. */
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   canaryAbortsMigration,
   appendOnlyAuditMigration,
   fewerIndexesMigration,
+  projectStatusesMigration,
 ];

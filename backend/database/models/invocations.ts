@@ -1,6 +1,6 @@
 import { type Selectable, sql } from 'kysely';
 import type { InvocationId } from '../../../shared/ids.ts';
-import { prefixOf } from '../../../shared/names.ts';
+import { prefixOf, projectOf } from '../../../shared/names.ts';
 import type {
   InvocationFilter,
   InvocationPayload,
@@ -82,14 +82,17 @@ export class InvocationModel implements InvocationStore {
     const { project, functionName, status, trigger, from, to } = filter;
     const { flavour } = this.#session;
     const key = decodeCursor('invocations', ['n', 'n'], page.cursor);
+    const isOfOther = project !== undefined && functionName !== undefined && projectOf(functionName) !== project;
+    if (isOfOther) return { items: [], nextCursor: null };
     let query = this.#session.db
       .selectFrom('invocations')
       .selectAll()
       .orderBy('created_at', 'desc')
       .orderBy('seq', 'desc')
       .limit(page.limit + 1);
-    if (project !== undefined) query = query.where(({ ref }) => ofProject(flavour, ref('function_name'), project));
+    // A full name says its project. With both in the query SQLite walks all that the project did to find one function.
     if (functionName !== undefined) query = query.where('function_name', '=', functionName);
+    else if (project !== undefined) query = query.where(({ ref }) => ofProject(flavour, ref('function_name'), project));
     if (status !== undefined) query = query.where('status', '=', status);
     // Says to the planner that the index of the rare statuses can answer.
     if (status !== undefined && status !== 'success') query = query.where(sql<boolean>`status <> 'success'`);
