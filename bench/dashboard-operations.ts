@@ -53,7 +53,8 @@ export async function fillOperations(store: Store, ids: readonly FunctionId[], n
 
 async function fillMinutes(store: Store, ids: readonly FunctionId[], now: number): Promise<void> {
   const measurement = new Measurement();
-  for (let i = 0; i < 20; i++) measurement.addInvocation(invocation({ at: now }).report);
+  // Times that differ, so that the sketches have as many buckets as those of real functions.
+  for (let i = 0; i < 20; i++) measurement.addInvocation(invocation({ at: now, totalMs: 1.3 ** i }).report);
   const writer = new ByteWriter();
   measurement.encode(writer);
   const data = writer.copy();

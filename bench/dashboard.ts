@@ -148,20 +148,27 @@ const listPaths: Readonly<Record<string, string>> = {
 const rounds = 20;
 const goalMs = 300;
 
+/** The CPU time of the platform tells what a list costs also where other work makes it wait. */
 async function lists(platform: Platform): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const [what, path] of Object.entries(listPaths)) {
     progress(what);
     const times: number[] = [];
+    const cpuMs: number[] = [];
     for (let round = 0; round < rounds; round++) {
+      const cpuBefore = usageOf(platform.pid).cpuMs;
       const before = performance.now();
       const response = await platform.api('GET', `/api/v1${path}`);
       await response.arrayBuffer();
       if (!response.ok) throw new Error(`${path} answered ${response.status}`);
       times.push(performance.now() - before);
+      cpuMs.push(usageOf(platform.pid).cpuMs - cpuBefore);
     }
+    const [first = 0, ...others] = cpuMs;
+    const each = others.reduce((sum, ms) => sum + ms, 0) / others.length;
     const p95 = percentile(times, 95);
-    rows.push(row(`list of ${what}, p95`, `${p95.toFixed(1)} ms`, `< ${goalMs} ms`, p95 < goalMs));
+    const measured = `${p95.toFixed(1)} ms (CPU time ${each.toFixed(1)} ms each; the first ${times[0]?.toFixed(1)} ms, CPU time ${first} ms)`;
+    rows.push(row(`list of ${what}, p95`, measured, `< ${goalMs} ms`, p95 < goalMs));
   }
   return rows;
 }

@@ -34,14 +34,6 @@ export interface KeptPointsOptions {
 
 /** Map slot, objects. */
 const overheadBytes = 300;
-const nothing: Kept = {
-  from: 0,
-  until: 0,
-  bytes: Buffer.alloc(0),
-  sum: new StatSum({ from: 0, to: 1 }),
-  costBytes: 0,
-  usedAt: 0,
-};
 const empty = new DdSketch();
 
 /**
@@ -126,8 +118,9 @@ export class KeptPoints {
       const byFunction = Map.groupBy(points, ({ functionId }) => functionId);
       const whole = new Map<FunctionId, Kept>();
       for (const id of ids) {
-        const known = old.get(id) ?? { ...nothing, from: range.from, until: range.from };
-        whole.set(id, summed(this.#extended(known, byFunction.get(id) ?? [], range.until), range));
+        const known = old.get(id);
+        const found = byFunction.get(id) ?? [];
+        whole.set(id, known === undefined ? this.#first(found, range) : this.#extended(known, found, range));
       }
       if (!reading.isStale) for (const [id, kept] of whole) this.#keep(id, kept);
       return whole;
@@ -136,21 +129,31 @@ export class KeptPoints {
     }
   }
 
-  #extended(known: Kept, points: readonly Measured[], until: number): Kept {
+  #first(points: readonly Measured[], { from, until, window, now }: PointRange): Kept {
+    const sum = new StatSum(window);
+    for (const { at, measurement } of points) sum.add(at, measurement);
+    return keptOf({ from, until, bytes: this.#encoded(points), sum, usedAt: now });
+  }
+
+  #extended(known: Kept, points: readonly Measured[], range: PointRange): Kept {
+    const fresh = this.#encoded(points.filter(({ at }) => at >= known.until));
+    return summed(Buffer.concat([known.bytes, fresh]), range);
+  }
+
+  #encoded(points: readonly Measured[]): Buffer {
     this.#writer.reset();
     for (const { at, measurement } of points) {
-      if (at < known.until) continue;
       for (const value of [at, measurement.invocations, measurement.errors, measurement.coldStarts]) {
         this.#writer.varint(value);
       }
       (measurement.total ?? empty).encode(this.#writer);
     }
-    return { ...known, until, bytes: Buffer.concat([known.bytes, this.#writer.copy()]) };
+    return this.#writer.copy();
   }
 
   #used(id: FunctionId, kept: Kept, range: PointRange): StatSum {
     const isCurrent = kept.from === range.from && kept.until === range.until && kept.sum.isOf(range.window);
-    const current = isCurrent ? kept : summed(kept, range);
+    const current = isCurrent ? kept : summed(kept.bytes, range);
     // What a read found stale, or what was evicted meanwhile, stays out.
     if (this.#kept.get(id) === kept) this.#keep(id, { ...current, usedAt: range.now });
     return current.sum;
@@ -178,11 +181,11 @@ function isWhole(kept: Kept | undefined, { from, until }: PointRange): kept is K
 }
 
 /** Leaves out what is not in the range, and adds up the rest. */
-function summed(kept: Kept, { from, until, window, now }: PointRange): Kept {
-  const reader = new ByteReader(kept.bytes);
+function summed(points: Buffer, { from, until, window, now }: PointRange): Kept {
+  const reader = new ByteReader(points);
   const sum = new StatSum(window);
   let start = 0;
-  let end = kept.bytes.length;
+  let end = points.length;
   while (reader.offset < end) {
     const { offset } = reader;
     const at = reader.varint();
@@ -195,7 +198,11 @@ function summed(kept: Kept, { from, until, window, now }: PointRange): Kept {
     if (at < from) start = reader.offset;
     else sum.add(at, { invocations, errors, coldStarts, total });
   }
-  const isCut = start > 0 || end < kept.bytes.length;
-  const bytes = isCut ? Buffer.from(kept.bytes.subarray(start, end)) : kept.bytes;
-  return { from, until, bytes, sum, usedAt: now, costBytes: bytes.length + sum.sizeBytes + overheadBytes };
+  const isCut = start > 0 || end < points.length;
+  const bytes = isCut ? Buffer.from(points.subarray(start, end)) : points;
+  return keptOf({ from, until, bytes, sum, usedAt: now });
+}
+
+function keptOf(kept: Omit<Kept, 'costBytes'>): Kept {
+  return { ...kept, costBytes: kept.bytes.length + kept.sum.sizeBytes + overheadBytes };
 }
