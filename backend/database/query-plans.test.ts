@@ -208,10 +208,16 @@ describe('the statements of the models', () => {
   it('find what failed, and what one function did, without walking all that a project did', async () => {
     const page = { limit: 10, cursor: undefined };
     const none = { functionName: undefined, status: undefined, trigger: undefined, from: undefined, to: undefined };
-    await store.invocations.list({ ...none, project: 'default', status: 'function-error' }, page);
-    await store.invocations.list({ ...none, project: 'acme', status: 'function-error' }, page);
-    await store.invocations.list({ ...none, project: 'acme', functionName: 'acme/resize' }, page);
-    await store.invocations.list({ ...none, project: 'acme', functionName: 'resize' }, page);
+    const names = ['resize', 'acme/resize', 'acme/zoo'];
+    const records = names.map((functionName) => invocationRecord({ functionName, status: 'function-error' }));
+    await store.invocations.record(records.map((record) => ({ record, payload: undefined })));
+    lane.seen.length = 0;
+    const listed = async (filter: object): Promise<readonly string[]> =>
+      (await store.invocations.list({ ...none, ...filter }, page)).items.map(({ functionName }) => functionName);
+    expect(await listed({ project: 'default', status: 'function-error' })).toEqual(['resize']);
+    expect(await listed({ project: 'acme', status: 'function-error' })).toEqual(['acme/zoo', 'acme/resize']);
+    expect(await listed({ project: 'acme', functionName: 'acme/resize' })).toEqual(['acme/resize']);
+    expect(await listed({ project: 'acme', functionName: 'resize' })).toEqual([]);
     const indexes = lane.seen.map((step) => {
       const rows = database.prepare(`explain query plan ${step.sql}`).all(...step.parameters) as { detail: string }[];
       return rows.map(({ detail }) => detail.replace('SEARCH invocations USING INDEX ', '')).join('; ');

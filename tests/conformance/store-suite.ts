@@ -532,12 +532,6 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         expect(await listed('acme')).toEqual(['acme/zoo', 'acme/hello']);
         expect(await listed('default')).toEqual(['hello']);
         expect(await listed('zoo')).toEqual([]);
-        const named = async (project: string, functionName: string) =>
-          (await store.invocations.list({ ...noFilter, project, functionName }, { limit: 9, cursor: undefined })).items;
-        expect(await named('acme', 'acme/hello')).toMatchObject([{ functionName: 'acme/hello' }]);
-        expect(await named('default', 'hello')).toMatchObject([{ functionName: 'hello' }]);
-        expect(await named('default', 'acme/hello')).toEqual([]);
-        expect(await named('acme', 'hello')).toEqual([]);
         const lines = async (project: string) =>
           (await store.logs.query({ ...noLogFilter, project })).lines.map((line) => line.text);
         expect(await lines('acme')).toEqual(['acme/hello', 'acme/zoo']);
