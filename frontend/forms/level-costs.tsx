@@ -18,15 +18,16 @@ function MeasureButton({ name, isMeasured }: { readonly name: string; readonly i
     },
     onError: (error) => toast.failed(`${name} was not measured`, error),
   });
+  const text = measure.isPending ? 'Measuring' : isMeasured ? 'Measure again' : 'Measure here';
   return (
     <Button
       size="small"
       icon={<Gauge className="size-3.5" aria-hidden="true" />}
       isBusy={measure.isPending}
-      aria-label={`Measure ${name} on this machine`}
+      aria-label={`${text}: ${name}`}
       onClick={() => measure.mutate()}
     >
-      {measure.isPending ? 'Measuring' : isMeasured ? 'Measure again' : 'Measure here'}
+      {text}
     </Button>
   );
 }

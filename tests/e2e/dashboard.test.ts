@@ -494,7 +494,7 @@ describe.skipIf(whyNoChromium !== undefined)(`dashboard${skippedFor(whyNoChromiu
     expect(seen?.waiting?.count ?? seen?.booted?.count).toBeGreaterThan(0);
     await go('/functions/hello/settings');
     await page.getByText('What each level costs').click();
-    const level = (name: string) => page.getByRole('listitem').filter({ has: page.getByText(name, { exact: true }) });
+    const level = (name: string) => page.getByRole('listitem').filter({ hasText: new RegExp(`^${name}`) });
     await level('process')
       .getByText(/^Warm call.* · here, the quickest of \d+ calls?$/)
       .waitFor();
