@@ -28,7 +28,14 @@ export default defineConfig(({ command }) => {
         output: {
           codeSplitting: {
             // What several pages share comes as one file with the first load, instead of a dozen of a few hundred bytes, each a request.
-            groups: [{ name: 'shared', test: /[\\/]frontend[\\/](ui|util|api)[\\/]|lucide-react/, minShareCount: 3 }],
+            // Not the chart, which asks for what draws it as soon as it is there.
+            groups: [
+              {
+                name: 'shared',
+                test: /[\\/]frontend[\\/](ui[\\/](?!chart\.)|util[\\/]|api[\\/])|lucide-react/,
+                minShareCount: 3,
+              },
+            ],
           },
         },
       },
