@@ -31,6 +31,8 @@ async function readEntry(zip: ZipFile, entry: Entry, tree: StagingTree, packedBy
     return;
   }
   const stream = await zip.openReadStreamPromise(entry);
+  // It may fail before anybody reads it, while its file is being made; who reads it then is told all the same.
+  stream.on('error', () => undefined);
   try {
     await tree.addFile(entry.fileName, watched(stream, tree, packedBytes), (unixMode(entry) & 0o111) !== 0);
   } finally {
