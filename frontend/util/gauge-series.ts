@@ -1,4 +1,5 @@
 import type { GaugeName, GaugeSeries, LiveTick } from '../../shared/api/metrics.ts';
+import { gaugeValues } from '../../shared/gauge-values.ts';
 import type { Column } from './series.ts';
 
 type Values = GaugeSeries['points'][number]['gauges'];
@@ -49,7 +50,7 @@ export function gaugeGrid(history: GaugeSeries, ticks: readonly LiveTick[]): Gau
 
 /** `hidden`: what the platform did not say of the past, it does not say of now. */
 function sumUp(ticks: readonly LiveTick[], hidden: Values | undefined): Step {
-  const samples = ticks.map(valuesOf);
+  const samples = ticks.map(({ gauges }) => gaugeValues(gauges));
   const names = Object.keys(samples[0] ?? {}) as GaugeName[];
   const gauges = names.map((name) => {
     const values = samples.map((sample) => sample[name]);
@@ -57,18 +58,4 @@ function sumUp(ticks: readonly LiveTick[], hidden: Values | undefined): Step {
     return [name, hidden?.[name] === null ? null : { mean, max: Math.max(...values) }];
   });
   return { samples: ticks.length, gauges: Object.fromEntries(gauges) };
-}
-
-function valuesOf({ gauges: { host, instances, inFlight, queued, asyncDepth } }: LiveTick): Record<GaugeName, number> {
-  const { diskFreeBytes, ...rest } = host;
-  return {
-    ...rest,
-    diskUsedBytes: host.diskTotalBytes - diskFreeBytes,
-    instancesStarting: instances.starting,
-    instancesIdle: instances.idle,
-    instancesBusy: instances.busy,
-    inFlight,
-    queued,
-    asyncDepth: asyncDepth ?? 0,
-  };
 }

@@ -2,7 +2,6 @@ import type { Gauges } from '../../../shared/api/metrics.ts';
 import { projectOf } from '../../../shared/names.ts';
 import type { PoolView, PreWarmedView } from '../../core/ports/instance-pool.ts';
 import type { SchedulerStats } from '../../core/ports/scheduler.ts';
-import type { GaugeSample } from '../aggregator/gauge-sums.ts';
 
 interface PoolState {
   readonly pools: readonly PoolView[];
@@ -43,26 +42,5 @@ export function readGauges(sources: GaugeSources, now: number, project?: string)
       ? { inFlight: scheduler?.inFlight ?? 0, queued: scheduler?.queued ?? 0, asyncDepth: scheduler?.asyncDepth ?? 0 }
       : { inFlight, queued: waiting, asyncDepth: null }),
     host: { ...sources.host(), sandboxMemoryBytes },
-  };
-}
-
-/** What is kept of them. */
-export function sampleOf({ host, instances, inFlight, queued, asyncDepth }: Gauges): GaugeSample {
-  return {
-    cpuPercent: host.cpuPercent,
-    cpus: host.cpus,
-    memoryUsedBytes: host.memoryUsedBytes,
-    memoryTotalBytes: host.memoryTotalBytes,
-    platformRssBytes: host.platformRssBytes,
-    sandboxMemoryBytes: host.sandboxMemoryBytes,
-    diskUsedBytes: Math.max(0, host.diskTotalBytes - host.diskFreeBytes),
-    diskTotalBytes: host.diskTotalBytes,
-    loopLagMs: host.loopLagMs,
-    instancesStarting: instances.starting,
-    instancesIdle: instances.idle,
-    instancesBusy: instances.busy,
-    inFlight,
-    queued,
-    asyncDepth: asyncDepth ?? 0,
   };
 }

@@ -1,5 +1,6 @@
 import type { FunctionStats } from '../../../shared/api/functions.ts';
 import type { GaugeSeries, Gauges, LiveTick, Metrics } from '../../../shared/api/metrics.ts';
+import { gaugeValues } from '../../../shared/gauge-values.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
 import type { VersionTotals } from '../../core/policies/cost.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -13,7 +14,7 @@ import { RollUp } from '../aggregator/roll-up.ts';
 import { SeriesReader } from '../aggregator/series-reader.ts';
 import { hourMs, minuteMs, secondMs, slotMs } from '../aggregator/steps.ts';
 import { EventCounters } from './event-counters.ts';
-import { type GaugeSources, readGauges, sampleOf } from './gauges.ts';
+import { type GaugeSources, readGauges } from './gauges.ts';
 import { LiveTicks } from './live-ticks.ts';
 import { type ClosedSeries, LiveWindows } from './live-windows.ts';
 import { queryGauges, querySeries, queryTotals } from './queries.ts';
@@ -243,7 +244,7 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
   /** Gauges are a series like those of the versions: they come into the second that has just begun. */
   #sampleGauges(now: number): void {
     try {
-      this.#windows.addGauges(now, sampleOf(this.gauges()));
+      this.#windows.addGauges(now, gaugeValues(this.gauges()));
     } catch (error) {
       this.#options.logger.error({ err: error }, 'the gauges could not be read');
     }
