@@ -23,14 +23,13 @@ import { deleteInSteps } from './prune.ts';
 const selectInvocation = template<{ readonly id: InvocationId }>((db, slot) =>
   db.selectFrom('invocations').selectAll().where('id', '=', slot.id),
 );
-/** Reads no more of one that is another project's than it takes to see that. A short name has no slash. */
-const selectOwnInvocation = template<{ readonly id: InvocationId; readonly prefix: string }>((db, slot) =>
+/** Reads no more of one that is another project's than it takes to see that. */
+const selectOwnInvocation = template<{ readonly id: InvocationId; readonly prefix: string }>((db, slot, flavour) =>
   db
     .selectFrom('invocations')
     .selectAll()
     .where('id', '=', slot.id)
-    .where(sql<boolean>`substr(function_name, 1, length(${slot.prefix})) = ${slot.prefix}`)
-    .where(sql<boolean>`substr(function_name, length(${slot.prefix}) + 1) not like '%/%'`),
+    .where(({ ref }) => sql<boolean>`${flavour.projectPrefix(ref('function_name'))} = ${slot.prefix}`),
 );
 const selectPayloads = template<{ readonly id: InvocationId }>((db, slot) =>
   db.selectFrom('payloads').select(['kind', 'body']).where('invocation_id', '=', slot.id),

@@ -108,7 +108,7 @@ export class SqliteSession implements SqlSession {
     this.#lane = options.lane;
     this.db = new Kysely<Tables>({ dialect: laneDialect(options.lane) });
     this.#isTransaction = options.templates !== undefined;
-    this.#templates = options.templates ?? new TemplateCompiler({ db: this.db });
+    this.#templates = options.templates ?? new TemplateCompiler({ db: this.db, flavour: this.flavour });
   }
 
   step<Input extends object>(template: Template<Input>, input: Input, skipWhenNone?: number): Step {
