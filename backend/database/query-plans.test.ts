@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../../shared/ids.ts';
 import { parseLogFilter } from '../../shared/log-filter.ts';
 import {
+  anyLogLines,
   functionRecord,
   invocationRecord,
   logLine,
@@ -182,17 +183,7 @@ describe('the statements of the models', () => {
     await store.egressRefusals.list(functionId, 10);
     await store.canaryAborts.list({ functionId, from: 1, to: 9, limit: 10 });
     await store.canaryAborts.list({ functionId: undefined, from: 1, to: 9, limit: 10 });
-    const logs = {
-      functionId: undefined,
-      invocationId: undefined,
-      levels: undefined,
-      search: undefined,
-      since: undefined,
-      until: undefined,
-      afterSeq: undefined,
-      limit: 10,
-      fromEnd: true,
-    };
+    const logs = anyLogLines;
     await store.logs.query({ ...logs, functionId, search: 'x', since: 1 });
     await store.logs.query({ ...logs, since: 1, until: 2, fromEnd: false });
     await store.logs.query({ ...logs, beforeSeq: 9 });

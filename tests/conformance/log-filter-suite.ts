@@ -2,20 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { Store } from '../../backend/core/ports/store.ts';
 import { newId } from '../../shared/ids.ts';
 import { parseLogFilter } from '../../shared/log-filter.ts';
-import { invocationRecord, logLine } from './store-records.ts';
+import { anyLogLines, invocationRecord, logLine } from './store-records.ts';
 
-const everything = {
-  project: undefined,
-  functionId: undefined,
-  invocationId: undefined,
-  levels: undefined,
-  search: undefined,
-  since: undefined,
-  until: undefined,
-  afterSeq: undefined,
-  limit: 10,
-  fromEnd: false,
-};
+const everything = { ...anyLogLines, fromEnd: false };
 
 /** The part of the store suite about the filter language of logs. */
 export function describeLogFilter(current: () => Store): void {

@@ -159,6 +159,20 @@ export function logLine(seq: number, over: Partial<StoredLogLine> = {}): StoredL
   };
 }
 
+/** Asks for the newest of all log lines. */
+export const anyLogLines = {
+  project: undefined,
+  functionId: undefined,
+  invocationId: undefined,
+  levels: undefined,
+  search: undefined,
+  since: undefined,
+  until: undefined,
+  afterSeq: undefined,
+  limit: 10,
+  fromEnd: true,
+} as const;
+
 /** All items of a list, page by page. */
 export async function drain<T>(list: (page: PageRequest) => Promise<Page<T>>, limit: number): Promise<T[]> {
   const items: T[] = [];

@@ -1,20 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { BundleDigest, FunctionId, VersionId } from '../../../shared/ids.ts';
-import { defaultVersionConfig, type VersionConfig } from '../../../shared/version-config.ts';
+import type { VersionConfig } from '../../../shared/version-config.ts';
+import { version } from '../../../tests/support/gateway-rig.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
 import type { Scheduler } from '../../core/ports/scheduler.ts';
 import { SystemClock } from '../../core/system-clock.ts';
 import { GatewayServer } from '../server.ts';
 import type { WebSocketTimeouts } from './web-socket-bridge.ts';
 
-const version = (config: Partial<VersionConfig>) => ({
-  versionId: 'ver_1' as VersionId,
-  functionId: 'fn_1' as FunctionId,
-  functionName: 'echo',
-  version: 1,
-  digest: 'd' as BundleDigest,
-  config: { ...defaultVersionConfig('nodejs', 'fake'), ...config },
-});
 const open: GatewayServer[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((server) => server.close(0)));
