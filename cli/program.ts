@@ -19,6 +19,7 @@ import { registerProjects } from './commands/projects.ts';
 import { registerSchedules } from './commands/schedules.ts';
 import { registerSecrets } from './commands/secrets.ts';
 import { registerStatus } from './commands/status.ts';
+import { registerTestEvents } from './commands/test-events.ts';
 import { registerTokens } from './commands/tokens.ts';
 import { registerUsers } from './commands/users.ts';
 import { type CliContext, createContext } from './context.ts';
@@ -64,6 +65,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerInit,
     registerDeploy,
     registerInvoke,
+    registerTestEvents,
     registerLogs,
     registerFunctions,
     registerAliases,

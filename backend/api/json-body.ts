@@ -10,14 +10,28 @@ const badJson = (message: string) => new PlatformError('invalid_request', 'bad_j
  * could hurt code that handles the value later: nesting deeper than 64 levels, and the keys that reach prototypes.
  */
 export function parseJson(text: string): unknown {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw badJson(`the body is not valid JSON: ${describePosition(text)}`);
-  }
+  const value = parsed(text, 'the body');
   checkShape(value);
   return value;
+}
+
+function parsed(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw badJson(`${what} is not valid JSON: ${describePosition(text)}`);
+  }
+}
+
+/** For JSON that goes on as bytes. Throws `invalid_request`/`bad_json` unless it is JSON in UTF-8, without a byte order mark. */
+export function checkJsonBytes(bytes: Uint8Array, what: string): void {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw badJson(`${what} is not text in UTF-8`);
+  }
+  parsed(text, what);
 }
 
 /** Where a text stops being JSON, for a message; nothing of the text itself is repeated. */

@@ -23,6 +23,16 @@ const payloadBody: JsonObject = {
   content: { 'application/json': { schema: {}, example: { name: 'world' } } },
 };
 
+const testEventBody: JsonObject = {
+  description: 'The event as JSON; kept as it is.',
+  required: true,
+  content: { 'application/json': { schema: {}, example: { name: 'world' } } },
+};
+const rawBodies: ReadonlyMap<string, JsonObject> = new Map([
+  ['invokeFunction', payloadBody],
+  ['putTestEvent', testEventBody],
+]);
+
 function multipartBody(configRef: unknown): JsonObject {
   return {
     schema: {
@@ -64,7 +74,8 @@ function completeOperations(document: JsonObject): void {
     for (const operation of Object.values(path)) {
       const id = String(operation['operationId']);
       describeSuccess(operation['responses'] as Record<string, JsonObject>);
-      if (id === 'invokeFunction') operation['requestBody'] = payloadBody;
+      const rawBody = rawBodies.get(id);
+      if (rawBody !== undefined) operation['requestBody'] = rawBody;
       if (!operationsWithMultipart.has(id)) continue;
       const body = operation['requestBody'] as { content: Record<string, JsonObject> };
       const config = body.content['application/json']?.['schema'];

@@ -44,6 +44,7 @@ import { prometheusRoute } from './routes/prometheus.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { systemRoutes } from './routes/system.ts';
+import { testEventRoutes } from './routes/test-events.ts';
 import { triggerRoutes } from './routes/triggers.ts';
 import { memberRoutes, userRoutes } from './routes/users.ts';
 import { aliasRoutes, versionRoutes } from './routes/versions.ts';
@@ -295,6 +296,7 @@ async function registerApi(
   secretRoutes(app, context);
   systemRoutes(app, context);
   backupRoutes(app, context);
+  await app.register(async (scope) => testEventRoutes(scope.withTypeProvider<ZodTypeProvider>(), context));
   await app.register(async (scope) => invokeRoute(scope.withTypeProvider<ZodTypeProvider>(), context));
 }
 

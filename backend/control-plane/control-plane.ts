@@ -35,6 +35,7 @@ import { Schedules } from './schedules.ts';
 import { Secrets } from './secrets.ts';
 import { Sessions } from './sessions.ts';
 import { SignInGuard } from './sign-in-guard.ts';
+import { TestEvents } from './test-events.ts';
 import type { Tokens } from './tokens.ts';
 import { Users } from './users.ts';
 import { VersionImages, type VersionImagesOptions } from './version-images.ts';
@@ -95,6 +96,7 @@ export interface ControlPlane {
   readonly users: Users;
   readonly sessions: Sessions;
   readonly secrets: Secrets;
+  readonly testEvents: TestEvents;
   readonly inventory: HostInventory;
   readonly directory: InMemoryFunctionDirectory;
   readonly store: Store;
@@ -162,6 +164,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     users,
     sessions,
     secrets,
+    testEvents: new TestEvents({ store, directory, lock, clock }),
     inventory,
     directory,
     store,

@@ -118,6 +118,7 @@ export class Tokens {
       const before = { name: token.name, scope: token.scope };
       await store.transaction(async (tx) => {
         await tx.tokens.remove(token.id);
+        await tx.testEvents.removeOwned(token.id);
         await tx.audit.append(auditRecord(clock.now(), actor, 'token.delete', token.id, { before }));
       });
       this.#byHash.delete(token.hash);

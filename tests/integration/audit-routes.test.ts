@@ -72,6 +72,19 @@ const steps: readonly Step[] = [
     action: 'alias.put',
     has: 'both',
   },
+  {
+    route: 'putTestEvent',
+    url: '/functions/made/test-events/private/order',
+    body: { id: planted },
+    action: 'test-event.put',
+    has: 'both',
+  },
+  {
+    route: 'deleteTestEvent',
+    url: '/functions/made/test-events/private/order',
+    action: 'test-event.delete',
+    has: 'before',
+  },
   { route: 'deleteAlias', url: '/functions/made/aliases/beta', action: 'alias.delete', has: 'before' },
   {
     route: 'runSchedule',

@@ -168,3 +168,22 @@ test('rules are listed, silenced and tried, and costs are a table', async () => 
     expect((await run(['costs', '--since', '1h'])).stdout).toMatch(/^FUNCTION .*USD\n(.*\n)*orders .*\n(.*\n)*all /),
   );
 });
+
+test('events are kept, private or shared, and functions called with them', async () => {
+  expect(await run(['event', 'save', 'orders', 'two apples', '-d', '{"n": 2}'])).toMatchObject({
+    code: 0,
+    stderr: 'two apples is saved (private, 8 bytes)\n',
+  });
+  expect((await run(['event', 'save', 'orders', 'two apples', '-d', '{"n": 3}', '--shared'])).code).toBe(0);
+  expect(await json(['event', 'list', 'orders'])).toMatchObject([{ visibility: 'private' }, { visibility: 'shared' }]);
+  const got = async () => JSON.parse((await run(['invoke', 'orders', '--event', 'two apples'])).stdout).got;
+  expect(await got()).toEqual({ n: 2 });
+  expect((await run(['event', 'remove', 'orders', 'two apples'])).stderr).toBe('two apples is deleted\n');
+  expect(await got()).toEqual({ n: 3 });
+  expect(await run(['invoke', 'orders', '--event', 'pears'])).toMatchObject({
+    code: 4,
+    stderr: 'hearth: orders has no event "pears"\nSee what there is: hearth event list orders\n',
+  });
+  expect((await run(['invoke', 'orders', '--event', 'x', '-d', '1'])).code).toBe(2);
+  expect((await run(['event', 'save', 'orders', 'x'])).code).toBe(2);
+});

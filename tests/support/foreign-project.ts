@@ -47,12 +47,15 @@ const missing: Ids = {
   user: 'somebody',
   session: newId('session'),
   stream: `evs_${'0'.repeat(32)}`,
+  visibility: 'shared',
+  event: 'nothing',
 };
 
 /** Bodies of operations that have no example in the document. */
 const bodies: Readonly<Record<string, (ids: Ids) => unknown>> = {
   redriveDeadLetters: ({ name }) => ({ function: name }),
   invokeFunction: () => ({ hello: 1 }),
+  putTestEvent: () => ({ hello: 1 }),
   updateErrorGroup: () => ({ state: 'resolved' }),
 };
 
@@ -137,6 +140,7 @@ async function fillAcme(rig: ApiRig, call: ForeignProject['call']): Promise<Ids>
   const group = errorOccurrences(`err_${'a'.repeat(24)}` as ErrorGroupId, { functionName: 'acme/secret-plan' });
   await rig.store.errorGroups.add([group]);
   await call('PUT', '/api/v1/secrets/ACME_KEY', { value: 'acme only' });
+  check(await call('PUT', '/api/v1/functions/secret-plan/test-events/shared/acme%20order', { id: 'acme only' }), 200);
   return {
     name: 'secret-plan',
     version: '1',
@@ -151,6 +155,8 @@ async function fillAcme(rig: ApiRig, call: ForeignProject['call']): Promise<Ids>
     user: 'alice',
     session: newId('session'),
     stream: await openStream(rig),
+    visibility: 'shared',
+    event: 'acme order',
   };
 }
 

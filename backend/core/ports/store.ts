@@ -23,12 +23,14 @@ import type { CanaryAbort, CanaryGuard } from '../policies/canary.ts';
 import type { AlertStore } from './alert-store.ts';
 import type { StoreCopy } from './backups.ts';
 import type { CanaryAbortStore } from './canary-aborts.ts';
+import type { DocumentStore } from './document-store.ts';
 import type { EgressRefusalStore } from './egress-refusals.ts';
 import type { ErrorGroupStore } from './error-groups.ts';
 import type { DeadLetterReason, InvocationQueue } from './invocation-queue.ts';
 import type { LogEntry } from './log-sink.ts';
 import type { ProjectStore } from './project-store.ts';
 import type { SandboxHandle } from './sandbox.ts';
+import type { TestEventStore } from './test-events.ts';
 import type { SessionStore, SignInFailureStore, UserStore } from './user-store.ts';
 
 /**
@@ -58,6 +60,7 @@ export interface Store {
   readonly errorGroups: ErrorGroupStore;
   readonly egressRefusals: EgressRefusalStore;
   readonly canaryAborts: CanaryAbortStore;
+  readonly testEvents: TestEventStore;
   /** Brings the schema up to date under a lock; returns the names of the migrations that ran. Refuses a newer schema. */
   migrate(): Promise<readonly string[]>;
   /** All or nothing. Inside, use only the store that is passed in. */
@@ -107,7 +110,7 @@ export interface FunctionStore {
     change: Partial<Pick<FunctionRecord, 'description' | 'tags' | 'isEnabled' | 'latestVersion'>>,
     now: number,
   ): Promise<FunctionRecord>;
-  /** Removes the function with versions, aliases, routes and schedules. Invocations, logs and metrics stay until their retention ends. */
+  /** Removes the function with versions, aliases, routes, schedules and test events. Invocations, logs and metrics stay until their retention ends. */
   remove(id: FunctionId, expectedRevision: number | undefined): Promise<void>;
 }
 
@@ -359,13 +362,6 @@ export interface AuditStore {
   oldest(page: PageRequest, project?: string): Promise<Page<AuditRecord>>;
   /** Walks the whole chain. */
   verify(): Promise<AuditVerdict>;
-}
-
-/** Small JSON texts of the installation, by name; for what has no rows. */
-export interface DocumentStore {
-  get(name: string): Promise<string | undefined>;
-  /** Creates or replaces. */
-  put(name: string, body: string): Promise<void>;
 }
 
 /** A secret as it is stored: its value sealed under a key of its own, and that key wrapped (backend/secrets/envelope.ts). */

@@ -11,6 +11,7 @@ import { canaryAbortsMigration } from './0018-canary-aborts.ts';
 import { appendOnlyAuditMigration } from './0019-append-only-audit.ts';
 import { fewerIndexesMigration } from './0021-fewer-indexes.ts';
 import { projectStatusesMigration } from './0022-project-statuses.ts';
+import { testEventsMigration } from './0023-test-events.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. Add at the end; never change or remove one that was released. */
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   appendOnlyAuditMigration,
   fewerIndexesMigration,
   projectStatusesMigration,
+  testEventsMigration,
 ];

@@ -1,4 +1,4 @@
-import type { DocumentStore } from '../../core/ports/store.ts';
+import type { DocumentStore } from '../../core/ports/document-store.ts';
 import type { SqlSession } from '../sql-session.ts';
 
 /** Table `documents`. */

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { testEventLimits } from '../../shared/api/test-events.ts';
+import { type ApiRig, apiRig } from '../support/api-rig.ts';
+
+type Headers = Record<string, string>;
+const password = 'correct horse battery';
+const root = '/api/v1/functions/shop/test-events';
+const order = '{\n  "id": 12345678901234567890\n}';
+
+let rig: ApiRig;
+let ada: Headers;
+let bob: Headers;
+let eve: Headers;
+
+const send = (method: 'GET' | 'PUT' | 'POST' | 'DELETE', url: string, headers: Headers, payload?: string | Buffer) =>
+  rig.app.inject({
+    method,
+    url,
+    headers: { ...headers, ...(payload !== undefined && { 'content-type': 'application/json' }) },
+    ...(payload !== undefined && { payload }),
+  });
+const put = (path: string, headers: Headers, payload: string | Buffer = order) =>
+  send('PUT', `${root}/${path}`, headers, payload);
+async function listed(headers: Headers): Promise<readonly string[]> {
+  const page = (await send('GET', `${root}?limit=200`, headers)).json();
+  return page.items.map((item: { name: string; visibility: string }) => `${item.visibility} ${item.name}`);
+}
+async function signedIn(user: string, role: string): Promise<Headers> {
+  const roles = [{ project: 'default', role }];
+  await send('POST', '/api/v1/users', rig.as.admin, JSON.stringify({ name: user, password, roles }));
+  const session = await send('POST', '/api/v1/sessions', {}, JSON.stringify({ user, password }));
+  return { authorization: `Bearer ${session.json().token}` };
+}
+const shop = JSON.stringify({ name: 'shop', files: { 'index.mjs': 'x' } });
+
+beforeAll(async () => {
+  rig = await apiRig();
+  expect((await send('POST', '/api/v1/functions', rig.as.admin, shop)).statusCode).toBe(201);
+  ada = await signedIn('ada', 'developer');
+  bob = await signedIn('bob', 'operator');
+  eve = await signedIn('eve', 'viewer');
+});
+afterAll(() => rig[Symbol.asyncDispose]());
+
+describe('test events', () => {
+  test('a private one is its owner’s alone, a shared one everybody’s, and both may have one name', async () => {
+    expect((await put('private/order', ada)).json()).toMatchObject({ name: 'order', visibility: 'private' });
+    expect((await put('private/order', bob, '2')).statusCode).toBe(200);
+    expect((await put('shared/order', bob, '3')).json()).toMatchObject({ sizeBytes: 1, updatedBy: 'bob' });
+    expect(await listed(ada)).toEqual(['private order', 'shared order']);
+    expect(await listed(eve)).toEqual(['shared order']);
+    const read = async (path: string, headers: Headers) => (await send('GET', `${root}/${path}`, headers)).body;
+    expect(await read('private/order', ada)).toBe(order);
+    expect(await read('private/order', bob)).toBe('2');
+    expect(await read('shared/order', eve)).toBe('3');
+    // Not even to who may do everything: it has no name by which others reach it.
+    expect((await send('GET', `${root}/private/order`, rig.as.admin)).json().code).toBe('test_event_not_found');
+    expect((await put('shared/order', ada, '4')).json().updatedBy).toBe('ada');
+    expect(await read('shared/order', bob)).toBe('4');
+  });
+
+  test('who may not call functions saves and deletes none', async () => {
+    for (const path of ['private/x', 'shared/order']) {
+      expect((await put(path, eve)).json().code).toBe('role_missing');
+      expect((await send('DELETE', `${root}/${path}`, eve)).json().code).toBe('role_missing');
+    }
+  });
+
+  test('what is no event or no name is refused with what is wrong', async () => {
+    const refused = async (path: string, payload: string | Buffer) => {
+      const { statusCode, ...answer } = await put(path, ada, payload);
+      return [statusCode, answer.json().code];
+    };
+    expect(await refused('private/x', '')).toEqual([400, 'bad_json']);
+    expect(await refused('private/x', '{"a":')).toEqual([400, 'bad_json']);
+    expect(await refused('private/x', Buffer.from([0x22, 0xff, 0x22]))).toEqual([400, 'bad_json']);
+    expect(await refused('private/x', '\ufeff1')).toEqual([400, 'bad_json']);
+    const large = (bytes: number) => `"${'x'.repeat(bytes - 2)}"`;
+    expect(await refused('private/x', large(testEventLimits.maxBytes + 1))).toEqual([413, 'payload_too_large']);
+    expect((await put('private/x', ada, large(testEventLimits.maxBytes))).statusCode).toBe(200);
+    expect((await send('DELETE', `${root}/private/x`, ada)).statusCode).toBe(204);
+    for (const name of ['%20x', 'x%20', 'a%2Fb', 'a%00b', 'a%E2%80%AEb', 'x'.repeat(61), '-x'])
+      expect(await refused(`private/${name}`, '1'), name).toEqual([400, 'invalid_input']);
+    expect(await refused('team/x', '1')).toEqual([400, 'invalid_input']);
+    expect((await put('private/Bestellung%20gro%C3%9F%20(2)', ada, '1')).json().name).toBe('Bestellung groß (2)');
+    expect((await send('DELETE', `${root}/private/nothing`, ada)).json().code).toBe('test_event_not_found');
+  });
+
+  test('there are only so many; the one of a name is replaced all the same', async () => {
+    const { maxPrivate } = testEventLimits;
+    for (let i = 0; i < maxPrivate; i++) expect((await put(`private/e${i}`, rig.as.invoke)).statusCode).toBe(200);
+    const more = await put('private/more', rig.as.invoke);
+    expect(more.json()).toMatchObject({ status: 409, code: 'too_many_test_events' });
+    expect(more.json().detail).toContain('delete one first');
+    expect((await put('private/e0', rig.as.invoke, '0')).statusCode).toBe(200);
+    expect((await put('private/more', bob)).statusCode).toBe(200);
+    expect((await put('shared/more', rig.as.invoke)).statusCode).toBe(200);
+  });
+
+  test('they outlive a restart, and go with their owner and with the function', async () => {
+    await rig.restart();
+    expect(await listed(ada)).toContain('private order');
+    expect((await send('DELETE', '/api/v1/users/ada', rig.as.admin)).statusCode).toBe(204);
+    ada = await signedIn('ada', 'developer');
+    expect(await listed(ada)).toEqual(['shared more', 'shared order']);
+    expect((await send('DELETE', '/api/v1/functions/shop', rig.as.admin)).statusCode).toBe(204);
+    expect((await send('GET', root, bob)).json().code).toBe('function_not_found');
+    expect((await send('POST', '/api/v1/functions', rig.as.admin, shop)).statusCode).toBe(201);
+    expect(await listed(bob)).toEqual([]);
+  });
+});
