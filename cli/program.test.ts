@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { functionDocument } from '../tests/support/function-document.ts';
 import { timeOf } from './commands/logs.ts';
 import { readEvents } from './event-stream.ts';
 import { runCli } from './program.ts';
@@ -72,6 +73,28 @@ const problem = (status: number, code: string, detail: string, more: object = {}
 });
 const access = { project: 'default', isPlatformWide: true, access: ['read'] };
 const whoami = { tokenId: 'tok_1', name: 'admin', scope: 'admin', ...access };
+
+describe('function', () => {
+  it('disables and enables several, and stops at the first that is refused', async () => {
+    const sent: string[] = [];
+    handler = (request, response, body) => {
+      const name = request.url?.split('/').at(-1) ?? '';
+      if (name === 'gone') return json(response, 404, problem(404, 'function_not_found', 'no'));
+      sent.push(`${request.method} ${name} ${body.toString()}`);
+      return json(response, 200, functionDocument(name, 0, 0, JSON.parse(body.toString())));
+    };
+    const off = await run(['function', 'disable', 'a', 'b', '--json']);
+    expect(JSON.parse(off.stdout)).toMatchObject([
+      { name: 'a', enabled: false },
+      { name: 'b', enabled: false },
+    ]);
+    expect(off.exitCode).toBe(0);
+    const on = await run(['function', 'enable', 'a', 'gone', 'b']);
+    expect(on).toMatchObject({ exitCode: 4, stdout: '' });
+    expect(on.stderr).toContain('a is enabled');
+    expect(sent).toEqual(['PATCH a {"enabled":false}', 'PATCH b {"enabled":false}', 'PATCH a {"enabled":true}']);
+  });
+});
 
 describe('login', () => {
   it('checks the token, keeps it for this user only, and later commands use it', async () => {

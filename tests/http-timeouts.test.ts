@@ -24,7 +24,7 @@ function documented(name: string): readonly [gateway: number, control: number] {
 function gatewayServer(): Server {
   const notUsed = async (): Promise<never> => await Promise.reject(new Error('not used'));
   const gateway = new GatewayServer({
-    directory: { matchRoute: () => ({ kind: 'none' }), resolve: () => ({ kind: 'none' }) as never },
+    directory: { matchRoute: () => ({ kind: 'none' }) },
     scheduler: {
       start: notUsed,
       drain: notUsed,

@@ -74,7 +74,13 @@ describe('routes', () => {
     const record = add(directory, 'off', [], false);
     expect(directory.matchRoute('GET', '/off')).toEqual({ kind: 'disabled', functionName: 'off' });
     expect(() => directory.resolve('off', 'live')).toThrow(expect.objectContaining({ code: 'function_disabled' }));
+    expect([...directory.disabled()]).toEqual([record.id]);
+    directory.apply({ record: { ...record, isEnabled: true } });
+    expect(directory.disabled().size).toBe(0);
+    directory.apply({ record });
+    expect(directory.disabled().size).toBe(1);
     directory.remove(record.id);
+    expect(directory.disabled().size).toBe(0);
     expect(directory.matchRoute('GET', '/off')).toEqual({ kind: 'none' });
     expect(directory.size).toBe(0);
   });

@@ -90,6 +90,7 @@ function defaultPatterns(fullName: string): readonly RoutePattern[] {
 export class InMemoryFunctionDirectory implements FunctionDirectory {
   readonly #byName = new Map<string, Entry>();
   readonly #byId = new Map<FunctionId, Entry>();
+  readonly #disabled = new Set<FunctionId>();
   readonly #routes = new RouteTrie<RouteTarget>();
   readonly #segments = new SegmentOwners();
   readonly #random: () => number;
@@ -111,6 +112,7 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
       const entry = new Entry(record);
       this.#byName.set(record.name, entry);
       this.#byId.set(record.id, entry);
+      if (!record.isEnabled) this.#disabled.add(record.id);
     }
     for (const version of versions) this.#byId.get(version.functionId)?.versions.set(version.version, version);
     for (const alias of aliases) this.#byId.get(alias.functionId)?.aliases.set(alias.name, alias);
@@ -153,6 +155,8 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
       this.#byId.set(change.record.id, entry);
     }
     entry.record = change.record;
+    if (change.record.isEnabled) this.#disabled.delete(change.record.id);
+    else this.#disabled.add(change.record.id);
     for (const version of change.addedVersions ?? []) entry.versions.set(version.version, version);
     if (change.aliases !== undefined) {
       entry.aliases.clear();
@@ -170,6 +174,7 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
     const entry = this.#byId.get(id);
     if (entry === undefined) return;
     this.#clearRoutes(entry);
+    this.#disabled.delete(id);
     this.#byId.delete(id);
     this.#byName.delete(entry.record.name);
     this.#listeners.tell(entry, true);
@@ -239,6 +244,10 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
       );
     }
     return { version, qualifier };
+  }
+
+  disabled(): ReadonlySet<FunctionId> {
+    return this.#disabled;
   }
 
   /** The versions behind an alias of an enabled function: those that may be called without naming a number. */

@@ -94,6 +94,7 @@ describe('the statements of the models', () => {
     await store.queue.enqueue(newItem({ idempotencyKey: 'k' }));
     const [claim] = await store.queue.claim('o', 1, 10, 5000);
     if (claim === undefined) throw new Error('nothing claimed');
+    await store.queue.nextDueAt([newId('function')]);
     expect(lane.seen.flatMap(walks).filter((walk) => !ofClaim.test(walk))).toEqual([]);
     const plan = database
       .prepare(`explain query plan ${lane.seen.find((step) => step.sql.includes('recursive'))?.sql}`)

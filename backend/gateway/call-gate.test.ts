@@ -71,7 +71,6 @@ async function gateway(
   const server = new GatewayServer({
     directory: {
       matchRoute: () => ({ kind: 'match', match: { version, qualifier: 'live', params: {}, basePath: '' } }),
-      resolve: () => ({ version, qualifier: 'live' }),
     },
     scheduler: scheduler as Scheduler,
     clock: new SystemClock(),

@@ -26,7 +26,7 @@ interface GatewayLogger {
 }
 
 export interface RequestHandlerOptions {
-  readonly directory: FunctionDirectory;
+  readonly directory: Pick<FunctionDirectory, 'matchRoute'>;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
   readonly logger: GatewayLogger;

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { PlatformError } from '../../shared/errors.ts';
 import type { InvocationOutcome } from '../../shared/invocation.ts';
-import { bodyOf, call, ok, type Run, raw, start, using, version, ways } from '../../tests/support/gateway-rig.ts';
+import { bodyOf, call, ok, type Run, raw, start, using, ways } from '../../tests/support/gateway-rig.ts';
 import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { Invocation } from '../core/invocation.ts';
 import { SystemClock } from '../core/system-clock.ts';
@@ -417,7 +417,7 @@ describe.each(ways)('the gateway, %s', (chosen) => {
   it('says what to do when the port is taken', async () => {
     const { port } = await start(ok);
     const second = new GatewayServer({
-      directory: { matchRoute: () => ({ kind: 'none' }), resolve: () => ({ version: version(), qualifier: 'live' }) },
+      directory: { matchRoute: () => ({ kind: 'none' }) },
       scheduler: undefined as never,
       clock: new SystemClock(),
       logger: { error: () => undefined },

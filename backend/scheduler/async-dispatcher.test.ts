@@ -132,16 +132,37 @@ describe('AsyncDispatcher', () => {
     expect(r.attempts).toHaveLength(1);
   });
 
-  it('looks at a disabled function again later, without running it', async () => {
+  it('leaves what a disabled function has where it is, for however long, and runs it as soon as it is enabled', async () => {
+    const r = rig();
+    const [off, on] = [versionOf(), versionOf()];
+    r.directory.disabledNames.add(off.functionName);
+    await r.add(off, 3);
+    await r.dispatcher.start();
+    await r.clock.advanceAsync(600_000);
+    expect(r.queue.claims).toBeLessThan(200);
+    await r.add(on);
+    await r.clock.advanceAsync(1);
+    expect(r.attempts.map(({ run }) => run.version)).toEqual([on]);
+    r.directory.disabledNames.clear();
+    r.dispatcher.wake();
+    await r.clock.advanceAsync(1);
+    const waited = r.attempts.filter(({ run }) => run.version === off);
+    expect(waited.map(({ run }) => run.invocation().attempt)).toEqual([1, 1]);
+  });
+
+  it('counts no attempt of a call whose function was disabled while it was claimed', async () => {
     const r = rig();
     const version = versionOf();
-    r.directory.disabled.add(version.functionName);
     await r.add(version);
+    const resolve = r.directory.resolve.bind(r.directory);
+    r.directory.resolve = (...args) => {
+      r.directory.disabledNames.add(version.functionName);
+      return resolve(...args);
+    };
     await r.dispatcher.start();
-    await r.clock.advanceAsync(1000);
-    expect(r.queue.settled.map(({ disposition }) => disposition.kind)).toEqual(['retry']);
-    r.directory.disabled.clear();
-    await r.clock.advanceAsync(61_000);
-    expect(r.attempts).toHaveLength(1);
+    await r.clock.advanceAsync(60_000);
+    expect(r.queue.settled.map(({ disposition }) => disposition.kind)).toEqual(['release']);
+    expect([...r.queue.rows.values()].map(({ attempt }) => attempt)).toEqual([0]);
+    expect(r.attempts).toEqual([]);
   });
 });

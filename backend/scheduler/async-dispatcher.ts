@@ -31,8 +31,6 @@ const pollMs = 5000;
 const heldBackPollMs = 250;
 const depthRefreshMs = 1000;
 const storageBackoff = { minMs: 200, maxMs: 10_000 };
-/** A disabled function is looked at again after this. */
-const disabledRetryMs = 60_000;
 /** After the deadline of a drain, how long settling what was cut off may take. */
 const settleWaitMs = 2000;
 
@@ -128,12 +126,14 @@ export class AsyncDispatcher {
         await this.#renewOverdue();
         const { max, except } = this.#shares(free);
         isHoldingBack = except.length > 0;
-        const claims = await queue.claim(owner, max, settings.leaseMs, clock.now(), except);
+        const passedOver = [...except, ...this.#options.directory.disabled()];
+        const claims = await queue.claim(owner, max, settings.leaseMs, clock.now(), passedOver);
         this.#claimFailures = 0;
         for (const claim of claims) this.#take(claim);
         if (claims.length === 0 && !this.#claimAgain) break;
       }
-      const dueAt = await queue.nextDueAt();
+      // What a disabled function has is looked at again when it is enabled.
+      const dueAt = await queue.nextDueAt([...this.#options.directory.disabled()]);
       // What is held back is due all the time; it is looked at again when an attempt ends.
       const soonestMs = isHoldingBack ? heldBackPollMs : 1;
       this.#wakeIn(dueAt === undefined ? pollMs : Math.min(pollMs, Math.max(soonestMs, dueAt - clock.now())));
@@ -239,10 +239,11 @@ export class AsyncDispatcher {
       // A function of the same name that was made later is another function.
       if (version.versionId === item.versionId) return { version };
     } catch (error) {
-      if (!(error instanceof PlatformError) || error.kind !== 'not_found') {
-        const problem = { type: 'function_disabled', message: asPlatformError(error).message };
-        return { disposition: { kind: 'retry', runAt: now + disabledRetryMs, report: undefined, error: problem } };
+      // Disabled since it was claimed: it waits like the others, and no attempt counts.
+      if (error instanceof PlatformError && error.code === 'function_disabled') {
+        return { disposition: { kind: 'release' } };
       }
+      if (!(error instanceof PlatformError) || error.kind !== 'not_found') throw error;
     }
     return { disposition: { kind: 'dead-letter', reason: 'function-deleted', ...none } };
   }

@@ -86,9 +86,10 @@ export class LocalScheduler implements Scheduler {
     await this.#ticker.start();
   }
 
-  /** Call it after schedules or functions have changed. */
+  /** Call it after schedules or functions have changed: one that was enabled may have calls that waited for it. */
   schedulesChanged(): void {
     this.#ticker.changed();
+    this.#dispatcher.wake();
   }
 
   reserve(places: ReadonlyMap<FunctionId, number>): void {

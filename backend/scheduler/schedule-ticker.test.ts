@@ -114,7 +114,7 @@ describe('ScheduleTicker', () => {
 
   it('skips the ticks of a disabled function', async () => {
     const r = rig();
-    r.directory.disabled.add(r.version.functionName);
+    r.directory.disabledNames.add(r.version.functionName);
     await r.ticker.start();
     await r.clock.advanceAsync(10 * minute);
     expect(r.marks).toEqual([{ tickAt: Date.UTC(2030, 0, 1, 12, 10), isFired: false }]);

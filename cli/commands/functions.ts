@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import {
   aliasSchema,
+  type FunctionDocument,
   functionPageSchema,
   functionSchema,
   type VersionDocument,
@@ -28,6 +29,17 @@ export function registerFunctions(program: Command, context: ContextFactory): vo
       const { client, terminal } = context();
       terminal.json(await client.get(path(name), functionSchema));
     });
+  for (const enabled of [true, false]) {
+    functions
+      .command(enabled ? 'enable' : 'disable')
+      .description(
+        enabled
+          ? 'answer calls again, and run what waited'
+          : 'answer every call with 503, run no schedule, let queued calls wait; nothing is deleted',
+      )
+      .argument('<function...>')
+      .action(async (names: readonly string[]) => await setEnabled(context(), names, enabled));
+  }
   program
     .command('version')
     .description('versions')
@@ -74,6 +86,16 @@ async function listFunctions({ client, terminal }: CliContext): Promise<void> {
       ]),
     );
   }
+}
+
+/** One after the other; the first that is refused ends it, and those before it stay as they were made. */
+async function setEnabled({ client, terminal }: CliContext, names: readonly string[], enabled: boolean): Promise<void> {
+  const changed: FunctionDocument[] = [];
+  for (const name of names) {
+    changed.push(await client.send('PATCH', path(name), functionSchema, { json: { enabled } }));
+    terminal.say(`${name} is ${enabled ? 'enabled' : 'disabled'}`);
+  }
+  if (terminal.isJson) terminal.json(changed);
 }
 
 async function listVersions(context: CliContext, name: string): Promise<void> {

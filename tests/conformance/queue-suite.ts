@@ -109,6 +109,9 @@ export function describeQueue(current: () => Store): void {
       for (const functionId of [busy, busy, other]) await queue.enqueue(newItem({ functionId, runAt: 1 }));
       const claims = await queue.claim('o', 10, 100, 1000, [busy]);
       expect(claims.map((claim) => claim.item.functionId)).toEqual([other]);
+      expect(await queue.nextDueAt()).toBe(1);
+      expect(await queue.nextDueAt([busy])).toBe(1100);
+      expect(await queue.nextDueAt([busy, other])).toBeUndefined();
       expect(await queue.claim('o', 10, 100, 1000, [])).toHaveLength(2);
     });
 

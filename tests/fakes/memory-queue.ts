@@ -20,6 +20,8 @@ export class MemoryQueue implements InvocationQueue {
   readonly faults = new Faults();
   readonly rows = new Map<InvocationId, Row>();
   readonly settled: { readonly id: InvocationId; readonly disposition: Disposition }[] = [];
+  /** How often somebody asked for what is due. */
+  claims = 0;
   #tokens = 0;
   #listeners = new Set<() => void>();
 
@@ -32,6 +34,7 @@ export class MemoryQueue implements InvocationQueue {
 
   async claim(_owner: string, max: number, leaseMs: number, now: number, except: readonly FunctionId[] = []) {
     await this.faults.pass();
+    this.claims++;
     const due = [...this.rows.values()].filter(
       ({ item, availableAt }) => availableAt <= now && !except.includes(item.functionId),
     );
@@ -79,8 +82,9 @@ export class MemoryQueue implements InvocationQueue {
     return this.rows.size;
   }
 
-  async nextDueAt(): Promise<number | undefined> {
-    const times = [...this.rows.values()].map(({ availableAt }) => availableAt);
+  async nextDueAt(except: readonly FunctionId[] = []): Promise<number | undefined> {
+    const others = [...this.rows.values()].filter(({ item }) => !except.includes(item.functionId));
+    const times = others.map(({ availableAt }) => availableAt);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 

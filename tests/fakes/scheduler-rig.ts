@@ -11,24 +11,29 @@ import { openSqliteStore } from '../../backend/database/sqlite/open-sqlite-store
 import { LocalScheduler } from '../../backend/scheduler/local-scheduler.ts';
 import { defaultSchedulerSettings, type SchedulerSettings } from '../../backend/scheduler/scheduler-settings.ts';
 import { PlatformError } from '../../shared/errors.ts';
-import { newId } from '../../shared/ids.ts';
+import { type FunctionId, newId } from '../../shared/ids.ts';
 import { invocationOf, KeepingSink, type PoolRigOptions, poolRig, quietLogger } from './pool-rig.ts';
 
 /** A directory that knows exactly the versions it was given; every alias names the newest. */
 export class ListDirectory implements FunctionDirectory {
   readonly versions: VersionSpec[] = [];
-  readonly disabled = new Set<string>();
+  readonly disabledNames = new Set<string>();
 
   matchRoute(): { readonly kind: 'none' } {
     return { kind: 'none' };
   }
 
   resolve(functionName: string, qualifier: string) {
-    if (this.disabled.has(functionName)) throw new PlatformError('unavailable', 'function_disabled', 'disabled');
+    if (this.disabledNames.has(functionName)) throw new PlatformError('unavailable', 'function_disabled', 'disabled');
     const versions = this.versions.filter((version) => version.functionName === functionName);
     const version = versions.find((one) => String(one.version) === qualifier) ?? versions.at(-1);
     if (version === undefined) throw new PlatformError('not_found', 'function_not_found', 'no such function');
     return { version, qualifier };
+  }
+
+  disabled(): ReadonlySet<FunctionId> {
+    const versions = this.versions.filter(({ functionName }) => this.disabledNames.has(functionName));
+    return new Set(versions.map(({ functionId }) => functionId));
   }
 }
 

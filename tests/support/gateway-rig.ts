@@ -78,7 +78,7 @@ export async function start(
 ): Promise<Setup> {
   const { config, route, ...given } = options;
   const logged: object[] = [];
-  const directory: FunctionDirectory = {
+  const directory: Pick<FunctionDirectory, 'matchRoute'> = {
     matchRoute:
       route ??
       ((_method, path) =>
@@ -88,7 +88,6 @@ export async function start(
               match: { version: version(config), qualifier: 'live', params: {}, basePath: '/echo' },
             }
           : { kind: 'none' }),
-    resolve: () => ({ version: version(config), qualifier: 'live' }),
   };
   const scheduler: Scheduler = {
     start: async () => undefined,

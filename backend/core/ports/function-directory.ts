@@ -1,3 +1,4 @@
+import type { FunctionId } from '../../../shared/ids.ts';
 import type { VersionSpec } from '../version.ts';
 
 /** Which version answers a call. */
@@ -30,4 +31,6 @@ export interface FunctionDirectory {
    * Throws PlatformError `not_found` (`function_not_found`, `qualifier_not_found`) or `unavailable` (`function_disabled`).
    */
   resolve(functionName: string, qualifier: string): Resolution;
+  /** The functions that `resolve` refuses because they are disabled. */
+  disabled(): ReadonlySet<FunctionId>;
 }

@@ -63,8 +63,8 @@ export interface InvocationQueue {
   /** Rejects with `unprocessable`/`idempotency_key_reused` when the function has the key already with another payload. */
   enqueue(item: NewAsyncInvocation): Promise<EnqueueResult>;
   /**
-   * Leases up to `max` invocations that are due, oldest first. `except` names functions that have their share already: theirs
-   * stay, so that a long backlog of one function does not keep those of others waiting.
+   * Leases up to `max` invocations that are due, oldest first. `except` names functions that have their share already, or are
+   * disabled: theirs stay, so that a long backlog of one function does not keep those of others waiting.
    */
   claim(
     owner: string,
@@ -82,8 +82,8 @@ export interface InvocationQueue {
   /** Makes all leases of a platform process that is gone due at once; returns how many. */
   releaseOwned(exceptOwner: string): Promise<number>;
   depth(functionId?: FunctionId): Promise<number>;
-  /** When the next invocation becomes due (Clock.now), or undefined when the queue is empty. */
-  nextDueAt(): Promise<number | undefined>;
+  /** When the next invocation of any function but these becomes due (Clock.now), or undefined when there is none. */
+  nextDueAt(except?: readonly FunctionId[]): Promise<number | undefined>;
   /** Called in this process after something became due; returns the unsubscriber. */
   onReady(wake: () => void): () => void;
 }

@@ -267,8 +267,12 @@ export class InvocationQueueModel implements InvocationQueue {
   }
 
   /** A lease that is not extended becomes due when it ends. */
-  async nextDueAt(): Promise<number | undefined> {
-    const [result] = await this.#session.read([this.#session.step(statements.selectNextDue, {})]);
+  async nextDueAt(except: readonly FunctionId[] = []): Promise<number | undefined> {
+    const step =
+      except.length === 0
+        ? this.#session.step(statements.selectNextDue, {})
+        : this.#session.step(statements.selectNextDueExcept, { except: JSON.stringify(except) });
+    const [result] = await this.#session.read([step]);
     const at = result?.rows[0]?.[0] ?? null;
     return at === null ? undefined : Number(at);
   }

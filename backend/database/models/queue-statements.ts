@@ -50,6 +50,18 @@ export const selectKey = template<Pick<IdempotencyKeyRow, 'function_id' | 'key'>
     .where('key', '=', slot.key),
 );
 
+/** The functions that have something in the queue, and when their first is due; jumps from one to the next in the index. */
+const heads = sql`present (function_id) as (
+        select min(function_id) from invocation_queue
+        union all
+        select (select min(q.function_id) from invocation_queue q where q.function_id > present.function_id)
+        from present where present.function_id is not null
+      ),
+      heads (function_id, available_at) as (
+        select function_id, (select min(q.available_at) from invocation_queue q where q.function_id = present.function_id)
+        from present where function_id is not null
+      )`;
+
 /**
  * Leases what is due. Every function with something due gets its turn before any gets a second one, the one that waits
  * longest first; so a flood of one function costs the others nothing. The functions are found by jumping from one to
@@ -67,16 +79,7 @@ export const leaseDue = template<{
 }>((db, slot) => {
   const due = sql<InvocationId>`(
     with recursive
-      present (function_id) as (
-        select min(function_id) from invocation_queue
-        union all
-        select (select min(q.function_id) from invocation_queue q where q.function_id > present.function_id)
-        from present where present.function_id is not null
-      ),
-      heads (function_id, available_at) as (
-        select function_id, (select min(q.available_at) from invocation_queue q where q.function_id = present.function_id)
-        from present where function_id is not null
-      ),
+      ${heads},
       turns (function_id) as materialized (
         select function_id from heads
         where available_at <= ${slot.now} and function_id not in (select value from json_each(${slot.except}))
@@ -280,4 +283,15 @@ export const countWaitingOf = template<{ readonly functionId: FunctionId }>((db,
 );
 export const selectNextDue = template<Record<never, never>>((db) =>
   db.selectFrom('invocation_queue').select((eb) => eb.fn.min('available_at').as('at')),
+);
+/** The same without those of some functions (a JSON array), whose backlogs may be long: they are jumped over. */
+export const selectNextDueExcept = template<{ readonly except: string }>((db, slot) =>
+  db
+    .selectFrom(
+      sql<{ available_at: number }>`(
+        with recursive ${heads}
+        select available_at from heads where function_id not in (select value from json_each(${slot.except}))
+      )`.as('others'),
+    )
+    .select((eb) => eb.fn.min('available_at').as('at')),
 );

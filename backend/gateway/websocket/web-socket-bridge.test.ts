@@ -48,7 +48,7 @@ async function start(answers: boolean, timeouts: Partial<WebSocketTimeouts>, con
   };
   const match = { version: version(config), qualifier: 'live', params: {}, basePath: '' };
   const server = new GatewayServer({
-    directory: { matchRoute: () => ({ kind: 'match', match }), resolve: () => match },
+    directory: { matchRoute: () => ({ kind: 'match', match }) },
     scheduler,
     clock: new SystemClock(),
     logger: { error: () => undefined },
