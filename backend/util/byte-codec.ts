@@ -53,6 +53,13 @@ export class ByteWriter {
     this.#length += this.#bytes.write(value, this.#length);
   }
 
+  /** As they are, without their length. */
+  bytes(value: Uint8Array): void {
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
+  }
+
   /** A copy of what was written, in memory of its own. */
   copy(): Buffer {
     const copy = Buffer.allocUnsafeSlow(this.#length);

@@ -474,6 +474,9 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         expect(await store.metricPoints.query(base)).toEqual([changed, ...points.slice(1)]);
         expect(await store.metricPoints.query({ ...base, to: 20 })).toHaveLength(3);
         expect(await store.metricPoints.query({ ...base, functionIds: [b] })).toEqual([points[2]]);
+        const ofEach = await store.metricPoints.query({ ...base, functionIds: [b, a, newId('function')] });
+        expect(ofEach).toEqual([changed, points[1], points[3], points[2]]);
+        expect(await store.metricPoints.query({ ...base, functionIds: [a, b], version: 2 })).toEqual([points[1]]);
         expect(await store.metricPoints.query({ ...base, functionIds: [] })).toEqual([]);
         expect(await store.metricPoints.query({ ...base, version: 2 })).toEqual([points[1]]);
         expect(await store.metricPoints.prune(10_000, 20)).toBe(3);

@@ -82,6 +82,9 @@ describe('DdSketch', () => {
       fc.property(fc.array(fc.array(anyValue), { maxLength: 5 }), (parts) => {
         const merged = new DdSketch();
         for (const part of parts) merged.merge(sketchOf(part));
+        const fromBytes = new DdSketch();
+        for (const part of parts) fromBytes.mergeEncoded(new ByteReader(encode(sketchOf(part))));
+        expect(encode(fromBytes).equals(encode(merged))).toBe(true);
         const union = sketchOf(parts.flat());
         expect(stateOf(merged)).toBe(stateOf(union));
         expect(merged.sum).toBeCloseTo(union.sum, -Math.log10(union.sum + 1) + 9);

@@ -19,7 +19,7 @@ const highestIndex = Math.ceil(Math.log(largestValue) * inverseLogGamma);
 const formatVersion = 1;
 const growBy = 32;
 const noCounts = new Float64Array(0);
-/** What a sketch is read into before it is known how much room it needs. */
+/** The buckets of the sketch that was read last, lowest first. */
 const readIndexes = new Int32Array(maxBuckets);
 const readCounts = new Float64Array(maxBuckets);
 
@@ -136,60 +136,30 @@ export class DdSketch {
   /** Throws `internal`/`bad_encoding` for anything that `encode` cannot have written. */
   static decode(reader: ByteReader): DdSketch {
     const sketch = new DdSketch();
-    if (reader.byte() !== formatVersion) throw badEncoding('the sketch has an unknown version');
-    const count = reader.varint();
-    if (count === 0) return sketch;
-    const zeros = reader.varint();
-    const sum = reader.double();
-    const min = reader.double();
-    const max = reader.double();
-    if (!(sum >= 0 && min >= 0 && max >= min && max <= largestValue && sum <= count * max * (1 + 1e-9))) {
-      throw badEncoding('the sums of the sketch contradict each other');
-    }
-    const seen = zeros + sketch.#decodeBuckets(reader);
-    if (seen !== count) throw badEncoding('the buckets of the sketch do not add up');
-    sketch.#checkBounds(zeros, min, max);
-    sketch.#zeros = zeros;
-    sketch.#count = count;
-    sketch.#sum = sum;
-    sketch.#min = min;
-    sketch.#max = max;
+    sketch.mergeEncoded(reader);
     return sketch;
   }
 
-  #decodeBuckets(reader: ByteReader): number {
-    const used = reader.varint();
-    if (used > maxBuckets) throw badEncoding('the sketch has too many buckets');
-    let index = 0;
-    let seen = 0;
-    let first = 0;
-    for (let i = 0; i < used; i++) {
-      const step = i === 0 ? reader.signed() : reader.varint();
-      if (i > 0 && step === 0) throw badEncoding('a bucket comes twice');
-      index += step;
-      if (i === 0) first = index;
-      if (index < lowestIndex || index > highestIndex || index - first >= maxBuckets) {
-        throw badEncoding('a bucket is out of range');
-      }
-      const count = reader.varint();
-      if (count === 0) throw badEncoding('a bucket is empty');
-      readIndexes[i] = index;
-      readCounts[i] = count;
-      seen += count;
-    }
-    if (!Number.isSafeInteger(seen)) throw badEncoding('the sketch counts too much');
-    // Room for all at once: growing bucket by bucket took most of the time of a list of functions.
-    if (used > 0) this.#include(first, index);
-    for (let i = 0; i < used; i++) this.#counts[(readIndexes[i] ?? 0) - this.#first] = readCounts[i] ?? 0;
-    return seen;
+  /** Reads what `encode` wrote and forgets it. Throws like `decode`. */
+  static skip(reader: ByteReader): void {
+    readEncoded(reader);
   }
 
-  /** The exact extremes must lie in the outermost buckets (the lowest may hold collapsed ones, so only its upper bound counts). */
-  #checkBounds(zeros: number, min: number, max: number): void {
-    const hasBuckets = this.#highest >= this.#lowest;
-    const maxFits = hasBuckets ? indexOf(max) === this.#highest : max === 0;
-    const minFits = zeros > 0 ? min === 0 : hasBuckets && min >= smallestValue && indexOf(min) <= this.#lowest;
-    if (!maxFits || !minFits) throw badEncoding('the extremes of the sketch do not fit its buckets');
+  /** Like `merge` with the sketch that `encode` wrote, which is not made. Throws like `decode`, and has added nothing then. */
+  mergeEncoded(reader: ByteReader): void {
+    const { count, zeros, sum, min, max, used } = readEncoded(reader);
+    if (count === 0) return;
+    if (used > 0) {
+      // Room for all at once: growing bucket by bucket took most of the time of a list of functions.
+      const [first = 0, last = 0] = [readIndexes[0], readIndexes[used - 1]];
+      this.#include(Math.min(this.#lowest, first), Math.max(this.#highest, last));
+    }
+    for (let i = used - 1; i >= 0; i--) this.#addToBucket(readIndexes[i] ?? 0, readCounts[i] ?? 0);
+    this.#zeros += zeros;
+    this.#count += count;
+    this.#sum += sum;
+    if (min < this.#min) this.#min = min;
+    if (max > this.#max) this.#max = max;
   }
 
   #addZero(): void {
@@ -241,4 +211,63 @@ export class DdSketch {
 
 function indexOf(value: number): number {
   return Math.ceil(Math.log(value) * inverseLogGamma);
+}
+
+interface Encoded {
+  readonly count: number;
+  readonly zeros: number;
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  /** So many buckets are in `readIndexes` and `readCounts`. */
+  readonly used: number;
+}
+
+const nothing: Encoded = { count: 0, zeros: 0, sum: 0, min: 0, max: 0, used: 0 };
+
+function readEncoded(reader: ByteReader): Encoded {
+  if (reader.byte() !== formatVersion) throw badEncoding('the sketch has an unknown version');
+  const count = reader.varint();
+  if (count === 0) return nothing;
+  const zeros = reader.varint();
+  const sum = reader.double();
+  const min = reader.double();
+  const max = reader.double();
+  if (!(sum >= 0 && min >= 0 && max >= min && max <= largestValue && sum <= count * max * (1 + 1e-9))) {
+    throw badEncoding('the sums of the sketch contradict each other');
+  }
+  const used = reader.varint();
+  if (used > maxBuckets) throw badEncoding('the sketch has too many buckets');
+  if (zeros + readBuckets(reader, used) !== count) throw badEncoding('the buckets of the sketch do not add up');
+  checkBounds(zeros, min, max, used);
+  return { count, zeros, sum, min, max, used };
+}
+
+/** Returns the sum of their counts. */
+function readBuckets(reader: ByteReader, used: number): number {
+  let index = 0;
+  let seen = 0;
+  for (let i = 0; i < used; i++) {
+    const step = i === 0 ? reader.signed() : reader.varint();
+    if (i > 0 && step === 0) throw badEncoding('a bucket comes twice');
+    index += step;
+    readIndexes[i] = index;
+    if (index < lowestIndex || index > highestIndex || index - (readIndexes[0] ?? 0) >= maxBuckets) {
+      throw badEncoding('a bucket is out of range');
+    }
+    const count = reader.varint();
+    if (count === 0) throw badEncoding('a bucket is empty');
+    readCounts[i] = count;
+    seen += count;
+  }
+  if (!Number.isSafeInteger(seen)) throw badEncoding('the sketch counts too much');
+  return seen;
+}
+
+/** The exact extremes must lie in the outermost buckets (the lowest may hold collapsed ones, so only its upper bound counts). */
+function checkBounds(zeros: number, min: number, max: number, used: number): void {
+  const [lowest = 0, highest = 0] = [readIndexes[0], readIndexes[used - 1]];
+  const maxFits = used > 0 ? indexOf(max) === highest : max === 0;
+  const minFits = zeros > 0 ? min === 0 : used > 0 && min >= smallestValue && indexOf(min) <= lowest;
+  if (!maxFits || !minFits) throw badEncoding('the extremes of the sketch do not fit its buckets');
 }

@@ -3,8 +3,7 @@ import type { FunctionId } from '../../../shared/ids.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { MetricPointStore } from '../../core/ports/store.ts';
 import { KeptPoints } from './kept-points.ts';
-import { Measurement } from './measurement.ts';
-import { readPoints } from './read-points.ts';
+import { warnOfDamage } from './read-points.ts';
 import type { SeriesReader } from './series-reader.ts';
 import { StatSum } from './stat-sum.ts';
 import { minuteMs, slotMs, startOfStep } from './steps.ts';
@@ -41,8 +40,8 @@ export class FunctionStatsReader {
     const { maxBytes = 32 * 1024 * 1024, store, logger } = options;
     const keep = (stepMs: number, bytes: number) =>
       new KeptPoints({
-        read: (functionIds, from, to) =>
-          readPoints(store, { functionIds, version: undefined, stepMs, from, to }, logger, Measurement.decodeTotal),
+        read: (functionIds, from, to) => store.query({ functionIds, version: undefined, stepMs, from, to }),
+        onDamaged: (point, error) => warnOfDamage(logger, point, error),
         maxBytes: bytes,
         keepMs,
       });

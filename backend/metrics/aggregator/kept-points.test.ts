@@ -1,28 +1,37 @@
 import { describe, expect, test } from 'vitest';
 import { functionA, functionB, invocation } from '../../../tests/support/metrics-fixture.ts';
+import type { MetricPointRecord } from '../../core/ports/store.ts';
+import { ByteWriter } from '../../util/byte-codec.ts';
 import { KeptPoints, type KeptPointsOptions, type PointRange } from './kept-points.ts';
 import { Measurement } from './measurement.ts';
-import type { Measured } from './recent-seconds.ts';
+
+function encoded(measurement: Measurement): Buffer {
+  const writer = new ByteWriter();
+  measurement.encode(writer);
+  return writer.copy();
+}
 
 /** Points at 0, 10, 20 …, each with one call of as many ms; what is asked for is noted. */
 function stored(over: Partial<KeptPointsOptions> = {}) {
   const reads: string[] = [];
   let version = 0;
   const gates: Promise<void>[] = [];
-  const read = async (ids: readonly string[], from: number, to: number): Promise<readonly Measured[]> => {
+  const read = async (ids: readonly string[], from: number, to: number): Promise<readonly MetricPointRecord[]> => {
     reads.push(`${ids.join(' ')} ${from}-${to}`);
-    const points: Measured[] = [];
+    const points: MetricPointRecord[] = [];
     for (let at = Math.ceil(from / 10) * 10; at < to; at += 10) {
       for (const id of ids) {
         const measurement = new Measurement();
         measurement.addInvocation(invocation({ at, totalMs: at + version }).report);
-        points.push({ functionId: id as typeof functionA, version: 1, at, measurement });
+        points.push({ functionId: id as typeof functionA, version: 1, stepMs: 10, at, data: encoded(measurement) });
       }
     }
     await gates.shift();
     return points;
   };
-  const kept = new KeptPoints({ read, maxBytes: 1_000_000, keepMs: 1_000, ...over });
+  const damaged: number[] = [];
+  const onDamaged = ({ at }: MetricPointRecord) => void damaged.push(at);
+  const kept = new KeptPoints({ read, onDamaged, maxBytes: 1_000_000, keepMs: 1_000, ...over });
   const p95 = async (ids: readonly (typeof functionA)[], range: PointRange) => {
     const sums = await kept.sums(ids, range);
     return ids.map((id) => {
@@ -33,7 +42,7 @@ function stored(over: Partial<KeptPointsOptions> = {}) {
   const change = () => {
     version = 1_000;
   };
-  return { kept, reads, p95, gates, change };
+  return { kept, reads, p95, gates, change, damaged };
 }
 
 function range(from: number, until: number, now = 0): PointRange {
@@ -117,13 +126,27 @@ describe('KeptPoints', () => {
     expect(kept.usedBytes).toBe(0);
   });
 
+  test('leaves out what is damaged, and says so', async () => {
+    const whole = encoded(Object.assign(new Measurement(), { invocations: 3 }));
+    const point = { functionId: functionA, version: 1, stepMs: 10 };
+    const read = async () => [
+      { ...point, at: 10, data: whole },
+      { ...point, at: 20, data: whole.subarray(0, 9) },
+      { ...point, at: 30, data: Buffer.from([99]) },
+      { ...point, at: 40, data: whole },
+    ];
+    const { p95, damaged } = stored({ read });
+    expect(await p95([functionA], range(0, 50))).toEqual([[6, -1]]);
+    expect(damaged).toEqual([20, 30]);
+  });
+
   test('fails with the store, and asks it again', async () => {
     let fails = true;
     const read = async () => {
       if (fails) throw new Error('full');
       return [];
     };
-    const kept = new KeptPoints({ read, maxBytes: 1_000, keepMs: 1 });
+    const kept = new KeptPoints({ read, onDamaged: () => undefined, maxBytes: 1_000, keepMs: 1 });
     await expect(kept.sums([functionA], range(0, 50))).rejects.toThrow('full');
     fails = false;
     expect((await kept.sums([functionA], range(0, 50))).size).toBe(1);

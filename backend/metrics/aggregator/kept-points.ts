@@ -1,14 +1,15 @@
 import type { FunctionId } from '../../../shared/ids.ts';
+import type { MetricPointRecord } from '../../core/ports/store.ts';
 import { ByteReader, ByteWriter } from '../../util/byte-codec.ts';
 import { DdSketch } from './dd-sketch.ts';
-import type { Measured } from './recent-seconds.ts';
+import { Measurement } from './measurement.ts';
 import { StatSum, type StatWindow } from './stat-sum.ts';
 
 /** The points of one function in [from, until), as far as a list needs them. Never changed, only replaced. */
 interface Kept {
   readonly from: number;
   readonly until: number;
-  /** Oldest first. A point takes some 10 bytes and its sketch: 60 to 90 bytes for 20 calls, at most 3 KB. */
+  /** Oldest first. A point takes some 14 bytes and its sketch: 60 to 90 bytes for 20 calls, at most 3 KB. */
   readonly bytes: Buffer;
   readonly sum: StatSum;
   readonly costBytes: number;
@@ -24,8 +25,14 @@ export interface PointRange {
 }
 
 export interface KeptPointsOptions {
-  /** Stored points of [from, to) of these functions, oldest first; only counts and `total` are used. */
-  readonly read: (functionIds: readonly FunctionId[], from: number, to: number) => Promise<readonly Measured[]>;
+  /** Stored points of [from, to) of these functions, those of each oldest first. */
+  readonly read: (
+    functionIds: readonly FunctionId[],
+    from: number,
+    to: number,
+  ) => Promise<readonly MetricPointRecord[]>;
+  /** Of a point that cannot be read, which is left out. */
+  readonly onDamaged: (point: MetricPointRecord, error: unknown) => void;
   /** The functions asked for longest ago go first when all together need more. */
   readonly maxBytes: number;
   /** A function that nobody asked for so long is forgotten. */
@@ -34,7 +41,6 @@ export interface KeptPointsOptions {
 
 /** Map slot, objects. */
 const overheadBytes = 300;
-const empty = new DdSketch();
 
 /**
  * Stored points of the functions that lists show, so that a list reads from the store what is new since it was last asked for
@@ -120,7 +126,7 @@ export class KeptPoints {
       for (const id of ids) {
         const known = old.get(id);
         const found = byFunction.get(id) ?? [];
-        whole.set(id, known === undefined ? this.#first(found, range) : this.#extended(known, found, range));
+        whole.set(id, known === undefined ? summed(this.#compact(found), range) : this.#extended(known, found, range));
       }
       if (!reading.isStale) for (const [id, kept] of whole) this.#keep(id, kept);
       return whole;
@@ -129,24 +135,25 @@ export class KeptPoints {
     }
   }
 
-  #first(points: readonly Measured[], { from, until, window, now }: PointRange): Kept {
-    const sum = new StatSum(window);
-    for (const { at, measurement } of points) sum.add(at, measurement);
-    return keptOf({ from, until, bytes: this.#encoded(points), sum, usedAt: now });
-  }
-
-  #extended(known: Kept, points: readonly Measured[], range: PointRange): Kept {
-    const fresh = this.#encoded(points.filter(({ at }) => at >= known.until));
+  #extended(known: Kept, points: readonly MetricPointRecord[], range: PointRange): Kept {
+    const fresh = this.#compact(points.filter(({ at }) => at >= known.until));
     return summed(Buffer.concat([known.bytes, fresh]), range);
   }
 
-  #encoded(points: readonly Measured[]): Buffer {
+  /** What lists need of stored points. The sketch is copied as it is: making one of each and writing it anew took ten times as long. */
+  #compact(points: readonly MetricPointRecord[]): Buffer {
     this.#writer.reset();
-    for (const { at, measurement } of points) {
-      for (const value of [at, measurement.invocations, measurement.errors, measurement.coldStarts]) {
-        this.#writer.varint(value);
+    for (const point of points) {
+      try {
+        const reader = new ByteReader(point.data);
+        const { invocations, errors, coldStarts, peakMemoryBytes } = Measurement.decodeCounts(reader);
+        const start = reader.offset;
+        DdSketch.skip(reader);
+        for (const value of [point.at, invocations, errors, coldStarts, peakMemoryBytes]) this.#writer.varint(value);
+        this.#writer.bytes(point.data.subarray(start, reader.offset));
+      } catch (error) {
+        this.#options.onDamaged(point, error);
       }
-      (measurement.total ?? empty).encode(this.#writer);
     }
     return this.#writer.copy();
   }
@@ -193,10 +200,13 @@ function summed(points: Buffer, { from, until, window, now }: PointRange): Kept 
       end = offset;
       break;
     }
-    const [invocations, errors, coldStarts] = [reader.varint(), reader.varint(), reader.varint()];
-    const total = DdSketch.decode(reader);
-    if (at < from) start = reader.offset;
-    else sum.add(at, { invocations, errors, coldStarts, total });
+    const [invocations, errors] = [reader.varint(), reader.varint()];
+    const [coldStarts, peakMemoryBytes] = [reader.varint(), reader.varint()];
+    if (at >= from) sum.addEncoded(at, { invocations, errors, coldStarts, peakMemoryBytes }, reader);
+    else {
+      DdSketch.skip(reader);
+      start = reader.offset;
+    }
   }
   const isCut = start > 0 || end < points.length;
   const bytes = isCut ? Buffer.from(points.subarray(start, end)) : points;

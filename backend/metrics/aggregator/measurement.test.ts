@@ -62,7 +62,13 @@ describe('Measurement', () => {
     fc.assert(
       fc.property(fc.array(fc.array(report), { maxLength: 4 }), (groups) => {
         const sum = new Measurement();
-        for (const group of groups) sum.merge(Measurement.decode(encode(measure(group))));
+        const fromBytes = new Measurement();
+        for (const group of groups) {
+          const bytes = encode(measure(group));
+          sum.merge(Measurement.decode(bytes));
+          fromBytes.mergeEncoded(bytes);
+        }
+        expect(encode(fromBytes).equals(encode(sum))).toBe(true);
         const { errorsByKind, ...rest } = toMetricPoint(sum, 0);
         const { errorsByKind: expectedErrors, ...expected } = toMetricPoint(measure(groups.flat()), 0);
         expect(rest).toEqual(expected);
@@ -151,7 +157,8 @@ describe('Measurement', () => {
     for (const values of [[1, 5], [3], []]) {
       const part = new Measurement();
       for (const value of values) part.addGauges(sample(value));
-      sum.merge(Measurement.decode(encode(part)));
+      if (values.length === 1) sum.merge(Measurement.decode(encode(part)));
+      else sum.mergeEncoded(encode(part));
     }
     expect([sum.isEmpty, sum.gauges?.samples]).toEqual([false, 3]);
     for (const [index, name] of gaugeNames.entries()) {
@@ -214,12 +221,17 @@ describe('Measurement', () => {
     fc.assert(
       fc.property(hostile, (bytes) => {
         let measurement: Measurement;
+        const sum = Measurement.decode(valid);
         try {
           measurement = Measurement.decode(bytes);
         } catch (error) {
           expect(error).toMatchObject({ code: 'bad_encoding' });
+          expect(() => sum.mergeEncoded(bytes)).toThrow(expect.objectContaining({ code: 'bad_encoding' }));
+          expect(encode(sum).equals(valid)).toBe(true);
           return;
         }
+        sum.mergeEncoded(bytes);
+        expect(sum.invocations).toBe(3 + measurement.invocations);
         // What an earlier version encoded comes back in the newest.
         if (bytes[0] === valid[0]) expect(encode(measurement).equals(Buffer.from(bytes))).toBe(true);
         expect(JSON.stringify(toMetricPoint(measurement, 0))).not.toContain('NaN');

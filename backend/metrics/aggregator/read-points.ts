@@ -1,5 +1,5 @@
 import type { Logger } from '../../core/ports/logger.ts';
-import type { MetricPointStore } from '../../core/ports/store.ts';
+import type { MetricPointRecord, MetricPointStore } from '../../core/ports/store.ts';
 import { Measurement } from './measurement.ts';
 import type { Measured } from './recent-seconds.ts';
 
@@ -8,7 +8,6 @@ export async function readPoints(
   store: Pick<MetricPointStore, 'query'>,
   filter: Parameters<MetricPointStore['query']>[0],
   logger: Logger,
-  decode: (data: Uint8Array) => Measurement = Measurement.decode,
 ): Promise<Measured[]> {
   const found: Measured[] = [];
   for (const record of await store.query(filter)) {
@@ -18,12 +17,19 @@ export async function readPoints(
         functionId: record.functionId,
         version: record.version,
         at: record.at,
-        measurement: decode(record.data),
+        measurement: Measurement.decode(record.data),
       });
     } catch (error) {
-      const { functionId, version, stepMs, at } = record;
-      logger.warn({ functionId, version, stepMs, at, err: error }, 'a stored metric point is damaged and left out');
+      warnOfDamage(logger, record, error);
     }
   }
   return found;
+}
+
+export function warnOfDamage(
+  logger: Logger,
+  { functionId, version, stepMs, at }: MetricPointRecord,
+  error: unknown,
+): void {
+  logger.warn({ functionId, version, stepMs, at, err: error }, 'a stored metric point is damaged and left out');
 }

@@ -1,4 +1,5 @@
 import type { FunctionStats } from '../../../shared/api/functions.ts';
+import type { ByteReader } from '../../util/byte-codec.ts';
 import { DdSketch } from './dd-sketch.ts';
 import type { Measured } from './recent-seconds.ts';
 
@@ -7,6 +8,9 @@ export interface StatWindow {
   readonly from: number;
   readonly to: number;
 }
+
+/** What a list counts. */
+export type StatCounts = Pick<Measured['measurement'], 'invocations' | 'errors' | 'coldStarts' | 'peakMemoryBytes'>;
 
 const sparklinePoints = 30;
 
@@ -17,6 +21,7 @@ export class StatSum {
   #invocations = 0;
   #errors = 0;
   #coldStarts = 0;
+  #peakMemoryBytes = 0;
   #total: DdSketch | undefined;
 
   constructor(window: StatWindow) {
@@ -33,14 +38,26 @@ export class StatSum {
   }
 
   /** A point of [from, to). */
-  add(at: number, point: Pick<Measured['measurement'], 'invocations' | 'errors' | 'coldStarts' | 'total'>): void {
+  add(at: number, point: StatCounts & Pick<Measured['measurement'], 'total'>): void {
+    this.#addCounts(at, point);
+    this.#addTotal(point.total);
+  }
+
+  /** A point of [from, to) whose sketch is read next. Throws when that is damaged, and has added nothing then. */
+  addEncoded(at: number, counts: StatCounts, total: ByteReader): void {
+    this.#total ??= new DdSketch();
+    this.#total.mergeEncoded(total);
+    this.#addCounts(at, counts);
+  }
+
+  #addCounts(at: number, point: StatCounts): void {
     const { from, to } = this.#window;
     const index = Math.floor(((at - from) / (to - from)) * sparklinePoints);
     this.#sparkline[index] = (this.#sparkline[index] ?? 0) + point.invocations;
     this.#invocations += point.invocations;
     this.#errors += point.errors;
     this.#coldStarts += point.coldStarts;
-    this.#addTotal(point.total);
+    this.#peakMemoryBytes = Math.max(this.#peakMemoryBytes, point.peakMemoryBytes);
   }
 
   /** Adds a sum of other points of the same window. */
@@ -51,6 +68,7 @@ export class StatSum {
     this.#invocations += other.#invocations;
     this.#errors += other.#errors;
     this.#coldStarts += other.#coldStarts;
+    this.#peakMemoryBytes = Math.max(this.#peakMemoryBytes, other.#peakMemoryBytes);
     this.#addTotal(other.#total);
   }
 
@@ -63,6 +81,7 @@ export class StatSum {
       p50Ms,
       p95Ms,
       coldStarts: this.#coldStarts,
+      peakMemoryBytes: this.#peakMemoryBytes,
       sparkline: this.#sparkline,
     };
   }
