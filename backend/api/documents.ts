@@ -74,6 +74,8 @@ export function functionDocument(
   if (latest === undefined) {
     throw new PlatformError('internal', 'latest_version_missing', `function ${record.name} has no latest version`);
   }
+  const liveVersion = liveVersionOf(entry);
+  const live = liveVersion === null ? undefined : versions.get(liveVersion);
   return {
     id: record.id,
     name: shortNameOf(record.name),
@@ -83,7 +85,9 @@ export function functionDocument(
     runtime: latest.config.runtime,
     isolation: latest.config.isolation,
     latestVersion: record.latestVersion,
-    liveVersion: liveVersionOf(entry),
+    liveVersion,
+    memoryMb: (live ?? latest).config.memoryMb,
+    lastDeployment: { version: latest.version, at: timeText(latest.createdAt), by: latest.createdBy },
     url: functionUrl(entry, gatewayUrl),
     routes: routes.map((route) => routeDocument(route, record.name)),
     createdAt: timeText(record.createdAt),

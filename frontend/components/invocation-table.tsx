@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { ListTree, RotateCcw } from 'lucide-react';
-import { type ReactNode, useState } from 'react';
+import type { ReactNode } from 'react';
 import type { InvocationDocument } from '../../shared/api/invocations.ts';
 import type { Timing } from '../../shared/invocation.ts';
 import { useApi } from '../api/context.tsx';
@@ -18,7 +18,9 @@ import { fillOf, phasesOf } from '../util/timing.ts';
 import { InvocationPanel } from './invocation-panel.tsx';
 import { LoadMore } from './load-more.tsx';
 import { QueryView } from './query-view.tsx';
+import { selectColumn } from './select-column.tsx';
 import { StartBadge, StatusBadge, statusLabels } from './status.tsx';
+import { type Selection, useSelection } from './use-selection.ts';
 
 /** A bar as long as the call took, in relation to the longest one shown; its pieces are the phases. */
 function DurationBar({ timing, longestMs }: { readonly timing: Timing | null; readonly longestMs: number }) {
@@ -35,11 +37,6 @@ function DurationBar({ timing, longestMs }: { readonly timing: Timing | null; re
   );
 }
 
-interface Selection {
-  readonly ids: ReadonlySet<string>;
-  readonly toggle: (id: string) => void;
-}
-
 function columns(
   longestMs: number,
   withFunction: boolean,
@@ -47,25 +44,11 @@ function columns(
   selection: Selection,
 ): readonly TableColumn<InvocationDocument>[] {
   return [
-    {
-      id: 'select',
-      label: 'Select',
-      isLabelHidden: true,
-      onPhone: 'bare',
-      className: 'w-6 !pr-0',
-      cell: (row) => (
-        // biome-ignore lint/a11y/useKeyWithClickEvents: keeps the click of the mouse from opening the row
-        <label className="grid size-6 cursor-pointer place-items-center" onClick={(event) => event.stopPropagation()}>
-          <input
-            type="checkbox"
-            className="size-4 accent-accent"
-            aria-label={`Select the call of ${formatDateTime(row.createdAt)}`}
-            checked={selection.ids.has(row.id)}
-            onChange={() => selection.toggle(row.id)}
-          />
-        </label>
-      ),
-    },
+    selectColumn(
+      selection,
+      (row) => row.id,
+      (row) => `Select the call of ${formatDateTime(row.createdAt)}`,
+    ),
     {
       id: 'at',
       label: 'Time',
@@ -170,16 +153,9 @@ export function InvocationTable({
   const [fn] = useUrlValue('function');
   const [openId, setOpenId] = useUrlValue('invocation');
   const query = useInfiniteQuery(queries.invocations(useApi(), { function: functionName ?? fn, status, trigger }));
-  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const replay = useBulkReplay(() => setSelected(new Set()));
-  const selection: Selection = {
-    ids: selected,
-    toggle: (id) => {
-      const next = new Set(selected);
-      if (!next.delete(id)) next.add(id);
-      setSelected(next);
-    },
-  };
+  const selection = useSelection();
+  const selected = selection.ids;
+  const replay = useBulkReplay(() => selection.choose([]));
   const shown = query.data?.pages.flatMap((page) => page.items) ?? [];
   const isFiltered = status !== '' || trigger !== '' || fn !== '';
   return (
@@ -200,12 +176,12 @@ export function InvocationTable({
         />
         <span className="ml-auto inline-flex flex-wrap items-center gap-2">
           {selected.size > 0 && (
-            <Button tone="ghost" onClick={() => setSelected(new Set())}>
+            <Button tone="ghost" onClick={() => selection.choose([])}>
               Select none
             </Button>
           )}
           {shown.length > 0 && (
-            <Button tone="ghost" onClick={() => setSelected(new Set(shown.map((row) => row.id)))}>
+            <Button tone="ghost" onClick={() => selection.choose(shown.map((row) => row.id))}>
               Select all {shown.length}
             </Button>
           )}

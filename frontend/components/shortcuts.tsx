@@ -8,6 +8,7 @@ const others: readonly (readonly [string, string])[] = [
   ['Ctrl K', 'Search and commands'],
   ['/', 'Go to the filter or search field'],
   ['j  k', 'Next and previous row; Enter opens it'],
+  ['x', 'Choose the row, where rows can be chosen'],
   ['t', 'Choose the time of the charts'],
   ['l', 'Live or paused'],
   ['Ctrl S', 'Deploy what is in the editor'],
@@ -26,12 +27,18 @@ function moveRow(step: 1 | -1): void {
   next?.scrollIntoView({ block: 'nearest' });
 }
 
+/** Ticks the box of the row that has the focus. */
+function chooseRow(): void {
+  document.activeElement?.closest('tr')?.querySelector<HTMLElement>('[data-shortcut=select]')?.click();
+}
+
 const press = (name: 'range' | 'live') => document.querySelector<HTMLElement>(`[data-shortcut=${name}]`)?.click();
 
 function isTyping(event: KeyboardEvent): boolean {
   const { target } = event;
   const isField =
-    target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable]') !== null;
+    target instanceof HTMLElement &&
+    target.closest('input:not([type=checkbox]), textarea, select, [contenteditable]') !== null;
   return isField || document.querySelector('[role=dialog]') !== null;
 }
 
@@ -48,6 +55,7 @@ export function Shortcuts() {
   useEffect(() => {
     function act(action: ShortcutAction): boolean {
       if (action.kind === 'row') moveRow(action.step);
+      else if (action.kind === 'choose') chooseRow();
       else if (action.kind === 'help') setIsOpen(true);
       else if (action.kind === 'go') {
         const section = sections.find(({ key }) => key === action.key);

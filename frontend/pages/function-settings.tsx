@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useId, useState } from 'react';
 import type { CreateVersion, VersionDocument } from '../../shared/api/functions.ts';
 import type { FunctionChange } from '../api/api.ts';
 import { useApi } from '../api/context.tsx';
@@ -8,6 +8,7 @@ import { queries } from '../api/queries.ts';
 import { DeployProgress } from '../components/deploy-progress.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { useFunction } from '../components/use-function.ts';
+import { useSetEnabled } from '../components/use-set-enabled.ts';
 import { splitFiles } from '../forms/changes.ts';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
 import { changedConfigOf, checkSettings, type SettingsDraft, settingsOfVersion } from '../forms/draft.ts';
@@ -18,6 +19,7 @@ import { paths } from '../path-builder.ts';
 import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { Field, Input } from '../ui/field.tsx';
+import { Switch } from '../ui/switch.tsx';
 import { toast } from '../ui/toast.tsx';
 
 /** What a version is with the settings and the image of the form, as it is sent. */
@@ -130,16 +132,34 @@ function Description() {
         <Field label="Tags" hint="Separated by commas">
           {(control) => <Input {...control} value={tags} onChange={(event) => setTags(event.target.value)} />}
         </Field>
-        <div className="flex flex-wrap gap-2">
+        <div>
           <Button type="submit" isBusy={save.isPending}>
             Save
           </Button>
-          <Button onClick={() => save.mutate({ enabled: !fn.enabled })} isBusy={save.isPending}>
-            {fn.enabled ? 'Disable the function' : 'Enable the function'}
-          </Button>
         </div>
-        <p className="text-xs text-faint">A disabled function answers 503 to every call and runs no schedule.</p>
       </form>
+    </Card>
+  );
+}
+
+/** Takes the function out of service and back, without a question: what it does can be taken back at once. */
+function Service() {
+  const fn = useFunction();
+  const noteId = useId();
+  const setEnabled = useSetEnabled();
+  return (
+    <Card title="In service">
+      <Switch
+        label="Answers calls"
+        isOn={fn.enabled}
+        isBusy={setEnabled.isPending}
+        describedBy={noteId}
+        onChange={(enabled) => setEnabled.mutate({ names: [fn.name], enabled })}
+      />
+      <p id={noteId} className="mt-2 text-xs text-faint">
+        A disabled function answers 503 to every call and its schedules skip their ticks; queued calls wait until it is
+        enabled again. Nothing is deleted.
+      </p>
     </Card>
   );
 }
@@ -197,6 +217,7 @@ export function FunctionSettingsTab() {
       </QueryView>
       <div className="flex flex-col gap-4">
         <Description />
+        <Service />
         <DangerZone />
       </div>
     </div>

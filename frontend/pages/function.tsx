@@ -7,10 +7,11 @@ import { queries } from '../api/queries.ts';
 import { processServerError } from '../api/server-error.ts';
 import { PageHeader } from '../components/page-header.tsx';
 import { RuntimeBadge } from '../components/runtime-badge.tsx';
+import { useSetEnabled } from '../components/use-set-enabled.ts';
 import { type FunctionTab, functionTabs, paths } from '../path-builder.ts';
 import { Badge, Dot } from '../ui/badge.tsx';
-import { buttonClasses } from '../ui/button.tsx';
-import { ErrorCallout } from '../ui/callout.tsx';
+import { Button, buttonClasses } from '../ui/button.tsx';
+import { Callout, ErrorCallout } from '../ui/callout.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Skeleton } from '../ui/spinner.tsx';
 import { tabClasses } from '../ui/tabs.tsx';
@@ -38,6 +39,26 @@ function LiveBadge({ fn }: { readonly fn: FunctionDocument }) {
   if (versions.length < 2) return <Badge tone="accent">live v{fn.liveVersion}</Badge>;
   const shares = versions.map(({ version }) => `v${version} ${formatPercent(shareOf(versions, version))}`);
   return <Badge tone="accent">live {shares.join(' · ')}</Badge>;
+}
+
+/** On every tab: whoever looks for calls that do not come should not have to look for the reason. */
+function Disabled({ name }: { readonly name: string }) {
+  const setEnabled = useSetEnabled();
+  return (
+    <div className="mb-4">
+      <Callout
+        tone="warn"
+        title="This function is disabled"
+        actions={
+          <Button isBusy={setEnabled.isPending} onClick={() => setEnabled.mutate({ names: [name], enabled: true })}>
+            Enable it
+          </Button>
+        }
+      >
+        Every call is answered with 503, schedules skip their ticks, and queued calls wait.
+      </Callout>
+    </div>
+  );
 }
 
 /** The frame of one function: what it is, and its tabs, each with an address of its own. */
@@ -107,6 +128,7 @@ export function FunctionPage() {
           </Link>
         ))}
       </nav>
+      {fn?.enabled === false && <Disabled name={name} />}
       <Suspense fallback={<Skeleton lines={8} />}>{fn === undefined ? <Skeleton lines={8} /> : <Outlet />}</Suspense>
     </>
   );

@@ -1,13 +1,16 @@
 import { Link, useNavigate } from '@tanstack/react-router';
-import { Plus, SearchX } from 'lucide-react';
+import { FlaskConical, Plus, ScrollText, SearchX } from 'lucide-react';
 import { useState } from 'react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
 import { FirstRun } from '../components/first-run.tsx';
+import { FunctionSelection } from '../components/function-selection.tsx';
 import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { RuntimeBadge } from '../components/runtime-badge.tsx';
+import { selectColumn } from '../components/select-column.tsx';
 import { useAllFunctions } from '../components/use-all-functions.ts';
+import { type Selection, useSelection } from '../components/use-selection.ts';
 import { paths } from '../path-builder.ts';
 import { Badge, Dot } from '../ui/badge.tsx';
 import { Button, buttonClasses } from '../ui/button.tsx';
@@ -18,8 +21,8 @@ import { EmptyState } from '../ui/empty-state.tsx';
 import { Input } from '../ui/field.tsx';
 import { Sparkline } from '../ui/sparkline.tsx';
 import { Table, type TableColumn, type TableSort } from '../ui/table.tsx';
-import { formatAgo, formatCount, formatMs, formatPercent } from '../util/format.ts';
-import { type FunctionSortKey, sortFunctions, stateOf } from '../util/function-state.ts';
+import { formatAgo, formatCount, formatDateTime, formatMs, formatPercent } from '../util/format.ts';
+import { type FunctionSortKey, mebibyte, memoryShare, sortFunctions, stateOf } from '../util/function-state.ts';
 import { useNow, useSettled, useSlashFocus, useUrlValue } from '../util/hooks.ts';
 import { curlSnippet } from '../util/snippets.ts';
 
@@ -66,7 +69,7 @@ function NameCell({ fn, onTag }: { readonly fn: FunctionDocument; readonly onTag
 
 /** What is done most often with one of many; shown where the mouse or the focus is, and to fingers always. */
 function RowActions({ fn }: { readonly fn: FunctionDocument }) {
-  const link = classes(buttonClasses('ghost', 'small'), '!px-2');
+  const link = classes(buttonClasses('ghost', 'small'), '!px-1.5');
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: keeps the click of the mouse from opening the row
     // biome-ignore lint/a11y/noStaticElementInteractions: see above
@@ -74,26 +77,59 @@ function RowActions({ fn }: { readonly fn: FunctionDocument }) {
       className="inline-flex items-center opacity-0 group-focus-within:opacity-100 group-hover:opacity-100 [@media(hover:none)]:opacity-100"
       onClick={(event) => event.stopPropagation()}
     >
-      <Link to={paths.function(fn.name, 'code')} aria-label={`Test ${fn.name}`} className={link}>
-        Test
+      <Link to={paths.function(fn.name, 'code')} title="Test" aria-label={`Test ${fn.name}`} className={link}>
+        <FlaskConical className="size-4" aria-hidden="true" />
       </Link>
-      <Link to={paths.function(fn.name, 'logs')} aria-label={`Logs of ${fn.name}`} className={link}>
-        Logs
+      <Link to={paths.function(fn.name, 'logs')} title="Logs" aria-label={`Logs of ${fn.name}`} className={link}>
+        <ScrollText className="size-4" aria-hidden="true" />
       </Link>
       <CopyButton text={curlSnippet(fn.url, undefined)} label={`Copy ${fn.name} as curl`} />
     </span>
   );
 }
 
-function columns(now: number, onTag: (tag: string) => void): readonly TableColumn<FunctionDocument>[] {
+/** The most of the hour against the limit: a function that comes near it is about to be ended. */
+function MemoryCell({ fn }: { readonly fn: FunctionDocument }) {
+  const peak = fn.stats?.peakMemoryBytes ?? 0;
+  return (
+    <>
+      <span className={memoryShare(fn) >= 0.9 ? 'font-medium text-danger' : ''}>
+        {peak === 0 ? '–' : Math.ceil(peak / mebibyte)}
+      </span>
+      <span className="text-faint"> / {fn.memoryMb} MiB</span>
+    </>
+  );
+}
+
+function DeploymentCell({ fn, now }: { readonly fn: FunctionDocument; readonly now: number }) {
+  const { version, at, by } = fn.lastDeployment;
+  return (
+    <span title={`Version ${version}, ${formatDateTime(at)}, by ${by}`}>
+      {formatAgo(at, now)} <span className="ml-auto block max-w-24 truncate text-xs text-faint">by {by}</span>
+    </span>
+  );
+}
+
+function columns(
+  now: number,
+  onTag: (tag: string) => void,
+  selection: Selection,
+): readonly TableColumn<FunctionDocument>[] {
   const share = (fn: FunctionDocument, key: 'errors' | 'coldStarts') =>
     fn.stats === undefined || fn.stats.invocations === 0 ? null : fn.stats[key] / fn.stats.invocations;
   return [
+    selectColumn(
+      selection,
+      (fn) => fn.id,
+      (fn) => `Select ${fn.name}`,
+    ),
     {
       id: 'name',
       label: 'Function',
       isSortable: true,
-      onPhone: 'line',
+      onPhone: 'bare',
+      // Beside the box.
+      className: 'max-sm:basis-[calc(100%-2.25rem)]',
       cell: (fn) => <NameCell fn={fn} onTag={onTag} />,
     },
     { id: 'runtime', label: 'Runtime', isSecondary: true, cell: (fn) => <RuntimeBadge runtime={fn.runtime} /> },
@@ -107,7 +143,7 @@ function columns(now: number, onTag: (tag: string) => void): readonly TableColum
           <Sparkline
             values={fn.stats?.sparkline ?? []}
             label={`Requests of ${fn.name} over the last hour`}
-            className="hidden h-5 w-20 sm:block"
+            className="hidden h-5 w-16 sm:block"
           />
           <span className="sm:min-w-9">{formatCount(fn.stats?.invocations)}</span>
         </span>
@@ -133,14 +169,21 @@ function columns(now: number, onTag: (tag: string) => void): readonly TableColum
       isSecondary: true,
       cell: (fn) => formatPercent(share(fn, 'coldStarts')),
     },
+    {
+      id: 'memory',
+      label: 'Memory',
+      isNumber: true,
+      isSortable: true,
+      cell: (fn) => <MemoryCell fn={fn} />,
+    },
     { id: 'live', label: 'Live', isNumber: true, cell: (fn) => (fn.liveVersion === null ? '–' : `v${fn.liveVersion}`) },
     {
-      id: 'updated',
-      label: 'Last change',
+      id: 'deployed',
+      label: 'Deployed',
       isNumber: true,
       isSortable: true,
       isSecondary: true,
-      cell: (fn) => formatAgo(fn.updatedAt, now),
+      cell: (fn) => <DeploymentCell fn={fn} now={now} />,
     },
     {
       id: 'actions',
@@ -153,7 +196,7 @@ function columns(now: number, onTag: (tag: string) => void): readonly TableColum
   ];
 }
 
-const sortKeys: readonly FunctionSortKey[] = ['name', 'requests', 'errors', 'p95', 'cold', 'updated'];
+const sortKeys: readonly FunctionSortKey[] = ['name', 'requests', 'errors', 'p95', 'cold', 'memory', 'deployed'];
 
 /** Rows that are in the page at first; a table of a thousand takes a phone a while. */
 const firstRows = 100;
@@ -161,9 +204,11 @@ const firstRows = 100;
 function FunctionTable({
   functions,
   onTag,
+  selection,
 }: {
   readonly functions: readonly FunctionDocument[];
   readonly onTag: (tag: string) => void;
+  readonly selection: Selection;
 }) {
   const now = useNow();
   const [shown, setShown] = useState(firstRows);
@@ -175,7 +220,7 @@ function FunctionTable({
       <Table
         label="Functions"
         isStacked
-        columns={columns(now, onTag)}
+        columns={columns(now, onTag, selection)}
         rows={sortFunctions(functions, key, sort.isDescending).slice(0, shown)}
         rowKey={(fn) => fn.id}
         sort={sort}
@@ -199,6 +244,7 @@ export function FunctionsPage() {
   const [search, setSearch] = useUrlValue('search');
   const settled = useSettled(search.trim());
   const { query, functions = [] } = useAllFunctions(settled);
+  const selection = useSelection();
   useSlashFocus('function-search');
   const newButton = (
     <Link to={paths.newFunction()} className={buttonClasses('primary')}>
@@ -237,7 +283,10 @@ export function FunctionsPage() {
                   actions={<Button onClick={() => setSearch('')}>Clear the search</Button>}
                 />
               ) : (
-                <FunctionTable functions={functions} onTag={setSearch} />
+                <>
+                  <FunctionSelection functions={functions} selection={selection} />
+                  <FunctionTable functions={functions} onTag={setSearch} selection={selection} />
+                </>
               )}
               <LoadMore query={query} />
             </Card>

@@ -23,6 +23,12 @@ describe('sortFunctions', () => {
     expect(names('requests', false)).toEqual(['a', 'b', 'c']);
     expect(names('errors', true)).toEqual(['b', 'c', 'a']);
     expect(names('name', true)).toEqual(['c', 'b', 'a']);
+    const used = (name: string, mebibytes: number, memoryMb: number) => {
+      const { stats } = fn(name, 1, 0);
+      return fn(name, 1, 0, { memoryMb, stats: { ...stats!, peakMemoryBytes: mebibytes * 1024 * 1024 } });
+    };
+    const bySize = sortFunctions([used('a', 100, 1024), used('b', 90, 128), used('c', 0, 64)], 'memory', true);
+    expect(bySize.map((item) => item.name)).toEqual(['b', 'a', 'c']);
   });
 
   it('leaves the list as it was', () => expect(list.map((item) => item.name)).toEqual(['b', 'a', 'c']));

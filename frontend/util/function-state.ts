@@ -12,7 +12,14 @@ export function stateOf(fn: FunctionDocument): { readonly tone: Tone; readonly l
   return { tone: 'ok', label: 'Healthy' };
 }
 
-export type FunctionSortKey = 'name' | 'requests' | 'errors' | 'p95' | 'cold' | 'updated';
+export const mebibyte = 1024 * 1024;
+
+/** The most memory that an instance took in the last hour, as a share of its limit. */
+export function memoryShare(fn: FunctionDocument): number {
+  return (fn.stats?.peakMemoryBytes ?? 0) / (fn.memoryMb * mebibyte);
+}
+
+export type FunctionSortKey = 'name' | 'requests' | 'errors' | 'p95' | 'cold' | 'memory' | 'deployed';
 
 const ratio = (part: number | undefined, whole: number | undefined) => (part ?? 0) / Math.max(1, whole ?? 0);
 const sortValues: Readonly<Record<Exclude<FunctionSortKey, 'name'>, (fn: FunctionDocument) => number>> = {
@@ -20,7 +27,8 @@ const sortValues: Readonly<Record<Exclude<FunctionSortKey, 'name'>, (fn: Functio
   errors: (fn) => ratio(fn.stats?.errors, fn.stats?.invocations),
   p95: (fn) => fn.stats?.p95Ms ?? -1,
   cold: (fn) => ratio(fn.stats?.coldStarts, fn.stats?.invocations),
-  updated: (fn) => Date.parse(fn.updatedAt),
+  memory: memoryShare,
+  deployed: (fn) => Date.parse(fn.lastDeployment.at),
 };
 
 /** Sorted by a column; functions that are equal in it stay in the order of their names. */

@@ -9,6 +9,7 @@ describe('ShortcutReader', () => {
     expect(reader.read('l', 500)).toEqual({ kind: 'go', key: 'l' });
     expect(reader.read('l', 600)).toEqual({ kind: 'live' });
     expect(reader.read('?', 700)).toEqual({ kind: 'help' });
+    expect(reader.read('x', 800)).toEqual({ kind: 'choose' });
   });
 
   it('forgets a g after a while', () => {
@@ -18,7 +19,7 @@ describe('ShortcutReader', () => {
   });
 
   it('knows nothing of other keys, nor of names that every object has', () => {
-    expect(new ShortcutReader().read('x', 0)).toBeUndefined();
+    expect(new ShortcutReader().read('y', 0)).toBeUndefined();
     expect(new ShortcutReader().read('constructor', 0)).toBeUndefined();
   });
 });

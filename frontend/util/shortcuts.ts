@@ -16,11 +16,12 @@ const pairMs = 1500;
 export type ShortcutAction =
   | { readonly kind: 'go'; readonly key: string }
   | { readonly kind: 'row'; readonly step: 1 | -1 }
-  | { readonly kind: 'range' | 'live' | 'help' };
+  | { readonly kind: 'range' | 'live' | 'help' | 'choose' };
 
 const singles: Readonly<Record<string, ShortcutAction>> = {
   j: { kind: 'row', step: 1 },
   k: { kind: 'row', step: -1 },
+  x: { kind: 'choose' },
   t: { kind: 'range' },
   l: { kind: 'live' },
   '?': { kind: 'help' },

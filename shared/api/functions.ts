@@ -83,7 +83,12 @@ export const updateFunctionSchema = z.strictObject({
   tags: z.array(z.string().min(1).max(64)).max(20).optional(),
   routes: z.array(routeInputSchema).max(100).optional(),
   schedules: z.array(scheduleInputSchema).max(100).optional(),
-  enabled: z.boolean().optional().describe('A disabled function answers 503 to every call and runs no schedule.'),
+  enabled: z
+    .boolean()
+    .optional()
+    .describe(
+      'A disabled function answers 503 to every call, skips the ticks of its schedules, and lets what is queued wait.',
+    ),
 });
 export type UpdateFunction = z.infer<typeof updateFunctionSchema>;
 
@@ -154,6 +159,7 @@ export const functionStatsSchema = z.object({
   p50Ms: z.number().nullable(),
   p95Ms: z.number().nullable(),
   coldStarts: z.number(),
+  peakMemoryBytes: z.number().describe('The most that an instance took; 0 where nothing ran.'),
   sparkline: z.array(z.number()).describe('Invocations per step over the window.'),
 });
 export type FunctionStats = z.infer<typeof functionStatsSchema>;
@@ -168,6 +174,10 @@ export const functionSchema = z.object({
   isolation: z.enum(isolationLevels).describe('Of the latest version.'),
   latestVersion: z.number().int(),
   liveVersion: z.number().int().nullable().describe('The version with the most weight in `live`.'),
+  memoryMb: z.number().int().describe('Limit of an instance: of the live version, of the latest when nothing is live.'),
+  lastDeployment: z
+    .object({ version: z.number().int(), at: timeSchema, by: z.string() })
+    .describe('When the latest version was made, and who did.'),
   url: z.string().describe('Where the gateway answers.'),
   routes: z.array(routeSchema),
   createdAt: timeSchema,

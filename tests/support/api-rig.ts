@@ -243,7 +243,10 @@ class EmptyMetrics implements MetricsReader {
     new Map(
       ids.map((id) => [
         id,
-        { windowMs, invocations: 0, errors: 0, p50Ms: null, p95Ms: null, coldStarts: 0, sparkline: [] },
+        {
+          ...{ windowMs, invocations: 0, errors: 0, p50Ms: null, p95Ms: null, coldStarts: 0 },
+          ...{ peakMemoryBytes: 0, sparkline: [] },
+        },
       ]),
     );
   totals: MetricsReader['totals'] = async () => new Map();

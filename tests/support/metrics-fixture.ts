@@ -29,6 +29,7 @@ export interface InvocationFacts {
   readonly start?: StartKind;
   readonly outcome?: InvocationOutcome;
   readonly httpStatus?: number;
+  readonly peakMemoryBytes?: number;
 }
 
 /** A request for `GET /a?key=secret`. */
@@ -68,6 +69,7 @@ export function invocation(facts: InvocationFacts): Extract<MetricEvent, { kind:
     totalMs = 2,
     start = 'warm',
     outcome = { kind: 'success' },
+    peakMemoryBytes = 50_000_000,
   } = facts;
   const isCold = start !== 'warm';
   const phases = isCold
@@ -85,7 +87,7 @@ export function invocation(facts: InvocationFacts): Extract<MetricEvent, { kind:
       instanceId: 'ins_1' as InstanceId,
       httpStatus: facts.httpStatus,
       timing: { queuedMs: 0.5, ...phases, firstByteMs: 1, handlerMs: totalMs * 0.8, flushMs: 0, totalMs },
-      usage: { cpuMs: 1.5, peakMemoryBytes: 50_000_000, requestBytes: 100, responseBytes: 1_000 },
+      usage: { cpuMs: 1.5, peakMemoryBytes, requestBytes: 100, responseBytes: 1_000 },
     },
   };
 }

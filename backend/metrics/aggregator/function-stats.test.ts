@@ -42,6 +42,7 @@ async function plain({ collector, clock }: Collected, functionId: typeof functio
     p50Ms: total?.totalMs?.p50 ?? null,
     p95Ms: total?.totalMs?.p95 ?? null,
     coldStarts: total?.coldStarts ?? 0,
+    peakMemoryBytes: total?.peakMemoryBytes ?? 0,
     sparkline,
   };
 }
@@ -70,6 +71,7 @@ function call({ collector, clock }: Collected, random: () => number) {
       totalMs: random() < 0.05 ? 0 : 10 ** (random() * 6 - 2),
       start: random() < 0.1 ? 'cold' : 'warm',
       httpStatus: random() < 0.1 ? 503 : 200,
+      peakMemoryBytes: Math.floor(random() * 2 ** 30),
     }),
   );
 }
