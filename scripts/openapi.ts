@@ -24,7 +24,17 @@ function unneeded<T extends object>(name: string): T {
   });
 }
 
-const parts = ['functions', 'deployments', 'versions', 'aliases', 'schedules', 'invocations', 'deadLetters', 'tokens'];
+const parts = [
+  'functions',
+  'deployments',
+  'drafts',
+  'versions',
+  'aliases',
+  'schedules',
+  'invocations',
+  'deadLetters',
+  'tokens',
+];
 const more = ['inventory', 'directory', 'store', 'pool', 'clock'];
 
 /** The OpenAPI document as text, as it is committed. */

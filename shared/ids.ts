@@ -2,7 +2,8 @@
  * The words of Hearth, one per idea, used in code, API, CLI, dashboard and documents:
  *
  * function: named, mutable record. version: immutable number + bundle digest + configuration.
- * alias: name -> weighted versions. qualifier: version or alias in a call. runtime: language adapter.
+ * alias: name -> weighted versions. draft: code and configuration that are tried before they are deployed as a version.
+ * qualifier: version, alias or draft in a call. runtime: language adapter.
  * handler: entry point in user code. bundle: uploaded code, content-addressed. invocation: one call, with attempts.
  * outcome: how it ended. trigger: route, schedule or queue that starts invocations. driver: isolation technology.
  * sandbox: isolated body made by a driver. instance: sandbox with a version loaded. lease: right to use an instance.
@@ -16,6 +17,7 @@ export type Branded<Kind extends string> = string & { readonly [brand]: Kind };
 
 export type FunctionId = Branded<'function'>;
 export type VersionId = Branded<'version'>;
+export type DraftId = Branded<'draft'>;
 export type InvocationId = Branded<'invocation'>;
 export type SandboxId = Branded<'sandbox'>;
 export type InstanceId = Branded<'instance'>;
@@ -33,6 +35,7 @@ export type BundleDigest = Branded<'bundle-digest'>;
 const prefixes = {
   function: 'fn',
   version: 'ver',
+  draft: 'drf',
   invocation: 'inv',
   sandbox: 'sbx',
   instance: 'ins',

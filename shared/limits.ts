@@ -29,6 +29,8 @@ export const limits = {
   idleTimeoutMs: { min: 1000, default: 600_000, max: 86_400_000 },
   /** After the deadline, how long a handler may take to notice its AbortSignal before its instance is destroyed. */
   cancelGraceMs: 500,
+  /** Drafts of one function; a newer one takes the place of that which was not called for longest. */
+  maxDraftsPerFunction: 5,
   /** A function calling a function: how deep a chain may go. */
   maxCallDepth: 16,
 } as const;

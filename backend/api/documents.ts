@@ -1,6 +1,7 @@
 import type { ProjectDocument, UserDocument } from '../../shared/api/access.ts';
 import type {
   Alias,
+  DraftDocument,
   FunctionDocument,
   FunctionStats,
   Route,
@@ -12,6 +13,7 @@ import type { SecretDocument } from '../../shared/api/secrets.ts';
 import type { AuditEntry, TokenDocument } from '../../shared/api/system.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { defaultPathOf, shortNameOf } from '../../shared/names.ts';
+import type { Draft } from '../control-plane/drafts.ts';
 import type { FunctionEntry } from '../control-plane/function-directory.ts';
 import type { ScheduleView } from '../control-plane/schedules.ts';
 import type { SecretView } from '../control-plane/secrets.ts';
@@ -112,6 +114,20 @@ export function versionDocument(record: VersionRecord, entry: FunctionEntry): Ve
     createdAt: timeText(record.createdAt),
     createdBy: record.createdBy,
     aliases: aliases.map((alias) => alias.name).sort(),
+  };
+}
+
+export function draftDocument({ id, spec, config, sizeBytes, fileCount, ...draft }: Draft): DraftDocument {
+  return {
+    id,
+    functionName: shortNameOf(spec.functionName),
+    config,
+    digest: spec.digest,
+    sizeBytes,
+    fileCount,
+    createdAt: timeText(draft.createdAt),
+    createdBy: draft.createdBy,
+    expiresAt: timeText(draft.expiresAt),
   };
 }
 

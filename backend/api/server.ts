@@ -31,6 +31,7 @@ import { accessRoutes } from './routes/access.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { backupRoutes } from './routes/backups.ts';
+import { draftRoutes, invokeDraftRoute } from './routes/drafts.ts';
 import { egressRoutes } from './routes/egress.ts';
 import { errorGroupRoutes } from './routes/error-groups.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -278,6 +279,7 @@ async function registerApi(
   functionRoutes(app, context);
   versionRoutes(app, context);
   aliasRoutes(app, context);
+  draftRoutes(app, context);
   triggerRoutes(app, context);
   invocationRoutes(app, context);
   deadLetterRoutes(app, context);
@@ -296,8 +298,8 @@ async function registerApi(
   secretRoutes(app, context);
   systemRoutes(app, context);
   backupRoutes(app, context);
-  await app.register(async (scope) => testEventRoutes(scope.withTypeProvider<ZodTypeProvider>(), context));
-  await app.register(async (scope) => invokeRoute(scope.withTypeProvider<ZodTypeProvider>(), context));
+  for (const ofCalls of [testEventRoutes, invokeRoute, invokeDraftRoute])
+    await app.register(async (scope) => ofCalls(scope.withTypeProvider<ZodTypeProvider>(), context));
 }
 
 /** A path that exists with another method: 405, or its methods for OPTIONS. A page of the dashboard: the dashboard. Else 404. */

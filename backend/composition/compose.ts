@@ -71,6 +71,7 @@ export async function compose(options: StartOptions) {
     clock,
     logger,
     sessionLifeMs: settings.HEARTH_SESSION_HOURS * 3_600_000,
+    draftIdleMs: settings.HEARTH_DRAFT_IDLE_MINUTES * 60_000,
   });
   const canaryWatch = new CanaryWatch({
     directory,

@@ -1,4 +1,3 @@
-import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import type { EgressProxy } from '../execution-engine/egress/egress-proxy.ts';
 import { GroupedJournal } from '../metrics/collector/grouped-journal.ts';
 import { HostSampler } from '../metrics/collector/host-sampler.ts';
@@ -10,6 +9,7 @@ import { LevelCostRecorder } from '../metrics/level-costs.ts';
 import { LogHub } from '../metrics/logs/log-hub.ts';
 import { PrometheusPage } from '../metrics/prometheus.ts';
 import { OtlpExporter } from '../metrics/telemetry/otlp-exporter.ts';
+import { withoutDrafts } from '../metrics/without-drafts.ts';
 import { type Foundation, here } from './foundation.ts';
 
 const hourMs = 3_600_000;
@@ -61,7 +61,7 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
   const refusals = new EgressRefusalRecorder({ store, clock, logger });
   const levelCosts = new LevelCostRecorder();
   // Each takes of it what is for it; the collector everything.
-  const sink: MetricsSink = {
+  const sink = withoutDrafts({
     record: (event) => {
       metrics.record(event);
       errors.record(event);
@@ -72,7 +72,7 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
     flush: async () => {
       await Promise.all([metrics.flush(), errors.flush(), refusals.flush()]);
     },
-  };
+  });
   const retention = new Retention({
     clock,
     logger,

@@ -77,6 +77,9 @@ export const settingsSchema = z.object({
   HEARTH_SESSION_HOURS: count(1, 8760)
     .default(12)
     .describe('How long somebody who signed in with a password stays signed in.'),
+  HEARTH_DRAFT_IDLE_MINUTES: count(1, 1440)
+    .default(60)
+    .describe('A draft that is not called for so long is removed (docs/drafts.md).'),
   HEARTH_ADMIN_TOKEN: z
     .string()
     .refine((text) => text === '' || text.length >= 20, 'at least 20 characters')

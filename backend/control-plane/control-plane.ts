@@ -22,6 +22,7 @@ import { ChangeLock } from './change-lock.ts';
 import { Costs } from './costs.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Deployments } from './deployments.ts';
+import { Drafts } from './drafts.ts';
 import { ErrorGroups } from './error-groups.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
 import { Functions } from './functions.ts';
@@ -38,6 +39,7 @@ import { SignInGuard } from './sign-in-guard.ts';
 import { TestEvents } from './test-events.ts';
 import type { Tokens } from './tokens.ts';
 import { Users } from './users.ts';
+import { VersionCode } from './version-code.ts';
 import { VersionImages, type VersionImagesOptions } from './version-images.ts';
 import { Versions } from './versions.ts';
 
@@ -79,12 +81,15 @@ export interface ControlPlaneOptions {
   readonly logger: Logger;
   /** How long somebody who signed in stays so. 12 h when left out. */
   readonly sessionLifeMs?: number;
+  /** A draft that is not called for so long is removed. 1 h when left out. */
+  readonly draftIdleMs?: number;
 }
 
 /** The use cases, wired to one another. What they stand on arrives as ports. */
 export interface ControlPlane {
   readonly functions: Functions;
   readonly deployments: Deployments;
+  readonly drafts: Drafts;
   readonly versions: Versions;
   readonly aliases: Aliases;
   readonly schedules: Schedules;
@@ -120,7 +125,8 @@ export interface ControlPlane {
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { store, directory, inventory, tokens, bundles, pool, scheduler, journal, clock, logger } = options;
   const lock = new ChangeLock();
-  const gate = new BundleGate({ bundles, digests: () => store.versions.digests(), logger });
+  const digests = async () => new Set([...(await store.versions.digests()), ...drafts.digests()]);
+  const gate = new BundleGate({ bundles, digests, logger });
   const reservations = new Reservations({ directory, hostPlaces: scheduler.stats().places });
   const rollout = new Rollout({ directory, reservations, pool, scheduler, gate, logger });
   const projects = new Projects({
@@ -142,17 +148,20 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   await sessions.load();
   const invocations = new Invocations({ store, directory, scheduler, journal, callChains: options.callChains, clock });
   const secrets = new Secrets({ store, keeper: options.secrets, directory, pool, lock, clock });
+  const images = new VersionImages({ images: options.containerImages, readSecret: options.readSecret });
+  const code = new VersionCode({ ...options, images });
+  const drafts: Drafts = new Drafts({
+    ...options,
+    code,
+    gate,
+    secrets,
+    lock,
+    idleMs: options.draftIdleMs ?? 3_600_000,
+  });
   return {
     functions: new Functions({ store, directory, rollout, lock, clock }),
-    deployments: new Deployments({
-      ...options,
-      images: new VersionImages({ images: options.containerImages, readSecret: options.readSecret }),
-      gate,
-      rollout,
-      reservations,
-      lock,
-      secrets,
-    }),
+    deployments: new Deployments({ ...options, code, gate, rollout, reservations, lock, secrets }),
+    drafts,
     versions: new Versions({ store, directory, bundles }),
     aliases: new Aliases({ store, directory, rollout, reservations, lock, clock, secrets }),
     schedules: new Schedules({ store, directory, invocations, clock }),
@@ -183,8 +192,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       const shortage = reservations.shortage();
       if (shortage !== undefined) logger.warn({}, shortage);
       rollout.provision();
+      // Of drafts, and of deploys that a crash cut off.
+      gate.requestPrune();
     },
     settled: async () => {
+      drafts.close();
       await gate.settled();
       await tokens.settled();
     },

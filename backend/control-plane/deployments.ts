@@ -1,12 +1,10 @@
 import type { CreateFunction, CreateVersion } from '../../shared/api/functions.ts';
 import { PlatformError } from '../../shared/errors.ts';
-import { type BundleDigest, newId } from '../../shared/ids.ts';
+import { newId } from '../../shared/ids.ts';
 import { shortNameOf } from '../../shared/names.ts';
 import type { VersionConfig } from '../../shared/version-config.ts';
-import type { BundleBuilder, BundleSource } from '../core/ports/bundle-builder.ts';
-import type { BundleStore } from '../core/ports/bundle-store.ts';
+import type { BundleSource } from '../core/ports/bundle-builder.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import type {
   AliasRecord,
   FunctionRecord,
@@ -25,15 +23,13 @@ import type { Reservations } from './reservations.ts';
 import type { Rollout } from './rollout.ts';
 import type { Secrets } from './secrets.ts';
 import { checkTriggerAliases, routeRecords, scheduleRecords } from './triggers.ts';
+import { type Code, codeMissing, type VersionCode } from './version-code.ts';
 import { resolveConfig } from './version-config.ts';
-import type { VersionImages } from './version-images.ts';
 
 export interface DeploymentsOptions {
   readonly store: Store;
   readonly directory: InMemoryFunctionDirectory;
-  readonly builder: BundleBuilder;
-  readonly bundles: Pick<BundleStore, 'open'>;
-  readonly images: Pick<VersionImages, 'resolve'>;
+  readonly code: Pick<VersionCode, 'make'>;
   readonly gate: BundleGate;
   readonly inventory: HostInventory;
   readonly rollout: Rollout;
@@ -41,7 +37,6 @@ export interface DeploymentsOptions {
   readonly lock: ChangeLock;
   readonly secrets: Pick<Secrets, 'refuseMissing'>;
   readonly clock: Clock;
-  readonly metrics: Pick<MetricsSink, 'record'>;
 }
 
 /** A version that is deployed, and its function as it is now. */
@@ -58,20 +53,6 @@ export interface DeployContext {
   /** The function's revision that the caller saw, from `If-Match`. */
   readonly expectedRevision?: number | undefined;
 }
-
-interface Bundle {
-  readonly digest: BundleDigest;
-  readonly sizeBytes: number;
-  readonly fileCount: number;
-}
-
-/** What a version runs, and its configuration with what was found out meanwhile. */
-interface Code {
-  readonly bundle: Bundle;
-  readonly config: VersionConfig;
-}
-
-const maxBuildLogLines = 2000;
 
 /**
  * Creates functions and versions. A deploy is one transaction after a build that has no effect on anything: until it commits
@@ -94,7 +75,7 @@ export class Deployments {
     source: BundleSource | undefined,
     context: DeployContext,
   ): Promise<Deployment> {
-    const { directory, clock, gate, lock } = this.#options;
+    const { directory, clock, gate, lock, code } = this.#options;
     this.#refuseTakenName(input.name);
     const { config, chosen } = resolveConfig(input, undefined, this.#options.inventory.defaultIsolation);
     const record: FunctionRecord = {
@@ -118,8 +99,8 @@ export class Deployments {
     const warnings = await this.#options.inventory.check(config, chosen);
     if (source === undefined && config.image === null) throw codeMissing();
     return gate.deploy(async () => {
-      const { log, ...code } = await this.#code(input.name, source, undefined, config, context.signal);
-      const version = this.#versionRecord(record, 1, code, input.message, context.actor);
+      const { log, ...made } = await code.make(input.name, { source, latest: undefined, config }, context.signal);
+      const version = this.#versionRecord(record, 1, made, input.message, context.actor);
       return lock.run(async () => {
         this.#refuseTakenName(input.name);
         directory.checkRoutes(input.name, routes);
@@ -140,7 +121,7 @@ export class Deployments {
     source: BundleSource | undefined,
     context: DeployContext,
   ): Promise<Deployment> {
-    const { directory, clock, gate, lock, inventory } = this.#options;
+    const { directory, clock, gate, lock, inventory, code } = this.#options;
     const before = directory.get(name);
     checkRevision(before.record, context.expectedRevision);
     const latest = before.versions.get(before.record.latestVersion);
@@ -152,7 +133,7 @@ export class Deployments {
     refuse();
     const warnings = await inventory.check(config, chosen);
     return gate.deploy(async () => {
-      const { log, ...code } = await this.#code(name, source, latest, config, context.signal);
+      const { log, ...made } = await code.make(name, { source, latest, config }, context.signal);
       return lock.run(async () => {
         const current = directory.get(name);
         if (current.record.id !== before.record.id) throw changedMeanwhile(name);
@@ -160,7 +141,7 @@ export class Deployments {
         if (routes !== undefined) directory.checkRoutes(name, routes);
         refuse();
         const number = current.record.latestVersion + 1;
-        const version = this.#versionRecord(current.record, number, code, input.message, context.actor);
+        const version = this.#versionRecord(current.record, number, made, input.message, context.actor);
         const entry = await this.#commitVersion(current, version, routes, schedules, input.promote !== false, context);
         return { entry, version, buildLog: [...log, ...warnings] };
       });
@@ -234,46 +215,6 @@ export class Deployments {
     return entry;
   }
 
-  /** What the version runs: the image that it names, a bundle that is built now, or the one of the version before. */
-  async #code(
-    name: string,
-    source: BundleSource | undefined,
-    latest: VersionRecord | undefined,
-    config: VersionConfig,
-    signal: AbortSignal,
-  ): Promise<Code & { readonly log: readonly string[] }> {
-    const { image } = config;
-    if (image !== null) {
-      if (source !== undefined) throw imageWithCode();
-      return await this.#options.images.resolve(name, { ...config, image }, signal);
-    }
-    const made = source === undefined ? await this.#reuse(latest, config) : await this.#build(source, config, signal);
-    return { ...made, config };
-  }
-
-  async #build(source: BundleSource, config: VersionConfig, signal: AbortSignal) {
-    const { builder, clock, metrics } = this.#options;
-    const startedAt = clock.monotonic();
-    let isSuccess = false;
-    try {
-      // The lines come back with the result; the callback is for those who watch a build while it runs.
-      const built = await builder.build(source, config, () => undefined, signal);
-      isSuccess = true;
-      const { digest, sizeBytes, fileCount } = built.image;
-      const log = built.log.slice(-maxBuildLogLines);
-      return { bundle: { digest, sizeBytes, fileCount }, log };
-    } finally {
-      metrics.record({ kind: 'build', at: clock.now(), tookMs: clock.monotonic() - startedAt, isSuccess });
-    }
-  }
-
-  async #reuse(latest: VersionRecord | undefined, config: VersionConfig) {
-    const isSameEntry = latest?.config.runtime === config.runtime && latest.config.handler === config.handler;
-    if (latest === undefined || !isSameEntry) throw codeMissing();
-    const { digest, sizeBytes, fileCount } = await this.#options.bundles.open(latest.digest);
-    return { bundle: { digest, sizeBytes, fileCount }, log: [`reused the bundle of version ${latest.version}`] };
-  }
-
   #versionRecord(
     owner: FunctionRecord,
     version: number,
@@ -317,23 +258,8 @@ const aliasTo = (version: VersionRecord, name: string): Omit<AliasRecord, 'revis
   updatedAt: version.createdAt,
 });
 
-function codeMissing(): PlatformError {
-  return new PlatformError(
-    'invalid_request',
-    'code_missing',
-    'send the code: `files` in the JSON, or a part `bundle` with a .zip or .tar.gz in a multipart request',
-    { issues: [{ path: 'files', message: 'required' }] },
-  );
-}
-
-function imageWithCode(): PlatformError {
-  const message = 'a version that names an image has no code of its own; leave out the files, or the image';
-  return new PlatformError('invalid_request', 'image_with_code', message, {
-    issues: [{ path: 'image', message: 'goes without files' }],
-  });
-}
-
-function changedMeanwhile(name: string): PlatformError {
+/** The function is not the one any more that was there before a build. */
+export function changedMeanwhile(name: string): PlatformError {
   return new PlatformError(
     'conflict',
     'changed_meanwhile',

@@ -228,13 +228,7 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
 
   resolve(functionName: string, qualifier: string): Resolution {
     const entry = this.#entry(functionName);
-    if (!entry.record.isEnabled) {
-      throw new PlatformError(
-        'unavailable',
-        'function_disabled',
-        `function ${shortNameOf(functionName)} is disabled; enable it first`,
-      );
-    }
+    if (!entry.record.isEnabled) throw functionDisabled(functionName);
     const version = versionQualifier.test(qualifier) ? entry.spec(Number(qualifier)) : this.#draw(entry, qualifier);
     if (version === undefined) {
       throw new PlatformError(
@@ -342,6 +336,11 @@ export class InMemoryFunctionDirectory implements FunctionDirectory {
     this.#routes.add(pattern, methods, target);
     this.#segments.add(pattern, projectOf(entry.record.name));
   }
+}
+
+export function functionDisabled(name: string): PlatformError {
+  const message = `function ${shortNameOf(name)} is disabled; enable it first`;
+  return new PlatformError('unavailable', 'function_disabled', message);
 }
 
 /** What begins with a parameter or `~` would reach into other projects. */

@@ -1,3 +1,4 @@
+import { isDraft } from '../../shared/drafts.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { type InvocationId, idPattern, newId } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
@@ -172,6 +173,10 @@ export class Invocations {
   async replay(project: string, id: string, actor: Actor): Promise<SubmitResult> {
     const { store, clock } = this.#options;
     const original = await this.get(project, id);
+    if (isDraft(original)) {
+      const message = 'it ran a draft; call the draft again, or deploy it and call the function';
+      throw new PlatformError('conflict', 'draft_not_replayed', message);
+    }
     if (original.payload === undefined) {
       throw new PlatformError(
         'conflict',

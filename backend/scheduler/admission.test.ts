@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { draftVersion } from '../../shared/drafts.ts';
 import { versionOf } from '../../tests/fakes/pool-rig.ts';
 import { Admission, type FunctionLoad } from './admission.ts';
 
@@ -57,6 +58,24 @@ describe('Admission', () => {
         expect(gate.inFlight).toBe(0);
       }),
     );
+  });
+
+  it('gives a draft places of its own, beside those of its function and never of those that are reserved', () => {
+    const { admission: gate } = admission({ maxConcurrentInvocations: 3 });
+    const live = versionOf({ maxInstances: 1 });
+    const { functionId } = live;
+    const draft = versionOf({ maxInstances: 9 }, { functionId, version: draftVersion });
+    gate.reserve(new Map([[functionId, 1]]));
+    const taken = [gate.tryEnter(draft), gate.tryEnter(draft)];
+    expect(taken).not.toContain(undefined);
+    expect(gate.tryEnter(draft)).toBeUndefined();
+    expect(gate.tryEnter(live)).toMatchObject({ limit: 1, inFlight: 1 });
+    gate.leave(taken[0] as FunctionLoad, 1);
+    expect(gate.tryEnter(live)).toBeUndefined();
+    gate.reserve(new Map([[functionId, 2]]));
+    expect(gate.tryEnter(draft)).toBeUndefined();
+    gate.reserve(new Map());
+    expect(gate.tryEnter(draft)).toMatchObject({ limit: 9, inFlight: 2, reserved: 0 });
   });
 
   it('says which limit it was, and when to come back', () => {

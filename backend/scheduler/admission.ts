@@ -1,5 +1,6 @@
+import { isDraft } from '../../shared/drafts.ts';
 import { PlatformError } from '../../shared/errors.ts';
-import type { FunctionId } from '../../shared/ids.ts';
+import type { FunctionId, VersionId } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
 import { shortNameOf } from '../../shared/names.ts';
 import { FairQueue, type FairQueueTicket } from '../core/policies/fair-queue.ts';
@@ -9,7 +10,8 @@ import type { SchedulerSettings } from './scheduler-settings.ts';
 
 /** How busy one function is. */
 export interface FunctionLoad extends PlaceHolder {
-  readonly functionId: FunctionId;
+  /** Undefined: of a draft, for which nothing is reserved. */
+  readonly functionId: FunctionId | undefined;
   /** Most invocations in flight, by the configuration of the version that was called last. */
   limit: number;
   /** Share of the host against other functions that wait. */
@@ -46,7 +48,7 @@ const retryAfterSeconds = { min: 1, max: 60 } as const;
  */
 export class Admission {
   readonly #options: AdmissionOptions;
-  readonly #loads = new Map<FunctionId, FunctionLoad>();
+  readonly #loads = new Map<FunctionId | VersionId, FunctionLoad>();
   readonly #queue = new FairQueue<FunctionLoad, Entry>({
     costOf: ({ load }) => Math.min(maxCostMs, load.expectedMs),
     quantumOf: ({ weight }) => (quantumMs * weight) / limits.weight.default,
@@ -89,7 +91,7 @@ export class Admission {
   reserve(places: ReadonlyMap<FunctionId, number>): void {
     this.#reserved = places;
     this.#places.setReserved([...places.values()].reduce((sum, count) => sum + count, 0));
-    for (const [functionId, load] of this.#loads) this.#places.reserve(load, places.get(functionId) ?? 0);
+    for (const load of this.#loads.values()) this.#places.reserve(load, reservedFor(load, places));
     if (this.#queue.size > 0) this.#admitNext();
   }
 
@@ -169,23 +171,32 @@ export class Admission {
   #loadOf(version: VersionSpec): FunctionLoad {
     const { weight } = version.config;
     const limit = mostInFlight(version.config);
-    const known = this.#loads.get(version.functionId);
+    // A draft neither takes the places of its function nor waits for them, and has no say in how many those are.
+    const key = isDraft(version) ? version.versionId : version.functionId;
+    const known = this.#loads.get(key);
     if (known !== undefined) {
       known.limit = limit;
       known.weight = weight;
       return known;
     }
     if (this.#loads.size >= maxLoads) this.#forgetIdle();
-    const { functionId } = version;
-    const reserved = this.#reserved.get(functionId) ?? 0;
+    const functionId = isDraft(version) ? undefined : version.functionId;
+    const reserved = reservedFor({ functionId }, this.#reserved);
     const load: FunctionLoad = { functionId, inFlight: 0, reserved, limit, weight, expectedMs: 1 };
-    this.#loads.set(functionId, load);
+    this.#loads.set(key, load);
     return load;
   }
 
   #forgetIdle(): void {
-    for (const [functionId, load] of this.#loads) {
-      if (load.inFlight === 0 && this.#queue.sizeOf(load) === 0) this.#loads.delete(functionId);
+    for (const [key, load] of this.#loads) {
+      if (load.inFlight === 0 && this.#queue.sizeOf(load) === 0) this.#loads.delete(key);
     }
   }
+}
+
+function reservedFor(
+  { functionId }: Pick<FunctionLoad, 'functionId'>,
+  places: ReadonlyMap<FunctionId, number>,
+): number {
+  return functionId === undefined ? 0 : (places.get(functionId) ?? 0);
 }

@@ -71,6 +71,11 @@ export const createVersionSchema = versionConfigInputSchema.extend({
 });
 export type CreateVersion = z.input<typeof createVersionSchema>;
 
+export const createDraftSchema = versionConfigInputSchema.extend({
+  files: filesSchema.optional().describe('The code, inline. In a multipart request the part `bundle` takes its place.'),
+});
+export type CreateDraft = z.input<typeof createDraftSchema>;
+
 export const createFunctionSchema = createVersionSchema.extend({
   name: nameSchema,
   description: z.string().max(2000).optional(),
@@ -202,6 +207,23 @@ export const versionSchema = z.object({
 });
 export type VersionDocument = z.infer<typeof versionSchema>;
 export const versionPageSchema = pageOf(versionSchema);
+
+/** What is tried before it is deployed; it has no number, no alias and no traffic. */
+const draftSchema = z.object({
+  id: z.string(),
+  functionName: z.string(),
+  config: versionConfigSchema,
+  digest: z.string(),
+  sizeBytes: z.number().int(),
+  fileCount: z.number().int(),
+  createdAt: timeSchema,
+  createdBy: z.string(),
+  expiresAt: timeSchema.describe('When it is removed unless it is called before.'),
+});
+export type DraftDocument = z.infer<typeof draftSchema>;
+export const draftListSchema = z.object({ items: z.array(draftSchema) });
+/** A new draft, with what the build said. */
+export const createdDraftSchema = z.object({ draft: draftSchema, buildLog: z.array(z.string()) });
 
 /** One version of any function, for lists and for the markers of charts. */
 const deploymentSchema = z.object({

@@ -59,6 +59,19 @@ const steps: readonly Step[] = [
     has: 'both',
   },
   {
+    route: 'createDraft',
+    url: '/functions/made/drafts',
+    body: { env: { KEY: planted, OTHER: planted }, memoryMb: 512 },
+    action: 'draft.create',
+    has: 'both',
+  },
+  {
+    route: 'deleteDraft',
+    url: async () => `/functions/made/drafts/${(await send('GET', '/functions/made/drafts')).json().items[0].id}`,
+    action: 'draft.delete',
+    has: 'before',
+  },
+  {
     route: 'updateFunction',
     url: '/functions/made',
     body: { description: 'new' },
@@ -191,6 +204,7 @@ const steps: readonly Step[] = [
 /** No change of anything that lasts, or not possible without the programs of an isolation level. */
 const without: Readonly<Record<string, string>> = {
   invokeFunction: 'a call; it has a record of its own',
+  invokeDraft: 'a call; it has a record of its own',
   putStreamTopics: 'what an open stream shows to its own reader',
   testAlert: 'sends a trial message; the list of deliveries shows it',
   measureDriver: 'driver.measure, with what was found; needs instances',

@@ -52,6 +52,8 @@ describe('ids of a foreign project', () => {
     expect((await call('GET', `/api/v1/invocations/${foreign['invocations']}`, undefined)).json().status).toBe(
       'running',
     );
+    const drafts = (await call('GET', '/api/v1/functions/secret-plan/drafts', undefined)).json();
+    expect(drafts.items).toMatchObject([{ id: foreign['draft'] }]);
     expect((await call('GET', '/api/v1/dead-letters', undefined)).json().items).toHaveLength(1);
     expect((await call('GET', '/api/v1/tokens', undefined)).json().items).toHaveLength(1);
   });

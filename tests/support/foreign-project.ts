@@ -36,6 +36,7 @@ export interface ForeignProject extends AsyncDisposable {
 const missing: Ids = {
   name: 'nobody',
   version: '1',
+  draft: newId('draft'),
   alias: 'beta',
   project: 'nowhere',
   invocations: newId('invocation'),
@@ -56,6 +57,7 @@ const bodies: Readonly<Record<string, (ids: Ids) => unknown>> = {
   redriveDeadLetters: ({ name }) => ({ function: name }),
   invokeFunction: () => ({ hello: 1 }),
   putTestEvent: () => ({ hello: 1 }),
+  invokeDraft: () => ({ hello: 1 }),
   updateErrorGroup: () => ({ state: 'resolved' }),
 };
 
@@ -135,6 +137,8 @@ async function fillAcme(rig: ApiRig, call: ForeignProject['call']): Promise<Ids>
     throw new Error('no dead letter');
   const member = { name: 'alice', roles: [{ project: 'acme', role: 'owner' }] };
   check(await call('POST', '/api/v1/users', member, rig.as.admin), 201);
+  const draft = await call('POST', '/api/v1/functions/secret-plan/drafts', { memoryMb: 256 });
+  check(draft, 201);
   const schedule = (await call('GET', '/api/v1/schedules', undefined)).json().items[0];
   const token = await call('POST', '/api/v1/tokens', { name: 'acme ci', scope: 'deploy' });
   const group = errorOccurrences(`err_${'a'.repeat(24)}` as ErrorGroupId, { functionName: 'acme/secret-plan' });
@@ -144,6 +148,7 @@ async function fillAcme(rig: ApiRig, call: ForeignProject['call']): Promise<Ids>
   return {
     name: 'secret-plan',
     version: '1',
+    draft: draft.json().draft.id,
     alias: 'beta',
     project: 'acme',
     invocations: accepted.json().id,

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import {
@@ -14,47 +13,23 @@ import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import { limits } from '../../../shared/limits.ts';
 import { fullNameOf } from '../../../shared/names.ts';
-import { callChainHeader } from '../../core/call-chain.ts';
-import { isTraceparent } from '../../core/trace-context.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { sendAccepted } from '../controllers/accepted.ts';
+import { callHeaders, receiveCall, refuseTooLarge, takeRawPayloads } from '../controllers/call-payload.ts';
 import { answerCall } from '../controllers/invoke.ts';
 import { deadLetterDocument, invocationDocument, jsonValue } from '../documents.ts';
-import { describePosition } from '../json-body.ts';
-import { readRawBody } from '../raw-body.ts';
 import { type Api, bearerOnly, idParams, nameParams, noContent, problems } from '../route-docs.ts';
 
 const docs = { tags: ['invocations'], security: bearerOnly };
-const callHeaders = z.object({
+const invokeHeaders = callHeaders.extend({
   'idempotency-key': z
     .string()
     .regex(/^[\x21-\x7e]{1,255}$/, '1 to 255 visible ASCII characters')
     .optional()
     .describe('Asynchronous only: the same key again answers with the first invocation.'),
-  traceparent: z.string().max(256).optional().describe('W3C trace context; passed on when it is valid.'),
-  [callChainHeader]: z
-    .string()
-    .max(256)
-    .optional()
-    .describe('From a function that calls: what it was given, so that loops and calls that outlive their caller end.'),
 });
 
-/** JSON up to this size is checked before it travels; larger payloads are the function's to parse. */
-const maxCheckedBytes = limits.maxAsyncPayloadBytes;
-
-function checkJson(payload: Buffer): void {
-  if (payload.length === 0 || payload.length > maxCheckedBytes) return;
-  const text = payload.toString('utf8');
-  try {
-    JSON.parse(text);
-  } catch {
-    const message = `the payload is not valid JSON: ${describePosition(text)}`;
-    throw new PlatformError('invalid_request', 'bad_json', message);
-  }
-}
-
-/** The payload goes to the function as bytes, so this route has a body parser of its own. */
 export function invokeRoute(app: Api, context: ApiContext): void {
   const { invocations, directory } = context.controlPlane;
   const limitOf = (request: FastifyRequest) => {
@@ -64,10 +39,7 @@ export function invokeRoute(app: Api, context: ApiContext): void {
     const sizes = [...(entry?.versions.values() ?? [])].map((version) => version.config.maxRequestBytes);
     return Math.max(limits.maxAsyncPayloadBytes, ...sizes);
   };
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
-    readRawBody(payload, request.headers['content-length'], limitOf(request)),
-  );
+  takeRawPayloads(app, limitOf);
 
   app.route({
     method: 'POST',
@@ -81,7 +53,7 @@ export function invokeRoute(app: Api, context: ApiContext): void {
         "Synchronous: 200 with the function's own result as the body. `?mode=async`: 202 when the call is on disk; the document at `Location` has its result later.",
       params: nameParams,
       querystring: invokeQuerySchema,
-      headers: callHeaders,
+      headers: invokeHeaders,
       response: {
         200: z.unknown().describe("The function's result, with the function's own content type."),
         202: acceptedSchema,
@@ -91,27 +63,18 @@ export function invokeRoute(app: Api, context: ApiContext): void {
     handler: async (request, reply) => {
       const { mode, qualifier = 'live', delayMs } = request.query;
       const resolution = invocations.resolve(functionNameIn(request, request.params.name), qualifier);
-      const payload = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      const trace = request.headers.traceparent;
-      const callChain = request.headers[callChainHeader];
-      const traceparent = trace !== undefined && isTraceparent(trace) ? trace : undefined;
-      if (traceparent !== undefined) reply.header('traceparent', traceparent);
-      checkJson(payload);
+      const call = receiveCall(request, reply);
       if (mode === 'sync') {
         if (delayMs !== undefined) throw onlyAsync('delayMs');
-        const { maxRequestBytes } = resolution.version.config;
-        if (payload.length > maxRequestBytes) {
-          const message = `this function takes payloads up to ${maxRequestBytes} bytes`;
-          throw new PlatformError('payload_too_large', 'payload_too_large', message);
-        }
-        return answerCall(context, request, reply, resolution, { payload, traceparent, callChain });
+        refuseTooLarge(call.payload, resolution.version.config);
+        return answerCall(context, request, reply, resolution, call);
       }
-      const submitted = await invocations.submit(resolution, payload, {
+      const submitted = await invocations.submit(resolution, call.payload, {
         trigger: 'async',
         delayMs: delayMs ?? 0,
         idempotencyKey: request.headers['idempotency-key'],
-        traceparent,
-        callChain,
+        traceparent: call.traceparent,
+        callChain: call.callChain,
         replayOf: undefined,
       });
       return sendAccepted(reply, submitted);

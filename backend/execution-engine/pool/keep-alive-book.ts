@@ -1,3 +1,4 @@
+import { isDraft } from '../../../shared/drafts.ts';
 import type { FunctionId, VersionId } from '../../../shared/ids.ts';
 import { IdleHistogram } from '../../core/policies/idle-histogram.ts';
 import {
@@ -107,7 +108,7 @@ export class VersionKeepAlive {
 
 /**
  * What was learnt about the calls of versions, for as long as the platform runs: also of versions that have no instance now. A version
- * that is new begins with what was learnt of the version before it.
+ * that is new begins with what was learnt of the version before it; drafts teach nothing to others.
  */
 export class KeepAliveBook {
   readonly #options: KeepAliveBookOptions;
@@ -125,7 +126,7 @@ export class KeepAliveBook {
     const kept = known ?? new VersionKeepAlive(version, this.#options, nowMs, this.#latest.get(functionId));
     this.#versions.delete(versionId);
     this.#versions.set(versionId, kept);
-    this.#latest.set(functionId, kept);
+    if (!isDraft(version)) this.#latest.set(functionId, kept);
     if (this.#versions.size > this.#options.maxVersions) this.#forgetOldest();
     return kept;
   }
