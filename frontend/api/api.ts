@@ -3,6 +3,8 @@ import type { ErrorGroup } from '../../shared/api/error-groups.ts';
 import type {
   Alias,
   CanaryAbort,
+  CreateDraft,
+  CreatedDraft,
   CreateFunction,
   CreateVersion,
   Deployed,
@@ -56,6 +58,7 @@ export interface InvokeAnswer {
 const root = '/api/v1';
 const segment = encodeURIComponent;
 const functionPath = (name: string) => `${root}/functions/${segment(name)}`;
+const draftPath = (name: string, draft: string) => `${functionPath(name)}/drafts/${segment(draft)}`;
 const ifMatch = (etag: string | null): { headers?: Record<string, string> } =>
   etag === null ? {} : { headers: { 'if-match': etag } };
 const withSignal = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal });
@@ -152,9 +155,16 @@ export class Api {
   }
 
   /** Calls the function with an event. A failing function is a rejection with `thrown`, like every other failure. */
-  async invoke(name: string, eventText: string, qualifier: string, signal: AbortSignal): Promise<InvokeAnswer> {
-    const response = await this.client.send('POST', `${functionPath(name)}/invocations`, {
-      query: { qualifier },
+  async invoke(
+    name: string,
+    eventText: string,
+    target: { readonly qualifier: string } | { readonly draft: string },
+    signal: AbortSignal,
+  ): Promise<InvokeAnswer> {
+    const isDraft = 'draft' in target;
+    const path = isDraft ? draftPath(name, target.draft) : functionPath(name);
+    const response = await this.client.send('POST', `${path}/invocations`, {
+      ...(isDraft ? {} : { query: { qualifier: target.qualifier } }),
       body: JSON.parse(eventText),
       signal,
     });
@@ -263,3 +273,9 @@ export class Api {
     return this.client.json('DELETE', `${root}/tokens/${segment(id)}`);
   }
 }
+
+/** Builds what is in an editor, to be called before it is deployed. Beside the class, as only the editor needs it. */
+export const newDraft = (api: Api, name: string, body: CreateDraft): Promise<CreatedDraft> =>
+  api.client.json('POST', `${functionPath(name)}/drafts`, { body });
+export const removeDraft = (api: Api, name: string, draft: string): Promise<void> =>
+  api.client.json('DELETE', draftPath(name, draft));

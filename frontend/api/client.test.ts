@@ -110,7 +110,7 @@ describe('ApiClient', () => {
       response.writeHead(200, { 'hearth-invocation-id': 'inv_1', 'content-type': 'text/plain' });
       response.end('not json');
     });
-    const answer = await api.invoke('f', '{"a":1}', 'live', new AbortController().signal);
+    const answer = await api.invoke('f', '{"a":1}', { qualifier: 'live' }, new AbortController().signal);
     expect(answer).toEqual({ status: 200, invocationId: 'inv_1', contentType: 'text/plain', body: 'not json' });
   });
 });

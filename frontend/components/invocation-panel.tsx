@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { Ban, RotateCcw } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { InvocationDetail } from '../../shared/api/invocations.ts';
+import { isDraft } from '../../shared/drafts.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
@@ -11,6 +12,7 @@ import { CopyButton } from '../ui/copy-button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { toast } from '../ui/toast.tsx';
 import { formatDateTime } from '../util/format.ts';
+import { versionText } from '../util/version-text.ts';
 import { InvocationResult } from './invocation-result.tsx';
 import { QueryView } from './query-view.tsx';
 import { isOver } from './status.tsx';
@@ -31,7 +33,7 @@ function Facts({ detail }: { readonly detail: InvocationDetail }) {
         <Link to={paths.function(detail.functionName)} className="text-accent underline">
           {detail.functionName}
         </Link>{' '}
-        v{detail.version}
+        {versionText(detail)}
       </Fact>
       <Fact label="Trigger">{detail.trigger}</Fact>
       <Fact label="Called as">{detail.qualifier}</Fact>
@@ -73,12 +75,17 @@ function Actions({ detail }: { readonly detail: InvocationDetail }) {
     onError: (error) => toast.failed('Not cancelled', error),
   });
   const hasPayload = detail.payload !== null && detail.payload !== undefined;
+  const whyNot = isDraft(detail)
+    ? 'It ran a draft: test it again where its code is'
+    : hasPayload
+      ? undefined
+      : 'Its event was not kept, so it cannot be sent again';
   return (
     <div className="flex flex-wrap gap-2">
       <Button
         icon={<RotateCcw className="size-3.5" aria-hidden="true" />}
         isBusy={replay.isPending}
-        disabledReason={hasPayload ? undefined : 'Its event was not kept, so it cannot be sent again'}
+        disabledReason={whyNot}
         onClick={() => replay.mutate()}
       >
         Replay

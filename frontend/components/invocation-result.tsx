@@ -1,6 +1,8 @@
 import { Link } from '@tanstack/react-router';
 import type { InvocationDetail } from '../../shared/api/invocations.ts';
+import { isDraft } from '../../shared/drafts.ts';
 import { paths } from '../path-builder.ts';
+import { Badge } from '../ui/badge.tsx';
 import { Callout } from '../ui/callout.tsx';
 import { CodeBlock } from '../ui/copy-button.tsx';
 import { Tabs } from '../ui/tabs.tsx';
@@ -34,6 +36,7 @@ export function InvocationResult({ detail, body }: { readonly detail: Invocation
     <div className="flex min-w-0 flex-col gap-3">
       <div className="tabular flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-muted">
         <StatusBadge status={detail.status} />
+        {isDraft(detail) && <Badge tone="accent">draft</Badge>}
         {detail.httpStatus !== null && <span>HTTP {detail.httpStatus}</span>}
         {detail.timing !== null && <span>{formatMs(detail.timing.totalMs)}</span>}
         <StartBadge start={detail.start} />

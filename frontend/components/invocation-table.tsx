@@ -15,6 +15,7 @@ import { toast } from '../ui/toast.tsx';
 import { formatBytes, formatDateTime, formatMs } from '../util/format.ts';
 import { useUrlValue } from '../util/hooks.ts';
 import { fillOf, phasesOf } from '../util/timing.ts';
+import { versionText } from '../util/version-text.ts';
 import { InvocationPanel } from './invocation-panel.tsx';
 import { LoadMore } from './load-more.tsx';
 import { QueryView } from './query-view.tsx';
@@ -70,7 +71,7 @@ function columns(
         ]
       : []),
     { id: 'status', label: 'Status', onPhone: 'bare', cell: (row) => <StatusBadge status={row.status} /> },
-    { id: 'version', label: 'Version', isNumber: true, isSecondary: true, cell: (row) => `v${row.version}` },
+    { id: 'version', label: 'Version', isNumber: true, isSecondary: true, cell: versionText },
     { id: 'trigger', label: 'Trigger', isSecondary: true, cell: (row) => row.trigger },
     { id: 'start', label: 'Start', isSecondary: true, cell: (row) => <StartBadge start={row.start} /> },
     {

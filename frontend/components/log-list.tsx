@@ -7,6 +7,7 @@ import { classes } from '../ui/classes.ts';
 import { ScrollArea } from '../ui/scroll-area.tsx';
 import { stripAnsi } from '../util/ansi.ts';
 import { formatClock } from '../util/format.ts';
+import { versionText } from '../util/version-text.ts';
 import { levelClasses } from './log-lines.tsx';
 
 const rowPx = 24;
@@ -30,7 +31,7 @@ function Row({ line, withFunction, onInvocation }: RowProps) {
           {line.functionName}
         </span>
       )}
-      <span className="hidden w-9 shrink-0 text-faint sm:inline">v{line.version}</span>
+      <span className="hidden w-9 shrink-0 text-faint sm:inline">{versionText(line)}</span>
       <span
         title={line.text}
         className={classes('min-w-0 grow truncate whitespace-pre', line.stream === 'platform' && 'text-muted italic')}

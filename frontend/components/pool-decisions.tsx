@@ -8,6 +8,7 @@ import { Badge } from '../ui/badge.tsx';
 import { Card } from '../ui/card.tsx';
 import { Table } from '../ui/table.tsx';
 import { formatBytes, formatCount, formatMs } from '../util/format.ts';
+import { versionText } from '../util/version-text.ts';
 import { runtimeName } from './runtime-badge.tsx';
 
 /** Why instances of each version are kept as long as they are. */
@@ -25,7 +26,7 @@ export function PoolDecisions({ pools }: { readonly pools: readonly PoolDocument
             label: 'Function',
             cell: (row) => (
               <Link to={paths.function(row.functionName)} className="font-medium text-text hover:underline">
-                {row.functionName} <span className="font-normal text-faint">v{row.version}</span>
+                {row.functionName} <span className="font-normal text-faint">{versionText(row)}</span>
               </Link>
             ),
           },

@@ -11,8 +11,8 @@ const others: readonly (readonly [string, string])[] = [
   ['x', 'Choose the row, where rows can be chosen'],
   ['t', 'Choose the time of the charts'],
   ['l', 'Live or paused'],
-  ['Ctrl S', 'Deploy what is in the editor'],
-  ['Ctrl Enter', 'Run the test'],
+  ['Ctrl S', 'Keep what is in the editor in this browser'],
+  ['Ctrl Enter', 'Test what is in the editor'],
   ['Esc', 'Close; in the editor: Esc, then Tab, leaves it'],
   ['?', 'This list'],
 ];

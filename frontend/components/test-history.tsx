@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { paths } from '../path-builder.ts';
-import { Dot } from '../ui/badge.tsx';
+import { Badge, Dot } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { formatClock } from '../util/format.ts';
 
@@ -9,6 +9,7 @@ export interface PastTest {
   readonly at: string;
   readonly event: string;
   readonly isSuccess: boolean;
+  readonly isDraft: boolean;
   readonly invocationId: string | undefined;
 }
 
@@ -32,6 +33,7 @@ export function TestHistory({
             <time dateTime={test.at} className="tabular shrink-0 text-xs text-faint">
               {formatClock(test.at, false)}
             </time>
+            {test.isDraft && <Badge tone="accent">draft</Badge>}
             <code className="min-w-0 grow truncate font-mono text-xs">{test.event.replaceAll(/\s+/g, ' ')}</code>
             {test.invocationId !== undefined && (
               <Link

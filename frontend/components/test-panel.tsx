@@ -6,6 +6,7 @@ import type { Api } from '../api/api.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { processServerError, type ServerError } from '../api/server-error.ts';
+import type { DraftTarget } from '../forms/use-draft.ts';
 import { Button } from '../ui/button.tsx';
 import { Callout, ErrorCallout } from '../ui/callout.tsx';
 import { Card } from '../ui/card.tsx';
@@ -18,6 +19,7 @@ import { isOver } from './status.tsx';
 import { type PastTest, TestHistory } from './test-history.tsx';
 
 type Mode = 'sync' | 'async';
+type Target = 'live' | 'draft';
 
 interface Run {
   readonly invocationId: string | undefined;
@@ -25,13 +27,24 @@ interface Run {
   readonly body: string | undefined;
 }
 
-async function call(api: Api, name: string, event: string, mode: Mode, signal: AbortSignal): Promise<Run> {
+interface Call {
+  readonly event: string;
+  readonly mode: Mode;
+  /** Undefined: the version that is live. */
+  readonly draft: DraftTarget | undefined;
+}
+
+async function call(api: Api, name: string, { event, mode, draft }: Call, signal: AbortSignal): Promise<Run> {
   try {
+    if (draft !== undefined) {
+      const tried = await draft.call(event, signal);
+      return { invocationId: tried.invocationId, error: undefined, body: tried.body };
+    }
     if (mode === 'async') {
       const accepted = await api.invokeAsync(name, event, 'live');
       return { invocationId: accepted.id, error: undefined, body: undefined };
     }
-    const answer = await api.invoke(name, event, 'live', signal);
+    const answer = await api.invoke(name, event, { qualifier: 'live' }, signal);
     return { invocationId: answer.invocationId, error: undefined, body: answer.body };
   } catch (thrown) {
     const error = processServerError(thrown);
@@ -85,6 +98,12 @@ function jsonError(text: string): string | undefined {
 function Outcome({ run, detail }: { readonly run: Run; readonly detail: InvocationDetail | undefined }) {
   if (detail !== undefined)
     return <InvocationResult detail={detail} {...(run.body === undefined ? {} : { body: run.body })} />;
+  if (run.error?.code === 'build_failed')
+    return (
+      <Callout tone="danger" title="The draft was not built">
+        What the build says is shown with the code.
+      </Callout>
+    );
   if (run.error !== undefined && run.invocationId === undefined) return <ErrorCallout error={run.error} />;
   return <Spinner label="Reading what was recorded" />;
 }
@@ -92,35 +111,52 @@ function Outcome({ run, detail }: { readonly run: Run; readonly detail: Invocati
 export interface TestPanelProps {
   readonly functionName: string;
   readonly firstEvent: string;
-  /** Whether the editor holds changes that the call will not see. */
-  readonly hasChanges: boolean;
+  /** What is in the editor beside it; undefined where there is none. */
+  readonly draft: DraftTarget | undefined;
   /** Called with a function that starts the test, for the shortcut in the other editor. */
   readonly onReady: (run: () => void) => void;
 }
 
-/** Calls the live version with an event, and shows what came of it: result, logs, where the time went. */
-export function TestPanel({ functionName, firstEvent, hasChanges, onReady }: TestPanelProps) {
+/** What the panel calls: the draft as soon as something was changed, unless the other was chosen since. */
+function useTarget(draft: DraftTarget | undefined) {
+  const [chosen, choose] = useState<Target>();
+  const canTry = draft?.hasChanges === true;
+  if (!canTry && chosen !== undefined) choose(undefined);
+  const target: Target = canTry ? (chosen ?? 'draft') : 'live';
+  return { target, choose, canTry, draft: target === 'draft' ? draft : undefined };
+}
+
+/** Calls the version that is live, or the draft, with an event, and shows what came of it: result, logs, where the time went. */
+export function TestPanel({ functionName, firstEvent, draft, onReady }: TestPanelProps) {
   const api = useApi();
   const queryClient = useQueryClient();
   const [event, setEvent] = useState(() => rememberedEvent(functionName) ?? firstEvent);
   const [mode, setMode] = useState<Mode>('sync');
+  const tried = useTarget(draft);
   const [past, setPast] = useState<readonly PastTest[]>([]);
   const abort = useRef<AbortController | undefined>(undefined);
   const test = useMutation({
     mutationFn: () => {
       abort.current = new AbortController();
       rememberEvent(functionName, event);
-      return call(api, functionName, event, mode, abort.current.signal);
+      return call(api, functionName, { event, mode, draft: tried.draft }, abort.current.signal);
     },
     onSuccess: ({ invocationId, error }) => {
-      const done: PastTest = { at: new Date().toISOString(), event, isSuccess: error === undefined, invocationId };
+      const done: PastTest = {
+        at: new Date().toISOString(),
+        event,
+        isSuccess: error === undefined,
+        isDraft: tried.target === 'draft',
+        invocationId,
+      };
       setPast((before) => [done, ...before].slice(0, keptTests));
     },
     onSettled: () => queryClient.invalidateQueries({ queryKey: ['metrics'] }),
   });
   const wrong = jsonError(event);
+  const reason = wrong === undefined ? tried.draft?.obstacle : 'The event is not valid JSON';
   const run = () => {
-    if (wrong === undefined && !test.isPending) test.mutate();
+    if (reason === undefined && !test.isPending) test.mutate();
   };
   onReady(run);
   const detail = useDetail(test.data?.invocationId);
@@ -129,16 +165,30 @@ export function TestPanel({ functionName, firstEvent, hasChanges, onReady }: Tes
       title="Test"
       actions={
         <>
-          <Select
-            aria-label="How to call"
-            className="!h-7"
-            value={mode}
-            options={[
-              { value: 'sync', label: 'Wait for the result' },
-              { value: 'async', label: 'Queue it (async)' },
-            ]}
-            onChange={(change) => setMode(change.target.value === 'async' ? 'async' : 'sync')}
-          />
+          {tried.canTry && (
+            <Select
+              aria-label="What to call"
+              className="!h-7"
+              value={tried.target}
+              options={[
+                { value: 'draft', label: 'Draft' },
+                { value: 'live', label: 'Deployed version' },
+              ]}
+              onChange={(change) => tried.choose(change.target.value === 'live' ? 'live' : 'draft')}
+            />
+          )}
+          {tried.target === 'live' && (
+            <Select
+              aria-label="How to call"
+              className="!h-7"
+              value={mode}
+              options={[
+                { value: 'sync', label: 'Wait for the result' },
+                { value: 'async', label: 'Queue it (async)' },
+              ]}
+              onChange={(change) => setMode(change.target.value === 'async' ? 'async' : 'sync')}
+            />
+          )}
           {test.isPending && (
             <Button size="small" onClick={() => abort.current?.abort()}>
               Cancel
@@ -149,7 +199,7 @@ export function TestPanel({ functionName, firstEvent, hasChanges, onReady }: Tes
             size="small"
             icon={<Play className="size-3.5" aria-hidden="true" />}
             isBusy={test.isPending}
-            disabledReason={wrong === undefined ? undefined : 'The event is not valid JSON'}
+            disabledReason={reason}
             aria-keyshortcuts="Control+Enter Meta+Enter"
             onClick={run}
           >
@@ -182,9 +232,15 @@ export function TestPanel({ functionName, firstEvent, hasChanges, onReady }: Tes
             </p>
           )}
         </div>
-        {hasChanges && <Callout tone="info" title="This calls the live version. Deploy to test your changes." />}
+        {tried.canTry && (
+          <p className="text-xs text-muted">
+            {tried.target === 'draft'
+              ? 'This calls what is in the editor. Callers of the function get the deployed version.'
+              : 'This calls the deployed version, without your changes.'}
+          </p>
+        )}
         <div aria-live="polite">
-          {test.isPending && <Spinner label="Running" />}
+          {test.isPending && <Spinner label={draft?.isBuilding === true ? 'Building the draft' : 'Running'} />}
           {!test.isPending && test.data !== undefined && <Outcome run={test.data} detail={detail} />}
           {test.data === undefined && !test.isPending && (
             <p className="text-sm text-muted">

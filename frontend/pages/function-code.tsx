@@ -16,6 +16,7 @@ import { bootstrapName, type Program } from '../forms/new-function.ts';
 import { ProgramField } from '../forms/program-field.tsx';
 import { templateOf } from '../forms/templates.ts';
 import { type EditedCode, useCodeDraft } from '../forms/use-code-draft.ts';
+import { useDraft } from '../forms/use-draft.ts';
 import { Button } from '../ui/button.tsx';
 import { Callout } from '../ui/callout.tsx';
 import { Input } from '../ui/field.tsx';
@@ -74,11 +75,13 @@ function Editor({ fn, version, deployed, runtime }: EditorProps) {
   // A program that is replaced need not be sent again; all else that is not text would be lost.
   const unsendable = opaque.filter((path) => !(isReplaced && path === bootstrapName));
   const hasChanges = changed.size > 0 || isReplaced;
+  const sent = program === undefined ? files : { ...files, [bootstrapName]: { base64: program.base64 } };
+  const obstacle = unsendable.length > 0 ? 'This bundle has files that cannot be edited here' : undefined;
+  const draft = useDraft(fn.name, version, sent, { hasChanges, obstacle });
   const deploy = useMutation({
     mutationFn: async () => {
       // A deployment replaces code, not settings: they are taken over from the version that was edited.
       const { config } = await api.version(fn.name, version);
-      const sent = program === undefined ? files : { ...files, [bootstrapName]: { base64: program.base64 } };
       return api.createVersion(fn.name, { ...config, files: sent, ...(message === '' ? {} : { message }) });
     },
     onSuccess: async (done) => {
@@ -92,14 +95,15 @@ function Editor({ fn, version, deployed, runtime }: EditorProps) {
       await queryClient.invalidateQueries({ queryKey: ['functions'] });
     },
   });
+  const reason = hasChanges ? obstacle : 'Nothing was changed';
   const submit = () => {
-    if (hasChanges && unsendable.length === 0 && !deploy.isPending) deploy.mutate();
+    if (reason === undefined && !deploy.isPending) deploy.mutate();
   };
-  const reason = !hasChanges
-    ? 'Nothing was changed'
-    : unsendable.length > 0
-      ? 'This bundle has files that cannot be edited here'
-      : undefined;
+  /** Changes are kept as they are made; who presses the keys wants to know it. */
+  const keep = () =>
+    code.isKept
+      ? toast.done('Kept in this browser', hasChanges ? 'Callers get it when it is deployed.' : 'Nothing was changed.')
+      : toast.done('Not kept', 'It is too large to be kept over a reload; deploy it.');
   return (
     <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(22rem,28rem)]">
       <div className="flex min-w-0 flex-col gap-3">
@@ -116,7 +120,7 @@ function Editor({ fn, version, deployed, runtime }: EditorProps) {
           onChange={code.edit}
           changed={changed}
           onRun={() => runTest.current()}
-          onSave={submit}
+          onSave={keep}
           minHeight="24rem"
         />
         {unsendable.length > 0 && (
@@ -155,7 +159,6 @@ function Editor({ fn, version, deployed, runtime }: EditorProps) {
             icon={<Rocket className="size-4" aria-hidden="true" />}
             isBusy={deploy.isPending}
             disabledReason={reason}
-            aria-keyshortcuts="Control+S Meta+S"
           >
             Deploy new version
           </Button>
@@ -170,12 +173,16 @@ function Editor({ fn, version, deployed, runtime }: EditorProps) {
               (code.isKept ? ' · changes are kept in this browser' : ' · too large to be kept over a reload')}
           </span>
         </form>
-        <DeployProgress isDeploying={deploy.isPending} error={deploy.error} buildLog={deploy.data?.buildLog} />
+        <DeployProgress
+          isDeploying={deploy.isPending}
+          error={deploy.error ?? (hasChanges ? draft.buildError : undefined)}
+          buildLog={deploy.data?.buildLog}
+        />
       </div>
       <TestPanel
         functionName={fn.name}
         firstEvent={templateId === '' ? '{\n  "name": "Ada"\n}' : templateOf(templateId).event}
-        hasChanges={hasChanges}
+        draft={draft}
         onReady={(run) => {
           runTest.current = run;
         }}
@@ -192,7 +199,7 @@ function ImageAndTest({ fn, version, image }: ImageCardProps & { readonly fn: Fu
       <TestPanel
         functionName={fn.name}
         firstEvent={'{\n  "name": "Ada"\n}'}
-        hasChanges={false}
+        draft={undefined}
         onReady={() => undefined}
       />
     </div>

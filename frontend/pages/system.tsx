@@ -21,6 +21,7 @@ import { Table } from '../ui/table.tsx';
 import { formatAgo, formatBytes, formatCount, formatMs } from '../util/format.ts';
 import { useNow, useTimeRange } from '../util/hooks.ts';
 import { limitName, limitText } from '../util/system.ts';
+import { versionText } from '../util/version-text.ts';
 
 const statusTones: Readonly<Record<DriverDocument['status'], Tone>> = {
   healthy: 'ok',
@@ -127,7 +128,7 @@ function Instances({ pools }: { readonly pools: Pools }) {
           label: 'Function',
           cell: (row) => (
             <Link to={paths.function(row.functionName)} className="font-medium text-text hover:underline">
-              {row.functionName} <span className="font-normal text-faint">v{row.version}</span>
+              {row.functionName} <span className="font-normal text-faint">{versionText(row)}</span>
             </Link>
           ),
         },

@@ -224,6 +224,7 @@ export type DraftDocument = z.infer<typeof draftSchema>;
 export const draftListSchema = z.object({ items: z.array(draftSchema) });
 /** A new draft, with what the build said. */
 export const createdDraftSchema = z.object({ draft: draftSchema, buildLog: z.array(z.string()) });
+export type CreatedDraft = z.infer<typeof createdDraftSchema>;
 
 /** One version of any function, for lists and for the markers of charts. */
 const deploymentSchema = z.object({

@@ -174,4 +174,62 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
       await isFine();
     }
   });
+
+  it('tries what is in the editor while callers get what is deployed, keeps it over a reload, and deploys it', async () => {
+    const file = (text: string) =>
+      `export const handler = async () => { console.log('${text} ran'); return '${text}'; };`;
+    const made = { name: 'bench', files: { 'index.mjs': file('old answer') } };
+    expect((await platform.api('POST', '/api/v1/functions', made)).status).toBe(201);
+    const answer = async () => (await fetch(`${platform.gatewayUrl}/bench`)).text();
+    await inTheme('light', 1366);
+    await page.goto(`${platform.url}/functions/bench/code`);
+    const editor = page.getByRole('textbox', { name: /Source of index\.mjs/ });
+    const write = async (text: string) => {
+      await editor.press('ControlOrMeta+a');
+      await page.keyboard.insertText(text);
+    };
+    const shows = (text: string) => page.getByLabel('result').getByText(text).waitFor();
+    await editor.waitFor();
+    expect(await page.getByLabel('What to call').count()).toBe(0);
+
+    await write(file('new answer'));
+    expect(await page.getByLabel('What to call').inputValue()).toBe('draft');
+    await editor.press('ControlOrMeta+Enter');
+    await shows('new answer');
+    await page.getByRole('tab', { name: 'Logs (1)' }).click();
+    await page.getByText('new answer ran', { exact: true }).waitFor();
+    expect(await answer()).toBe('old answer');
+    for (const [theme, width] of themes) {
+      await inTheme(theme, width);
+      await isFine();
+    }
+    await inTheme('light', 1366);
+    await page.getByRole('tab', { name: 'Result' }).click();
+    await page.getByLabel('What to call').selectOption('live');
+    await button('Run').click();
+    await shows('old answer');
+    await page.getByLabel('What to call').selectOption('draft');
+
+    await write('export const handler = (');
+    await editor.press('ControlOrMeta+Enter');
+    await page.getByText('The draft was not built').waitFor();
+    await page.getByRole('alert').getByText('build_failed').waitFor();
+
+    await write(file('new answer'));
+    await editor.press('ControlOrMeta+s');
+    await page.getByText('Kept in this browser', { exact: true }).waitFor();
+    expect((await (await platform.api('GET', '/api/v1/functions/bench/versions')).json()).items).toHaveLength(1);
+    await page.reload();
+    await editor.press('ControlOrMeta+Enter');
+    await shows('new answer');
+    await page.getByLabel('What changed (optional)').fill('A new answer');
+    await page.keyboard.press('Enter');
+    await page.getByText('Version 2 is live').waitFor();
+    await expect.poll(answer).toBe('new answer');
+    expect(await page.getByLabel('What to call').count()).toBe(0);
+
+    await page.goto(`${platform.url}/functions/bench/invocations`);
+    const drafts = page.getByRole('row').filter({ has: page.getByRole('cell', { name: 'draft', exact: true }) });
+    await expect.poll(() => drafts.count()).toBe(2);
+  });
 });
