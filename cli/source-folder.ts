@@ -19,7 +19,7 @@ const ignoredNames = new Set([
   manifestFile,
 ]);
 
-export interface SourceFolder {
+interface SourceFolder {
   readonly manifest: Manifest;
   /** gzip-compressed tar; empty when the manifest names an image. */
   readonly archive: Buffer;
@@ -39,6 +39,14 @@ export async function readSourceFolder(directory: string): Promise<SourceFolder>
   for await (const chunk of create({ gzip: true, cwd: directory, portable: true, follow: false }, paths))
     chunks.push(chunk as Buffer);
   return { manifest, archive: Buffer.concat(chunks), fileCount: paths.length };
+}
+
+/** What a deployment is sent as: the configuration, and the files. */
+export function uploadForm({ archive }: SourceFolder, config: Partial<Manifest>): FormData {
+  const form = new FormData();
+  form.set('config', new Blob([JSON.stringify(config)], { type: 'application/json' }), 'config.json');
+  form.set('bundle', new Blob([new Uint8Array(archive)], { type: 'application/gzip' }), 'bundle.tar.gz');
+  return form;
 }
 
 function readManifest(directory: string): Manifest {

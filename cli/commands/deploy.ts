@@ -4,7 +4,7 @@ import { type Deployed, deployedSchema, functionSchema } from '../../shared/api/
 import type { Manifest } from '../../shared/manifest.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
-import { readSourceFolder, type SourceFolder } from '../source-folder.ts';
+import { readSourceFolder, uploadForm } from '../source-folder.ts';
 import { printable } from '../terminal.ts';
 import { withPullProgress } from './pull-progress.ts';
 
@@ -52,7 +52,7 @@ async function deploy(context: CliContext, directory: string, options: Options):
   const config = isNew ? manifest : versionPart(manifest);
   const path = isNew ? '/api/v1/functions' : `/api/v1/functions/${manifest.name}/versions`;
   const isImage = manifest.image !== undefined && manifest.image !== null;
-  const content = isImage ? { json: config } : { body: toForm(source, config) };
+  const content = isImage ? { json: config } : { body: uploadForm(source, config) };
   const sent = client.send('POST', path, deployedSchema, { ...content, signal: context.signal });
   const deployed = isImage ? await withPullProgress(context, sent) : await sent;
   if (!isNew && (manifest.description !== undefined || manifest.tags !== undefined)) {
@@ -99,13 +99,6 @@ function withOptions(manifest: Manifest, options: Options): Manifest {
 function versionPart(manifest: Manifest): Partial<Manifest> {
   const { name: _name, description: _description, tags: _tags, ...version } = manifest;
   return version;
-}
-
-function toForm(source: SourceFolder, config: Partial<Manifest>): FormData {
-  const form = new FormData();
-  form.set('config', new Blob([JSON.stringify(config)], { type: 'application/json' }), 'config.json');
-  form.set('bundle', new Blob([new Uint8Array(source.archive)], { type: 'application/gzip' }), 'bundle.tar.gz');
-  return form;
 }
 
 async function exists({ client }: CliContext, name: string): Promise<boolean> {

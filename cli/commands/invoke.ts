@@ -1,15 +1,18 @@
 import type { Command } from 'commander';
 import { acceptedSchema, type InvocationDetail, invocationDetailSchema } from '../../shared/api/invocations.ts';
+import type { RequestOptions } from '../api-client.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { printLogLine } from '../log-lines.ts';
 import { printable } from '../terminal.ts';
+import { withDraft } from './draft-call.ts';
 import { type EventOptions, eventFrom } from './event-input.ts';
 import { savedEvent } from './test-events.ts';
 
 interface Options extends EventOptions {
   readonly event?: string;
   readonly qualifier?: string;
+  readonly draft?: string;
   readonly async?: boolean;
   readonly wait?: boolean;
   readonly delay?: string;
@@ -27,6 +30,7 @@ export function registerInvoke(program: Command, context: ContextFactory): void 
     .option('-f, --file <file>', 'a file with the event; - reads stdin')
     .option('-e, --event <name>', 'an event that was saved; your own, else that of the project')
     .option('-q, --qualifier <qualifier>', 'a version number or an alias')
+    .option('--draft <folder>', 'what is in a folder with a hearth.json instead, without deploying it')
     .option('--async', 'put it into the queue and print its id')
     .option('--wait', 'with --async: wait until it is over')
     .option('--delay <ms>', 'with --async: not before')
@@ -37,6 +41,12 @@ export function registerInvoke(program: Command, context: ContextFactory): void 
 }
 
 async function invoke(context: CliContext, name: string, options: Options): Promise<void> {
+  const { draft } = options;
+  if (draft !== undefined && (options.async === true || options.qualifier !== undefined))
+    throw new CliError(
+      exitCodes.usage,
+      '--draft goes without --async and --qualifier: a draft is called at once, and by itself',
+    );
   const body = await eventOf(context, name, options);
   const path = `/api/v1/functions/${encodeURIComponent(name)}/invocations`;
   const query = {
@@ -59,7 +69,19 @@ async function invoke(context: CliContext, name: string, options: Options): Prom
     else context.terminal.result(accepted, accepted.id);
     return;
   }
-  const response = await context.client.request(path, { method: 'POST', body, query, headers, signal: context.signal });
+  const call = { body, query, headers };
+  if (draft === undefined) await callAndPrint(context, path, call, options);
+  else await withDraft(context, name, draft, async (ofDraft) => await callAndPrint(context, ofDraft, call, options));
+}
+
+/** Calls, waits, and prints what the function answered. */
+async function callAndPrint(
+  context: CliContext,
+  path: string,
+  call: Pick<RequestOptions, 'body' | 'query' | 'headers'>,
+  options: Options,
+): Promise<void> {
+  const response = await context.client.request(path, { ...call, method: 'POST', signal: context.signal });
   const id = response.headers.get('hearth-invocation-id') ?? '';
   const result = Buffer.from(await response.arrayBuffer());
   if (options.include === true) {

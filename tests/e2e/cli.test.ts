@@ -75,6 +75,8 @@ describe('the command line in a process of its own, against a real platform', ()
     expect((await hearth('invoke', 'greeter', '-d', event, '--async', '--wait')).stdout).toContain('Hello, Ada!');
 
     writeFileSync(join(folder, 'greeter/index.ts'), 'export const handler = (): object => ({ version: 2 });\n');
+    expect((await hearth('invoke', 'greeter', '--draft', 'greeter')).stdout).toBe('{"version":2}\n');
+    expect((await hearth('invoke', 'greeter', '-d', event)).stdout).toContain('Hello, Ada!');
     expect((await hearth('deploy', 'greeter', '-m', 'second')).stderr).toContain('version 2, live');
     expect((await hearth('invoke', 'greeter')).stdout).toBe('{"version":2}\n');
     const versions = JSON.parse((await hearth('version', 'list', 'greeter', '--json')).stdout) as {

@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { versionSchema } from '../../shared/api/functions.ts';
+import { versionPageSchema, versionSchema } from '../../shared/api/functions.ts';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
@@ -218,7 +218,8 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
     await write(file('new answer'));
     await editor.press('ControlOrMeta+s');
     await page.getByText('Kept in this browser', { exact: true }).waitFor();
-    expect((await (await platform.api('GET', '/api/v1/functions/bench/versions')).json()).items).toHaveLength(1);
+    const versions = await platform.api('GET', '/api/v1/functions/bench/versions');
+    expect(versionPageSchema.parse(await versions.json()).items).toHaveLength(1);
     await page.reload();
     await editor.press('ControlOrMeta+Enter');
     await shows('new answer');

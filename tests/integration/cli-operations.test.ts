@@ -187,3 +187,17 @@ test('events are kept, private or shared, and functions called with them', async
   expect((await run(['invoke', 'orders', '--event', 'x', '-d', '1'])).code).toBe(2);
   expect((await run(['event', 'save', 'orders', 'x'])).code).toBe(2);
 });
+
+test('what is in a folder is called without being deployed, and leaves no draft, also when it fails', async () => {
+  writeFileSync(
+    join(folder, 'index.mjs'),
+    'export const handler = (event) => { if (event === 0) throw new Error("zero"); return [event]; };',
+  );
+  expect(await run(['invoke', 'orders', '--draft', folder, '-d', '7'])).toMatchObject({ code: 0, stdout: '[7]\n' });
+  expect(await run(['invoke', 'orders', '--draft', folder, '-d', '0'])).toMatchObject({ code: 6 });
+  expect(JSON.parse((await run(['invoke', 'orders', '-d', '7'])).stdout)).toEqual({ got: 7 });
+  expect(await run(['invoke', 'orders', '--draft', folder, '--async'])).toMatchObject({ code: 2 });
+  expect(await run(['invoke', 'nobody', '--draft', folder])).toMatchObject({ code: 4 });
+  const left = await platform.api('GET', '/api/v1/functions/orders/drafts');
+  expect(await left.json()).toEqual({ items: [] });
+});
