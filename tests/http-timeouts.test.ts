@@ -33,6 +33,7 @@ function gatewayServer(): Server {
       cancel: notUsed,
       reserve: () => undefined,
       running: () => [],
+      findRunning: () => undefined,
       schedulesChanged: () => undefined,
       stats: () => ({ inFlight: 0, places: 1, reserved: 0, queued: 0, asyncDepth: 0 }),
     },

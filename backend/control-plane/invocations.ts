@@ -25,7 +25,7 @@ import type { InMemoryFunctionDirectory } from './function-directory.ts';
 export interface InvocationsOptions {
   readonly store: Store;
   readonly directory: InMemoryFunctionDirectory;
-  readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'running'>;
+  readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'running' | 'findRunning'>;
   readonly journal: Pick<InvocationJournal, 'pending'>;
   /** Left out: every call begins a chain of its own. */
   readonly callChains?: Pick<CallChains, 'read'> | undefined;
@@ -144,7 +144,7 @@ export class Invocations {
   async get(project: string, id: string): Promise<StoredInvocation> {
     if (idPattern.test(id)) {
       const { scheduler, journal, store } = this.#options;
-      const held = scheduler.running().find((record) => record.id === id) ?? journal.pending(id);
+      const held = scheduler.findRunning(id) ?? journal.pending(id);
       const isOwn = held !== undefined && projectOf(held.functionName) === project;
       // One of another project takes the way of one that is not there, to the end.
       const found = isOwn ? held : await store.invocations.find(id as InvocationId, project);

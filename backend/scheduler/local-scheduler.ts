@@ -132,16 +132,19 @@ export class LocalScheduler implements Scheduler {
       running.controller.abort('cancelled by request');
       return true;
     }
-    for (const call of this.#insideSynchronously()) {
-      if (call.invocation.id !== id) continue;
-      call.cancel('cancelled by request');
-      return true;
-    }
-    return await this.#dispatcher.cancel(id);
+    const inside = this.#findInside(id);
+    if (inside === undefined) return await this.#dispatcher.cancel(id);
+    inside.cancel('cancelled by request');
+    return true;
   }
 
   running(): readonly InvocationRecord[] {
-    return this.#insideSynchronously().map(recordOfRunning);
+    return [...this.#insideSynchronously()].map(recordOfRunning);
+  }
+
+  findRunning(id: string): InvocationRecord | undefined {
+    const call = this.#findInside(id);
+    return call && recordOfRunning(call);
   }
 
   stats(): SchedulerStats {
@@ -222,10 +225,16 @@ export class LocalScheduler implements Scheduler {
     return promise;
   }
 
-  #insideSynchronously(): readonly RunningCall[] {
-    return [...this.#options.pool.running()].filter(
-      ({ invocation: { trigger } }) => trigger === 'http' || trigger === 'api',
-    );
+  *#insideSynchronously(): Iterable<RunningCall> {
+    for (const call of this.#options.pool.running()) {
+      const { trigger } = call.invocation;
+      if (trigger === 'http' || trigger === 'api') yield call;
+    }
+  }
+
+  #findInside(id: string): RunningCall | undefined {
+    for (const call of this.#insideSynchronously()) if (call.invocation.id === id) return call;
+    return undefined;
   }
 
   readonly #onFinished = (run: SyncRun, report: InvocationReport): void => {

@@ -164,6 +164,7 @@ class ScriptedScheduler implements Scheduler {
   start = async () => undefined;
   drain = async () => undefined;
   running = () => [];
+  findRunning = () => undefined;
   schedulesChanged = () => undefined;
   /** What functions have reserved, as it was told last. */
   reserved: ReadonlyMap<FunctionId, number> = new Map();

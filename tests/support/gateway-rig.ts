@@ -101,6 +101,7 @@ export async function start(
     reserve: () => undefined,
     cancel: async () => false,
     running: () => [],
+    findRunning: () => undefined,
     stats: () => ({ inFlight: 0, places: 1, reserved: 0, queued: 0, asyncDepth: 0 }),
   };
   const logger = { error: (detail: object) => void logged.push(detail) };

@@ -45,5 +45,7 @@ export interface Scheduler {
    * over, asynchronous ones are there already.
    */
   running(): readonly InvocationRecord[];
+  /** The one of them with this id: the others are walked past, not described. */
+  findRunning(id: string): InvocationRecord | undefined;
   stats(): SchedulerStats;
 }

@@ -44,6 +44,7 @@ async function start(answers: boolean, timeouts: Partial<WebSocketTimeouts>, con
     reserve: () => undefined,
     cancel: async () => false,
     running: () => [],
+    findRunning: () => undefined,
     stats: () => ({ inFlight: 0, places: 1, reserved: 0, queued: 0, asyncDepth: 0 }),
   };
   const match = { version: version(config), qualifier: 'live', params: {}, basePath: '' };
