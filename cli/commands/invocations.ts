@@ -9,6 +9,8 @@ interface ListOptions {
   readonly function?: string;
   readonly status?: string;
   readonly trigger?: string;
+  readonly from?: string;
+  readonly to?: string;
   readonly limit: string;
 }
 
@@ -20,6 +22,8 @@ export function registerInvocations(program: Command, context: ContextFactory): 
     .option('--function <name>', 'only of this function')
     .option('--status <status>', 'only with this status')
     .option('--trigger <trigger>', 'only with this trigger: http, api, async, schedule …')
+    .option('--from <time>', 'not before this time, for example 2026-05-01T12:00:00Z')
+    .option('--to <time>', 'before this time')
     .option('-n, --limit <count>', 'how many', '20')
     .action(async (options: ListOptions) => await list(context(), options));
   invocations
@@ -57,6 +61,8 @@ async function list({ client, terminal }: CliContext, options: ListOptions): Pro
     function: options.function,
     status: options.status,
     trigger: options.trigger,
+    from: options.from,
+    to: options.to,
     limit: options.limit,
   });
   terminal.list(page.items, ['id', 'function', 'version', 'trigger', 'status', 'start', 'total', 'when'], (item) => [

@@ -2,6 +2,7 @@ import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import type { CreateUser, ProjectDocument, UpdateUser, UserDocument } from '../../shared/api/access.ts';
 import type { AuditEntry } from '../../shared/api/system.ts';
 import type { Api, Page } from './api.ts';
+import { after, byCursor } from './paging.ts';
 
 const root = '/api/v1';
 const userPath = (name: string) => `${root}/users/${encodeURIComponent(name)}`;
@@ -32,19 +33,21 @@ export const accessQueries = {
       staleTime: 60_000,
     }),
   users: (api: Api) =>
-    queryOptions({
+    infiniteQueryOptions({
       queryKey: ['users'],
-      queryFn: ({ signal }) =>
-        api.client.json<Page<UserDocument>>('GET', `${root}/users`, { query: { limit: 200 }, signal }),
+      queryFn: ({ pageParam, signal }) => {
+        const query = { limit: 50, ...after(pageParam) };
+        return api.client.json<Page<UserDocument>>('GET', `${root}/users`, { query, signal });
+      },
+      ...byCursor,
     }),
   audit: (api: Api) =>
     infiniteQueryOptions({
       queryKey: ['audit'],
       queryFn: ({ pageParam, signal }) => {
-        const query = { limit: 50, ...(pageParam === '' ? {} : { cursor: pageParam }) };
+        const query = { limit: 50, ...after(pageParam) };
         return api.client.json<Page<AuditEntry>>('GET', `${root}/audit`, { query, signal });
       },
-      initialPageParam: '',
-      getNextPageParam: (page) => page.nextCursor ?? undefined,
+      ...byCursor,
     }),
 } as const;

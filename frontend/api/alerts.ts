@@ -1,7 +1,8 @@
-import { queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import type { AlertDeliveryDocument, AlertRuleDocument } from '../../shared/api/alerts.ts';
 import type { Cost, PriceTable } from '../../shared/api/cost.ts';
 import type { Api, Page } from './api.ts';
+import { after, byCursor } from './paging.ts';
 
 const root = '/api/v1/alerts';
 const ruleOf = (id: string) => `${root}/${encodeURIComponent(id)}`;
@@ -27,10 +28,13 @@ export const alertApi = {
 
 export const alertQueries = {
   rules: ({ client }: Api) =>
-    queryOptions({
-      queryKey: ['alerts'],
-      queryFn: ({ signal }) => client.json<Page<AlertRuleDocument>>('GET', root, { query: { limit: 200 }, signal }),
-      refetchInterval: 5000,
+    infiniteQueryOptions({
+      queryKey: ['alerts', 'rules'],
+      queryFn: ({ pageParam, signal }) =>
+        client.json<Page<AlertRuleDocument>>('GET', root, { query: { limit: 50, ...after(pageParam) }, signal }),
+      ...byCursor,
+      // All pages are renewed one after the other: many of them less often.
+      refetchInterval: (query) => 5000 * Math.max(1, query.state.data?.pages.length ?? 1),
     }),
   deliveries: ({ client }: Api, id: string) =>
     queryOptions({

@@ -261,8 +261,8 @@ export class Api {
     return this.client.json('POST', `${root}/system/drivers/${segment(name)}/measurement`);
   }
 
-  tokens(signal?: AbortSignal): Promise<Page<TokenDocument>> {
-    return this.#get(`${root}/tokens`, { limit: 200 }, signal);
+  tokens(query: QueryValues, signal?: AbortSignal): Promise<Page<TokenDocument>> {
+    return this.#get(`${root}/tokens`, { ...query, limit: 50 }, signal);
   }
 
   createToken(body: CreateToken): Promise<CreatedToken> {

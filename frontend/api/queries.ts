@@ -4,6 +4,7 @@ import { extendSeries } from '../util/series.ts';
 import { type TimeRange, windowBefore, windowOf } from '../util/time-range.ts';
 import type { Api } from './api.ts';
 import type { QueryValues } from './client.ts';
+import { after, byCursor } from './paging.ts';
 
 const fineSpanMs = 900_000;
 const gaugeRefreshMs = 120_000;
@@ -16,10 +17,8 @@ export const queries = {
   functions: (api: Api, search = '') =>
     infiniteQueryOptions({
       queryKey: ['functions', 'list', search],
-      queryFn: ({ pageParam, signal }) =>
-        api.functions({ search, limit: 200, ...(pageParam === '' ? {} : { cursor: pageParam }) }, signal),
-      initialPageParam: '',
-      getNextPageParam: (page) => page.nextCursor ?? undefined,
+      queryFn: ({ pageParam, signal }) => api.functions({ search, limit: 200, ...after(pageParam) }, signal),
+      ...byCursor,
       placeholderData: keepPreviousData,
       // A thousand functions are five requests: those are renewed less often.
       refetchInterval: (query) => 10_000 * Math.max(1, query.state.data?.pages.length ?? 1),
@@ -34,8 +33,7 @@ export const queries = {
     infiniteQueryOptions({
       queryKey: ['functions', 'one', name, 'versions'],
       queryFn: ({ pageParam, signal }) => api.versions(name, pageParam === '' ? undefined : pageParam, signal),
-      initialPageParam: '',
-      getNextPageParam: (page) => page.nextCursor ?? undefined,
+      ...byCursor,
     }),
   version: (api: Api, name: string, version: number) =>
     queryOptions({
@@ -66,17 +64,18 @@ export const queries = {
     infiniteQueryOptions({
       queryKey: ['functions', 'schedules'],
       queryFn: ({ pageParam, signal }) => api.schedules(undefined, signal, pageParam === '' ? undefined : pageParam),
-      initialPageParam: '',
-      getNextPageParam: (page) => page.nextCursor ?? undefined,
+      ...byCursor,
       refetchInterval: 30_000,
     }),
-  invocations: (api: Api, filter: QueryValues) =>
+  /** Of all of the time without a range. */
+  invocations: (api: Api, filter: QueryValues, range?: TimeRange) =>
     infiniteQueryOptions({
-      queryKey: ['invocations', 'list', filter],
-      queryFn: ({ pageParam, signal }) =>
-        api.invocations({ ...filter, limit: 50, ...(pageParam === '' ? {} : { cursor: pageParam }) }, signal),
-      initialPageParam: '',
-      getNextPageParam: (page) => page.nextCursor ?? undefined,
+      queryKey: ['invocations', 'list', filter, range?.id ?? ''],
+      queryFn: ({ pageParam, signal }) => {
+        const window = range === undefined ? {} : windowOf(range, Date.now());
+        return api.invocations({ ...filter, ...window, limit: 50, ...after(pageParam) }, signal);
+      },
+      ...byCursor,
       placeholderData: keepPreviousData,
       refetchInterval: 5000,
     }),
@@ -89,9 +88,8 @@ export const queries = {
     infiniteQueryOptions({
       queryKey: ['logs', functionName ?? '', filter],
       queryFn: ({ pageParam, signal }) =>
-        api.logs(functionName, { ...filter, limit: 200, ...(pageParam === '' ? {} : { cursor: pageParam }) }, signal),
-      initialPageParam: '',
-      getNextPageParam: (page) => page.nextCursor ?? undefined,
+        api.logs(functionName, { ...filter, limit: 200, ...after(pageParam) }, signal),
+      ...byCursor,
     }),
   egressRefusals: (api: Api, name: string) =>
     queryOptions({
@@ -102,10 +100,8 @@ export const queries = {
   errorGroups: (api: Api, filter: QueryValues) =>
     infiniteQueryOptions({
       queryKey: ['errors', 'list', filter],
-      queryFn: ({ pageParam, signal }) =>
-        api.errorGroups({ ...filter, limit: 50, ...(pageParam === '' ? {} : { cursor: pageParam }) }, signal),
-      initialPageParam: '',
-      getNextPageParam: (page) => page.nextCursor ?? undefined,
+      queryFn: ({ pageParam, signal }) => api.errorGroups({ ...filter, limit: 50, ...after(pageParam) }, signal),
+      ...byCursor,
       placeholderData: keepPreviousData,
       refetchInterval: 5000,
     }),
@@ -118,10 +114,8 @@ export const queries = {
   deadLetters: (api: Api) =>
     infiniteQueryOptions({
       queryKey: ['dead-letters'],
-      queryFn: ({ pageParam, signal }) =>
-        api.deadLetters({ limit: 50, ...(pageParam === '' ? {} : { cursor: pageParam }) }, signal),
-      initialPageParam: '',
-      getNextPageParam: (page) => page.nextCursor ?? undefined,
+      queryFn: ({ pageParam, signal }) => api.deadLetters({ limit: 50, ...after(pageParam) }, signal),
+      ...byCursor,
       refetchInterval: 15_000,
     }),
   /** The range as a series. `isLive` moves the window with the clock; otherwise it stays where it was first asked. */
@@ -205,5 +199,10 @@ export const queries = {
     queryOptions({ queryKey: ['pools'], queryFn: ({ signal }) => api.pools(signal), refetchInterval: 3000 }),
   pulls: (api: Api) =>
     queryOptions({ queryKey: ['pulls'], queryFn: ({ signal }) => api.pulls(signal), refetchInterval: 1000, gcTime: 0 }),
-  tokens: (api: Api) => queryOptions({ queryKey: ['tokens'], queryFn: ({ signal }) => api.tokens(signal) }),
+  tokens: (api: Api) =>
+    infiniteQueryOptions({
+      queryKey: ['tokens'],
+      queryFn: ({ pageParam, signal }) => api.tokens(after(pageParam), signal),
+      ...byCursor,
+    }),
 } as const;

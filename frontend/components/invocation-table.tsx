@@ -13,12 +13,13 @@ import { Select } from '../ui/field.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { formatBytes, formatDateTime, formatMs } from '../util/format.ts';
-import { useUrlValue } from '../util/hooks.ts';
+import { useTimeRange, useUrlValue } from '../util/hooks.ts';
 import { fillOf, phasesOf } from '../util/timing.ts';
 import { versionText } from '../util/version-text.ts';
 import { InvocationPanel } from './invocation-panel.tsx';
 import { LoadMore } from './load-more.tsx';
 import { QueryView } from './query-view.tsx';
+import { RangeChoice } from './range-picker.tsx';
 import { selectColumn } from './select-column.tsx';
 import { StartBadge, StatusBadge, statusLabels } from './status.tsx';
 import { type Selection, useSelection } from './use-selection.ts';
@@ -153,12 +154,15 @@ export function InvocationTable({
   const [trigger, setTrigger] = useUrlValue('trigger');
   const [fn] = useUrlValue('function');
   const [openId, setOpenId] = useUrlValue('invocation');
-  const query = useInfiniteQuery(queries.invocations(useApi(), { function: functionName ?? fn, status, trigger }));
+  const [rangeId] = useUrlValue('range');
+  const [range] = useTimeRange();
+  const filter = { function: functionName ?? fn, status, trigger };
+  const query = useInfiniteQuery(queries.invocations(useApi(), filter, rangeId === '' ? undefined : range));
   const selection = useSelection();
   const selected = selection.ids;
   const replay = useBulkReplay(() => selection.choose([]));
   const shown = query.data?.pages.flatMap((page) => page.items) ?? [];
-  const isFiltered = status !== '' || trigger !== '' || fn !== '';
+  const isFiltered = status !== '' || trigger !== '' || fn !== '' || rangeId !== '';
   return (
     <Card isFlush>
       <div className="flex flex-wrap items-center gap-2 border-b border-line px-4 py-2.5">
@@ -175,6 +179,7 @@ export function InvocationTable({
           value={trigger}
           onChange={(event) => setTrigger(event.target.value)}
         />
+        <RangeChoice isOptional />
         <span className="ml-auto inline-flex flex-wrap items-center gap-2">
           {selected.size > 0 && (
             <Button tone="ghost" onClick={() => selection.choose([])}>

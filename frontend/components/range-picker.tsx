@@ -6,7 +6,7 @@ import { Dot } from '../ui/badge.tsx';
 import { Button, IconButton } from '../ui/button.tsx';
 import { classes } from '../ui/classes.ts';
 import { formatDateTime } from '../util/format.ts';
-import { useTimeRange } from '../util/hooks.ts';
+import { useTimeRange, useUrlValue } from '../util/hooks.ts';
 import { liveTexts } from '../util/live-text.ts';
 import { defaultTimeRange, timeRanges } from '../util/time-range.ts';
 
@@ -15,26 +15,28 @@ export interface RangePickerProps {
   readonly onLive: (isLive: boolean) => void;
 }
 
-/** The range of the charts (in the address) and whether they follow the clock. */
-export function RangePicker({ isLive, onLive }: RangePickerProps) {
+/** The range in the address. With `isOptional` it may also be all of the time, which is where it begins then. */
+export function RangeChoice({ isOptional = false }: { readonly isOptional?: boolean }) {
   const [range, setRange] = useTimeRange();
-  const { state } = useLive();
+  const [id, setId] = useUrlValue('range');
   const [isChoosing, setIsChoosing] = useState(false);
   const { fixed } = range;
   const at = (ms: number) => formatDateTime(new Date(ms).toISOString());
+  const chosen = isOptional && id === '' ? '' : range.id;
+  const items = [...(isOptional ? [{ id: '', label: 'All' }] : []), ...timeRanges];
   return (
-    <div className="flex flex-wrap items-center gap-2">
+    <>
       <fieldset className="flex flex-wrap rounded-md border border-line-strong bg-surface p-0.5">
         <legend className="sr-only">Time range</legend>
-        {timeRanges.map((item) => (
+        {items.map((item) => (
           <button
             key={item.id}
             type="button"
-            aria-pressed={item.id === range.id}
-            onClick={() => setRange(item)}
+            aria-pressed={item.id === chosen}
+            onClick={() => setId(item.id)}
             className={classes(
               'h-6.5 min-w-6 rounded px-2 text-sm whitespace-nowrap',
-              item.id === range.id ? 'bg-raised font-medium text-text' : 'text-muted hover:text-text',
+              item.id === chosen ? 'bg-raised font-medium text-text' : 'text-muted hover:text-text',
             )}
           >
             {item.label}
@@ -54,12 +56,26 @@ export function RangePicker({ isLive, onLive }: RangePickerProps) {
         <span className="tabular inline-flex items-center gap-1 text-xs text-muted">
           {at(fixed.fromMs)} –{' '}
           {at(fixed.toMs).slice(at(fixed.fromMs).slice(0, 10) === at(fixed.toMs).slice(0, 10) ? 11 : 0)}
-          <IconButton label="Back to the last hour" onClick={() => setRange(defaultTimeRange)}>
+          <IconButton
+            label={isOptional ? 'Back to all of the time' : 'Back to the last hour'}
+            onClick={() => setId(isOptional ? '' : defaultTimeRange.id)}
+          >
             <ZoomOut className="size-4" aria-hidden="true" />
           </IconButton>
         </span>
       )}
       {isChoosing && <CustomRangeDialog range={range} onChoose={setRange} onClose={() => setIsChoosing(false)} />}
+    </>
+  );
+}
+
+/** The range of the charts (in the address) and whether they follow the clock. */
+export function RangePicker({ isLive, onLive }: RangePickerProps) {
+  const [{ fixed }] = useTimeRange();
+  const { state } = useLive();
+  return (
+    <div className="flex flex-wrap items-center gap-2">
+      <RangeChoice />
       <Button
         aria-pressed={isLive}
         data-shortcut="live"

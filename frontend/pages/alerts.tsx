@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { BellRing, Plus } from 'lucide-react';
 import { useState } from 'react';
 import type { AlertRuleDocument } from '../../shared/api/alerts.ts';
@@ -6,6 +6,7 @@ import { alertApi, alertQueries } from '../api/alerts.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { AlertDeliveries } from '../components/alert-deliveries.tsx';
+import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { AlertRuleDialog } from '../forms/alert-rule-dialog.tsx';
@@ -89,7 +90,8 @@ export function AlertsPage() {
   const api = useApi();
   const now = useNow();
   const queryClient = useQueryClient();
-  const query = useQuery(alertQueries.rules(api));
+  const query = useInfiniteQuery(alertQueries.rules(api));
+  const items = query.data?.pages.flatMap((page) => page.items) ?? [];
   const functions = useInfiniteQuery(queries.functions(api));
   const functionNames = functions.data?.pages.flatMap((page) => page.items.map(({ name }) => name)) ?? [];
   const [isCreating, setIsCreating] = useState(false);
@@ -146,7 +148,7 @@ export function AlertsPage() {
       <Card isFlush>
         <div className={query.data === undefined ? 'p-4' : ''}>
           <QueryView query={query} lines={4}>
-            {({ items }) =>
+            {() =>
               items.length === 0 ? (
                 <EmptyState icon={<BellRing />} title="No alert rules">
                   Begin with two: the error rate of all functions above 5 %, and free disk below 1,024 MiB. A webhook or
@@ -157,6 +159,7 @@ export function AlertsPage() {
               )
             }
           </QueryView>
+          <LoadMore query={query} />
         </div>
       </Card>
       {isCreating && <AlertRuleDialog functionNames={functionNames} onClose={() => setIsCreating(false)} />}

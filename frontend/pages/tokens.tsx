@@ -1,9 +1,10 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { KeyRound, Plus } from 'lucide-react';
 import { useState } from 'react';
 import type { TokenDocument } from '../../shared/api/system.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
+import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
@@ -50,7 +51,8 @@ export function TokensPage() {
   const api = useApi();
   const now = useNow();
   const queryClient = useQueryClient();
-  const query = useQuery(queries.tokens(api));
+  const query = useInfiniteQuery(queries.tokens(api));
+  const items = query.data?.pages.flatMap((page) => page.items) ?? [];
   const [isCreating, setIsCreating] = useState(false);
   const [revoking, setRevoking] = useState<TokenDocument | undefined>();
   const revoke = useMutation({
@@ -80,7 +82,7 @@ export function TokensPage() {
       <Card isFlush>
         <div className={query.data === undefined ? 'p-4' : ''}>
           <QueryView query={query} lines={4}>
-            {({ items }) =>
+            {() =>
               items.length === 0 ? (
                 <EmptyState icon={<KeyRound />} title="No tokens">
                   Make one for your continuous integration with the scope{' '}
@@ -92,6 +94,7 @@ export function TokensPage() {
               )
             }
           </QueryView>
+          <LoadMore query={query} />
         </div>
       </Card>
       {isCreating && <CreateTokenDialog onClose={() => setIsCreating(false)} />}

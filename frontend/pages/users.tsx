@@ -1,9 +1,10 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { Plus, Users } from 'lucide-react';
 import { useState } from 'react';
 import type { UserDocument } from '../../shared/api/access.ts';
 import { accessApi, accessQueries } from '../api/access.ts';
 import { useApi } from '../api/context.tsx';
+import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
@@ -65,7 +66,8 @@ function columns({ toggle, remove }: Actions): readonly TableColumn<UserDocument
 export function UsersPage() {
   const api = useApi();
   const queryClient = useQueryClient();
-  const query = useQuery(accessQueries.users(api));
+  const query = useInfiniteQuery(accessQueries.users(api));
+  const items = query.data?.pages.flatMap((page) => page.items) ?? [];
   const [isCreating, setIsCreating] = useState(false);
   const [removing, setRemoving] = useState<UserDocument | undefined>();
   const onSettled = async () => {
@@ -101,7 +103,7 @@ export function UsersPage() {
       <Card isFlush>
         <div className={query.data === undefined ? 'p-4' : ''}>
           <QueryView query={query} lines={4}>
-            {({ items }) =>
+            {() =>
               items.length === 0 ? (
                 <EmptyState icon={<Users />} title="No users">
                   Make one for each person; make yourself an owner of all projects first.
@@ -116,6 +118,7 @@ export function UsersPage() {
               )
             }
           </QueryView>
+          <LoadMore query={query} />
         </div>
       </Card>
       {isCreating && <CreateUserDialog onClose={() => setIsCreating(false)} />}

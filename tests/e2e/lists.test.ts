@@ -1,0 +1,91 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Platform } from '../support/platform.ts';
+import { skippedFor } from '../support/skip-reason.ts';
+import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
+
+/** One more than fits on a page of a list. */
+const count = 51;
+const nameOf = (index: number) => `item-${String(index).padStart(2, '0')}`;
+
+/** Lists that are longer than a page, and lists of a part of the time. */
+describe.skipIf(whyNoChromium !== undefined)(`lists of the dashboard${skippedFor(whyNoChromium)}`, () => {
+  let platform: Platform;
+  let browser: Browser;
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    ({ platform, browser } = await startWithBrowser());
+    const source = "export const handler = async () => 'ok';";
+    expect((await create('functions', { name: 'hello', files: { 'index.mjs': source } })).status).toBe(201);
+    ({ page, complaints } = await openDashboard(browser, platform));
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.dispose();
+  });
+  afterEach(() => {
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
+  const create = (noun: string, body: object) => platform.api('POST', `/api/v1/${noun}`, body);
+  const go = async (path: string) => {
+    await page.goto(platform.url + path);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+  };
+  const isFine = async () => {
+    for (const [theme, width] of [
+      ['light', 1366],
+      ['dark', 390],
+    ] as const) {
+      await page.emulateMedia({ colorScheme: theme });
+      await page.setViewportSize({ width, height: 768 });
+      expect(await accessibilityFaults(page)).toEqual([]);
+      expect(await overflowPx(page)).toBe(0);
+    }
+    await page.setViewportSize({ width: 1366, height: 768 });
+  };
+
+  it.each([
+    ['tokens', (name: string) => ({ name, scope: 'invoke' })],
+    ['users', (name: string) => ({ name, roles: [{ project: '*', role: 'owner' }] })],
+    ['alerts', (name: string) => ({ name, metric: 'errors', threshold: 1 })],
+  ] as const)('go on after the first page of %s, to the last', async (noun, bodyOf) => {
+    const made = await Promise.all(Array.from({ length: count }, (_, index) => create(noun, bodyOf(nameOf(index)))));
+    expect([...new Set(made.map(({ status }) => status))]).toEqual([201]);
+    await go(`/${noun}`);
+    const items = page.getByText(/^item-\d\d$/);
+    await items.first().waitFor();
+    const shown = await items.count();
+    expect(shown).toBeLessThan(count);
+    const more = page.getByRole('button', { name: 'Load more', exact: true });
+    await more.click();
+    await more.waitFor({ state: 'detached' });
+    expect(new Set(await items.allTextContents()).size).toBe(count);
+    await isFine();
+  });
+
+  it('show the invocations of a range, which is in the address, and of all of the time', async () => {
+    const calls = Array.from({ length: 3 }, () => fetch(`${platform.gatewayUrl}/hello`));
+    expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200, 200]);
+    await go('/invocations');
+    const rows = page.getByRole('row').filter({ hasText: 'hello' });
+    await expect.poll(() => rows.count()).toBe(3);
+    const range = page.getByRole('group', { name: 'Time range' });
+    expect(await range.getByRole('button', { name: 'All', exact: true }).getAttribute('aria-pressed')).toBe('true');
+    await range.getByRole('button', { name: '15 m', exact: true }).click();
+    await page.waitForURL(/range=15m/);
+    await expect.poll(() => rows.count()).toBe(3);
+    await isFine();
+    const hourMs = 3_600_000;
+    const before = Math.floor(Date.now() / hourMs) * hourMs - 48 * hourMs;
+    await go(`/invocations?range=${before}-${before + hourMs}`);
+    await page.getByText('Nothing matches these filters').waitFor();
+    expect(await rows.count()).toBe(0);
+    await isFine();
+    await page.getByRole('button', { name: 'Back to all of the time' }).click();
+    await expect.poll(() => rows.count()).toBe(3);
+    expect(page.url()).not.toContain('range=');
+  });
+});
