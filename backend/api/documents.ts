@@ -1,4 +1,5 @@
 import type { ProjectDocument, UserDocument } from '../../shared/api/access.ts';
+import type { AliasMove } from '../../shared/api/alias-moves.ts';
 import type {
   Alias,
   DraftDocument,
@@ -17,6 +18,7 @@ import type { Draft } from '../control-plane/drafts.ts';
 import type { FunctionEntry } from '../control-plane/function-directory.ts';
 import type { ScheduleView } from '../control-plane/schedules.ts';
 import type { SecretView } from '../control-plane/secrets.ts';
+import type { AliasMoveRecord } from '../core/ports/alias-store.ts';
 import type { ProjectRecord } from '../core/ports/project-store.ts';
 import type {
   AliasRecord,
@@ -140,6 +142,17 @@ export function aliasDocument(record: AliasRecord): Alias {
     aborted: record.aborted === undefined ? null : { at: timeText(record.aborted.at), reason: record.aborted.reason },
     message: record.message ?? '',
   };
+}
+
+export function aliasMoveDocument({
+  seq,
+  functionId: _id,
+  before,
+  after,
+  at,
+  ...same
+}: AliasMoveRecord & { readonly seq: number }): AliasMove {
+  return { ...same, id: String(seq), before: [...before], after: [...after], at: timeText(at) };
 }
 
 export function scheduleDocument({ record, functionName, nextTicks }: ScheduleView): Schedule {

@@ -1,10 +1,12 @@
 import { canaryGuardSchema, type PutAlias } from '../../shared/api/functions.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { projectOf, shortNameOf } from '../../shared/names.ts';
+import { kindOfMove, type MoveKind } from '../core/policies/alias-move.ts';
 import type { CanaryGuard } from '../core/policies/canary.ts';
+import type { AliasStore } from '../core/ports/alias-store.ts';
 import type { CanaryAbortRecord } from '../core/ports/canary-aborts.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { AliasRecord, Store } from '../core/ports/store.ts';
+import type { AliasRecord, PageRequest, Store } from '../core/ports/store.ts';
 import { type Actor, auditRecord } from './audit.ts';
 import type { ChangeLock } from './change-lock.ts';
 import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
@@ -35,6 +37,8 @@ export interface CanaryFault {
 interface AliasMove {
   readonly actor: Actor;
   readonly action: string;
+  readonly kind: MoveKind;
+  readonly reason: string;
   readonly detail: Readonly<Record<string, unknown>>;
   readonly abort?: CanaryAbortRecord;
 }
@@ -106,7 +110,8 @@ export class Aliases {
       const message = input.message?.trim() ?? '';
       const detail = { ...(canary === undefined ? {} : { canary }), ...(message === '' ? {} : { message }) };
       const record = { functionId: entry.record.id, name: aliasName, versions, ...detail };
-      return this.#move(entry, record, expectedRevision, { actor, action: 'alias.put', detail });
+      const kind = kindOfMove(entry.aliases.get(aliasName)?.versions ?? [], versions);
+      return this.#move(entry, record, expectedRevision, { actor, action: 'alias.put', kind, reason: message, detail });
     });
   }
 
@@ -126,7 +131,8 @@ export class Aliases {
       const { functionId, name: alias } = seen;
       const record = { functionId, name: alias, versions, aborted };
       const abort = { functionId, alias, version, stable, ...aborted };
-      await this.#move(entry, record, seen.revision, { actor, action: 'alias.abort', detail: { reason }, abort });
+      const told = { actor, action: 'alias.abort', kind: 'abort', reason, detail: { reason }, abort } as const;
+      await this.#move(entry, record, seen.revision, told);
     });
   }
 
@@ -146,7 +152,13 @@ export class Aliases {
       .slice(0, limit);
   }
 
-  /** Stores, audits and applies; the lock is held. */
+  /** Moves of the aliases of a function, or of one of them, the newest first. Throws `not_found`/`function_not_found`. */
+  moves(name: string, alias: string | undefined, page: PageRequest): ReturnType<AliasStore['moves']> {
+    const { store, directory } = this.#options;
+    return store.aliases.moves(directory.get(name).record.id, alias, page);
+  }
+
+  /** Stores, audits, keeps the move and applies; the lock is held. */
   async #move(
     entry: FunctionEntry,
     moved: Omit<AliasRecord, 'revision' | 'updatedAt'>,
@@ -158,13 +170,12 @@ export class Aliases {
     const record = { ...moved, updatedAt: clock.now() };
     const alias = await store.transaction(async (tx) => {
       const stored = await tx.aliases.put(record, expectedRevision);
-      await tx.audit.append(
-        auditRecord(clock.now(), told.actor, told.action, `${name}/${moved.name}`, {
-          before: entry.aliases.get(moved.name)?.versions ?? null,
-          after: moved.versions,
-          ...told.detail,
-        }),
-      );
+      const before = entry.aliases.get(moved.name)?.versions;
+      const detail = { before: before ?? null, after: moved.versions, ...told.detail };
+      await tx.audit.append(auditRecord(clock.now(), told.actor, told.action, `${name}/${moved.name}`, detail));
+      const { kind, reason, actor } = told;
+      const move = { before: before ?? [], after: moved.versions, by: actor.name, reason, at: record.updatedAt };
+      await tx.aliases.noteMove({ functionId: id, alias: moved.name, kind, ...move });
       if (told.abort !== undefined) await tx.canaryAborts.add(told.abort);
       return stored;
     });
@@ -192,10 +203,13 @@ export class Aliases {
       if (user !== undefined) {
         throw new PlatformError('conflict', 'alias_in_use', `${user} uses alias ${aliasName}; change that first`);
       }
-      const before = entry.aliases.get(aliasName)?.versions ?? null;
+      const before = entry.aliases.get(aliasName)?.versions ?? [];
+      const at = clock.now();
+      const move = { functionId: id, alias: aliasName, before, after: [], by: actor.name, reason: '', at };
       await store.transaction(async (tx) => {
         await tx.aliases.remove(id, aliasName);
-        await tx.audit.append(auditRecord(clock.now(), actor, 'alias.delete', `${name}/${aliasName}`, { before }));
+        await tx.aliases.noteMove({ ...move, kind: 'delete' });
+        await tx.audit.append(auditRecord(at, actor, 'alias.delete', `${name}/${aliasName}`, { before }));
       });
       const wasReferenced = directory.referenced(id);
       const aliases = [...entry.aliases.values()].filter((other) => other.name !== aliasName);

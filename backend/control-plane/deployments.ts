@@ -161,7 +161,7 @@ export class Deployments {
       await tx.functions.create(record);
       await tx.versions.create(version);
       const made: AliasRecord[] = [];
-      for (const name of aliasNames) made.push(await tx.aliases.put(aliasTo(version, name), undefined));
+      for (const name of aliasNames) made.push(await deployTo(tx, version, name, []));
       await tx.routes.replace(record.id, routes);
       await tx.schedules.replace(record.id, schedules);
       const triggers = { routes: auditedRoutes(routes), schedules: auditedSchedules(schedules) };
@@ -190,7 +190,8 @@ export class Deployments {
     const { record, aliases } = await store.transaction(async (tx) => {
       const updated = await tx.functions.update(id, expectedRevision, { latestVersion: version.version }, clock.now());
       await tx.versions.create(version);
-      const live = isPromoted ? await tx.aliases.put(aliasTo(version, 'live'), undefined) : undefined;
+      const present = current.aliases.get('live')?.versions ?? [];
+      const live = isPromoted ? await deployTo(tx, version, 'live', present) : undefined;
       if (routes !== undefined) await tx.routes.replace(id, routes);
       if (schedules !== undefined) await tx.schedules.replace(id, schedules);
       const latest = current.versions.get(current.record.latestVersion);
@@ -251,12 +252,17 @@ export class Deployments {
   }
 }
 
-const aliasTo = (version: VersionRecord, name: string): Omit<AliasRecord, 'revision'> => ({
-  functionId: version.functionId,
-  name,
-  versions: [{ version: version.version, weight: 1 }],
-  updatedAt: version.createdAt,
-});
+/** Moves an alias to a new version, with its deployment. */
+async function deployTo(
+  tx: Pick<Store, 'aliases'>,
+  { functionId, version, createdAt: at, createdBy: by, message: reason }: VersionRecord,
+  alias: string,
+  before: AliasRecord['versions'],
+): Promise<AliasRecord> {
+  const after = [{ version, weight: 1 }];
+  await tx.aliases.noteMove({ functionId, alias, kind: 'deploy', before, after, by, reason, at });
+  return await tx.aliases.put({ functionId, name: alias, versions: after, updatedAt: at }, undefined);
+}
 
 /** The function is not the one any more that was there before a build. */
 export function changedMeanwhile(name: string): PlatformError {

@@ -182,6 +182,8 @@ describe('the statements of the models', () => {
     await store.errorGroups.list({ project: 'acme', functionId: undefined, state: 'open' }, page);
     await store.errorGroups.tallies([errorGroup], 1);
     await store.egressRefusals.list(functionId, 10);
+    await store.aliases.moves(functionId, undefined, page);
+    await store.aliases.moves(functionId, 'live', page);
     await store.canaryAborts.list({ functionId, from: 1, to: 9, limit: 10 });
     await store.testEvents.list(functionId, 'usr_1');
     await store.testEvents.body({ functionId, owner: undefined, name: 'order' });

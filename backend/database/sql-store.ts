@@ -1,4 +1,5 @@
 import type { AlertStore } from '../core/ports/alert-store.ts';
+import type { AliasStore } from '../core/ports/alias-store.ts';
 import type { StoreCopy } from '../core/ports/backups.ts';
 import type { CanaryAbortStore } from '../core/ports/canary-aborts.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -8,7 +9,6 @@ import type { ErrorGroupStore } from '../core/ports/error-groups.ts';
 import type { InvocationQueue } from '../core/ports/invocation-queue.ts';
 import type { ProjectStore } from '../core/ports/project-store.ts';
 import type {
-  AliasStore,
   AuditStore,
   FunctionStore,
   InvocationStore,

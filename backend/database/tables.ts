@@ -24,6 +24,7 @@ import type { ErrorGroupId } from '../core/ports/error-groups.ts';
 import type { DeadLetterReason } from '../core/ports/invocation-queue.ts';
 import type { LogEntry } from '../core/ports/log-sink.ts';
 import type { TokenRecord } from '../core/ports/store.ts';
+import type { AliasMoveRow, CanaryAbortRow } from './alias-tables.ts';
 import type { TestEventRow } from './test-event-row.ts';
 
 /** 0 or 1: neither of our engines is asked for a boolean, so both store the same. */
@@ -309,15 +310,6 @@ export interface EgressRefusalRow {
   last_at: Time;
 }
 
-export interface CanaryAbortRow {
-  function_id: FunctionId;
-  at: Time;
-  alias: string;
-  version: number;
-  stable: number;
-  reason: string;
-}
-
 export interface AlertRuleRow {
   id: AlertRuleId;
   config: Json;
@@ -383,6 +375,7 @@ export interface Tables {
   error_groups: ErrorGroupRow;
   error_tallies: ErrorTallyRow;
   egress_refusals: EgressRefusalRow;
+  alias_moves: AliasMoveRow;
   canary_aborts: CanaryAbortRow;
   test_events: TestEventRow;
   alert_rules: AlertRuleRow;

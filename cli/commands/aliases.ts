@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { aliasMovePageSchema } from '../../shared/api/alias-moves.ts';
 import { type Alias, aliasPageSchema, aliasSchema, type PutAlias } from '../../shared/api/functions.ts';
 import type { ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
@@ -48,6 +49,26 @@ export function registerAliases(program: Command, context: ContextFactory): void
         name,
         await client.send('PUT', `${path(name)}/${encodeURIComponent(alias)}`, aliasSchema, { json }),
       );
+    });
+  aliases
+    .command('history')
+    .description('moves of the aliases of a function, newest first: who, when, from what to what, why')
+    .argument('<function>')
+    .option('--alias <name>', 'of this alias alone')
+    .option('-n, --limit <count>', 'how many, at most 200', '20')
+    .action(async (name: string, { alias, limit }: { readonly alias?: string; readonly limit: string }) => {
+      const { client, terminal } = context();
+      const moves = `/api/v1/functions/${encodeURIComponent(name)}/alias-moves`;
+      const { items } = await client.get(moves, aliasMovePageSchema, { alias, limit });
+      terminal.list(items, ['when', 'alias', 'move', 'from', 'to', 'by', 'reason'], (item) => [
+        item.at,
+        item.alias,
+        item.kind,
+        movedText(item.before),
+        movedText(item.after),
+        item.by,
+        item.reason,
+      ]);
     });
   aliases
     .command('delete')
@@ -101,11 +122,13 @@ function show(terminal: Terminal, name: string, alias: Alias): void {
 }
 
 /** `3` alone, or `3: 90 %, 4: 10 %`. */
-function sharesText({ versions }: Alias): string {
+function sharesText({ versions }: Pick<Alias, 'versions'>): string {
   if (versions.length === 1) return `version ${versions[0]?.version}`;
   const sum = versions.reduce((total, { weight }) => total + weight, 0);
   return versions.map(({ version, weight }) => `${version}: ${Math.round((100 * weight) / sum)} %`).join(', ');
 }
+
+const movedText = (versions: Alias['versions']): string => (versions.length === 0 ? '-' : sharesText({ versions }));
 
 function guardText({ canary, aborted }: Alias): string {
   if (aborted !== null) return `taken back ${ago(aborted.at)}: ${aborted.reason}`;

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import type { Alias, VersionDocument } from '../../shared/api/functions.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
+import { AliasHistory } from '../components/alias-history.tsx';
 import { LoadMore } from '../components/load-more.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { useFunction } from '../components/use-function.ts';
@@ -142,67 +143,70 @@ export function FunctionVersionsTab() {
   const promoted = choice?.version.version ?? 0;
   const loaded = versions.data?.pages.flatMap((page) => page.items) ?? [];
   return (
-    <Card title="Versions" note="never change; live points at one or several" isFlush>
-      {live !== undefined && live.aborted !== null && (
-        <div className="p-4">
-          <Callout tone="warn" title={`A canary was taken back ${formatAgo(live.aborted.at, now)}`}>
-            {live.aborted.reason}
-          </Callout>
+    <>
+      <Card title="Versions" note="never change; live points at one or several" isFlush>
+        {live !== undefined && live.aborted !== null && (
+          <div className="p-4">
+            <Callout tone="warn" title={`A canary was taken back ${formatAgo(live.aborted.at, now)}`}>
+              {live.aborted.reason}
+            </Callout>
+          </div>
+        )}
+        {live !== undefined && live.message !== '' && (
+          <p className="px-4 pt-3 text-sm break-words" title={formatDateTime(live.updatedAt)}>
+            <span className="text-faint">Moved {formatAgo(live.updatedAt, now)}:</span> {live.message}
+          </p>
+        )}
+        <div className={versions.data === undefined ? 'p-4' : ''}>
+          <QueryView query={versions} lines={6}>
+            {() => (
+              // Which actions a version offers depends on what is live; without knowing that, all would be offered for each.
+              <QueryView query={aliases} lines={6}>
+                {() => (
+                  <Table
+                    label="Versions"
+                    isStacked
+                    columns={columns(live, now, setChoice)}
+                    rows={loaded}
+                    rowKey={(row) => row.id}
+                  />
+                )}
+              </QueryView>
+            )}
+          </QueryView>
+          <LoadMore query={versions} />
         </div>
-      )}
-      {live !== undefined && live.message !== '' && (
-        <p className="px-4 pt-3 text-sm break-words" title={formatDateTime(live.updatedAt)}>
-          <span className="text-faint">Moved {formatAgo(live.updatedAt, now)}:</span> {live.message}
-        </p>
-      )}
-      <div className={versions.data === undefined ? 'p-4' : ''}>
-        <QueryView query={versions} lines={6}>
-          {() => (
-            // Which actions a version offers depends on what is live; without knowing that, all would be offered for each.
-            <QueryView query={aliases} lines={6}>
-              {() => (
-                <Table
-                  label="Versions"
-                  isStacked
-                  columns={columns(live, now, setChoice)}
-                  rows={loaded}
-                  rowKey={(row) => row.id}
-                />
-              )}
-            </QueryView>
-          )}
-        </QueryView>
-        <LoadMore query={versions} />
-      </div>
-      {choice?.kind === 'promote' && (
-        <PromoteDialog
-          functionName={fn.name}
-          version={promoted}
-          isRollback={main !== undefined && promoted < main}
-          isBusy={move.isPending}
-          onClose={close}
-          onConfirm={(message) => move.mutate({ shares: [{ version: promoted, weight: 100 }], message })}
-        />
-      )}
-      {choice?.kind === 'split' && main !== undefined && (
-        <TrafficDialog
-          present={main}
-          candidate={promoted}
-          isBusy={move.isPending}
-          onClose={close}
-          onSave={(shares, isGuarded) => move.mutate({ shares: [...shares], ...(isGuarded ? { stable: main } : {}) })}
-        />
-      )}
-      {choice?.kind === 'diff' && main !== undefined && (
-        <VersionDiff
-          functionName={fn.name}
-          live={main}
-          other={choice.version.version}
-          versions={loaded}
-          more={<LoadMore query={versions} />}
-          onClose={close}
-        />
-      )}
-    </Card>
+        {choice?.kind === 'promote' && (
+          <PromoteDialog
+            functionName={fn.name}
+            version={promoted}
+            isRollback={main !== undefined && promoted < main}
+            isBusy={move.isPending}
+            onClose={close}
+            onConfirm={(message) => move.mutate({ shares: [{ version: promoted, weight: 100 }], message })}
+          />
+        )}
+        {choice?.kind === 'split' && main !== undefined && (
+          <TrafficDialog
+            present={main}
+            candidate={promoted}
+            isBusy={move.isPending}
+            onClose={close}
+            onSave={(shares, isGuarded) => move.mutate({ shares: [...shares], ...(isGuarded ? { stable: main } : {}) })}
+          />
+        )}
+        {choice?.kind === 'diff' && main !== undefined && (
+          <VersionDiff
+            functionName={fn.name}
+            live={main}
+            other={choice.version.version}
+            versions={loaded}
+            more={<LoadMore query={versions} />}
+            onClose={close}
+          />
+        )}
+      </Card>
+      <AliasHistory functionName={fn.name} />
+    </>
   );
 }

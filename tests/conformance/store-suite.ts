@@ -3,6 +3,7 @@ import type { Store } from '../../backend/core/ports/store.ts';
 import type { FunctionId } from '../../shared/ids.ts';
 import { newId } from '../../shared/ids.ts';
 import { describeAlerts } from './alert-store-suite.ts';
+import { describeAliasMoves } from './alias-moves-suite.ts';
 import { describeCanaryAborts } from './canary-aborts-suite.ts';
 import { describeEgressRefusals } from './egress-refusals-suite.ts';
 import { describeErrorGroups } from './error-groups-suite.ts';
@@ -687,6 +688,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
     describeQueue(() => store);
     describeErrorGroups(() => store);
     describeEgressRefusals(() => store);
+    describeAliasMoves(() => store);
     describeCanaryAborts(() => store);
     describeTestEvents(() => store);
     describeLogFilter(() => store);

@@ -85,7 +85,14 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
     await button('Roll back to v2').click();
     await page.getByText('Traffic moved').waitFor();
     await page.reload();
-    await page.getByText('third text was too much').waitFor();
+    const history = page.locator('section').filter({ has: page.getByRole('heading', { name: 'History' }) });
+    const moved = history.getByRole('row').filter({ hasText: 'third text was too much' });
+    await moved.getByText('rolled back').waitFor();
+    await moved.getByText('v3 → v2').waitFor();
+    expect(await history.getByText('deployed').count()).toBe(3);
+    await fetch(`${platform.gatewayUrl}/shop`);
+    await moved.getByRole('button', { name: /^Before and after/ }).click();
+    await page.getByText('0 → 1', { exact: true }).waitFor();
     const alias = await platform.api('GET', '/api/v1/functions/shop/aliases/live');
     expect(await alias.json()).toMatchObject({ versions: [{ version: 2 }], message: 'third text was too much' });
     const audit = await (await platform.api('GET', '/api/v1/audit?limit=1')).json();

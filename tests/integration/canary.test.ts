@@ -57,6 +57,12 @@ describe('a guarded canary', () => {
     expect(audit.items).toContainEqual(
       expect.objectContaining({ actor: 'canary guard', action: 'alias.abort', target: 'shop/live' }),
     );
+    const moves = (await expectStatus(200, 'GET', '/functions/shop/alias-moves?limit=2')) as { items: unknown[] };
+    expect(moves.items).toMatchObject([
+      { kind: 'abort', before: versions, after: [{ version: 1, weight: 1 }], by: 'canary guard', alias: 'live' },
+      { kind: 'split', before: [{ version: 1 }], after: versions },
+    ]);
+    expect(moves.items[0]).toMatchObject({ reason: alias.aborted?.reason });
     const rule = async () => alertRuleSchema.parse(await expectStatus(200, 'GET', `/alerts/${id}`));
     await eventually(async () => expect(await rule()).toMatchObject({ state: 'firing', value: 1 }), 60_000);
   });

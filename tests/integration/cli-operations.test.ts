@@ -54,6 +54,16 @@ test('aliases take shares of the traffic, with a guard, and go', async () => {
   expect((await run(['alias', 'delete', 'orders', 'next'])).code).toBe(0);
   expect(await json(['alias', 'list', 'orders'])).toHaveLength(1);
   expect((await run(['alias', 'set', 'orders', 'live', '2'])).code).toBe(0);
+  expect(await json(['alias', 'history', 'orders'])).toMatchObject([
+    { alias: 'live', kind: 'promote', before: [{ version: 1 }, { version: 2 }], after: [{ version: 2 }] },
+    { alias: 'next', kind: 'delete', before: [{ version: 2 }], after: [] },
+    { alias: 'next', kind: 'create', before: [], after: [{ version: 2 }] },
+    { alias: 'live', kind: 'split', before: [{ version: 2 }], after: [{ version: 1 }, { version: 2 }] },
+    { alias: 'live', kind: 'deploy', reason: 'v2', before: [{ version: 1 }], after: [{ version: 2 }] },
+    { alias: 'live', kind: 'deploy', reason: 'v1', before: [], after: [{ version: 1 }] },
+  ]);
+  const history = await run(['alias', 'history', 'orders', '--alias', 'live', '-n', '1']);
+  expect(history.stdout).toMatch(/^WHEN .*\n\S+Z +live +promote +1: 75 %, 2: 25 % +version 2 /);
 
   expect(await run(['alias', 'set', 'orders', 'live', 'two'])).toMatchObject({
     code: 2,

@@ -1,3 +1,4 @@
+import { aliasMovePageSchema, aliasMovesQuerySchema } from '../../../shared/api/alias-moves.ts';
 import {
   aliasPageSchema,
   aliasSchema,
@@ -17,7 +18,7 @@ import { shortNameOf } from '../../../shared/names.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { deployedDocument, deploySource, disconnectSignal, receiveDeploy } from '../controllers/deploy.ts';
-import { aliasDocument, timeText, versionDocument } from '../documents.ts';
+import { aliasDocument, aliasMoveDocument, timeText, versionDocument } from '../documents.ts';
 import { etagOf, expectedRevision } from '../etag.ts';
 import { type Api, bearerOnly, ifMatchHeaders, nameParams, noContent, problems, versionNumber } from '../route-docs.ts';
 
@@ -195,6 +196,30 @@ export function aliasRoutes(app: Api, context: ApiContext): void {
       items: aliases.list(functionNameIn(request, request.params.name)).map(aliasDocument),
       nextCursor: null,
     }),
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/functions/:name/alias-moves',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'listAliasMoves',
+      summary: 'List moves of aliases, newest first',
+      description:
+        'Deployments, rollbacks, canaries and what the platform took back: who, when, from what to what, why.',
+      params: nameParams,
+      querystring: aliasMovesQuerySchema,
+      response: { 200: aliasMovePageSchema, ...problems(404) },
+    },
+    handler: async (request) => {
+      const { alias, ...page } = request.query;
+      const { items, nextCursor } = await aliases.moves(functionNameIn(request, request.params.name), alias, {
+        limit: page.limit,
+        cursor: page.cursor,
+      });
+      return { items: items.map(aliasMoveDocument), nextCursor };
+    },
   });
 
   app.route({

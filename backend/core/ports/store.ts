@@ -21,6 +21,7 @@ import type { LogFilterTerms } from '../../../shared/log-filter.ts';
 import type { VersionConfig } from '../../../shared/version-config.ts';
 import type { CanaryAbort, CanaryGuard } from '../policies/canary.ts';
 import type { AlertStore } from './alert-store.ts';
+import type { AliasStore } from './alias-store.ts';
 import type { StoreCopy } from './backups.ts';
 import type { CanaryAbortStore } from './canary-aborts.ts';
 import type { DocumentStore } from './document-store.ts';
@@ -144,14 +145,6 @@ export interface AliasRecord {
   readonly canary?: CanaryGuard;
   readonly aborted?: CanaryAbort;
   readonly message?: string;
-}
-export interface AliasStore {
-  /** Creates or replaces. Rejects with `precondition_failed` when `expectedRevision` is given and differs. */
-  put(record: Omit<AliasRecord, 'revision'>, expectedRevision: number | undefined): Promise<AliasRecord>;
-  find(functionId: FunctionId, name: string): Promise<AliasRecord | undefined>;
-  list(functionId: FunctionId): Promise<readonly AliasRecord[]>;
-  all(): Promise<readonly AliasRecord[]>;
-  remove(functionId: FunctionId, name: string): Promise<boolean>;
 }
 
 export interface RouteRecord {

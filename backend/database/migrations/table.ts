@@ -12,6 +12,7 @@ import { appendOnlyAuditMigration } from './0019-append-only-audit.ts';
 import { fewerIndexesMigration } from './0021-fewer-indexes.ts';
 import { projectStatusesMigration } from './0022-project-statuses.ts';
 import { testEventsMigration } from './0023-test-events.ts';
+import { aliasMovesMigration } from './0024-alias-moves.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. Add at the end; never change or remove one that was released. */
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   fewerIndexesMigration,
   projectStatusesMigration,
   testEventsMigration,
+  aliasMovesMigration,
 ];

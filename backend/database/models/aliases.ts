@@ -1,12 +1,15 @@
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { FunctionId } from '../../../shared/ids.ts';
-import type { AliasRecord, AliasStore } from '../../core/ports/store.ts';
+import type { AliasMoveRecord, AliasStore } from '../../core/ports/alias-store.ts';
+import type { AliasRecord, Page, PageRequest } from '../../core/ports/store.ts';
+import type { AliasMoveRow } from '../alias-tables.ts';
 import { fromJson } from '../columns.ts';
+import { decodeCursor, encodeCursor, pageOf } from '../cursor.ts';
 import type { SqlSession } from '../sql-session.ts';
 import type { AliasRow } from '../tables.ts';
 import { etagMismatch } from './functions.ts';
 
-/** Table `aliases`. */
+/** Tables `aliases` and `alias_moves`. */
 export class AliasModel implements AliasStore {
   readonly #session: SqlSession;
 
@@ -88,6 +91,45 @@ export class AliasModel implements AliasStore {
       .executeTakeFirst();
     return row !== undefined;
   }
+
+  async noteMove({ functionId, alias, kind, before, after, by, reason, at }: AliasMoveRecord): Promise<void> {
+    const versions = { versions_before: JSON.stringify(before), versions_after: JSON.stringify(after) };
+    await this.#session.db
+      .insertInto('alias_moves')
+      .values({ function_id: functionId, alias, kind, ...versions, moved_by: by, reason, at })
+      .execute();
+  }
+
+  async moves(
+    functionId: FunctionId,
+    alias: string | undefined,
+    page: PageRequest,
+  ): Promise<Page<AliasMoveRecord & { readonly seq: number }>> {
+    const key = decodeCursor('alias-moves', ['n'], page.cursor);
+    let query = this.#session.db
+      .selectFrom('alias_moves')
+      .selectAll()
+      .where('function_id', '=', functionId)
+      .orderBy('seq', 'desc')
+      .limit(page.limit + 1);
+    if (alias !== undefined) query = query.where('alias', '=', alias);
+    if (key !== undefined) query = query.where('seq', '<', Number(key[0]));
+    return pageOf(await query.execute(), page.limit, toMove, (row) => encodeCursor('alias-moves', [row.seq]));
+  }
+}
+
+function toMove(row: Selectable<AliasMoveRow>): AliasMoveRecord & { readonly seq: number } {
+  return {
+    seq: row.seq,
+    functionId: row.function_id,
+    alias: row.alias,
+    kind: row.kind,
+    before: fromJson<AliasRecord['versions']>(row.versions_before),
+    after: fromJson<AliasRecord['versions']>(row.versions_after),
+    by: row.moved_by,
+    reason: row.reason,
+    at: row.at,
+  };
 }
 
 /** What is kept of the last move, in the column `canary`, which had its guard alone at first. */

@@ -1,6 +1,7 @@
 import type { CanaryAbortQuery, CanaryAbortRecord, CanaryAbortStore } from '../../core/ports/canary-aborts.ts';
+import type { CanaryAbortRow } from '../alias-tables.ts';
 import type { SqlSession } from '../sql-session.ts';
-import type { CanaryAbortRow } from '../tables.ts';
+
 import { deleteInSteps } from './prune.ts';
 
 /** Table `canary_aborts`. */
