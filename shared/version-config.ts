@@ -81,6 +81,11 @@ const corsSchema = z
   })
   .describe('The gateway answers preflights itself and adds the headers to responses.');
 
+/** Every site could act as whoever is signed in: the Fetch standard forbids it, and naming each origin in turn is the same. */
+export const isOpenToEverySite = (cors: z.infer<typeof corsSchema>): boolean =>
+  cors.credentials === true && cors.origins.includes('*');
+export const openToEverySite = 'not "*" together with credentials: name the sites that may send them';
+
 const secretsSchema = z
   .array(secretNameSchema)
   .max(limits.maxSecretsPerVersion)

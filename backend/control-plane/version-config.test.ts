@@ -45,6 +45,9 @@ test('refuses fields that contradict each other', () => {
   expect(() => resolveConfig({ maxInstances: 2, reservedConcurrency: 3 }, undefined, 'process')).toThrow(
     'reservedConcurrency must not be more than the 2 calls',
   );
+  const cors = { origins: ['https://a.example', '*'], credentials: true };
+  expect(() => resolveConfig({ cors }, undefined, 'process')).toThrow('not "*" together with credentials');
+  expect(() => resolveConfig({ cors: { ...cors, credentials: false } }, undefined, 'process')).not.toThrow();
 });
 
 test('environments: names and values that no process could have are refused with what is wrong', () => {

@@ -2,6 +2,8 @@ import { type ErrorIssue, PlatformError } from '../../shared/errors.ts';
 import {
   defaultVersionConfig,
   type IsolationLevel,
+  isOpenToEverySite,
+  openToEverySite,
   type VersionConfig,
   type VersionConfigInput,
   versionConfigSchema,
@@ -44,6 +46,9 @@ function crossFieldIssues(config: VersionConfig): readonly ErrorIssue[] {
   }
   if (config.auth === null && config.rateLimits.some(({ by }) => by === 'caller')) {
     issues.push({ path: 'rateLimits', message: 'by caller needs auth: without it nobody knows who calls' });
+  }
+  if (config.cors !== null && isOpenToEverySite(config.cors)) {
+    issues.push({ path: 'cors.origins', message: openToEverySite });
   }
   const both = config.secrets.find((name) => Object.hasOwn(config.env, name));
   if (both !== undefined) {

@@ -5,10 +5,14 @@ type Cors = NonNullable<VersionConfig['cors']>;
 /** The value of Access-Control-Allow-Origin for this caller, or undefined when the function's settings do not allow the origin. */
 function allowedOrigin(cors: Cors, origin: string): string | undefined {
   if (cors.origins.includes(origin)) return origin;
-  if (!cors.origins.includes('*')) return undefined;
-  // With credentials the Fetch standard forbids "*", so the origin is named.
-  return cors.credentials === true ? origin : '*';
+  return cors.origins.includes('*') ? '*' : undefined;
 }
+
+/**
+ * Only for origins that are named. Versions of earlier releases may have "*" with credentials, which is refused now: they get "*"
+ * without, as the Fetch standard has it.
+ */
+const isTrusted = (cors: Cors, origin: string): boolean => cors.credentials === true && cors.origins.includes(origin);
 
 /** Headers that the gateway adds to a response to a cross-origin request; name, value, name, value … */
 export function corsHeaders(cors: Cors, origin: string | undefined): readonly string[] {
@@ -16,7 +20,7 @@ export function corsHeaders(cors: Cors, origin: string | undefined): readonly st
   const allowed = allowedOrigin(cors, origin);
   if (allowed === undefined) return ['vary', 'Origin'];
   const headers = ['access-control-allow-origin', allowed, 'vary', 'Origin'];
-  if (cors.credentials === true) headers.push('access-control-allow-credentials', 'true');
+  if (isTrusted(cors, origin)) headers.push('access-control-allow-credentials', 'true');
   return headers;
 }
 
@@ -41,7 +45,7 @@ export function preflightHeaders(
     'vary',
     'Origin, Access-Control-Request-Headers',
   ];
-  if (cors.credentials === true) headers.push('access-control-allow-credentials', 'true');
+  if (isTrusted(cors, origin)) headers.push('access-control-allow-credentials', 'true');
   return headers;
 }
 

@@ -99,5 +99,7 @@ describe('pages of other sites', () => {
     expect(errors.corsOrigins).toMatch(/^"b c": an origin/);
     expect(errors.corsMethods).toMatch(/^"P\(UT": not a method/);
     expect(checkAccess({ ...on, ...wrong, cors: 'off' }, names)).toEqual({});
+    const open = checkAccess({ ...on, corsOrigins: '*', corsCredentials: true }, names);
+    expect(open.corsOrigins).toMatch(/^not "\*" together with credentials/);
   });
 });

@@ -1,6 +1,11 @@
 import type { z } from 'zod';
 import { type CallerAuth, jwtAuthSchema, signatureAuthSchema } from '../../shared/caller-auth.ts';
-import { type VersionConfig, versionConfigSchema } from '../../shared/version-config.ts';
+import {
+  isOpenToEverySite,
+  openToEverySite,
+  type VersionConfig,
+  versionConfigSchema,
+} from '../../shared/version-config.ts';
 
 /** Who may call a version through the gateway, and which pages of other sites, as the form holds it. */
 export interface AccessDraft {
@@ -181,7 +186,12 @@ function errorsOf(
 /** What is wrong with each field, in the words of the schemas that the API checks with. `names` are the variables and secrets of the version. */
 export function checkAccess(draft: AccessDraft, names: ReadonlySet<string>): AccessErrors {
   const cors = versionConfigSchema.shape.cors;
-  const errors = errorsOf(cors, corsInput(draft), corsFields, 'corsOrigins');
+  const parsed = cors.safeParse(corsInput(draft)).data ?? null;
+  const isOpen = parsed !== null && isOpenToEverySite(parsed);
+  const errors = {
+    ...errorsOf(cors, corsInput(draft), corsFields, 'corsOrigins'),
+    ...(isOpen ? { corsOrigins: openToEverySite } : {}),
+  };
   if (draft.auth === 'jwt') {
     const isJson = draft.jwtKeys === 'url' || jsonOf(draft.jwks) !== undefined;
     const wrong = errorsOf(jwtAuthSchema, authInput(draft), authFields, 'jwks');
