@@ -12,7 +12,7 @@ import { type LoadedFunction, loadFunction } from './loader.ts';
 import { LogCapture, type LogOwner } from './logs.ts';
 import type { CancelReason, InitMessage, InvokeMeta } from './messages.ts';
 import { bytesFrom, dateNow, exitProcess, monotonic, parseJson, stringifyJson } from './originals.ts';
-import { reseed, touchGenerators } from './reseed.ts';
+import { rememberEmptyStores, reseed, touchGenerators } from './reseed.ts';
 import { Tunnels, turnToProxy } from './tunnels.ts';
 import { startUsage } from './usage.ts';
 import { enableSourceMaps, type WarmUp, warmUpFetch, warmUpWhileIdle } from './warm-up.ts';
@@ -161,7 +161,7 @@ export class Agent {
     collectYoung();
     this.#channel.writer.raw(frameTypes.beforeSnapshot, 0, 0, noBytes);
     this.#channel.hold();
-    this.#channel.flush();
+    rememberEmptyStores();
   }
 
   /**

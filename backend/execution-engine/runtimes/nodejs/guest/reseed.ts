@@ -1,4 +1,5 @@
-const integerRange = 2 ** 32;
+/** Divides the 2 ** 48 - 1 that Node draws from, so that it refuses none of its values and draws again: one draw takes one value. */
+const integerRange = 3;
 
 /** What Node draws ahead and keeps (lib/internal/crypto/random.js), with how many values at once. */
 function stores(): readonly (readonly [draw: () => void, values: number])[] {
@@ -17,11 +18,31 @@ function stores(): readonly (readonly [draw: () => void, values: number])[] {
 export function touchGenerators(): void {
   process.getBuiltinModule('node:crypto').randomBytes(1);
   unoptimised(() => {
-    for (const [draw, values] of stores()) {
-      for (let i = 0; i < values && !fills(draw); i++);
-      for (let i = 1; i < values; i++) draw();
-    }
+    areEmpty = stores()
+      .map(([draw, values]) => empties(draw, values))
+      .every((isEmpty) => isEmpty);
   });
+}
+
+/** What `touchGenerators` left. */
+let areEmpty = false;
+/** The asynchronous id that this process took when its stores were empty; undefined where they may not be. */
+let idWithEmptyStores: number | undefined;
+
+/** False if there is something in the store after all. */
+function empties(draw: () => void, values: number): boolean {
+  for (let i = 0; i < values && !fills(draw); i++);
+  const before = takeId();
+  for (let i = 1; i < values; i++) draw();
+  return takeId() - before === 1;
+}
+
+/**
+ * Remembers that the stores are empty. To be called in the same turn of the event loop as `touchGenerators`, behind all that takes asynchronous ids: whatever
+ * fills a store later takes one, so a copy can tell that nothing did.
+ */
+export function rememberEmptyStores(): void {
+  idWithEmptyStores = areEmpty ? takeId() : undefined;
 }
 
 /** Otherwise V8 begins to optimise these loops in the background, and every copy goes on with that. */
@@ -38,20 +59,32 @@ function unoptimised(work: () => void): void {
  * guest kernel's, which the host has started anew before. Math.random is replaced by a generator seeded from `entropy` (xoshiro128**, Blackman and Vigna).
  */
 export function reseed(entropy: Buffer): void {
+  const hasDrawn = idWithEmptyStores === undefined || takeId() !== idWithEmptyStores + 1;
+  idWithEmptyStores = undefined;
   process.getBuiltinModule('node:crypto').randomBytes(1);
+  // Filling them is a tenth of what an emulated copy does up to its first answer.
+  if (hasDrawn) emptyStores();
+  Math.random = seeded(entropy);
+}
+
+/** The function may have drawn after they were emptied. */
+function emptyStores(): void {
   for (const [draw, values] of stores()) {
-    // The function may have drawn after the store was emptied.
     if (!fills(draw)) for (let i = 1; i < values; i++) draw();
   }
-  Math.random = seeded(entropy);
 }
 
 /** The store was empty: filling it is a job of Node's own, which takes an asynchronous id. */
 function fills(draw: () => void): boolean {
-  const { AsyncResource } = process.getBuiltinModule('node:async_hooks');
-  const before = new AsyncResource('hearth').asyncId();
+  const before = takeId();
   draw();
-  return new AsyncResource('hearth').asyncId() - before > 1;
+  return takeId() - before > 1;
+}
+
+/** The next of the numbers that Node gives to everything asynchronous. */
+function takeId(): number {
+  const { AsyncResource } = process.getBuiltinModule('node:async_hooks');
+  return new AsyncResource('hearth').asyncId();
 }
 
 function seeded(entropy: Buffer): () => number {
