@@ -88,8 +88,7 @@ async function ofTimeouts(): Promise<readonly Row[]> {
   const platform = await startPlatform();
   try {
     await deploy(platform, 'waits', 'export const handler = () => new Promise(() => {});', {
-      // Those that are over are on their way out for a while.
-      maxInstances: 4 * callers,
+      maxInstances: callers,
       timeoutMs,
     });
     const late = async (): Promise<readonly number[]> => {

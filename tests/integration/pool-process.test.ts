@@ -63,7 +63,7 @@ describe.skipIf(unhealthy !== undefined)(`the pool over sandboxed processes${ski
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function makePool(preWarm = 0): LocalInstancePool {
+  function makePool(preWarm = 0, cancelGraceMs = 300): LocalInstancePool {
     const metrics = { record: () => undefined, flush: () => Promise.resolve() };
     const adapter = new NodejsAdapter({ nodePath: process.execPath, agentPath });
     return new LocalInstancePool({
@@ -76,7 +76,7 @@ describe.skipIf(unhealthy !== undefined)(`the pool over sandboxed processes${ski
       },
       sandboxes: { put: async () => undefined, remove: async () => undefined, all: () => Promise.resolve([]) },
       secrets: noSecrets,
-      openLink: protocolLinks({ clock, cancelGraceMs: 300, helloTimeoutMs: 20_000, egress: noEgress, metrics }),
+      openLink: protocolLinks({ clock, cancelGraceMs, helloTimeoutMs: 20_000, egress: noEgress, metrics }),
       clock,
       metrics,
       logs: { append: (entry) => void lines.push(entry), flush: () => Promise.resolve() },
@@ -149,6 +149,20 @@ describe.skipIf(unhealthy !== undefined)(`the pool over sandboxed processes${ski
     const { outcome, handlerMs } = await run(version(), { op: 'exit' });
     expect(outcome).toMatchObject({ kind: 'function-fault', fault: 'exited', message: expect.stringContaining('7') });
     expect(handlerMs).toBeLessThan(5000);
+  });
+
+  it('gives every slot whose call overran its time to another at once, whatever maxInstances is', async () => {
+    await pool.drain(clock.now());
+    pool = makePool(0, 600_000);
+    const limited = version({ maxInstances: 2, timeoutMs: 200 });
+    for (const op of ['spin', 'await']) {
+      const rounds = await Promise.all([run(limited, { op }, 200), run(limited, { op }, 200)]);
+      for (const { outcome } of rounds) expect(outcome).toMatchObject({ kind: 'function-fault', fault: 'timeout' });
+    }
+    expect(await run(limited, { op: 'none' })).toMatchObject({ outcome: { kind: 'success' }, start: 'cold' });
+    // Four hang in their grace, and none of them is given another call.
+    const states = pool.pools().flatMap(({ instances }) => instances.map(({ invocations }) => invocations));
+    expect(states).toEqual([1, 1, 1, 1, 1]);
   });
 
   it('survives the sandbox being killed from outside in the middle of a call', async () => {

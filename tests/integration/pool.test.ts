@@ -312,6 +312,41 @@ describe('what happens inside', () => {
     expect((await runOnce(r, version, {})).id).toBe(lease.instance.id);
   });
 
+  it('gives a call that waits another instance within the grace, and one of the two ends when the first recovers', async () => {
+    const r = rig({ cancelGraceMs: 60_000 });
+    const version = versionOf({ maxInstances: 1 });
+    const late = await r.pool.acquire(version, never);
+    // A sleeper does not watch its signal, but comes to an end.
+    const { result } = call(r, late, { op: 'sleep', ms: 400 }, 30);
+    const waiting = r.pool.acquire(version, never);
+    expect((await result).outcome).toMatchObject({ fault: 'timeout' });
+    late.release('healthy');
+    const next = await waiting;
+    expect(next.instance.id).not.toBe(late.instance.id);
+    expect(late.instance.state).toBe('idle');
+    await expect.poll(() => late.instance.state).toBe('dead');
+    expect(next.instance.state).toBe('busy');
+    next.release('healthy');
+    expect((await runOnce(r, version, {})).id).toBe(next.instance.id);
+    expect(r.driver.created).toHaveLength(2);
+  });
+
+  it('starts nothing in place of an instance whose callers left while they had time', async () => {
+    const r = rig();
+    const version = versionOf({ maxInstances: 1 });
+    const lease = await r.pool.acquire(version, never);
+    const caller = new AbortController();
+    const { result } = call(r, lease, { op: 'sleep', ms: 100 }, 30_000, caller.signal);
+    const waiting = r.pool.acquire(version, never);
+    caller.abort();
+    expect((await result).outcome.kind).toBe('cancelled');
+    lease.release('healthy');
+    const next = await waiting;
+    expect(next.instance.id).toBe(lease.instance.id);
+    next.release('healthy');
+    expect(r.driver.created).toHaveLength(1);
+  });
+
   it('takes a stuck instance out at once, lets its other calls finish, then destroys it', async () => {
     const r = rig({ cancelGraceMs: 30 });
     const version = versionOf({ concurrency: 2 });

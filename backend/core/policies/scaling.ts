@@ -7,7 +7,7 @@ export interface ScaleInput {
   readonly leasedSlots: number;
   /** Boots under way. */
   readonly booting: number;
-  /** Instances that are neither booting nor on their way out. */
+  /** Instances that are neither booting nor on their way out, nor full of calls that overran their time. */
   readonly live: number;
   /** Kept warm by configuration, or wanted ahead of a call that is foretold. */
   readonly minInstances: number;

@@ -35,6 +35,8 @@ export interface AgentLinkEvents {
 export interface AgentLink {
   /** Calls that were given up (deadline, caller gone) and that still run inside. */
   readonly abandoned: number;
+  /** Of these, calls that have no time left: the grace after which they are `overdue` runs. */
+  readonly outOfTime: number;
   /** Calls that were answered and whose `waitUntil` work goes on inside. They hold no slot. */
   readonly background: number;
   /** Calls whose caller waits for them. */

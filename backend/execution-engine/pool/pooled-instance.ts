@@ -120,8 +120,18 @@ export class PooledInstance implements Instance, SandboxOwner {
 
   /** Slots that a lease may take now. Calls that were given up hold theirs until they end inside. */
   get freeSlots(): number {
-    if (this.isStale || (this.#state !== 'idle' && this.#state !== 'busy')) return 0;
+    if (this.isStale || this.#isLeaving) return 0;
     return this.version.config.concurrency - this.#inFlight - this.body.link.abandoned;
+  }
+
+  /**
+   * It has no free slot, and calls inside have no time left: it ends with their grace unless they stop within it. Calls that wait are not
+   * left to it.
+   */
+  get isInGrace(): boolean {
+    const { abandoned } = this.body.link;
+    if (abandoned === 0 || this.#isLeaving || this.freeSlots > 0) return false;
+    return this.body.link.outOfTime > 0;
   }
 
   get isIdle(): boolean {
@@ -166,7 +176,7 @@ export class PooledInstance implements Instance, SandboxOwner {
 
   /** Takes no new calls; those inside run to their own deadlines, then the sandbox is destroyed. */
   drain(reason: string): void {
-    if (this.#state === 'draining' || this.#state === 'dead') return;
+    if (this.#isLeaving) return;
     this.#move('draining', reason);
     this.#destroyIfEmpty(reason);
     this.#owner.instanceUnusable(this);
@@ -193,7 +203,7 @@ export class PooledInstance implements Instance, SandboxOwner {
 
   overdue(): void {
     if (this.#state === 'draining') this.#destroyIfEmpty('a call did not stop at its deadline');
-    if (this.#state === 'draining' || this.#state === 'dead') return;
+    if (this.#isLeaving) return;
     this.#logs.note('a call went on after its deadline and the grace period; its instance is being destroyed');
     this.drain('a call did not stop at its deadline');
   }
@@ -219,6 +229,10 @@ export class PooledInstance implements Instance, SandboxOwner {
       const outcome = redactOutcome(settled.outcome, this.#redact);
       return outcome === settled.outcome ? settled : { ...settled, outcome };
     });
+  }
+
+  get #isLeaving(): boolean {
+    return this.#state === 'draining' || this.#state === 'dead';
   }
 
   /** What was given up does not count: nobody waits for it. */

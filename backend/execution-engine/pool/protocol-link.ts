@@ -13,6 +13,7 @@ import type { MetricsSink } from '../../core/ports/metrics-sink.ts';
 import type { OpenedSecrets } from '../../core/ports/secrets.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import { AgentConnection } from '../protocol/agent-connection.ts';
+import type { Call } from '../protocol/call.ts';
 import type { ClosedReason } from '../protocol/connection-options.ts';
 import type { AgentLink, AgentLinkEvents, OpenAgentLink } from './agent-link.ts';
 
@@ -88,12 +89,18 @@ class ProtocolLink implements AgentLink {
     return outstanding - inFlight - stuck;
   }
 
+  get outOfTime(): number {
+    if (this.#connection.stuck === 0) return 0;
+    return this.#connection.callsIn('given-up').filter((call) => this.#timeLeft(call) === 0).length;
+  }
+
   get soleInvocation(): InvocationId | undefined {
-    return this.#connection.inFlight === 1 ? this.#connection.running[0]?.call.invocation.id : undefined;
+    return this.#connection.inFlight === 1 ? this.#connection.callsIn('running')[0]?.call.invocation.id : undefined;
   }
 
   running(): readonly Omit<RunningCall, 'instanceId'>[] {
-    return this.#connection.running.map((call) => ({
+    if (this.#connection.inFlight === 0) return [];
+    return this.#connection.callsIn('running').map((call) => ({
       invocation: call.call.invocation,
       startedMs: call.startedMs,
       cancel: (reason) => call.cancel(reason),
@@ -185,7 +192,8 @@ class ProtocolLink implements AgentLink {
    */
   #onGivenUp(): void {
     const order = ++this.#givenUp;
-    const waitMs = this.#timeLeftAfterDisconnect() + this.#options.cancelGraceMs;
+    const timeLeft = this.#connection.callsIn('given-up').map((call) => this.#timeLeft(call));
+    const waitMs = Math.max(0, ...timeLeft) + this.#options.cancelGraceMs;
     this.#options.clock.after(waitMs, () => {
       // Fewer have ended than were given up by then: at least one of them is still inside.
       const ended = this.#givenUp - this.#connection.stuck;
@@ -193,7 +201,8 @@ class ProtocolLink implements AgentLink {
     });
   }
 
-  #timeLeftAfterDisconnect(): number {
-    return Math.max(0, this.#connection.lastAbandonedDeadline - this.#options.clock.now());
+  /** Until the grace of a call that was given up begins, in ms: its caller left, and it has until its deadline. 0 for any other. */
+  #timeLeft({ call }: Call): number {
+    return call.signal.aborted ? Math.max(0, call.invocation.deadlineAt - this.#options.clock.now()) : 0;
   }
 }

@@ -44,7 +44,7 @@ export class VersionPool implements InstanceOwner {
   readonly #line: WaitingLine;
   readonly #circuit: StartCircuit;
   readonly #scaler: VersionScaler;
-  /** Instances that count for scaling: not draining and not dead. */
+  /** Neither draining nor dead; those in grace do not count for scaling. */
   #live = 0;
   /** Slots on lease. */
   #leased = 0;
@@ -128,7 +128,7 @@ export class VersionPool implements InstanceOwner {
       waitedMs: first === undefined ? 0 : this.#host.clock.monotonic() - first.sinceMs,
       leasedSlots: this.#leased,
       booting: this.#starting.size,
-      live: this.#live,
+      live: this.#live - this.#inGrace(),
       minInstances: Math.max(this.minInstances, this.#ahead),
       maxInstances: this.version.config.maxInstances,
       concurrency: this.version.config.concurrency,
@@ -268,10 +268,13 @@ export class VersionPool implements InstanceOwner {
     instance.returnSlots(slots, nowMs);
     if (verdict === 'broken') instance.drain('it was reported broken');
     else this.#offer(instance);
+    if (instance.isInGrace) this.#host.demandChanged(this);
     if (this.#leased === 0 && this.#line.size === 0) this.keepAlive.quiet(nowMs);
   }
 
   instanceFreed(instance: PooledInstance): void {
+    // Another took its place while it was in grace.
+    if (this.#live + this.#starting.size > this.#most) instance.endsWhenIdle = true;
     this.#offer(instance);
   }
 
@@ -341,8 +344,7 @@ export class VersionPool implements InstanceOwner {
     }
     if (instance.endsWhenIdle) {
       this.#free.unlist(instance);
-      if (this.#mayEnd(instance))
-        instance.drain(instance.isStale ? 'what it started with has changed' : 'its version was replaced');
+      if (this.#mayEnd(instance)) instance.drain(this.#whyItEnds(instance));
       return;
     }
     this.#free.list(instance);
@@ -365,6 +367,24 @@ export class VersionPool implements InstanceOwner {
     instance.takeSlots(slots);
     if (instance.freeSlots <= 0) this.#free.unlist(instance);
     return grantLease(this, { instance, slots, sinceMs, grantedMs: this.#host.clock.monotonic() });
+  }
+
+  #whyItEnds({ isStale }: PooledInstance): string {
+    if (isStale) return 'what it started with has changed';
+    return this.#live > this.#most
+      ? 'another took its place while a call overran its time'
+      : 'its version was replaced';
+  }
+
+  get #most(): number {
+    return Math.max(this.version.config.maxInstances, this.minInstances);
+  }
+
+  /** Of the live instances, those that take no more calls unless what overran its time inside stops within the grace. */
+  #inGrace(): number {
+    let count = 0;
+    for (const instance of this.instances) if (instance.isInGrace) count++;
+    return count;
   }
 
   #purpose(): BootPurpose {

@@ -93,16 +93,11 @@ export class AgentConnection {
     return this.#givenUp;
   }
 
-  /** Calls whose caller waits. */
-  get running(): readonly Call[] {
-    return this.#running === 0 ? [] : this.#calls.values().filter(({ phase }) => phase === 'running');
+  /** Calls whose caller waits (`running`), or that `stuck` counts. */
+  callsIn(phase: 'running' | 'given-up'): readonly Call[] {
+    return this.#calls.values().filter((call) => call.phase === phase);
   }
 
-  /** The latest `Invocation.deadlineAt` among the calls inside whose caller has left; 0 when there is none. */
-  get lastAbandonedDeadline(): number {
-    const left = this.#calls.values().filter(({ call }) => call.signal.aborted);
-    return Math.max(0, ...left.map(({ call }) => call.invocation.deadlineAt));
-  }
   /** Waits for HELLO. Rejects with `unavailable` (`agent_not_started`); the connection is closed then. */
   async open(options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {}): Promise<Hello> {
     const { timeoutMs = defaultTimeoutMs, signal } = options;
