@@ -1,44 +1,22 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { flagEnd, frames, RawAgent, splitMeta } from '../support/raw-agent.ts';
+import { PythonAgent } from '../support/python-agent.ts';
+import { flagEnd, frames, splitMeta } from '../support/raw-agent.ts';
 
-const agentPath = join(import.meta.dirname, '../../backend/execution-engine/runtimes/python/guest/agent.py');
-const python = process.env['HEARTH_TEST_PYTHON'] ?? '/usr/bin/python3';
-
-let code: string;
-let agent: RawAgent;
+let agent: PythonAgent;
 beforeEach(async () => {
-  code = await mkdtemp(join(tmpdir(), 'hearth-py-'));
-  agent = new RawAgent({ argv: [python, '-I', '-u', agentPath] });
+  agent = await PythonAgent.start();
 });
-afterEach(async () => {
-  await agent.kill();
-  await rm(code, { recursive: true, force: true });
-});
+afterEach(async () => await agent.dispose());
 
-async function load(source: string, handler = 'main.handler', more: Record<string, unknown> = {}) {
-  await writeFile(join(code, 'main.py'), source);
-  const frame = await agent.init(code, handler, more);
-  if (frame.type === frames.error) throw new Error(frame.payload.toString());
-  return JSON.parse(frame.payload.toString()) as {
-    style: string;
-    handlesBatch: boolean;
-    importMs: number;
-    initMs: number;
-  };
-}
+const load: PythonAgent['load'] = (...given) => agent.load(...given);
+const cancel: PythonAgent['cancel'] = (...given) => agent.cancel(...given);
 
 async function initError(source: string, handler = 'main.handler') {
-  await writeFile(join(code, 'main.py'), source);
-  const frame = await agent.init(code, handler);
+  const frame = await agent.initWith(source, handler);
   expect(frame.type).toBe(frames.error);
   return JSON.parse(frame.payload.toString()) as { type: string; message: string; stack: string; fatal: boolean };
-}
-
-function cancel(id: number, reason = 'deadline'): void {
-  agent.send(frames.cancel, id, JSON.stringify({ reason }));
 }
 
 describe('event handlers', () => {
@@ -90,7 +68,7 @@ def handler(event, context):
     expect(error.stack).toContain('File "main.py", line 8, in handler\n    raise ValueError("no water") from e');
     expect(error.stack).toContain('main.Broken: tap');
     expect(error.stack).not.toContain('agent.py');
-    expect(error.stack).not.toContain(code);
+    expect(error.stack).not.toContain(agent.code);
   });
 
   test.each([
@@ -331,6 +309,7 @@ describe('while a synchronous handler runs', () => {
 import time
 def handler(event, context):
     if event == "spin":
+        print("spins")
         while not context.cancelled.is_set(): pass
         return context.cancel_reason
     time.sleep(event)
@@ -340,6 +319,7 @@ def handler(event, context):
     await load(source);
     for (let i = 0; i < 5; i++) {
       const id = agent.invoke('spin');
+      await agent.printed();
       agent.send(frames.ping, 0, Buffer.alloc(8, i));
       expect((await agent.next((frame) => frame.type === frames.pong)).payload[0]).toBe(i);
       cancel(id, 'disconnected');
@@ -359,37 +339,9 @@ def handler(event, context):
     expect(await agent.result(agent.invoke(0))).toBe(0);
     await new Promise((resolve) => setTimeout(resolve, 1500));
     const id = agent.invoke('spin');
+    await agent.printed();
     cancel(id);
     expect(await agent.result(id)).toBe('deadline');
-  });
-});
-
-describe('batches', () => {
-  test('go to handle_batch; one bad item fails alone', async () => {
-    const ready = await load(`
-def handler(event, context): return "single"
-def handle_batch(events, context):
-    return [ValueError("odd") if e % 2 else {"n": e, "id": c.invocation_id} for e, c in zip(events, context.items)]
-`);
-    expect(ready.handlesBatch).toBe(true);
-    const first = agent.batch([0, 1, 2]);
-    expect(await agent.result(first)).toEqual({ n: 0, id: 'inv_0' });
-    expect(await agent.error(first + 1)).toMatchObject({ type: 'ValueError', message: 'odd' });
-    expect(await agent.result(first + 2)).toEqual({ n: 2, id: 'inv_2' });
-    expect(await agent.result(agent.invoke(1))).toBe('single');
-  });
-
-  test('with the wrong number of results fail as a whole, saying what was expected', async () => {
-    await load('def handler(e, c): ...\nasync def handle_batch(events, context): return [1]');
-    const first = agent.batch([1, 2]);
-    expect((await agent.error(first)).message).toContain('2 were given, it returned 1 results');
-    expect((await agent.error(first + 1)).type).toBe('TypeError');
-  });
-
-  test('without handle_batch run one by one', async () => {
-    await load('def handler(event, context): return event * 2');
-    const first = agent.batch([1, 2]);
-    expect([await agent.result(first), await agent.result(first + 1)]).toEqual([2, 4]);
   });
 });
 
@@ -667,17 +619,16 @@ describe('init fails and says what to do', () => {
     const error = await initError(source, handler);
     expect(error).toMatchObject({ type, fatal: true });
     expect(error.message).toContain(message);
-    expect(error.stack).not.toContain(code);
+    expect(error.stack).not.toContain(agent.code);
     expect(await agent.exited).toBe(1);
   });
 });
 
 test('modules in site-packages and packages in folders are found', async () => {
-  const { mkdir } = await import('node:fs/promises');
-  await mkdir(join(code, 'site-packages'));
-  await mkdir(join(code, 'pkg'));
-  await writeFile(join(code, 'site-packages/dep.py'), 'value = 5');
-  await writeFile(join(code, 'pkg/fn.py'), 'import dep\ndef handler(e, c): return dep.value');
+  await mkdir(join(agent.code, 'site-packages'));
+  await mkdir(join(agent.code, 'pkg'));
+  await writeFile(join(agent.code, 'site-packages/dep.py'), 'value = 5');
+  await writeFile(join(agent.code, 'pkg/fn.py'), 'import dep\ndef handler(e, c): return dep.value');
   await load('', 'pkg/fn.handler');
   expect(await agent.result(agent.invoke(1))).toBe(5);
 });

@@ -1485,6 +1485,8 @@ class Agent:
         if isinstance(item, Batch):
             self.run_batch(item)
             return
+        if self.is_unwanted(item):
+            return
         current_call.set(item)
         item.cpu_started = cpu_seconds()
         try:
@@ -1504,6 +1506,13 @@ class Agent:
             self.fail(item, error)
         finally:
             current_call.set(None)
+
+    def is_unwanted(self, call):
+        """True: it was cancelled while others ran before it. Its handler is not called, and the call is over."""
+        if call.cancel_reason is None:
+            return False
+        self.fail(call, Cancelled("cancelled (%s) before its turn came" % call.cancel_reason))
+        return True
 
     def run_coroutine(self, coroutine):
         """A plain function returned a coroutine (a decorator hid that it is one): run it here and now."""
@@ -1542,9 +1551,11 @@ class Agent:
             current_call.set(None)
 
     def batch_arguments(self, batch):
-        """Calls whose event can be read, their events, and the batch's context. The others fail alone."""
+        """Calls that are still wanted and whose event can be read, their events, and the batch's context. The others fail alone."""
         live, events = [], []
         for call in batch.calls:
+            if self.is_unwanted(call):
+                continue
             try:
                 events.append(self.event_of(call))
                 live.append(call)
