@@ -17,15 +17,17 @@ afterEach(async () => {
   await rm(code, { recursive: true, force: true });
 });
 
+async function answerOf(source: string, environment: Readonly<Record<string, string>> = {}): Promise<unknown> {
+  agent = new RawAgent({ argv: [python, '-I', '-u', agentPath], env: environment });
+  await writeFile(join(code, 'main.py'), source);
+  expect((await agent.init(code, 'main.handler')).type).toBe(frames.ready);
+  return JSON.parse((await agent.response(agent.invoke({}))).body.toString());
+}
+
 describe('modules that are imported ahead', () => {
   const environment = { HEARTH_PRELOAD: 'statistics,xml.sax,main,no_such_module,json' };
 
-  async function loadedAfter(source: string): Promise<unknown> {
-    agent = new RawAgent({ argv: [python, '-I', '-u', agentPath], env: environment });
-    await writeFile(join(code, 'main.py'), source);
-    expect((await agent.init(code, 'main.handler')).type).toBe(frames.ready);
-    return JSON.parse((await agent.response(agent.invoke({}))).body.toString());
-  }
+  const loadedAfter = async (source: string): Promise<unknown> => await answerOf(source, environment);
 
   test('are found loaded; what is not of the standard library, or missing, is left out', async () => {
     const loaded = await loadedAfter(`
@@ -46,5 +48,42 @@ def handler(event, context):
     return [statistics.mean, callable(xml.sax.parse)]
 `);
     expect(answer).toEqual(["the bundle's own", true]);
+  });
+});
+
+describe('modules that the agent itself needs at times', () => {
+  const whichAreThere = `
+import sys
+loaded = sorted({"asyncio", "inspect", "logging", "random", "traceback"} & set(sys.modules))
+def handler(event, context):
+    return loaded
+`;
+
+  test('are not imported for a handler that does without, and are there in a sandbox that has waited', async () => {
+    expect(await answerOf(whichAreThere)).toEqual([]);
+    await agent?.kill();
+    const all = ['asyncio', 'inspect', 'logging', 'random', 'traceback'];
+    expect(await answerOf(whichAreThere, { HEARTH_WAITS: '1' })).toEqual(all);
+  });
+
+  test.each([{}, { HEARTH_WAITS: '1' }])('give the logger of the function its levels (%o)', async (environment) => {
+    const said =
+      'def handler(event, context):\n    logging.getLogger("own").warning("mind the gap")\n    return len(logging.root.handlers)\n';
+    expect(await answerOf(`import logging\n${said}`, environment)).toBe(1);
+    expect(agent?.logs(1)).toEqual(['2 1 mind the gap']);
+  });
+
+  test('are the standard ones, whatever modules a bundle has', async () => {
+    await writeFile(join(code, 'token.py'), 'NAME = "the bundle\'s own"\n');
+    const source = `
+import token
+async def handler(event, context):
+    try:
+        raise ValueError("no")
+    except ValueError:
+        import traceback
+        return [hasattr(token, "tok_name"), traceback.format_exc().splitlines()[-1]]
+`;
+    expect(await answerOf(source)).toEqual([true, 'ValueError: no']);
   });
 });

@@ -41,7 +41,10 @@ test('finds the interpreter, and the plan runs it with its own standard library'
 test('a waiting sandbox with room for them imports modules ahead, one for a version that is known does not', () => {
   const adapter = new PythonAdapter({ pythonPath, agentPath, preloads: ['decimal', 'xml.sax'] });
   const waiting = adapter.plan(limits, true);
-  expect(waiting).toMatchObject({ preloadsModules: true, env: { HEARTH_PRELOAD: 'decimal,xml.sax' } });
+  expect(waiting).toMatchObject({
+    preloadsModules: true,
+    env: { HEARTH_PRELOAD: 'decimal,xml.sax', HEARTH_WAITS: '1' },
+  });
   for (const plan of [
     adapter.plan(limits),
     adapter.plan({ ...limits, memoryMb: 64 }, true),
@@ -50,6 +53,7 @@ test('a waiting sandbox with room for them imports modules ahead, one for a vers
     expect(plan.preloadsModules).toBe(false);
     expect(plan.env).not.toHaveProperty('HEARTH_PRELOAD');
   }
+  expect(adapter.plan(limits).env).not.toHaveProperty('HEARTH_WAITS');
 });
 
 test('says what is missing and how to fix it', async () => {

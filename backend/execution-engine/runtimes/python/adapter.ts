@@ -115,10 +115,12 @@ export class PythonAdapter implements RuntimeAdapter {
     const { binary, mounts } = this.#interpreter;
     const preloadsModules = isWaiting && this.#preloads.length > 0 && limits.memoryMb >= leastMemoryForPreloadsMb;
     const preloads = preloadsModules ? { HEARTH_PRELOAD: this.#preloads.join(',') } : {};
+    // The agent's own modules that a call may need; a sandbox that is waited for imports them when it comes to that.
+    const waits = isWaiting ? { HEARTH_WAITS: '1' } : {};
     return {
       runtime: 'python',
       argv: [binary, '-I', '-u', guestAgentPath],
-      env: { HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8', PATH: '/usr/bin:/bin', ...preloads },
+      env: { HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8', PATH: '/usr/bin:/bin', ...waits, ...preloads },
       agent: { hostPath: this.#agentPath, guestPath: guestAgentPath },
       toolchain: mounts,
       preloadsModules,

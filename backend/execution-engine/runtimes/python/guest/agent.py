@@ -16,17 +16,13 @@ thread to another costs more than a small handler. While user code keeps it busy
 takes the reading over, so that CANCEL and PING are served, and gives it back when it is asked to.
 """
 
-import asyncio
-import base64
+import binascii
 import collections
+import collections.abc
 import contextvars
-import inspect
 import io
 import json
-import logging
 import os
-import queue
-import random
 import resource
 import select
 import socket
@@ -35,8 +31,7 @@ import struct
 import sys
 import threading
 import time
-import traceback
-import urllib.parse
+import types
 
 (
     HELLO, INIT, READY, INVOKE, BODY, END, RESPONSE, ERROR, CANCEL, LOG, WINDOW, PING, PONG, DRAIN,
@@ -62,9 +57,15 @@ LOG_ENTRIES = 20_000
 HEADER = struct.Struct(">IBBHI")
 U32 = struct.Struct(">I")
 AGENT_FILE = __file__
+# What most calls of most functions do without, imported when it is first needed: asyncio alone takes three times as long as Python's own start.
+LATER = ("asyncio", "inspect", "logging", "queue", "random", "traceback", "urllib.parse")
 # What a waiting sandbox imported ahead, beyond what the agent needs itself: names of sys.modules.
 PRELOADED = set()
 LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR = range(4)
+
+# Bits of a code object's flags, as inspect names them: CO_COROUTINE, CO_ASYNC_GENERATOR, CO_ITERABLE_COROUTINE.
+ASYNC_FLAGS = 0x80 | 0x200
+ITERABLE_COROUTINE = 0x100
 
 current_call = contextvars.ContextVar("hearth_call", default=None)
 
@@ -183,7 +184,10 @@ class Channel:
 
 def reseed(entropy):
     """Every copy of a snapshot has the same generators: they start anew. os.urandom, secrets and uuid4 ask the kernel, which the host saw to."""
-    random.seed(entropy)
+    # One that is imported later begins with the kernel's.
+    random = sys.modules.get("random")
+    if random is not None:
+        random.seed(entropy)
     ssl = sys.modules.get("ssl")
     if ssl is not None:
         ssl.RAND_add(entropy, len(entropy))
@@ -358,27 +362,59 @@ class LogBuffer(io.RawIOBase):
         return self._text.fileno()
 
 
-class LogHandler(logging.Handler):
-    """The root logger's handler: keeps the level of each record."""
+def capture_logging(logs):
+    """Gives the root logger a handler that keeps the level of each record."""
+    import logging
+
+    class LogHandler(logging.Handler):
+        def __init__(self):
+            super().__init__()
+            self.setFormatter(logging.Formatter("%(message)s"))
+
+        def emit(self, record):
+            try:
+                text = self.format(record)
+            except Exception:
+                self.handleError(record)
+                return
+            if record.levelno >= logging.ERROR:
+                level = LEVEL_ERROR
+            elif record.levelno >= logging.WARNING:
+                level = LEVEL_WARN
+            else:
+                level = LEVEL_INFO if record.levelno >= logging.INFO else LEVEL_DEBUG
+            logs.emit(logs.owner(), level, 1, text)
+
+    root = logging.getLogger()
+    root.addHandler(LogHandler())
+    root.setLevel(logging.INFO)
+
+
+class LoggingFinder:
+    """In sys.meta_path until `logging` is imported: whoever gets the module finds the root logger's handler there."""
 
     def __init__(self, logs):
-        super().__init__()
-        self._logs = logs
-        self.setFormatter(logging.Formatter("%(message)s"))
+        self.logs = logs
 
-    def emit(self, record):
-        try:
-            text = self.format(record)
-        except Exception:
-            self.handleError(record)
-            return
-        if record.levelno >= logging.ERROR:
-            level = LEVEL_ERROR
-        elif record.levelno >= logging.WARNING:
-            level = LEVEL_WARN
+    def find_spec(self, name, path=None, target=None):
+        if name != "logging":
+            return None
+        sys.meta_path.remove(self)
+        for finder in sys.meta_path:
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                break
         else:
-            level = LEVEL_INFO if record.levelno >= logging.INFO else LEVEL_DEBUG
-        self._logs.emit(self._logs.owner(), level, 1, text)
+            return None
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            # Its importer still waits, and an import of it in here gives what is there.
+            capture_logging(self.logs)
+
+        spec.loader.exec_module = exec_module
+        return spec
 
 
 # --- errors and usage ------------------------------------------------------------------------------------------------
@@ -386,6 +422,8 @@ class LogHandler(logging.Handler):
 
 def clean_traceback(error, code_directory):
     """The traceback as Python prints it, without frames of the agent and with paths relative to the code."""
+    import traceback
+
     formatted = traceback.TracebackException(type(error), error, error.__traceback__, capture_locals=False)
     prefix = code_directory.rstrip("/") + "/"
     seen = set()
@@ -805,7 +843,9 @@ def http_event(call):
         event["cookies"] = cookies
     if query:
         parameters = {}
-        for name, value in urllib.parse.parse_qsl(query, keep_blank_values=True):
+        from urllib.parse import parse_qsl
+
+        for name, value in parse_qsl(query, keep_blank_values=True):
             parameters[name] = parameters[name] + "," + value if name in parameters else value
         event["queryStringParameters"] = parameters
     if meta.get("params"):
@@ -817,7 +857,7 @@ def http_event(call):
                 raise UnicodeError()
             event["body"] = body.decode("utf-8")
         except UnicodeError:
-            event["body"] = base64.b64encode(body).decode("ascii")
+            event["body"] = binascii.b2a_base64(body, newline=False).decode("ascii")
             event["isBase64Encoded"] = True
     return event
 
@@ -850,7 +890,7 @@ def http_result(result):
         elif not isinstance(body, str):
             data = to_json(body)
         else:
-            data = base64.b64decode(body, validate=False) if result.get("isBase64Encoded") else body.encode("utf-8", "replace")
+            data = binascii.a2b_base64(body) if result.get("isBase64Encoded") else body.encode("utf-8", "replace")
         return status, headers, data
     if isinstance(result, (bytes, bytearray, memoryview)):
         return 200, ["content-type", "application/octet-stream"], bytes(result)
@@ -892,11 +932,22 @@ def request_of_event(call):
 # --- the user's module -----------------------------------------------------------------------------------------------
 
 
-def parameters_of(target):
+def positional_names(target):
+    """The names of the parameters that may be given by position; none where they cannot be known."""
+    if is_plain(target):
+        return target.__code__.co_varnames[: target.__code__.co_argcount]
+    import inspect
+
     try:
-        return list(inspect.signature(target).parameters.values())
+        parameters = inspect.signature(target).parameters.values()
     except (TypeError, ValueError):
-        return []
+        return ()
+    return tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
+
+
+def is_plain(target):
+    """A function as `def` makes it: its code says all that `inspect` would, which takes as long to import as Python to start."""
+    return type(target) is types.FunctionType and not target.__dict__
 
 
 def single_of(batch_handler):
@@ -919,18 +970,28 @@ def single_of(batch_handler):
 
 
 def is_async(target):
+    if is_plain(target):
+        return bool(target.__code__.co_flags & ASYNC_FLAGS)
+    import inspect
+
     if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
         return True
     call = getattr(target, "__call__", None)
     return not inspect.isfunction(target) and (inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call))
 
 
+def is_awaitable(value):
+    """As inspect.isawaitable: also generators that types.coroutine has marked."""
+    if isinstance(value, types.GeneratorType):
+        return bool(value.gi_code.co_flags & ITERABLE_COROUTINE)
+    return isinstance(value, (types.CoroutineType, collections.abc.Awaitable))
+
+
 def style_of(target, name, explicit):
     if explicit in ("event", "asgi", "wsgi"):
         return explicit
-    parameters = parameters_of(target)
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if len(positional) == 3 and (is_async(target) or [p.name for p in positional] == ["scope", "receive", "send"]):
+    positional = positional_names(target)
+    if len(positional) == 3 and (is_async(target) or positional == ("scope", "receive", "send")):
         return "asgi"
     if hasattr(target, "wsgi_app"):
         return "wsgi"
@@ -968,6 +1029,22 @@ def forget_shadowed(place):
         PRELOADED.discard(name)
 
 
+def import_later():
+    for name in LATER:
+        __import__(name)
+
+
+def settle_names(places):
+    """
+    A bundle that has a module of the name of a standard one gets what the agent imports later now: it must never find the bundle's. `test` is a
+    name of both that nothing imports.
+    """
+    standard = getattr(sys, "stdlib_module_names", None)
+    names = {entry.partition(".")[0] for place in places for entry in os.listdir(place)}
+    if standard is None or not standard.isdisjoint(names - {"test"}):
+        import_later()
+
+
 def load_module(settings):
     """Imports the handler's module and returns (module, target, name)."""
     path, _, name = settings.handler.rpartition(".")
@@ -976,8 +1053,10 @@ def load_module(settings):
     if not module_name or not name:
         raise InitFailed("the handler %r must be module.name, for example main.handler" % settings.handler)
     packages = os.path.join(code, "site-packages")
-    for place in (packages, code):
-        if place not in sys.path and (place == code or os.path.isdir(place)):
+    places = [place for place in (packages, code) if place == code or os.path.isdir(place)]
+    settle_names(places)
+    for place in places:
+        if place not in sys.path:
             sys.path.insert(0, place)
             forget_shadowed(place)
     import importlib
@@ -1080,9 +1159,10 @@ class Agent:
     def redirect_output(self):
         sys.stdout = LogStream(self.logs, 0, LEVEL_INFO)
         sys.stderr = LogStream(self.logs, 1, LEVEL_ERROR)
-        root = logging.getLogger()
-        root.addHandler(LogHandler(self.logs))
-        root.setLevel(logging.INFO)
+        if "logging" in sys.modules:
+            capture_logging(self.logs)
+        else:
+            sys.meta_path.insert(0, LoggingFinder(self.logs))
         threading.excepthook = self.thread_failed
 
     def thread_failed(self, details):
@@ -1114,13 +1194,15 @@ class Agent:
         init = getattr(module, "init", None)
         self.handlers_async = self.style == "asgi" or is_async(target)
         if self.handlers_async or is_async(self.batch_handler):
+            import asyncio
+
             self.loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self.loop)
         elif settings.concurrency > 1:
             self.start_pool(settings.concurrency)
         if callable(init) and not isinstance(init, type):
             result = init()
-            if inspect.isawaitable(result):
+            if is_awaitable(result):
                 (self.loop or self.main_loop()).run_until_complete(result)
         if self.style == "asgi":
             self.lifespan = Lifespan(self.handler)
@@ -1273,7 +1355,7 @@ class Agent:
                 self.tunnels.close_all()
             self.channel.hold(BEFORE_SNAPSHOT)
         elif kind == AFTER_RESTORE:
-            reseed(base64.b64decode(decode_json(payload.decode("utf-8")).get("entropy", "")))
+            reseed(binascii.a2b_base64(decode_json(payload.decode("utf-8")).get("entropy", "")))
             self.channel.frame(AFTER_RESTORE, 0, 0, b"")
             self.channel.release()
 
@@ -1364,16 +1446,22 @@ class Agent:
     # -- answers --
 
     def error_json(self, error, cpu_ms, peak, fatal=False):
-        code = self.settings.code_directory
         is_ours = isinstance(error, (InitFailed, Cancelled))
         return to_json({
             "type": type(error).__name__ if is_ours else type_name(error),
             "message": safe_message(error)[:16_384],
-            "stack": "" if is_ours else clean_traceback(error, code)[-65_536:],
+            "stack": "" if is_ours else self.stack_of(error)[-65_536:],
             "cpuMs": cpu_ms,
             "peakMemoryBytes": peak,
             "fatal": fatal,
         })
+
+    def stack_of(self, error):
+        """Empty where code has left no descriptor or no memory to make it of: the error itself is said all the same."""
+        try:
+            return clean_traceback(error, self.settings.code_directory)
+        except Exception:
+            return ""
 
     def close_call(self, call):
         if call.partials[0] or call.partials[1]:
@@ -1471,6 +1559,8 @@ class Agent:
             os._exit(0)
 
     def start_pool(self, size):
+        import queue
+
         self.pool_queue = queue.SimpleQueue()
         for index in range(size):
             threading.Thread(target=self.work, name="hearth-%d" % index, daemon=True).start()
@@ -1494,10 +1584,10 @@ class Agent:
                 self.run_wsgi(item)
             else:
                 result = self.handler(self.event_of(item), Context(item, self.settings))
-                if inspect.isgenerator(result):
+                if isinstance(result, types.GeneratorType):
                     self.stream_sync(item, result)
                 else:
-                    if inspect.iscoroutine(result):
+                    if isinstance(result, types.CoroutineType):
                         result = self.run_coroutine(result)
                     self.complete_sync(item, result)
         except SystemExit as error:
@@ -1517,11 +1607,15 @@ class Agent:
     def run_coroutine(self, coroutine):
         """A plain function returned a coroutine (a decorator hid that it is one): run it here and now."""
         if threading.current_thread() is not threading.main_thread():
+            import asyncio
+
             return asyncio.run(coroutine)
         return self.main_loop().run_until_complete(coroutine)
 
     def main_loop(self):
         if self.spare_loop is None:
+            import asyncio
+
             self.spare_loop = asyncio.new_event_loop()
         return self.spare_loop
 
@@ -1533,7 +1627,7 @@ class Agent:
         try:
             live, events, context = self.batch_arguments(batch)
             results = self.batch_handler(events, context) if live else []
-            if inspect.iscoroutine(results):
+            if isinstance(results, types.CoroutineType):
                 results = self.run_coroutine(results)
             for call, result in self.batch_results(live, results):
                 try:
@@ -1710,6 +1804,8 @@ class Agent:
         current_call.reset(token)
 
     async def run_async(self, call):
+        from asyncio import CancelledError
+
         call.cpu_started = cpu_seconds()
         try:
             if self.style == "asgi":
@@ -1718,7 +1814,7 @@ class Agent:
                 await self.run_event(call)
         except SystemExit as error:
             self.exit(exit_code(error))
-        except asyncio.CancelledError as error:
+        except CancelledError as error:
             if call.cancel_reason is None:
                 self.fail(call, error)
             else:
@@ -1735,12 +1831,12 @@ class Agent:
             result = self.handler(event, context)
         else:
             result = await self.in_thread(self.handler, event, context)
-        if inspect.isasyncgen(result):
+        if isinstance(result, types.AsyncGeneratorType):
             await self.stream_async(call, result)
             return
-        if inspect.isawaitable(result):
+        if is_awaitable(result):
             result = await result
-        if inspect.isgenerator(result):
+        if isinstance(result, types.GeneratorType):
             await self.stream_async(call, as_async(result))
             return
         await self.complete_async(call, result)
@@ -1761,7 +1857,7 @@ class Agent:
             results = []
             if live:
                 results = self.batch_handler(events, context)
-                if inspect.isawaitable(results):
+                if is_awaitable(results):
                     results = await results
             for call, result in self.batch_results(live, results):
                 try:
@@ -1847,6 +1943,8 @@ async def anext_or(chunks, default):
 
 
 async def as_async(chunks):
+    import asyncio
+
     for chunk in chunks:
         yield chunk
         await asyncio.sleep(0)
@@ -1859,6 +1957,8 @@ class Lifespan:
     """ASGI's lifespan protocol; applications that do not know it are left alone."""
 
     def __init__(self, app):
+        import asyncio
+
         self.app = app
         self.state = {}
         self.events = asyncio.Queue() if sys.version_info >= (3, 10) else None
@@ -1867,6 +1967,8 @@ class Lifespan:
         self.task = None
 
     async def startup(self):
+        import asyncio
+
         loop = asyncio.get_running_loop()
         if self.events is None:
             self.events = asyncio.Queue()
@@ -1898,6 +2000,8 @@ class Lifespan:
     async def shutdown(self):
         if self.task is None or self.task.done():
             return
+        import asyncio
+
         await self.events.put({"type": "lifespan.shutdown"})
         await asyncio.wait({self.stopped}, timeout=5)
         self.task.cancel()
@@ -1909,6 +2013,15 @@ def mount_path(meta):
         if name.lower() == "x-forwarded-prefix":
             return value
     return ""
+
+
+def unquoted(path):
+    """The bytes that a path stands for."""
+    if "%" not in path:
+        return path.encode("utf-8")
+    from urllib.parse import unquote_to_bytes
+
+    return unquote_to_bytes(path)
 
 
 def asgi_scope(meta, call, settings, state):
@@ -1923,7 +2036,7 @@ def asgi_scope(meta, call, settings, state):
         "http_version": "1.1",
         "method": meta["method"],
         "scheme": meta.get("scheme", "http"),
-        "path": urllib.parse.unquote(path) if "%" in path else path,
+        "path": unquoted(path).decode("utf-8", "replace"),
         "raw_path": path.encode("latin-1", "replace"),
         "query_string": query.encode("latin-1", "replace"),
         "root_path": root_path,
@@ -1998,7 +2111,7 @@ def wsgi_environ(meta, call, settings):
     environ = {
         "REQUEST_METHOD": meta["method"],
         "SCRIPT_NAME": mount_path(meta),
-        "PATH_INFO": urllib.parse.unquote_to_bytes(path).decode("latin-1"),
+        "PATH_INFO": unquoted(path).decode("latin-1"),
         "RAW_URI": meta["target"],
         "QUERY_STRING": query,
         "SERVER_NAME": host or "hearth",
@@ -2036,6 +2149,8 @@ def main():
     # Where nothing is mounted (isolation level unsandboxed) the driver says where the code really is.
     code_directory = os.environ.pop("HEARTH_CODE_DIRECTORY", None)
     # Before HELLO, so that a sandbox that counts as waiting has them.
+    if os.environ.pop("HEARTH_WAITS", "") != "":
+        import_later()
     preload(filter(None, os.environ.pop("HEARTH_PRELOAD", "").split(",")))
     try:
         Agent(channel, code_directory).run()
