@@ -586,6 +586,14 @@ describe('logs', () => {
     expect(rig.violations).toEqual([]);
   });
 
+  it('of a loop leave nothing behind that waits for the end of its turn', async () => {
+    const rig = await agentRigs.started(
+      `export const handler = (n) => { for (let i = 0; i < n; i++) console.log('line');
+        return process.getActiveResourcesInfo().filter((kind) => kind === 'Immediate').length; };`,
+    );
+    expect(await rig.event(1000)).toBeLessThan(10);
+  });
+
   it('after the end go to no invocation, and control bytes on stdout are text', async () => {
     const rig =
       await agentRigs.started(`import { writeSync } from 'node:fs'; import { execSync } from 'node:child_process';

@@ -129,6 +129,8 @@ export class LogCapture {
     const write = (chunk: unknown, encoding?: unknown, callback?: unknown): boolean => {
       const text = typeof chunk === 'string' ? chunk : decoder.write(chunk as Buffer);
       this.#raw(stream, text);
+      // Of the console it would only hear of errors; a loop that prints keeps each one until its turn is over.
+      if (this.#entry !== undefined) return true;
       const done = typeof encoding === 'function' ? encoding : callback;
       if (typeof done === 'function') later(done as () => void);
       return true;
