@@ -3,6 +3,7 @@ import { batching } from './batching.ts';
 import { burst } from './burst.ts';
 import { coldStart } from './cold-start.ts';
 import { compiledAhead } from './compiled-ahead.ts';
+import { cpuShares } from './cpu-shares.ts';
 import { dashboard } from './dashboard.ts';
 import { dashboardPages } from './dashboard-pages.ts';
 import { dashboardTab } from './dashboard-tab.ts';
@@ -24,6 +25,7 @@ import { soak, soakMinutes } from './soak.ts';
 import { startLayers } from './start-layers.ts';
 import type { Row } from './support/numbers.ts';
 import { warmEcho } from './warm-echo.ts';
+import { warmRate } from './warm-rate.ts';
 
 export interface Bench {
   readonly run: () => Promise<readonly Row[]>;
@@ -34,15 +36,16 @@ export interface Bench {
 /** All benches, in the order in which they run. */
 export const benches: Readonly<Record<string, Bench>> = {
   'warm-echo': { run: warmEcho, limitSeconds: 600 },
+  'warm-rate': { run: warmRate, limitSeconds: 240 },
   gateways: { run: gateways, limitSeconds: 300 },
-  'cold-start': { run: coldStart, limitSeconds: 300 },
+  'cold-start': { run: coldStart, limitSeconds: 1800 },
   'start-layers': { run: startLayers, limitSeconds: 300 },
   'compiled-ahead': { run: compiledAhead, limitSeconds: 900 },
   batching: { run: batching, limitSeconds: 240 },
   burst: { run: burst, limitSeconds: 300 },
   fairness: { run: fairness, limitSeconds: 300 },
   'async-accept': { run: asyncAccept, limitSeconds: 300 },
-  'log-flood': { run: logFlood, limitSeconds: 300 },
+  'log-flood': { run: logFlood, limitSeconds: 480 },
   recovery: { run: recovery, limitSeconds: 300 },
   'sandbox-ends': { run: sandboxEnds, limitSeconds: 300 },
   idle: { run: idle, limitSeconds: 120 },
@@ -55,6 +58,7 @@ export const benches: Readonly<Record<string, Bench>> = {
   docker: { run: docker, limitSeconds: 900 },
   qemu: { run: qemu, limitSeconds: 1800 },
   'noisy-neighbour': { run: noisyNeighbour, limitSeconds: 1800 },
+  'cpu-shares': { run: cpuShares, limitSeconds: 300 },
   'foreign-ids': { run: foreignIds, limitSeconds: 900 },
   'secret-timing': { run: secretTiming, limitSeconds: 900 },
   // The longest comes last: ten minutes, or HEARTH_BENCH_SOAK_MINUTES.

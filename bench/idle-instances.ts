@@ -1,12 +1,17 @@
+import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { poolsSchema } from '../shared/api/system.ts';
 import { eventually, startPlatform } from '../tests/support/platform.ts';
-import { platformTree, readProcess } from '../tests/support/process-tree.ts';
+import { type ProcessFacts, platformTree, readProcess } from '../tests/support/process-tree.ts';
 import { deploy } from './support/functions.ts';
 import { type Row, row } from './support/numbers.ts';
 import { progress } from './support/progress.ts';
 
 const functions = 2;
 const perFunction = 100;
+/** Of an empty program, for the mean. */
+const bareNodes = 20;
+const settleMs = 2000;
 const source = 'export async function handler() { return { ok: true }; }';
 
 /** 200 idle Node instances: their memory, pages that they share counted once (proportional set size), their helpers included. */
@@ -28,7 +33,10 @@ export async function idleInstances(): Promise<readonly Row[]> {
       if (idle < functions * perFunction) throw new Error(`${idle} instances are idle`);
     }, 300_000);
     const instances = functions * perFunction;
-    const mib = proportionalKib(platform.pid) / 1024;
+    const [, ...below] = platformTree(platform.pid);
+    const mib = kibOf(below, 'Pss') / 1024;
+    progress('beside bare Node');
+    const beyond = await beyondRuntime(below, instances);
     return [
       row(
         `${instances} idle Node instances, memory (PSS)`,
@@ -36,16 +44,50 @@ export async function idleInstances(): Promise<readonly Row[]> {
         '< 2048 MiB',
         mib < 2048,
       ),
+      row(
+        'of each beyond the runtime: launcher (PSS) and what the agent has more than an empty program (USS)',
+        `${(beyond.launcher + beyond.agent).toFixed(2)} MiB: ${beyond.launcher.toFixed(2)} and ${beyond.agent.toFixed(2)}`,
+        '<= 1 MiB',
+        beyond.launcher + beyond.agent <= 1,
+      ),
     ];
   } finally {
     await platform.dispose();
   }
 }
 
-/** Of all processes that descend from `pid`, itself left out. smaps_rollup: proc(5). */
-function proportionalKib(pid: number): number {
-  const [, ...below] = platformTree(pid);
-  const pssOf = (of: number): number =>
-    Number(/^Pss:\s+(\d+) kB/m.exec(readProcess(of, 'smaps_rollup').toString())?.[1] ?? 0);
-  return below.reduce((kib, child) => kib + pssOf(child.pid), 0);
+/** In MiB of one instance. What is shared with nobody tells agent and empty program apart; of the launcher, which all share, each has its part. */
+async function beyondRuntime(
+  below: readonly ProcessFacts[],
+  instances: number,
+): Promise<{ readonly launcher: number; readonly agent: number }> {
+  const programs = below.map((process) => ({ ...process, argv: process.commandLine.toString().split('\0') }));
+  const launchers = programs.filter(({ argv }) => /\/bwrap$/.test(argv[0] ?? ''));
+  const agents = programs.filter(({ argv }) => argv[0] === '/hearth/node');
+  const flags = agents[0]?.argv.slice(1, -2) ?? [];
+  const idle = Array.from({ length: bareNodes }, () =>
+    spawn(process.execPath, [...flags, '-e', 'setInterval(() => {}, 1 << 30)'], { stdio: 'ignore' }),
+  );
+  try {
+    await sleep(settleMs);
+    const bare =
+      kibOf(
+        idle.map(({ pid }) => ({ pid: pid ?? 0 })),
+        'Private',
+      ) / bareNodes;
+    return {
+      launcher: kibOf(launchers, 'Pss') / instances / 1024,
+      agent: (kibOf(agents, 'Private') / agents.length - bare) / 1024,
+    };
+  } finally {
+    for (const node of idle) node.kill('SIGKILL');
+  }
+}
+
+/** Of these processes together, proportional to who shares a page, or of pages that they share with nobody. smaps_rollup: proc(5). */
+function kibOf(processes: readonly { readonly pid: number }[], kind: 'Pss' | 'Private'): number {
+  const line = kind === 'Pss' ? /^Pss:\s+(\d+) kB/gm : /^Private_(?:Clean|Dirty):\s+(\d+) kB/gm;
+  return processes
+    .flatMap(({ pid }) => [...readProcess(pid, 'smaps_rollup').toString().matchAll(line)])
+    .reduce((sum, [, kib]) => sum + Number(kib), 0);
 }

@@ -19,6 +19,12 @@ interface Noise {
   readonly config?: object;
 }
 
+/** What runs beside the echo at once. */
+interface Scene {
+  readonly what: string;
+  readonly noises: readonly Noise[];
+}
+
 /** Each works until it is stopped by its time-out or its memory, and is called again at once. */
 const noises: readonly Noise[] = [
   {
@@ -53,6 +59,47 @@ def handler(event, context):
   },
 ];
 
+const python = (name: string, loop: string): Noise => ({
+  ...{ name, what: name, copies: 2, runtime: 'python' },
+  source: `import os, errno\ndef handler(event, context):\n${loop}`,
+});
+
+/** Two of each kind: those that fork and take memory are above, beside them what fills /tmp, opens descriptors and prints without end. */
+const bombs: readonly Noise[] = [
+  ...noises.filter(({ runtime }) => runtime === 'python').map((noise) => ({ ...noise, copies: 2 })),
+  python(
+    'disk',
+    `  block = b"x" * 65536
+  while True:
+    with open("/tmp/full", "wb", buffering=0) as file:
+      try:
+        while True: file.write(block)
+      except OSError as error:
+        assert error.errno == errno.ENOSPC
+`,
+  ),
+  python(
+    'descriptors',
+    `  while True:
+    kept = []
+    try:
+      while True: kept.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError as error:
+      assert error.errno == errno.EMFILE
+    for descriptor in kept: os.close(descriptor)
+`,
+  ),
+  python('logs', '  block = (b"x" * 1023 + b"\\n") * 64\n  while True: os.write(1, block)\n'),
+];
+
+const scenes: readonly Scene[] = [
+  ...noises.map((noise) => ({ what: noise.what, noises: [noise] })),
+  {
+    what: `${bombs.reduce((sum, { copies }) => sum + copies, 0)} bombs of forks, memory, disk, descriptors and logs`,
+    noises: bombs,
+  },
+];
+
 /** A warm echo beside functions of others that take what they can get, against the same echo in quiet. */
 export async function noisyNeighbour(): Promise<readonly Row[]> {
   const host = process.env['DOCKER_HOST'] ?? '';
@@ -71,7 +118,7 @@ async function besideNoise(isolation: string, environment: Readonly<Record<strin
     await deploy(platform, 'victim', echoSource);
     await measure(platform);
     const rows: Row[] = [];
-    for (const noise of noises) rows.push(...(await beside(platform, isolation, noise)));
+    for (const scene of scenes) rows.push(...(await beside(platform, isolation, scene)));
     return rows;
   } finally {
     await platform.dispose();
@@ -81,20 +128,20 @@ async function besideNoise(isolation: string, environment: Readonly<Record<strin
 const measure = async (platform: Platform): Promise<LoadResult> =>
   await load({ url: `${platform.gatewayUrl}/victim`, connections: 1, seconds, body: oneKilobyte });
 
-async function beside(platform: Platform, isolation: string, noise: Noise): Promise<readonly Row[]> {
+async function beside(platform: Platform, isolation: string, scene: Scene): Promise<readonly Row[]> {
   const results: { readonly quiet: LoadResult; readonly noisy: LoadResult }[] = [];
   for (let i = 0; i < rounds; i++) {
-    progress(`${isolation}, ${noise.what}: round ${i + 1} of ${rounds}`);
+    progress(`${isolation}, ${scene.what}: round ${i + 1} of ${rounds}`);
     const quiet = await measure(platform);
-    const stop = await start(platform, noise);
+    const stops = await Promise.all(scene.noises.map(async (noise) => await start(platform, noise)));
     const noisy = await measure(platform);
-    await stop();
+    await Promise.all(stops.map(async (stop) => await stop()));
     results.push({ quiet, noisy });
   }
   const p50 = results.map(({ quiet, noisy }) => noisy.p50Ms / quiet.p50Ms);
   const p99 = results.map(({ quiet, noisy }) => noisy.p99Ms / quiet.p99Ms);
   const failures = results.reduce((sum, { quiet, noisy }) => sum + quiet.failures + noisy.failures, 0);
-  const where = `echo in ${isolation} beside ${noise.what} / in quiet`;
+  const where = `echo in ${isolation} beside ${scene.what} / in quiet`;
   return [
     row(`${where}, p50`, withSpread(p50), '', undefined, p50),
     row(

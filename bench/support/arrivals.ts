@@ -1,4 +1,4 @@
-import { Agent, get } from 'node:http';
+import { Agent, request as http } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A call that hears nothing for so long has failed: what is lost must not keep a bench from ending. */
@@ -8,6 +8,8 @@ export interface ArrivalsOptions {
   readonly url: string;
   readonly perSecond: number;
   readonly seconds: number;
+  /** JSON that is sent with POST; without it, GET. */
+  readonly body?: string;
 }
 
 export interface Answered {
@@ -20,14 +22,14 @@ export interface Answered {
 }
 
 /** Calls that come evenly whatever becomes of those before (an open loop), over connections that stay open. Resolves when all are answered. */
-export async function arrivals({ url, perSecond, seconds }: ArrivalsOptions): Promise<Answered> {
+export async function arrivals({ url, perSecond, seconds, body }: ArrivalsOptions): Promise<Answered> {
   const agent = new Agent({ keepAlive: true, maxSockets: 4096, timeout: silenceMs });
   const [tookMs, open]: [number[], Promise<void>[]] = [[], []];
   let throttled = 0;
   let failures = 0;
   const startedAt = performance.now();
   const call = (dueAt: number): Promise<void> =>
-    statusOf(url, agent).then(
+    statusOf(url, agent, body).then(
       (status) => {
         if (status === 200) tookMs.push(performance.now() - dueAt);
         else if (status === 429) throttled++;
@@ -62,9 +64,13 @@ export async function burst(
   return { tookMs, failures: statuses.filter((status) => status !== 200).length };
 }
 
-async function statusOf(url: string, agent: Agent): Promise<number> {
+async function statusOf(url: string, agent: Agent, body?: string): Promise<number> {
+  const sent =
+    body === undefined
+      ? { agent }
+      : { agent, method: 'POST', headers: { 'content-type': 'application/json', 'content-length': body.length } };
   return await new Promise((resolve, reject) => {
-    const request = get(url, { agent }, (response) => {
+    const request = http(url, sent, (response) => {
       response
         .resume()
         .once('end', () => resolve(response.statusCode ?? 0))
@@ -73,5 +79,6 @@ async function statusOf(url: string, agent: Agent): Promise<number> {
     // The agent's time-out only says so.
     request.once('timeout', () => request.destroy(new Error(`silent for ${silenceMs} ms`)));
     request.once('error', reject);
+    request.end(body);
   });
 }

@@ -6,7 +6,7 @@ import { eventually, type Platform, startPlatform } from '../../tests/support/pl
 import { deploy } from './functions.ts';
 import { progress } from './progress.ts';
 
-/** A sandbox that has just said HELLO still gets ready; in daily life it has waited for long. */
+/** A sandbox that has just said HELLO still gets ready; in daily life it has waited for long. Without one, the call before has made its shape one in use, and a waiting sandbox is on its way. */
 const settleMs = 400;
 
 export interface FirstCallsOptions {
@@ -31,14 +31,14 @@ export async function firstCalls(options: FirstCallsOptions): Promise<readonly n
   try {
     const took: number[] = [];
     for (let i = 0; i < options.rounds + 2; i++) {
-      if (i % 5 === 0) progress(`${options.layer} ${options.runtime}, call ${i} of ${options.rounds + 2}`);
+      if (i % 10 === 0) progress(`${options.layer} ${options.runtime}, call ${i} of ${options.rounds + 2}`);
       // Shapes in use get a waiting sandbox of their own, so a cold start needs a shape that nothing has used.
       const shape = waits ? {} : { memoryMb: 128 + i };
       await deploy(platform, `cold-${i}`, options.source, { runtime: options.runtime, ...shape, ...options.config });
       if (waits) {
         await eventually(async () => await expectPreWarmed(platform, options.runtime));
-        await sleep(settleMs);
       }
+      await sleep(settleMs);
       options.between?.();
       await firstByteMs(`${platform.gatewayUrl}/_hearth/healthz`, agent);
       const tookMs = await firstByteMs(`${platform.gatewayUrl}/cold-${i}`, agent, options.layer);
