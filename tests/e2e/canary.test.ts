@@ -38,7 +38,11 @@ describe.skipIf(whyNoChromium !== undefined)(`a canary in the dashboard${skipped
     // 95 of 100 go to the canary: of sixty, twenty surely.
     for (let index = 0; index < 60; index++) await fetch(`${platform.gatewayUrl}/shop`);
     await page.getByText(/^A canary was taken back/).waitFor();
-    await page.getByText(/^version 2: 100 % of \d+ calls failed/).waitFor();
+    const reason = /^version 2: 100 % of \d+ calls failed/;
+    await page.getByText(reason).first().waitFor();
+    const move = page.getByRole('row').filter({ hasText: 'canary taken back' });
+    await move.getByText(reason).waitFor();
+    await move.getByText('canary guard').waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
     for (const path of ['/functions/shop', '/']) {
       await page.goto(platform.url + path);
