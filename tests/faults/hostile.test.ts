@@ -43,7 +43,7 @@ const reviewedOpen: Readonly<Record<IsolationLevel['isolation'], Readonly<Record
   nanos: {},
 };
 /** Is in the environment of the platform, and must be seen by no function. */
-const slowStartMs = 120_000;
+const slowStartMs = 180_000;
 /** How long after its time-out a call may end, by the platform's own clock, where the machine has other things to do. */
 const lateMs = 2000;
 /** What the platform may grow by while it is attacked. */

@@ -17,7 +17,7 @@ export interface HostileRow {
   readonly fate?: Fate;
   /** Any of these outcomes is right; most rows have one. */
   readonly outcomes: readonly Outcome[];
-  /** The right ones in a unikernel instead, which has one process, and of `/proc` next to nothing. */
+  /** The right ones in a unikernel instead, which has one process, a serial port for a console, and of `/proc` next to nothing. */
   readonly inUnikernel?: readonly Outcome[];
 }
 type RowConfig = Readonly<Record<string, unknown>> & { readonly timeoutMs?: number };

@@ -30,4 +30,9 @@ describe('outcomeOfExit', () => {
     const outcome = outcomeOfExit({ ...natural, ...report, reason: 'it left' }, 128, 'it left');
     expect(outcome).toEqual({ kind: 'function-fault', fault: 'exited', message });
   });
+
+  it('is not the fault of a function whose machine ended under it, however late the report of that came', () => {
+    const report = { ...natural, signal: 'SIGKILL', reason: 'the microVM ended' };
+    expect(outcomeOfExit(report, 128, 'it left')).toMatchObject({ kind: 'platform-fault', fault: 'sandbox-lost' });
+  });
 });

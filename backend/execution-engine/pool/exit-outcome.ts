@@ -3,7 +3,7 @@ import type { ExitReport } from '../../core/ports/sandbox.ts';
 
 /**
  * What the end of a sandbox means for the calls that were in it. `lastWord` is how its agent left the platform, where the sandbox was
- * removed for that: the report may still say how the process ended by itself.
+ * removed for that: the report may still say how the process ended by itself, or that the sandbox was lost for another reason.
  */
 export function outcomeOfExit(report: ExitReport, memoryMb: number, lastWord?: string): InvocationOutcome {
   if (report.outOfMemory) {
@@ -13,7 +13,7 @@ export function outcomeOfExit(report: ExitReport, memoryMb: number, lastWord?: s
       message: `used more than ${memoryMb} MB; raise memoryMb or use less`,
     };
   }
-  if (report.reason !== undefined && lastWord !== undefined) {
+  if (report.reason !== undefined && report.reason === lastWord) {
     const isOurs = report.code === null && (report.signal === null || removalSignals.has(report.signal));
     return { kind: 'function-fault', fault: 'exited', message: isOurs ? lastWord : describeExit(report) };
   }

@@ -36,7 +36,9 @@ export function reportOfUnikernel(ending: UnikernelEnding): ExitReport {
   const outOfMemory = ending.oomKills > 0;
   if (code === null || (hostSignals.has(code) && !ending.isShuttingDown)) {
     const by = code === null ? { code, signal: ending.signal } : decodeStatus(code);
-    return { ...by, outOfMemory, reason: reason ?? `the unikernel was killed: ${ending.lastWords}` };
+    const killed = `the unikernel was killed: ${ending.lastWords}`;
+    // Whoever destroys it kills the jail, which has no code then.
+    return { ...by, outOfMemory, reason: code === null ? (reason ?? killed) : killed };
   }
   if (ending.programSignal !== undefined) {
     const name = Object.entries(constants.signals).find(([, number]) => number === ending.programSignal)?.[0];

@@ -261,11 +261,11 @@ export class QemuSandbox implements Sandbox {
 
   #describe(code: number | null, signal: string | null): ExitReport {
     if (this.#guestExit !== undefined) return reportOfGuest(this.#guestExit, this.#heapExhausted, this.#reason);
-    // QEMU ended although its guest had not said so: killed, or the guest's kernel is gone.
-    if (this.#reason === undefined && signal === null) this.#reason = `the microVM ended: ${this.lastWords}`;
+    // The jail was not killed: QEMU ended by itself although its guest had not said so, whatever was asked for since. Killed, or the guest's kernel is gone.
+    const reason = signal === null ? `the microVM ended: ${this.lastWords}` : this.#reason;
     const isSignalled = code !== null && code > 128;
     const ending = isSignalled ? decodeStatus(code) : { code, signal };
-    return { ...ending, outOfMemory: this.#cgroup.oomKills() > 0, reason: this.#reason };
+    return { ...ending, outOfMemory: this.#cgroup.oomKills() > 0, reason };
   }
 }
 
