@@ -307,6 +307,11 @@ export const settingsSchema = z.object({
     .prefault('1.1.1.1,9.9.9.9')
     .pipe(z.array(z.ipv4('write IPv4 addresses, separated by commas')))
     .describe('Name servers (IPv4) of functions with `egress: "all"`; they may be private addresses.'),
+  HEARTH_EGRESS_MIB_PER_SECOND: count(1, 10_240)
+    .default(64)
+    .describe(
+      'How much a function with `egress: "all"` may send, and how much it may receive, per CPU that it asked for, in MiB per second.',
+    ),
   HEARTH_EGRESS_PRIVATE: flag
     .prefault('false')
     .describe(

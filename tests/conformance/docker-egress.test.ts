@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
@@ -25,7 +25,8 @@ import {
 import { skippedFor } from '../support/skip-reason.ts';
 
 const dockerHost = process.env['DOCKER_HOST'] ?? '';
-const ports = { open: 8080 } as const;
+const ports = { open: 8080, sends: 8081, takes: 8082 } as const;
+const bulkBytes = 8 * 1024 ** 2;
 
 async function whyNot(): Promise<string | undefined> {
   return whyNoOutside() ?? (await whyNoEngine(dockerHost));
@@ -43,11 +44,17 @@ describe.skipIf(reason !== undefined)(`containers with egress "all"${skippedFor(
 
   beforeAll(async () => {
     writeFileSync(program, attackProgram);
-    servers = startOutside([ports.open]);
+    const { sends, takes } = ports;
+    servers = startOutside([ports.open], { sends: { port: sends, bytes: bulkBytes }, takes });
     await servers.listening;
     host = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve) => host.listen(0, '0.0.0.0', resolve));
-    driver = new DockerDriver({ runDirectory: join(directory, 'run'), dockerHost, resolvers: [outside] });
+    driver = new DockerDriver({
+      runDirectory: join(directory, 'run'),
+      dockerHost,
+      resolvers: [outside],
+      networkBytesPerSecondAndCpu: bulkBytes / 2,
+    });
   });
   afterAll(async () => {
     await driver.close();
@@ -156,6 +163,17 @@ describe.skipIf(reason !== undefined)(`containers with egress "all"${skippedFor(
     expect(await io('none')).toMatchObject({ networkSentBytes: 0, networkReceivedBytes: 0 });
   });
 
+  it('send and receive no more than their rate, by their CPUs', async () => {
+    const half = await start([], { cpus: 0.5 });
+    try {
+      const tookMs = await Promise.all([ports.sends, ports.takes].map((port) => moveBulk(pidOf(half), port)));
+      // Two of eight megabytes come at once, and two more each second; a little may still be on its way.
+      for (const ms of tookMs) expect(ms).toBeGreaterThan(2500);
+    } finally {
+      await half.destroy('the test is over');
+    }
+  });
+
   it('do not reach one another', async () => {
     const listener = await start([]);
     const address = addressOf(listener);
@@ -213,6 +231,17 @@ describe.skipIf(reason !== undefined)(`containers with egress "all"${skippedFor(
   const addressOf = (sandbox: Sandbox): string =>
     Object.values(inspect(sandbox).NetworkSettings.Networks)[0]?.IPAddress ?? '';
 });
+
+/** Until a program in the network of this process has sent a lot to a port outside, or received it; milliseconds. */
+async function moveBulk(pid: number, port: number): Promise<number> {
+  const sent = port === ports.takes ? bulkBytes : 0;
+  const script = `const socket = require('node:net').connect(${port}, '${outside}'); socket.resume().on('close', () => process.exit(0)).end(Buffer.alloc(${sent}));`;
+  const began = performance.now();
+  const child = spawn('nsenter', ['-t', String(pid), '-n', process.execPath, '-e', script], { stdio: 'inherit' });
+  const code = await new Promise((resolve) => child.once('exit', resolve));
+  expect(code).toBe(0);
+  return performance.now() - began;
+}
 
 /** The host's own address on the bridge, once it is there. */
 function gatewayOf(): string | undefined {

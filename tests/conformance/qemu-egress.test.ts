@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo, Server } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -18,14 +19,27 @@ import { connects, hostSide, inside, outside, run, startOutside, whyNoOutside } 
 import { whyNoQemu } from '../support/qemu-programs.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
-const ports = { web: 8080, names: 53 } as const;
+const ports = { web: 8080, names: 53, sends: 8081, takes: 8082 } as const;
+/** To move over a network, and to read from a disk, which a guest boots from at the same rate. */
+const bulkBytes = 2 * 1024 ** 2;
+const fileBytes = 8 * 1024 ** 2;
 const reason = whyNoOutside() ?? whyNoQemu();
 const { signal: never } = new AbortController();
 /** Time for a connection that is to come about in an emulated guest of a busy host, and for one that is not. */
 const patienceS = { open: 20, closed: 2 } as const;
-/** Tries `address port seconds` of each line on the channel, all at once, and answers with `address port open` or `closed`; small, so that it boots fast. */
+/** Where what a guest is to read from its disk lies in it. */
+const bulkPath = '/hearth/bulk';
+/**
+ * Tries `address port seconds` of each line on the channel, all at once, and answers with `address port open` or `closed`; small, so that it boots fast. In place
+ * of seconds: `get` and `put` move much over the connection, `read` reads much from its disk and connects to nobody.
+ */
 const script = [
   'exec 3<>/dev/hearth-channel; while read -r address port seconds <&3; do (',
+  'case $seconds in',
+  'get) /hearth/busybox nc "$address" "$port" </dev/null >/dev/null; echo "$address $port open" >&3; exit;;',
+  `put) /hearth/busybox head -c ${bulkBytes} /dev/zero | /hearth/busybox nc "$address" "$port" >/dev/null; echo "$address $port open" >&3; exit;;`,
+  `read) /hearth/busybox cat ${bulkPath} >/dev/null; echo "$address $port open" >&3; exit;;`,
+  'esac;',
   'if /hearth/busybox nc -w "$seconds" "$address" "$port" </dev/null >/dev/null 2>&1;',
   'then echo "$address $port open"; else echo "$address $port closed"; fi >&3 ) & done',
 ].join(' ');
@@ -57,7 +71,8 @@ describe.skipIf(reason !== undefined)(
     beforeAll(async () => {
       chmodSync(directory, 0o711);
       before = state();
-      servers = startOutside([ports.web, ports.names]);
+      const { sends, takes } = ports;
+      servers = startOutside([ports.web, ports.names], { sends: { port: sends, bytes: bulkBytes }, takes });
       await servers.listening;
       host = createServer((socket) => socket.destroy());
       await new Promise<void>((resolve) => host.listen(0, '0.0.0.0', resolve));
@@ -147,6 +162,36 @@ describe.skipIf(reason !== undefined)(
       expect({ ...state(), tables: newTables().length }).toEqual({ ...before, tables: 2 });
     });
 
+    it('send, receive and read from their disk no more than their rates', async () => {
+      const file = join(directory, 'bulk');
+      writeFileSync(file, randomBytes(fileBytes));
+      const limited = makeDriver({
+        runDirectory: join(directory, 'limited'),
+        networkBytesPerSecondAndCpu: bulkBytes / 8,
+        diskBytesPerSecondAndCpu: fileBytes / 8,
+      });
+      const toolchain = [{ hostPath: file, guestPath: bulkPath }];
+      const guest = await limited.create({ ...spec(), plan: { ...plan, toolchain } }, never);
+      try {
+        const asked = new Asked(await guest.connect(never));
+        expect(await asked.reaches(outside, ports.web, 'open')).toBe(true);
+        const began = performance.now();
+        const tookMs = await Promise.all(
+          (['get', 'put', 'read'] as const).map(async (how) => {
+            await asked.asks(outside, how === 'get' ? ports.sends : how === 'put' ? ports.takes : 0, how);
+            return performance.now() - began;
+          }),
+        );
+        // At their rate it is 8 s; a second's worth of it may come at once.
+        for (const ms of tookMs) expect(ms).toBeGreaterThan(6500);
+        const { io } = await guest.usage();
+        expect(io?.networkSentBytes).toBeGreaterThan(bulkBytes);
+      } finally {
+        await guest.destroy('the test is over');
+        await limited.close();
+      }
+    });
+
     it('leave nothing when the driver is closed', async () => {
       await driver.close();
       expect(state()).toEqual(before);
@@ -192,9 +237,14 @@ class Asked {
   }
 
   async reaches(address: string, port: number, expected: keyof typeof patienceS): Promise<boolean> {
+    return await this.asks(address, port, String(patienceS[expected]));
+  }
+
+  /** `how` in place of the seconds to wait: see `script`. */
+  async asks(address: string, port: number, how: string): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#answers.set(`${address} ${port}`, resolve);
-    this.#channel.write(`${address} ${port} ${patienceS[expected]}\n`);
+    this.#channel.write(`${address} ${port} ${how}\n`);
     return await promise;
   }
 }

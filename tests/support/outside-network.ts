@@ -25,8 +25,16 @@ export function whyNoOutside(): string | undefined {
   return undefined;
 }
 
+/** What servers of `startOutside` do besides greeting whoever connects. */
+export interface BulkPorts {
+  /** Sends so many bytes, and ends. */
+  readonly sends?: { readonly port: number; readonly bytes: number };
+  /** Takes what it is sent, and ends when there is no more. */
+  readonly takes?: number;
+}
+
 /** A namespace with both addresses and a server on each, on all `ports`, behind a link to this host. `end` removes it. */
-export function startOutside(ports: readonly number[]) {
+export function startOutside(ports: readonly number[], { sends, takes }: BulkPorts = {}) {
   const remove = (): void => {
     spawnSync('ip', ['link', 'delete', link]);
     spawnSync('ip', ['netns', 'delete', name]);
@@ -37,8 +45,11 @@ export function startOutside(ports: readonly number[]) {
     remove();
     throw error;
   }
-  const script = `let missing = ${ports.length};
-for (const port of ${JSON.stringify(ports)}) require('node:net').createServer((socket) => socket.on('error', () => {}).end('hello\\n')).listen(port, '0.0.0.0', () => { if (--missing === 0) console.log('listening'); })`;
+  const all = [...ports, ...(sends === undefined ? [] : [sends.port]), ...(takes === undefined ? [] : [takes])];
+  const script = `let missing = ${all.length};
+const said = (port) => (port === ${sends?.port} ? Buffer.alloc(${sends?.bytes ?? 0}) : 'hello\\n');
+const serve = (port) => (socket) => { socket.on('error', () => {}); if (port === ${takes}) socket.resume(); else socket.end(said(port)); };
+for (const port of ${JSON.stringify(all)}) require('node:net').createServer(serve(port)).listen(port, '0.0.0.0', () => { if (--missing === 0) console.log('listening'); })`;
   const child = spawnChild('ip', ['netns', 'exec', name, process.execPath, '-e', script]);
   const end = (): void => {
     child.kill();

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { PlatformError } from '../../../shared/errors.ts';
+import { MiB } from '../../../shared/limits.ts';
 import type { RuntimeName } from '../../../shared/version-config.ts';
 import type { Settings } from '../../config/schema.ts';
 import type { ContainerImages } from '../../core/ports/container-images.ts';
@@ -46,6 +47,7 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
         ...(settings.HEARTH_DOCKER_IMAGE_PYTHON === '' ? {} : { python: settings.HEARTH_DOCKER_IMAGE_PYTHON }),
       },
       resolvers: settings.HEARTH_EGRESS_RESOLVERS,
+      networkBytesPerSecondAndCpu: settings.HEARTH_EGRESS_MIB_PER_SECOND * MiB,
       logger,
     }),
   ];
@@ -57,6 +59,7 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
         guestDirectory: guestDirectoryOf(runDirectory),
         snapshotDirectory: join(runDirectory, 'snapshots', 'qemu'),
         resolvers: settings.HEARTH_EGRESS_RESOLVERS,
+        networkBytesPerSecondAndCpu: settings.HEARTH_EGRESS_MIB_PER_SECOND * MiB,
         qemuPath: settings.HEARTH_QEMU_PATH,
         kernel: settings.HEARTH_GUEST_KERNEL,
         busybox: settings.HEARTH_GUEST_BUSYBOX,
@@ -73,6 +76,7 @@ export function createDrivers({ settings, runDirectory, logger }: CatalogOptions
         guestDirectory: guestDirectoryOf(runDirectory),
         snapshotDirectory: join(runDirectory, 'snapshots', 'firecracker'),
         resolvers: settings.HEARTH_EGRESS_RESOLVERS,
+        networkBytesPerSecondAndCpu: settings.HEARTH_EGRESS_MIB_PER_SECOND * MiB,
         firecrackerPath: settings.HEARTH_FIRECRACKER_PATH,
         jailerPath: settings.HEARTH_FIRECRACKER_JAILER_PATH,
         kernel: settings.HEARTH_GUEST_KERNEL,

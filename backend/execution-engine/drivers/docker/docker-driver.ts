@@ -14,6 +14,7 @@ import type {
 import type { Logger } from '../../../core/ports/logger.ts';
 import type { BuiltRuntimeImage, RuntimeImageRecord } from '../../../core/ports/runtime-images.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
+import { packetRateOf } from '../support/egress/packet-rates.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
 import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
 import { StarvationWatch } from '../support/starvation-watch.ts';
@@ -47,6 +48,8 @@ export interface DockerDriverOptions {
   readonly outputLimits?: OutputLimits;
   /** IPv4 addresses that sandboxes with `egress: "all"` may ask for names. */
   readonly resolvers?: readonly string[];
+  /** What one CPU of a version may send, and receive, with `egress: "all"`; 64 MiB/s when left out. */
+  readonly networkBytesPerSecondAndCpu?: number | undefined;
   /** Sandboxes get user ids from here on; default 210000000. Where the daemon maps user ids, all get 65532. */
   readonly uidBase?: number;
   /** How long a daemon may be away before the sandboxes that it made are given up; default 10,000. */
@@ -342,7 +345,10 @@ export class DockerDriver implements IsolationDriver {
       const { State, NetworkSettings } = await this.#engine.inspectContainer(containerId);
       sandbox.setPid(State.Pid);
       const address = Object.values(NetworkSettings?.Networks ?? {})[0]?.IPAddress ?? '';
-      if (this.#egress !== undefined && address !== '') await sandbox.watchPackets(address, this.#egress.refused);
+      if (this.#egress !== undefined && address !== '') {
+        const rate = packetRateOf(spec.limits, this.#options.networkBytesPerSecondAndCpu);
+        await sandbox.joinNetwork(this.#egress, address, rate);
+      }
       sandbox.watch();
       throwIfAborted(signal);
       return sandbox;

@@ -6,13 +6,15 @@ import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
 import { CleanUp } from '../support/clean-up.ts';
-import type { RefusalListener, RefusedPackets } from '../support/egress/refused-packets.ts';
+import type { PacketRate } from '../support/egress/packet-rates.ts';
+import type { RefusalListener } from '../support/egress/refused-packets.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { type OutputLimits, OutputReader } from '../support/output-reader.ts';
 import type { ChannelListener } from './channel-listener.ts';
 import { ContainerCgroup, type ContainerLimits } from './container-cgroup.ts';
 import { ioFromStats } from './container-io.ts';
 import { launcherProcesses } from './container-spec.ts';
+import type { EgressNetwork } from './egress/egress-network.ts';
 import type { AttachedOutput } from './engine/demultiplexer.ts';
 import type { EngineClient } from './engine/engine-client.ts';
 import { engineErrorCodes, isEngineError, isEngineGone } from './engine/engine-errors.ts';
@@ -73,7 +75,7 @@ export class DockerSandbox implements Sandbox {
   #killing: Promise<boolean> | undefined;
   #usage: ResourceUsage = { cpuMs: 0, memoryBytes: 0, peakMemoryBytes: 0, pids: 0 };
   #lastError = '';
-  #unwatch: (() => Promise<void>) | undefined;
+  #leaveNetwork: (() => Promise<void>) | undefined;
   #onRefused: RefusalListener | undefined;
   #over = false;
 
@@ -109,11 +111,9 @@ export class DockerSandbox implements Sandbox {
     });
   }
 
-  /** From now on its listener is told where packets of its address were dropped. */
-  async watchPackets(address: string, refused: RefusedPackets): Promise<void> {
-    const tell: RefusalListener = (target) => this.#onRefused?.(target);
-    this.#unwatch = () => refused.unwatch(address, tell);
-    await refused.watch(address, tell);
+  /** From now on it sends and receives at this rate, and its listener is told where its packets were dropped. Rejects as `attend` does. */
+  async joinNetwork(network: EgressNetwork, address: string, rate: PacketRate): Promise<void> {
+    this.#leaveNetwork = await network.attend(address, rate, (target) => this.#onRefused?.(target));
   }
 
   onRefused(listener: RefusalListener): void {
@@ -315,7 +315,7 @@ export class DockerSandbox implements Sandbox {
       await cleanUp.attempt('container of the agent', () => removeIfThere(this.#options.engine, companionId));
     this.#output.end();
     this.#cgroup?.close();
-    await this.#unwatch?.();
+    await this.#leaveNetwork?.();
     await cleanUp.attempt('slot directory', () => this.#options.slot.free());
     return cleanUp.failures;
   }

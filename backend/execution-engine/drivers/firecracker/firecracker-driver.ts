@@ -24,6 +24,7 @@ import type {
 } from '../../../core/ports/snapshot-driver.ts';
 import type { GuestNetwork } from '../support/egress/guest-network.ts';
 import { GuestNetworks } from '../support/egress/guest-networks.ts';
+import { type PacketRate, packetRateOf } from '../support/egress/packet-rates.ts';
 import { beginGuest } from '../support/guest/begin-guest.ts';
 import { guestMemoryMb } from '../support/guest/guest-size.ts';
 import { sandboxGone, snapshotGuest, sweepGuests } from '../support/guest/guest-snapshots.ts';
@@ -67,6 +68,8 @@ export interface FirecrackerDriverOptions {
   readonly uidBase?: number;
   /** IPv4 addresses that sandboxes with `egress: "all"` may ask for names. */
   readonly resolvers?: readonly string[];
+  /** What one CPU of a version may send, and receive, with `egress: "all"`; 64 MiB/s when left out. */
+  readonly networkBytesPerSecondAndCpu?: number | undefined;
   readonly outputLimits?: OutputLimits;
   readonly logger?: Logger;
 }
@@ -261,7 +264,7 @@ export class FirecrackerDriver implements SnapshotDriver {
       sandbox,
       what,
       signal,
-      start: () => sandbox.start(spec.limits, signal),
+      start: () => sandbox.start(spec.limits, this.#packetRateOf(spec), signal),
       // What Firecracker refused names its own fix.
       isClear: ({ code }) => !lostCodes.has(code),
     });
@@ -287,7 +290,8 @@ export class FirecrackerDriver implements SnapshotDriver {
     });
     let network: GuestNetwork | undefined;
     try {
-      if (spec.limits.egress === 'all') network = await this.#networks.open(host, slot.number);
+      if (spec.limits.egress === 'all')
+        network = await this.#networks.open(host, slot.number, this.#packetRateOf(spec));
       const cgroup = host.cgroups.create(String(slot.number), hostLimits(spec.limits));
       const { file, args } = jailerCommand({
         ...programs,
@@ -318,6 +322,10 @@ export class FirecrackerDriver implements SnapshotDriver {
       await network?.remove();
       throw error;
     }
+  }
+
+  #packetRateOf({ limits }: SandboxSpec): PacketRate {
+    return packetRateOf(limits, this.#options.networkBytesPerSecondAndCpu);
   }
 
   /** What must be the same where a snapshot of such a guest is restored: Firecracker, processor, KVM, kernel, runtime, init, limits. */

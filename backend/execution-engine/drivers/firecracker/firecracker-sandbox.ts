@@ -7,6 +7,7 @@ import type { PreparedImage, SandboxLimits } from '../../../core/ports/isolation
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
 import { CleanUp } from '../support/clean-up.ts';
 import type { GuestNetwork } from '../support/egress/guest-network.ts';
+import type { PacketRate } from '../support/egress/packet-rates.ts';
 import type { RefusalListener } from '../support/egress/refused-packets.ts';
 import { tellsHeapExhausted } from '../support/exit-status.ts';
 import { FirecrackerClient } from '../support/firecracker-api/client.ts';
@@ -101,14 +102,14 @@ export class FirecrackerSandbox implements Sandbox {
   }
 
   /** Joins the control group, lets the jailer begin, sets the microVM up, and resolves when init has started the agent. */
-  async start(limits: SandboxLimits, signal: AbortSignal): Promise<void> {
+  async start(limits: SandboxLimits, packetRate: PacketRate, signal: AbortSignal): Promise<void> {
     const { child, cgroup } = this.#options;
     if (child.pid !== undefined) await cgroup.join(child.pid);
     child.stdin?.end('go\n');
     const deadline = performance.now() + bootPatienceMs;
     await this.#awaitApi(deadline);
     if (this.#options.isRestored) await restoreMicrovm(this.#client, signal);
-    else await startMicrovm(this.#client, { limits, hasCode: this.#hadCode, signal });
+    else await startMicrovm(this.#client, { limits, hasCode: this.#hadCode, packetRate, signal });
     const leftMs = Math.max(0, deadline - performance.now());
     await beforeHanging(this.#awaitGuest(), leftMs, `a guest did not begin within ${bootPatienceMs} ms`);
   }
@@ -213,7 +214,8 @@ export class FirecrackerSandbox implements Sandbox {
   }
 
   async destroy(reason: string): Promise<void> {
-    this.#reason ??= reason;
+    // Of one that has ended by itself it is not the reason.
+    if (!this.#isOver) this.#reason ??= reason;
     this.#kill();
     await this.exited;
   }

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { PlatformError } from '../../../../shared/errors.ts';
+import { packetRateOf } from '../support/egress/packet-rates.ts';
 import type { FirecrackerClient } from '../support/firecracker-api/client.ts';
 import { reclaimMemory, restoreMicrovm, startMicrovm } from './microvm-settings.ts';
 
 const { signal } = new AbortController();
 const limits = { memoryMb: 128, cpus: 1.5, maxPids: 32, tmpMb: 8, egress: 'none' } as const;
+const packetRate = packetRateOf(limits);
 const MiB = 1024 * 1024;
 
 /** Writes down what it is asked; statistics are answered one after the other, the last for ever. */
@@ -27,7 +29,7 @@ function recorder(statistics: readonly (object | Error)[] = []) {
 describe('what is set for a microVM', () => {
   it('limits disks by its CPUs and the generator, and lets the balloon give memory back', async () => {
     const { client, asked, bodies } = recorder();
-    await startMicrovm(client, { limits, hasCode: true, signal });
+    await startMicrovm(client, { limits, hasCode: true, packetRate, signal });
     const second = { refill_time: 1000 };
     for (const drive of bodies('addDrive')) {
       expect(drive).toMatchObject({
@@ -45,7 +47,7 @@ describe('what is set for a microVM', () => {
 
   it('has a network card, limited by its CPUs, only where the function may reach the network', async () => {
     const { client, bodies } = recorder();
-    await startMicrovm(client, { limits: { ...limits, egress: 'all' }, hasCode: true, signal });
+    await startMicrovm(client, { limits: { ...limits, egress: 'all' }, hasCode: true, packetRate, signal });
     const rate = {
       bandwidth: { size: 96 * MiB, refill_time: 1000 },
       ops: { size: 75_000, refill_time: 1000 },

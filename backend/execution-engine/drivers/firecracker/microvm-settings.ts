@@ -2,7 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxLimits } from '../../../core/ports/isolation-driver.ts';
 import { guestCard, tapName } from '../support/egress/guest-network.ts';
+import type { PacketRate } from '../support/egress/packet-rates.ts';
 import type { FirecrackerClient } from '../support/firecracker-api/client.ts';
+import { diskRateOf } from '../support/guest/disk-rate.ts';
 import { guestMemoryMb, guestProcessors } from '../support/guest/guest-size.ts';
 import { kernelArguments } from '../support/guest/kernel-arguments.ts';
 import { jailed } from './jail-directory.ts';
@@ -11,14 +13,9 @@ import { jailed } from './jail-directory.ts';
 const devices = { root: '/dev/vda', code: '/dev/vdb' } as const;
 /** Any but 0 to 2; each guest has a vsock of its own. */
 const guestContext = 3;
-/** Disks are read through the host's cache; more than this per CPU is a guest that reads in circles. */
-const diskBytesPerSecondAndCpu = 256 * 1024 * 1024;
-const diskOperationsPerSecondAndCpu = 20_000;
 /** Seeds for a generator, not a stream of random bytes. */
 const entropyBytesPerSecond = 64 * 1024;
-/** Each way, and what may come at once. */
-const networkBytesPerSecondAndCpu = 64 * 1024 * 1024;
-const networkPacketsPerSecondAndCpu = 50_000;
+/** A second's worth may come at once. */
 const refillMs = 1000;
 /** What Firecracker needs beside the guest's memory: its own code and heap. It promises 5 MiB; page tables of KVM come on top. */
 const vmmOverheadMb = 64;
@@ -39,9 +36,16 @@ export function hostLimits(limits: SandboxLimits) {
 /** Everything that is set before a microVM is started, and the start. */
 export async function startMicrovm(
   client: FirecrackerClient,
-  options: { readonly limits: SandboxLimits; readonly hasCode: boolean; readonly signal: AbortSignal },
+  options: {
+    readonly limits: SandboxLimits;
+    readonly hasCode: boolean;
+    /** Of the network card, where it has one. */
+    readonly packetRate: PacketRate;
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
-  const { limits, hasCode, signal } = options;
+  const { limits, hasCode, packetRate, signal } = options;
+  const { bytesPerSecond, operationsPerSecond } = diskRateOf(limits);
   await setSinks(client, signal);
   const processors = guestProcessors(limits);
   await client.setMachine({ vcpu_count: processors, mem_size_mib: guestMemoryMb(limits), smt: false }, signal);
@@ -55,12 +59,12 @@ export async function startMicrovm(
         // The initial RAM disk mounts it; Firecracker is not to add arguments for a root device.
         is_root_device: false,
         is_read_only: true,
-        rate_limiter: limiter(limits, diskBytesPerSecondAndCpu, diskOperationsPerSecondAndCpu),
+        rate_limiter: limiter(bytesPerSecond, operationsPerSecond),
       },
       signal,
     );
   }
-  if (limits.egress === 'all') await addNetworkCard(client, limits, signal);
+  if (limits.egress === 'all') await addNetworkCard(client, packetRate, signal);
   await client.setVsock({ guest_cid: guestContext, uds_path: jailed.vsock }, signal);
   const bandwidth = { size: entropyBytesPerSecond, refill_time: refillMs };
   await client.setEntropy({ rate_limiter: { bandwidth } }, signal);
@@ -75,8 +79,8 @@ export async function restoreMicrovm(client: FirecrackerClient, signal: AbortSig
   await client.loadSnapshot({ snapshot_path: jailed.state, mem_backend, resume_vm: true }, signal);
 }
 
-async function addNetworkCard(client: FirecrackerClient, limits: SandboxLimits, signal: AbortSignal): Promise<void> {
-  const rate = limiter(limits, networkBytesPerSecondAndCpu, networkPacketsPerSecondAndCpu);
+async function addNetworkCard(client: FirecrackerClient, packetRate: PacketRate, signal: AbortSignal): Promise<void> {
+  const rate = limiter(packetRate.bytesPerSecond, packetRate.packetsPerSecond);
   const limiters = { rx_rate_limiter: rate, tx_rate_limiter: rate };
   const card = { iface_id: 'eth0', host_dev_name: tapName, guest_mac: guestCard.mac, ...limiters };
   await client.addNetworkInterface(card, signal);
@@ -87,9 +91,9 @@ async function setSinks(client: FirecrackerClient, signal: AbortSignal): Promise
   await client.setMetrics({ metrics_path: jailed.metrics }, signal);
 }
 
-function limiter(limits: SandboxLimits, bytesPerCpu: number, operationsPerCpu: number) {
-  const bucket = (perCpu: number) => ({ size: Math.round(perCpu * limits.cpus), refill_time: refillMs });
-  return { bandwidth: bucket(bytesPerCpu), ops: bucket(operationsPerCpu) };
+function limiter(bytesPerSecond: number, operationsPerSecond: number) {
+  const bucket = (size: number) => ({ size, refill_time: refillMs });
+  return { bandwidth: bucket(bytesPerSecond), ops: bucket(operationsPerSecond) };
 }
 
 const reclaimPatienceMs = 300;

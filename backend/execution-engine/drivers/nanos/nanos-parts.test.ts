@@ -130,6 +130,12 @@ describe('QEMU', () => {
     ]);
   });
 
+  it('limits how fast each disk is read and written by the CPUs of the version', () => {
+    const drives = argv.filter((word) => word.startsWith('if=none'));
+    const rate = 'throttling.bps-total=402653184,throttling.iops-total=30000';
+    expect(drives.filter((word) => word.split(',readonly')[0]?.endsWith(rate))).toHaveLength(4);
+  });
+
   it('gives the guest a network that leads to the channel alone', () => {
     const network = argv.filter((word) => word.startsWith('user,'));
     expect(network).toEqual(['user,id=net,restrict=on,ipv6=off,guestfwd=tcp:10.0.2.100:1025-chardev:channel']);
@@ -211,7 +217,12 @@ describe('the end', () => {
       { code: null, signal: 'SIGKILL', reason: 'the unikernel was killed: words' },
     ],
     ['the group out of memory', { code: 137, isShuttingDown: false, oomKills: 1 }, { outOfMemory: true }],
-    ['destroyed', { code: 137, isShuttingDown: false, reason: 'over' }, { signal: 'SIGKILL', reason: 'over' }],
+    ['destroyed', { code: null, signal: 'SIGKILL', reason: 'over' }, { signal: 'SIGKILL', reason: 'over' }],
+    [
+      'destroyed when QEMU had been killed already',
+      { code: 137, isShuttingDown: false, reason: 'over' },
+      { signal: 'SIGKILL', reason: 'the unikernel was killed: words' },
+    ],
     [
       'QEMU refused',
       { code: 1, isShuttingDown: false, vmmComplained: true },

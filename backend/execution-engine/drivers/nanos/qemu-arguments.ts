@@ -1,4 +1,5 @@
 import type { SandboxLimits } from '../../../core/ports/isolation-driver.ts';
+import { diskRateOf, throttling } from '../support/guest/disk-rate.ts';
 import { type Accelerator, jailedQemu } from '../support/guest/jailed-qemu.ts';
 import { descriptors as jailDescriptors } from '../support/jail/bwrap-arguments.ts';
 
@@ -52,6 +53,7 @@ export function qemuCommand(options: {
   const { limits, accelerator, hasCode } = options;
   const isEmulated = accelerator === 'tcg';
   const forward = `guestfwd=tcp:${channelAddress.host}:${channelAddress.port}-chardev:channel`;
+  const rate = throttling(diskRateOf(limits));
   const disks = ['boot', 'runtime', 'tmp', ...(hasCode ? (['code'] as const) : [])] as const;
   return [
     jailedQemu,
@@ -64,7 +66,7 @@ export function qemuCommand(options: {
     ...['-netdev', `user,id=net,restrict=on,ipv6=off,${forward}`, '-device', 'virtio-net-pci,netdev=net,romfile='],
     ...disks.flatMap((name) => [
       '-drive',
-      `if=none,id=${name},file=/proc/self/fd/${descriptors[name]},format=raw,file.locking=off${name === 'tmp' ? '' : ',readonly=on'}`,
+      `if=none,id=${name},file=/proc/self/fd/${descriptors[name]},format=raw,file.locking=off,${rate}${name === 'tmp' ? '' : ',readonly=on'}`,
       ...['-device', `virtio-blk-pci,drive=${name}`],
     ]),
     ...['-object', 'rng-random,id=random,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=random'],

@@ -2,6 +2,7 @@ import { statSync, truncateSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import type { PreparedImage, SandboxSpec } from '../../../core/ports/isolation-driver.ts';
 import type { GuestNetwork } from '../support/egress/guest-network.ts';
+import type { DiskRate } from '../support/guest/disk-rate.ts';
 import type { GuestMemory } from '../support/guest/guest-memory.ts';
 import { codeDeviceBytes, type GuestBoot } from '../support/guest/guest-store.ts';
 import { type Accelerator, spawnJailedQemu } from '../support/guest/jailed-qemu.ts';
@@ -24,6 +25,8 @@ export interface LaunchParts {
   /** The sandbox closes it; otherwise it is a snapshot's, which the guest maps privately. */
   readonly ownsMemory: boolean;
   readonly isClone: boolean;
+  /** Of each disk. */
+  readonly diskRate: DiskRate;
   /** For a guest with a network card, and the program that opens it (`tapProgram`). The sandbox removes the network. */
   readonly way: { readonly network: GuestNetwork; readonly program: string } | undefined;
   readonly outputLimits: OutputLimits;
@@ -33,7 +36,8 @@ export interface LaunchParts {
 
 /** Starts QEMU in its jail, which waits for its arguments. */
 export function launch(parts: LaunchParts): QemuSandbox {
-  const { host, slot, spec, boot, accelerator, isClone, memory, ownsMemory, way } = parts;
+  const { host, slot, spec, boot, accelerator, isClone, memory, ownsMemory, diskRate, way } = parts;
+  const hasCode = spec.image !== undefined;
   const limits = hostLimits(spec.limits, accelerator);
   const cgroup = host.cgroups.create(String(slot.number), limits);
   // A clone boots nothing.
@@ -42,7 +46,7 @@ export function launch(parts: LaunchParts): QemuSandbox {
     const child = spawnJailedQemu({
       host,
       slot,
-      argv: qemuCommand({ limits: spec.limits, accelerator, hasCode: spec.image !== undefined, isClone, ownsMemory }),
+      argv: qemuCommand({ limits: spec.limits, accelerator, hasCode, isClone, ownsMemory, diskRate }),
       maxPids: limits.maxPids,
       ...(accelerator === 'kvm' ? { group: statSync(kvmDevice).gid } : {}),
       pipes: descriptors.kernel - descriptors.channel,

@@ -1,5 +1,6 @@
 import type { SandboxLimits } from '../../../core/ports/isolation-driver.ts';
 import { guestCard } from '../support/egress/guest-network.ts';
+import { type DiskRate, throttling } from '../support/guest/disk-rate.ts';
 import { guestPorts } from '../support/guest/guest-init.ts';
 import { guestMemoryMb, guestProcessors } from '../support/guest/guest-size.ts';
 import { type Accelerator, jailedQemu } from '../support/guest/jailed-qemu.ts';
@@ -59,8 +60,10 @@ export function qemuCommand(options: {
   readonly isClone: boolean;
   /** False: it maps the memory of a snapshot privately. */
   readonly ownsMemory: boolean;
+  /** Of each disk. */
+  readonly diskRate: DiskRate;
 }): readonly string[] {
-  const { limits, accelerator, isClone, ownsMemory } = options;
+  const { limits, accelerator, isClone, ownsMemory, diskRate } = options;
   const isEmulated = accelerator === 'tcg';
   const append = kernelArguments({ root: '/dev/vda', code: '/dev/vdb', hasCode: options.hasCode, isEmulated });
   const kernel = [
@@ -95,7 +98,8 @@ export function qemuCommand(options: {
       ...['-device', `virtserialport,chardev=${name},nr=${number},name=hearth.${name}`],
     ]),
     ...(['root', 'code'] as const).flatMap((name) => [
-      ...['-drive', `if=none,id=${name},file=${inherited(descriptors[name])},format=raw,readonly=on,file.locking=off`],
+      '-drive',
+      `if=none,id=${name},file=${inherited(descriptors[name])},format=raw,readonly=on,file.locking=off,${throttling(diskRate)}`,
       ...['-device', `virtio-blk-device,drive=${name}`],
     ]),
     ...(limits.egress === 'none' ? [] : networkCard),

@@ -22,9 +22,11 @@ import type {
   SnapshotSubject,
 } from '../../../core/ports/snapshot-driver.ts';
 import { GuestNetworks } from '../support/egress/guest-networks.ts';
+import { packetRateOf } from '../support/egress/packet-rates.ts';
 import { beginGuest } from '../support/guest/begin-guest.ts';
 import { copyMemory } from '../support/guest/copy-memory.ts';
 import { explainDiskFull } from '../support/guest/disk-full.ts';
+import { type DiskRate, diskRateOf } from '../support/guest/disk-rate.ts';
 import { beforeHanging } from '../support/guest/guest-ending.ts';
 import { guestInit } from '../support/guest/guest-init.ts';
 import { GuestMemory } from '../support/guest/guest-memory.ts';
@@ -67,6 +69,10 @@ export interface QemuDriverOptions {
   readonly uidBase?: number;
   /** IPv4 addresses that sandboxes with `egress: "all"` may ask for names. */
   readonly resolvers?: readonly string[];
+  /** What one CPU of a version may send, and receive, with `egress: "all"`; 64 MiB/s when left out. */
+  readonly networkBytesPerSecondAndCpu?: number | undefined;
+  /** What one CPU of a version may read from each disk; 256 MiB/s when left out. */
+  readonly diskBytesPerSecondAndCpu?: number | undefined;
   readonly outputLimits?: OutputLimits;
   readonly logger?: Logger;
 }
@@ -262,7 +268,7 @@ export class QemuDriver implements SnapshotDriver {
     let sandbox: QemuSandbox;
     let way: LaunchParts['way'];
     try {
-      if (spec.limits.egress === 'all') way = await this.#openWay(host, slot);
+      if (spec.limits.egress === 'all') way = await this.#openWay(host, slot, spec);
       throwIfAborted(signal, what);
       const ownsFile = image === undefined || snapshot?.hasCode === false;
       const code = ownsFile ? makeCodeFile(slot) : image;
@@ -270,6 +276,7 @@ export class QemuDriver implements SnapshotDriver {
       sandbox = launch({
         ...{ host, slot, spec, boot, code, memory, ownsMemory, outputLimits, accelerator, way },
         isClone: snapshot !== undefined,
+        diskRate: this.#diskRateOf(spec),
         codeImage: async (wanted) => (await this.#guests.code(wanted)).path,
         onGone: (failures) => this.#forget(spec.id, failures),
       });
@@ -290,8 +297,13 @@ export class QemuDriver implements SnapshotDriver {
     return sandbox;
   }
 
-  async #openWay(host: HostEnvironment, slot: Slot): Promise<NonNullable<LaunchParts['way']>> {
-    const network = await this.#networks.open(host, slot.number);
+  #diskRateOf({ limits }: SandboxSpec): DiskRate {
+    return diskRateOf(limits, this.#options.diskBytesPerSecondAndCpu);
+  }
+
+  async #openWay(host: HostEnvironment, slot: Slot, spec: SandboxSpec): Promise<NonNullable<LaunchParts['way']>> {
+    const rate = packetRateOf(spec.limits, this.#options.networkBytesPerSecondAndCpu);
+    const network = await this.#networks.open(host, slot.number, rate);
     const what = 'the program that opens network cards of guests';
     const program = tapProgram(descriptors.tap);
     return { network, program: await placeProgram(this.#options.guestDirectory, 'tap', program, what) };
@@ -315,13 +327,15 @@ export class QemuDriver implements SnapshotDriver {
   }
 
   /** What must be the same where a snapshot of such a guest is restored: QEMU, processor, command line, kernel, runtime, init, limits. */
-  #fitOf({ limits }: SandboxSpec, boot: GuestBoot): string {
+  #fitOf(spec: SandboxSpec, boot: GuestBoot): string {
+    const { limits } = spec;
     const argv = qemuCommand({
       limits,
       accelerator: this.#accelerator,
       hasCode: true,
       isClone: true,
       ownsMemory: false,
+      diskRate: this.#diskRateOf(spec),
     });
     const parts = [basename(boot.kernel), basename(boot.root), guestInit('serial'), limits];
     const machine = [this.#version, cpus()[0]?.model, argv];

@@ -1,5 +1,6 @@
 import { duplexPair } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { diskRateOf } from '../support/guest/disk-rate.ts';
 import { GuestControl } from '../support/guest/guest-control.ts';
 import { settleEntropyBytes } from '../support/guest/guest-programs.ts';
 import { TextTail } from '../support/text-tail.ts';
@@ -116,13 +117,18 @@ describe('the control port', () => {
 });
 
 it('opens nothing but inherited descriptors, and limits QEMU above its guest', () => {
-  const argv = qemuCommand({ limits, accelerator: 'tcg', hasCode: false, isClone: false, ownsMemory: true });
+  const diskRate = diskRateOf(limits);
+  const argv = qemuCommand({ limits, accelerator: 'tcg', hasCode: false, isClone: false, ownsMemory: true, diskRate });
   expect(
     argv
       .filter((word) => word.includes('/'))
       .filter((word) => !/\/proc\/self\/fd\/|\/dev\/urandom|^\/usr\/bin\/qemu|hearth\.root=/.test(word)),
   ).toEqual([]);
-  expect(argv.filter((word) => /^if=none/.test(word)).every((word) => word.includes('readonly=on'))).toBe(true);
+  const drives = argv.filter((word) => /^if=none/.test(word));
+  expect(drives.every((word) => word.includes('readonly=on'))).toBe(true);
+  // 1.5 CPUs.
+  const rate = 'throttling.bps-total=402653184,throttling.iops-total=30000';
+  expect(drives.filter((word) => word.endsWith(rate))).toHaveLength(2);
   expect(argv[argv.indexOf('-smp') + 1]).toBe('2');
   const guestMb = Number.parseInt(argv[argv.indexOf('-m') + 1] ?? '', 10);
   expect(guestMb).toBeGreaterThan(limits.memoryMb);

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { PlatformError } from '../../../../../shared/errors.ts';
 import type { Logger } from '../../../../core/ports/logger.ts';
 import { Firewall } from '../../support/egress/firewall.ts';
-import type { RefusedPackets } from '../../support/egress/refused-packets.ts';
+import type { PacketRate } from '../../support/egress/packet-rates.ts';
+import type { RefusalListener } from '../../support/egress/refused-packets.ts';
 import type { EgressAccess } from '../container-spec.ts';
 import type { EngineClient } from '../engine/engine-client.ts';
 import { engineErrorCodes, isEngineError } from '../engine/engine-errors.ts';
@@ -56,9 +57,9 @@ export class EgressNetwork {
     });
   }
 
-  /** What was dropped of the containers on it. */
-  get refused(): RefusedPackets {
-    return this.#firewall.refused;
+  /** Limits what a container on it sends and receives, and tells where it was refused: `Firewall.attend`. */
+  attend(address: string, rate: PacketRate, listener: RefusalListener): Promise<() => Promise<void>> {
+    return this.#firewall.attend(address, rate, listener);
   }
 
   /** Why it cannot be had on this host, with what to do, or undefined. Changes nothing. */

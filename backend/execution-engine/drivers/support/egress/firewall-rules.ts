@@ -1,4 +1,5 @@
 import { nonPublicIpv4 } from '../../../../util/public-address.ts';
+import type { PacketRates } from './packet-rates.ts';
 
 export interface FirewallOptions {
   /** The name of our tables. */
@@ -38,7 +39,7 @@ const note = `meta l4proto { tcp, udp } update @${refusedSet} { ip saddr . ip da
  * other software (priority -10), and a packet that they drop stays dropped. What they let through, others may still refuse. Frames between two sandboxes
  * are known by their addresses, since not every kernel can name the bridge there: the daemon gives a subnet once, and nobody inside may choose an address.
  */
-export function firewallRules(options: FirewallOptions): string {
+export function firewallRules(options: FirewallOptions, rates?: PacketRates): string {
   const { table, interfaces, subnet, resolvers } = options;
   const from = `iifname "${interfaces}"`;
   const to = `oifname "${interfaces}"`;
@@ -68,6 +69,7 @@ table inet ${table} {
     ${from} ${notPublic} drop
     ${from} fib daddr type != unicast drop
   }
+  ${rates?.rules(interfaces) ?? ''}
 }
 ${options.isBridge ? bridgeRules(table, subnet) : ''}table ip ${table} {
   chain postrouting {

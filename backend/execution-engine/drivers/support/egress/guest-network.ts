@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { IoUsage } from '../../../../core/ports/sandbox.ts';
 import { uidsPerInstance } from '../jail/host-environment.ts';
+import type { Firewall } from './firewall.ts';
 import { runNetworkProgram } from './network-programs.ts';
-import type { RefusalListener, RefusedPackets } from './refused-packets.ts';
+import type { PacketRate } from './packet-rates.ts';
+import type { RefusalListener } from './refused-packets.ts';
 
 /**
  * RFC 2544, for tests of networks: not public, and seldom in use. The first 2048 addresses are for what guests see; each instance of Hearth has 2048 others,
@@ -71,7 +73,7 @@ export class GuestNetwork {
   /** The file that names it. */
   readonly namespace: string;
   readonly #name: string;
-  #unwatch: (() => Promise<void>) | undefined;
+  #leave: (() => Promise<void>) | undefined;
   #onRefused: RefusalListener | undefined;
 
   private constructor(name: string) {
@@ -84,8 +86,8 @@ export class GuestNetwork {
     readonly instance: number;
     readonly slot: number;
     readonly uid: number;
-    /** Where packets that the host drops are known; left out: nobody is told of them. */
-    readonly refused?: RefusedPackets | undefined;
+    /** What the host lets pass of its packets; left out: as many as there are, and nobody is told of those that it drops. */
+    readonly held?: { readonly firewall: Firewall; readonly rate: PacketRate } | undefined;
   }): Promise<GuestNetwork> {
     const { name, host, guest } = placeOf(options.instance, options.slot);
     const network = new GuestNetwork(name);
@@ -115,7 +117,8 @@ route add default via ${host}
       );
       const script = 'echo 1 >/proc/sys/net/ipv4/ip_forward && exec nft --file -';
       await runNetworkProgram('nsenter', [`--net=${network.namespace}`, 'sh', '-c', script], insideRules);
-      await network.#watch(guest, options.refused);
+      const tell: RefusalListener = (target) => network.#onRefused?.(target);
+      network.#leave = await options.held?.firewall.attend(guest, options.held.rate, tell);
       return network;
     } catch (error) {
       await removeNetwork(name);
@@ -126,13 +129,6 @@ route add default via ${host}
   /** `listener` is told where the guest's packets were dropped, at most once per target in 5 s. */
   onRefused(listener: RefusalListener): void {
     this.#onRefused = listener;
-  }
-
-  async #watch(address: string, refused: RefusedPackets | undefined): Promise<void> {
-    if (refused === undefined) return;
-    const tell: RefusalListener = (target) => this.#onRefused?.(target);
-    await refused.watch(address, tell);
-    this.#unwatch = () => refused.unwatch(address, tell);
   }
 
   /** What the guest has received and sent; zeros once it is removed. */
@@ -156,8 +152,8 @@ route add default via ${host}
   /** Idempotent; never rejects. After the guest: what is open of the namespace keeps it. */
   async remove(): Promise<void> {
     // Before somebody else gets the address.
-    await this.#unwatch?.();
-    this.#unwatch = undefined;
+    await this.#leave?.();
+    this.#leave = undefined;
     await removeNetwork(this.#name);
   }
 }

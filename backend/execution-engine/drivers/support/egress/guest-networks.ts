@@ -15,7 +15,7 @@ import {
   subnetOf,
 } from './guest-network.ts';
 import { runNetworkProgram } from './network-programs.ts';
-import type { RefusedPackets } from './refused-packets.ts';
+import type { PacketRate } from './packet-rates.ts';
 
 /** No sandbox has this slot. */
 const trialSlot = 0;
@@ -58,17 +58,17 @@ export class GuestNetworks {
     }
   }
 
-  /** A network for the guest of this slot. Rejects with `unavailable`/`egress_unavailable`. */
-  async open(host: HostEnvironment, slot: number): Promise<GuestNetwork> {
+  /** A network for the guest of this slot, which lets no more than `rate` pass. Rejects with `unavailable`/`egress_unavailable`. */
+  async open(host: HostEnvironment, slot: number, rate: PacketRate): Promise<GuestNetwork> {
     this.#opening ??= this.#begin(host);
     const opening = this.#opening;
     opening.catch(() => {
       if (this.#opening === opening) this.#opening = undefined;
     });
     await opening;
-    const rules = this.#rulesOf(host);
-    await rules.putBack(this.#onLost);
-    return await this.#make(host, slot, rules.refused);
+    const firewall = this.#rulesOf(host);
+    await firewall.putBack(this.#onLost);
+    return await this.#make(host, slot, { firewall, rate });
   }
 
   /** Removes the rules; after the guests. */
@@ -97,8 +97,12 @@ export class GuestNetworks {
     rules.watch(this.#onLost);
   }
 
-  async #make(host: HostEnvironment, slot: number, refused?: RefusedPackets): Promise<GuestNetwork> {
-    return await GuestNetwork.make({ instance: numberOf(host), slot, uid: uidOf(host, slot), refused });
+  async #make(
+    host: HostEnvironment,
+    slot: number,
+    held?: { readonly firewall: Firewall; readonly rate: PacketRate },
+  ): Promise<GuestNetwork> {
+    return await GuestNetwork.make({ instance: numberOf(host), slot, uid: uidOf(host, slot), held });
   }
 
   #rulesOf(host: HostEnvironment): Firewall {
