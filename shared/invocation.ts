@@ -80,7 +80,7 @@ export type InvocationStatus = z.infer<typeof invocationStatusSchema>;
 
 /** Where the time of one attempt went, in milliseconds. Phases that did not happen are 0. */
 export const timingSchema = z.object({
-  /** Waiting for admission, and in the durable queue if it was there. */
+  /** Waiting for admission, and before that in the durable queue since it was due there. */
   queuedMs: z.number(),
   /** From asking the pool to holding a lease; contains bootMs, loadMs and initMs. */
   acquireMs: z.number(),
@@ -96,7 +96,7 @@ export const timingSchema = z.object({
   handlerMs: z.number(),
   /** From there to whoever waits for the call. */
   flushMs: z.number(),
-  /** Everything, as the caller saw it. */
+  /** Everything, as the caller saw it; of an asynchronous attempt, since it was due. */
   totalMs: z.number(),
 });
 export type Timing = z.infer<typeof timingSchema>;

@@ -318,7 +318,7 @@ export class RequestHandler {
           return;
         }
         exchange.closeIfMuchIsUnread();
-        writer.fail(fault);
+        writer.fail(fault, report);
       })
       .catch((error: unknown) => {
         exchange.dropBody(body);

@@ -66,8 +66,11 @@ export class ResponseWriter implements ResponseSink {
     this.#exchange.respond(head.status, headers, this.#held);
   }
 
-  /** The call failed. Before any byte has left, the client gets a problem document; after that, only a cut connection is honest. */
-  fail(fault: FaultResponse): void {
+  /**
+   * The call failed; `report` says how, if it was one. Before any byte has left, the client gets a problem document; after that, only a cut
+   * connection is honest.
+   */
+  fail(fault: FaultResponse, report?: InvocationReport): void {
     const exchange = this.#exchange;
     if (exchange.isOver) return;
     if (this.#isStreaming || exchange.hasStarted) {
@@ -76,7 +79,9 @@ export class ResponseWriter implements ResponseSink {
     }
     this.#isStreaming = true;
     const { headers, body } = renderFault(fault, this.#invocationId);
-    exchange.respond(fault.status, [...headers, ...(this.#corsHeaders ?? []), ...this.#moreHeaders], Buffer.from(body));
+    const timing = report === undefined ? [] : ['server-timing', serverTiming(report.timing, report.start)];
+    const all = [...headers, ...(this.#corsHeaders ?? []), ...this.#moreHeaders, ...timing];
+    exchange.respond(fault.status, all, Buffer.from(body));
   }
 
   /** For the end of the turn: what is not whole by now is sent piece by piece. */

@@ -67,6 +67,24 @@ describe('AsyncDispatcher', () => {
     expect(r.attempts.slice(3).map(({ run }) => run.version)).toEqual([hog, hog]);
   });
 
+  it('counts the wait of an attempt since it was due', async () => {
+    const r = rig();
+    await r.add(versionOf());
+    await r.clock.advanceAsync(3000);
+    await r.dispatcher.start();
+    await r.clock.advanceAsync(1);
+    r.attempts[0]?.end({ kind: 'function-error', type: 'E', message: '', stack: '' });
+    await r.clock.advanceAsync(1);
+    const [first] = r.queue.settled;
+    if (first?.disposition.kind !== 'retry') throw new Error('it was to be tried again');
+    // A clock that is set while it waits moves the time at which it is due.
+    r.clock.jumpTo(first.disposition.runAt + 500);
+    r.dispatcher.wake();
+    await r.clock.advanceAsync(0);
+    expect(r.attempts.map(({ run }) => run.admittedMs - run.enteredMs)).toEqual([3000, 500]);
+    expect(first.disposition.report?.timing).toMatchObject({ queuedMs: 3001, totalMs: 3001, acquireMs: 0 });
+  });
+
   it('does not spin on what it holds back', async () => {
     const r = rig(2);
     let claims = 0;

@@ -224,7 +224,7 @@ export class AsyncDispatcher {
       return await this.#options.start(run);
     } catch (error) {
       const outcome = outcomeOfAcquireError(asPlatformError(error));
-      return reportWithoutInstance(run, outcome, this.#options.clock.monotonic());
+      return reportWithoutInstance(run, outcome, this.#options.clock.monotonic(), error);
     }
   }
 

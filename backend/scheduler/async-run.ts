@@ -38,8 +38,10 @@ export class AsyncRun implements Run {
     this.claim = options.claim;
     this.leaseEndsAt = options.claim.leaseExpiresAt;
     this.version = options.version;
-    this.enteredMs = options.clock.monotonic();
-    this.admittedMs = this.enteredMs;
+    const { clock, claim } = options;
+    this.admittedMs = clock.monotonic();
+    // It waits since it was due: the first time, or for this attempt.
+    this.enteredMs = this.admittedMs - Math.max(0, clock.now() - claim.item.runAt);
     this.#kept = new KeptBody({ maxBytes: options.maxResultBytes, next: undefined });
   }
 

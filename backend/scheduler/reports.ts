@@ -3,7 +3,7 @@ import type { InvocationId } from '../../shared/ids.ts';
 import type { FunctionFault, InvocationOutcome, Usage } from '../../shared/invocation.ts';
 import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { Invocation, InvocationReport } from '../core/invocation.ts';
-import type { InstanceResult, Lease, StartPhases } from '../core/ports/instance-pool.ts';
+import { FailedStart, type InstanceResult, type Lease, type StartPhases } from '../core/ports/instance-pool.ts';
 import type { Run } from './run.ts';
 
 const noUsage: Usage = { cpuMs: 0, peakMemoryBytes: 0, requestBytes: 0, responseBytes: 0 };
@@ -45,10 +45,18 @@ function partsOfWait({ bootMs, loadMs, initMs }: StartPhases, waitMs: number): t
   return { initMs: init, bootMs: boot, loadMs: Math.min(loadMs, waitMs - init - boot) };
 }
 
-/** The report of an attempt that never reached an instance. */
-export function reportWithoutInstance(run: Run, outcome: InvocationOutcome, nowMs: number): InvocationReport {
+/** The report of an attempt that never reached an instance; `error` is what `acquire` rejected with, if it did. */
+export function reportWithoutInstance(
+  run: Run,
+  outcome: InvocationOutcome,
+  nowMs: number,
+  error?: unknown,
+): InvocationReport {
   const admittedMs = run.load === undefined ? nowMs : run.admittedMs;
-  return onlyWaited(outcome, admittedMs - run.enteredMs, nowMs - admittedMs);
+  const report = onlyWaited(outcome, admittedMs - run.enteredMs, nowMs - admittedMs);
+  if (!(error instanceof FailedStart)) return report;
+  const { timing } = report;
+  return { ...report, timing: { ...timing, ...partsOfWait(error.phases, timing.acquireMs) } };
 }
 
 /** The report of a call that waited for another one that was the same, and left before that was over. */

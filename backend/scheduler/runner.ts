@@ -86,7 +86,7 @@ export class Runner {
   /** `error` is undefined when the wait was given up. Throws what is not an outcome. */
   #fail(run: Run, error: PlatformError | undefined): InvocationReport {
     const outcome = error === undefined ? outcomeOfWait(run) : outcomeOfAcquireError(error);
-    const report = reportWithoutInstance(run, outcome, this.#options.clock.monotonic());
+    const report = reportWithoutInstance(run, outcome, this.#options.clock.monotonic(), error);
     this.#leave(run, 0);
     run.finished(report);
     if (error !== undefined && outcome.kind === 'platform-fault') throw error;

@@ -9,7 +9,7 @@ import type { FunctionId, InvocationId } from '../../shared/ids.ts';
 import { Faults } from './memory-stores.ts';
 
 interface Row {
-  readonly item: NewAsyncInvocation;
+  item: NewAsyncInvocation;
   availableAt: number;
   attempt: number;
   token: string | undefined;
@@ -60,8 +60,10 @@ export class MemoryQueue implements InvocationQueue {
     if (row === undefined) return false;
     this.settled.push({ id: claim.item.id, disposition });
     row.token = undefined;
-    if (disposition.kind === 'retry') row.availableAt = disposition.runAt;
-    else if (disposition.kind === 'release') {
+    if (disposition.kind === 'retry') {
+      row.availableAt = disposition.runAt;
+      row.item = { ...row.item, runAt: disposition.runAt };
+    } else if (disposition.kind === 'release') {
       row.availableAt = now;
       row.attempt--;
     } else this.rows.delete(claim.item.id);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Lease } from '../../backend/core/ports/instance-pool.ts';
+import { FailedStart, type Lease } from '../../backend/core/ports/instance-pool.ts';
 import type { VersionSpec } from '../../backend/core/version.ts';
 import type { FakeScript } from '../../backend/execution-engine/drivers/fake/fake-script.ts';
 import { invocationOf, KeepingSink, type PoolRigOptions, poolRig, versionOf } from '../fakes/pool-rig.ts';
@@ -157,6 +157,21 @@ describe('versions that do not start', () => {
       detail: { type: 'SyntaxError', message: 'broken' },
     });
     expect(r.driver.created).toHaveLength(5);
+  });
+
+  it('tells with the error how long each step of the start took, as far as it came', async () => {
+    const failing = rig({ init: () => 'fail', initDelayMs: 40 });
+    const error = await failing.pool.acquire(versionOf(), never).catch((reason: unknown) => reason);
+    if (!(error instanceof FailedStart)) throw error;
+    const { acquireMs, bootMs, loadMs, initMs } = error.phases;
+    expect(initMs).toBeGreaterThanOrEqual(39);
+    expect(bootMs).toBeGreaterThan(0);
+    expect(Math.abs(acquireMs - bootMs - loadMs - initMs)).toBeLessThanOrEqual(1);
+    const mute = rig({ script: () => ({ agent: (_channel, body) => void setTimeout(() => body.exit(9), 30) }) });
+    const early = await mute.pool.acquire(versionOf(), never).catch((reason: unknown) => reason);
+    if (!(early instanceof FailedStart)) throw early;
+    expect(early.phases.bootMs).toBeGreaterThanOrEqual(29);
+    expect(early.phases.initMs).toBe(0);
   });
 
   it('remembers failures that are seconds apart', async () => {

@@ -1,3 +1,4 @@
+import { PlatformError } from '../../../shared/errors.ts';
 import type { InstanceId, VersionId } from '../../../shared/ids.ts';
 import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts';
 import type { CancelSignal } from '../cancel-signal.ts';
@@ -59,6 +60,22 @@ export interface StartPhases {
   readonly bootMs: number;
   readonly loadMs: number;
   readonly initMs: number;
+}
+
+/** What `acquire` rejects with when the start that it waited for failed: why, and how long each step took as far as it came. */
+export class FailedStart extends PlatformError {
+  readonly phases: StartPhases;
+
+  constructor(why: PlatformError, phases: StartPhases) {
+    const { issues, retryAfterSeconds, detail, cause } = why;
+    super(why.kind, why.code, why.message, {
+      issues,
+      detail,
+      cause,
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    });
+    this.phases = phases;
+  }
 }
 
 /** The right to run one invocation (or `slots` of them) in an instance. Release exactly once. */

@@ -2,6 +2,7 @@ import { PlatformError } from '../../../shared/errors.ts';
 import type { BundleDigest, InstanceId } from '../../../shared/ids.ts';
 import type { RunnableBundles } from '../../core/ports/bundle-store.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import { FailedStart, type StartPhases } from '../../core/ports/instance-pool.ts';
 import type { IsolationDriver, PreparedImage } from '../../core/ports/isolation-driver.ts';
 import type { LogSink } from '../../core/ports/log-sink.ts';
 import type { MetricsSink } from '../../core/ports/metrics-sink.ts';
@@ -16,7 +17,7 @@ import { InstanceLogs } from './instance-logs.ts';
 import { packetRefusals } from './packet-refusals.ts';
 import { type InstanceOwner, PooledInstance } from './pooled-instance.ts';
 import { redactStartError } from './redact-errors.ts';
-import type { SandboxMaker } from './sandbox-maker.ts';
+import { type SandboxMaker, startError } from './sandbox-maker.ts';
 import { shapeOfVersion } from './sandbox-shape.ts';
 import type { SnapshotBook } from './snapshot-book.ts';
 
@@ -43,10 +44,30 @@ type FreshStart =
   | { readonly preWarmed: BootedSandbox }
   | { readonly reservation: Reservation; readonly snapshot?: SnapshotName | undefined };
 
-interface StartedBody {
-  readonly sandbox: BootedSandbox;
-  readonly bootMs: number;
-  readonly loadMs: number;
+/** How long the steps of one start took; a step that fails counts too. */
+class StartSteps {
+  readonly #clock: Clock;
+  readonly #beganMs: number;
+  readonly #took = { bootMs: 0, loadMs: 0, initMs: 0 };
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#beganMs = clock.monotonic();
+  }
+
+  async time<T>(step: 'bootMs' | 'loadMs' | 'initMs', work: () => Promise<T>): Promise<T> {
+    const fromMs = this.#clock.monotonic();
+    try {
+      return await work();
+    } finally {
+      this.#took[step] += this.#clock.monotonic() - fromMs;
+    }
+  }
+
+  /** As far as the start has come. */
+  phases(): StartPhases {
+    return { acquireMs: this.#clock.monotonic() - this.#beganMs, ...this.#took };
+  }
 }
 
 export interface InstanceStart {
@@ -68,41 +89,41 @@ export class InstanceStarter {
     options.bundles.onCompiled((digest) => this.#forget(digest));
   }
 
-  /** Rejects with nothing left behind. Uses up what it is given in any case. */
+  /** Rejects with `FailedStart`, with nothing left behind. Uses up what it is given in any case. */
   async start(start: InstanceStart): Promise<PooledInstance> {
+    const steps = new StartSteps(this.#options.clock);
+    try {
+      return await this.#start(start, steps);
+    } catch (error) {
+      throw new FailedStart(startError(error), steps.phases());
+    }
+  }
+
+  async #start(start: InstanceStart, steps: StartSteps): Promise<PooledInstance> {
     const { id, version, from, owner, signal } = start;
     const { clock } = this.#options;
-    const beganMs = clock.monotonic();
-    const body = await this.#body(version, from, signal).catch((error: unknown) => {
+    const body = await this.#body(version, from, signal, steps).catch((error: unknown) => {
       this.#images.delete(`${version.config.isolation} ${version.digest}`);
       throw error;
     });
-    const loadedMs = clock.monotonic();
-    const { logs, redact } = await this.#load(version, id, body.sandbox, signal);
-    const initMs = body.sandbox.restored === 'version' ? 0 : clock.monotonic() - loadedMs;
-    await this.#options.snapshots.take(version, body.sandbox, signal);
+    const load = async () => await this.#load(version, id, body, signal);
+    const { logs, redact } = await (body.restored === 'version' ? load() : steps.time('initMs', load));
+    await this.#options.snapshots.take(version, body, signal);
     // What a snapshot broke is no fault of the version's.
-    if (body.sandbox.isLost) return await this.start({ ...start, from: { reservation: this.#reserve(version) } });
-    const readyMs = clock.monotonic();
-    const phases = {
-      acquireMs: readyMs - beganMs,
-      bootMs: body.bootMs,
-      loadMs: body.loadMs,
-      initMs,
-    };
+    if (body.isLost) return await this.#start({ ...start, from: { reservation: this.#reserve(version) } }, steps);
     const instance = new PooledInstance({
       id,
       version,
-      body: body.sandbox,
-      start: body.sandbox.origin,
-      phases,
+      body,
+      start: body.origin,
+      phases: steps.phases(),
       createdAt: clock.now(),
-      readyMs,
+      readyMs: clock.monotonic(),
       logs,
       redact,
       owner,
     });
-    body.sandbox.owner = instance;
+    body.owner = instance;
     return instance;
   }
 
@@ -142,26 +163,23 @@ export class InstanceStarter {
     }
   }
 
-  async #body(version: VersionSpec, from: StartFrom, signal: AbortSignal): Promise<StartedBody> {
-    const { clock } = this.#options;
-    const beganMs = clock.monotonic();
+  async #body(version: VersionSpec, from: StartFrom, signal: AbortSignal, steps: StartSteps): Promise<BootedSandbox> {
     if ('paused' in from) {
-      const { paused: sandbox, snapshot } = from;
-      if (await goesOn(sandbox)) return { sandbox, bootMs: clock.monotonic() - beganMs, loadMs: 0 };
-      return await this.#body(version, { reservation: this.#reserve(version), snapshot }, signal);
+      const { paused, snapshot } = from;
+      if (await steps.time('bootMs', async () => await goesOn(paused))) return paused;
+      return await this.#body(version, { reservation: this.#reserve(version), snapshot }, signal, steps);
     }
-    const image = await this.#image(version, from, signal);
-    const openedMs = clock.monotonic();
+    const image = await steps.time('loadMs', async () => await this.#image(version, from, signal));
     if ('preWarmed' in from) {
-      const specialised = await this.#specialise(from.preWarmed, image, signal);
-      if (specialised) {
-        return { sandbox: from.preWarmed, bootMs: 0, loadMs: clock.monotonic() - beganMs };
-      }
+      const { preWarmed } = from;
+      const specialise = async () => await this.#specialise(preWarmed, image, signal);
+      if (await steps.time('loadMs', specialise)) return preWarmed;
     }
-    const bootedFromMs = clock.monotonic();
-    const copy = await this.#restore(version, from, image, signal);
-    const sandbox = copy ?? (await this.#boot(version, from, image, signal));
-    return { sandbox, bootMs: clock.monotonic() - bootedFromMs, loadMs: openedMs - beganMs };
+    return await steps.time(
+      'bootMs',
+      async () =>
+        (await this.#restore(version, from, image, signal)) ?? (await this.#boot(version, from, image, signal)),
+    );
   }
 
   async #boot(version: VersionSpec, from: FreshStart, image: PreparedImage, signal: AbortSignal) {
