@@ -8,7 +8,9 @@ import type { RuntimePlan } from '../../backend/core/ports/runtime-adapter.ts';
 import { attackProbes } from '../../backend/execution-engine/drivers/process/attack-probes.ts';
 import { ProcessDriver } from '../../backend/execution-engine/drivers/process/process-driver.ts';
 import { newId } from '../../shared/ids.ts';
-import { fingerprints, kernelSettings } from '../support/host-state.ts';
+import { hostState } from '../support/host-state.ts';
+import { type Listener, listeners, listenersSince } from '../support/listening-sockets.ts';
+import { eventually } from '../support/platform.ts';
 
 /**
  * Attacks that may succeed, each with the reason. Reviewed; anything else that opens fails the suite.
@@ -24,14 +26,16 @@ let driver: ProcessDriver;
 let health: DriverHealth;
 let server: Server;
 let before: readonly string[];
+let listening: readonly Listener[];
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'hearth-attacks-'));
   driver = new ProcessDriver({ runDirectory: join(directory, 'run') });
-  before = hostState();
-  health = await driver.probe(never);
   server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
+  before = hostState(directory);
+  listening = listeners();
+  health = await driver.probe(never);
 });
 afterAll(async () => {
   server.close();
@@ -40,23 +44,27 @@ afterAll(async () => {
 });
 
 describe('attacks from inside a sandbox', () => {
-  it('find nothing open from Node, more than sixty of them', (context) => {
+  it('find nothing open from Node, more than a hundred of them', (context) => {
     requireHealthy(context);
-    expect(attackProbes.length).toBeGreaterThanOrEqual(60);
+    expect(new Set(attackProbes.map(({ name }) => name)).size).toBe(attackProbes.length);
+    expect(new Set(attackProbes.map(({ attempt }) => attempt)).size).toBe(attackProbes.length);
+    expect(attackProbes.length).toBeGreaterThanOrEqual(100);
     expect(health).toMatchObject({ status: 'healthy' });
     expect(health.status === 'healthy' && health.notes[0]).toBe(
       `${attackProbes.length} attacks from inside were tried, all closed`,
     );
   });
 
-  it('find nothing open with raw system calls from Python', async (context) => {
+  it('find nothing open with raw system calls from Python, more than a hundred of them', async (context) => {
     requireHealthy(context);
     context.skip(!existsSync(python), 'there is no /usr/bin/python3');
     const address = server.address();
     const lines = await runPython(typeof address === 'object' ? (address?.port ?? 0) : 0);
     expect(lines.at(-1)).toBe('end 0');
     const attacks = lines.slice(0, -1);
-    expect(attacks.length).toBeGreaterThanOrEqual(90);
+    const names = attacks.map((line) => line.replace(/ (OPEN|closed -?\d+)$/, ''));
+    expect(new Set(names).size).toBe(attacks.length);
+    expect(attacks.length).toBeGreaterThanOrEqual(100);
     const open = attacks.filter((line) => line.endsWith(' OPEN')).map((line) => line.replace(/ OPEN$/, ''));
     expect(open.filter((name) => reviewedOpen[name] === undefined)).toEqual([]);
   });
@@ -72,8 +80,10 @@ describe('attacks from inside a sandbox', () => {
     expect(/^Groups:\s*(\d*)\s*$/m.exec(status)?.[1]).toBe('');
   });
 
-  it('change nothing on the host', () => {
-    expect(hostState()).toEqual(before);
+  it('change nothing on the host: settings, control groups, files, mounts, what listens', async () => {
+    expect(before.length).toBeGreaterThan(500);
+    expect(hostState(directory)).toEqual(before);
+    await eventually(() => expect(listenersSince(listening)).toEqual([]));
   });
 });
 
@@ -81,13 +91,6 @@ function requireHealthy(context: TestContext): void {
   context.skip(health.status === 'undetected', health.status === 'undetected' ? health.reason : '');
   // A host that leaks must fail here and not be skipped.
   if (health.status === 'unhealthy') throw new Error(health.reason);
-}
-
-function hostState(): readonly string[] {
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .filter((line) => line.includes('hearth'));
-  return [...kernelSettings(), ...mounts, ...fingerprints(['/etc/passwd', '/etc/shadow'])];
 }
 
 function nodePlan(code: string): RuntimePlan {

@@ -43,16 +43,48 @@ const reachable = (host: string, port: string): AttackProbe => ({
 export const attackTools = ['unshare', 'mount', 'umount', 'nsenter', 'dmesg', 'setpriv'];
 
 export const attackProbes: readonly AttackProbe[] = [
-  ...['/etc/shadow', '/etc/hostname', '/proc/kallsyms', '/proc/cmdline', '/proc/keys'].map(readable),
-  ...['/root', '/home', '/var', '/run', '/sys', '/boot', '/opt', '/mnt'].map(listable),
+  ...['/etc/shadow', '/etc/hostname', '/proc/kallsyms', '/proc/cmdline', '/proc/keys', '/proc/key-users'].map(readable),
+  ...['/proc/vmallocinfo', '/proc/slabinfo', '/proc/kpageflags', '/proc/timer_list'].map(readable),
+  ...['/proc/1/root/etc/shadow'].map(readable),
+  ...['/root', '/home', '/var', '/run', '/sys', '/boot', '/opt', '/mnt', '/srv', '/media'].map(listable),
+  ...['/etc/ssh', '/etc/cron.d'].map(listable),
   ...['/dev/vda', '/dev/sda', '/dev/kvm', '/dev/mem', '/dev/fuse', '/dev/net/tun', '/var/run/docker.sock'].map(absent),
-  ...['/bin/sh', '/usr/bin/bash', '/usr/bin/su', '/sys/fs/cgroup'].map(absent),
-  ...['core_pattern', 'modprobe', 'hostname', 'randomize_va_space'].map((name) => writable(`/proc/sys/kernel/${name}`)),
+  ...['/dev/loop-control', '/dev/vhost-vsock', '/dev/vhost-net', '/dev/kmsg', '/dev/port', '/dev/mapper'].map(absent),
+  ...['/run/containerd/containerd.sock', '/run/dbus/system_bus_socket', '/run/systemd/private'].map(absent),
+  ...['/bin/sh', '/usr/bin/bash', '/usr/bin/su', '/usr/bin/sudo', '/sys/fs/cgroup'].map(absent),
+  ...['core_pattern', 'modprobe', 'hostname', 'randomize_va_space', 'sysrq'].map((name) =>
+    writable(`/proc/sys/kernel/${name}`),
+  ),
+  ...['vm/overcommit_memory', 'net/ipv4/ip_forward', 'user/max_user_namespaces'].map((name) =>
+    writable(`/proc/sys/${name}`),
+  ),
   ...['/proc/sys/vm/drop_caches', '/proc/sysrq-trigger', '/etc/passwd', '/proc/kcore'].map(writable),
-  ...['/', '/app', '/etc', '/usr', '/usr/bin', '/usr/lib', '/dev', '/proc/sys'].map(creatable),
+  ...['/', '/app', '/etc', '/usr', '/usr/bin', '/usr/lib', '/dev', '/proc/sys', '/root', '/run', '/home'].map(
+    creatable,
+  ),
   {
     name: 'lower its own OOM score',
     attempt: "fs.writeFileSync('/proc/self/oom_score_adj', '-1000'); return 'written'",
+  },
+  { name: 'raise its own priority', attempt: "os.setPriority(-5); return 'raised'" },
+  { name: 'map itself to root', attempt: "fs.writeFileSync('/proc/self/uid_map', '0 0 1'); return 'mapped'" },
+  { name: 'be let into groups', attempt: "fs.writeFileSync('/proc/self/setgroups', 'allow'); return 'allowed'" },
+  { name: 'set its user id to root', attempt: "process.setuid(0); return 'root'" },
+  { name: "set its group id to root's", attempt: "process.setgid(0); return 'root'" },
+  { name: "enter root's group", attempt: "process.setgroups([0]); return 'entered'" },
+  {
+    name: 'have a terminal',
+    attempt: "fs.closeSync(fs.openSync('/dev/tty', 'r')); return 'opens'",
+  },
+  {
+    name: 'leave a core file',
+    attempt:
+      "const [, soft, hard] = /^Max core file size\\s+(\\S+)\\s+(\\S+)/m.exec(fs.readFileSync('/proc/self/limits', 'utf8')); return (soft !== '0' || hard !== '0') && soft + ' ' + hard",
+  },
+  {
+    name: 'gain by a set-user-id file',
+    attempt:
+      "const odd = fs.readFileSync('/proc/self/mountinfo', 'utf8').trim().split('\\n').map((line) => line.split(' ')).filter((fields) => !fields[5].split(',').includes('nosuid')); return odd.length > 0 && odd.map((fields) => fields[4]).join(' ')",
   },
   {
     name: 'change the agent',
@@ -99,6 +131,10 @@ export const attackProbes: readonly AttackProbe[] = [
   reachable('::1', 'hostPort'),
   reachable('169.254.169.254', '80'),
   reachable('1.1.1.1', '53'),
+  reachable('172.17.0.1', '2375'),
+  reachable('192.168.0.1', '80'),
+  reachable('fd00:ec2::254', '80'),
+  reachable('2606:4700:4700::1111', '53'),
   {
     name: 'reach an abstract Unix socket of the host',
     attempt: "await connect('\\0' + abstractName); return 'connected'",
@@ -106,6 +142,10 @@ export const attackProbes: readonly AttackProbe[] = [
   startable('/usr/bin/unshare', '--user', '/usr/bin/prlimit'),
   startable('/usr/bin/unshare', '--mount', '/usr/bin/prlimit'),
   startable('/usr/bin/unshare', '--net', '/usr/bin/prlimit'),
+  startable('/usr/bin/unshare', '--pid', '/usr/bin/prlimit'),
+  startable('/usr/bin/unshare', '--ipc', '/usr/bin/prlimit'),
+  startable('/usr/bin/unshare', '--uts', '/usr/bin/prlimit'),
+  startable('/usr/bin/unshare', '--cgroup', '/usr/bin/prlimit'),
   startable('/usr/bin/mount', '-t', 'tmpfs', 'none', '/tmp'),
   startable('/usr/bin/mount', '-o', 'remount,rw', '/'),
   startable('/usr/bin/umount', '/proc/sys'),
