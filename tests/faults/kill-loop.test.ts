@@ -8,33 +8,48 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTimeOf } from '../../backend/execution-engine/drivers/support/process-tree.ts';
 import { acceptedSchema, invocationDetailSchema } from '../../shared/api/invocations.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { markOf, processesOfHost } from '../support/sandbox-traces.ts';
 
-/** More for a long run: HEARTH_TEST_KILL_ROUNDS=500. */
+/** More for a long run: HEARTH_TEST_KILL_ROUNDS=1000. */
 const rounds = Number(process.env['HEARTH_TEST_KILL_ROUNDS'] ?? 8);
+/** Acknowledged before each kill, at least; a million in all are HEARTH_TEST_KILL_EVENTS=1000 in a thousand rounds. */
+const eventsPerRound = Number(process.env['HEARTH_TEST_KILL_EVENTS'] ?? 20);
+/** Enough connections that so many events take a part of a second. */
+const callers = Math.min(32, Math.max(4, Math.round(eventsPerRound / 25)));
+/** As many deployments per event as there are in a short round. */
+const deployEveryMs = Math.max(20, eventsPerRound / 5);
+/** A round on a busy machine, and what is left to do at the end. */
+const roundMs = 10_000 + eventsPerRound * 20;
+/** Looked at through the API at the end, one by one; all others in the file. */
+const mostAsked = 2000;
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'hearth-kill-'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Processes whose parent was this platform or one of its sandboxes: everything that carries the mark in its environment or arguments. */
-function sandboxProcesses(): readonly string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('hearth-kill-mark');
-      } catch {
-        return false;
-      }
-    });
+/** Mounts of this host that belong to this test's platforms: sandboxes have theirs to themselves. */
+const mounts = (): readonly string[] =>
+  readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(folder));
+
+/** Those of the processes that still run. */
+function remainingOf(marks: ReadonlySet<string>): readonly string[] {
+  const running = processesOfHost();
+  return [...marks].filter((mark) => running.has(mark));
 }
 
-function mounts(): string {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .filter((line) => line.includes('hearth'))
-    .join('\n');
+/** Opens the platform's file without Hearth: what it says, and not what the platform makes of it. */
+function databaseOf(directory: string): BetterSqlite3.Database {
+  return new BetterSqlite3(join(directory, 'hearth.db'), { readonly: true, fileMustExist: true });
+}
+
+/** At most so many of them, evenly spread. */
+function sampleOf(ids: ReadonlySet<string>, most: number): Set<string> {
+  const step = Math.max(1, ids.size / most);
+  const all = [...ids];
+  return new Set(Array.from({ length: Math.min(most, all.length) }, (_, i) => all[Math.floor(i * step)] ?? ''));
 }
 
 /** Asks for one execution, as others do with the same key, and keeps which one was named. A key is known from the first time that it is sent. */
@@ -49,27 +64,30 @@ async function submitWithKey(platform: Platform, key: string, keys: Map<string, 
 describe('SIGKILL of the platform at any moment', () => {
   it(
     'loses nothing acknowledged, leaves nothing behind, and queued work goes on',
-    async () => {
-      const mountsBefore = mounts();
+    async (context) => {
       const accepted = new Set<string>();
       /** What each idempotency key was answered with, by whoever used it. */
       const keys = new Map<string, Set<string>>();
       const deployed: string[] = [];
+      /** Every process that was below a platform when it was killed. */
+      const below = new Set<string>();
       let platform: Platform = await startPlatform({ dataDirectory: folder });
       const source =
-        'export async function handler(event) { await new Promise((resolve) => setTimeout(resolve, event.ms)); return event.n; }';
+        // Each execution leaves a line, by which one that ran twice under one number would show.
+        'export async function handler(event, { attempt }) { console.log("attempt " + attempt); await new Promise((resolve) => setTimeout(resolve, event.ms)); return event.n; }';
       const first = await platform.api('POST', '/api/v1/functions', {
         name: 'work',
         files: { 'index.mjs': source },
         concurrency: 8,
-        retry: { maxAttempts: 20, maxAgeMs: 3_600_000, minBackoffMs: 10, maxBackoffMs: 50 },
+        retry: { maxAttempts: 20, maxAgeMs: 24 * 3_600_000, minBackoffMs: 10, maxBackoffMs: 50 },
       });
       expect(first.status, await first.clone().text()).toBe(201);
       const seen = new Set<string>();
       for (let round = 0; round < rounds; round++) {
         const current = platform;
+        const refusals: string[] = [];
         let isRunning = true;
-        const submitters = Array.from({ length: 4 }, async (_, worker) => {
+        const submitters = Array.from({ length: callers }, async (_, worker) => {
           for (let n = 0; isRunning; n++) {
             try {
               // One of three has a key that the others use at the same time.
@@ -80,6 +98,7 @@ describe('SIGKILL of the platform at any moment', () => {
               const body = { n, ms: n % 3 === 0 ? 20 : 0, worker };
               const response = await current.api('POST', '/api/v1/functions/work/invocations?mode=async', body);
               if (response.status === 202) accepted.add(acceptedSchema.parse(await response.json()).id);
+              else refusals.push(`${response.status} ${await response.text()}`);
             } catch {
               // The platform is gone: this one was not acknowledged.
             }
@@ -97,12 +116,15 @@ describe('SIGKILL of the platform at any moment', () => {
             } catch {
               // Not acknowledged.
             }
-            await sleep(20);
+            await sleep(deployEveryMs);
           }
         })();
         // A different point of the work each time.
         const before = accepted.size;
-        await eventually(() => expect(accepted.size).toBeGreaterThan(before + 20 + (round % 8) * 7));
+        const enough = eventsPerRound + (round % 8) * 7;
+        const about = () => `round ${round}: ${refusals.slice(-3).join('; ')}\n${current.output()}`;
+        await eventually(() => expect(accepted.size, about()).toBeGreaterThan(before + enough), roundMs);
+        for (const pid of descendants(current.pid)) below.add(markOf(Number(pid)));
         await current.kill();
         isRunning = false;
         await Promise.all([...submitters, deployer]);
@@ -122,7 +144,11 @@ describe('SIGKILL of the platform at any moment', () => {
       expect(ofKeys.filter((ids) => ids.length > 1)).toEqual([]);
       expect(ofKeys.length).toBeGreaterThan(rounds);
       for (const [id] of ofKeys) if (id !== undefined) accepted.add(id);
-      const pending = new Set(accepted);
+      const open = databaseOf(folder);
+      const unfinished = open.prepare("select count(*) from invocations where status in ('queued', 'running')").pluck();
+      await eventually(() => expect(unfinished.get()).toBe(0), 120_000 + rounds * roundMs);
+      open.close();
+      const pending = sampleOf(accepted, mostAsked);
       await eventually(async () => {
         for (const id of pending) {
           const response = await platform.api('GET', `/api/v1/invocations/${id}`);
@@ -132,19 +158,29 @@ describe('SIGKILL of the platform at any moment', () => {
           pending.delete(id);
         }
       }, 120_000);
-      expect(accepted.size).toBeGreaterThan(rounds * 20);
+      expect(accepted.size).toBeGreaterThan(rounds * eventsPerRound);
       expect(await platform.stop()).toBe(0);
-      expect(sandboxProcesses()).toEqual([]);
-      expect(mounts()).toBe(mountsBefore);
+      expect(below.size).toBeGreaterThan(rounds);
+      await eventually(() => expect(remainingOf(below)).toEqual([]));
+      expect(mounts()).toEqual([]);
       // Once more without Hearth: what the file itself says.
-      const database = new BetterSqlite3(join(folder, 'hearth.db'), { readonly: true, fileMustExist: true });
+      const database = databaseOf(folder);
       expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
       const done = new Set(database.prepare("select id from invocations where status = 'success'").pluck().all());
       expect([...accepted].filter((id) => !done.has(id))).toEqual([]);
       expect(database.prepare('select count(*) from idempotency_keys').pluck().get()).toBe(ofKeys.length);
+      const executions = database.prepare(
+        "select invocation_id as id, text, count(*) as times from logs where text like 'attempt %' group by 1, 2",
+      );
+      const ran = executions.all() as readonly { readonly id: string; readonly text: string; readonly times: number }[];
+      expect(ran.filter(({ times }) => times > 1)).toEqual([]);
+      expect(ran.length).toBeGreaterThan(rounds);
+      const again = ran.filter(({ text }) => text !== 'attempt 1').length;
+      const figures = `${accepted.size} acknowledged and ${deployed.length} deployed in ${rounds} kills, none lost`;
+      await context.annotate(`${figures}; ${ran.length} executions on record, ${again} of them later attempts`);
       database.close();
     },
-    300_000 + rounds * 10_000,
+    300_000 + 2 * rounds * roundMs,
   );
 
   it('sandboxes die with the platform, and their cgroups are swept at the next start', async () => {
