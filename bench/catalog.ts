@@ -3,6 +3,7 @@ import { batching } from './batching.ts';
 import { burst } from './burst.ts';
 import { coldStart } from './cold-start.ts';
 import { compiledAhead } from './compiled-ahead.ts';
+import { connections } from './connections.ts';
 import { cpuShares } from './cpu-shares.ts';
 import { dashboard } from './dashboard.ts';
 import { dashboardPages } from './dashboard-pages.ts';
@@ -48,6 +49,7 @@ export const benches: Readonly<Record<string, Bench>> = {
   'log-flood': { run: logFlood, limitSeconds: 480 },
   recovery: { run: recovery, limitSeconds: 300 },
   'sandbox-ends': { run: sandboxEnds, limitSeconds: 300 },
+  connections: { run: connections, limitSeconds: 300 },
   idle: { run: idle, limitSeconds: 120 },
   'idle-instances': { run: idleInstances, limitSeconds: 600 },
   'keep-alive': { run: keepAlive, limitSeconds: 600 },

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProcessDriver } from '../backend/execution-engine/drivers/process/process-driver.ts';
 import { startTimeOf } from '../backend/execution-engine/drivers/support/process-tree.ts';
@@ -12,7 +13,8 @@ import { median, percentile, type Row, row } from './support/numbers.ts';
 import { progress } from './support/progress.ts';
 
 const { signal: never } = new AbortController();
-const orphans = 100;
+/** More for the goal of 500, which need 4 GB: HEARTH_BENCH_ORPHANS=500. */
+const orphans = Number(process.env['HEARTH_BENCH_ORPHANS'] ?? 100);
 const timeoutMs = 1000;
 const timeouts = 100;
 const callers = 4;
@@ -52,7 +54,7 @@ async function ofDriver(): Promise<readonly Row[]> {
     const child = spawn(process.execPath, [maker, join(directory, 'run'), registryDirectory, String(orphans)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const text = await new Promise<string>((resolve) => child.stdout.once('data', (chunk) => resolve(String(chunk))));
+    const text = await new Promise<string>((resolve) => createInterface({ input: child.stdout }).once('line', resolve));
     const pids = (JSON.parse(text) as { pid: number }[]).map(({ pid }) => pid);
     child.kill('SIGKILL');
     const dead = await timed(async () => {
@@ -74,7 +76,12 @@ async function ofDriver(): Promise<readonly Row[]> {
         '<= 1,000 ms',
         dead <= 1000,
       ),
-      row('the same: sweep at the next start', `${swept.toFixed(0)} ms`, '<= 2,000 ms for 500'),
+      row(
+        'the same: sweep at the next start',
+        `${swept.toFixed(0)} ms`,
+        '<= 2,000 ms for 500',
+        orphans >= 500 ? swept <= 2000 : undefined,
+      ),
     ];
   } finally {
     await driver.sweep(new Set());
