@@ -19,6 +19,11 @@ interface Operation {
   readonly security?: readonly Json[];
 }
 const casesPerRoute = Number(process.env['HEARTH_TEST_FUZZ_CASES'] ?? 100);
+/** Far more than a case takes on a busy machine: 1 to 4 ms on a quiet one. */
+const routeTimeoutMs = 120_000 + casesPerRoute * 50;
+/** An answer that takes so long is taken for a hang; a second is the goal on a quiet machine, and what was slowest is said. */
+const hangMs = 20_000;
+let slowest = { ms: 0, request: '' };
 const document = JSON.parse(await openApiText()) as {
   paths: Record<string, Record<string, Operation>>;
   components: Json;
@@ -346,9 +351,11 @@ function isOtherRoute(text: string): boolean {
 
 async function attempt(path: string, method: string, operation: Operation, input: Request): Promise<void> {
   const hasBody = operation.requestBody !== undefined || method === 'POST';
+  const url = urlOf(path, input);
+  const startedAt = performance.now();
   const answer = await rig.app.inject({
     method: method as 'GET',
-    url: urlOf(path, input),
+    url,
     headers: {
       ...input.extraHeaders,
       ...authorization(input.credential),
@@ -356,8 +363,11 @@ async function attempt(path: string, method: string, operation: Operation, input
     },
     ...(hasBody ? { payload: input.body } : {}),
   });
+  const ms = performance.now() - startedAt;
+  if (ms > slowest.ms) slowest = { ms, request: `${method} ${path}` };
+  expect(ms, `${method} ${url} hung`).toBeLessThan(hangMs);
   const type = String(answer.headers['content-type'] ?? '');
-  expect(answer.statusCode, `${method} ${urlOf(path, input)}: ${answer.body.slice(0, 300)}`).toBeLessThan(500);
+  expect(answer.statusCode, `${method} ${url}: ${answer.body.slice(0, 300)}`).toBeLessThan(500);
   expect(Reflect.get({}, 'polluted')).toBeUndefined();
   if (answer.statusCode >= 400) expect(type).toContain('application/problem+json');
   if (type.includes('problem+json') && isOtherRoute(answer.body)) return;
@@ -375,6 +385,7 @@ describe.each(operations)('$method $path', ({ path, method, operation }) => {
       );
       expect(rig.errors).toEqual([]);
     },
+    routeTimeoutMs,
   );
 
   test('without a token: 401, unless it is open', async () => {
@@ -384,6 +395,13 @@ describe.each(operations)('$method $path', ({ path, method, operation }) => {
     if (isOpen) expect(answer.statusCode).toBeLessThan(401);
     else expect(answer.json()).toMatchObject({ status: 401, code: 'token_missing' });
   });
+});
+
+test('no answer took so long that it looks like a hang', async (context) => {
+  expect(slowest.ms).toBeGreaterThan(0);
+  await context.annotate(
+    `${casesPerRoute} cases a route; the slowest took ${slowest.ms.toFixed(0)} ms, ${slowest.request}`,
+  );
 });
 
 test('operation ids are unique, and every operation has a summary and a tag', () => {
