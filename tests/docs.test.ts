@@ -69,12 +69,16 @@ describe('settings that pages name', () => {
   const settings = new Set(Object.keys(settingsSchema.shape));
   /** Of the tests, where real hypervisors are, and of the benches. */
   const ofTests = new Set([
+    'HEARTH_BENCH_ORPHANS',
     'HEARTH_BENCH_SOAK_MINUTES',
     'HEARTH_TEST_FUZZ_CASES',
     'HEARTH_TEST_FIRECRACKER',
+    'HEARTH_TEST_IDEMPOTENCY_KEYS',
+    'HEARTH_TEST_KILL_EVENTS',
     'HEARTH_TEST_KILL_ROUNDS',
     'HEARTH_TEST_POWER_CUTS',
     'HEARTH_TEST_QEMU',
+    'HEARTH_TEST_SLOW_CONNECTIONS',
   ]);
   /** Not settings of the platform: the CLI's own, what an agent is given in a sandbox, and names of the tooling. */
   const others = new Set([
