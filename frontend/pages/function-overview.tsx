@@ -8,13 +8,16 @@ import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { CanaryAborts } from '../components/canary-aborts.tsx';
 import { EgressCard } from '../components/egress-card.tsx';
+import { InstancesCard } from '../components/instances-card.tsx';
 import { MetricCharts } from '../components/metric-charts.tsx';
 import { MetricTiles } from '../components/metric-tiles.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { RangePicker } from '../components/range-picker.tsx';
+import { RecentErrors } from '../components/recent-errors.tsx';
 import { ScalingCard } from '../components/scaling-card.tsx';
 import { Tile } from '../components/tile.tsx';
 import { TogetherCard } from '../components/together-card.tsx';
+import { TriggersCard } from '../components/triggers-card.tsx';
 import { useChartSeries, useDeploymentMarkers } from '../components/use-chart-series.ts';
 import { useFunction } from '../components/use-function.ts';
 import { paths } from '../path-builder.ts';
@@ -239,6 +242,18 @@ function Charts({ metrics, fn, isLive }: { metrics: Metrics; fn: FunctionDocumen
   );
 }
 
+/** What is there now, what calls it, and what failed last. */
+function LiveCards({ fn }: { readonly fn: FunctionDocument }) {
+  const config = useQuery(queries.version(useApi(), fn.name, fn.liveVersion ?? fn.latestVersion)).data?.config;
+  return (
+    <>
+      <InstancesCard functionName={fn.name} config={config} />
+      <TriggersCard fn={fn} config={config} />
+      <RecentErrors functionName={fn.name} />
+    </>
+  );
+}
+
 function WayOut({ fn, total }: { readonly fn: FunctionDocument; readonly total: Metrics['total'] }) {
   const version = useQuery(queries.version(useApi(), fn.name, fn.liveVersion ?? fn.latestVersion)).data;
   return <EgressCard functionName={fn.name} egress={version?.config.egress} total={total} />;
@@ -270,6 +285,7 @@ export function FunctionOverviewTab() {
             </div>
             {data.total === null && <NoCallsYet fn={fn} />}
             <Charts metrics={data} fn={fn} isLive={isLive} />
+            <LiveCards fn={fn} />
             <CallCard fn={fn} />
             <ColdStarts total={data.total} />
             <ScalingCard functionName={fn.name} version={fn.liveVersion ?? fn.latestVersion} />

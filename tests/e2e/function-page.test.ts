@@ -154,6 +154,54 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
     expect((await fetch(`${platform.gatewayUrl}/shop`, { headers })).status).toBe(200);
   });
 
+  it('shows on its overview what runs against the limits, what calls it, and what failed last', async () => {
+    const code = "export const handler = async () => { throw new RangeError('the shelf is out of reach'); };\n";
+    const body = {
+      name: 'ladder',
+      files: { 'index.mjs': code },
+      memoryMb: 192,
+      maxInstances: 3,
+      concurrency: 2,
+      routes: [{ path: '/ladder/:shelf', methods: ['GET'] }],
+      schedules: [{ name: 'yearly', cron: '0 0 1 1 *' }],
+      retry: { maxAttempts: 4, maxAgeMs: 7_200_000 },
+    };
+    expect((await platform.api('POST', '/api/v1/functions', body)).status).toBe(201);
+    expect((await fetch(`${platform.gatewayUrl}/ladder/top`)).status).toBe(502);
+    await page.goto(`${platform.url}/functions/ladder`);
+    const card = (name: string) => page.locator('section', { has: page.getByRole('heading', { name, exact: true }) });
+    await card('Instances').getByText('1 of 3').waitFor();
+    await card('Instances').getByText('0 of 6').waitFor();
+    await card('Instances')
+      .getByText(/MiB at most, of 192 MiB$/)
+      .waitFor();
+    await card('Triggers').getByText('/ladder/:shelf').waitFor();
+    await card('Triggers')
+      .getByText(/^next in \d+ d$/)
+      .waitFor();
+    await card('Triggers').getByText('up to 4 attempts within 2 h').waitFor();
+    await card('Recent errors')
+      .getByText(/the shelf is out of reach/)
+      .waitFor();
+    for (const [theme, width] of themes) {
+      await inTheme(theme, width);
+      await isFine();
+    }
+    await inTheme('light', 1366);
+    await card('Recent errors')
+      .getByRole('link', { name: /out of reach/ })
+      .click();
+    await page
+      .getByRole('dialog')
+      .getByText(/RangeError/)
+      .first()
+      .waitFor();
+    await page.keyboard.press('Escape');
+    await page.goto(`${platform.url}/functions/ladder`);
+    await card('Triggers').getByRole('link', { name: 'Change them' }).click();
+    await page.waitForURL('**/functions/ladder/triggers');
+  });
+
   it('says in words when a schedule runs, also while it is typed, and leaves what has no short words', async () => {
     const schedules = [
       { name: 'weekdays', cron: '0 3 * * 1-5' },
