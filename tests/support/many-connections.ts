@@ -3,9 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Descriptors that a process may have at once here: the platform and its client hold one each per connection. */
-export const maxDescriptors = Number(
-  /Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 0,
-);
+const maxDescriptors = Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 0);
 
 /** Why a process here cannot hold so many connections; undefined when it can. */
 export const tooFewFor = (connections: number): string | undefined =>

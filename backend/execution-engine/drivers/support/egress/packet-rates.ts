@@ -7,7 +7,7 @@ export interface PacketRate {
 }
 
 /** Each way, per CPU of a version; what the operator has set comes in place of it. */
-export const defaultBytesPerSecondAndCpu = 64 * 1024 * 1024;
+const defaultBytesPerSecondAndCpu = 64 * 1024 * 1024;
 const packetsPerSecondAndCpu = 50_000;
 /** nftables counts no faster: nanoseconds in 64 bits. */
 const maxBytesPerSecond = 16 * 1024 ** 3;
