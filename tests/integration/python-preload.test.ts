@@ -54,9 +54,8 @@ def handler(event, context):
 describe('modules that the agent itself needs at times', () => {
   const whichAreThere = `
 import sys
-loaded = sorted({"asyncio", "inspect", "logging", "random", "traceback"} & set(sys.modules))
 def handler(event, context):
-    return loaded
+    return sorted({"asyncio", "inspect", "logging", "random", "traceback"} & set(sys.modules))
 `;
 
   test('are not imported for a handler that does without, and are there in a sandbox that has waited', async () => {

@@ -1193,7 +1193,7 @@ class Agent:
             self.handler = target = single_of(target)
         init = getattr(module, "init", None)
         self.handlers_async = self.style == "asgi" or is_async(target)
-        if self.handlers_async or is_async(self.batch_handler):
+        if self.handlers_async or (self.batch_handler is not None and is_async(self.batch_handler)):
             import asyncio
 
             self.loop = asyncio.new_event_loop()
