@@ -30,12 +30,12 @@ export const documentedCosts: Readonly<Partial<Record<DriverDocument['name'], Do
     idle: '–',
   },
   qemu: {
-    date: '2026-11-26',
+    date: '2026-11-27',
     where: '2 cores without KVM',
-    booted: '5.4 s',
-    waiting: '0.37 s',
-    warm: '9.3 ×',
-    idle: '276 MiB',
+    booted: '6.2 s',
+    waiting: '0.315 s',
+    warm: '9.9 ×',
+    idle: '275 MiB',
   },
   nanos: {
     date: '2026-11-26',
