@@ -19,7 +19,8 @@ const plan = bodyPlan();
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
 /** Logger, metrics, machine, boot source, two drives, vsock, entropy, balloon, start. */
 const requestsOfAStart = 10;
-const orphans = 8;
+/** More for a long run: HEARTH_TEST_ORPHANS=20. */
+const orphans = Number(process.env['HEARTH_TEST_ORPHANS'] ?? 8);
 
 describe.skipIf(whyNoSpec() !== undefined)(`firecracker${skippedFor(whyNoSpec())}`, () => {
   let directory: string;

@@ -21,7 +21,8 @@ const fixtures = join(import.meta.dirname, '../fixtures/drivers');
 const plan = bodyPlan();
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
 const why = whyNoQemu();
-const orphans = 8;
+/** More for a long run: HEARTH_TEST_ORPHANS=20. */
+const orphans = Number(process.env['HEARTH_TEST_ORPHANS'] ?? 8);
 
 /** Boots guests for real, a few seconds each under emulation. */
 describe.skipIf(why !== undefined)(`qemu${skippedFor(why)}`, () => {
