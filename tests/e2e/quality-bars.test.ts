@@ -46,7 +46,7 @@ describe.skipIf(whyNoChromium !== undefined)(`quality bars of the dashboard${ski
       expect(load.scriptBytes).toBeLessThanOrEqual(budgets.firstLoad);
       // Document, shell, page, and what the page asks for.
       expect(load.requests.filter(({ depth }) => depth > 4)).toEqual([]);
-      expect(load.requests.length).toBeLessThanOrEqual(36);
+      expect(load.requests.length).toBeLessThanOrEqual(44);
     },
   );
 
