@@ -167,8 +167,8 @@ describe.skipIf(reason !== undefined)(`containers with egress "all"${skippedFor(
     const half = await start([], { cpus: 0.5 });
     try {
       const tookMs = await Promise.all([ports.sends, ports.takes].map((port) => moveBulk(pidOf(half), port)));
-      // Two of eight megabytes come at once, and two more each second; a little may still be on its way.
-      for (const ms of tookMs) expect(ms).toBeGreaterThan(2500);
+      // Two of eight megabytes come at once, and two more each second; what buffers hold may still be on its way. Without a rate it is milliseconds.
+      for (const ms of tookMs) expect(ms).toBeGreaterThan(1500);
     } finally {
       await half.destroy('the test is over');
     }
