@@ -10,12 +10,13 @@ const badJson = (message: string) => new PlatformError('invalid_request', 'bad_j
  * could hurt code that handles the value later: nesting deeper than 64 levels, and the keys that reach prototypes.
  */
 export function parseJson(text: string): unknown {
-  const value = parsed(text, 'the body');
+  const value = parseAnyJson(text, 'the body');
   checkShape(value);
   return value;
 }
 
-function parsed(text: string, what: string): unknown {
+/** The same for JSON of any shape. `what` is its name in the message. Throws `invalid_request`/`bad_json`. */
+export function parseAnyJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -31,11 +32,11 @@ export function checkJsonBytes(bytes: Uint8Array, what: string): void {
   } catch {
     throw badJson(`${what} is not text in UTF-8`);
   }
-  parsed(text, what);
+  parseAnyJson(text, what);
 }
 
 /** Where a text stops being JSON, for a message; nothing of the text itself is repeated. */
-export function describePosition(text: string): string {
+function describePosition(text: string): string {
   if (text.trim() === '') return 'it is empty';
   const position = jsonErrorPosition(text);
   if (position >= text.length) return `it ends too early, after ${text.length} characters`;

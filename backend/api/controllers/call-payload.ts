@@ -7,7 +7,7 @@ import type { VersionConfig } from '../../../shared/version-config.ts';
 import type { CallContext } from '../../control-plane/invocations.ts';
 import { callChainHeader } from '../../core/call-chain.ts';
 import { isTraceparent } from '../../core/trace-context.ts';
-import { describePosition } from '../json-body.ts';
+import { parseAnyJson } from '../json-body.ts';
 import { readRawBody } from '../raw-body.ts';
 import type { Api } from '../route-docs.ts';
 
@@ -23,7 +23,7 @@ export const callHeaders = z.object({
 /** JSON up to this size is checked before it travels; larger payloads are the function's to parse. */
 const maxCheckedBytes = limits.maxAsyncPayloadBytes;
 
-/** The payload of a call goes to the function as bytes, so routes that call have a body parser of their own. `limitOf`: bytes. */
+/** The payload of a call goes to the function as bytes, and so does an event that is kept for one: such routes have a body parser of their own. `limitOf`: bytes. */
 export function takeRawPayloads(app: Api, limitOf: (request: FastifyRequest) => number): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
@@ -52,12 +52,5 @@ export function refuseTooLarge(payload: Buffer, { maxRequestBytes }: VersionConf
 }
 
 function checkJson(payload: Buffer): void {
-  if (payload.length === 0 || payload.length > maxCheckedBytes) return;
-  const text = payload.toString('utf8');
-  try {
-    JSON.parse(text);
-  } catch {
-    const message = `the payload is not valid JSON: ${describePosition(text)}`;
-    throw new PlatformError('invalid_request', 'bad_json', message);
-  }
+  if (payload.length > 0 && payload.length <= maxCheckedBytes) parseAnyJson(payload.toString('utf8'), 'the payload');
 }

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { pageQuerySchema } from '../../../shared/api/paging.ts';
@@ -13,10 +12,10 @@ import type { TestEventName } from '../../control-plane/test-events.ts';
 import type { TestEventRecord } from '../../core/ports/test-events.ts';
 import { actorOf, callerOf, functionNameIn } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
+import { takeRawPayloads } from '../controllers/call-payload.ts';
 import { timeText } from '../documents.ts';
 import { checkJsonBytes } from '../json-body.ts';
 import { pageInMemory } from '../memory-page.ts';
-import { readRawBody } from '../raw-body.ts';
 import { type Api, bearerOnly, nameParams, noContent, problems } from '../route-docs.ts';
 
 const docs = { tags: ['functions'], security: bearerOnly };
@@ -35,10 +34,7 @@ function namedBy(request: FastifyRequest, params: z.infer<typeof testEventParams
 /** An event is kept and given back byte by byte, with its layout and with numbers that JavaScript cannot hold: it has a body parser of its own. */
 export function testEventRoutes(app: Api, context: ApiContext): void {
   const { testEvents } = context.controlPlane;
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
-    readRawBody(payload, request.headers['content-length'], testEventLimits.maxBytes),
-  );
+  takeRawPayloads(app, () => testEventLimits.maxBytes);
 
   app.route({
     method: 'GET',
