@@ -6,11 +6,11 @@ import type { AlertSender } from '../core/ports/alert-channel.ts';
 import type { AlertDeliveryRecord, AlertRuleRecord } from '../core/ports/alert-store.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Store } from '../core/ports/store.ts';
+import { ChangeLock } from '../util/change-lock.ts';
 import { messageBody } from './alert-messages.ts';
 import { type Actor, auditRecord } from './audit.ts';
 import { auditedAlert, changed } from './audited.ts';
 import { type ChangeListener, ChangeListeners } from './change-listeners.ts';
-import { ChangeLock } from './change-lock.ts';
 
 /** What a look saw. Not stored: the next look is never far. */
 export interface AlertLookNote {

@@ -13,10 +13,10 @@ import type {
   Store,
   VersionRecord,
 } from '../core/ports/store.ts';
+import type { ChangeLock } from '../util/change-lock.ts';
 import { type Actor, auditRecord } from './audit.ts';
 import { auditedConfig, auditedFunction, auditedRoutes, auditedSchedules, changed } from './audited.ts';
 import type { BundleGate } from './bundle-gate.ts';
-import type { ChangeLock } from './change-lock.ts';
 import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
 import type { HostInventory } from './host-inventory.ts';
 import type { Reservations } from './reservations.ts';

@@ -5,8 +5,8 @@ import { defaultProject } from '../../shared/names.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { ProjectRecord } from '../core/ports/project-store.ts';
 import type { Store } from '../core/ports/store.ts';
+import type { ChangeLock } from '../util/change-lock.ts';
 import { type Actor, auditRecord } from './audit.ts';
-import type { ChangeLock } from './change-lock.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
 
 export interface ProjectsOptions {

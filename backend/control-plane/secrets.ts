@@ -6,8 +6,8 @@ import type { InstancePool } from '../core/ports/instance-pool.ts';
 import type { SecretKeeper, SecretsKeyView } from '../core/ports/secrets.ts';
 import type { SecretRecord, Store } from '../core/ports/store.ts';
 import type { VersionSpec } from '../core/version.ts';
+import type { ChangeLock } from '../util/change-lock.ts';
 import { type Actor, auditRecord } from './audit.ts';
-import type { ChangeLock } from './change-lock.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
 
 export interface SecretsOptions {

@@ -3,8 +3,8 @@ import { PlatformError } from '../../shared/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Store } from '../core/ports/store.ts';
 import type { TestEventKey, TestEventRecord } from '../core/ports/test-events.ts';
+import type { ChangeLock } from '../util/change-lock.ts';
 import { type Actor, auditRecord } from './audit.ts';
-import type { ChangeLock } from './change-lock.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
 
 export interface TestEventsOptions {

@@ -5,8 +5,8 @@ import { newId } from '../../shared/ids.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Store, TokenRecord } from '../core/ports/store.ts';
+import { ChangeLock } from '../util/change-lock.ts';
 import { type Actor, auditRecord } from './audit.ts';
-import { ChangeLock } from './change-lock.ts';
 
 export interface TokensOptions {
   readonly store: Store;

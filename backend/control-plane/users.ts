@@ -5,9 +5,9 @@ import type { Role } from '../../shared/roles.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Store } from '../core/ports/store.ts';
 import { allProjects, type UserRecord } from '../core/ports/user-store.ts';
+import type { ChangeLock } from '../util/change-lock.ts';
 import { hashPassword } from '../util/password-hash.ts';
 import { type Actor, auditRecord } from './audit.ts';
-import type { ChangeLock } from './change-lock.ts';
 import { projectNotFound } from './projects.ts';
 
 export interface UsersOptions {

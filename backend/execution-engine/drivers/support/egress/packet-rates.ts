@@ -1,4 +1,5 @@
 import type { SandboxLimits } from '../../../../core/ports/isolation-driver.ts';
+import { ChangeLock } from '../../../../util/change-lock.ts';
 
 /** How much one sandbox may send, and how much it may receive. */
 export interface PacketRate {
@@ -39,7 +40,7 @@ export class PacketRates {
   readonly #run: (script: string) => Promise<unknown>;
   readonly #held = new Map<string, { readonly number: number; readonly rate: PacketRate }>();
   #count = 0;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #lock = new ChangeLock();
 
   constructor(table: string, run: (script: string) => Promise<unknown>) {
     this.#table = table;
@@ -88,10 +89,8 @@ export class PacketRates {
   }
 
   /** Runs `work` while nothing of what is held changes. */
-  async inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => undefined);
-    return await turn;
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#lock.run(work);
   }
 
   async #release(address: string, number: number): Promise<void> {
