@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import type { PoolDocument } from '../../shared/api/system.ts';
+import { MiB } from '../../shared/limits.ts';
 import type { VersionConfig } from '../../shared/version-config.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
@@ -11,7 +12,6 @@ type Instance = PoolDocument['instances'][number];
 
 /** More bars than this say less than their number. */
 const shownInstances = 6;
-const mebibyte = 1024 * 1024;
 
 const states = [
   { key: 'busy', label: 'Busy', color: '--series-1' },
@@ -110,7 +110,7 @@ export function InstancesCard(props: { readonly functionName: string; readonly c
       >
         <Bar limit={mostInFlight} parts={[{ key: 'calls', value: inFlight, color: '--series-1' }]} />
       </Row>
-      {instances.length > 0 && <Memory instances={instances} limitBytes={config.memoryMb * mebibyte} />}
+      {instances.length > 0 && <Memory instances={instances} limitBytes={config.memoryMb * MiB} />}
     </Card>
   );
 }

@@ -4,6 +4,8 @@ import { useState } from 'react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
 import type { MetricPoint, Metrics } from '../../shared/api/metrics.ts';
 import type { StartLayer } from '../../shared/invocation.ts';
+import { MiB } from '../../shared/limits.ts';
+import type { VersionConfig } from '../../shared/version-config.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { CanaryAborts } from '../components/canary-aborts.tsx';
@@ -194,15 +196,19 @@ function IoChart(props: {
   );
 }
 
+/** Of the version that is live, of the latest when nothing is live. */
+const useLiveConfig = (fn: FunctionDocument): VersionConfig | undefined =>
+  useQuery(queries.version(useApi(), fn.name, fn.liveVersion ?? fn.latestVersion)).data?.config;
+
 /** The charts of every function, and its memory and cold starts. */
 function Charts({ metrics, fn, isLive }: { metrics: Metrics; fn: FunctionDocument; isLive: boolean }) {
   const [range] = useTimeRange();
   const onZoom = useZoom();
   const series = useChartSeries(metrics, range, fn.name, isLive);
   const markers = useDeploymentMarkers(range, fn.name);
-  const config = useQuery(queries.version(useApi(), fn.name, fn.liveVersion ?? fn.latestVersion)).data?.config;
+  const config = useLiveConfig(fn);
   const { x, points } = gridOf(series);
-  const limit = config === undefined ? undefined : config.memoryMb * 1024 * 1024;
+  const limit = config === undefined ? undefined : config.memoryMb * MiB;
   const shared = { x, markers, onZoom, syncKey: 'function' } as const;
   return (
     <>
@@ -244,7 +250,7 @@ function Charts({ metrics, fn, isLive }: { metrics: Metrics; fn: FunctionDocumen
 
 /** What is there now, what calls it, and what failed last. */
 function LiveCards({ fn }: { readonly fn: FunctionDocument }) {
-  const config = useQuery(queries.version(useApi(), fn.name, fn.liveVersion ?? fn.latestVersion)).data?.config;
+  const config = useLiveConfig(fn);
   return (
     <>
       <InstancesCard functionName={fn.name} config={config} />
@@ -255,8 +261,7 @@ function LiveCards({ fn }: { readonly fn: FunctionDocument }) {
 }
 
 function WayOut({ fn, total }: { readonly fn: FunctionDocument; readonly total: Metrics['total'] }) {
-  const version = useQuery(queries.version(useApi(), fn.name, fn.liveVersion ?? fn.latestVersion)).data;
-  return <EgressCard functionName={fn.name} egress={version?.config.egress} total={total} />;
+  return <EgressCard functionName={fn.name} egress={useLiveConfig(fn)?.egress} total={total} />;
 }
 
 export function FunctionOverviewTab() {

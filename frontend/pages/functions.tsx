@@ -2,6 +2,7 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { FlaskConical, Plus, ScrollText, SearchX } from 'lucide-react';
 import { useState } from 'react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
+import { MiB } from '../../shared/limits.ts';
 import { FirstRun } from '../components/first-run.tsx';
 import { FunctionSelection } from '../components/function-selection.tsx';
 import { LoadMore } from '../components/load-more.tsx';
@@ -22,7 +23,7 @@ import { Input } from '../ui/field.tsx';
 import { Sparkline } from '../ui/sparkline.tsx';
 import { Table, type TableColumn, type TableSort } from '../ui/table.tsx';
 import { formatAgo, formatCount, formatDateTime, formatMs, formatPercent } from '../util/format.ts';
-import { type FunctionSortKey, mebibyte, memoryShare, sortFunctions, stateOf } from '../util/function-state.ts';
+import { type FunctionSortKey, memoryShare, sortFunctions, stateOf } from '../util/function-state.ts';
 import { useNow, useSettled, useSlashFocus, useUrlValue } from '../util/hooks.ts';
 import { curlSnippet } from '../util/snippets.ts';
 
@@ -94,7 +95,7 @@ function MemoryCell({ fn }: { readonly fn: FunctionDocument }) {
   return (
     <>
       <span className={memoryShare(fn) >= 0.9 ? 'font-medium text-danger' : ''}>
-        {peak === 0 ? '–' : Math.ceil(peak / mebibyte)}
+        {peak === 0 ? '–' : Math.ceil(peak / MiB)}
       </span>
       <span className="text-faint"> / {fn.memoryMb} MiB</span>
     </>

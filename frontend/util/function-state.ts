@@ -1,4 +1,5 @@
 import type { FunctionDocument } from '../../shared/api/functions.ts';
+import { MiB } from '../../shared/limits.ts';
 import type { Tone } from '../ui/badge.tsx';
 
 /** The state of a function in a word, from its last hour. */
@@ -12,11 +13,9 @@ export function stateOf(fn: FunctionDocument): { readonly tone: Tone; readonly l
   return { tone: 'ok', label: 'Healthy' };
 }
 
-export const mebibyte = 1024 * 1024;
-
 /** The most memory that an instance took in the last hour, as a share of its limit. */
 export function memoryShare(fn: FunctionDocument): number {
-  return (fn.stats?.peakMemoryBytes ?? 0) / (fn.memoryMb * mebibyte);
+  return (fn.stats?.peakMemoryBytes ?? 0) / (fn.memoryMb * MiB);
 }
 
 export type FunctionSortKey = 'name' | 'requests' | 'errors' | 'p95' | 'cold' | 'memory' | 'deployed';
