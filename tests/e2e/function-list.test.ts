@@ -4,7 +4,7 @@ import { functionPageSchema } from '../../shared/api/functions.ts';
 import { acceptedSchema, invocationDetailSchema } from '../../shared/api/invocations.ts';
 import { eventually, type Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
+import { expectFine, openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
 const names = ['billing', 'checkout', 'stock'] as const;
 
@@ -46,20 +46,12 @@ describe.skipIf(whyNoChromium !== undefined)(`list of functions${skippedFor(whyN
     const { items } = functionPageSchema.parse(await (await platform.api('GET', '/api/v1/functions')).json());
     return items.filter((item) => item.enabled).map((item) => item.name);
   };
-  const isFine = async () => {
-    for (const [theme, width] of [
+  const isFine = async () =>
+    await expectFine(page, [
       ['light', 1366],
       ['dark', 390],
       ['light', 320],
-    ] as const) {
-      await page.emulateMedia({ colorScheme: theme });
-      await page.setViewportSize({ width, height: 768 });
-      expect(await accessibilityFaults(page)).toEqual([]);
-      expect(await overflowPx(page)).toBe(0);
-    }
-    await page.emulateMedia({ colorScheme: 'light' });
-    await page.setViewportSize({ width: 1366, height: 768 });
-  };
+    ]);
 
   it('shows memory against the limit, and who deployed when; sorts by both', async () => {
     await open();

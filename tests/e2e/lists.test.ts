@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
+import { expectFine, openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
 /** One more than fits on a page of a list. */
 const count = 51;
@@ -34,18 +34,11 @@ describe.skipIf(whyNoChromium !== undefined)(`lists of the dashboard${skippedFor
     await page.goto(platform.url + path);
     await page.getByRole('heading', { level: 1 }).waitFor();
   };
-  const isFine = async () => {
-    for (const [theme, width] of [
+  const isFine = async () =>
+    await expectFine(page, [
       ['light', 1366],
       ['dark', 390],
-    ] as const) {
-      await page.emulateMedia({ colorScheme: theme });
-      await page.setViewportSize({ width, height: 768 });
-      expect(await accessibilityFaults(page)).toEqual([]);
-      expect(await overflowPx(page)).toBe(0);
-    }
-    await page.setViewportSize({ width: 1366, height: 768 });
-  };
+    ]);
 
   it.each([
     ['tokens', (name: string) => ({ name, scope: 'invoke' })],

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 import { buildStale } from '../../../scripts/build.ts';
 import { type Platform, type PlatformOptions, startPlatform } from '../../support/platform.ts';
 
@@ -104,4 +105,21 @@ export async function accessibilityFaults(page: Page): Promise<readonly string[]
 export function overflowPx(page: Page): Promise<number> {
   // As text: the project's types for Node.js know no `document`.
   return page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+}
+
+type View = readonly [theme: 'light' | 'dark', width: number];
+
+/** Fails unless the page is accessible and no wider than the window, in each of these views; then it is shown as at first. */
+export async function expectFine(page: Page, views: readonly View[]): Promise<void> {
+  for (const view of views) {
+    await showAs(page, view);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    expect(await overflowPx(page)).toBe(0);
+  }
+  await showAs(page, ['light', 1366]);
+}
+
+async function showAs(page: Page, [theme, width]: View): Promise<void> {
+  await page.emulateMedia({ colorScheme: theme });
+  await page.setViewportSize({ width, height: 768 });
 }
