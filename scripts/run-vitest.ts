@@ -1,6 +1,7 @@
 /**
  * Runs the named suites one after the other and ends with one line that sums them up: `N passed, N failed, N skipped`.
- * Skipped tests are listed with their reason, so that nothing is silently left out; one without a reason is a failure. Exit status 1 if anything failed or nothing ran.
+ * Skipped tests are listed by their reason, so that nothing is silently left out; one without a reason is a failure. What failed
+ * comes last, because the end of a long output is what is read. Exit status 1 if anything failed or nothing ran.
  *
  * `--repeat=N` runs everything N times in a row and says which tests did not end the same way each time; other options and names of files go to vitest.
  */
@@ -23,9 +24,14 @@ const suites = given.filter(isSuite);
 const options = given.filter((argument) => !isSuite(argument));
 const folder = mkdtempSync(join(tmpdir(), 'hearth-tests-'));
 const sum = { passed: 0, failed: 0, skipped: 0 };
-const skipped: string[] = [];
-/** How often each test failed, by suite and name. */
-const failures = new Map<string, number>();
+/** The tests that each reason kept from running, once whatever the number of rounds. */
+const skipped = new Map<string, string[]>();
+/** How often each test failed and what it said last, by suite and name. */
+const failures = new Map<string, { readonly count: number; readonly message: string }>();
+function fail(name: string, message: string): void {
+  sum.failed += 1;
+  failures.set(name, { count: (failures.get(name)?.count ?? 0) + 1, message });
+}
 const files: (TestReport['files'][number] & { readonly suite: string })[] = [];
 
 const runs = Array.from({ length: rounds }, (_, round) => suites.map((suite) => ({ suite, round: round + 1 }))).flat();
@@ -52,20 +58,22 @@ for (const { suite, round } of runs) {
     report = undefined;
   }
   if (report === undefined) {
-    sum.failed += 1;
-    console.log(`${suite}: the runner ended with status ${run.status ?? run.signal} and no report`);
+    fail(`${suite}: the runner`, `it ended with status ${run.status ?? run.signal} and no report`);
     continue;
   }
   sum.passed += report.passed;
   sum.skipped += report.skipped.length;
-  const unexplained = report.skipped.filter((test) => test.reason === undefined).length;
-  // A run that fails without saying of what counts as one failure, and so does a test that is skipped without a reason.
-  sum.failed += Math.max(report.failed, run.status === 0 ? 0 : 1) + unexplained;
-  for (const name of report.failedTests)
-    failures.set(`${suite}: ${name}`, (failures.get(`${suite}: ${name}`) ?? 0) + 1);
+  for (const { name, message } of report.failedTests) fail(`${suite}: ${name}`, message);
+  for (const test of report.skipped.filter(({ reason }) => reason === undefined)) {
+    fail(`${suite}: ${test.name}`, 'it is skipped and does not say why');
+  }
+  if (report.failed === 0 && run.status !== 0) {
+    fail(`${suite}: the runner`, `it ended with status ${run.status ?? run.signal} and no failed test`);
+  }
   if (rounds > 1) console.log(`${suite}, round ${round}: ${report.passed} passed, ${report.failed} failed`);
   for (const test of round === 1 ? report.skipped : []) {
-    skipped.push(`${suite}: ${test.name}: ${test.reason ?? 'FAILED: it does not say why'}`);
+    const reason = test.reason ?? 'no reason given';
+    skipped.set(reason, [...(skipped.get(reason) ?? []), `${suite}: ${test.name}`]);
   }
   files.push(...report.files.map((each) => ({ ...each, suite })));
 }
@@ -74,10 +82,17 @@ const slowest = files.toSorted((a, b) => b.tookMs - a.tookMs).slice(0, 5);
 console.log(
   `\nSlowest files:\n${slowest.map((each) => `  ${(each.tookMs / 1000).toFixed(1)} s  ${each.path}`).join('\n')}`,
 );
-if (rounds > 1 && failures.size > 0) {
-  const lines = [...failures].map(([name, count]) => `  ${count} of ${rounds} rounds  ${name}`);
+if (skipped.size > 0) {
+  const lines = [...skipped].flatMap(([reason, tests]) => [
+    `  ${tests.length}: ${reason}`,
+    ...tests.map((test) => `    ${test}`),
+  ]);
+  console.log(`\nSkipped:\n${lines.join('\n')}`);
+}
+if (failures.size > 0) {
+  const often = (count: number) => (rounds === 1 ? '' : `${count} of ${rounds} rounds  `);
+  const lines = [...failures].map(([name, { count, message }]) => `  ${often(count)}${name}\n    ${message}`);
   console.log(`\nFailed:\n${lines.join('\n')}`);
 }
-if (skipped.length > 0) console.log(`\nSkipped:\n${skipped.map((line) => `  ${line}`).join('\n')}`);
 console.log(`\n${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
 process.exitCode = sum.failed > 0 || sum.passed === 0 ? 1 : 0;

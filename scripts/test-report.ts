@@ -6,8 +6,8 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
 export interface TestReport {
   readonly passed: number;
   readonly failed: number;
-  /** By their full names. */
-  readonly failedTests: readonly string[];
+  /** By their full names, with the first line of what each said. What fails as a whole has the name of its file or group. */
+  readonly failedTests: readonly { readonly name: string; readonly message: string }[];
   readonly skipped: readonly { readonly name: string; readonly reason: string | undefined }[];
   readonly files: readonly { readonly path: string; readonly tookMs: number }[];
 }
@@ -32,20 +32,36 @@ function skippedTest(test: TestCase): TestReport['skipped'][number] {
   return { name, reason: skipReason(test.fullName, result.state === 'skipped' ? result.note : undefined) };
 }
 
+function firstLine(errors: readonly { readonly message: string }[] | undefined): string {
+  return errors?.[0]?.message.split('\n', 1)[0] ?? '';
+}
+
 /**
  * Counts of one run, with the reason of every test that did not run. A file or group that fails as a whole (it does not load, a hook
  * throws) counts as one failure, and so does each error outside any test.
  */
-export function reportOf(modules: readonly TestModule[], unhandledErrors: number, root: string): TestReport {
+export function reportOf(
+  modules: readonly TestModule[],
+  unhandledErrors: readonly { readonly message: string }[],
+  root: string,
+): TestReport {
   const tests = modules.flatMap((module) => [...module.children.allTests()]);
   const inState = (...states: readonly string[]) => tests.filter((test) => states.includes(test.result().state));
-  const wholeFailures = modules
+  const failedGroups = modules
     .flatMap((module) => [module, ...module.children.allSuites()])
-    .filter((group) => group.errors().length > 0).length;
+    .filter((group) => group.errors().length > 0);
+  const failedTests = [
+    ...inState('failed').map((test) => ({ name: test.fullName, message: firstLine(test.result().errors) })),
+    ...failedGroups.map((group) => ({
+      name: group.type === 'module' ? relative(root, group.moduleId) : group.fullName,
+      message: firstLine(group.errors()),
+    })),
+    ...unhandledErrors.map((error) => ({ name: 'outside of any test', message: firstLine([error]) })),
+  ];
   return {
     passed: inState('passed').length,
-    failed: inState('failed').length + wholeFailures + unhandledErrors,
-    failedTests: inState('failed').map((test) => test.fullName),
+    failed: failedTests.length,
+    failedTests,
     skipped: inState('skipped', 'pending').map(skippedTest),
     files: modules.map((module) => ({
       path: relative(root, module.moduleId),
@@ -55,9 +71,8 @@ export function reportOf(modules: readonly TestModule[], unhandledErrors: number
 }
 
 export default class TestReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly { readonly message: string }[]): void {
     const path = process.env['HEARTH_TEST_REPORT'];
-    if (path !== undefined)
-      writeFileSync(path, JSON.stringify(reportOf(modules, unhandledErrors.length, process.cwd())));
+    if (path !== undefined) writeFileSync(path, JSON.stringify(reportOf(modules, unhandledErrors, process.cwd())));
   }
 }
