@@ -57,22 +57,29 @@ describe.skipIf(whyNoChromium !== undefined)(`charts${skippedFor(whyNoChromium)}
 
   it.each(pages)('share one crosshair, and zoom together by what is dragged: %s', async (path) => {
     const titles = await show(path);
-    const box = await charts().first().boundingBox();
-    if (box === null) throw new Error('the chart has no place');
-    // Now is at the right end: there are calls, and the charts of the host have begun.
-    const right = box.x + box.width - 10;
+    /** Where the first chart is now, in view: what comes late to the page above it moves it. */
+    const place = async () => {
+      await charts().first().scrollIntoViewIfNeeded();
+      const box = await charts().first().boundingBox();
+      if (box === null) throw new Error('the chart has no place');
+      // Now is at the right end: there are calls, and the charts of the host have begun.
+      return { right: box.x + box.width - 10, middle: box.x + box.width * 0.5, y: box.y + 60 };
+    };
     for (const title of titles) {
       const card = page.locator('section').filter({ has: page.getByRole('heading', { name: title, exact: true }) });
       const time = card.getByText(/^\d\d:\d\d:\d\d/).first();
       // A chart that is drawn anew with newer numbers has no crosshair until the next move.
       await eventually(async () => {
-        await page.mouse.move(right - 20, box.y + 60);
-        await page.mouse.move(right, box.y + 60);
+        const { right, y } = await place();
+        await page.mouse.move(right - 20, y);
+        await page.mouse.move(right, y);
         await time.waitFor({ timeout: 2000 });
       }, 30_000);
     }
+    const { right, middle, y } = await place();
+    await page.mouse.move(right, y);
     await page.mouse.down();
-    await page.mouse.move(box.x + box.width * 0.5, box.y + 60, { steps: 5 });
+    await page.mouse.move(middle, y, { steps: 5 });
     await page.mouse.up();
     await page.waitForURL(/range=\d{13}-\d{13}/);
     expect(complaints).toEqual([]);
