@@ -20,13 +20,14 @@ import { type Foundation, here } from './foundation.ts';
 const compilingRuntimes: ReadonlySet<RuntimeName> = new Set(['nodejs', 'python']);
 
 /** The runtimes of this host and their agents, which the build put into dist/guest. */
-function createAdapters({ settings, searchPath }: Foundation) {
+function createAdapters({ settings, searchPath, dataDirectory }: Foundation) {
   const nodePath = settings.HEARTH_NODE_PATH === '' ? process.execPath : settings.HEARTH_NODE_PATH;
   const pythonPath = findPython(settings, searchPath);
   const nodejs = new NodejsAdapter({ nodePath, agentPath: join(here.root, 'dist/guest/nodejs/agent.cjs') });
   const python = new PythonAdapter({
     pythonPath,
     agentPath: join(here.root, 'dist/guest/python/agent.py'),
+    compiledDirectory: join(dataDirectory, 'agents'),
     preloads: preloadsOf(settings.HEARTH_PYTHON_PRELOAD),
   });
   const custom = new CustomAdapter({ nodePath, agentPath: join(here.root, 'dist/guest/custom/agent.cjs') });

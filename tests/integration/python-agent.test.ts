@@ -53,6 +53,16 @@ def handler(event, context):
     expect(result.left).toBeGreaterThan(10_000);
   });
 
+  test('have what Python sets up for programs, and JSON with blanks around it', async () => {
+    await load(`
+def handler(event, context):
+    return [event, type(exit).__name__, callable(help), "é"]
+`);
+    expect(await agent.result(agent.invoke(Buffer.from(' {"a": 1}\n')))).toEqual([{ a: 1 }, 'Quitter', true, 'é']);
+    const { type, message } = await agent.error(agent.invoke(Buffer.from('{"a": }')));
+    expect([type, message]).toEqual(['json.decoder.JSONDecodeError', 'Expecting value: line 1 column 7 (char 6)']);
+  });
+
   test('that raise report type, message and a traceback of user code with relative paths', async () => {
     await load(`
 class Broken(Exception): pass
@@ -125,6 +135,8 @@ def handler(event, context):
     const binary = agent.request('POST', '/', Buffer.from([0, 255]), ['content-type', 'image/png']);
     const event = (await agent.result(binary)) as { body: string; isBase64Encoded: boolean };
     expect(event).toMatchObject({ body: 'AP8=', isBase64Encoded: true });
+    const encoded = await agent.result(agent.request('GET', '/?a=%C3%A9&b=1+2&c', Buffer.alloc(0)));
+    expect(encoded).toMatchObject({ queryStringParameters: { a: 'é', b: '1 2', c: '' } });
     // As in Node.js, and as AWS does: what does not say that it is text, or is compressed, is not taken for text.
     for (const headers of [[], ['content-type', 'text/plain', 'content-encoding', 'gzip']])
       expect(await agent.result(agent.request('POST', '/', Buffer.from('hi'), headers))).toMatchObject({
@@ -286,7 +298,9 @@ async def handler(event, context):
     expect(pong.payload.toString()).toBe('12345678');
     cancel(id);
     await agent.ended(id);
-    expect(await agent.error(agent.invoke(1)).catch(() => 'still serves')).toBeDefined();
+    const next = agent.invoke(1);
+    cancel(next);
+    expect(await agent.error(next).catch(() => 'still serves')).toBeDefined();
   });
 
   test('that are async generators stream', async () => {

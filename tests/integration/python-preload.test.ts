@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 async function answerOf(source: string, environment: Readonly<Record<string, string>> = {}): Promise<unknown> {
-  agent = new RawAgent({ argv: [python, '-I', '-u', agentPath], env: environment });
+  agent = new RawAgent({ argv: [python, '-I', '-S', '-u', agentPath], env: environment });
   await writeFile(join(code, 'main.py'), source);
   expect((await agent.init(code, 'main.handler')).type).toBe(frames.ready);
   return JSON.parse((await agent.response(agent.invoke({}))).body.toString());
@@ -55,13 +55,13 @@ describe('modules that the agent itself needs at times', () => {
   const whichAreThere = `
 import sys
 def handler(event, context):
-    return sorted({"asyncio", "inspect", "logging", "random", "traceback"} & set(sys.modules))
+    return sorted({"asyncio", "inspect", "json", "logging", "random", "re", "socket", "traceback"} & set(sys.modules))
 `;
 
   test('are not imported for a handler that does without, and are there in a sandbox that has waited', async () => {
     expect(await answerOf(whichAreThere)).toEqual([]);
     await agent?.kill();
-    const all = ['asyncio', 'inspect', 'logging', 'random', 'traceback'];
+    const all = ['asyncio', 'inspect', 'json', 'logging', 'random', 're', 'socket', 'traceback'];
     expect(await answerOf(whichAreThere, { HEARTH_WAITS: '1' })).toEqual(all);
   });
 

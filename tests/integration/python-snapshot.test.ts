@@ -11,7 +11,7 @@ let code: string;
 let agent: RawAgent;
 beforeEach(async () => {
   code = await mkdtemp(join(tmpdir(), 'hearth-py-'));
-  agent = new RawAgent({ argv: [python, '-I', '-u', agentPath] });
+  agent = new RawAgent({ argv: [python, '-I', '-S', '-u', agentPath] });
 });
 afterEach(async () => {
   await agent.kill();

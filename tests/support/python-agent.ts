@@ -19,7 +19,7 @@ export class PythonAgent extends RawAgent {
   readonly code: string;
 
   private constructor(code: string) {
-    super({ argv: [python, '-I', '-u', agentPath] });
+    super({ argv: [python, '-I', '-S', '-u', agentPath] });
     this.code = code;
   }
 

@@ -142,10 +142,11 @@ export class RawAgent {
     return { invocationId: 'inv_x', kind: 'event', deadlineMs, attempt: 1, trigger: 'api', depth: 0, ...more };
   }
 
-  /** Sends a whole event and returns the id. */
+  /** Sends a whole event, or bytes as they are, and returns the id. */
   invoke(event: unknown, more: Record<string, unknown> = {}): number {
     const id = this.#nextId++;
-    this.send(frames.invoke, id, withMeta(this.meta(more), Buffer.from(JSON.stringify(event))), flagEnd);
+    const body = Buffer.isBuffer(event) ? event : Buffer.from(JSON.stringify(event));
+    this.send(frames.invoke, id, withMeta(this.meta(more), body), flagEnd);
     return id;
   }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -29,13 +29,36 @@ test('finds the interpreter, and the plan runs it with its own standard library'
   const version = execFileSync(pythonPath, ['--version'], { encoding: 'utf8' }).trim().replace('Python ', '');
   expect(health).toEqual({ status: 'available', version });
   const plan = adapter.plan(limits);
-  expect(plan.argv.slice(1)).toEqual(['-I', '-u', '/hearth/agent.py']);
+  expect(plan.argv.slice(1)).toEqual(['-I', '-S', '-u', '/hearth/agent.py']);
   expect(plan.agent).toEqual({ hostPath: agentPath, guestPath: '/hearth/agent.py' });
   expect(plan.toolchain.map((mount) => mount.hostPath)).toContain(plan.argv[0]);
   const library = plan.toolchain.find((mount) => mount.hostPath.includes('/lib'))?.hostPath ?? '';
   const os = execFileSync(pythonPath, ['-I', '-c', 'import os; print(os.__file__)'], { encoding: 'utf8' });
   expect(os.startsWith(`${library}/`)).toBe(true);
   expect(new PythonAdapter({ pythonPath, agentPath }).plan(limits)).toEqual(plan);
+});
+
+test('keeps the agent as its interpreter compiles it, and goes back to the source where it cannot', async () => {
+  const compiledDirectory = join(work, 'agents');
+  const adapter = new PythonAdapter({ pythonPath, agentPath, compiledDirectory });
+  await adapter.probe();
+  const { hostPath } = adapter.plan(limits).agent;
+  expect(hostPath.startsWith(`${compiledDirectory}/python-`)).toBe(true);
+  // It runs, whatever its name, up to where it wants to know its host; and its tracebacks name the path inside.
+  const renamed = join(work, 'agent.py');
+  await copyFile(hostPath, renamed);
+  expect(() => execFileSync(pythonPath, ['-I', '-S', renamed], { encoding: 'utf8', stdio: 'pipe', env: {} })).toThrow(
+    /File "\/hearth\/agent\.py"[\s\S]*HEARTH_CHANNEL is ''/,
+  );
+  // Once for all: the next platform finds it.
+  const again = new PythonAdapter({ pythonPath, agentPath, compiledDirectory });
+  await again.probe();
+  expect(again.plan(limits).agent.hostPath).toBe(hostPath);
+  expect(await readdir(compiledDirectory)).toHaveLength(1);
+
+  const nowhere = new PythonAdapter({ pythonPath, agentPath, compiledDirectory: join(renamed, 'agents') });
+  expect(await nowhere.probe()).toMatchObject({ status: 'available' });
+  expect(nowhere.plan(limits).agent.hostPath).toBe(agentPath);
 });
 
 test('a waiting sandbox with room for them imports modules ahead, one for a version that is known does not', () => {

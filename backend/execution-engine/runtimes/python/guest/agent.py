@@ -16,16 +16,15 @@ thread to another costs more than a small handler. While user code keeps it busy
 takes the reading over, so that CANCEL and PING are served, and gives it back when it is asked to.
 """
 
+import _socket
 import binascii
 import collections
 import collections.abc
 import contextvars
 import io
-import json
 import os
 import resource
 import select
-import socket
 import stat
 import struct
 import sys
@@ -56,9 +55,11 @@ LOG_ENTRIES = 20_000
 
 HEADER = struct.Struct(">IBBHI")
 U32 = struct.Struct(">I")
-AGENT_FILE = __file__
-# What most calls of most functions do without, imported when it is first needed: asyncio alone takes three times as long as Python's own start.
-LATER = ("asyncio", "inspect", "logging", "queue", "random", "traceback", "urllib.parse")
+# What tracebacks name; __file__ is where what was compiled ahead lies.
+AGENT_FILE = (lambda: None).__code__.co_filename
+# What most calls of most functions do without, imported when it is first needed: asyncio alone takes three times as long as Python's own start,
+# json and socket each most of it.
+LATER = ("asyncio", "inspect", "json", "logging", "queue", "random", "socket", "traceback", "urllib.parse")
 # What a waiting sandbox imported ahead, beyond what the agent needs itself: names of sys.modules.
 PRELOADED = set()
 LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR = range(4)
@@ -94,14 +95,16 @@ class Channel:
         if kind == "fd":
             self.fd = int(rest)
             if stat.S_ISSOCK(os.fstat(self.fd).st_mode):
-                self.socket = socket.socket(fileno=self.fd)
+                self.socket = _socket.socket(fileno=self.fd)
         elif kind == "unix":
-            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
             self.socket.connect(rest)
         elif kind == "tcp":
+            import socket
+
             host, _, port = rest.rpartition(":")
             self.socket = socket.create_connection((host.strip("[]"), int(port)))
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         elif kind == "serial":
             self.fd = os.open(rest, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
             self._make_raw()
@@ -170,7 +173,7 @@ class Channel:
         """What is there, or None."""
         if self.socket is not None:
             try:
-                data = self.socket.recv(READ_BYTES, socket.MSG_DONTWAIT)
+                data = self.socket.recv(READ_BYTES, _socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return None
         else:
@@ -493,8 +496,57 @@ def json_default(value):
     raise TypeError("a value of type %s cannot be returned as JSON; convert it first" % type(value).__name__)
 
 
-encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=json_default).encode
-decode_json = json.JSONDecoder().decode
+class DecoderSettings:
+    """What json.JSONDecoder() has."""
+
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float, parse_int = float, int
+    parse_constant = {"-Infinity": float("-inf"), "Infinity": float("inf"), "NaN": float("nan")}.__getitem__
+
+
+def json_of_c():
+    """
+    (encode, decode) by what the module json itself uses where it can: the module, with re beneath it, takes as long to import as Python to start.
+    Raises where this interpreter has no such functions, or others.
+    """
+    import _json
+
+    scan = _json.make_scanner(DecoderSettings)
+    make_encoder, quote = _json.make_encoder, _json.encode_basestring
+
+    def encode(value):
+        if type(value) is str:
+            return quote(value)
+        return "".join(make_encoder({}, json_default, quote, None, ":", ",", False, False, False)(value, 0))
+
+    def decode(text):
+        try:
+            value, end = scan(text, 0)
+        except StopIteration:
+            end = -1
+        if end == len(text):
+            return value
+        # Blanks around it; or an error, in the words of the module.
+        import json
+
+        return json.loads(text)
+
+    if encode([decode('{"a":[1,2.5,"\u00e9",null]}'), False]) != '[{"a":[1,2.5,"\u00e9",null]},false]':
+        raise ImportError("_json works in another way")
+    return encode, decode
+
+
+def json_of_module():
+    import json
+
+    return json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=json_default).encode, json.loads
+
+
+try:
+    encode_json, decode_json = json_of_c()
+except (ImportError, AttributeError, TypeError, ValueError):
+    encode_json, decode_json = json_of_module()
 
 
 def to_json(value):
@@ -627,6 +679,8 @@ class Tunnels:
     """
 
     def __init__(self, channel, most, hurry):
+        import socket
+
         self.channel = channel
         self.most = most
         self.hurry = hurry
@@ -687,7 +741,7 @@ class Tunnels:
             connection.close()
             return
         connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         self.last_id += 1
         tunnel = self.tunnels[self.last_id] = Tunnel(self.last_id, connection)
         self.channel.frame(TUNNEL_OPEN, 0, tunnel.id, b"")
@@ -745,7 +799,7 @@ class Tunnels:
             self.channel.frame(TUNNEL_WINDOW, 0, tunnel.id, U32.pack(tunnel.written))
             tunnel.written = 0
         if not tunnel.outgoing and tunnel.has_ended:
-            tunnel.connection.shutdown(socket.SHUT_WR)
+            tunnel.connection.shutdown(_socket.SHUT_WR)
             self.finish(tunnel)
 
     def on_frame(self, kind, flags, tunnel_id, payload):
@@ -843,9 +897,7 @@ def http_event(call):
         event["cookies"] = cookies
     if query:
         parameters = {}
-        from urllib.parse import parse_qsl
-
-        for name, value in parse_qsl(query, keep_blank_values=True):
+        for name, value in parameters_of(query):
             parameters[name] = parameters[name] + "," + value if name in parameters else value
         event["queryStringParameters"] = parameters
     if meta.get("params"):
@@ -1034,6 +1086,21 @@ def import_later():
         __import__(name)
 
 
+def complete_site():
+    """
+    Python was started without `site`, which costs it a quarter of its time. Where packages were installed beside the standard library, it does
+    all that it would have done; else what is left of it: exit, quit, help and the like.
+    """
+    import site
+
+    if any(map(os.path.isdir, site.getsitepackages())):
+        site.main()
+        return
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+
+
 def settle_names(places):
     """
     A bundle that has a module of the name of a standard one gets what the agent imports later now: it must never find the bundle's. `test` is a
@@ -1059,10 +1126,8 @@ def load_module(settings):
         if place not in sys.path:
             sys.path.insert(0, place)
             forget_shadowed(place)
-    import importlib
-
     try:
-        module = importlib.import_module(module_name)
+        __import__(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not (module_name == error.name or module_name.startswith(error.name + ".")):
             raise
@@ -1071,6 +1136,7 @@ def load_module(settings):
             "there is no %s.py for the handler %s; the bundle has %s"
             % (module_name.replace(".", "/"), settings.handler, ", ".join(there) or "no Python file at its top")
         ) from None
+    module = sys.modules[module_name]
     target = getattr(module, name, None)
     if not callable(target):
         names = sorted(
@@ -1183,6 +1249,8 @@ class Agent:
         except OSError:
             pass
         started = time.monotonic()
+        if sys.flags.no_site:
+            complete_site()
         module, target, name = load_module(settings)
         imported = time.monotonic()
         self.style = style_of(target, name, getattr(module, "hearth_style", None))
@@ -2013,6 +2081,15 @@ def mount_path(meta):
         if name.lower() == "x-forwarded-prefix":
             return value
     return ""
+
+
+def parameters_of(query):
+    """As urllib.parse.parse_qsl with blank values, which imports re to take apart what most queries do not have."""
+    if "%" not in query and "+" not in query:
+        return [piece.partition("=")[::2] for piece in query.split("&") if piece]
+    from urllib.parse import parse_qsl
+
+    return parse_qsl(query, keep_blank_values=True)
 
 
 def unquoted(path):
