@@ -33,6 +33,9 @@ const leavesOut: Plugin = {
 const requireBanner =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
+/** Names stay as they are, so that stacks stay readable; blanks and comments would only take up memory, an agent's in every instance. */
+const smaller = { minifyWhitespace: true, minifySyntax: true, legalComments: 'none' } as const;
+
 interface Target {
   readonly inputs: readonly string[];
   readonly output: string;
@@ -73,6 +76,7 @@ const targets: Readonly<Record<string, Target>> = {
           entryPoints: [`backend/execution-engine/runtimes/${runtime}/guest/agent.ts`],
           outfile: `dist/guest/${runtime}/agent.cjs`,
           format: 'cjs',
+          ...smaller,
         });
       }
       await mkdir(join(root, 'dist/guest/python'), { recursive: true });
@@ -84,8 +88,6 @@ const targets: Readonly<Record<string, Target>> = {
     inputs: ['backend', 'shared', 'package-lock.json', 'scripts/build.ts'],
     output: 'dist/server/main.mjs',
     run: async () => {
-      // Names stay as they are, so that stacks stay readable; blanks and comments would only take up memory.
-      const smaller = { minifyWhitespace: true, minifySyntax: true, legalComments: 'none' } as const;
       const server = { format: 'esm', sourcemap: true, external, banner: { js: requireBanner }, ...smaller } as const;
       // The database's threads run a file of their own.
       await bundle({

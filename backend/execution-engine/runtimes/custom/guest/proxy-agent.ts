@@ -1,11 +1,12 @@
-import type { Duplex } from 'node:stream';
 import { SlotTable } from '../../../../util/slot-table.ts';
 import { Call, type CallEnvironment } from '../../nodejs/guest/call.ts';
 import { Channel } from '../../nodejs/guest/channel.ts';
+import type { ChannelStream } from '../../nodejs/guest/channel-stream.ts';
 import { clockOffset } from '../../nodejs/guest/context.ts';
 import { describeError, type StackPaths } from '../../nodejs/guest/errors.ts';
 import { LogCapture } from '../../nodejs/guest/logs.ts';
 import type { CancelReason, InitMessage, InvokeMeta } from '../../nodejs/guest/messages.ts';
+import { monotonic } from '../../nodejs/guest/originals.ts';
 import { Tunnels } from '../../nodejs/guest/tunnels.ts';
 import { alsoCount, startUsage } from '../../nodejs/guest/usage.ts';
 import { flagBatch, flagEnd, frameTypes, noBytes } from '../../nodejs/guest/wire.ts';
@@ -59,7 +60,7 @@ export class ProxyAgent {
   #startedAt = 0;
 
   /** `codeDirectory` overrides the one in INIT. */
-  constructor(stream: Duplex, backend: Backend, agentPath: string, codeDirectory: string | undefined) {
+  constructor(stream: ChannelStream, backend: Backend, agentPath: string, codeDirectory: string | undefined) {
     this.#backend = backend;
     this.#codeDirectory = codeDirectory;
     this.#paths = { codeDirectory: codeDirectory ?? '/app', agentPath };
@@ -137,7 +138,7 @@ export class ProxyAgent {
     const own = this.#codeDirectory === undefined ? message : { ...message, codeDirectory: this.#codeDirectory };
     const most = message.maxTunnels ?? 0;
     const init = most > 0 ? { ...own, env: { ...own.env, ...(await this.#tunnels.listen(most)) } } : own;
-    this.#startedAt = performance.now();
+    this.#startedAt = monotonic();
     this.#logs.limit({ lineBytes: init.logLineBytes, limitBytes: init.logLimitBytes });
     this.#env = {
       channel: this.#channel,
@@ -158,7 +159,7 @@ export class ProxyAgent {
   #ready(): void {
     if (this.#isReady || this.#isExiting) return;
     this.#isReady = true;
-    const initMs = performance.now() - this.#startedAt;
+    const initMs = monotonic() - this.#startedAt;
     this.#send(frameTypes.ready, 0, { style: 'event', handlesBatch: false, importMs: 0, initMs });
   }
 

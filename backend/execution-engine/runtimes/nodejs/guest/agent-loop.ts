@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Duplex } from 'node:stream';
 import { SlotTable } from '../../../../util/slot-table.ts';
 import { Call, type CallEnvironment } from './call.ts';
 import { Channel } from './channel.ts';
+import type { ChannelStream } from './channel-stream.ts';
 import { collectYoung } from './collect-young.ts';
 import { takeCompileCache } from './compile-cache.ts';
 import { clockOffset } from './context.ts';
@@ -61,7 +61,7 @@ export class Agent {
 
   /** `codeDirectory` overrides the one in INIT. */
   constructor(
-    stream: Duplex,
+    stream: ChannelStream,
     agentPath: string,
     codeDirectory: string | undefined,
     endProcess: (code: number) => void = exitProcess,

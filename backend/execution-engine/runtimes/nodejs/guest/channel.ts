@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type ChannelStream, DuplexStream, openPipe, PipeStream } from './channel-stream.ts';
 import { cancelTimer, later, startTimer } from './originals.ts';
 import { FrameReader, type FrameReceiver, FrameWriter } from './wire.ts';
 
@@ -10,26 +10,26 @@ const flushFrames = 4;
 const lastWordsMs = 1000;
 
 /** Opens what HEARTH_CHANNEL names: `fd:3`, `unix:/path`, `tcp:host:port` or `serial:/dev/…`. `key` goes first, as a line of its own. */
-export function openStream(address: string, key?: string): Duplex {
+export function openStream(address: string, key?: string): ChannelStream {
   const stream = openAddress(address);
-  if (key !== undefined) stream.write(`${key}\n`);
+  if (key !== undefined) stream.write([Buffer.from(`${key}\n`)]);
   return stream;
 }
 
-function openAddress(address: string): Duplex {
+function openAddress(address: string): ChannelStream {
   const colon = address.indexOf(':');
   const kind = address.slice(0, colon);
   const rest = address.slice(colon + 1);
-  const net = process.getBuiltinModule('node:net');
   if (kind === 'fd') return openDescriptor(Number(rest));
-  if (kind === 'unix') return net.connect(rest);
+  if (kind === 'serial') return openDevice(rest);
+  const net = process.getBuiltinModule('node:net');
+  if (kind === 'unix') return new DuplexStream(net.connect(rest));
   if (kind === 'tcp') {
     const at = rest.lastIndexOf(':');
     const socket: Socket = net.connect(Number(rest.slice(at + 1)), rest.slice(0, at));
     socket.setNoDelay(true);
-    return socket;
+    return new DuplexStream(socket);
   }
-  if (kind === 'serial') return openDevice(rest);
   throw new Error(
     `HEARTH_CHANNEL is ${JSON.stringify(address)}; it must be fd:3, unix:/path, tcp:host:port or serial:/dev/x`,
   );
@@ -39,63 +39,38 @@ function openAddress(address: string): Duplex {
  * A character device, polled like a socket. File streams would do, but they leave a thread blocked in read(), and the process
  * could not exit before the host writes once more.
  */
-function openDevice(path: string): Duplex {
+function openDevice(path: string): ChannelStream {
   const fd = process.getBuiltinModule('node:fs').openSync(path, 'r+');
   const tty = process.getBuiltinModule('node:tty');
   if (tty.isatty(fd)) {
     const readable = new tty.ReadStream(fd);
     readable.setRawMode(true);
-    return readable as unknown as Duplex;
+    return new DuplexStream(readable);
   }
-  return polled(fd);
+  return openDescriptor(fd);
 }
 
-/** Node refuses sockets of families that it does not know (vsock); for reading and writing they are like any other. */
-function openDescriptor(fd: number): Duplex {
-  const net = process.getBuiltinModule('node:net');
+/** Node's `net` refuses sockets of families that it does not know (vsock), and devices; for reading and writing they are like any other. */
+function openDescriptor(fd: number): ChannelStream {
   try {
-    return new net.Socket({ fd, readable: true, writable: true });
-  } catch (error) {
-    if (!(error instanceof TypeError && 'code' in error && error.code === 'ERR_INVALID_FD_TYPE')) throw error;
-    return polled(fd);
+    return new PipeStream(openPipe(fd));
+  } catch {
+    return new DuplexStream(new (process.getBuiltinModule('node:net').Socket)({ fd, readable: true, writable: true }));
   }
-}
-
-function polled(fd: number): Duplex {
-  const { Pipe, constants } = (process as unknown as { binding(name: string): PipeBinding }).binding('pipe_wrap');
-  const handle = new Pipe(constants.SOCKET);
-  handle.open(fd);
-  const net = process.getBuiltinModule('node:net');
-  const options = { handle, readable: true, writable: true };
-  return new net.Socket(options as unknown as ConstructorParameters<typeof net.Socket>[0]);
-}
-
-/** What of Node's own pipe is used: there is no public way to poll a device, or a socket of another family. */
-interface PipeBinding {
-  readonly Pipe: new (type: number) => { open(fd: number): void };
-  readonly constants: { readonly SOCKET: number };
 }
 
 /** Frames to and from the host. The agent cannot live without it: when it ends, `onLost` is called. */
 export class Channel {
   readonly writer = new FrameWriter();
-  readonly #stream: Duplex;
-  readonly #write: (bytes: Buffer) => boolean;
-  /** What was written and has left the stream, the kernel has a copy of. */
-  readonly #copies: boolean;
+  readonly #stream: ChannelStream;
   #isFlushing = false;
   #isHeld = false;
   #unsent = 0;
 
-  constructor(stream: Duplex, receive: FrameReceiver, onLost: () => void) {
+  constructor(stream: ChannelStream, receive: FrameReceiver, onLost: () => void) {
     this.#stream = stream;
-    this.#copies = stream instanceof process.getBuiltinModule('node:net').Socket;
-    this.#write = stream.write.bind(stream) as (bytes: Buffer) => boolean;
     const reader = new FrameReader(receive);
-    stream.on('data', (chunk: Buffer) => reader.push(chunk));
-    stream.on('end', onLost);
-    stream.on('close', onLost);
-    stream.on('error', onLost);
+    stream.begin((chunk) => reader.push(chunk), onLost);
   }
 
   /** Promises that what was written is sent when this turn of the event loop is over, or sooner. */
@@ -132,11 +107,7 @@ export class Channel {
   flushNow(): void {
     if (this.#isHeld) return;
     this.#unsent = 0;
-    const buffers = this.writer.take();
-    if (buffers.length > 1) this.#stream.cork();
-    for (const buffer of buffers) this.#write(buffer);
-    if (buffers.length > 1) this.#stream.uncork();
-    if (this.#copies && this.#stream.writableLength === 0) this.writer.recycle();
+    if (this.#stream.write(this.writer.take())) this.writer.recycle();
   }
 
   /** Sends everything that is left, then calls back, also when the host no longer reads. */

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type ChannelStream, DuplexStream, pipeBeneath } from './channel-stream.ts';
 import type { HttpMeta, InitMessage } from './messages.ts';
 import { cancelTimer, joinBytes, startTimer, stringifyJson } from './originals.ts';
 import { FrameReader, FrameWriter, flagEnd, frameTypes } from './wire.ts';
 
 /** Makes an agent at the end of this stream, which must not end the process. */
-export type ConnectAgent = (stream: Duplex) => unknown;
+export type ConnectAgent = (stream: ChannelStream) => unknown;
 
 const callsPerLife = 3;
 /** A step takes a millisecond or two. */
@@ -73,11 +73,18 @@ export async function rehearseLife(connect: ConnectAgent, file: keyof typeof sou
   }
 }
 
-/** What lives share: its memory is used again. */
-const writer = new FrameWriter();
+/** The kind of stream that a real agent has, so that it is rehearsed too. */
+function streamOn(socket: Socket): ChannelStream {
+  try {
+    return pipeBeneath(socket);
+  } catch {
+    return new DuplexStream(socket);
+  }
+}
 
 /** The host's end of a socket that stays in this process. */
 class RehearsalHost {
+  readonly #writer = new FrameWriter();
   readonly #own: Socket;
   readonly #agents: Socket;
   #expected = 0;
@@ -103,12 +110,14 @@ class RehearsalHost {
     let agents: Socket | undefined;
     const opened = inTime<RehearsalHost>((resolve, reject) => {
       server.on('error', reject);
+      const accepted = new Promise<Socket>((accept) => server.once('connection', accept));
       server.listen(path, () => {
-        const socket = net.connect(path);
+        const socket = net.connect(path, () => {
+          connect(streamOn(socket));
+          void accepted.then((own) => resolve(new RehearsalHost(own, socket)));
+        });
         agents = socket;
         socket.on('error', reject);
-        server.once('connection', (own) => resolve(new RehearsalHost(own, socket)));
-        connect(socket);
       });
     });
     opened.catch(() => agents?.destroy());
@@ -117,12 +126,12 @@ class RehearsalHost {
 
   /** Sends what `write` writes; resolves when a frame of this type comes back. */
   send(expected: number, write: (to: FrameWriter) => void): Promise<void> {
-    write(writer);
+    write(this.#writer);
     return inTime((resolve, reject) => {
       this.#expected = expected;
       this.#settle = { resolve, reject };
-      this.#own.write(joinBytes(writer.take()));
-      writer.recycle();
+      this.#own.write(joinBytes(this.#writer.take()));
+      this.#writer.recycle();
     });
   }
 
