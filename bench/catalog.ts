@@ -1,6 +1,7 @@
 import { asyncAccept } from './async-accept.ts';
 import { batching } from './batching.ts';
 import { burst } from './burst.ts';
+import { clientDisconnects } from './client-disconnects.ts';
 import { coldStart } from './cold-start.ts';
 import { compiledAhead } from './compiled-ahead.ts';
 import { connections } from './connections.ts';
@@ -49,6 +50,7 @@ export const benches: Readonly<Record<string, Bench>> = {
   'log-flood': { run: logFlood, limitSeconds: 480 },
   recovery: { run: recovery, limitSeconds: 300 },
   'sandbox-ends': { run: sandboxEnds, limitSeconds: 300 },
+  'client-disconnects': { run: clientDisconnects, limitSeconds: 180 },
   connections: { run: connections, limitSeconds: 300 },
   idle: { run: idle, limitSeconds: 120 },
   'idle-instances': { run: idleInstances, limitSeconds: 600 },

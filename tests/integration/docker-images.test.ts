@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemSchema } from '../../shared/api/system.ts';
+import { type Pools, poolsSchema, systemSchema } from '../../shared/api/system.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
-import { type Platform, startPlatform } from '../support/platform.ts';
+import { eventually, type Platform, startPlatform } from '../support/platform.ts';
 import { hearth } from '../support/run-cli.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
@@ -41,6 +41,52 @@ describe.skipIf(reason !== undefined)(`hearth images${skippedFor(reason)}`, () =
       reason: null,
       fix: null,
     });
+  });
+
+  it('tells which layer each start in a container came from', async () => {
+    const limits = { isolation: 'docker', memoryMb: 256, timeoutMs: 60_000, initTimeoutMs: 60_000 };
+    const node = { runtime: 'nodejs', files: { 'index.mjs': 'export const handler = () => 1;' } };
+    const python = {
+      runtime: 'python',
+      handler: 'main.handler',
+      files: { 'main.py': 'def handler(e, c): return 1\n' },
+    };
+    const deploy = async (name: string, source: object): Promise<void> => {
+      const deployed = await platform.api('POST', '/api/v1/functions', { name, ...source, ...limits });
+      expect(deployed.status, await deployed.clone().text()).toBe(201);
+    };
+    const startOf = async (name: string): Promise<string | undefined> => {
+      const answer = await platform.api('POST', `/api/v1/functions/${name}/invocations`, {});
+      expect(await answer.json()).toBe(1);
+      return /^start;desc="([^"]+)"/.exec(answer.headers.get('server-timing') ?? '')?.[1];
+    };
+    const poolsOnce = async (isSo: (pools: Pools) => boolean): Promise<void> =>
+      await eventually(async () => {
+        const pools = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
+        if (!isSo(pools)) throw new Error(`not yet: ${JSON.stringify(pools)}`);
+      }, 60_000);
+    const waiting = (runtime: string) => (pools: Pools) =>
+      pools.preWarmed.some((entry) => entry.runtime === runtime && entry.isolation === 'docker' && entry.count > 0);
+
+    // What was used once is kept waiting for the next function of its shape.
+    for (const [name, source, layer] of [
+      ['node', node, 'pre-warmed'],
+      ['python', python, 'preloaded'],
+    ] as const) {
+      await deploy(`${name}-cold`, source);
+      expect(await startOf(`${name}-cold`)).toBe('cold');
+      expect(await startOf(`${name}-cold`)).toBe('warm');
+      await poolsOnce(waiting(source.runtime));
+      await deploy(`${name}-waiting`, source);
+      expect(await startOf(`${name}-waiting`)).toBe(layer);
+    }
+    await deploy('kept', { ...node, minInstances: 1 });
+    await poolsOnce(({ pools }) =>
+      pools.some(
+        ({ functionName, instances }) => functionName === 'kept' && instances.some((one) => one.state === 'idle'),
+      ),
+    );
+    expect(await startOf('kept')).toBe('provisioned');
   });
 
   it('refuses a runtime without an image, and callers who may only look', async () => {
