@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ describe('an agent that was started ahead of its version', () => {
 
   // Right away, in the middle of what it rehearses, and when all of it is over.
   it.each([0, 30, 60, 600])('loads it like any other after %i ms', async (waitedMs) => {
-    const rig = await agentRigs.start({ 'index.mjs': tell });
+    const rig = await agentRigs.start({ 'index.mjs': tell }, [], { HEARTH_WAITS: '1' });
     await sleep(waitedMs);
     await rig.init();
     expect(await rig.event(1)).toEqual({
@@ -32,6 +32,28 @@ describe('an agent that was started ahead of its version', () => {
       handler: 'index.handler',
     });
   });
+
+  it.each([{}, { HEARTH_WAITS: '1' }])(
+    'rehearses if it waits for its version, and only then (%o)',
+    async (environment) => {
+      const place = mkdtempSync(join(tmpdir(), 'hearth-hook-'));
+      try {
+        const lives = join(place, 'lives');
+        writeFileSync(lives, '');
+        writeFileSync(
+          join(place, 'hook.cjs'),
+          `const fs = require('node:fs'), { mkdtempSync } = fs;
+        fs.mkdtempSync = (...words) => { fs.appendFileSync(${JSON.stringify(lives)}, 'x'); return mkdtempSync(...words); };`,
+        );
+        const rig = await agentRigs.start({ 'index.mjs': tell }, ['--require', join(place, 'hook.cjs')], environment);
+        // Answered when all that it rehearses is over.
+        await rig.connection.beforeSnapshot();
+        expect(readFileSync(lives, 'utf8')).toBe('HEARTH_WAITS' in environment ? 'xxxx' : '');
+      } finally {
+        rmSync(place, { recursive: true });
+      }
+    },
+  );
 
   it('rehearses once more in a copy that waits, and loads it like any other', async () => {
     const place = mkdtempSync(join(tmpdir(), 'hearth-hook-'));

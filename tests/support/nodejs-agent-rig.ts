@@ -43,12 +43,12 @@ export class NodejsAgentRig {
   stderr = '';
   #settled: (() => void)[] = [];
 
-  private constructor(directory: string, nodeFlags: readonly string[]) {
+  private constructor(directory: string, nodeFlags: readonly string[], environment: Readonly<Record<string, string>>) {
     this.directory = directory;
     const agent = join(import.meta.dirname, '../../dist/guest/nodejs/agent.cjs');
     this.child = spawn(process.execPath, [...nodeFlags, agent], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-      env: { HEARTH_CHANNEL: 'fd:3', PATH: '/usr/bin:/bin', HOME: '/tmp' },
+      env: { HEARTH_CHANNEL: 'fd:3', PATH: '/usr/bin:/bin', HOME: '/tmp', ...environment },
     });
     this.child.stdout?.on('data', (chunk: Buffer) => {
       this.stdout += chunk.toString();
@@ -75,6 +75,7 @@ export class NodejsAgentRig {
   static async start(
     files: Readonly<Record<string, string>>,
     nodeFlags: readonly string[] = [],
+    environment: Readonly<Record<string, string>> = {},
   ): Promise<NodejsAgentRig> {
     const directory = await mkdtemp(join(tmpdir(), 'hearth-agent-'));
     for (const [name, text] of Object.entries(files)) {
@@ -82,7 +83,7 @@ export class NodejsAgentRig {
       await mkdir(dirname(join(directory, name)), { recursive: true });
       await writeFile(join(directory, name), text);
     }
-    const rig = new NodejsAgentRig(directory, nodeFlags);
+    const rig = new NodejsAgentRig(directory, nodeFlags, environment);
     await rig.connection.open();
     return rig;
   }
@@ -201,8 +202,8 @@ export function httpRequest(more: Partial<Extract<InvocationRequest, { kind: 'ht
 class AgentRigs {
   readonly #open: NodejsAgentRig[] = [];
 
-  async start(files: Readonly<Record<string, string>>, nodeFlags: readonly string[] = []): Promise<NodejsAgentRig> {
-    const rig = await NodejsAgentRig.start(files, nodeFlags);
+  async start(...how: Parameters<typeof NodejsAgentRig.start>): Promise<NodejsAgentRig> {
+    const rig = await NodejsAgentRig.start(...how);
     this.#open.push(rig);
     return rig;
   }

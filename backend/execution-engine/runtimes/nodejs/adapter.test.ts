@@ -65,6 +65,8 @@ describe('NodejsAdapter', () => {
     ]);
     expect(plan.agent).toEqual({ hostPath: import.meta.filename, guestPath: '/hearth/agent.cjs' });
     expect(plan.toolchain).toEqual([{ hostPath: process.execPath, guestPath: '/hearth/node' }]);
+    expect(plan.env).not.toHaveProperty('HEARTH_WAITS');
+    expect(adapter().plan(limits, true).env).toMatchObject({ HEARTH_WAITS: '1' });
     expect(adapter().plan({ ...limits, memoryMb: 32 }).argv).toContain('--max-old-space-size=24');
     expect(adapter().plan({ ...limits, memoryMb: 2048 }).argv).toEqual(
       expect.arrayContaining(['--max-old-space-size=1536', '--max-semi-space-size=16']),

@@ -77,10 +77,12 @@ export class NodejsAdapter implements RuntimeAdapter {
     );
   }
 
-  plan(limits: SandboxLimits): RuntimePlan {
+  plan(limits: SandboxLimits, isWaiting = false): RuntimePlan {
     const heapMb = Math.floor(
       Math.max(minHeapMb, Math.min(limits.memoryMb * heapShare, limits.memoryMb - besideHeapMb)),
     );
+    // One whose version is known would only begin to rehearse where the host is too busy to load it at once.
+    const waits = isWaiting ? { HEARTH_WAITS: '1' } : {};
     return {
       runtime: 'nodejs',
       argv: [
@@ -90,7 +92,14 @@ export class NodejsAdapter implements RuntimeAdapter {
         '--no-deprecation',
         guestAgentPath,
       ],
-      env: { HOME: '/tmp', TMPDIR: '/tmp', NODE_ENV: 'production', LANG: 'C.UTF-8', PATH: '/hearth:/usr/bin:/bin' },
+      env: {
+        HOME: '/tmp',
+        TMPDIR: '/tmp',
+        NODE_ENV: 'production',
+        LANG: 'C.UTF-8',
+        PATH: '/hearth:/usr/bin:/bin',
+        ...waits,
+      },
       agent: { hostPath: this.#agentPath, guestPath: guestAgentPath },
       toolchain: [{ hostPath: this.#nodePath, guestPath: guestNodePath }],
     };

@@ -78,13 +78,14 @@ export class Agent {
     this.#logs = new LogCapture(this.#channel, this.#scopes);
   }
 
-  start(): void {
+  /** `waits`: INIT is not on its way, so there is time to get ready for it. */
+  start(waits: boolean): void {
     const hello = { protocol: 1, runtime: 'nodejs', runtimeVersion: process.version, pid: process.pid };
     this.#send(frameTypes.hello, 0, hello);
     this.#channel.flushNow();
     this.#logs.install();
     startUsage();
-    this.#warmUpWhileIdle(false);
+    if (waits) this.#warmUpWhileIdle(false);
     process.on('uncaughtException', (error) => this.#uncaught(error));
     process.on('exit', () => {
       for (const call of this.#calls.values()) this.#logs.flushPartial(call);

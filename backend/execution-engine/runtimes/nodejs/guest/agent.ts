@@ -12,5 +12,7 @@ if (address === undefined || address === '') {
 const codeDirectory = process.env['HEARTH_CODE_DIRECTORY'];
 // Where the stream is no descriptor of ours, this shows the host who calls.
 const key = process.env['HEARTH_CHANNEL_KEY'];
+// Its version is not known yet: the time until then is used.
+const waits = process.env['HEARTH_WAITS'] !== undefined;
 for (const name of Object.keys(process.env)) if (name.startsWith('HEARTH_')) delete process.env[name];
-new Agent(openStream(address, key), __filename, codeDirectory).start();
+new Agent(openStream(address, key), __filename, codeDirectory).start(waits);
