@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 
 /** Why system calls of another process cannot be made to fail here; undefined when they can. */
 export function straceProblem(): string | undefined {
@@ -12,7 +13,7 @@ export function straceProblem(): string | undefined {
   }
 }
 
-/** System calls of a process that fail, or are slow, from now on. */
+/** System calls of the threads that a process has now, and which fail, or are slow, from now on; its children are as they were. */
 export class FailingCalls {
   readonly #strace: ChildProcess;
 
@@ -31,15 +32,18 @@ export class FailingCalls {
   }
 
   static async #inject(pid: number, calls: string, fault: string): Promise<FailingCalls> {
-    const inject = `inject=${calls}:${fault}`;
-    const strace = spawn('strace', ['-f', '-p', String(pid), '-e', `trace=${calls}`, '-e', inject], {
+    // Each thread by its name, not `-f`: that follows into sandboxes, and strace cannot let go of the first process of a
+    // namespace that ends (it waits for it to stop, and that one waits for its children, which strace has to reap).
+    const threads = readdirSync(`/proc/${pid}/task`).flatMap((thread) => ['-p', thread]);
+    const strace = spawn('strace', [...threads, '-e', `trace=${calls}`, '-e', `inject=${calls}:${fault}`], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
+    const attached = threads.length / 2;
     let said = '';
     await new Promise<void>((resolve, reject) => {
       strace.stderr?.on('data', (chunk: Buffer) => {
         said += chunk.toString();
-        if (said.includes('attached')) resolve();
+        if (said.split('attached').length > attached) resolve();
       });
       strace.once('exit', () => reject(new Error(`strace ended: ${said}`)));
     });
