@@ -6,13 +6,14 @@ export interface Template {
   readonly files: Readonly<Record<string, string>>;
 }
 
-const http = `interface HttpEvent {
-  readonly rawPath: string;
+const http = `/** A request over HTTP has the name in its query; \`hearth invoke\` may give it as the event. */
+interface HelloEvent {
   readonly queryStringParameters?: Readonly<Record<string, string>>;
+  readonly name?: string;
 }
 
-export async function handler(event: HttpEvent | null) {
-  const name = event?.queryStringParameters?.['name'] ?? 'world';
+export async function handler(event: HelloEvent | null) {
+  const name = event?.queryStringParameters?.['name'] ?? event?.name ?? 'world';
   console.log(\`greeting \${name}\`);
   return { message: \`Hello, \${name}!\` };
 }
@@ -25,7 +26,9 @@ const fetchApp = `export default {
 };
 `;
 const python = `def handler(event, context):
-    name = ((event or {}).get("queryStringParameters") or {}).get("name", "world")
+    event = event or {}
+    # A request over HTTP has the name in its query; \`hearth invoke\` may give it as the event.
+    name = (event.get("queryStringParameters") or event).get("name", "world")
     print(f"greeting {name}")
     return {"message": f"Hello, {name}!"}
 `;

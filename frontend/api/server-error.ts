@@ -34,7 +34,7 @@ export class ApiError extends Error {
 
 const actions: Readonly<Record<number, string>> = {
   401: 'Sign in again with a valid token.',
-  403: 'Use a token with a wider scope.',
+  403: 'Ask an owner for the role that may do this, or use a token with a wider scope.',
   409: 'Reload to see the present state, then decide again.',
   412: 'Somebody changed it meanwhile: reload, then make your change again.',
   500: 'This is a defect of the platform: look at its log for the request id.',

@@ -8,12 +8,19 @@ import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
 import { IconButton } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
-import { checklistMemory, doneSteps, rememberChecklist, type StepId, stepIds } from '../util/checklist.ts';
+import {
+  checklistMemory,
+  doneSteps,
+  ownFunctions,
+  rememberChecklist,
+  type StepId,
+  stepIds,
+} from '../util/checklist.ts';
 
 /** Where each step is taken, for the function that was made last. */
 const steps: Readonly<Record<StepId, { readonly title: string; readonly path: (name: string) => string }>> = {
   deploy: { title: 'Deploy a function', path: () => paths.newFunction() },
-  call: { title: 'Call it from its test panel', path: (name) => paths.function(name, 'code') },
+  call: { title: 'Call it', path: (name) => paths.function(name, 'code') },
   change: { title: 'Deploy a second version', path: (name) => paths.function(name, 'code') },
   schedule: { title: 'Let it run on a schedule', path: (name) => paths.function(name, 'triggers') },
 };
@@ -36,7 +43,7 @@ export function Checklist({ functions }: { readonly functions: readonly Function
     rememberChecklist(localStorage, next);
     setMemory(next);
   };
-  const name = functions[0]?.name ?? '';
+  const name = (ownFunctions(functions)[0] ?? functions[0])?.name ?? '';
   return (
     <Card
       title="First steps"

@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { Rocket } from 'lucide-react';
+import type { FunctionDocument } from '../../shared/api/functions.ts';
 import { templates } from '../forms/templates.ts';
 import { paths } from '../path-builder.ts';
 import { buttonClasses } from '../ui/button.tsx';
@@ -29,6 +30,22 @@ function TemplateCards({ count }: { readonly count: number }) {
         </li>
       ))}
     </ul>
+  );
+}
+
+/** The examples that came with the platform, for who would rather look at something that runs. */
+export function ExamplesNote({ functions }: { readonly functions: readonly FunctionDocument[] }) {
+  if (functions.length === 0) return null;
+  return (
+    <p className="text-center text-sm text-muted">
+      Already running, as examples:{' '}
+      {functions.slice(0, 5).map(({ name }, index) => (
+        <span key={name}>
+          {index > 0 && ', '}
+          <Link to={paths.function(name, 'code')}>{name}</Link>
+        </span>
+      ))}
+    </p>
   );
 }
 

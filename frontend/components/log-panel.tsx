@@ -1,4 +1,4 @@
-import { ArrowUp, CalendarRange, Download, ScrollText } from 'lucide-react';
+import { ArrowUp, CalendarRange, ScrollText } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { logLevels, parseLogFilter, withLevel } from '../../shared/log-filter.ts';
 import { type LogTail, useLogTail } from '../api/use-log-tail.ts';
@@ -12,15 +12,14 @@ import { CodeBlock } from '../ui/copy-button.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Input, Select } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
-import { saveText } from '../util/csv.ts';
 import { formatCount, formatDateTime } from '../util/format.ts';
 import { useSettled, useSlashFocus, useTimeRange, useUrlValue, useZoom } from '../util/hooks.ts';
-import { liveTexts } from '../util/live-text.ts';
 import { shellQuote } from '../util/snippets.ts';
 import { InvocationPanel } from './invocation-panel.tsx';
 import { LogList } from './log-list.tsx';
 import { LogVolumeBars } from './log-volume-bars.tsx';
 import { StoredLines } from './stored-lines.tsx';
+import { TailControls, TailState, usePause } from './tail-controls.tsx';
 
 const levelOptions = [
   { value: '', label: 'All levels' },
@@ -127,7 +126,12 @@ function TimeChoice() {
   const at = (ms: number) => formatDateTime(new Date(ms).toISOString());
   return (
     <>
-      <IconButton label="Choose two times" aria-pressed={fixed !== undefined} onClick={() => setIsChoosing(true)}>
+      <IconButton
+        label="Choose two times"
+        aria-pressed={fixed !== undefined}
+        data-shortcut="range"
+        onClick={() => setIsChoosing(true)}
+      >
         <CalendarRange className="size-4" aria-hidden="true" />
       </IconButton>
       {fixed !== undefined && (
@@ -152,11 +156,11 @@ export function LogPanel({ functionName }: { readonly functionName?: string }) {
   const settled = useSettled(parsed.isValid ? filter.trim() : '', 300);
   const asked = parseLogFilter(settled);
   const canFollow = !asked.isValid || asked.terms.status === undefined;
-  const tail = useLogTail({ functionName, filter: settled, canFollow });
+  const newest = useLogTail({ functionName, filter: settled, canFollow });
+  const paused = usePause(newest, `${functionName ?? ''} ${settled}`);
+  const tail = paused.shown;
   const [{ fixed }] = useTimeRange();
   const zoom = useZoom();
-  const isFollowing = canFollow && fixed === undefined;
-  const isOpen = tail.state === 'open' || !isFollowing;
   const hint = parsed.isValid ? undefined : parsed.message;
   return (
     <Card isFlush>
@@ -182,32 +186,14 @@ export function LogPanel({ functionName }: { readonly functionName?: string }) {
           onChange={(event) => setFilter(withLevel(filter, event.target.value))}
         />
         <TimeChoice />
-        {fixed === undefined && (
-          <>
-            <IconButton
-              label="Save the lines that are shown"
-              disabledReason={tail.lines.length === 0 ? 'There is nothing to save' : undefined}
-              onClick={() =>
-                saveText(
-                  `${functionName ?? 'logs'}.jsonl`,
-                  'application/jsonl',
-                  tail.lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
-                )
-              }
-            >
-              <Download className="size-4" aria-hidden="true" />
-            </IconButton>
-            <Button tone="ghost" onClick={tail.clear}>
-              Clear
-            </Button>
-          </>
-        )}
-        <span role="status" className="ml-auto inline-flex items-center gap-2 text-sm text-muted">
-          <Dot tone={isOpen ? 'ok' : 'warn'} isPulsing={isOpen && isFollowing} />
-          {isFollowing ? liveTexts[tail.state] : 'Stored lines'}
-        </span>
-        {fixed === undefined && (
-          <span className="tabular text-xs text-faint">{formatCount(tail.lines.length)} lines</span>
+        {fixed === undefined && <TailControls paused={paused} name={functionName ?? 'logs'} />}
+        {fixed === undefined && canFollow ? (
+          <TailState paused={paused} />
+        ) : (
+          <span role="status" className="ml-auto inline-flex items-center gap-2 text-sm text-muted">
+            <Dot tone="ok" />
+            Stored lines
+          </span>
         )}
         <p
           id="log-filter-note"

@@ -1,7 +1,7 @@
 import type { Metrics } from '../../shared/api/metrics.ts';
 import { Card } from '../ui/card.tsx';
 import { Fact } from '../ui/fact.tsx';
-import { formatCount, formatMs } from '../util/format.ts';
+import { counted, formatCount, formatMs } from '../util/format.ts';
 
 /** What batches and single flight were good for in the range; nothing where neither happened. */
 export function TogetherCard({ total }: { readonly total: Metrics['total'] }) {
@@ -15,7 +15,7 @@ export function TogetherCard({ total }: { readonly total: Metrics['total'] }) {
           <Fact
             name="Calls in a batch"
             value={(batches.invocations / batches.count).toFixed(1)}
-            note={`${formatCount(batches.invocations)} calls in ${formatCount(batches.count)} batches; the first of each waited ${formatMs(batches.meanWaitMs)} on average`}
+            note={`${counted(batches.invocations, 'call')} in ${batches.count === 1 ? '1 batch' : `${formatCount(batches.count)} batches`}; the first of each waited ${formatMs(batches.meanWaitMs)} on average`}
           />
         )}
         {sharedCalls > 0 && (

@@ -5,10 +5,11 @@ interface HttpEvent {
   queryStringParameters?: Record<string, string>;
   body?: string;
   requestContext?: { http: { method: string } };
+  name?: string;
 }
 
 export async function handler(event: HttpEvent) {
-  const name = event.queryStringParameters?.name ?? 'world';
+  const name = event.queryStringParameters?.name ?? event.name ?? 'world';
   const method = event.requestContext?.http.method ?? 'none';
   console.log('greeting', name);
   return {

@@ -12,7 +12,7 @@ import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Select } from '../ui/field.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
-import { formatBytes, formatCount, formatPercent } from '../util/format.ts';
+import { counted, formatBytes, formatCount, formatPercent } from '../util/format.ts';
 
 type Row = Cost['items'][number];
 const ranges = [
@@ -79,7 +79,7 @@ export function CostsPage() {
           <div className="flex flex-col gap-4">
             <Card>
               <p className="text-sm text-muted">
-                {formatCount(total.invocations)} calls, {formatCount(total.cpuSeconds)} s of CPU time,{' '}
+                {counted(total.invocations, 'call')}, {formatCount(total.cpuSeconds)} s of CPU time,{' '}
                 {formatBytes(total.egressBytes)} sent. At {prices.name}:
               </p>
               <p className="tabular mt-1 text-2xl font-semibold">{money(total.elsewhere.total, prices.currency)}</p>

@@ -27,18 +27,20 @@ import { Card } from '../ui/card.tsx';
 import { Chart, type ChartProps } from '../ui/chart.tsx';
 import { CodeBlock, CopyButton } from '../ui/copy-button.tsx';
 import { Tabs } from '../ui/tabs.tsx';
-import { formatBytes, formatCount, formatMs, formatPercent, formatRate } from '../util/format.ts';
+import { counted, formatBytes, formatCount, formatMs, formatPercent, formatRate } from '../util/format.ts';
 import { useTimeRange, useZoom } from '../util/hooks.ts';
 import { gridOf } from '../util/series.ts';
 import { cliSnippet, curlSnippet, fetchSnippet } from '../util/snippets.ts';
 
-const sampleBody = '{"name":"Ada"}';
+/** What the examples and templates understand; others see where their own goes. */
+const sampleQuery = '?name=Ada';
+const sampleEvent = '{"name":"Ada"}';
 
 const snippetsOf = (fn: FunctionDocument) =>
   [
-    { id: 'curl', label: 'curl', text: curlSnippet(fn.url, sampleBody) },
-    { id: 'fetch', label: 'fetch', text: fetchSnippet(fn.url, sampleBody) },
-    { id: 'cli', label: 'CLI', text: cliSnippet(fn.name, sampleBody) },
+    { id: 'curl', label: 'curl', text: curlSnippet(`${fn.url}${sampleQuery}`, undefined) },
+    { id: 'fetch', label: 'fetch', text: fetchSnippet(`${fn.url}${sampleQuery}`, undefined) },
+    { id: 'cli', label: 'CLI', text: cliSnippet(fn.name, sampleEvent) },
   ] as const;
 
 /** Where it answers, ready to be copied in the form that is needed: what most people come to the page for. */
@@ -285,7 +287,7 @@ export function FunctionOverviewTab() {
               <Tile
                 label="Peak memory"
                 value={formatBytes(data.total?.peakMemoryBytes)}
-                note={`${formatMs(data.total?.cpuMs)} CPU · ${formatCount(data.total?.coldStarts ?? 0)} cold starts`}
+                note={`${formatMs(data.total?.cpuMs)} CPU · ${counted(data.total?.coldStarts ?? 0, 'cold start')}`}
               />
             </div>
             {data.total === null && <NoCallsYet fn={fn} />}

@@ -8,7 +8,7 @@ import type { LiveSnapshot } from '../api/live-ticks.ts';
 import { queries } from '../api/queries.ts';
 import { CanaryAborts } from '../components/canary-aborts.tsx';
 import { Checklist } from '../components/checklist.tsx';
-import { FirstRun } from '../components/first-run.tsx';
+import { ExamplesNote, FirstRun } from '../components/first-run.tsx';
 import { HostCharts } from '../components/host-charts.tsx';
 import { MetricCharts } from '../components/metric-charts.tsx';
 import { MetricTiles } from '../components/metric-tiles.tsx';
@@ -22,6 +22,7 @@ import { useChartSeries, useDeploymentMarkers } from '../components/use-chart-se
 import { paths } from '../path-builder.ts';
 import { Dot } from '../ui/badge.tsx';
 import { Card } from '../ui/card.tsx';
+import { isUntouched } from '../util/checklist.ts';
 import { formatBytes, formatCount, formatMs, formatPercent } from '../util/format.ts';
 import { useTimeRange } from '../util/hooks.ts';
 import { healthOf } from '../util/series.ts';
@@ -147,10 +148,11 @@ export function OverviewPage() {
   const live = isFollowing ? liveNow : frozen;
   const { functions: list } = useAllFunctions();
   const metrics = useQuery(queries.metrics(api, range, undefined, isLive));
-  if (list?.length === 0) {
+  if (list?.length === 0 || (list !== undefined && isUntouched(list))) {
     return (
       <>
         <PageHeader title="Overview" note="Hearth is running and waits for code." />
+        <ExamplesNote functions={list} />
         <FirstRun />
       </>
     );

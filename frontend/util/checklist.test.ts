@@ -2,17 +2,25 @@ import { describe, expect, it } from 'vitest';
 import { checklistMemory, doneSteps, rememberChecklist } from './checklist.ts';
 
 const none = { isDismissed: false, done: [] } as const;
-const fn = { latestVersion: 1 } as const;
+const lastDeployment = { version: 1, at: '2026-11-27T10:00:00.000Z', by: 'admin' };
+const fn = { latestVersion: 1, lastDeployment } as const;
 
 describe('the first steps', () => {
   it('are done by what is there', () => {
     expect(doneSteps({ functions: [], schedules: 0 }, none)).toEqual([]);
     expect(doneSteps({ functions: [fn], schedules: 0 }, none)).toEqual(['deploy']);
-    expect(doneSteps({ functions: [fn, { latestVersion: 2 }], schedules: 1 }, none)).toEqual([
+    expect(doneSteps({ functions: [fn, { ...fn, latestVersion: 2 }], schedules: 1 }, none)).toEqual([
       'deploy',
       'change',
       'schedule',
     ]);
+  });
+
+  it('are not done by examples that came with the platform, until somebody changes one', () => {
+    const example = { ...fn, lastDeployment: { ...lastDeployment, by: 'platform' } };
+    expect(doneSteps({ functions: [example], schedules: 0 }, none)).toEqual([]);
+    const changed = { latestVersion: 2, lastDeployment: { ...lastDeployment, version: 2 } };
+    expect(doneSteps({ functions: [example, changed], schedules: 0 }, none)).toEqual(['deploy', 'change']);
   });
 
   it('stay done when the hour in which they were done is over', () => {

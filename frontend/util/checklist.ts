@@ -4,7 +4,7 @@ export const stepIds = ['deploy', 'call', 'change', 'schedule'] as const;
 export type StepId = (typeof stepIds)[number];
 
 export interface ChecklistFacts {
-  readonly functions: readonly Pick<FunctionDocument, 'latestVersion' | 'stats'>[];
+  readonly functions: readonly Pick<FunctionDocument, 'latestVersion' | 'lastDeployment' | 'stats'>[];
   readonly schedules: number;
 }
 
@@ -15,8 +15,21 @@ export interface ChecklistMemory {
   readonly done: readonly StepId[];
 }
 
+/** Without the examples that the platform deployed itself: nobody has taken a step by them. */
+export function ownFunctions<Fn extends Pick<FunctionDocument, 'lastDeployment'>>(
+  functions: readonly Fn[],
+): readonly Fn[] {
+  return functions.filter(({ lastDeployment }) => lastDeployment.by !== 'platform');
+}
+
+/** Whether there are only examples of the platform, and nobody has called one in the last hour. */
+export function isUntouched(functions: readonly Pick<FunctionDocument, 'lastDeployment' | 'stats'>[]): boolean {
+  return ownFunctions(functions).length === 0 && functions.every(({ stats }) => (stats?.invocations ?? 0) === 0);
+}
+
 /** The first steps that have been taken, now or before. */
-export function doneSteps({ functions, schedules }: ChecklistFacts, { done }: ChecklistMemory): readonly StepId[] {
+export function doneSteps({ functions: all, schedules }: ChecklistFacts, { done }: ChecklistMemory): readonly StepId[] {
+  const functions = ownFunctions(all);
   const isTrue: Readonly<Record<StepId, boolean>> = {
     deploy: functions.length > 0,
     call: functions.some((fn) => (fn.stats?.invocations ?? 0) > 0),

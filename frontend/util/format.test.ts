@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   changeOf,
+  counted,
   formatAgo,
   formatBytes,
   formatClock,
@@ -12,6 +13,15 @@ import {
   formatSpan,
   prettyJson,
 } from './format.ts';
+
+it('counts one thing without an s', () => {
+  expect([0, 1, 2, 12_345].map((count) => counted(count, 'call'))).toEqual([
+    '0 calls',
+    '1 call',
+    '2 calls',
+    '12.3k calls',
+  ]);
+});
 
 describe('formatMs', () => {
   it.each([

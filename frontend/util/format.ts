@@ -19,6 +19,11 @@ export function formatCount(value: number | null | undefined): string {
   return `${trimmed(value / 1_000_000, 2)}M`;
 }
 
+/** `1 call`, `2 calls`, `12.3k calls`; for nouns whose plural ends in s. */
+export function counted(value: number, noun: string): string {
+  return `${formatCount(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
+
 /** Per second: 0.03, 1.5, 320. */
 export function formatRate(perSecond: number | null | undefined): string {
   if (!isNumber(perSecond)) return dash;

@@ -102,6 +102,24 @@ describe.skipIf(whyNoChromium !== undefined)(`live events in the browser${skippe
     expect(streams.count).toBe(1);
   });
 
+  it('holds the lines at a key, counts what comes meanwhile, and goes on', async () => {
+    await follow('Logs');
+    await see('of now');
+    await page.getByRole('heading', { level: 1 }).click();
+    await page.keyboard.press('l');
+    await page.getByRole('status').filter({ hasText: 'Paused' }).waitFor();
+    await say('while it was held');
+    const news = page.getByRole('button', { name: '1 new line', exact: true });
+    await news.waitFor();
+    expect(await page.getByText('while it was held', { exact: true }).count()).toBe(0);
+    await news.click();
+    await see('while it was held');
+    await page.getByRole('heading', { level: 1 }).click();
+    await page.keyboard.press('t');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+  });
+
   it('notices at once what is deployed elsewhere', async () => {
     const list = (request: Request) => request.url().includes('/api/v1/functions?');
     const files = { 'index.mjs': 'export const handler = () => 1;' };
