@@ -154,7 +154,7 @@ export class Api {
     return this.client.json('POST', `${root}/schedules/${segment(id)}/run`);
   }
 
-  /** Calls the function with an event. A failing function is a rejection with `thrown`, like every other failure. */
+  /** Calls the function with an event, which is sent as it was written. A failing function is a rejection with `thrown`, like every other failure. */
   async invoke(
     name: string,
     eventText: string,
@@ -165,7 +165,7 @@ export class Api {
     const path = isDraft ? draftPath(name, target.draft) : functionPath(name);
     const response = await this.client.send('POST', `${path}/invocations`, {
       ...(isDraft ? {} : { query: { qualifier: target.qualifier } }),
-      body: JSON.parse(eventText),
+      json: eventText,
       signal,
     });
     return {
@@ -179,7 +179,7 @@ export class Api {
   invokeAsync(name: string, eventText: string, qualifier: string): Promise<Accepted> {
     return this.client.json('POST', `${functionPath(name)}/invocations`, {
       query: { mode: 'async', qualifier },
-      body: JSON.parse(eventText),
+      json: eventText,
     });
   }
 

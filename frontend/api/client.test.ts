@@ -113,4 +113,20 @@ describe('ApiClient', () => {
     const answer = await api.invoke('f', '{"a":1}', { qualifier: 'live' }, new AbortController().signal);
     expect(answer).toEqual({ status: 200, invocationId: 'inv_1', contentType: 'text/plain', body: 'not json' });
   });
+
+  it('sends an event to the byte: numbers, escapes and layout', async () => {
+    const seen: string[] = [];
+    const { api } = await setUp(async (request, response) => {
+      const parts: Buffer[] = [];
+      for await (const part of request) parts.push(part);
+      seen.push(`${request.headers['content-type']} ${Buffer.concat(parts).toString('utf8')}`);
+      response.end('{}');
+    });
+    const event = '{ "id" : 12345678901234567890,\r\n\t"a": 1.10, "a": 2, "text": "\\u00e9é\\/" }\n';
+    const { signal } = new AbortController();
+    await api.invoke('f', event, { qualifier: 'live' }, signal);
+    await api.invoke('f', event, { draft: 'dr_1' }, signal);
+    await api.invokeAsync('f', event, 'live');
+    expect(seen).toEqual(Array(3).fill(`application/json ${event}`));
+  });
 });

@@ -3,11 +3,14 @@ import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirro
 import { javascript } from '@codemirror/lang-javascript';
 import { json } from '@codemirror/lang-json';
 import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from '@codemirror/language';
-import { EditorState, type Extension } from '@codemirror/state';
+import { Annotation, EditorState, type Extension } from '@codemirror/state';
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import { useEffect, useRef } from 'react';
 import type { CodeEditorProps } from './code-editor.tsx';
+
+/** Marks a text that came from outside: the editor holds its lines with other ends, and nobody edited it. */
+const fromOutside = Annotation.define<true>();
 
 /** Colours are CSS variables: the editor changes its theme with the page. */
 const colors = HighlightStyle.define([
@@ -75,7 +78,8 @@ function extensionsOf(latest: { readonly current: CodeEditorProps }, language: E
     }),
     EditorState.readOnly.of(props.isReadOnly === true),
     EditorView.updateListener.of((update) => {
-      if (update.docChanged) latest.current.onChange?.(update.state.doc.toString());
+      const isEdited = update.transactions.some((item) => item.docChanged && item.annotation(fromOutside) !== true);
+      if (isEdited) latest.current.onChange?.(update.state.doc.toString());
     }),
     EditorView.theme({
       '&': { maxHeight: props.maxHeight ?? '60vh' },
@@ -115,7 +119,10 @@ export function CodeMirrorView(props: CodeEditorProps) {
   useEffect(() => {
     const editor = view.current;
     if (editor === undefined || editor.state.doc.toString() === props.text) return;
-    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: props.text } });
+    editor.dispatch({
+      changes: { from: 0, to: editor.state.doc.length, insert: props.text },
+      annotations: fromOutside.of(true),
+    });
   }, [props.text]);
 
   return <div ref={host} />;

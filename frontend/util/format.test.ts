@@ -139,5 +139,14 @@ describe('prettyJson', () => {
     expect(prettyJson('{"a":1}')).toBe('{\n  "a": 1\n}');
     expect(prettyJson({ a: 1 })).toBe('{\n  "a": 1\n}');
     expect(prettyJson('<html>')).toBe('<html>');
+    const value = { a: [1, { b: [] }, {}, '{"x": [1,2]}\\', [[]]], 'k:,"': { c: null, d: true }, e: -1.5e-7 };
+    for (const text of [JSON.stringify(value), JSON.stringify(value, null, 7), '[]', ' "x" ', '12'])
+      expect(prettyJson(text)).toBe(JSON.stringify(JSON.parse(text), null, 2));
+  });
+
+  it('keeps numbers that JavaScript cannot hold', () => {
+    expect(prettyJson('{"id":12345678901234567890,"rate":1.10}')).toBe(
+      '{\n  "id": 12345678901234567890,\n  "rate": 1.10\n}',
+    );
   });
 });

@@ -142,8 +142,28 @@ export function changeOf(
 export function prettyJson(value: unknown): string {
   if (typeof value !== 'string') return JSON.stringify(value, null, 2) ?? '';
   try {
-    return JSON.stringify(JSON.parse(value), null, 2);
+    JSON.parse(value);
   } catch {
     return value;
   }
+  return indentJson(value);
+}
+
+/** Token by token, so that numbers which JavaScript cannot hold stay as they were written. */
+function indentJson(text: string): string {
+  const line = (depth: number) => `\n${'  '.repeat(depth)}`;
+  let depth = 0;
+  let isOpen = false;
+  let laidOut = '';
+  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},:]|[^\s[\]{},:"]+/g)) {
+    const isClosing = token === '}' || token === ']';
+    if (isClosing) depth--;
+    if (isOpen !== isClosing) laidOut += line(depth);
+    laidOut += token;
+    isOpen = token === '{' || token === '[';
+    if (isOpen) depth++;
+    else if (token === ',') laidOut += line(depth);
+    else if (token === ':') laidOut += ' ';
+  }
+  return laidOut;
 }
