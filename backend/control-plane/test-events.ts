@@ -1,5 +1,5 @@
-import { type TestEventVisibility, testEventLimits } from '../../shared/api/test-events.ts';
 import { PlatformError } from '../../shared/errors.ts';
+import { type TestEventVisibility, testEventLimits } from '../../shared/test-events.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Store } from '../core/ports/store.ts';
 import type { TestEventKey, TestEventRecord } from '../core/ports/test-events.ts';

@@ -1,87 +1,134 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Save, Trash2 } from 'lucide-react';
 import { useState } from 'react';
-import { Button, IconButton } from '../ui/button.tsx';
-import { Input, Select } from '../ui/field.tsx';
+import type { TestEvent } from '../../shared/api/test-events.ts';
+import { useApi } from '../api/context.tsx';
+import { type TestEventName, testEventsApi, testEventsQuery } from '../api/test-events.ts';
+import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
+import { IconButton } from '../ui/button.tsx';
+import { Select } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
-import { deleteEvent, savedEvents, saveError, saveEvent } from '../util/saved-events.ts';
+import { type BrowserEvent, deleteBrowserEvent } from '../util/browser-events.ts';
+import { BrowserEventsNotice, useBrowserEvents } from './browser-events.tsx';
+import { SaveEventForm } from './save-event-form.tsx';
 
 export interface SavedEventsProps {
   readonly functionName: string;
-  /** The event as it is in the editor; JSON text. */
+  /** The event as it is in the editor. */
   readonly event: string;
   readonly onChoose: (event: string) => void;
 }
 
-/** Events with names, to test with them again: choose, save, delete. */
+const keyOf = ({ visibility, name }: TestEventName): string => `${visibility}/${name}`;
+const browserKey = ({ name }: BrowserEvent): string => `browser/${name}`;
+
+function optionsOf(saved: readonly TestEvent[], browser: readonly BrowserEvent[]) {
+  const none = saved.length + browser.length === 0 ? 'No saved events' : 'Saved events';
+  const of = (visibility: TestEvent['visibility']) => saved.filter((item) => item.visibility === visibility);
+  return [
+    { value: '', label: none },
+    ...of('private').map((item) => ({ value: keyOf(item), label: item.name })),
+    ...of('shared').map((item) => ({ value: keyOf(item), label: `${item.name} · shared` })),
+    ...browser.map((item) => ({ value: browserKey(item), label: `${item.name} · only in this browser` })),
+  ];
+}
+
+/** Events with names, to test with them again: choose, save, delete. The platform keeps them. */
 export function SavedEvents({ functionName, event, onChoose }: SavedEventsProps) {
-  const [saved, setSaved] = useState(() => savedEvents(localStorage, functionName));
+  const api = useApi();
+  const queryClient = useQueryClient();
+  const query = testEventsQuery(api, functionName);
+  const { data: saved = [], error } = useQuery(query);
+  const browser = useBrowserEvents(functionName);
   const [chosen, setChosen] = useState('');
-  /** Undefined while nobody is giving a name. */
-  const [name, setName] = useState<string | undefined>();
-  const renew = () => setSaved(savedEvents(localStorage, functionName));
-  if (name !== undefined) {
-    const reason = saveError(saved, name, event);
-    return (
-      <form
-        className="flex flex-wrap items-center gap-2"
-        onSubmit={(submitted) => {
-          submitted.preventDefault();
-          if (reason !== undefined) return;
-          if (saveEvent(localStorage, functionName, { name, event })) {
-            setChosen(name.trim());
-            setName(undefined);
-            renew();
-          } else toast.failed('Not saved', new Error('this browser has no room left for it'));
-        }}
-      >
-        <Input
-          autoFocus
-          aria-label="Name of the event"
-          placeholder="Name, for this browser"
-          className="min-w-32 max-w-56 grow"
-          value={name}
-          onChange={(change) => setName(change.target.value)}
-        />
-        <Button type="submit" size="small" tone="primary" disabledReason={reason}>
-          Save
-        </Button>
-        <Button size="small" onClick={() => setName(undefined)}>
-          Cancel
-        </Button>
-      </form>
-    );
-  }
+  const [isSaving, setIsSaving] = useState(false);
+  const [isAsking, setIsAsking] = useState(false);
+  const renew = () => queryClient.invalidateQueries({ queryKey: query.queryKey });
+  const read = useMutation({
+    mutationFn: (item: TestEventName) => testEventsApi.text(api, functionName, item),
+    onSuccess: onChoose,
+    onError: (failure) => toast.failed('The event cannot be read', failure),
+  });
+  const remove = useMutation({
+    mutationFn: (item: TestEventName) => testEventsApi.remove(api, functionName, item),
+    onSuccess: () => setChosen(''),
+    onError: (failure) => toast.failed('Not deleted', failure),
+    onSettled: async () => {
+      setIsAsking(false);
+      await renew();
+    },
+  });
+  const item = saved.find((candidate) => keyOf(candidate) === chosen);
+  const ofBrowser = browser.events.find((candidate) => browserKey(candidate) === chosen);
+  const choose = (key: string) => {
+    setChosen(key);
+    const found = saved.find((candidate) => keyOf(candidate) === key);
+    const local = browser.events.find((candidate) => browserKey(candidate) === key);
+    if (found !== undefined) read.mutate(found);
+    else if (local !== undefined) onChoose(local.event);
+  };
+  const askOrRemove = () => {
+    if (ofBrowser !== undefined) {
+      deleteBrowserEvent(localStorage, functionName, ofBrowser);
+      setChosen('');
+      browser.renew();
+    } else if (item?.visibility === 'shared') setIsAsking(true);
+    else if (item !== undefined) remove.mutate(item);
+  };
+  const name = item?.name ?? ofBrowser?.name ?? '';
   return (
-    <div className="flex flex-wrap items-center gap-1.5">
-      <Select
-        aria-label="Saved events"
-        className="min-w-32 max-w-56 grow"
-        value={saved.some((item) => item.name === chosen) ? chosen : ''}
-        options={[
-          { value: '', label: saved.length === 0 ? 'No saved events' : 'Saved events' },
-          ...saved.map((item) => ({ value: item.name, label: item.name })),
-        ]}
-        onChange={(change) => {
-          setChosen(change.target.value);
-          const found = saved.find((item) => item.name === change.target.value);
-          if (found !== undefined) onChoose(found.event);
-        }}
-      />
-      <IconButton label="Save this event" onClick={() => setName(chosen)}>
-        <Save className="size-4" aria-hidden="true" />
-      </IconButton>
-      {chosen !== '' && (
-        <IconButton
-          label={`Delete the saved event ${chosen}`}
-          onClick={() => {
-            deleteEvent(localStorage, functionName, chosen);
-            setChosen('');
-            renew();
+    <>
+      {isSaving ? (
+        <SaveEventForm
+          functionName={functionName}
+          event={event}
+          saved={saved}
+          first={item ?? { visibility: 'private', name }}
+          onDone={(done) => {
+            setIsSaving(false);
+            if (done !== undefined) setChosen(keyOf(done));
           }}
-        >
-          <Trash2 className="size-4" aria-hidden="true" />
-        </IconButton>
+        />
+      ) : (
+        <div className="flex min-w-0 flex-wrap items-center gap-1.5">
+          <Select
+            aria-label="Saved events"
+            className="min-w-32 max-w-56 grow"
+            value={item === undefined && ofBrowser === undefined ? '' : chosen}
+            options={optionsOf(saved, browser.events)}
+            onChange={(change) => choose(change.target.value)}
+          />
+          <IconButton label="Save this event" onClick={() => setIsSaving(true)}>
+            <Save className="size-4" aria-hidden="true" />
+          </IconButton>
+          {name !== '' && (
+            <IconButton
+              label={`Delete the ${item?.visibility === 'shared' ? 'shared' : 'saved'} event ${name}`}
+              isBusy={remove.isPending}
+              onClick={askOrRemove}
+            >
+              <Trash2 className="size-4" aria-hidden="true" />
+            </IconButton>
+          )}
+        </div>
       )}
-    </div>
+      {error !== null && (
+        <p role="alert" className="basis-full text-xs text-danger">
+          The saved events cannot be read: {error.message}
+        </p>
+      )}
+      <BrowserEventsNotice {...browser} />
+      <ConfirmDialog
+        isOpen={isAsking}
+        onClose={() => setIsAsking(false)}
+        title={`Delete the shared event ${name}?`}
+        action="Delete for everybody"
+        isDangerous
+        isBusy={remove.isPending}
+        onConfirm={() => item !== undefined && remove.mutate(item)}
+      >
+        <p>Everybody in the project can choose it now; {item?.updatedBy} saved it last.</p>
+      </ConfirmDialog>
+    </>
   );
 }

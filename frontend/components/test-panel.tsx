@@ -6,6 +6,7 @@ import type { Api } from '../api/api.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { processServerError, type ServerError } from '../api/server-error.ts';
+import { eventTemplates } from '../forms/event-templates.ts';
 import type { DraftTarget } from '../forms/use-draft.ts';
 import { Button } from '../ui/button.tsx';
 import { Callout, ErrorCallout } from '../ui/callout.tsx';
@@ -13,6 +14,7 @@ import { Card } from '../ui/card.tsx';
 import { CodeEditor } from '../ui/code-editor.tsx';
 import { Select } from '../ui/field.tsx';
 import { Spinner } from '../ui/spinner.tsx';
+import { jsonError } from '../util/json-error.ts';
 import { InvocationResult } from './invocation-result.tsx';
 import { SavedEvents } from './saved-events.tsx';
 import { isOver } from './status.tsx';
@@ -86,15 +88,6 @@ function rememberEvent(functionName: string, event: string): void {
   }
 }
 
-function jsonError(text: string): string | undefined {
-  try {
-    JSON.parse(text);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : 'not JSON';
-  }
-}
-
 function Outcome({ run, detail }: { readonly run: Run; readonly detail: InvocationDetail | undefined }) {
   if (detail !== undefined)
     return <InvocationResult detail={detail} {...(run.body === undefined ? {} : { body: run.body })} />;
@@ -153,6 +146,8 @@ export function TestPanel({ functionName, firstEvent, draft, onReady }: TestPane
     },
     onSettled: () => queryClient.invalidateQueries({ queryKey: ['metrics'] }),
   });
+  const templates = eventTemplates(functionName);
+  const template = templates.find((item) => item.event === event);
   const wrong = jsonError(event);
   const reason = wrong === undefined ? tried.draft?.obstacle : 'The event is not valid JSON';
   const run = () => {
@@ -215,6 +210,19 @@ export function TestPanel({ functionName, firstEvent, draft, onReady }: TestPane
               <span className="font-medium">Event (JSON)</span>{' '}
               <span className="text-xs text-faint">Ctrl+Enter runs</span>
             </span>
+            <Select
+              aria-label="Event templates"
+              className="min-w-32 max-w-56"
+              value={template?.id ?? ''}
+              options={[
+                { value: '', label: 'Templates' },
+                ...templates.map(({ id, title }) => ({ value: id, label: title })),
+              ]}
+              onChange={(change) => {
+                const chosen = templates.find(({ id }) => id === change.target.value);
+                if (chosen !== undefined) setEvent(chosen.event);
+              }}
+            />
             <SavedEvents functionName={functionName} event={event} onChoose={setEvent} />
           </div>
           <CodeEditor
@@ -231,6 +239,7 @@ export function TestPanel({ functionName, firstEvent, draft, onReady }: TestPane
               {wrong}
             </p>
           )}
+          {template !== undefined && <p className="mt-1 text-xs text-muted">{template.note}</p>}
         </div>
         {tried.canTry && (
           <p className="text-xs text-muted">

@@ -288,4 +288,66 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
     const drafts = page.getByRole('row').filter({ has: page.getByRole('cell', { name: 'draft', exact: true }) });
     await expect.poll(() => drafts.count()).toBe(2);
   });
+
+  it('keeps events with the platform, takes over those of the browser, and sends what was typed to the byte', async () => {
+    const text = '{ "id": 12345678901234567890, "rate": 1.10 }';
+    const events = [
+      { name: 'big/order', event: text },
+      { name: 'unfinished', event: '{"a":' },
+    ];
+    const kept = async (path: string) => {
+      const answer = await platform.api('GET', `/api/v1/functions/shop/test-events/${path}`);
+      return answer.status === 200 ? answer.text() : answer.status;
+    };
+    const ofBrowser = () => page.evaluate("localStorage.getItem('hearth.events.shop')");
+    await page.evaluate(`localStorage.setItem('hearth.events.shop', ${JSON.stringify(JSON.stringify(events))})`);
+    await go('code');
+    await page.getByText('1 event of this browser is kept by the platform now').waitFor();
+    await page.getByText('big/order is called big-order now.').waitFor();
+    await page.getByText('unfinished: The event is not valid JSON.').waitFor();
+    expect(await kept('private/big-order')).toBe(text);
+    expect(JSON.parse(String(await ofBrowser()))).toEqual([events[1]]);
+    for (const [theme, width] of themes) {
+      await inTheme(theme, width);
+      await isFine();
+    }
+    await inTheme('light', 1366);
+
+    const saved = page.getByLabel('Saved events');
+    await saved.selectOption('unfinished · only in this browser');
+    await button('Delete the saved event unfinished').click();
+    expect(await ofBrowser()).toBeNull();
+    await saved.selectOption('big-order');
+    const editor = page.getByRole('textbox', { name: /Event as JSON/ });
+    await expect.poll(() => editor.textContent()).toBe(text);
+    const isCall = (path: string) => path.endsWith('/shop/invocations');
+    const sent = page.waitForRequest((request) => isCall(new URL(request.url()).pathname));
+    await button('Run').click();
+    expect((await sent).postData()).toBe(text);
+
+    await button('Save this event').click();
+    await page.getByLabel('Who sees it').selectOption('Shared with the project');
+    await page.getByLabel('Name of the event').fill('big order');
+    await isFine();
+    await page.keyboard.press('Enter');
+    await page.getByText('Everybody in the project can choose it.').waitFor();
+    expect(await kept('shared/big%20order')).toBe(text);
+    await editor.press('ControlOrMeta+a');
+    await page.keyboard.insertText('[1.0]');
+    await button('Save this event').click();
+    await page.getByText(/^Takes the place of the shared event of this name/).waitFor();
+    await button('Overwrite').click();
+    await expect.poll(() => kept('shared/big%20order')).toBe('[1.0]');
+    await button('Delete the shared event big order').click();
+    await button('Delete for everybody').click();
+    await expect.poll(() => kept('shared/big%20order')).toBe(404);
+    await expect.poll(() => saved.locator('option').count()).toBe(2);
+
+    await page.getByLabel('Event templates').selectOption('HTTP GET with a query');
+    await page.getByText(/^What a handler gets for such a request to the gateway/).waitFor();
+    await expect.poll(() => editor.textContent()).toContain('"rawPath": "/shop"');
+    await inTheme('dark', 390);
+    await isFine();
+    await inTheme('light', 1366);
+  });
 });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { testEventLimits } from '../../shared/api/test-events.ts';
+import { testEventLimits } from '../../shared/test-events.ts';
 import { type ApiRig, apiRig } from '../support/api-rig.ts';
 
 type Headers = Record<string, string>;

@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { pageQuerySchema } from '../../../shared/api/paging.ts';
 import {
   type TestEvent,
-  testEventLimits,
   testEventPageSchema,
   testEventParams,
   testEventSchema,
 } from '../../../shared/api/test-events.ts';
+import { testEventLimits } from '../../../shared/test-events.ts';
 import type { TestEventName } from '../../control-plane/test-events.ts';
 import type { TestEventRecord } from '../../core/ports/test-events.ts';
 import { actorOf, callerOf, functionNameIn } from '../caller.ts';

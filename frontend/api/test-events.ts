@@ -1,0 +1,38 @@
+import { queryOptions } from '@tanstack/react-query';
+import type { TestEvent } from '../../shared/api/test-events.ts';
+import type { TestEventVisibility } from '../../shared/test-events.ts';
+import type { Api, Page } from './api.ts';
+
+export interface TestEventName {
+  readonly visibility: TestEventVisibility;
+  readonly name: string;
+}
+
+const root = (functionName: string) => `/api/v1/functions/${encodeURIComponent(functionName)}/test-events`;
+const path = (functionName: string, { visibility, name }: TestEventName) =>
+  `${root(functionName)}/${visibility}/${encodeURIComponent(name)}`;
+
+/** Events that the platform keeps to call a function with. Text goes both ways as it is. Every call rejects with ApiError. */
+export const testEventsApi = {
+  /** Those of the project, and of whoever asks. All: there are no more of both together than one page holds. */
+  list: async (api: Api, functionName: string, signal?: AbortSignal): Promise<readonly TestEvent[]> => {
+    const query = { limit: 200 };
+    const options = signal === undefined ? { query } : { query, signal };
+    return (await api.client.json<Page<TestEvent>>('GET', root(functionName), options)).items;
+  },
+  text: async (api: Api, functionName: string, event: TestEventName): Promise<string> =>
+    (await api.client.send('GET', path(functionName, event))).text(),
+  /** Over the one of that name, if there is one. */
+  put: (api: Api, functionName: string, event: TestEventName, text: string): Promise<TestEvent> =>
+    api.client.json('PUT', path(functionName, event), { json: text }),
+  remove: (api: Api, functionName: string, event: TestEventName): Promise<void> =>
+    api.client.json('DELETE', path(functionName, event)),
+} as const;
+
+const testEventsKey = (functionName: string) => ['test-events', functionName] as const;
+
+export const testEventsQuery = (api: Api, functionName: string) =>
+  queryOptions({
+    queryKey: testEventsKey(functionName),
+    queryFn: ({ signal }) => testEventsApi.list(api, functionName, signal),
+  });
