@@ -133,6 +133,9 @@ describe('init and deploy', () => {
     expect(await run(['init', 'my-app', '--template', 'js-fetch'])).toMatchObject({ exitCode: 0 });
     expect(await run(['init', 'my-app', '--template', 'js-fetch'])).toMatchObject({ exitCode: 5 });
     writeFileSync(join(folder, 'my-app/.env'), 'PASSWORD=1');
+    const manifest = join(folder, 'my-app/hearth.json');
+    const inputSchema = { type: 'object', properties: { id: { type: 'integer' } } };
+    writeFileSync(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), inputSchema }));
     execFileSync('mkdir', ['-p', join(folder, 'my-app/node_modules/x'), join(folder, 'my-app/lib')]);
     writeFileSync(join(folder, 'my-app/node_modules/x/index.js'), '1');
     writeFileSync(join(folder, 'my-app/lib/a.mjs'), 'export const a = 1;');
@@ -160,6 +163,7 @@ describe('init and deploy', () => {
       handler: 'index.default',
       message: 'first',
       env: { A: 'b=c' },
+      inputSchema,
     });
     writeFileSync(join(folder, 'bundle.tar.gz'), new Uint8Array(await (form.get('bundle') as File).arrayBuffer()));
     expect(

@@ -216,6 +216,12 @@ export const versionConfigSchema = z.strictObject({
   auth: callerAuthSchema.nullable(),
   rateLimits: z.array(rateLimitSchema).max(5).describe('How often the function may be called through the gateway.'),
   image: containerImageSchema.nullable(),
+  inputSchema: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .describe(
+      'JSON Schema of the event, of the part that docs/test-events.md names: forms are made of it, calls are not checked. Null: none.',
+    ),
 });
 export type VersionConfig = z.infer<typeof versionConfigSchema>;
 
@@ -270,5 +276,6 @@ export function defaultVersionConfig(runtime: VersionConfig['runtime'], isolatio
     auth: null,
     rateLimits: [],
     image: null,
+    inputSchema: null,
   };
 }

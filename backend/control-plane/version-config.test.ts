@@ -50,6 +50,21 @@ test('refuses fields that contradict each other', () => {
   expect(() => resolveConfig({ cors: { ...cors, credentials: false } }, undefined, 'process')).not.toThrow();
 });
 
+test('a schema of the event is taken over, taken back with null, and refused where it cannot be shown as a form', () => {
+  const inputSchema = { type: 'object', properties: { id: { type: 'integer' } } };
+  const before = resolveConfig({ inputSchema }, undefined, 'process').config;
+  expect(before.inputSchema).toEqual(inputSchema);
+  expect(resolveConfig({ memoryMb: 256 }, before, 'process').config.inputSchema).toEqual(inputSchema);
+  expect(resolveConfig({ inputSchema: null }, before, 'process').config.inputSchema).toBeNull();
+  const refused = { type: 'object', properties: { id: { type: 'integer', oneOf: [] } } };
+  expect(() => resolveConfig({ inputSchema: refused }, undefined, 'process')).toThrow(
+    'inputSchema.properties.id.oneOf is not supported for type "integer"; supported are type, title',
+  );
+  expect(() => resolveConfig({ inputSchema: { type: 'object', x: 'x'.repeat(33_000) } }, undefined, 'process')).toThrow(
+    'inputSchema must be at most 32 KiB of JSON',
+  );
+});
+
 test('environments: names and values that no process could have are refused with what is wrong', () => {
   const problem = (env: Record<string, string>) =>
     versionConfigInputSchema.safeParse({ env }).error?.issues[0]?.message;

@@ -1,4 +1,5 @@
 import { type ErrorIssue, PlatformError } from '../../shared/errors.ts';
+import { eventSchemaIssues } from '../../shared/event-schema-check.ts';
 import {
   defaultVersionConfig,
   type IsolationLevel,
@@ -17,6 +18,12 @@ export interface ResolvedConfig {
   readonly config: VersionConfig;
   /** Fields that somebody chose, now or in the version before, rather than defaults. */
   readonly chosen: ReadonlySet<ConfigKey>;
+}
+
+/** Here and not in the schema of the configuration: a version that was stored must be readable whatever is supported later. */
+function inputSchemaIssues({ inputSchema }: VersionConfig): readonly ErrorIssue[] {
+  const issues = inputSchema === null ? [] : eventSchemaIssues(inputSchema);
+  return issues.map(({ path, message }) => ({ path: path === '' ? 'inputSchema' : `inputSchema.${path}`, message }));
 }
 
 function crossFieldIssues(config: VersionConfig): readonly ErrorIssue[] {
@@ -50,6 +57,7 @@ function crossFieldIssues(config: VersionConfig): readonly ErrorIssue[] {
   if (config.cors !== null && isOpenToEverySite(config.cors)) {
     issues.push({ path: 'cors.origins', message: openToEverySite });
   }
+  issues.push(...inputSchemaIssues(config));
   const both = config.secrets.find((name) => Object.hasOwn(config.env, name));
   if (both !== undefined) {
     issues.push({ path: 'secrets', message: `has ${both}, which env has too; leave it out of one of them` });

@@ -2,21 +2,21 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Play } from 'lucide-react';
 import { useRef, useState } from 'react';
 import type { InvocationDetail } from '../../shared/api/invocations.ts';
+import type { ObjectSchema } from '../../shared/event-schema.ts';
 import type { Api } from '../api/api.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { processServerError, type ServerError } from '../api/server-error.ts';
-import { eventTemplates } from '../forms/event-templates.ts';
+import { eventOf } from '../forms/event-values.ts';
 import type { DraftTarget } from '../forms/use-draft.ts';
 import { Button } from '../ui/button.tsx';
 import { Callout, ErrorCallout } from '../ui/callout.tsx';
 import { Card } from '../ui/card.tsx';
-import { CodeEditor } from '../ui/code-editor.tsx';
 import { Select } from '../ui/field.tsx';
 import { Spinner } from '../ui/spinner.tsx';
 import { jsonError } from '../util/json-error.ts';
+import { EventEditor } from './event-editor.tsx';
 import { InvocationResult } from './invocation-result.tsx';
-import { SavedEvents } from './saved-events.tsx';
 import { isOver } from './status.tsx';
 import { type PastTest, TestHistory } from './test-history.tsx';
 
@@ -103,7 +103,10 @@ function Outcome({ run, detail }: { readonly run: Run; readonly detail: Invocati
 
 export interface TestPanelProps {
   readonly functionName: string;
+  /** Where the version does not say what an event is. */
   readonly firstEvent: string;
+  /** What the version says of its event. */
+  readonly inputSchema: ObjectSchema | undefined;
   /** What is in the editor beside it; undefined where there is none. */
   readonly draft: DraftTarget | undefined;
   /** Called with a function that starts the test, for the shortcut in the other editor. */
@@ -120,10 +123,13 @@ function useTarget(draft: DraftTarget | undefined) {
 }
 
 /** Calls the version that is live, or the draft, with an event, and shows what came of it: result, logs, where the time went. */
-export function TestPanel({ functionName, firstEvent, draft, onReady }: TestPanelProps) {
+export function TestPanel({ functionName, firstEvent, inputSchema, draft, onReady }: TestPanelProps) {
   const api = useApi();
   const queryClient = useQueryClient();
-  const [event, setEvent] = useState(() => rememberedEvent(functionName) ?? firstEvent);
+  const [event, setEvent] = useState(
+    () => rememberedEvent(functionName) ?? (inputSchema === undefined ? firstEvent : eventOf(inputSchema)),
+  );
+  const [formObstacle, setFormObstacle] = useState<string>();
   const [mode, setMode] = useState<Mode>('sync');
   const tried = useTarget(draft);
   const [past, setPast] = useState<readonly PastTest[]>([]);
@@ -146,10 +152,8 @@ export function TestPanel({ functionName, firstEvent, draft, onReady }: TestPane
     },
     onSettled: () => queryClient.invalidateQueries({ queryKey: ['metrics'] }),
   });
-  const templates = eventTemplates(functionName);
-  const template = templates.find((item) => item.event === event);
   const wrong = jsonError(event);
-  const reason = wrong === undefined ? tried.draft?.obstacle : 'The event is not valid JSON';
+  const reason = wrong === undefined ? (formObstacle ?? tried.draft?.obstacle) : 'The event is not valid JSON';
   const run = () => {
     if (reason === undefined && !test.isPending) test.mutate();
   };
@@ -204,43 +208,14 @@ export function TestPanel({ functionName, firstEvent, draft, onReady }: TestPane
       }
     >
       <div className="flex flex-col gap-3">
-        <div>
-          <div className="mb-1.5 flex flex-wrap items-center justify-between gap-2 text-sm">
-            <span>
-              <span className="font-medium">Event (JSON)</span>{' '}
-              <span className="text-xs text-faint">Ctrl+Enter runs</span>
-            </span>
-            <Select
-              aria-label="Event templates"
-              className="min-w-32 max-w-56"
-              value={template?.id ?? ''}
-              options={[
-                { value: '', label: 'Templates' },
-                ...templates.map(({ id, title }) => ({ value: id, label: title })),
-              ]}
-              onChange={(change) => {
-                const chosen = templates.find(({ id }) => id === change.target.value);
-                if (chosen !== undefined) setEvent(chosen.event);
-              }}
-            />
-            <SavedEvents functionName={functionName} event={event} onChoose={setEvent} />
-          </div>
-          <CodeEditor
-            label="Event as JSON"
-            fileName="event.json"
-            text={event}
-            onChange={setEvent}
-            onRun={run}
-            minHeight="7rem"
-            maxHeight="16rem"
-          />
-          {wrong !== undefined && (
-            <p role="alert" className="mt-1 text-xs text-danger">
-              {wrong}
-            </p>
-          )}
-          {template !== undefined && <p className="mt-1 text-xs text-muted">{template.note}</p>}
-        </div>
+        <EventEditor
+          functionName={functionName}
+          event={event}
+          inputSchema={inputSchema}
+          onChange={setEvent}
+          onRun={run}
+          onObstacle={setFormObstacle}
+        />
         {tried.canTry && (
           <p className="text-xs text-muted">
             {tried.target === 'draft'

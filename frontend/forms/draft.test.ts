@@ -75,6 +75,19 @@ describe('settings', () => {
     expect(Object.keys(checkSettings(wrong)).sort()).toEqual(['batchMaxBytes', 'batchMaxSize', 'batchWindowMs']);
   });
 
+  it('say what is wrong with a schema of the event, and send it when there is one', () => {
+    const error = (inputSchema: string) => checkSettings({ ...emptySettings, inputSchema }).inputSchema;
+    expect(error('{"type":')).toMatch(/^Not JSON: /);
+    expect(error('[]')).toBe('The schema must be a schema, which is a JSON object');
+    expect(error('{"type":"object","properties":{"a":{"type":"text"}}}')).toMatch(
+      /^properties\.a\.type must be one of/,
+    );
+    const draft = { ...emptySettings, inputSchema: '{"type":"object"}' };
+    expect(checkSettings(draft)).toEqual({});
+    expect(chosenConfigOf(draft).inputSchema).toEqual({ type: 'object' });
+    expect(chosenConfigOf(emptySettings)).not.toHaveProperty('inputSchema');
+  });
+
   it('name each wrong field', () => {
     const errors = checkSettings({
       ...emptySettings,
@@ -126,6 +139,7 @@ describe('settings', () => {
         singleFlight: { headers: ['x-tenant'] },
         snapshots: false,
         reservedConcurrency: 3,
+        inputSchema: { type: 'object', properties: { id: { type: 'integer' } } },
       },
       retry: { maxAttempts: 1, maxAgeMs: 1000, minBackoffMs: 10, maxBackoffMs: 10 },
     };
@@ -145,7 +159,7 @@ describe('settings', () => {
     });
     const { handler, isolation, timeoutMs, memoryMb, cpus, concurrency, minInstances, maxInstances } = version.config;
     const { env, egress, secrets, batch, singleFlight, snapshots, reservedConcurrency } = version.config;
-    const { retry, idleTimeoutMs, auth, cors } = version.config;
+    const { retry, idleTimeoutMs, auth, cors, inputSchema } = version.config;
     expect(configOf(settingsOfVersion(version))).toEqual({
       handler,
       isolation,
@@ -166,11 +180,15 @@ describe('settings', () => {
       idleTimeoutMs,
       auth,
       cors,
+      inputSchema,
     });
     const before = settingsOfVersion(version);
     expect(changedConfigOf(before, before)).toEqual({});
     const after = { ...before, idleTimeoutMs: '', retryMaxAttempts: '2' };
     expect(changedConfigOf(before, after)).toEqual({ idleTimeoutMs: null, retry: { ...retry, maxAttempts: 2 } });
+    const spaced = { ...before, inputSchema: JSON.stringify(inputSchema) };
+    expect(changedConfigOf(before, spaced)).toEqual({});
+    expect(changedConfigOf(before, { ...before, inputSchema: ' ' })).toEqual({ inputSchema: null });
   });
 
   it('say when an instance ends, what is tried again and who may call only when that was chosen', () => {

@@ -9,6 +9,7 @@ import {
 } from '../../shared/version-config.ts';
 import { type AccessDraft, accessDraftOf, accessOf, checkAccess, emptyAccess } from './access-draft.ts';
 import { type EgressChoice, egressDraft, egressOf, parseEgressHosts } from './egress-text.ts';
+import { schemaOfText, schemaText, schemaTextError } from './schema-text.ts';
 import type { Template } from './templates.ts';
 
 export type Files = Readonly<Record<string, string>>;
@@ -44,6 +45,8 @@ export interface SettingsDraft extends AccessDraft {
   readonly singleFlight: SingleFlightConfig;
   /** Starts in microVMs may be copies. */
   readonly snapshots: boolean;
+  /** JSON text; empty: none. */
+  readonly inputSchema: string;
 }
 
 export type SettingsErrors = Partial<Record<keyof SettingsDraft | 'name', string>>;
@@ -69,6 +72,7 @@ export const emptySettings: SettingsDraft = {
   ...retryDraftOf(defaultVersionConfig('nodejs', 'process').retry),
   singleFlight: false,
   snapshots: true,
+  inputSchema: '',
   ...emptyAccess,
 };
 
@@ -122,6 +126,7 @@ export function settingsOfVersion(version: VersionDocument): SettingsDraft {
     ...accessDraftOf(config),
     singleFlight: config.singleFlight,
     snapshots: config.snapshots,
+    inputSchema: schemaText(config.inputSchema),
   };
 }
 
@@ -216,6 +221,8 @@ export function checkSettings(draft: SettingsDraft): SettingsErrors {
   if (!/^[\w./-]+$/.test(draft.handler)) errors.handler = 'file.export, for example index.handler';
   const { env, error } = parseEnv(draft.env);
   if (error !== undefined) errors.env = error;
+  const wrongSchema = schemaTextError(draft.inputSchema);
+  if (wrongSchema !== undefined) errors.inputSchema = wrongSchema;
   const hosts = draft.egress === 'hosts' ? parseEgressHosts(draft.egressHosts).error : undefined;
   if (hosts !== undefined) errors.egressHosts = hosts;
   const both = draft.secrets.find((name) => name in env);
@@ -238,6 +245,7 @@ export function chosenConfigOf(draft: SettingsDraft): Partial<CreateFunction> {
   if (draft.secrets.length === 0) defaults.add('secrets');
   if (draft.singleFlight === false) defaults.add('singleFlight');
   if (draft.snapshots) defaults.add('snapshots');
+  if (draft.inputSchema.trim() === '') defaults.add('inputSchema');
   return Object.fromEntries(Object.entries(config).filter(([key]) => !defaults.has(key)));
 }
 
@@ -269,6 +277,7 @@ export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
     ...accessOf(draft),
     singleFlight: draft.singleFlight,
     snapshots: draft.snapshots,
+    inputSchema: schemaOfText(draft.inputSchema),
     ...(draft.isolation === '' ? {} : { isolation: draft.isolation }),
     ...(draft.egress === '' ? {} : { egress: egressOf(draft.egress, draft.egressHosts) }),
   };

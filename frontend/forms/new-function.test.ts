@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createFunctionSchema } from '../../shared/api/functions.ts';
-import { checkFunction, draftOfImage, draftOfTemplate, functionOf, type Program } from './new-function.ts';
+import { checkFunction, draftOfImage, draftOfTemplate, functionOf } from './new-function.ts';
+import type { Program } from './program.ts';
 import { templateOf } from './templates.ts';
 
 const program: Program = { fileName: 'app', bytes: 3, base64: 'AQID' };

@@ -1,5 +1,4 @@
 import type { CreateFunction, InlineFiles } from '../../shared/api/functions.ts';
-import { MiB } from '../../shared/limits.ts';
 import type { RuntimeName } from '../../shared/version-config.ts';
 import {
   checkSettings,
@@ -12,20 +11,8 @@ import {
 } from './draft.ts';
 import { checkImage, emptyImage, type ImageDraft, type ImageErrors, imageOf } from './image-draft.ts';
 import { nameError } from './names.ts';
+import { bootstrapName, type Program } from './program.ts';
 import type { Template } from './templates.ts';
-
-/** What the platform starts of a custom runtime. */
-export const bootstrapName = 'bootstrap';
-
-/** In base64 and with the rest of the request it stays under the 16 MiB that the API takes as JSON. */
-export const maxProgramBytes = 11 * MiB;
-
-/** An executable from somebody's disk. */
-export interface Program {
-  readonly fileName: string;
-  readonly bytes: number;
-  readonly base64: string;
-}
 
 /** A function as the form for a new one holds it. */
 export interface FunctionDraft {

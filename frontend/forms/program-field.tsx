@@ -1,7 +1,7 @@
 import { useId, useState } from 'react';
 import { Button } from '../ui/button.tsx';
 import { formatBytes } from '../util/format.ts';
-import { bootstrapName, maxProgramBytes, type Program } from './new-function.ts';
+import { bootstrapName, maxProgramBytes, type Program } from './program.ts';
 
 /** The bytes of a file as base64. Rejects when the browser cannot read it. */
 function base64Of(file: File): Promise<string> {

@@ -221,6 +221,21 @@ export function SettingsFields({ draft, errors, drivers, runtime, onChange }: Se
           />
         )}
       </Field>
+      <Field
+        label="Schema of the event"
+        hint="JSON Schema; the test has a form for it. Empty: none. Calls are not checked."
+        error={errors.inputSchema}
+      >
+        {(control) => (
+          <TextArea
+            {...control}
+            rows={draft.inputSchema === '' ? 2 : 8}
+            className="font-mono"
+            value={draft.inputSchema}
+            onChange={(event) => onChange({ ...draft, inputSchema: event.target.value })}
+          />
+        )}
+      </Field>
       <SecretPicker
         chosen={draft.secrets}
         error={errors.secrets}

@@ -2,6 +2,8 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Rocket, Undo2 } from 'lucide-react';
 import { useRef, useState } from 'react';
 import type { FunctionDocument, VersionFiles } from '../../shared/api/functions.ts';
+import type { ObjectSchema } from '../../shared/event-schema.ts';
+import { asEventSchema } from '../../shared/event-schema-check.ts';
 import type { RuntimeName } from '../../shared/version-config.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
@@ -12,7 +14,7 @@ import { TestPanel } from '../components/test-panel.tsx';
 import { useFunction } from '../components/use-function.ts';
 import { splitFiles } from '../forms/changes.ts';
 import { FileEditor } from '../forms/file-editor.tsx';
-import { bootstrapName, type Program } from '../forms/new-function.ts';
+import { bootstrapName, type Program } from '../forms/program.ts';
 import { ProgramField } from '../forms/program-field.tsx';
 import { templateOf } from '../forms/templates.ts';
 import { type EditedCode, useCodeDraft } from '../forms/use-code-draft.ts';
@@ -26,6 +28,7 @@ import { useUrlValue } from '../util/hooks.ts';
 
 interface EditorProps {
   readonly fn: FunctionDocument;
+  readonly inputSchema: ObjectSchema | undefined;
   readonly version: number;
   readonly deployed: VersionFiles;
   readonly runtime: RuntimeName;
@@ -61,7 +64,7 @@ function OutdatedDraft({
   );
 }
 
-function Editor({ fn, version, deployed, runtime }: EditorProps) {
+function Editor({ fn, inputSchema, version, deployed, runtime }: EditorProps) {
   const api = useApi();
   const queryClient = useQueryClient();
   const { texts, opaque } = splitFiles(deployed);
@@ -182,6 +185,7 @@ function Editor({ fn, version, deployed, runtime }: EditorProps) {
       <TestPanel
         functionName={fn.name}
         firstEvent={templateId === '' ? '{\n  "name": "Ada"\n}' : templateOf(templateId).event}
+        inputSchema={inputSchema}
         draft={draft}
         onReady={(run) => {
           runTest.current = run;
@@ -199,6 +203,7 @@ function ImageAndTest({ fn, version, image }: ImageCardProps & { readonly fn: Fu
       <TestPanel
         functionName={fn.name}
         firstEvent={'{\n  "name": "Ada"\n}'}
+        inputSchema={asEventSchema(version.config.inputSchema)}
         draft={undefined}
         onReady={() => undefined}
       />
@@ -215,7 +220,12 @@ export function FunctionCodeTab() {
     <QueryView query={version} lines={12}>
       {(document) =>
         document.config.image === null ? (
-          <EditorOf fn={fn} version={number} runtime={document.config.runtime} />
+          <EditorOf
+            fn={fn}
+            inputSchema={asEventSchema(document.config.inputSchema)}
+            version={number}
+            runtime={document.config.runtime}
+          />
         ) : (
           <ImageAndTest fn={fn} version={document} image={document.config.image} />
         )
@@ -224,11 +234,12 @@ export function FunctionCodeTab() {
   );
 }
 
-function EditorOf({ fn, version, runtime }: Omit<EditorProps, 'deployed'>) {
+function EditorOf(props: Omit<EditorProps, 'deployed'>) {
+  const { fn, version } = props;
   const files = useQuery(queries.versionFiles(useApi(), fn.name, version));
   return (
     <QueryView query={files} lines={12}>
-      {(deployed) => <Editor key={version} fn={fn} version={version} deployed={deployed} runtime={runtime} />}
+      {(deployed) => <Editor key={version} {...props} deployed={deployed} />}
     </QueryView>
   );
 }

@@ -9,14 +9,8 @@ import { PageHeader } from '../components/page-header.tsx';
 import { runtimeName } from '../components/runtime-badge.tsx';
 import { FileEditor } from '../forms/file-editor.tsx';
 import { ImageFields } from '../forms/image-fields.tsx';
-import {
-  bootstrapName,
-  checkFunction,
-  draftOfImage,
-  draftOfTemplate,
-  type FunctionDraft,
-  functionOf,
-} from '../forms/new-function.ts';
+import { checkFunction, draftOfImage, draftOfTemplate, type FunctionDraft, functionOf } from '../forms/new-function.ts';
+import { bootstrapName } from '../forms/program.ts';
 import { ProgramField } from '../forms/program-field.tsx';
 import { SettingsFields } from '../forms/settings-fields.tsx';
 import { templateOf, templates } from '../forms/templates.ts';

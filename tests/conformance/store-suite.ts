@@ -158,14 +158,16 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
       it('gives versions from before a field existed what it means to say nothing', async () => {
         const id = await newFunction();
         const record = versionRecord(id, 1);
-        const { provisionedWindows, maxConcurrency, reservedConcurrency, weight, singleFlight, snapshots, ...older } =
-          record.config;
+        const newer = {
+          ...{ provisionedWindows: [], maxConcurrency: null, reservedConcurrency: 0, weight: 10, singleFlight: false },
+          ...{ snapshots: true, inputSchema: null },
+        };
+        const older = Object.fromEntries(Object.entries(record.config).filter(([key]) => !(key in newer)));
         const batch = { maxSize: 4, windowMs: 9 };
         await store.versions.create({ ...record, config: { ...older, batch } as unknown as typeof record.config });
         expect((await store.versions.find(id, 1))?.config).toEqual({
           ...record.config,
-          ...{ provisionedWindows: [], maxConcurrency: null, reservedConcurrency: 0, weight: 10, singleFlight: false },
-          snapshots: true,
+          ...newer,
           batch: { ...record.config.batch, ...batch },
         });
       });

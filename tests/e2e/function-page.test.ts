@@ -350,4 +350,100 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
     await isFine();
     await inTheme('light', 1366);
   });
+
+  it('has a form for the event of a version that says what it is, in step with the text', async () => {
+    const inputSchema = {
+      type: 'object',
+      required: ['id', 'place'],
+      properties: {
+        id: { type: 'integer', minimum: 1, title: 'Order', description: 'Of the shop' },
+        state: { type: 'string', enum: ['open', 'paid'], default: 'open' },
+        code: { type: 'string', pattern: '^[A-Z]+$' },
+        due: { type: 'string', format: 'date' },
+        at: { type: 'string', format: 'date-time' },
+        gift: { type: 'boolean' },
+        place: { type: 'object', title: 'Place', properties: { city: { type: 'string' }, zip: { type: 'string' } } },
+        tags: { type: 'array', maxItems: 1, items: { type: 'string', title: 'Tag' } },
+        lines: {
+          type: 'array',
+          items: {
+            type: 'object',
+            title: 'Line',
+            required: ['sku'],
+            properties: { sku: { type: 'string' }, count: { type: 'number' } },
+          },
+        },
+      },
+    };
+    const files = { 'index.mjs': 'export const handler = async (event) => Object.keys(event);' };
+    expect((await platform.api('POST', '/api/v1/functions', { name: 'orders', files })).status).toBe(201);
+    await page.goto(`${platform.url}/functions/orders/settings`);
+    const settings = page.getByLabel('Schema of the event');
+    await settings.fill('{"type": "object", "oneOf": []}');
+    await page.getByText(/^oneOf is not supported for type "object"/).waitFor();
+    await isFine();
+    await settings.fill(JSON.stringify(inputSchema));
+    await button('Save as new version').click();
+    await page.getByText('Version 2 is live').waitFor();
+
+    await page.goto(`${platform.url}/functions/orders/code`);
+    const form = page.getByRole('tabpanel', { name: 'Form' });
+    const status = form.getByRole('status');
+    const field = (name: string) => form.getByLabel(name, { exact: true });
+    await status.getByText('One place does not fit the schema.').waitFor();
+    expect(await field('state').inputValue()).toBe('"open"');
+    await field('Order (required)').fill('12345678901234567890');
+    await status.getByText('The event fits the schema.').waitFor();
+    await field('Order (required)').fill('-');
+    await form.getByText(/^Not a number such as 12/).waitFor();
+    await field('Order (required)').press('ControlOrMeta+Enter');
+    expect(await page.getByRole('tab', { name: 'Result' }).count()).toBe(0);
+    await field('Order (required)').fill('12345678901234567890');
+    await field('code').fill('a');
+    await form.getByText('Does not match ^[A-Z]+$').waitFor();
+    expect(await field('code').getAttribute('aria-invalid')).toBe('true');
+    await field('due').fill('2026-12-24');
+    await form.getByRole('button', { name: 'Now: at' }).click();
+    await field('gift').selectOption('true');
+    await field('city').fill('Tromsø "N"');
+    await form.getByRole('button', { name: 'Add Tag 1' }).press('Enter');
+    await page.keyboard.type('new');
+    await form.getByRole('button', { name: 'Add Line 1' }).press('Enter');
+    await page.keyboard.type('A-1');
+    await field('count').fill('1.50');
+    for (const [theme, width] of themes) {
+      await inTheme(theme, width);
+      await isFine();
+    }
+    await inTheme('light', 1366);
+
+    await page.getByRole('tab', { name: 'Text' }).click();
+    const editor = page.getByRole('textbox', { name: /Event as JSON/ });
+    const event = {
+      ...{ state: 'open', place: { city: 'Tromsø "N"' }, id: 0, code: 'a', due: '2026-12-24', at: 'now', gift: true },
+      ...{ tags: ['new'], lines: [{ sku: 'A-1', count: 0 }] },
+    };
+    const written = JSON.stringify(event, null, 2).replace('"id": 0', '"id": 12345678901234567890');
+    const sent = page.waitForRequest((request) => request.url().includes('/orders/invocations'));
+    await editor.press('ControlOrMeta+Enter');
+    const body = ((await sent).postData() ?? '').replace(/"at": "[^"]+Z"/, '"at": "now"');
+    expect(body).toBe(written.replace('"count": 0', '"count": 1.50'));
+    await page.getByLabel('result').getByText('"lines"').waitFor();
+
+    await editor.press('ControlOrMeta+a');
+    await page.keyboard.insertText('{"id": 7, "place": {"city": "Bergen"}, "extra": [1]}');
+    await page.getByRole('tab', { name: 'Form' }).click();
+    expect(await field('city').inputValue()).toBe('Bergen');
+    await form.getByText('Only in the text: extra').waitFor();
+    await form.getByRole('button', { name: 'Remove Place' }).click();
+    await status.getByText('One place does not fit the schema.').waitFor();
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Add Place');
+    await page.getByRole('tab', { name: 'Text' }).click();
+    await expect.poll(() => editor.textContent()).toBe('{"id": 7, "extra": [1]}');
+
+    await page.goto(`${platform.url}/functions/orders/versions`);
+    await button('Compare').click();
+    const changes = page.getByRole('dialog').getByRole('definition');
+    await changes.filter({ hasText: 'not set → "^[A-Z]+$"' }).waitFor();
+  });
 });

@@ -109,3 +109,69 @@ describe('test events', () => {
     expect(await listed(bob)).toEqual([]);
   });
 });
+
+describe('what a version says of its event', () => {
+  const inputSchema = {
+    type: 'object',
+    required: ['id'],
+    properties: {
+      id: { type: 'integer', minimum: 1 },
+      place: { type: 'object', properties: { city: { type: 'string' } } },
+    },
+  };
+  const files = { 'index.mjs': 'x' };
+  const deploy = (path: string, body: object) =>
+    send('POST', `/api/v1/functions${path}`, rig.as.deploy, JSON.stringify({ files, ...body }));
+  const kept = async (version: number) =>
+    (await send('GET', `/api/v1/functions/described/versions/${version}`, rig.as.deploy)).json().config.inputSchema;
+
+  test('is kept in its order, inherited, replaced and taken back', async () => {
+    expect((await deploy('', { name: 'described', inputSchema })).statusCode).toBe(201);
+    expect(JSON.stringify(await kept(1))).toBe(JSON.stringify(inputSchema));
+    await deploy('/described/versions', { memoryMb: 192 });
+    expect(await kept(2)).toEqual(inputSchema);
+    await deploy('/described/versions', { inputSchema: { type: 'object' } });
+    expect(await kept(3)).toEqual({ type: 'object' });
+    await deploy('/described/versions', { inputSchema: null });
+    expect(await kept(4)).toBeNull();
+    await rig.restart();
+    expect(await kept(1)).toEqual(inputSchema);
+  });
+
+  test('comes with an uploaded archive, as the command line sends it', async () => {
+    const part = (head: string, text: string) => `--b\r\nContent-Disposition: form-data; ${head}\r\n\r\n${text}\r\n`;
+    const config = JSON.stringify({ inputSchema });
+    const bundle = part('name="bundle"; filename="a.zip"', 'PK\u0003\u0004rest');
+    const headers = { ...rig.as.deploy, 'content-type': 'multipart/form-data; boundary=b' };
+    const payload = `${part('name="config"', config)}${bundle}--b--\r\n`;
+    const url = '/api/v1/functions/described/versions';
+    expect((await rig.app.inject({ method: 'POST', url, headers, payload })).statusCode).toBe(201);
+    expect(await kept(5)).toEqual(inputSchema);
+  });
+
+  test('is refused with every place that is wrong, and nothing is deployed', async () => {
+    const wrong = { type: 'object', properties: { a: { type: 'string', oneOf: [] }, b: { type: 'text' } } };
+    const answer = await deploy('/described/versions', { inputSchema: wrong });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json()).toMatchObject({
+      code: 'invalid_config',
+      errors: [
+        {
+          path: 'inputSchema.properties.a.oneOf',
+          message: expect.stringContaining('is not supported for type "string"'),
+        },
+        { path: 'inputSchema.properties.b.type', message: expect.stringContaining('must be one of object, array') },
+      ],
+    });
+    expect((await deploy('/described/versions', { inputSchema: [] })).json().code).toBe('invalid_input');
+    const large = { type: 'object', description: 'x'.repeat(33_000) };
+    expect((await deploy('', { name: 'large', inputSchema: large })).json().detail).toContain('at most 32 KiB');
+    const url = '/api/v1/functions/described/versions/6';
+    expect((await send('GET', url, rig.as.deploy)).statusCode).toBe(404);
+  });
+
+  test('is not asked when it is called', async () => {
+    const answer = await send('POST', '/api/v1/functions/described/invocations', rig.as.invoke, '["no object"]');
+    expect([answer.statusCode, answer.body]).toEqual([200, '["no object"]']);
+  });
+});
