@@ -10,6 +10,7 @@ import type { PlatformError } from '../../../shared/errors.ts';
 import { newId } from '../../../shared/ids.ts';
 import { functionRecord, invocationRecord, newItem } from '../../../tests/conformance/store-records.ts';
 import { testClock, testLogger } from '../../../tests/conformance/store-support.ts';
+import { ManualClock } from '../../../tests/fakes/manual-clock.ts';
 import type { Store } from '../../core/ports/store.ts';
 import { initialMigration } from '../migrations/0001-initial.ts';
 import { migrations } from '../migrations/table.ts';
@@ -155,16 +156,25 @@ describe('migrating', () => {
 
 describe('transactions', () => {
   it('are rolled back when they are not finished in time, and writers go on', async () => {
-    const store = await open({ transactionTimeoutMs: 100 });
+    const clock = new ManualClock();
+    const store = await open({ clock, transactionTimeoutMs: 5000 });
     await store.migrate();
+    const outside = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
     const stalled = store.transaction(async (tx) => {
       await tx.functions.create(functionRecord('inside'));
       // The mistake: waiting for a write that waits for this transaction.
-      await store.functions.create(functionRecord('outside'));
+      store.functions.create(functionRecord('outside')).then(outside.resolve, outside.reject);
+      begun.resolve();
+      await outside.promise;
     });
+    await begun.promise;
+    clock.advance(4999);
+    expect(await store.functions.all()).toEqual([]);
+    clock.advance(1);
     await expect(stalled).rejects.toMatchObject({ code: 'transaction_stalled' });
-    // It goes on as soon as the transaction is over, which reads do not wait for.
-    await expect.poll(async () => (await store.functions.all()).map((record) => record.name)).toEqual(['outside']);
+    expect((await store.functions.all()).map((record) => record.name)).toEqual(['outside']);
+    expect(clock.pendingTimers).toBe(0);
     await store.close();
   });
 });
