@@ -7,9 +7,8 @@ import { FirecrackerDriver } from '../../backend/execution-engine/drivers/firecr
 import { startTimeOf } from '../../backend/execution-engine/drivers/support/process-tree.ts';
 import { newId } from '../../shared/ids.ts';
 import { BodyClient } from '../conformance/driver-body.ts';
-import type { Faults } from '../fixtures/firecracker/main.ts';
 import { bodyPlan } from '../support/body-plan.ts';
-import { installFakeFirecracker } from '../support/fake-firecracker.ts';
+import { type FakeFaults, installFakeFirecracker } from '../support/fake-firecracker.ts';
 import { whyNoSpec } from '../support/firecracker-spec.ts';
 import { run, whyNoOutside } from '../support/outside-network.ts';
 import { skippedFor } from '../support/skip-reason.ts';
@@ -27,7 +26,7 @@ describe.skipIf(whyNoSpec() !== undefined)(`firecracker${skippedFor(whyNoSpec())
   let unhealthy: string | undefined;
   const drivers: FirecrackerDriver[] = [];
   const children: ChildProcess[] = [];
-  const driverWith = (faults: Omit<Faults, 'cacheDirectory'>): FirecrackerDriver => {
+  const driverWith = (faults: FakeFaults): FirecrackerDriver => {
     const driver = new FirecrackerDriver({
       runDirectory: join(directory, 'run'),
       registryDirectory: join(directory, 'instances'),

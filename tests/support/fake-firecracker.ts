@@ -8,6 +8,9 @@ const program = join(import.meta.dirname, '../fixtures/firecracker/main.ts');
 /** Unpacked root images are big; all tests share them. */
 const cacheDirectory = join(tmpdir(), 'hearth-fake-firecracker');
 
+/** What is to go wrong; the version is 1.16.0 unless given. */
+export type FakeFaults = Partial<Omit<Faults, 'cacheDirectory'>>;
+
 /** Why a platform cannot run functions in a fake Firecracker here, or undefined. */
 export function whyNoFakeFirecracker(): string | undefined {
   if (process.getuid?.() !== 0) return 'the jailer needs root';
@@ -22,19 +25,22 @@ export function whyNoFakeFirecracker(): string | undefined {
 /** Programs that behave as Firecracker and its jailer do, in a directory of their own below `directory`. */
 export function installFakeFirecracker(
   directory: string,
-  faults: Omit<Faults, 'cacheDirectory'> = {},
+  { version = '1.16.0', ...faults }: FakeFaults = {},
 ): { readonly firecrackerPath: string; readonly jailerPath: string } {
   mkdirSync(cacheDirectory, { recursive: true });
   // Every user that a jail gives its Firecracker unpacks there.
   chmodSync(cacheDirectory, 0o1777);
   const place = mkdtempSync(join(directory, 'programs-'));
-  const install = (name: string): string => {
+  const install = (name: string, shownName: string): string => {
     const path = join(place, name);
-    const words = [process.execPath, program, name, JSON.stringify({ ...faults, cacheDirectory })];
-    writeFileSync(path, `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(' ')} "$@"\n`, { mode: 0o755 });
+    const words = [process.execPath, program, name, JSON.stringify({ ...faults, version, cacheDirectory })];
+    // Asked for often: Node.js takes a second to start on a busy machine.
+    const answer = `if [ "$*" = --version ]; then echo '${shownName} v${version}'; exit; fi`;
+    const command = `exec ${words.map((word) => `'${word}'`).join(' ')} "$@"`;
+    writeFileSync(path, `#!/bin/sh\n${answer}\n${command}\n`, { mode: 0o755 });
     return path;
   };
-  return { firecrackerPath: install('firecracker'), jailerPath: install('jailer') };
+  return { firecrackerPath: install('firecracker', 'Firecracker'), jailerPath: install('jailer', 'Jailer') };
 }
 
 /** The settings of a platform that takes such programs for Firecracker and its jailer. */
