@@ -2,9 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { skipReason, type TestReport } from '../scripts/test-report.ts';
 import { skippedFor } from './support/skip-reason.ts';
+
+/** Each run starts vitest once per suite and round, which takes a busy machine seconds. */
+vi.setConfig({ testTimeout: 180_000 });
 
 const root = join(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'hearth-report-'));
