@@ -52,8 +52,11 @@ export interface SqlSession {
   write(steps: readonly Step[]): Promise<readonly StepResult[]>;
   /** Statements that only read, seeing one state of the database. */
   read(steps: readonly Step[]): Promise<readonly StepResult[]>;
-  /** A transaction over several messages. Holds up other writers, so keep it short; nested ones become savepoints. */
-  transaction<T>(work: (tx: SqlSession) => Promise<T>): Promise<T>;
+  /**
+   * A transaction over several messages. Holds up other writers, so keep it short: one that takes too long is rolled back, unless it is `unbounded`
+   * because nobody else writes yet. Nested ones become savepoints.
+   */
+  transaction<T>(work: (tx: SqlSession) => Promise<T>, duration?: 'short' | 'unbounded'): Promise<T>;
 }
 
 /** The rows of a result as objects, one key per column. */

@@ -4,7 +4,7 @@ import type { SqlSession } from '../sql-session.ts';
 import type { Migration } from './migration.ts';
 
 /**
- * Runs the migrations that the database has not seen, all in one transaction that also locks out other platforms;
+ * Runs the migrations that the database has not seen, all in one transaction that also locks out other platforms, however long they take;
  * returns their names. A database that knows a migration which we do not is refused with
  * `unavailable`/`schema_too_new`: an older Hearth would misread it.
  */
@@ -27,7 +27,7 @@ export async function migrate(
       await db.insertInto('schema_migrations').values({ name: migration.name, applied_at: now }).execute();
     }
     return pending.map(({ name }) => name);
-  });
+  }, 'unbounded');
 }
 
 function refuseUnknown(applied: readonly string[], migrations: readonly Migration[]): void {

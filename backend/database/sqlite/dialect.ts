@@ -18,8 +18,8 @@ import { rowsOf, type SqlFlavour, type SqlValue, type Step, type StepResult } fr
 export interface Lane {
   read(steps: readonly Step[]): Promise<readonly StepResult[]>;
   write(steps: readonly Step[]): Promise<readonly StepResult[]>;
-  /** A transaction of its own; inside one there is none. */
-  begin(): Promise<TransactionLane>;
+  /** A transaction of its own, with or without a limit of time; inside one there is none. */
+  begin(duration: 'short' | 'unbounded'): Promise<TransactionLane>;
 }
 export interface TransactionLane extends Lane {
   commit(): Promise<void>;
@@ -45,7 +45,7 @@ class LaneConnection implements DatabaseConnection {
   }
 
   async begin(): Promise<void> {
-    this.transaction = await this.#lane.begin();
+    this.transaction = await this.#lane.begin('short');
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {

@@ -135,6 +135,15 @@ describe('migrating', () => {
     await store.close();
   });
 
+  it('takes as long as it takes', async () => {
+    const clock = new ManualClock();
+    const slow = { name: '0002-slow', up: async () => clock.advance(3_600_000) };
+    const store = await open({ clock, migrations: [initialMigration, slow] });
+    expect(await store.migrate()).toEqual([initialMigration.name, slow.name]);
+    expect(clock.pendingTimers).toBe(0);
+    await store.close();
+  });
+
   it('leaves nothing of a set of migrations that fails', async () => {
     const broken = {
       name: '0002-broken',

@@ -34,12 +34,12 @@ export class ThreadsLane implements Lane {
     return this.#writer.run(steps);
   }
 
-  async begin(): Promise<TransactionLane> {
+  async begin(duration: 'short' | 'unbounded'): Promise<TransactionLane> {
     await this.#writer.control('begin');
     return new OpenTransaction({
       writer: this.#writer,
       clock: this.#clock,
-      timeoutMs: this.#transactionTimeoutMs,
+      timeoutMs: duration === 'short' ? this.#transactionTimeoutMs : undefined,
     });
   }
 }
@@ -50,13 +50,19 @@ export class ThreadsLane implements Lane {
  */
 class OpenTransaction implements TransactionLane {
   readonly #writer: WorkerChannel;
-  readonly #cancelTimer: () => void;
+  #cancelTimer: (() => void) | undefined;
   #over: PlatformError | undefined;
 
-  constructor(options: { readonly writer: WorkerChannel; readonly clock: Clock; readonly timeoutMs: number }) {
-    this.#writer = options.writer;
-    this.#cancelTimer = options.clock.after(options.timeoutMs, () => {
-      const reason = `The transaction was not finished within ${options.timeoutMs} ms and was rolled back.`;
+  constructor(options: {
+    readonly writer: WorkerChannel;
+    readonly clock: Clock;
+    readonly timeoutMs: number | undefined;
+  }) {
+    const { writer, clock, timeoutMs } = options;
+    this.#writer = writer;
+    if (timeoutMs === undefined) return;
+    this.#cancelTimer = clock.after(timeoutMs, () => {
+      const reason = `The transaction was not finished within ${timeoutMs} ms and was rolled back.`;
       this.#end(new PlatformError('internal', 'transaction_stalled', reason)).catch(() => {
         // The thread is gone, and the transaction with it; whoever works in it is told by its next statement.
       });
@@ -79,7 +85,7 @@ class OpenTransaction implements TransactionLane {
   async commit(): Promise<void> {
     if (this.#over !== undefined) throw this.#over;
     this.#over = new PlatformError('internal', 'transaction_over', 'The transaction was over already.');
-    this.#cancelTimer();
+    this.#cancelTimer?.();
     await this.#writer.control('commit');
   }
 
@@ -90,7 +96,7 @@ class OpenTransaction implements TransactionLane {
   async #end(reason: PlatformError): Promise<void> {
     if (this.#over !== undefined) return;
     this.#over = reason;
-    this.#cancelTimer();
+    this.#cancelTimer?.();
     await this.#writer.control('rollback');
   }
 }
@@ -123,9 +129,9 @@ export class SqliteSession implements SqlSession {
     return this.#lane.read(steps);
   }
 
-  async transaction<T>(work: (tx: SqlSession) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (tx: SqlSession) => Promise<T>, duration: 'short' | 'unbounded' = 'short'): Promise<T> {
     if (this.#isTransaction) return this.#savepoint(work);
-    const lane = await this.#lane.begin();
+    const lane = await this.#lane.begin(duration);
     let result: T;
     try {
       result = await work(new SqliteSession({ lane, templates: this.#templates }));
