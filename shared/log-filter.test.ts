@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cases } from '../tests/support/fuzz.ts';
 import { type LogFilterTerms, parseLogFilter, withLevel } from './log-filter.ts';
 
 const none: LogFilterTerms = {
@@ -62,6 +63,7 @@ describe('parseLogFilter', () => {
       fc.property(fc.string({ maxLength: 600, unit: 'grapheme' }), (text) => {
         expect(typeof parseLogFilter(text).isValid).toBe('boolean');
       }),
+      cases(),
     );
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseJson } from './json-body.ts';
+import { cases } from '../../tests/support/fuzz.ts';
+import { checkJsonBytes, parseJson } from './json-body.ts';
 import { jsonErrorPosition } from './json-position.ts';
 
 describe('positions of JSON errors', () => {
@@ -18,6 +19,16 @@ describe('positions of JSON errors', () => {
     ['', 0],
     ['{"a":', 5],
     ['nul', 0],
+    ['"abc\\', 5],
+    ['"\\u00e9" x', 9],
+    ['"\\u00g9"', 2],
+    ['"\\u00e"', 2],
+    ['-', 0],
+    ['[1,2', 4],
+    ['{"a":[1}', 7],
+    ['{,}', 1],
+    ['{1}', 1],
+    [' true false', 6],
   ])('%j at %i', (text, position) => {
     expect(() => JSON.parse(text)).toThrow();
     expect(jsonErrorPosition(text)).toBe(position);
@@ -28,7 +39,7 @@ describe('positions of JSON errors', () => {
       fc.property(fc.json(), (text) => {
         expect(jsonErrorPosition(text)).toBe(text.length);
       }),
-      { seed: 1 },
+      { seed: 1, ...cases() },
     );
   });
 
@@ -40,7 +51,7 @@ describe('positions of JSON errors', () => {
         expect(jsonErrorPosition(cut)).toBeLessThanOrEqual(cut.length);
         expect(() => JSON.parse(cut)).toThrow();
       }),
-      { seed: 2 },
+      { seed: 2, ...cases() },
     );
   });
 
@@ -58,7 +69,7 @@ describe('positions of JSON errors', () => {
         const said = /at position (\d+)/.exec(message)?.[1];
         if (said !== undefined) expect(Math.abs(jsonErrorPosition(broken) - Number(said))).toBeLessThanOrEqual(6);
       }),
-      { seed: 3, numRuns: 500 },
+      { seed: 3, ...cases(500) },
     );
   });
 });
@@ -72,5 +83,21 @@ describe('what may not come in', () => {
     expect(parseJson('{"constructor":"a name"}')).toEqual({ constructor: 'a name' });
     expect(() => parseJson('{"a":}')).toThrow('position 5 (line 1, column 6)');
     expect(() => parseJson('')).toThrow(/empty/);
+    expect(() => parseJson('{"a":\n[1}')).toThrow('position 8 (line 2, column 3)');
+    expect(() => parseJson('{"a":1')).toThrow('it ends too early, after 6 characters');
+    for (const scalar of [null, 1, 'x', [null]]) expect(parseJson(JSON.stringify(scalar))).toEqual(scalar);
+    expect(parseJson(`${'['.repeat(64)}${']'.repeat(64)}`)).toBeDefined();
+    expect(() => parseJson(`${'['.repeat(65)}${']'.repeat(65)}`)).toThrow('deeper than 64 levels');
+    expect(parseJson('{"constructor":null,"prototype":{"x":1}}')).toBeDefined();
+  });
+
+  test('bytes that are no UTF-8, or begin with a mark of their order', () => {
+    checkJsonBytes(Buffer.from('{"é":[]}'), 'the event');
+    for (const [bytes, message] of [
+      [Buffer.from([0x22, 0xff, 0x22]), 'the event is not text in UTF-8'],
+      [Buffer.from('\ufeff{}'), 'the event is not valid JSON: unexpected content at position 0'],
+      [Buffer.from(' '), 'the event is not valid JSON: it is empty'],
+    ] as const)
+      expect(() => checkJsonBytes(bytes, 'the event')).toThrow(message);
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PlatformError } from '../../shared/errors.ts';
+import { cases } from '../../tests/support/fuzz.ts';
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts';
 
 describe('cursors', () => {
@@ -9,6 +10,7 @@ describe('cursors', () => {
       fc.property(fc.string({ maxLength: 60 }), fc.maxSafeInteger(), (text, number) => {
         expect(decodeCursor('list', ['s', 'n'], encodeCursor('list', [text, number]))).toEqual([text, number]);
       }),
+      cases(),
     );
     expect(decodeCursor('list', ['s'], undefined)).toBeUndefined();
   });
@@ -20,6 +22,7 @@ describe('cursors', () => {
           expect(() => decodeCursor('list', ['s', 'n'], cursor)).toThrow(PlatformError);
         }
       }),
+      cases(),
     );
   });
 
@@ -30,9 +33,18 @@ describe('cursors', () => {
       encodeCursor('list', ['a', 1, 1]),
       encodeCursor('list', [1, 'a']),
       encodeCursor('list', ['a', 1.5]),
+      encodeCursor('list', ['a'.repeat(500), 1]),
     ]) {
       expect(() => decodeCursor('list', ['s', 'n'], cursor)).toThrow('does not belong to this list');
     }
+  });
+
+  it('are taken up to a length that every key of ours fits in', () => {
+    const longest = 'a'.repeat(373);
+    const cursor = encodeCursor('list', [longest]);
+    expect(cursor).toHaveLength(512);
+    expect(decodeCursor('list', ['s'], cursor)).toEqual([longest]);
+    expect(() => decodeCursor('list', ['s'], encodeCursor('list', [`${longest}a`]))).toThrow('does not belong');
   });
 
   it('are given only when there is more', () => {

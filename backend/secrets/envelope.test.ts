@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { cases } from '../../tests/support/fuzz.ts';
 import { rewrap, seal, unseal } from './envelope.ts';
 import { newKey } from './key-ring.ts';
 
@@ -13,6 +14,7 @@ it('opens what it sealed, and seals the same value differently each time', () =>
       expect(unseal(kek, place, one)).toBe(value);
       expect(seal(kek, place, value).sealed.equals(one.sealed)).toBe(false);
     }),
+    cases(),
   );
 });
 

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PlatformError } from '../../../shared/errors.ts';
+import { cases } from '../../../tests/support/fuzz.ts';
 import { parseEntryPath } from './entry-path.ts';
 
 const limits = { maxPathBytes: 512, maxDepth: 32 };
@@ -62,6 +63,6 @@ test('whatever is accepted stays inside and is stable', () => {
         if (path !== '') expect(parseEntryPath(path, limits)).toBe(path);
       },
     ),
-    { numRuns: 2000 },
+    cases(2000),
   );
 });

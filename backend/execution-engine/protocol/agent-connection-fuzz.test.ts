@@ -2,6 +2,7 @@ import { duplexPair } from 'node:stream';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { ManualClock } from '../../../tests/fakes/manual-clock.ts';
+import { cases } from '../../../tests/support/fuzz.ts';
 import { AgentConnection } from './agent-connection.ts';
 import { FrameEncoder } from './frame-encoder.ts';
 import { frameTypes as t } from './frames.ts';
@@ -61,6 +62,6 @@ it('survives random frames in any state, and settles every call', async () => {
       expect(closed).toHaveLength(1);
       expect(connection.outstanding).toBe(0);
     }),
-    { numRuns: 3000 },
+    cases(3000),
   );
 });
