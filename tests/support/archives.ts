@@ -11,6 +11,11 @@ export interface CraftedEntry {
   /** Type flag of a tar header; '0' is a file. */
   readonly type?: string;
   readonly linkName?: string;
+  /** What stands in place of the mode (tar). */
+  readonly modeField?: string;
+  /** The system that it was packed on, 3 for Unix; and its flags, of which bit 0 says that it is encrypted (zip). */
+  readonly madeOn?: number;
+  readonly flags?: number;
 }
 
 /** A .zip with exactly these entries, without any of the checks that a packer would make. */
@@ -26,7 +31,7 @@ export function craftZip(entries: readonly CraftedEntry[]): Buffer {
     const local = Buffer.alloc(30);
     local.writeUInt32LE(0x04034b50, 0);
     local.writeUInt16LE(20, 4);
-    local.writeUInt16LE(0x0800, 6);
+    local.writeUInt16LE(entry.flags ?? 0x0800, 6);
     local.writeUInt16LE(8, 8);
     local.writeUInt32LE(crc32(content), 14);
     local.writeUInt32LE(packed.length, 18);
@@ -34,7 +39,7 @@ export function craftZip(entries: readonly CraftedEntry[]): Buffer {
     local.writeUInt16LE(name.length, 26);
     const header = Buffer.alloc(46);
     header.writeUInt32LE(0x02014b50, 0);
-    header.writeUInt16LE((3 << 8) | 20, 4);
+    header.writeUInt16LE(((entry.madeOn ?? 3) << 8) | 20, 4);
     header.writeUInt16LE(20, 6);
     local.copy(header, 8, 6, 30);
     header.writeUInt32LE(((entry.mode ?? 0o100644) << 16) >>> 0, 38);
@@ -60,7 +65,7 @@ export function craftTarGz(entries: readonly CraftedEntry[]): Buffer {
     const content = Buffer.from(entry.content ?? '');
     const header = Buffer.alloc(512);
     Buffer.from(entry.name).copy(header, 0, 0, 100);
-    header.write(((entry.mode ?? 0o644) & 0o7777).toString(8).padStart(7, '0'), 100);
+    header.write(entry.modeField ?? ((entry.mode ?? 0o644) & 0o7777).toString(8).padStart(7, '0'), 100);
     header.write('0000000', 108);
     header.write('0000000', 116);
     header.write(content.length.toString(8).padStart(11, '0'), 124);

@@ -21,6 +21,12 @@ export function archiveInvalid(message: string, cause?: unknown): PlatformError 
   return new PlatformError('invalid_request', 'bundle_archive_invalid', message, { cause });
 }
 
+/** 400: reading an archive failed with `error`. */
+export function archiveUnreadable(extension: string, error: unknown): PlatformError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return archiveInvalid(`the ${extension} archive cannot be unpacked: ${showName(reason)}; pack it again`, error);
+}
+
 /** 413: one of the unpack limits. */
 export function bundleTooLarge(message: string): PlatformError {
   return new PlatformError('payload_too_large', 'bundle_too_large', message);

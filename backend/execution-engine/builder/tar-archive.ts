@@ -4,12 +4,22 @@ import { stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import type { Parser, ReadEntry } from 'tar';
 import { PlatformError } from '../../../shared/errors.ts';
-import { archiveInvalid, entryRefused, showName } from './refusals.ts';
+import { archiveUnreadable, entryRefused } from './refusals.ts';
 import type { StagingTree } from './staging-tree.ts';
 
 const fileTypes: ReadonlySet<string> = new Set(['File', 'OldFile', 'ContiguousFile']);
 
+/** The bytes of an entry, until nobody wants them any more: an entry that is destroyed never ends by itself. */
+async function* contentOf(entry: ReadEntry, signal: AbortSignal): AsyncGenerator<Buffer> {
+  signal.throwIfAborted();
+  for await (const chunk of entry) {
+    yield chunk;
+    signal.throwIfAborted();
+  }
+}
+
 async function readEntry(entry: ReadEntry, tree: StagingTree, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
   if (entry.type === 'Directory') {
     await tree.addDirectory(entry.path);
     entry.resume();
@@ -22,32 +32,47 @@ async function readEntry(entry: ReadEntry, tree: StagingTree, signal: AbortSigna
       isLink ? 'is a link; pack the file that it points to' : `is not a regular file (${entry.type}); leave it out`,
     );
   }
-  signal.throwIfAborted();
-  await tree.addFile(entry.path, entry, ((entry.mode ?? 0) & 0o111) !== 0);
+  await tree.addFile(entry.path, contentOf(entry, signal), ((entry.mode ?? 0) & 0o111) !== 0);
 }
 
-/** Reads entries one after the other; `failed` rejects at the first that is refused. */
-function readEntries(
-  parser: Parser,
-  tree: StagingTree,
-  signal: AbortSignal,
-): { done: Promise<void>; failed: Promise<never> } {
+interface Reading {
+  readonly done: Promise<void>;
+  /** Rejects at the first entry that is refused. */
+  readonly failed: Promise<never>;
+  /** Resolves when no file is open and nothing is written any more. */
+  readonly giveUp: () => Promise<void>;
+}
+
+/** Reads entries one after the other. */
+function readEntries(parser: Parser, tree: StagingTree, signal: AbortSignal): Reading {
+  const abandoned = new AbortController();
+  const either = AbortSignal.any([signal, abandoned.signal]);
+  let current: ReadEntry | undefined;
   const failure = Promise.withResolvers<never>();
   const finished = Promise.withResolvers<void>();
   failure.promise.catch(() => undefined);
   let work: Promise<void> = Promise.resolve();
   parser.on('entry', (entry: ReadEntry) => {
-    work = work.then(() => readEntry(entry, tree, signal)).catch((error: unknown) => failure.reject(error));
+    work = work
+      .then(() => {
+        current = entry;
+        return readEntry(entry, tree, either);
+      })
+      .catch((error: unknown) => failure.reject(error));
   });
   parser.on('ignoredEntry', (entry: ReadEntry) => {
     failure.reject(entryRefused(entry.path, `is of an unknown kind (${entry.type}); leave it out`));
   });
-  parser.on('warn', (code: string, message: string | Error) => {
-    if (code !== 'TAR_ENTRY_INFO') failure.reject(new Error(`${code}: ${message}`));
-  });
+  // Whatever is odd about an entry; only what writes files itself warns of less.
+  parser.on('warn', (code: string, message: string | Error) => failure.reject(new Error(`${code}: ${message}`)));
   parser.on('error', (error: unknown) => failure.reject(error));
   parser.on('end', () => finished.resolve());
-  return { done: finished.promise.then(() => work), failed: failure.promise };
+  const giveUp = (): Promise<void> => {
+    abandoned.abort();
+    current?.destroy();
+    return work;
+  };
+  return { done: finished.promise.then(() => work), failed: failure.promise, giveUp };
 }
 
 /** Unpacks a .tar.gz into `tree`. What the headers and padding unpack to counts too, not only the files. */
@@ -59,7 +84,7 @@ export async function unpackTarGz(path: string, tree: StagingTree, signal: Abort
   const gunzip = source.pipe(createGunzip());
   source.once('error', (error) => gunzip.destroy(error));
   const parser = new Parser({ strict: false });
-  const { done, failed } = readEntries(parser, tree, signal);
+  const { done, failed, giveUp } = readEntries(parser, tree, signal);
   let unpackedBytes = 0;
   try {
     for await (const chunk of gunzip) {
@@ -73,10 +98,10 @@ export async function unpackTarGz(path: string, tree: StagingTree, signal: Abort
     // The last entry may have been refused in the same turn in which the archive ended.
     await Promise.race([failed, Promise.resolve()]);
   } catch (error) {
+    await giveUp();
     if (error instanceof PlatformError) throw error;
     if (signal.aborted) throw signal.reason;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw archiveInvalid(`the .tar.gz archive cannot be unpacked: ${showName(reason)}; pack it again`, error);
+    throw archiveUnreadable('.tar.gz', error);
   } finally {
     source.destroy();
     gunzip.destroy();

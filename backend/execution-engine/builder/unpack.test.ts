@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PlatformError } from '../../../shared/errors.ts';
 import { type CraftedEntry, craftTarGz, craftZip } from '../../../tests/support/archives.ts';
@@ -35,12 +36,15 @@ async function unpack(
   );
 }
 
+/** What is refused leaves no file open. */
 async function refusal(run: Promise<unknown>): Promise<PlatformError> {
   const error = await run.then(
     () => undefined,
     (reason: unknown) => reason,
   );
   expect(error).toBeInstanceOf(PlatformError);
+  const open = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));
+  expect((await Promise.all(open)).filter((path) => path.startsWith(join(work, 'out')))).toEqual([]);
   return error as PlatformError;
 }
 
@@ -90,11 +94,11 @@ describe.each(['zip', 'tar.gz'] as const)('a %s', (format) => {
   });
 
   test('that is a bomb stops at the ratio long before it is whole', async () => {
-    const error = await refusal(unpack(format, [{ name: 'zeros', content: Buffer.alloc(200 * 1024 * 1024) }]));
+    const error = await refusal(unpack(format, [{ name: 'zeros', content: Buffer.alloc(40 * 1024 * 1024) }]));
     expect(error.kind).toBe('payload_too_large');
     expect(error.message).toContain('bomb');
     const written = await stat(join(work, 'out/zeros')).catch(() => undefined);
-    expect(written?.size ?? 0).toBeLessThan(64 * 1024 * 1024);
+    expect(written?.size ?? 0).toBeLessThan(16 * 1024 * 1024);
   });
 
   test('stops at the byte cap and at the file cap', async () => {
@@ -132,6 +136,70 @@ describe.each(['zip', 'tar.gz'] as const)('a %s', (format) => {
     const root = await unpack(format, [{ name: 'src/index.mjs' }], {}, 'src/index');
     expect(await readdir(root)).toEqual(['src']);
   });
+});
+
+describe.each(['zip', 'tar.gz'] as const)('what tools add to a %s', (format) => {
+  test('folders are made, empty ones too', async () => {
+    const [type, mode] = ['5', 0o040755];
+    const root = await unpack(format, [
+      { name: 'index.mjs' },
+      { name: 'empty/', type, mode },
+      { name: 'lib', type, mode },
+      { name: 'lib/a.js' },
+      { name: './', type, mode },
+    ]);
+    expect((await readdir(root, { recursive: true })).sort()).toEqual(['empty', 'index.mjs', 'lib', 'lib/a.js']);
+  });
+
+  test('the litter of macOS is left out', async () => {
+    const names = ['app/index.mjs', '__MACOSX/app/._index.mjs', '.DS_Store'];
+    const root = await unpack(
+      format,
+      names.map((name) => ({ name })),
+    );
+    expect(await readdir(root)).toEqual(['index.mjs']);
+    expect(await readdir(join(work, 'out'))).toEqual(['app']);
+  });
+
+  test('one folder that has nothing of a project stays', async () => {
+    expect(await readdir(await unpack(format, [{ name: 'docs/indexes.txt' }, { name: 'docs/b.txt' }]))).toEqual([
+      'docs',
+    ]);
+  });
+
+  test.each(['package.json', 'requirements.txt', 'index', 'index.mjs'])(
+    'one folder with %s is the root',
+    async (name) => {
+      expect(await readdir(await unpack(format, [{ name: `app/${name}` }]))).toEqual([name]);
+    },
+  );
+
+  test('two folders stay as they are', async () => {
+    const root = await unpack(format, [{ name: 'a/index.mjs' }, { name: 'b/index.mjs' }]);
+    expect((await readdir(root)).sort()).toEqual(['a', 'b']);
+  });
+});
+
+test('modes of a zip count when it was packed on Unix', async () => {
+  const entries = [{ name: 'run', mode: 0o120777, madeOn: 0 }, { name: 'b' }];
+  const root = await unpack('zip', entries);
+  expect((await stat(join(root, 'run'))).mode & 0o777).toBe(0o644);
+});
+
+test('an encrypted zip is refused', async () => {
+  expect((await refusal(unpack('zip', [{ name: 'a', flags: 0x0801 }]))).message).toContain('without a password');
+});
+
+test('a tar without a mode has a plain file', async () => {
+  const root = await unpack('tar.gz', [{ name: 'a', modeField: '       ' }, { name: 'b' }]);
+  expect((await stat(join(root, 'a'))).mode & 0o777).toBe(0o644);
+});
+
+test('a tar whose header does not add up is refused', async () => {
+  const bytes = gunzipSync(craftTarGz([{ name: 'a' }, { name: 'b' }]));
+  bytes.write('x', 512);
+  const error = await refusal(unpack('tar.gz', gzipSync(bytes)));
+  expect(error.message).toMatch(/TAR_ENTRY_INVALID.*pack it again/);
 });
 
 test.each([
@@ -174,8 +242,15 @@ test('inline files are checked and decoded', async () => {
   const out = join(work, 'out');
   const root = await unpackSource({ kind: 'inline', files }, out, 'index', defaultUnpackLimits, signal);
   expect(await readFile(join(root, 'logo.bin'))).toEqual(Buffer.from([0, 255]));
-  const evil = { kind: 'inline', files: { '../x': '' } } as const;
-  expect((await refusal(unpackSource(evil, out, 'index', defaultUnpackLimits, signal))).kind).toBe('invalid_request');
+  for (const [name, why] of [
+    ['../x', '..'],
+    ['x/', 'ends with a slash'],
+    ['.', 'has no name'],
+  ] as const) {
+    const evil = { kind: 'inline', files: { [name]: '' } } as const;
+    const error = await refusal(unpackSource(evil, out, 'index', defaultUnpackLimits, signal));
+    expect(error).toMatchObject({ kind: 'invalid_request', message: expect.stringContaining(why) });
+  }
   const none = { kind: 'inline', files: {} } as const;
   expect((await refusal(unpackSource(none, out, 'index', defaultUnpackLimits, signal))).code).toBe('bundle_empty');
 });

@@ -72,7 +72,7 @@ async function findRoot(directory: string, handlerPath: string): Promise<string>
   if (entries.length !== 1 || only === undefined || !only.isDirectory()) return directory;
   if (handlerPath.startsWith(`${only.name}/`)) return directory;
   const inner = join(directory, only.name);
-  const handlerName = handlerPath.split('/')[0] ?? handlerPath;
+  const [handlerName] = handlerPath.split('/') as [string];
   const names = await readdir(inner);
   const isProject = names.some(
     (name) =>

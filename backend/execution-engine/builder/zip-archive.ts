@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Entry, ZipFile } from 'yauzl';
 import { PlatformError } from '../../../shared/errors.ts';
-import { archiveInvalid, entryRefused, showName } from './refusals.ts';
+import { archiveInvalid, archiveUnreadable, entryRefused } from './refusals.ts';
 import type { StagingTree } from './staging-tree.ts';
 
 const madeOnUnix = 3;
@@ -66,8 +66,7 @@ export async function unpackZip(path: string, tree: StagingTree, signal: AbortSi
   } catch (error) {
     if (error instanceof PlatformError) throw error;
     if (signal.aborted) throw signal.reason;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw archiveInvalid(`the .zip archive cannot be unpacked: ${showName(reason)}; pack it again`, error);
+    throw archiveUnreadable('.zip', error);
   } finally {
     zip.close();
   }
