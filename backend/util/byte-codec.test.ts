@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { cases } from '../../tests/support/fuzz.ts';
 import { ByteReader, ByteWriter } from './byte-codec.ts';
 
 type Item =
@@ -30,6 +31,7 @@ describe('byte codec', () => {
         for (const { kind, value } of items) expect(read(reader, kind)).toEqual(value);
         reader.end();
       }),
+      cases(),
     );
   });
 
@@ -42,6 +44,7 @@ describe('byte codec', () => {
           for (const { kind } of items) read(reader, kind);
         }).toThrow('damaged');
       }),
+      cases(),
     );
   });
 
@@ -52,6 +55,10 @@ describe('byte codec', () => {
     ['a signed number over 32 bits', [0x80, 0x80, 0x80, 0x80, 0x10], (reader: ByteReader) => reader.signed()],
     ['text over the limit', [3, 97, 97, 97], (reader: ByteReader) => reader.text(2)],
     ['text that is not UTF-8', [2, 0xc3, 0x28], (reader: ByteReader) => reader.text(10)],
+    ['an amount below 0', [0xbf, 0xf0, 0, 0, 0, 0, 0, 0], (reader: ByteReader) => reader.amount()],
+    ['an amount of -0', [0x80, 0, 0, 0, 0, 0, 0, 0], (reader: ByteReader) => reader.amount()],
+    ['an amount that is no number', [0x7f, 0xf8, 0, 0, 0, 0, 0, 0], (reader: ByteReader) => reader.amount()],
+    ['an amount without end', [0x7f, 0xf0, 0, 0, 0, 0, 0, 0], (reader: ByteReader) => reader.amount()],
     ['bytes after the end', [1], (reader: ByteReader) => reader.end()],
   ])('refuses %s', (_name, bytes, act) => {
     expect(() => act(new ByteReader(Buffer.from(bytes)))).toThrow(expect.objectContaining({ code: 'bad_encoding' }));
@@ -63,6 +70,24 @@ describe('byte codec', () => {
     expect(reader.double()).toBe(1.5);
     reader.end();
     expect(() => reader.byte()).toThrow('too early');
+  });
+
+  test('takes the largest of everything', () => {
+    const writer = new ByteWriter(1);
+    for (const value of [Number.MAX_SAFE_INTEGER, 0, 127, 128]) writer.varint(value);
+    for (const value of [2_147_483_647, -2_147_483_648, -1]) writer.signed(value);
+    writer.double(Number.MAX_VALUE);
+    writer.double(0);
+    writer.text('é');
+    writer.bytes(Buffer.from([7, 8]));
+    expect(writer.length).toBe(8 + 1 + 1 + 2 + 5 + 5 + 1 + 16 + 3 + 2);
+    const reader = new ByteReader(writer.copy());
+    expect([reader.varint(), reader.varint(), reader.varint(), reader.varint()]).toEqual([2 ** 53 - 1, 0, 127, 128]);
+    expect([reader.signed(), reader.signed(), reader.signed()]).toEqual([2_147_483_647, -2_147_483_648, -1]);
+    expect([reader.amount(), reader.amount(), reader.text(2)]).toEqual([Number.MAX_VALUE, 0, 'é']);
+    expect(reader.offset).toBe(writer.length - 2);
+    expect([reader.byte(), reader.byte()]).toEqual([7, 8]);
+    reader.end();
   });
 
   test('starts over after reset, and copies do not change with it', () => {

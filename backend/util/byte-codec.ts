@@ -96,7 +96,7 @@ export class ByteReader {
 
   byte(): number {
     if (this.#offset >= this.#end) throw badEncoding('it ends too early');
-    return this.#bytes[this.#offset++] ?? 0;
+    return this.#bytes[this.#offset++] as number;
   }
 
   varint(): number {
@@ -125,6 +125,14 @@ export class ByteReader {
     if (this.#end - this.#offset < 8) throw badEncoding('it ends too early');
     const value = this.#view.getFloat64(this.#offset);
     this.#offset += 8;
+    return value;
+  }
+
+  /** A finite double of 0 and above. -0 is none: sums begin at 0 and only grow. */
+  amount(): number {
+    const value = this.double();
+    if (!(value >= 0 && value < Number.POSITIVE_INFINITY) || Object.is(value, -0))
+      throw badEncoding('an amount is out of range');
     return value;
   }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { build } from 'hdr-histogram-js';
 import { describe, expect, test } from 'vitest';
+import { cases } from '../../../tests/support/fuzz.ts';
 import { ByteReader, ByteWriter } from '../../util/byte-codec.ts';
 import { DdSketch, largestValue, maxBuckets, relativeAccuracy, smallestValue } from './dd-sketch.ts';
 
@@ -53,6 +54,7 @@ describe('DdSketch', () => {
           );
         });
       }),
+      cases(),
     );
   });
 
@@ -89,7 +91,7 @@ describe('DdSketch', () => {
         expect(stateOf(merged)).toBe(stateOf(union));
         expect(merged.sum).toBeCloseTo(union.sum, -Math.log10(union.sum + 1) + 9);
       }),
-      { examples: [[[[largestValue], [smallestValue, 1, 5], [0]]]] },
+      { examples: [[[[largestValue], [smallestValue, 1, 5], [0]]]], ...cases() },
     );
   });
 
@@ -117,6 +119,7 @@ describe('DdSketch', () => {
         expect(encode(back).equals(bytes)).toBe(true);
         expect(back.quantiles(shares)).toEqual(sketchOf(values).quantiles(shares));
       }),
+      cases(),
     );
   });
 
@@ -148,8 +151,16 @@ describe('DdSketch', () => {
         expect(encode(sketch).equals(bytes)).toBe(true);
         for (const value of sketch.quantiles(shares)) expect(Number.isFinite(value ?? 0)).toBe(true);
       }),
-      { numRuns: 3_000 },
+      cases(3_000),
     );
+  });
+
+  test('has no extremes, no mean and no quantiles while it is empty', () => {
+    const sketch = new DdSketch();
+    expect([sketch.count, sketch.sum, sketch.min, sketch.max, sketch.mean]).toEqual([0, 0, 0, 0, 0]);
+    expect([sketch.quantile(0.5), ...sketch.quantiles([0, 1])]).toEqual([undefined, undefined, undefined]);
+    sketch.add(Number.NaN);
+    expect(sketch.count).toBe(0);
   });
 
   test('refuses a giant claimed by few bytes', () => {

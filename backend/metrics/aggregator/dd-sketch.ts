@@ -78,7 +78,7 @@ export class DdSketch {
 
   merge(other: DdSketch): void {
     for (let index = other.#highest; index >= other.#lowest; index--) {
-      const count = other.#counts[index - other.#first] ?? 0;
+      const count = other.#at(index);
       if (count > 0) this.#addToBucket(index, count);
     }
     this.#zeros += other.#zeros;
@@ -102,7 +102,7 @@ export class DdSketch {
       const rank = Math.round(share * (this.#count - 1));
       while (seen <= rank && index < this.#highest) {
         index++;
-        seen += this.#counts[index - this.#first] ?? 0;
+        seen += this.#at(index);
       }
       if (index < this.#lowest) return 0;
       const value = (2 * gamma ** index) / (gamma + 1);
@@ -154,7 +154,7 @@ export class DdSketch {
       const [first = 0, last = 0] = [readIndexes[0], readIndexes[used - 1]];
       this.#include(Math.min(this.#lowest, first), Math.max(this.#highest, last));
     }
-    for (let i = used - 1; i >= 0; i--) this.#addToBucket(readIndexes[i] ?? 0, readCounts[i] ?? 0);
+    for (let i = used - 1; i >= 0; i--) this.#addToBucket(readIndexes[i] as number, readCounts[i] as number);
     this.#zeros += zeros;
     this.#count += count;
     this.#sum += sum;
@@ -169,7 +169,7 @@ export class DdSketch {
   }
 
   #at(index: number): number {
-    return this.#counts[index - this.#first] ?? 0;
+    return this.#counts[index - this.#first] as number;
   }
 
   #addToBucket(index: number, count: number): void {
@@ -180,8 +180,7 @@ export class DdSketch {
       target = Math.max(index, this.#highest - maxBuckets + 1);
       if (target < this.#lowest) this.#include(target, this.#highest);
     }
-    const slot = target - this.#first;
-    this.#counts[slot] = (this.#counts[slot] ?? 0) + count;
+    this.#counts[target - this.#first] = this.#at(target) + count;
   }
 
   /** Makes room for lowest … highest, adding up what falls below the last `maxBuckets` in the lowest of them. */
@@ -193,14 +192,13 @@ export class DdSketch {
       const moved = new Float64Array(length);
       for (let index = this.#lowest; index <= this.#highest; index++) {
         const slot = Math.max(index, floor) - first;
-        moved[slot] = (moved[slot] ?? 0) + this.#at(index);
+        moved[slot] = (moved[slot] as number) + this.#at(index);
       }
       this.#counts = moved;
       this.#first = first;
     } else {
       for (let index = this.#lowest; index < floor && index <= this.#highest; index++) {
-        const slot = floor - this.#first;
-        this.#counts[slot] = (this.#counts[slot] ?? 0) + this.#at(index);
+        this.#counts[floor - this.#first] = this.#at(floor) + this.#at(index);
         this.#counts[index - this.#first] = 0;
       }
     }
@@ -230,10 +228,10 @@ function readEncoded(reader: ByteReader): Encoded {
   const count = reader.varint();
   if (count === 0) return nothing;
   const zeros = reader.varint();
-  const sum = reader.double();
-  const min = reader.double();
-  const max = reader.double();
-  if (!(sum >= 0 && min >= 0 && max >= min && max <= largestValue && sum <= count * max * (1 + 1e-9))) {
+  const sum = reader.amount();
+  const min = reader.amount();
+  const max = reader.amount();
+  if (max < min || max > largestValue || sum > count * max * (1 + 1e-9)) {
     throw badEncoding('the sums of the sketch contradict each other');
   }
   const used = reader.varint();
@@ -252,7 +250,7 @@ function readBuckets(reader: ByteReader, used: number): number {
     if (i > 0 && step === 0) throw badEncoding('a bucket comes twice');
     index += step;
     readIndexes[i] = index;
-    if (index < lowestIndex || index > highestIndex || index - (readIndexes[0] ?? 0) >= maxBuckets) {
+    if (index < lowestIndex || index > highestIndex || index - (readIndexes[0] as number) >= maxBuckets) {
       throw badEncoding('a bucket is out of range');
     }
     const count = reader.varint();

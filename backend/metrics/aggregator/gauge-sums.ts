@@ -28,14 +28,15 @@ export class GaugeSums {
 
   merge(other: GaugeSums): void {
     this.#samples += other.#samples;
-    for (const index of gaugeNames.keys()) this.#add(index, other.#sums[index] ?? 0, other.#maxima[index] ?? 0);
+    for (const index of gaugeNames.keys())
+      this.#add(index, other.#sums[index] as number, other.#maxima[index] as number);
   }
 
   /** Null while there is no sample. */
   of(name: GaugeName): { readonly mean: number; readonly max: number } | null {
     if (this.#samples === 0) return null;
     const index = gaugeNames.indexOf(name);
-    return { mean: (this.#sums[index] ?? 0) / this.#samples, max: this.#maxima[index] ?? 0 };
+    return { mean: (this.#sums[index] as number) / this.#samples, max: this.#maxima[index] as number };
   }
 
   /** Samples; how many gauges; sum and maximum of each. */
@@ -44,8 +45,8 @@ export class GaugeSums {
     if (this.#samples === 0) return;
     writer.varint(gaugeNames.length);
     for (const index of gaugeNames.keys()) {
-      writer.double(this.#sums[index] ?? 0);
-      writer.double(this.#maxima[index] ?? 0);
+      writer.double(this.#sums[index] as number);
+      writer.double(this.#maxima[index] as number);
     }
   }
 
@@ -58,22 +59,15 @@ export class GaugeSums {
     const gauges = new GaugeSums();
     gauges.#samples = samples;
     for (let index = 0; index < names; index++) {
-      const sum = readAmount(reader);
-      const max = readAmount(reader);
+      const sum = reader.amount();
+      const max = reader.amount();
       if (index < gaugeNames.length) gauges.#add(index, sum, max);
     }
     return gauges;
   }
 
   #add(index: number, sum: number, max: number): void {
-    this.#sums[index] = (this.#sums[index] ?? 0) + sum;
-    if (max > (this.#maxima[index] ?? 0)) this.#maxima[index] = max;
+    this.#sums[index] = (this.#sums[index] as number) + sum;
+    if (max > (this.#maxima[index] as number)) this.#maxima[index] = max;
   }
-}
-
-/** A finite double of 0 and above; anything else is `bad_encoding`. */
-export function readAmount(reader: ByteReader): number {
-  const value = reader.double();
-  if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw badEncoding('a sum is not a number');
-  return value;
 }

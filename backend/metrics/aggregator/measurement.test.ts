@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { gaugeNames } from '../../../shared/api/metrics.ts';
 import { functionFaults, platformFaults, startKinds, startLayers } from '../../../shared/invocation.ts';
+import { cases } from '../../../tests/support/fuzz.ts';
 import { invocation } from '../../../tests/support/metrics-fixture.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
 import { ByteWriter } from '../../util/byte-codec.ts';
@@ -74,6 +75,7 @@ describe('Measurement', () => {
         expect(rest).toEqual(expected);
         expect(errorsByKind).toEqual(expectedErrors);
       }),
+      cases(),
     );
   });
 
@@ -88,6 +90,7 @@ describe('Measurement', () => {
         expect([errors, invocations]).toEqual([failed.length, reports.length]);
         expect([...errorsByKind.values()].reduce((sum, count) => sum + count, 0)).toBe(errors);
       }),
+      cases(),
     );
   });
 
@@ -206,8 +209,30 @@ describe('Measurement', () => {
     for (const sum of [cpuMs, peakMemoryBytes, requestBytes]) expect(sum).toBe(1e12);
   });
 
+  const valid = encode(measure([base, { ...base, start: 'cold' }, { ...base, httpStatus: 503 }]));
+  /** Either refuses the bytes and adds nothing, or reads a measurement that encodes to the same bytes. */
+  function checkHostile(bytes: Uint8Array): void {
+    let measurement: Measurement;
+    const sum = Measurement.decode(valid);
+    try {
+      measurement = Measurement.decode(bytes);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'bad_encoding' });
+      expect(() => sum.mergeEncoded(bytes)).toThrow(expect.objectContaining({ code: 'bad_encoding' }));
+      expect(encode(sum).equals(valid)).toBe(true);
+      return;
+    }
+    sum.mergeEncoded(bytes);
+    expect(sum.invocations).toBe(3 + measurement.invocations);
+    // What an earlier version encoded comes back in the newest.
+    if (bytes[0] === valid[0]) expect(encode(measurement).equals(bytes)).toBe(true);
+    JSON.stringify(toMetricPoint(measurement, 0), (_key, value: unknown) => {
+      if (typeof value === 'number') expect(value).toBeGreaterThanOrEqual(0);
+      return value;
+    });
+  }
+
   test('either refuses hostile bytes or reads a measurement that encodes to the same bytes', () => {
-    const valid = encode(measure([base, { ...base, start: 'cold' }, { ...base, httpStatus: 503 }]));
     const hostile = fc.oneof(
       fc.uint8Array({ maxLength: 100 }),
       fc.tuple(fc.nat(valid.length - 1), fc.nat(255)).map(([at, byte]) => {
@@ -218,25 +243,66 @@ describe('Measurement', () => {
       fc.nat(valid.length - 1).map((length) => valid.subarray(0, length)),
       fc.constant(Buffer.concat([valid, Buffer.from([0])])),
     );
-    fc.assert(
-      fc.property(hostile, (bytes) => {
-        let measurement: Measurement;
-        const sum = Measurement.decode(valid);
-        try {
-          measurement = Measurement.decode(bytes);
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'bad_encoding' });
-          expect(() => sum.mergeEncoded(bytes)).toThrow(expect.objectContaining({ code: 'bad_encoding' }));
-          expect(encode(sum).equals(valid)).toBe(true);
-          return;
-        }
-        sum.mergeEncoded(bytes);
-        expect(sum.invocations).toBe(3 + measurement.invocations);
-        // What an earlier version encoded comes back in the newest.
-        if (bytes[0] === valid[0]) expect(encode(measurement).equals(Buffer.from(bytes))).toBe(true);
-        expect(JSON.stringify(toMetricPoint(measurement, 0))).not.toContain('NaN');
-      }),
-      { numRuns: 3_000 },
-    );
+    fc.assert(fc.property(hostile, checkHostile), cases(3_000));
+  });
+
+  /** A measurement in which nothing happened but errors of these kinds. */
+  function withErrors(kinds: readonly (readonly [string, number])[]): Buffer {
+    const nothing = encode(new Measurement());
+    const writer = new ByteWriter();
+    writer.varint(kinds.length);
+    for (const [kind, count] of kinds) {
+      writer.text(kind);
+      writer.varint(count);
+    }
+    // In front of the four empty sketches of two bytes and the gauges stands the number of kinds.
+    const at = nothing.length - 4 * 2 - 1 - 1;
+    return Buffer.concat([nothing.subarray(0, at), writer.copy(), nothing.subarray(at + 1)]);
+  }
+  const kinds = (count: number) => Array.from({ length: count }, (_, i) => [`kind-${i}`, i + 1] as const);
+
+  test('keeps 63 kinds of errors and counts the rest as one, whatever is added up', () => {
+    const sum = new Measurement();
+    for (const bytes of [withErrors(kinds(63)), withErrors([['new', 5]]), withErrors([['newer', 6]])])
+      sum.mergeEncoded(bytes);
+    expect([sum.errorsByKind.size, sum.errorsByKind.get('other'), sum.errors]).toEqual([64, 11, 63 * 32 + 11]);
+    sum.mergeEncoded(withErrors([['kind-0', 4]]));
+    expect(sum.errorsByKind.get('kind-0')).toBe(5);
+    expect(encode(Measurement.decode(encode(sum))).equals(encode(sum))).toBe(true);
+  });
+
+  test.each<[string, readonly (readonly [string, number])[], string]>([
+    [
+      'a kind twice',
+      [
+        ['a', 1],
+        ['a', 1],
+      ],
+      'comes twice',
+    ],
+    ['64 kinds without the rest', kinds(64), 'is not the rest'],
+    ['the rest early, and 64 kinds', [['other', 1], ...kinds(63)], 'is not the rest'],
+    ['65 kinds', [...kinds(64), ['other', 1]], 'too many kinds'],
+    ['a kind too long', [['x'.repeat(65), 1]], 'text is too long'],
+    [
+      'more errors than can be counted',
+      [
+        ['a', Number.MAX_SAFE_INTEGER],
+        ['b', 1],
+      ],
+      'counts too much',
+    ],
+  ])('refuses %s', (_what, errors, why) => {
+    const bytes = withErrors(errors);
+    expect(() => Measurement.decode(bytes)).toThrow(why);
+    expect(() => new Measurement().mergeEncoded(bytes)).toThrow(why);
+  });
+
+  test('does so for every bit of a stored one that is flipped', () => {
+    for (let bit = 0; bit < valid.length * 8; bit++) {
+      const bytes = Buffer.from(valid);
+      bytes.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      checkHostile(bytes);
+    }
   });
 });

@@ -4,7 +4,7 @@ import { type IoUsage, ioFields } from '../../core/ports/sandbox.ts';
 import { ByteReader, type ByteWriter, badEncoding } from '../../util/byte-codec.ts';
 import { DdSketch } from './dd-sketch.ts';
 import { errorKindOf } from './error-kind.ts';
-import { type GaugeSample, GaugeSums, readAmount } from './gauge-sums.ts';
+import { type GaugeSample, GaugeSums } from './gauge-sums.ts';
 
 /** Version 1 had no starts by layer, version 2 no network, disk and batches, version 3 no shared calls, version 4 no gauges; they are still read. */
 const formatVersion = 5;
@@ -250,14 +250,14 @@ export class Measurement {
     this.throttles = reader.varint();
     this.coldStarts = reader.varint();
     if (this.coldStarts > 0) {
-      this.bootMs = readAmount(reader);
-      this.loadMs = readAmount(reader);
-      this.initMs = readAmount(reader);
+      this.bootMs = reader.amount();
+      this.loadMs = reader.amount();
+      this.initMs = reader.amount();
     }
     if (version >= 2) for (const layer of startLayers.keys()) this.#addStarts(layer, reader.varint());
     if (version >= 3) this.#decodeIoAndBatches(reader);
     if (version >= 4) this.sharedCalls = reader.varint();
-    this.cpuMs = readAmount(reader);
+    this.cpuMs = reader.amount();
     this.peakMemoryBytes = reader.varint();
     this.requestBytes = reader.varint();
     this.responseBytes = reader.varint();
@@ -270,7 +270,7 @@ export class Measurement {
     this.batches = reader.varint();
     if (this.batches === 0) return;
     this.batchedInvocations = reader.varint();
-    this.batchWaitMs = readAmount(reader);
+    this.batchWaitMs = reader.amount();
   }
 
   #decodeErrors(reader: ByteReader): void {
@@ -280,6 +280,7 @@ export class Measurement {
       const kind = reader.text(maxErrorKindBytes);
       if (this.#errorsByKind?.has(kind)) throw badEncoding('a kind of error comes twice');
       this.#addErrors(kind, reader.varint());
+      if (!this.#errorsByKind?.has(kind)) throw badEncoding('the last kind of error is not the rest');
     }
     if (!Number.isSafeInteger(this.errors)) throw badEncoding('the measurement counts too much');
   }
@@ -287,7 +288,7 @@ export class Measurement {
   #addStarts(layer: number, count: number): void {
     if (count === 0) return;
     this.#starts ??= noStarts();
-    this.#starts[layer] = (this.#starts[layer] ?? 0) + count;
+    this.#starts[layer] = (this.#starts[layer] as number) + count;
   }
 
   #addErrors(kind: string, count: number): void {
