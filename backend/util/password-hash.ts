@@ -1,4 +1,7 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
+
+const argon2Promise = promisify(argon2);
 
 /** OWASP Password Storage Cheat Sheet (2024): argon2id with 19 MiB, two passes, one lane. */
 const cost = { memory: 19_456, passes: 2, parallelism: 1 };
@@ -17,11 +20,7 @@ function derive(password: string, nonce: Buffer, parameters: Omit<Parts, 'nonce'
   const { memory, passes, parallelism } = parameters;
   // The same characters typed on another keyboard may arrive composed in another way.
   const message = Buffer.from(password.normalize('NFKC'));
-  return new Promise((resolve, reject) => {
-    argon2('argon2id', { message, nonce, memory, passes, parallelism, tagLength: tagBytes }, (error, tag) =>
-      error === null ? resolve(tag) : reject(error),
-    );
-  });
+  return argon2Promise('argon2id', { message, nonce, memory, passes, parallelism, tagLength: tagBytes });
 }
 
 const base64 = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '');
@@ -38,14 +37,11 @@ function parse(text: string): Parts | undefined {
     text,
   );
   if (found === null) return undefined;
-  const [, memory, passes, parallelism, nonce = '', tag = ''] = found;
-  return {
-    memory: Number(memory),
-    passes: Number(passes),
-    parallelism: Number(parallelism),
-    nonce: Buffer.from(nonce, 'base64'),
-    tag: Buffer.from(tag, 'base64'),
-  };
+  const [memory, passes, parallelism] = found.slice(1, 4).map(Number) as [number, number, number];
+  const [nonce, tag] = found.slice(4).map((part) => Buffer.from(part, 'base64')) as [Buffer, Buffer];
+  // RFC 9106, 3.1: what argon2 takes.
+  const isInRange = passes >= 1 && parallelism >= 1 && memory >= 8 * parallelism && nonce.length >= 8;
+  return isInRange ? { memory, passes, parallelism, nonce, tag } : undefined;
 }
 
 /** For somebody who is not there or has no password. No password has this hash: it is all zeros. */
