@@ -22,6 +22,15 @@ describe('an allow-list', () => {
     expect(target !== undefined && list.route(target) !== undefined).toBe(isAllowed);
   });
 
+  it('allows nothing by an entry that makes no sense', () => {
+    const odd = new AllowList({
+      allow: ['http://a.example', { host: 'b..example', secret: 'K', header: 'a', prefix: '' }],
+    });
+    for (const host of ['a.example', 'http', 'b..example'])
+      for (const port of [80, 443]) expect(odd.route({ host, port })).toBeUndefined();
+    expect(odd.hasSecretFor('b..example')).toBe(false);
+  });
+
   it.each([
     '',
     'host',

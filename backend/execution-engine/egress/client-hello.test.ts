@@ -4,6 +4,7 @@ import { connect } from 'node:tls';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { extension, helloOf, inRecords, serverName } from '../../../tests/support/client-hello.ts';
+import { cases } from '../../../tests/support/fuzz.ts';
 import { maxHelloBytes, readClientHello } from './client-hello.ts';
 
 const read = (bytes: Buffer) => {
@@ -96,7 +97,8 @@ describe('the hello of TLS', () => {
   ])('with %s is refused', (_what, bytes) => expect(read(bytes)).toBe('malformed'));
 
   it('is bounded, whatever it says of itself', () => {
-    const endless = inRecords(Buffer.concat([Buffer.from([1, 0, 0x40, 0]), Buffer.alloc(20_000)]), 1);
+    const endless = inRecords(Buffer.concat([Buffer.from([1, 0, 0x3f, 0xfd]), Buffer.alloc(20_000)]), 1);
+    expect(read(endless)).toBe('malformed');
     for (let known = 0; ; ) {
       const reading = readClientHello(endless.subarray(0, known));
       if (reading === 'malformed') break;
@@ -104,6 +106,15 @@ describe('the hello of TLS', () => {
       expect(reading.need).toBeLessThanOrEqual(maxHelloBytes);
       known = reading.need;
     }
+    // Nor when it is its records that make it too long, whether they are there already or not.
+    const cut = inRecords(Buffer.concat([Buffer.from([1, 0, 0x20, 0]), Buffer.alloc(0x2000)]), 1);
+    expect(readClientHello(cut.subarray(0, 16_374))).toEqual({ need: 16_380 });
+    for (const known of [16_380, 16_386, cut.length]) expect(read(cut.subarray(0, known))).toBe('malformed');
+    const padded = (by: number) =>
+      inRecords(helloOf([serverName('api.example'), extension(21, Buffer.alloc(by))]), 20_000);
+    const most = maxHelloBytes - padded(0).length;
+    expect(readClientHello(padded(most))).toEqual({ hello: plain, length: maxHelloBytes });
+    expect(read(padded(most + 1))).toBe('malformed');
   });
 
   it('of any bytes is answered, and a name that is found stands in them', () => {
@@ -137,7 +148,7 @@ describe('the hello of TLS', () => {
         const said = reading.hello.serverName;
         if (said !== undefined) expect(said).toMatch(/^[a-z0-9_][a-z0-9_.-]*$/);
       }),
-      { numRuns: 5_000 },
+      cases(5_000),
     );
   });
 });

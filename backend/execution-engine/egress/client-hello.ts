@@ -42,7 +42,7 @@ export function readClientHello(bytes: Buffer): HelloReading {
     // The record has more than the message, or says that it will.
     if (missing < fragment.missing) return 'malformed';
     if (missing === 0) return readMessage(Buffer.concat(fragments), fragment.end);
-    if (fragment.missing > 0) return needing(fragment.end);
+    if (fragment.missing > 0) return { need: fragment.end };
     at = fragment.end;
   }
 }
@@ -60,6 +60,7 @@ function fragmentAt(
   const length = bytes.readUInt16BE(at + 3);
   if (bytes[at] !== handshakeRecord || bytes[at + 1] !== 3 || length === 0) return 'malformed';
   const end = start + length;
+  if (end > maxHelloBytes) return 'malformed';
   return { content: bytes.subarray(start, Math.min(end, bytes.length)), end, missing: Math.max(0, end - bytes.length) };
 }
 
@@ -78,15 +79,12 @@ function needing(need: number): { readonly need: number } | 'malformed' {
 function readMessage(message: Buffer, length: number): HelloReading {
   try {
     return { hello: parseHello(new Cursor(message.subarray(messageHeaderBytes))), length };
-  } catch (error) {
-    if (error instanceof Malformed) return 'malformed';
-    throw error;
+  } catch {
+    return 'malformed';
   }
 }
 
-class Malformed extends Error {}
-
-/** Takes bytes from the front; throws `Malformed` where there are none left. */
+/** Takes bytes from the front; throws where there are none left. */
 class Cursor {
   readonly #bytes: Buffer;
   #at = 0;
@@ -100,7 +98,7 @@ class Cursor {
   }
 
   take(count: number): Buffer {
-    if (this.#at + count > this.#bytes.length) throw new Malformed('it ends too early');
+    if (this.#at + count > this.#bytes.length) throw new Error('it ends too early');
     this.#at += count;
     return this.#bytes.subarray(this.#at - count, this.#at);
   }
@@ -126,10 +124,10 @@ function parseHello(cursor: Cursor): ClientHello {
     const list = new Cursor(cursor.vector(2));
     while (!list.isAtEnd) {
       const kind = list.number(2);
-      if (seen.has(kind)) throw new Malformed('an extension comes twice');
+      if (seen.has(kind)) throw new Error('an extension comes twice');
       seen.set(kind, list.vector(2));
     }
-    if (!cursor.isAtEnd) throw new Malformed('something follows the extensions');
+    if (!cursor.isAtEnd) throw new Error('something follows the extensions');
   }
   const names = seen.get(extensions.serverName);
   return {
@@ -142,8 +140,8 @@ function parseHello(cursor: Cursor): ClientHello {
 /** A list of exactly one name, which is the name of a host. */
 function parseServerName(cursor: Cursor): string {
   const list = new Cursor(cursor.vector(2));
-  if (!cursor.isAtEnd || list.number(1) !== 0) throw new Malformed('not a list of a host name');
+  if (!cursor.isAtEnd || list.number(1) !== 0) throw new Error('not a list of a host name');
   const name = list.vector(2).toString('latin1').toLowerCase().replace(/\.$/, '');
-  if (!list.isAtEnd || !hostNamePattern.test(name)) throw new Malformed('not one host name');
+  if (!list.isAtEnd || !hostNamePattern.test(name)) throw new Error('not one host name');
   return name;
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { helloOf, inRecords, serverName } from '../../../tests/support/client-hello.ts';
+import { cases } from '../../../tests/support/fuzz.ts';
 import type { ClientHello } from './client-hello.ts';
 import { HelloGate } from './hello-gate.ts';
 
@@ -65,6 +66,37 @@ describe('what goes through after a hello', () => {
     }
   });
 
+  it.each([
+    ['an alert', [good, Buffer.from([21, 3, 3, 0, 2, 1, 0]), evil], 'refused', good.length + 7],
+    ['an alert that is cut off', [good, Buffer.from([21, 3, 3, 0, 2, 1])], 'ended', good.length + 6],
+    ['an alert that is too long', [good, Buffer.from([21, 3, 3, 0, 3, 1, 0, 0]), evil], 'ended', undefined],
+    ['records of data', [good, encrypted, evil], 'ended', undefined],
+    ['a few bytes of data', [good, Buffer.from([23, 3])], 'ended', undefined],
+    ['a beginning of a message', [good, Buffer.from([22, 3, 3, 0, 80, 1])], 'ended', undefined],
+  ])('looks no further than it must after %s', async (_what, chunks, end, length) => {
+    const bytes = Buffer.concat(chunks);
+    for (const size of [1, 5, bytes.length]) {
+      const { passed, how } = await pass(piecesOf(bytes, size));
+      expect(how).toBe(end);
+      expect(passed.equals(bytes.subarray(0, length ?? bytes.length))).toBe(true);
+    }
+  });
+
+  it('is what is malformed too, when whoever judges lets it', async () => {
+    const malformed = Buffer.from([22, 3, 3, 0, 5, 2, 0, 0, 1, 0]);
+    expect(await pass([malformed, encrypted], ['malformed'])).toEqual({
+      passed: Buffer.concat([malformed, encrypted]),
+      asked: ['malformed'],
+      how: 'ended',
+    });
+    expect((await pass([malformed])).how).toBe('refused');
+  });
+
+  it('is nothing of a hello that never was whole', async () => {
+    const { passed, asked, how } = await pass([good.subarray(0, good.length - 1)]);
+    expect([passed.length, asked, how]).toEqual([0, [], 'ended']);
+  });
+
   it('is what came, in order, however it is cut, or what came before the refusal', async () => {
     const bytes = fc.array(fc.constantFrom(good, evil, changeCipherSpec, encrypted, Buffer.from([22, 3])), {
       maxLength: 5,
@@ -78,7 +110,7 @@ describe('what goes through after a hello', () => {
         if (how === 'refused') expect(asked.at(-1)).not.toBe('api.example');
         if (parts[0] === good && !parts.includes(evil)) expect(passed.length).toBeGreaterThanOrEqual(good.length);
       }),
-      { numRuns: 500 },
+      cases(500),
     );
   });
 });

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { cases } from '../../../tests/support/fuzz.ts';
 import { listenTo } from './opening.ts';
 
 /** What is heard when the pieces come one after the other, whether only the end told, and what is then there to be read. */
@@ -47,6 +48,46 @@ it('hears the same however what is said is cut, and puts all of it back', async 
       expect(cut).toEqual(await hear(bytes.length === 0 ? [] : [bytes]));
       expect(cut.all).toEqual(bytes);
     }),
-    { numRuns: 300 },
+    cases(300),
   );
+});
+
+it.each([
+  ['tls', Buffer.from([0x16])],
+  ['tls', Buffer.from([0x80, 46, 1, 3, 1])],
+  ['other', Buffer.from([0x80, 46, 2, 3, 1])],
+  ['other', Buffer.from([0x80, 46, 1, 2, 1])],
+  ['http', Buffer.from('GET / HTTP/1.1\r\n')],
+  ['http', Buffer.from('\r\n\nget\t/ http/9\n')],
+  ['http', Buffer.from('PRI * HTTP/1.1\r\n')],
+  ['other', Buffer.from('PRI * HTTP/2.0\r\n')],
+  ['other', Buffer.from('GET /HTTP/1.1\r\n')],
+  ['other', Buffer.from('EHLO x\r\n')],
+  ['other', Buffer.from('GET / HTTP/1.1\0\r\n')],
+  ['other', Buffer.from([0x7f, 0x45, 0x4c, 0x46])],
+] as const)('hears %s at once in %j', async (opening, bytes) => {
+  expect(await hear([bytes])).toEqual({ opening, hasWaited: false, all: bytes });
+});
+
+it.each([Buffer.alloc(0), Buffer.from([0x80, 46, 1]), Buffer.from('GET / HTTP/1.1'), Buffer.from('\r\n\r\n')])(
+  'waits for more than %j, and gives it back when no more comes',
+  async (bytes) => {
+    expect(await hear(bytes.length === 0 ? [] : [bytes])).toEqual({ opening: 'other', hasWaited: true, all: bytes });
+  },
+);
+
+it('waits no longer than the longest line', async () => {
+  const line = Buffer.from('a'.repeat(16_384));
+  expect(await hear([line.subarray(1)])).toMatchObject({ opening: 'other', hasWaited: true });
+  expect(await hear([line])).toEqual({ opening: 'other', hasWaited: false, all: line });
+  const late = Buffer.concat([line.subarray(1, -9), Buffer.from(' HTTP/1.1\n')]);
+  expect(await hear([late])).toMatchObject({ opening: 'http', hasWaited: false });
+  const tooLate = Buffer.concat([line, Buffer.from(' HTTP/1.1\n')]);
+  expect(await hear([tooLate])).toMatchObject({ opening: 'other', hasWaited: false });
+});
+
+it('puts many small pieces together as they come', async () => {
+  const bytes = Buffer.from(`GET /${'a'.repeat(200)} HTTP/1.1\r\n`);
+  const pieces = [...bytes].map((byte) => Buffer.from([byte]));
+  expect(await hear(pieces)).toEqual({ opening: 'http', hasWaited: false, all: bytes });
 });

@@ -14,12 +14,11 @@ const maxPieces = 64;
 const maxLineBytes = 16_384;
 
 /**
- * Undefined: too little to tell. TLS is a handshake record, or a hello in the form of SSL 2, which names no host. HTTP is a first line
+ * Of one byte or more. Undefined: too little to tell. TLS is a handshake record, or a hello in the form of SSL 2, which names no host. HTTP is a first line
  * that speaks of it, well-formed or not, and no HTTP/2: that has its host in a form that is not looked into.
  */
 function openingOf(bytes: Buffer): Opening | undefined {
-  const [first] = bytes;
-  if (first === undefined) return undefined;
+  const first = bytes[0] as number;
   if (first === 0x16) return 'tls';
   if (first >= 0x80) {
     if (bytes.length < firstBytes) return undefined;
