@@ -56,6 +56,7 @@ describe('hosts of an allow-list', () => {
       allow: ['a.example', { host: 'b.example', secret: 'KEY', header: 'authorization', prefix: 'Bearer ' }],
     });
     expect(egressSecrets(parsed)).toEqual(['KEY']);
+    for (const egress of ['none', 'all'] as const) expect(egressSecrets(egress)).toEqual([]);
     const messageOf = (rule: object) => egressSchema.safeParse({ allow: [rule] }).error?.issues[0]?.message;
     expect(messageOf({ host: '*.b.example', secret: 'KEY' })).toContain('one host');
     for (const header of ['Host', 'content-length', 'proxy-authorization'])

@@ -25,7 +25,7 @@ export function parseEgressHost(text: string): EgressHost | string {
   const groups = entry.exec(text)?.groups;
   if (groups === undefined)
     return 'must be a host such as api.example.com, *.example.org or 192.0.2.1:8443, without scheme and path';
-  const name = (groups['name'] ?? '').toLowerCase();
+  const name = (groups['name'] as string).toLowerCase();
   const isWildcard = groups['star'] !== undefined;
   const port = groups['port'] === undefined ? undefined : Number(groups['port']);
   if (port !== undefined && (port < 1 || port > 65_535)) return 'a port is a number from 1 to 65535';
@@ -33,7 +33,7 @@ export function parseEgressHost(text: string): EgressHost | string {
   if (!labels.every((part) => label.test(part)))
     return 'is no name of a host; write international names in their ASCII form (xn--…)';
   if (isWildcard && labels.length < 2) return 'a wildcard needs a domain below it such as *.example.org';
-  if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) {
+  if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1) as string)) {
     const isAddress = labels.length === 4 && labels.every((part) => octet.test(part) && Number(part) < 256);
     if (!isAddress || isWildcard) return 'is neither a name nor an IPv4 address';
   }
@@ -75,7 +75,7 @@ const allowListSchema = z.strictObject({
   allow: z
     .array(
       z.union([egressHostSchema, secretHostSchema], {
-        error: (issue) => (issue.code === 'invalid_union' ? 'must be a host, or {"host", "secret"}' : undefined),
+        error: 'must be a host, or {"host", "secret"}',
       }),
     )
     .min(1)
@@ -88,7 +88,7 @@ const allowListSchema = z.strictObject({
 /** What of the network a function may reach. */
 export const egressSchema = z
   .union([z.enum(['none', 'all']), allowListSchema], {
-    error: (issue) => (issue.code === 'invalid_union' ? 'must be "none", "all" or {"allow": [hosts]}' : undefined),
+    error: 'must be "none", "all" or {"allow": [hosts]}',
   })
   .describe(
     'What of the network the function may reach: `none`, `all` (needs isolation `docker`, `qemu` or `firecracker`), or hosts, through a proxy of the platform.',

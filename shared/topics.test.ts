@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { cases } from '../tests/support/fuzz.ts';
 import { logTopic, parseTopic } from './topics.ts';
 
 describe('topics', () => {
@@ -30,6 +31,13 @@ describe('topics', () => {
     `logs:${'x'.repeat(10_000)}`,
   ])('%j is none', (text) => expect(parseTopic(text)).toBeUndefined());
 
+  test('says no more than it must', () => {
+    expect(logTopic(undefined)).toBe('logs');
+    expect(logTopic('hello', { filter: '' })).toBe('logs:hello');
+    expect(logTopic('hello', { tail: 0 })).toBe('logs:hello?tail=0');
+    expect(logTopic(undefined, { filter: 'a b' })).toBe('logs?filter=a+b');
+  });
+
   test('what is written is read', () => {
     fc.assert(
       fc.property(
@@ -45,6 +53,7 @@ describe('topics', () => {
           });
         },
       ),
+      cases(),
     );
   });
 });

@@ -43,7 +43,7 @@ class Scanner {
       while (/[ \t\n\r]/.test(this.#text[this.#at] ?? '')) this.#at++;
       if (this.#at >= this.#text.length) return this.#text.length;
       const before = this.#at;
-      const failedAt = this.#step(this.#text[before] ?? '');
+      const failedAt = this.#step(this.#text[before] as string);
       if (failedAt !== undefined) return failedAt;
     }
   }

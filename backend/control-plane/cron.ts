@@ -22,7 +22,7 @@ export function checkCron(name: string, cron: string, timeZone: string, now: num
   try {
     ticks = nextTicks(cron, timeZone, now, 1);
   } catch (error) {
-    const reason = error instanceof Error ? error.message.replace(/^Cron\w*: /, '') : 'not understood';
+    const reason = (error as Error).message.replace(/^Cron\w*: /, '');
     throw badSchedule(name, `${JSON.stringify(cron)}: ${reason}`);
   }
   if (ticks.length === 0) throw badSchedule(name, `${JSON.stringify(cron)} never fires`);

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PlatformError } from '../../shared/errors.ts';
+import { cases } from '../../tests/support/fuzz.ts';
 import { parseRoutePattern, splitPath } from './route-pattern.ts';
-import { RouteTrie } from './route-trie.ts';
+import { methodsOverlap, RouteTrie } from './route-trie.ts';
 
 function trieOf(...routes: readonly (readonly [string, ...string[]])[]): RouteTrie<string> {
   const trie = new RouteTrie<string>();
@@ -66,6 +67,19 @@ describe('matching', () => {
     expect(match(trie, 'POST', '/users/7/posts')).toMatchObject({ value: '/users/*' });
   });
 
+  test('methods that are not allowed are named once, with HEAD only beside GET', () => {
+    const puts = trieOf(['/x', 'PUT', 'DELETE'], ['/:any', 'PUT']);
+    expect(match(puts, 'GET', '/x')).toEqual({ kind: 'method-not-allowed', allow: ['DELETE', 'PUT'] });
+    expect(match(puts, 'HEAD', '/x').kind).toBe('method-not-allowed');
+  });
+
+  test('HEAD has a route of its own before that of GET', () => {
+    const trie = new RouteTrie<string>();
+    for (const method of ['GET', 'HEAD']) trie.add(parseRoutePattern('/x'), [method], method);
+    expect(match(trie, 'HEAD', '/x')).toMatchObject({ value: 'HEAD' });
+    expect(match(trie, 'GET', '/x')).toMatchObject({ value: 'GET' });
+  });
+
   test('a trie that was built to branch everywhere costs a bounded number of steps', () => {
     const hostile = new RouteTrie<number>();
     const depth = 14;
@@ -108,7 +122,7 @@ test('removing what was added leaves a trie that matches nothing, whatever the r
       for (const one of removed)
         expect(trie.at(parseRoutePattern(one)).some((entry) => entry.value === 'gone')).toBe(false);
     }),
-    { seed: 4 },
+    { seed: 4, ...cases() },
   );
 });
 
@@ -131,4 +145,23 @@ describe('what would make a regular expression backtrack', () => {
     for (let n = 0; n < 20; n++) expect(match(trie, 'GET', `${start}/${'a'.repeat(65_536)}`).kind).toBe('none');
     expect(match(trie, 'GET', '/a'.repeat(32_768)).kind).toBe('none');
   });
+});
+
+test('what was never added can be removed, and looked for', () => {
+  const trie = trieOf(['/a/:id']);
+  for (const path of ['/b', '/a/:id/c', '/a/x', '/*']) {
+    trie.remove(parseRoutePattern(path), () => true);
+    expect(trie.at(parseRoutePattern(path))).toEqual([]);
+  }
+  expect(trie.at(parseRoutePattern('/a/:other'))).toMatchObject([{ value: '/a/:id', paramNames: ['id'] }]);
+  expect(match(trie, 'GET', '/a/7')).toMatchObject({ value: '/a/:id' });
+});
+
+test('lists of methods overlap when one has no end or both name the same', () => {
+  expect([methodsOverlap([], ['GET']), methodsOverlap(['GET'], []), methodsOverlap(['GET', 'PUT'], ['PUT'])]).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect(methodsOverlap(['GET'], ['PUT', 'get'])).toBe(false);
 });

@@ -65,7 +65,7 @@ class Search<T> {
       if (exact !== undefined) return exact;
       return hasTrailingSlash ? this.#choose(node.rest, '') : undefined;
     }
-    const segment = segments[index] ?? '';
+    const segment = segments[index] as string;
     const literal = node.literals?.get(segment);
     if (literal !== undefined) {
       const found = this.visit(literal, index + 1);
@@ -88,7 +88,7 @@ class Search<T> {
       return undefined;
     }
     const params: Record<string, string> = {};
-    for (const [i, name] of entry.paramNames.entries()) params[name] = this.#captures[i] ?? '';
+    for (const [i, name] of entry.paramNames.entries()) params[name] = this.#captures[i] as string;
     if (rest !== undefined) params['*'] = rest;
     return { kind: 'match', value: entry.value, params };
   }

@@ -61,3 +61,11 @@ it('ignores a header that is none, and never makes an id of zeros', () => {
   expect(context.traceId).toBe(`${'0'.repeat(31)}1`);
   expect(context.spanId).toBe(`${'0'.repeat(15)}1`);
 });
+
+it('takes what is no digit of an id for 0, in ASCII and beyond', () => {
+  const clean = `inv_${'0'.repeat(24)}01` as InvocationId;
+  const odd = `inv_é${'€!'.repeat(11)}u01` as InvocationId;
+  expect(traceContextOf({ id: odd, attempt: 1, traceparent: undefined })).toEqual(
+    traceContextOf({ id: clean, attempt: 1, traceparent: undefined }),
+  );
+});

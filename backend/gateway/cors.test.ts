@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { corsHeaders, preflightHeaders } from './cors.ts';
+import { corsHeaders, isCorsHeader, preflightHeaders } from './cors.ts';
 
 const named = 'https://a.example';
 const other = 'https://evil.example';
@@ -17,4 +17,31 @@ test('credentials are for origins that are named, and never for every site', () 
 
 test('an origin that is not allowed gets nothing', () => {
   expect(corsHeaders({ origins: [named], credentials: true }, other)).toEqual(['vary', 'Origin']);
+});
+
+test('a request of no other site gets nothing but the note for caches', () => {
+  expect(corsHeaders({ origins: ['*'] }, undefined)).toEqual(['vary', 'Origin']);
+  expect(preflightHeaders({ origins: [named] }, other, 'GET', undefined)).toEqual(['vary', 'Origin']);
+});
+
+test('a preflight is told what the settings say, or what it asks for', () => {
+  const vary = ['vary', 'Origin, Access-Control-Request-Headers'];
+  const answer = (methods: string, headers: string, age: string) => [
+    ...['access-control-allow-origin', named, 'access-control-allow-methods', methods],
+    ...['access-control-allow-headers', headers, 'access-control-max-age', age, ...vary],
+  ];
+  expect(preflightHeaders({ origins: [named] }, named, 'PUT', undefined)).toEqual(answer('PUT', '', '600'));
+  expect(preflightHeaders({ origins: [named] }, named, 'PUT', 'x-a, x-b')).toEqual(answer('PUT', 'x-a, x-b', '600'));
+  const cors = {
+    origins: [named],
+    methods: ['GET' as const, 'POST' as const],
+    headers: ['x-c', 'x-d'],
+    maxAgeSeconds: 5,
+  };
+  expect(preflightHeaders(cors, named, 'PUT', 'x-a')).toEqual(answer('GET, POST', 'x-c, x-d', '5'));
+});
+
+test('only headers of CORS give way', () => {
+  expect(isCorsHeader('access-control-allow-origin')).toBe(true);
+  expect(['x-access-control-a', 'vary', 'origin'].some(isCorsHeader)).toBe(false);
 });

@@ -40,8 +40,8 @@ export function readHeaders(rawHeaders: readonly string[], trustsProxy: boolean)
   };
   let connectionNames: readonly string[] | undefined;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = (rawHeaders[i] ?? '').toLowerCase();
-    const value = rawHeaders[i + 1] ?? '';
+    const name = (rawHeaders[i] as string).toLowerCase();
+    const value = rawHeaders[i + 1] as string;
     if (name === 'connection') connectionNames = namesIn(value);
     if (hopByHop.has(name)) continue;
     if (name.startsWith('hearth-')) noteOwn(found, name, value);
@@ -88,7 +88,8 @@ function namesIn(value: string): readonly string[] | undefined {
 
 function dropNamed(headers: string[], names: readonly string[]): void {
   for (let i = headers.length - 2; i >= 0; i -= 2) {
-    if (names.includes(headers[i] ?? '') && headers[i] !== 'host') headers.splice(i, 2);
+    const name = headers[i] as string;
+    if (names.includes(name) && name !== 'host') headers.splice(i, 2);
   }
 }
 

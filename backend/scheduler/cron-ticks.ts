@@ -36,7 +36,9 @@ function parse(expression: string, timeZone: string): Cron {
   try {
     return new Cron(expression, { timezone: timeZone, paused: true, mode: '5-or-6-parts' });
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : 'it cannot be read';
-    throw new PlatformError('invalid_request', 'bad_cron', `${expression} is no cron expression: ${why}`, { cause });
+    const { message } = cause as Error;
+    throw new PlatformError('invalid_request', 'bad_cron', `${expression} is no cron expression: ${message}`, {
+      cause,
+    });
   }
 }

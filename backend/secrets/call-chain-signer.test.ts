@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../tests/fakes/manual-clock.ts';
 import { CallChainSigner } from './call-chain-signer.ts';
@@ -45,5 +45,46 @@ describe('tokens of call chains', () => {
     clock.advance(1);
     expect(signer.read(token)).toBeUndefined();
     expect(signer.ignored).toBe(1);
+  });
+});
+
+describe('a token that is well signed', () => {
+  /** Signed as the platform does, whatever it claims. */
+  const signed = (claim: Buffer) =>
+    Buffer.concat([claim, createHmac('sha256', key).update(claim).digest().subarray(0, 16)]).toString('base64url');
+  const claim = (format: number, depth: number, deadlineAt: number) => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeUInt8(format, 0);
+    bytes.writeUInt8(depth, 1);
+    bytes.writeUIntBE(deadlineAt, 2, 6);
+    return bytes;
+  };
+
+  it('is one of this format', () => {
+    const { signer, clock } = rig();
+    const deadlineAt = clock.now() + 7;
+    expect(signer.read(signed(claim(1, 9, deadlineAt)))).toEqual({ depth: 9, deadlineAt });
+    for (const format of [0, 2]) expect(signer.read(signed(claim(format, 9, deadlineAt)))).toBeUndefined();
+    expect(signer.ignored).toBe(2);
+  });
+
+  it('is good until ten seconds after its deadline', () => {
+    const { signer, clock, chain } = rig();
+    const token = signer.tokenOf(chain);
+    clock.advance(1000 + 9999);
+    expect(signer.read(token)).toEqual(chain);
+    clock.advance(1);
+    expect(signer.read(token)).toBeUndefined();
+  });
+
+  it('holds any deadline that there can be', () => {
+    const { signer, clock } = rig();
+    expect(signer.read(signer.tokenOf({ deadlineAt: Number.MAX_SAFE_INTEGER, depth: 0 }))).toEqual({
+      deadlineAt: 2 ** 48 - 1,
+      depth: 0,
+    });
+    expect(signer.read(signer.tokenOf({ deadlineAt: -5, depth: 0 }))).toBeUndefined();
+    expect(signer.tokenOf({ deadlineAt: -5, depth: 0 })).toBe(signed(claim(1, 0, 0)));
+    expect(clock.now()).toBeGreaterThan(0);
   });
 });

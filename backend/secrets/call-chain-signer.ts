@@ -60,7 +60,7 @@ export class CallChainSigner implements CallChains {
     const bytes = Buffer.from(token, 'base64url');
     const claim = bytes.subarray(0, claimBytes);
     if (!timingSafeEqual(this.#signatureOf(claim), bytes.subarray(claimBytes))) return undefined;
-    return claim[0] === format ? { depth: claim[1] ?? maxDepth, deadlineAt: claim.readUIntBE(2, 6) } : undefined;
+    return claim[0] === format ? { depth: claim[1] as number, deadlineAt: claim.readUIntBE(2, 6) } : undefined;
   }
 
   #signatureOf(claim: Buffer): Buffer {

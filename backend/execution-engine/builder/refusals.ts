@@ -3,7 +3,7 @@ import { type ErrorIssue, PlatformError } from '../../../shared/errors.ts';
 const shownNameChars = 120;
 
 /** An entry name as it may appear in a message: control characters escaped, cut to a line. */
-export function showName(name: string): string {
+function showName(name: string): string {
   const text = JSON.stringify(name).slice(1, -1);
   return `"${text.length > shownNameChars ? `${text.slice(0, shownNameChars)}…` : text}"`;
 }

@@ -31,6 +31,7 @@ export class FrameDecoder {
   }
 
   push(chunk: Buffer): void {
+    if (this.#stopped) return;
     let offset = this.#headerFilled > 0 ? this.#continue(chunk) : 0;
     while (!this.#stopped && chunk.length - offset >= headerBytes) {
       const length = checkedLength(chunk, offset);
@@ -55,7 +56,7 @@ export class FrameDecoder {
       if (this.#headerFilled < headerBytes) return offset;
       this.#startPayload();
     }
-    const payload = this.#payload ?? emptyBuffer;
+    const payload = this.#payload as Buffer;
     const take = Math.min(payload.length - this.#payloadFilled, chunk.length - offset);
     chunk.copy(payload, this.#payloadFilled, offset, offset + take);
     this.#payloadFilled += take;
@@ -64,16 +65,14 @@ export class FrameDecoder {
     this.#payloadFilled = 0;
     this.#headerFilled = 0;
     const header = this.#header;
-    if (!this.#stopped) this.#receive(header[4] as number, header[5] as number, header.readUInt32BE(8), payload);
+    this.#receive(header[4] as number, header[5] as number, header.readUInt32BE(8), payload);
     return offset + take;
   }
 
   #hold(chunk: Buffer, offset: number): void {
     const next = this.#fillHeader(chunk, offset);
     if (this.#headerFilled < headerBytes) return;
-    this.#startPayload();
-    if (this.#payload === undefined) return;
-    chunk.copy(this.#payload, 0, next);
+    chunk.copy(this.#startPayload(), 0, next);
     this.#payloadFilled = chunk.length - next;
   }
 
@@ -84,10 +83,12 @@ export class FrameDecoder {
     return offset + take;
   }
 
-  #startPayload(): void {
+  #startPayload(): Buffer {
     const length = checkedLength(this.#header, 0);
-    this.#payload = length === 0 ? emptyBuffer : Buffer.allocUnsafeSlow(length);
+    const payload = length === 0 ? emptyBuffer : Buffer.allocUnsafeSlow(length);
+    this.#payload = payload;
     this.#payloadFilled = 0;
+    return payload;
   }
 }
 

@@ -79,8 +79,8 @@ function parseJson(name: string, payload: Buffer): unknown {
 function checked<T>(schema: z.ZodType<T>, name: string, payload: Buffer): T {
   const parsed = schema.safeParse(parseJson(name, payload));
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new Violation(`${name} does not fit its schema: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
+  const [issue] = parsed.error.issues as [z.core.$ZodIssue];
+  throw new Violation(`${name} does not fit its schema: ${issue.path.join('.')} ${issue.message}`);
 }
 
 /** Each of these throws `Violation` when the payload is not what the protocol says. */

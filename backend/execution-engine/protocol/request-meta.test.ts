@@ -1,9 +1,10 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { triggerKinds } from '../../../shared/invocation.ts';
 import { ManualClock } from '../../../tests/fakes/manual-clock.ts';
 import { invocationOf, versionOf } from '../../../tests/fakes/pool-rig.ts';
 import { traceContextOf } from '../../core/trace-context.ts';
-import { requestMeta } from './request-meta.ts';
+import { requestMeta, wholeBody } from './request-meta.ts';
 
 const clock = new ManualClock();
 const callChains = { tokenOf: ({ depth }: { readonly depth: number }) => `signed ${depth}` };
@@ -67,4 +68,10 @@ describe('what a function is told of its call', () => {
       expect(socket).toEqual({ ...meta, webSocket: true });
     },
   );
+});
+
+it('tells a body that is there from one that still arrives', () => {
+  const body = Buffer.from('x');
+  expect(wholeBody(body)).toBe(body);
+  expect(wholeBody(Readable.from([body]))).toBeUndefined();
 });

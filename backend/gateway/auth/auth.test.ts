@@ -4,10 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { type CallerAuth, callerAuthSchema, type JwtAlgorithm, type JwtAuth } from '../../../shared/caller-auth.ts';
 import { defaultVersionConfig } from '../../../shared/version-config.ts';
 import { ManualClock } from '../../../tests/fakes/manual-clock.ts';
+import { cases } from '../../../tests/support/fuzz.ts';
 import type { CallerProof } from '../../core/ports/caller-authenticator.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import { GatewayAuthenticator, type GatewayAuthenticatorOptions } from './gateway-authenticator.ts';
-import { isSignedBy, parseJwt } from './jwt.ts';
+import { claimFault, fitsAlgorithm, isSignedBy, parseJwt } from './jwt.ts';
 import { signatureKey, verifySignature } from './signature.ts';
 
 const nothing: CallerProof = {
@@ -63,7 +64,13 @@ describe('signed messages', () => {
   test('whatever is changed, it is not', () => {
     const changes: Partial<CallerProof>[] = [
       { webhookId: 'msg_other' },
+      { webhookId: undefined },
+      { webhookTimestamp: undefined },
+      { webhookSignature: undefined },
       { webhookId: '' },
+      { webhookId: 'a b' },
+      { webhookId: 'a'.repeat(256) },
+      { webhookSignature: '' },
       { webhookTimestamp: '1614265331' },
       { webhookTimestamp: '1614265330.0' },
       { webhookTimestamp: '' },
@@ -75,6 +82,7 @@ describe('signed messages', () => {
       { body: Buffer.alloc(0) },
     ];
     for (const change of changes) expect([change, check({ ...example, ...change })]).toEqual([change, false]);
+    expect(check({ ...example, webhookSignature: `${'v1,AAAA '.repeat(7)}${example.webhookSignature}` })).toBe(true);
     // While a key is replaced, messages carry a signature of each.
     expect(check({ ...example, webhookSignature: `v1,AAAA ${example.webhookSignature}` })).toBe(true);
   });
@@ -235,6 +243,73 @@ describe('JSON Web Tokens', () => {
     await isRefused(signJwt('RS256', weak.privateKey, claims()), { ...auth, jwks: { keys } });
   });
 
+  test('takes apart what is a token, and says what is wrong with what is none', () => {
+    const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const head = part({ alg: 'ES256', kid: 'one' });
+    expect(parseJwt(auth, `${head}.${part({ a: 1 })}.AAEC`)).toEqual({
+      algorithm: 'ES256',
+      keyId: 'one',
+      claims: { a: 1 },
+      signed: Buffer.from(`${head}.${part({ a: 1 })}`),
+      signature: Buffer.from([0, 1, 2]),
+    });
+    expect(parseJwt(auth, `${part({ alg: 'ES256', kid: 7 })}.${part({})}.AA`)).toMatchObject({ keyId: undefined });
+    const none = 'it is no JSON Web Token';
+    for (const claimed of [[], null, 'x', 7]) {
+      expect(parseJwt(auth, `${head}.${part(claimed)}.AA`)).toBe(none);
+      expect(parseJwt(auth, `${part(claimed)}.${part({})}.AA`)).toBe(none);
+    }
+    for (const text of ['', '.', '..', `${head}.${part({})}`, `${head}.${part({})}.`, `${head}.${part({})}.A=`])
+      expect(parseJwt(auth, text)).toBe(none);
+    for (const text of [`${head}.${part({})}.AA.AA`, `${head}.e30=.AA`, `${head}.AAAA.AA`, ` ${head}.${part({})}.AA`])
+      expect(parseJwt(auth, text)).toBe(none);
+    for (const alg of ['none', 'HS256', 7, undefined, 'es256'])
+      expect(parseJwt(auth, `${part({ alg })}.${part({})}.AA`)).toBe('its algorithm is not allowed');
+    const long = (chars: number) => `${head}.${part({})}.`.padEnd(chars, 'A');
+    expect(parseJwt(auth, long(16_384))).toMatchObject({ algorithm: 'ES256' });
+    expect(parseJwt(auth, long(16_385))).toBe('the token is too long');
+  });
+
+  test('a key fits only the algorithm that it is for', () => {
+    const fits = (key: KeyObject) =>
+      (Object.keys(keyPairs) as JwtAlgorithm[]).filter((algorithm) => fitsAlgorithm(key, algorithm)).sort();
+    const rsa = (modulusLength: number) => generateKeyPairSync('rsa', { modulusLength }).publicKey;
+    expect(fits(rsa(2048))).toEqual(['PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512']);
+    expect(fits(rsa(2040))).toEqual([]);
+    for (const algorithm of ['ES256', 'ES384', 'ES512', 'EdDSA'] as const)
+      expect(fits(keyPairs[algorithm]().publicKey)).toEqual([algorithm]);
+    expect(fits(generateKeyPairSync('ed448').publicKey)).toEqual(['EdDSA']);
+    expect(fits(generateKeyPairSync('x25519').publicKey)).toEqual([]);
+    expect(fits(generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).publicKey)).toEqual([]);
+    // No key that also signs, and none that both sides would have to know.
+    expect(fits(privateKey)).toEqual([]);
+    const parsed = parseJwt(auth, signJwt('ES256', privateKey, claims()));
+    expect(typeof parsed === 'object' && isSignedBy(parsed, publicKey)).toBe(true);
+    expect(typeof parsed === 'object' && isSignedBy(parsed, privateKey)).toBe(false);
+  });
+
+  test('says what is wrong with claims, to the second', () => {
+    const at = 1_000_000;
+    const good = { iss: auth.issuer, aud: 'hearth', exp: 1000 };
+    const fault = (over: object, clockToleranceSeconds = 0) =>
+      claimFault({ ...auth, clockToleranceSeconds }, { ...good, ...over }, at);
+    expect(fault({ exp: 1000.5 })).toBeUndefined();
+    expect(fault({})).toBe('it is over');
+    expect(fault({}, 1)).toBeUndefined();
+    expect(fault({ exp: 999 }, 1)).toBe('it is over');
+    for (const exp of ['9999', null, undefined]) expect(fault({ exp })).toBe('it does not say when it ends');
+    const later = { exp: 9999 };
+    expect(fault({ ...later, nbf: 1000 })).toBeUndefined();
+    expect(fault({ ...later, nbf: 1001 })).toBe('it is not good yet');
+    expect(fault({ ...later, nbf: 1001 }, 1)).toBeUndefined();
+    for (const nbf of ['1', null]) expect(fault({ ...later, nbf })).toBe('it is not good yet');
+    expect(fault({ ...later, iss: 'x' })).toBe('another issuer');
+    for (const aud of [undefined, 'x', ['x', 7], 7, []]) expect(fault({ ...later, aud })).toBe('another audience');
+    expect(fault({ ...later, aud: ['x', 'other'] })).toBeUndefined();
+    expect(claimFault(auth, { ...good, exp: 971 }, at)).toBeUndefined();
+    expect(claimFault(auth, { ...good, exp: 970 }, at)).toBe('it is over');
+  });
+
   test('no text that differs from a token in one character is one', async () => {
     const token = signJwt('ES256', privateKey, claims());
     // The last character of a part may have bits that do not count.
@@ -244,7 +319,7 @@ describe('JSON Web Tokens', () => {
         if (token[index] === character || unused.has(index)) return;
         await isRefused(token.slice(0, index) + character + token.slice(index + 1));
       }),
-      { numRuns: 200, seed: 7 },
+      { seed: 7, ...cases(200) },
     );
   });
 

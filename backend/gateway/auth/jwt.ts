@@ -61,7 +61,7 @@ export function fitsAlgorithm(key: KeyObject, algorithm: JwtAlgorithm): boolean 
   if (key.type !== 'public') return false;
   if (algorithm === 'EdDSA') return type === 'ed25519' || type === 'ed448';
   if (algorithm.startsWith('ES')) return type === 'ec' && details?.namedCurve === curves[algorithm];
-  return type === 'rsa' && (details?.modulusLength ?? 0) >= 2048;
+  return type === 'rsa' && Number(details?.modulusLength) >= 2048;
 }
 
 /** RFC 7518, 3.1 and RFC 8037. */

@@ -1,5 +1,15 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { decodeWithMeta, encodeFrame, encodeWithMeta, LinkDecoder, type LinkFrame, linkFrames } from './link-frames.ts';
+import {
+  decodeWithMeta,
+  encodeFrame,
+  encodeWithMeta,
+  LinkDecoder,
+  type LinkFrame,
+  LinkWriter,
+  linkFrames,
+} from './link-frames.ts';
 
 const meta = { method: 'POST', target: '/ü?a=b', headers: ['x-é', 'naïve'], address: '::1' };
 const body = Buffer.from([0, 1, 255]);
@@ -38,4 +48,39 @@ test('behind a stop everything is left as it came', () => {
   const next = Buffer.from('GET / HTTP/1.1\r\n\r\n');
   decoder.push(Buffer.concat([encodeFrame(linkFrames.tunnel, 0, Buffer.from('::1')), next]));
   expect(decoder.rest).toEqual(next);
+});
+
+test('behind a stop what comes later is left too, in one piece or several', () => {
+  const decoder: LinkDecoder = new LinkDecoder(100, () => decoder.stop());
+  decoder.push(encodeFrame(linkFrames.tunnel, 0));
+  expect(decoder.rest).toEqual(Buffer.alloc(0));
+  for (const piece of ['GET / ', 'HTTP/1.1\r\n', '\r\n']) decoder.push(Buffer.from(piece));
+  expect(decoder.rest.toString()).toBe('GET / HTTP/1.1\r\n\r\n');
+});
+
+test('the longest frame is taken', () => {
+  const bytes = encodeFrame(linkFrames.data, 1, Buffer.alloc(1000, 7));
+  for (const size of [1, 500, 1009]) expect(decoded(bytes, size)[0]?.payload.equals(Buffer.alloc(1000, 7))).toBe(true);
+});
+
+test('frames of one turn leave together, and none after the end', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [far] = (await once(server, 'connection')) as [Socket];
+  const writer = new LinkWriter(client);
+  const chunks: Buffer[] = [];
+  far.on('data', (chunk) => chunks.push(chunk));
+  for (const id of [1, 2, 3]) writer.write(encodeFrame(linkFrames.gone, id));
+  expect(client.writableLength).toBe(27);
+  await once(far, 'data');
+  writer.write(encodeFrame(linkFrames.gone, 4));
+  await expect.poll(() => Buffer.concat(chunks).length).toBe(36);
+  client.end();
+  writer.write(encodeFrame(linkFrames.gone, 5));
+  await once(far, 'end');
+  expect(decoded(Buffer.concat(chunks), 36).map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+  client.destroy();
+  writer.write(encodeFrame(linkFrames.gone, 6));
+  server.close();
 });

@@ -1,6 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ClientFrames, FunctionPieces, fin, frameHeader, opcodes, pieceOf, WebSocketError } from './frames.ts';
+import { cases } from '../../../tests/support/fuzz.ts';
+import {
+  ClientFrames,
+  closePayload,
+  FunctionPieces,
+  fin,
+  frameHeader,
+  opcodes,
+  pieceOf,
+  WebSocketError,
+} from './frames.ts';
 
 /** A frame as a client sends it (RFC 6455 section 5.2), written anew here. */
 function clientFrame(first: number, payload: Buffer, mask: Buffer): Buffer {
@@ -41,8 +51,11 @@ const messages = fc.array(
     opcode: fc.constantFrom(opcodes.text, opcodes.binary),
     parts: fc.array(
       fc.oneof(
-        fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
-        fc.integer({ min: 60_000, max: 70_000 }).map((size) => Buffer.alloc(size, size & 255)),
+        { weight: 20, arbitrary: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)) },
+        {
+          weight: 1,
+          arbitrary: fc.integer({ min: 65_530, max: 65_540 }).map((size) => Buffer.alloc(size, size & 255)),
+        },
       ),
       { minLength: 1, maxLength: 4 },
     ),
@@ -81,7 +94,7 @@ describe('frames of a client', () => {
         expect(seen.messages).toEqual(list.map(({ opcode, parts }) => ({ opcode, bytes: Buffer.concat(parts) })));
         expect(pings).toHaveLength(list.reduce((sum, { ping, parts }) => sum + (ping ? parts.length : 0), 0));
       }),
-      { numRuns: 200 },
+      cases(200),
     );
   });
 
@@ -95,6 +108,7 @@ describe('frames of a client', () => {
     ['a message inside another', Buffer.from([1, 0x80, 0, 0, 0, 0, 1, 0x80, 0, 0, 0, 0]), 1002],
     ['a close code of one byte', clientFrame(fin | 8, Buffer.from([3]), Buffer.alloc(4)), 1002],
     ['a close code that is never sent', clientFrame(fin | 8, Buffer.from([0x03, 0xee]), Buffer.alloc(4)), 1002],
+    ['an unknown control frame', Buffer.from([fin | 11, 0x80, 0, 0, 0, 0]), 1002],
     ['more than the limit, told by the header', Buffer.from([fin | 2, 0xfe, 0x03, 0xe9, 0, 0, 0, 0]), 1009],
     ['more than any length', Buffer.from([fin | 2, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]), 1009],
   ])('end the connection: %s', (_name, bytes, code) => {
@@ -116,8 +130,40 @@ describe('frames of a client', () => {
           expect(error).toBeInstanceOf(WebSocketError);
         }
       }),
-      { numRuns: 2000 },
+      cases(2000),
     );
+  });
+
+  it('take a pong without a word, and an empty close', () => {
+    const { frames, pings, closes } = reader(1000);
+    frames.push(clientFrame(fin | opcodes.pong, Buffer.from('late'), Buffer.from([1, 2, 3, 4])));
+    frames.push(clientFrame(fin | opcodes.ping, Buffer.alloc(125, 0x70), Buffer.from([1, 2, 3, 4])));
+    frames.push(clientFrame(fin | opcodes.close, Buffer.alloc(0), Buffer.from([1, 2, 3, 4])));
+    expect([pings, closes]).toEqual([['p'.repeat(125)], [Buffer.alloc(0)]]);
+  });
+
+  const closing = (code: number) => Buffer.from([code >> 8, code & 255]);
+  it.each([1000, 1003, 1007, 1014, 3000, 4999])('may close with %i', (code) => {
+    const { frames, closes } = reader(1000);
+    frames.push(clientFrame(fin | opcodes.close, closing(code), Buffer.alloc(4)));
+    expect(closes).toEqual([closing(code)]);
+  });
+
+  it.each([0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65_535])('may not close with %i', (code) => {
+    const frame = clientFrame(fin | opcodes.close, closing(code), Buffer.alloc(4));
+    expect(() => reader(1000).frames.push(frame)).toThrow('close code');
+  });
+
+  it('may be as long in sum as the limit, and the next message too', () => {
+    const seen = joiner();
+    const { frames } = reader(1000, seen.piece);
+    for (let i = 0; i < 2; i++) {
+      frames.push(clientFrame(opcodes.binary, Buffer.alloc(400), Buffer.alloc(4)));
+      frames.push(clientFrame(fin, Buffer.alloc(600), Buffer.alloc(4)));
+    }
+    expect(seen.messages.map(({ bytes }) => bytes.length)).toEqual([1000, 1000]);
+    frames.push(clientFrame(opcodes.binary, Buffer.alloc(400), Buffer.alloc(4)));
+    expect(() => frames.push(clientFrame(fin, Buffer.alloc(601), Buffer.alloc(4)))).toThrow('more than 1000 bytes');
   });
 
   it('are over after a close', () => {
@@ -158,7 +204,7 @@ describe('pieces of a function', () => {
         pushInPieces((chunk) => pieces.push(chunk), Buffer.concat(sent), size);
         expect(bytes().equals(Buffer.concat(expected))).toBe(true);
       }),
-      { numRuns: 200 },
+      cases(200),
     );
   });
 
@@ -167,6 +213,17 @@ describe('pieces of a function', () => {
     pieces.push(Buffer.concat([pieceOf(fin | 8, Buffer.from([0x0f, 0xa0])), pieceOf(fin | 1, Buffer.from('late'))]));
     expect(bytes()).toEqual(Buffer.from([fin | 8, 2, 0x0f, 0xa0]));
     expect(closes()).toBe(1);
+  });
+
+  it('close without a reason, or with one that comes in pieces', () => {
+    const empty = writer(1000);
+    empty.pieces.push(pieceOf(fin | opcodes.close, Buffer.alloc(0)));
+    expect([empty.bytes(), empty.closes()]).toEqual([Buffer.from([fin | 8, 0]), 1]);
+    const slow = writer(1000);
+    const reason = closePayload(4000, 'é'.repeat(60));
+    for (const byte of pieceOf(fin | opcodes.close, reason)) slow.pieces.push(Buffer.from([byte]));
+    expect([slow.bytes(), slow.closes()]).toEqual([Buffer.concat([Buffer.from([fin | 8, 122]), reason]), 1]);
+    expect(reason.subarray(2).toString()).toBe('é'.repeat(60));
   });
 
   it('end the connection when they are no pieces, or too much', () => {

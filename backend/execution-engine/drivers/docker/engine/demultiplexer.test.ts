@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cases } from '../../../../../tests/support/fuzz.ts';
 import { demultiplex, FrameParser } from './demultiplexer.ts';
 
 function frame(kind: number, payload: Buffer): Buffer {
@@ -31,6 +32,7 @@ describe('FrameParser', () => {
           expect(got[kind]).toBe(wanted.join(''));
         }
       }),
+      cases(),
     );
   });
 
@@ -66,5 +68,37 @@ describe('demultiplex', () => {
       expect(await Promise.all([text(stdout), text(stderr)])).toEqual(['', '']);
       expect(source.destroyed).toBe(true);
     }
+  });
+});
+
+describe('a stream whose reader is gone', () => {
+  it('is dropped, the other one goes on, and errors of the daemon count as stderr', async () => {
+    const source = new PassThrough();
+    const { stdout, stderr } = demultiplex(source);
+    stdout.destroy();
+    source.write(frame(1, Buffer.from('nobody reads this')));
+    source.write(frame(2, Buffer.from('a')));
+    source.end(frame(3, Buffer.from('b')));
+    expect(await text(stderr)).toBe('ab');
+    expect(stdout.destroyed).toBe(true);
+  });
+
+  it('does not hold the source back for ever', async () => {
+    const source = new PassThrough();
+    const { stdout, stderr } = demultiplex(source);
+    for (let i = 0; i < 4; i++) source.write(frame(1, Buffer.alloc(64 * 1024)));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(source.isPaused()).toBe(true);
+    stdout.destroy();
+    source.end(frame(2, Buffer.from('after')));
+    expect(await text(stderr)).toBe('after');
+  });
+
+  it('takes nothing from a source that goes on after an error', async () => {
+    const source = new PassThrough({ autoDestroy: false });
+    const { stdout, stderr } = demultiplex(source);
+    source.emit('error', new Error('broken'));
+    source.write(frame(1, Buffer.from('late')));
+    expect(await Promise.all([text(stdout), text(stderr)])).toEqual(['', '']);
   });
 });

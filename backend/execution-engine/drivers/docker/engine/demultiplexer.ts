@@ -86,7 +86,7 @@ export class FrameParser {
       at += copied;
       if (this.#headerFill < headerBytes) return true;
       this.#headerFill = 0;
-      this.#kind = this.#header[0] ?? 0;
+      this.#kind = this.#header[0] as number;
       if (this.#kind > lastStream || this.#header.readUIntBE(1, 3) !== 0) return false;
       this.#left = this.#header.readUInt32BE(4);
     }

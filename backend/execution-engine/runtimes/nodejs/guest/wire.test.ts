@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cases } from '../../../../../tests/support/fuzz.ts';
 import { FrameDecoder } from '../../../protocol/frame-decoder.ts';
 import { FrameEncoder } from '../../../protocol/frame-encoder.ts';
 import * as host from '../../../protocol/frames.ts';
@@ -7,7 +8,7 @@ import * as guest from './wire.ts';
 
 const frames = fc.array(
   fc.record({
-    type: fc.integer({ min: 1, max: 16 }),
+    type: fc.integer({ min: 1, max: host.highestFrameType }),
     flags: fc.integer({ min: 0, max: 3 }),
     id: fc.integer({ min: 0, max: 0xffff_ffff }),
     meta: fc.string({ unit: 'grapheme', maxLength: 60 }),
@@ -27,6 +28,8 @@ describe('the agent and the host agree', () => {
     expect(guest.initialCreditBytes).toBe(host.initialCreditBytes);
     expect(guest.maxChunkBytes).toBe(host.maxChunkBytes);
     expect(guest.maxPayloadBytes).toBe(host.maxPayloadBytes);
+    expect(guest.tunnelCreditBytes).toBe(host.tunnelCreditBytes);
+    expect(guest.maxTunnelChunkBytes).toBe(host.maxTunnelChunkBytes);
   });
 
   it('on the bytes of every frame, in both directions and however they are cut', () => {
@@ -58,7 +61,7 @@ describe('the agent and the host agree', () => {
         expect(seen[0]).toHaveLength(list.length * 4);
         expect(seen[1]).toEqual(seen[0]);
       }),
-      { numRuns: 300 },
+      cases(300),
     );
   });
 
@@ -80,7 +83,58 @@ describe('the agent and the host agree', () => {
           expect(taken[1]?.equals(expected)).toBe(true);
         }
       }),
+      cases(),
     );
+  });
+
+  it('on bodies that are no Buffers, and on when to copy', () => {
+    for (const size of [0, 5, 16_384, 16_385, 70_000]) {
+      const writer = new guest.FrameWriter();
+      const view = new Uint8Array(new ArrayBuffer(size + 3), 3, size).fill(size & 255);
+      writer.raw(5, 1, 9, view);
+      writer.meta(7, 0, 9, '{}', view);
+      expect(writer.bytes).toBe(12 + size + 12 + 4 + 2 + size);
+      const encoder = new FrameEncoder();
+      encoder.raw(5, 1, 9, Buffer.from(view));
+      encoder.meta(7, 0, 9, '{}', [Buffer.from(view)]);
+      const taken = writer.take();
+      expect(Buffer.concat(taken).equals(Buffer.concat(encoder.take()))).toBe(true);
+      expect(taken.filter((bytes) => bytes.buffer === view.buffer)).toHaveLength(size > 16_384 ? 2 : 0);
+      expect([writer.bytes, writer.take()]).toEqual([0, []]);
+    }
+  });
+
+  it('on memory: a large frame gives it back, and what waits keeps it', () => {
+    const writer = new guest.FrameWriter();
+    writer.text(8, 0, 1, 'x'.repeat(100_000));
+    writer.recycle();
+    const [large] = writer.take();
+    writer.recycle();
+    writer.text(8, 0, 2, 'small');
+    const [small] = writer.take();
+    expect([large?.buffer.byteLength, small?.buffer.byteLength]).toEqual([300_012, 65_536]);
+    writer.recycle();
+    writer.raw(5, 0, 1, Buffer.alloc(20_000));
+    writer.recycle();
+    writer.text(8, 0, 3, 'other');
+    const seen: number[] = [];
+    const decoder = new FrameDecoder({ receive: (_type, _flags, id) => seen.push(id) });
+    for (const bytes of writer.take()) decoder.push(bytes);
+    expect(seen).toEqual([1, 3]);
+  });
+
+  it('on the longest frame, and refuses a longer one that comes in pieces', () => {
+    const header = Buffer.alloc(12);
+    header.writeUInt32BE(host.maxPayloadBytes + 1);
+    const reader = new guest.FrameReader(() => undefined);
+    reader.push(header.subarray(0, 11));
+    expect(() => reader.push(header.subarray(11))).toThrow(`a frame of ${host.maxPayloadBytes + 1} bytes`);
+    header.writeUInt32BE(host.maxPayloadBytes);
+    const seen: number[] = [];
+    const longest = new guest.FrameReader((_type, _flags, _id, payload) => seen.push(payload.length));
+    longest.push(header);
+    longest.push(Buffer.alloc(host.maxPayloadBytes));
+    expect(seen).toEqual([host.maxPayloadBytes]);
   });
 
   it('on text bodies and log entries', () => {

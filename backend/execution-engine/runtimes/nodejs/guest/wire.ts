@@ -78,7 +78,7 @@ export class FrameReader {
       this.#held = length === 0 ? noBytes : allocate(length);
       this.#filled = 0;
     }
-    const held = this.#held ?? noBytes;
+    const held = this.#held as Buffer;
     const take = Math.min(held.length - this.#filled, chunk.length - offset);
     chunk.copy(held, this.#filled, offset, offset + take);
     this.#filled += take;
