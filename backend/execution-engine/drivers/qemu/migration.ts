@@ -27,30 +27,35 @@ export async function saveState(qmp: QmpClient, slotDirectory: string): Promise<
   try {
     await qmp.execute('migrate-set-capabilities', withoutMemory);
     await qmp.execute('migrate', { uri: `unix:${codeDirectory}/${socketName}` });
-    await completed(qmp, 'saving');
+    await saved(qmp);
     return await inbox.whole();
   } finally {
     inbox.close();
   }
 }
 
-/** Gives a QEMU that was started with `-incoming defer` its state; resolves when the guest runs. */
+/**
+ * Gives a QEMU that was started with `-incoming defer` its state; resolves when the guest runs, which QEMU sees to by itself where no state says that the guest was
+ * stopped. All of it is on its way before QEMU has begun, so that nothing waits for the host in between. One that cannot load its state ends (`vmm_lost`).
+ */
 export async function loadState(qmp: QmpClient, channel: Writable, state: Buffer): Promise<void> {
-  await qmp.execute('migrate-set-capabilities', withoutMemory);
-  await qmp.execute('migrate-incoming', { uri: `fd:${descriptors.state}` });
   channel.end(state);
-  await completed(qmp, 'loading');
-  await qmp.execute('cont');
+  await Promise.all([
+    qmp.open(),
+    qmp.execute('migrate-set-capabilities', withoutMemory),
+    qmp.execute('migrate-incoming', { uri: `fd:${descriptors.state}` }),
+    qmp.event('RESUME'),
+  ]);
 }
 
-async function completed(qmp: QmpClient, what: string): Promise<void> {
+async function saved(qmp: QmpClient): Promise<void> {
   const until = performance.now() + patienceMs;
   for (;;) {
     const answer = (await qmp.execute('query-migrate')) as { status?: unknown; 'error-desc'?: unknown } | null;
     if (answer?.status === 'completed') return;
     if (answer?.status === 'failed' || performance.now() > until) {
       const why = String(answer?.['error-desc'] ?? answer?.status).slice(0, 500);
-      throw new PlatformError('unavailable', 'vmm_refused', `QEMU failed at ${what} a snapshot: ${why}`);
+      throw new PlatformError('unavailable', 'vmm_refused', `QEMU failed at saving a snapshot: ${why}`);
     }
     await delay(pollMs);
   }

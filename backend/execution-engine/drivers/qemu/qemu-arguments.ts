@@ -89,6 +89,8 @@ export function qemuCommand(options: {
       `${guestMemoryMb(limits)}M`,
     ],
     ...['-display', 'none', '-no-reboot'],
+    // Without it a clone would stop again once it has its state, as its original stood still when that was saved.
+    ...['-global', 'migration.store-global-state=off'],
     ...(isClone ? ['-incoming', 'defer'] : kernel),
     ...['-chardev', `socket,id=qmp,fd=${descriptors.qmp}`, '-mon', 'chardev=qmp,mode=control'],
     ...['-chardev', `socket,id=console,fd=${descriptors.console}`, '-serial', 'chardev:console'],

@@ -289,8 +289,8 @@ export class QemuDriver implements SnapshotDriver {
     this.#live.set(spec.id, sandbox);
     this.#fits.set(spec.id, this.#fitOf(spec, boot));
     const start = async (): Promise<void> => {
-      await sandbox.start(qemuJailArguments({ host, root, slot, devices: accelerator === 'kvm' ? [kvmDevice] : [] }));
-      if (snapshot !== undefined) await sandbox.load(snapshot.state);
+      const devices = accelerator === 'kvm' ? [kvmDevice] : [];
+      await sandbox.start(qemuJailArguments({ host, root, slot, devices }), snapshot?.state);
       if (parts.waitsForGuest) await beforeHanging(sandbox.control.started, bootPatienceMs, hungMessage);
     };
     await beginGuest({ sandbox, what, signal, start, isClear: ({ code }) => code === 'guest_hung' });

@@ -1,4 +1,5 @@
 import { duplexPair } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { diskRateOf } from '../support/guest/disk-rate.ts';
 import { GuestControl } from '../support/guest/guest-control.ts';
@@ -12,8 +13,7 @@ const limits = { memoryMb: 128, cpus: 1.5, maxPids: 32, tmpMb: 8, egress: 'none'
 describe('QMP', () => {
   const pair = () => {
     const [near, far] = duplexPair();
-    const events: string[] = [];
-    const client = new QmpClient(near, (name) => events.push(name));
+    const client = new QmpClient(near);
     far.on('data', (chunk: Buffer) => {
       for (const line of chunk.toString().trim().split('\n')) {
         const { execute, id } = JSON.parse(line) as { execute: string; id: number };
@@ -25,14 +25,15 @@ describe('QMP', () => {
       }
     });
     far.write('{"QMP":{"version":{}}}\r\n');
-    return { client, far, near, events };
+    return { client, far, near };
   };
 
   it('matches answers, tells events, and says what QEMU refused', async () => {
-    const { client, events } = pair();
+    const { client } = pair();
     await client.open();
+    const stopped = client.event('STOP');
     expect(await client.execute('query-status')).toEqual({ was: 'query-status' });
-    expect(events).toEqual(['STOP', 'STOP']);
+    await stopped;
     await expect(client.execute('bad')).rejects.toMatchObject({
       code: 'vmm_refused',
       message: expect.stringContaining('no such thing'),
@@ -42,7 +43,9 @@ describe('QMP', () => {
   it('fails what waits when QEMU ends, and everything after', async () => {
     const { client } = pair();
     await client.open();
+    const resumed = client.event('RESUME');
     await expect(client.execute('quit')).rejects.toMatchObject({ code: 'vmm_lost' });
+    await expect(resumed).rejects.toMatchObject({ code: 'vmm_lost' });
     await expect(client.execute('query-status')).rejects.toMatchObject({ code: 'vmm_lost' });
   });
 
@@ -55,11 +58,17 @@ describe('QMP', () => {
     await expect(client.execute('query-status')).rejects.toMatchObject({ code: 'vmm_lost' });
   });
 
-  it('gives up on an answer that does not come', async () => {
+  it('takes commands before QEMU has begun, and gives up on an answer that does not come once it has', async () => {
     const [near, far] = duplexPair();
-    far.resume();
-    const client = new QmpClient(near, () => undefined);
-    await expect(client.execute('query-status', undefined, 5)).rejects.toMatchObject({ code: 'vmm_slow' });
+    const commands: string[] = [];
+    far.on('data', (line: Buffer) => commands.push((JSON.parse(line.toString()) as { execute: string }).execute));
+    const client = new QmpClient(near);
+    const answer = client.execute('query-status', undefined, 5).catch((error: unknown) => error);
+    // A QEMU that has not begun is not late.
+    expect(await Promise.race([answer, delay(50, 'waits')])).toBe('waits');
+    expect(commands).toEqual(['query-status']);
+    far.write('{"QMP":{}}\r\n');
+    expect(await answer).toMatchObject({ code: 'vmm_slow' });
   });
 });
 

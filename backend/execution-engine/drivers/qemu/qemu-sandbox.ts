@@ -116,23 +116,21 @@ export class QemuSandbox implements Sandbox {
       pipeOf(child, descriptors[name]).on('error', () => undefined);
     }
     pipeOf(child, descriptors.status).resume();
-    this.#qmp = new QmpClient(pipeOf(child, descriptors.qmp), () => undefined);
+    this.#qmp = new QmpClient(pipeOf(child, descriptors.qmp));
     const exited = (status: number, oomKills: number) => void this.#agentExited(status, oomKills);
     this.control = new GuestControl(pipeOf(child, descriptors.control), { exited }, options.isClone);
   }
 
-  /** Joins the control group, lets bwrap begin, and resolves when QEMU takes commands. */
-  async start(bwrapArguments: Buffer): Promise<void> {
+  /** Joins the control group, lets bwrap begin, and resolves when QEMU takes commands; a clone gets its `state`, and then its guest has gone on. */
+  async start(bwrapArguments: Buffer, state?: Buffer): Promise<void> {
     const { pid } = this.#child;
     if (pid !== undefined) await this.#cgroup.join(pid);
     pipeOf(this.#child, descriptors.arguments).end(bwrapArguments);
-    await this.#qmp.open();
-  }
-
-  /** A clone gets its state and runs. */
-  async load(state: Buffer): Promise<void> {
-    await loadState(this.#qmp, pipeOf(this.#child, descriptors.state), state);
-    await this.control.settle();
+    if (state === undefined) await this.#qmp.open();
+    else {
+      await loadState(this.#qmp, pipeOf(this.#child, descriptors.state), state);
+      await this.control.settle();
+    }
   }
 
   /**

@@ -2,10 +2,14 @@ import type { Duplex } from 'node:stream';
 import { PlatformError } from '../../../../shared/errors.ts';
 import { readLines } from '../support/guest/line-channel.ts';
 
+/** For an answer, or for an event. */
 interface Waiting {
-  readonly command: string;
+  /** What is waited for, for messages. */
+  readonly what: string;
+  readonly timeoutMs: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
+  timer?: NodeJS.Timeout;
 }
 
 /** What QEMU sends (docs/interop/qmp-spec.txt): a greeting, answers, and events in between. */
@@ -19,20 +23,20 @@ interface QmpMessage {
 
 const answerTimeoutMs = 10_000;
 
-/** QEMU's machine protocol over one stream. Answers are matched by id; anything else than what the protocol allows ends the stream. */
+/**
+ * QEMU's machine protocol over one stream. Answers are matched by id; anything else than what the protocol allows ends the stream. Commands may be given before
+ * QEMU has begun: it takes them in order, and time runs from its greeting on.
+ */
 export class QmpClient {
   readonly #stream: Duplex;
-  readonly #onEvent: (name: string) => void;
-  readonly #waiting = new Map<number, Waiting>();
-  readonly #greeted = Promise.withResolvers<void>();
+  /** By the id of a command, or the name of an event. */
+  readonly #waiting = new Map<number | string, Waiting>();
   #nextId = 1;
+  #isGreeted = false;
   #isOver = false;
 
-  /** `onEvent` gets the names of events, for example GUEST_PANICKED; it must not throw. */
-  constructor(stream: Duplex, onEvent: (name: string) => void) {
+  constructor(stream: Duplex) {
     this.#stream = stream;
-    this.#onEvent = onEvent;
-    this.#greeted.promise.catch(() => undefined);
     readLines(
       stream,
       (line) => this.#receive(line),
@@ -40,29 +44,37 @@ export class QmpClient {
     );
   }
 
-  /** Resolves when commands may be given. Rejects with `unavailable` (`vmm_lost`) when QEMU ends before. */
+  /** To be given before all other commands; resolves when QEMU takes them. Rejects as `execute` does. */
   async open(): Promise<void> {
-    await this.#greeted.promise;
     await this.execute('qmp_capabilities');
   }
 
   /** Rejects with `unavailable`: `vmm_refused` with what QEMU says, `vmm_slow` after 10 s, `vmm_lost`. */
   async execute(command: string, args?: object, timeoutMs = answerTimeoutMs): Promise<unknown> {
-    if (this.#isOver) throw lost();
     const id = this.#nextId++;
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#waiting.set(id, { command, resolve, reject });
-    const timer = setTimeout(() => {
-      this.#waiting.delete(id);
-      reject(new PlatformError('unavailable', 'vmm_slow', `QEMU did not answer ${command} within ${timeoutMs} ms`));
-    }, timeoutMs);
+    const answer = this.#waitFor(id, `answer ${command}`, timeoutMs);
     this.#stream.write(
       `${JSON.stringify({ execute: command, id, ...(args === undefined ? {} : { arguments: args }) })}\n`,
     );
+    return await answer;
+  }
+
+  /** Resolves at the next event of this name, for example RESUME; one waits for it at a time. Rejects as `execute` does. */
+  async event(name: string): Promise<void> {
+    await this.#waitFor(name, `say ${name}`, answerTimeoutMs);
+  }
+
+  async #waitFor(key: number | string, what: string, timeoutMs: number): Promise<unknown> {
+    if (this.#isOver) throw lost();
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const waiting: Waiting = { what, timeoutMs, resolve, reject };
+    this.#waiting.set(key, waiting);
+    if (this.#isGreeted) limit(waiting);
     try {
       return await promise;
     } finally {
-      clearTimeout(timer);
+      clearTimeout(waiting.timer);
+      this.#waiting.delete(key);
     }
   }
 
@@ -70,28 +82,37 @@ export class QmpClient {
     if (line === '') return;
     const message = JSON.parse(line) as QmpMessage | null;
     if (typeof message !== 'object' || message === null) throw new Error('QEMU answers nonsense');
-    if (message.QMP !== undefined) this.#greeted.resolve();
-    else if (typeof message.event === 'string') this.#onEvent(message.event);
+    if (message.QMP !== undefined) this.#greet();
+    else if (typeof message.event === 'string') this.#waiting.get(message.event)?.resolve(undefined);
     else this.#settle(message);
+  }
+
+  #greet(): void {
+    if (this.#isGreeted) return;
+    this.#isGreeted = true;
+    for (const waiting of this.#waiting.values()) limit(waiting);
   }
 
   #settle(message: QmpMessage): void {
     const waiting = this.#waiting.get(Number(message.id));
-    if (waiting === undefined) return;
-    this.#waiting.delete(Number(message.id));
-    if (message.error === undefined) waiting.resolve(message.return);
+    if (message.error === undefined) waiting?.resolve(message.return);
     else {
       const said = String(message.error.desc).slice(0, 1000);
-      waiting.reject(new PlatformError('unavailable', 'vmm_refused', `QEMU refused ${waiting.command}: ${said}`));
+      waiting?.reject(new PlatformError('unavailable', 'vmm_refused', `QEMU did not ${waiting.what}: ${said}`));
     }
   }
 
   #over(): void {
     this.#isOver = true;
-    this.#greeted.reject(lost());
     for (const waiting of this.#waiting.values()) waiting.reject(lost());
-    this.#waiting.clear();
   }
+}
+
+function limit(waiting: Waiting): void {
+  const { what, timeoutMs } = waiting;
+  waiting.timer = setTimeout(() => {
+    waiting.reject(new PlatformError('unavailable', 'vmm_slow', `QEMU did not ${what} within ${timeoutMs} ms`));
+  }, timeoutMs);
 }
 
 function lost(): PlatformError {
