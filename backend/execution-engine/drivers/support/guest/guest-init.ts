@@ -14,6 +14,9 @@ export const vsockDescriptors = { channel: 8, stdout: 6, stderr: 7, control: 5 }
 /** The bridge's ends of what init and agent have under the numbers above. */
 export const bridgeDescriptors = { channel: 9, stdout: 3, stderr: 1, control: 4 } as const;
 
+/** Where the program `go-on` has the file that lets the function's processes run again: cgroup.freeze, open for writing. */
+export const thawDescriptor = 3;
+
 /** Where the agent finds the channel to the host. */
 const guestChannelPath = '/dev/hearth-channel';
 
@@ -139,9 +142,9 @@ exec dial /bin/sh /bridge
 
 /**
  * Process 1 of every guest. Sets the guest up, starts the agent inside its control group, and then obeys the host on the control port, one
- * command a line: `usage`, `code` (mount the code device), `settle` (sets the time), `freeze` (the function's processes stop, until the time is set: `settle` is started
- * ahead, for starting a program takes an emulated copy 90 ms). The program
- * `settle`, which init also runs once by itself, asks for the `time` and is sent 80 bytes: the time, and fresh random bytes. Init says `started`, and
+ * command a line: `usage`, `code` (mount the code device), `settle` (sets the time), `freeze` (the function's processes stop, until the time is set: the program for that
+ * is started ahead, for starting one takes an emulated copy 90 ms). That program, `go-on`, and `settle`, which init runs once by itself, ask for the `time` and are sent
+ * 80 bytes: the time, and fresh random bytes. `go-on` answers by itself, and ends when the next command comes. Init says `started`, and
  * `exit <status> <processes killed for lack of memory>` when the agent ends. Commands that fork are few: each costs milliseconds under emulation.
  * The kernel's command line says where things are: hearth.root, hearth.code (devices), hearth.load (code is there from the start).
  */
@@ -219,9 +222,9 @@ while IFS= read -r word; do set -- "$@" "$word"; done </hearth/command
 ) &
 ${release}
 settle_and_go() {
-  if settle <&5; then is_set=1; else is_set=0; fi
+  go-on <&5 ${thawDescriptor}>/cgroup/function/cgroup.freeze && return
   echo 0 >/cgroup/function/cgroup.freeze
-  echo "settled $is_set" >&5
+  echo 'settled 0' >&5
 }
 echo started >&5
 while read -r request <&5; do

@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeCpio } from './cpio.ts';
 import { bridgeDescriptors, guestBridge, guestInit, guestPorts, vsockDescriptors, vsockPorts } from './guest-init.ts';
-import { dialProgram, pairProgram, settleEntropyBytes, settleProgram } from './guest-programs.ts';
+import { dialProgram, goOnProgram, pairProgram, settleEntropyBytes, settleProgram } from './guest-programs.ts';
 import { kernelArguments } from './kernel-arguments.ts';
 import { uncompressedKernel } from './kernel-image.ts';
 import { unpackLz4Legacy } from './lz4.ts';
@@ -118,7 +118,46 @@ describe.skipIf(process.arch !== 'x64')('static programs', () => {
   });
 
   it('change no clock without the whole of what they need', () => {
-    expect(run(settleProgram(), Buffer.alloc(16 + settleEntropyBytes - 1))).toMatchObject({ status: 1 });
+    const tooLittle = Buffer.alloc(16 + settleEntropyBytes - 1);
+    for (const program of [settleProgram(), goOnProgram()])
+      expect(run(program, tooLittle)).toMatchObject({ status: 1, stdout: '' });
+  });
+
+  it('say that the time is set before they thaw, and stay until there is something to read', (context) => {
+    const path = join(directory, 'go-on');
+    writeFileSync(path, goOnProgram(), { mode: 0o755 });
+    // strace answers in place of the kernel: neither clock nor generator of this machine change.
+    const pretend = ['clock_settime:retval=0', 'ioctl:retval=0', 'open:retval=5', 'poll:retval=1'];
+    const injections = pretend.flatMap((what) => ['-e', `inject=${what}`]);
+    const trace = ['-e', 'trace=open,dup2,read,write,clock_settime,ioctl,poll', ...injections, path];
+    const files = ['thawed', 'generator'].map((name) => openSync(join(directory, name), 'w'));
+    const [thawed = 0, generator = 0] = files;
+    const input = Buffer.alloc(16 + settleEntropyBytes, 1);
+    const stdio = ['pipe', 'pipe', 'pipe', thawed, 'ignore', generator] as const;
+    const traced = spawnSync('strace', trace, { input, stdio: [...stdio], encoding: 'utf8' });
+    for (const file of files) closeSync(file);
+    context.skip(traced.error !== undefined, 'strace is not installed');
+    const lines = traced.stderr.split('\n');
+    const order = [
+      /^open\("\/dev\/urandom"/,
+      /^dup2\(5, 4\)/,
+      /^write\(0, "time/,
+      /^read\(0/,
+      /^clock_settime/,
+      /^write\(4/,
+    ];
+    const rest = [
+      /^ioctl\(4/,
+      /^write\(0, "settled 1/,
+      /^write\(3, "0", 1\)/,
+      /^poll\(\[\{fd=0, events=POLLIN\}\], 1, -1\)/,
+    ];
+    let at = -1;
+    for (const pattern of [...order, ...rest]) {
+      at = lines.findIndex((line, index) => index > at && pattern.test(line));
+      expect(at, `${pattern} in ${traced.stderr}`).toBeGreaterThanOrEqual(0);
+    }
+    expect(readFileSync(join(directory, 'thawed'), 'utf8')).toBe('0');
   });
 
   it('call the host, put each connection where init has it, and become another program', (context) => {

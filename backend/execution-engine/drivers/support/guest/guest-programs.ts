@@ -1,5 +1,5 @@
 import { imageUserId } from '../runtime-files.ts';
-import { bridgeDescriptors, vsockDescriptors, vsockPorts } from './guest-init.ts';
+import { bridgeDescriptors, thawDescriptor, vsockDescriptors, vsockPorts } from './guest-init.ts';
 import { StaticProgram } from './static-program.ts';
 
 /** arch/x86/entry/syscalls/syscall_64.tbl. */
@@ -7,6 +7,7 @@ const calls = {
   write: 1,
   open: 2,
   close: 3,
+  poll: 7,
   ioctl: 16,
   pipe: 22,
   dup2: 33,
@@ -81,11 +82,39 @@ export function launchProgram(limits: { readonly tmpMb: number }): Buffer {
   return program.executeArguments().build();
 }
 
+/** The generator's device while a program settles. */
+const generatorDescriptor = 4;
+/** poll.h POLLIN, and no end to the wait. */
+const canBeRead = 1;
+const forEver = -1;
+
 /**
  * Asks for the `time` on its input, reads it with fresh random bytes, sets the clock to the nanosecond, and makes the kernel's generator start anew from them: after a
- * restore every clone has the same clock and the same generator.
+ * restore every clone has the same clock and the same generator. What can be done before the question is: a clone begins behind it.
  */
 export function settleProgram(): Buffer {
+  return settling().build();
+}
+
+/**
+ * The same for a guest that stands still: then says `settled 1`, lets the function's processes go on, and stays until there is something to read. That it ends, and what
+ * init does then, takes an emulated clone as long as all that it does here; the host's next request can wait for it, the function does not.
+ */
+export function goOnProgram(): Buffer {
+  const answer = 'settled 1\n';
+  const control = Buffer.alloc(8);
+  control.writeInt16LE(canBeRead, 4);
+  return settling()
+    .text('answer', answer)
+    .text('zero', '0')
+    .data('control', control)
+    .call(calls.write, 0, { data: 'answer' }, answer.length)
+    .call(calls.write, thawDescriptor, { data: 'zero' }, 1)
+    .call(calls.poll, { data: 'control' }, 1, forEver)
+    .build();
+}
+
+function settling(): StaticProgram {
   const timeBytes = 16;
   const question = 'time\n';
   return new StaticProgram(1)
@@ -93,14 +122,14 @@ export function settleProgram(): Buffer {
     .text('question', question)
     .data('time', Buffer.alloc(timeBytes))
     .data('entropy', Buffer.alloc(settleEntropyBytes))
+    .call(calls.open, { data: 'device' }, writeOnly, 0)
+    .keepResult()
+    .call(calls.dup2, { register: 'r12' }, generatorDescriptor)
     .call(calls.write, 0, { data: 'question' }, question.length)
     .readExactly('time', timeBytes + settleEntropyBytes)
     .call(calls.clock_settime, 0, { data: 'time' })
-    .call(calls.open, { data: 'device' }, writeOnly, 0)
-    .keepResult()
-    .call(calls.write, { register: 'r12' }, { data: 'entropy' }, settleEntropyBytes)
-    .call(calls.ioctl, { register: 'r12' }, reseedGenerator, 0)
-    .build();
+    .call(calls.write, generatorDescriptor, { data: 'entropy' }, settleEntropyBytes)
+    .call(calls.ioctl, generatorDescriptor, reseedGenerator, 0);
 }
 
 /**

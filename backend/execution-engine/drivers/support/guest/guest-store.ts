@@ -13,7 +13,7 @@ import { type CpioEntry, writeCpio } from './cpio.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { makeErofs } from './erofs.ts';
 import { type GuestTransport, guestBridge, guestChannel, guestInit } from './guest-init.ts';
-import { dialProgram, launchProgram, pairProgram, settleProgram } from './guest-programs.ts';
+import { dialProgram, goOnProgram, launchProgram, pairProgram, settleProgram } from './guest-programs.ts';
 import { uncompressedKernel } from './kernel-image.ts';
 import { findKernel, guestModules, type KernelSource, kernelKey } from './kernel-source.ts';
 
@@ -175,6 +175,7 @@ export class GuestStore {
       { kind: 'file', path: 'init', mode: 0o700, bytes: Buffer.from(guestInit(this.#transport)) },
       { kind: 'file', path: 'bin/busybox', mode: 0o700, bytes: tools },
       { kind: 'file', path: 'bin/settle', mode: 0o700, bytes: settleProgram() },
+      { kind: 'file', path: 'bin/go-on', mode: 0o700, bytes: goOnProgram() },
       ...this.#bridge(),
       ...applets.map((name): CpioEntry => ({ kind: 'symlink', path: `bin/${name}`, target: 'busybox' })),
       ...(await guestModules(source, this.#transport)),
