@@ -218,6 +218,7 @@ it('names devices on the command line of the kernel, and fits', () => {
   const text = kernelArguments({ root: '/dev/vda', code: '/dev/vdb', hasCode: true, isEmulated: true });
   expect(text).toContain('hearth.root=/dev/vda hearth.code=/dev/vdb hearth.load');
   expect(text).toContain('mitigations=off');
+  expect(text).toContain('psi=0 nowatchdog lsm=landlock,yama');
   expect(kernelArguments({ root: '/dev/vda', code: '/dev/vdb', hasCode: false, isEmulated: false })).not.toMatch(
     /hearth\.load|mitigations/,
   );

@@ -55,6 +55,14 @@ describe.skipIf(whyNot !== undefined)(`guests${whyNot === undefined ? '' : ` (sk
     const text = readFileSync(initrd).toString('latin1');
     expect(text).toContain('tmp_mb=8\nmemory_bytes=134217728\nmax_pids=32\ncpu_quota_us=50000\n');
     expect(text).toContain('HEARTH_CHANNEL=serial:/dev/hearth-channel\n/bin/launch\n/hearth/tool\n--flag\ntwo words\n');
+    for (const [cpus, quota] of [
+      [1, 'max'],
+      [1.5, 150_000],
+      [2, 'max'],
+    ] as const) {
+      const made = await store('one').boot(plan, { ...limits, cpus });
+      expect(readFileSync(made.initrd).toString('latin1'), `${cpus}`).toContain(`\ncpu_quota_us=${quota}\n`);
+    }
     const overVsock = new GuestStore({ directory: join(directory, 'one'), kernel: kernelFile(), transport: 'vsock' });
     const other = readFileSync((await overVsock.boot(plan, limits)).initrd).toString('latin1');
     expect(other).toContain('HEARTH_CHANNEL=fd:8\n/bin/launch\n');

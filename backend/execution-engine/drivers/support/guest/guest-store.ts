@@ -14,6 +14,7 @@ import { explainDiskFull } from './disk-full.ts';
 import { makeErofs } from './erofs.ts';
 import { type GuestTransport, guestBridge, guestChannel, guestInit } from './guest-init.ts';
 import { dialProgram, goOnProgram, launchProgram, pairProgram, settleProgram } from './guest-programs.ts';
+import { guestProcessors } from './guest-size.ts';
 import { uncompressedKernel } from './kernel-image.ts';
 import { findKernel, guestModules, type KernelSource, kernelKey } from './kernel-source.ts';
 
@@ -270,13 +271,19 @@ function commandOf(plan: RuntimePlan, transport: GuestTransport): Buffer {
   return Buffer.from(words.map((word) => `${word}\n`).join(''));
 }
 
-/** Variables of init; numbers only. */
+/** No quota where the function may use every processor that its guest has: keeping one costs, and at times holds up what it allows. */
+function cpuQuotaUs(limits: SandboxLimits): number | 'max' {
+  if (limits.cpus >= guestProcessors(limits)) return 'max';
+  return Math.max(1000, Math.round(limits.cpus * cpuPeriodUs));
+}
+
+/** Variables of init; nothing to quote. */
 function settingsOf(limits: SandboxLimits): Buffer {
   const settings = {
     tmp_mb: limits.tmpMb,
     memory_bytes: limits.memoryMb * MiB,
     max_pids: limits.maxPids,
-    cpu_quota_us: Math.max(1000, Math.round(limits.cpus * cpuPeriodUs)),
+    cpu_quota_us: cpuQuotaUs(limits),
     ...(limits.egress === 'none' ? {} : { network: 1 }),
   };
   return Buffer.from(

@@ -26,6 +26,8 @@ export function kernelArguments(options: KernelArguments): string {
       'cryptomgr.notests',
     ],
     ...['no_timer_check', '8250.nr_uarts=1', 'i8042.noaux', 'i8042.nomux', 'i8042.dumbkbd', 'rcupdate.rcu_expedited=1'],
+    // Nobody in a guest reads its pressure, looks for its lockups, or loads a policy for the modules that are left out; each would run at every switch, tick or open.
+    ...['psi=0', 'nowatchdog', 'lsm=landlock,yama'],
     // Calibrating against emulated timers hangs now and then; the guest's counter is the host's.
     // Without the second word the kernel compares it with its own ticks, which are late where the host is busy, and then trusts those: its clock falls behind.
     ...(tscKhz === undefined ? [] : [`tsc_early_khz=${tscKhz}`, 'tsc=reliable']),
