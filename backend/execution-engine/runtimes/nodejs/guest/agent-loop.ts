@@ -5,6 +5,7 @@ import { Channel } from './channel.ts';
 import type { ChannelStream } from './channel-stream.ts';
 import { collectYoung } from './collect-young.ts';
 import { takeCompileCache } from './compile-cache.ts';
+import { compiledAtOnce, holdCompilers, releaseCompilers } from './compilers.ts';
 import { clockOffset } from './context.ts';
 import { describeError, type StackPaths } from './errors.ts';
 import { runBatch, runCall } from './invoke.ts';
@@ -16,13 +17,13 @@ import { rememberEmptyStores, reseed, touchGenerators } from './reseed.ts';
 import { Tunnels, turnToProxy } from './tunnels.ts';
 import { startUsage } from './usage.ts';
 import { enableSourceMaps, type WarmUp, warmUpFetch, warmUpWhileIdle } from './warm-up.ts';
-import { flagBatch, flagEnd, frameTypes, noBytes } from './wire.ts';
+import { FrameReader, FrameWriter, flagBatch, flagEnd, frameTypes, noBytes } from './wire.ts';
 
 /** Exit codes that the agent itself chooses. */
 const exits = { drained: 0, crashed: 1, lostHost: 69 } as const;
 
-/** Until V8 expects of the code what it will see again. */
-const restoreRehearsals = 3;
+/** Until V8 has compiled what is run through, and expects of the rest what it will see again. */
+const restoreRehearsals = 40;
 const entropyBytes = 64;
 
 /** Who is running, for logs and for errors that nobody caught. */
@@ -157,9 +158,10 @@ export class Agent {
   async #fallSilent(): Promise<void> {
     await this.#warmUp?.over;
     this.#tunnels.closeAll();
-    this.#rehearseRestore();
+    compiledAtOnce(() => this.#rehearseRestore());
     touchGenerators();
     collectYoung();
+    holdCompilers();
     this.#channel.writer.raw(frameTypes.beforeSnapshot, 0, 0, noBytes);
     this.#channel.hold();
     rememberEmptyStores();
@@ -171,9 +173,13 @@ export class Agent {
    */
   #rehearseRestore(): void {
     const { randomBytes } = process.getBuiltinModule('node:crypto');
+    const writer = new FrameWriter();
+    const reader = new FrameReader((_type, _flags, _id, payload) => startAnew(payload));
     for (let i = 0; i < restoreRehearsals; i++) {
       const entropy = randomBytes(entropyBytes).toString('base64');
-      startAnew(bytesFrom(stringifyJson({ nowMs: dateNow(), entropy }) ?? '', 'utf8'));
+      writer.text(frameTypes.afterRestore, 0, 0, stringifyJson({ nowMs: dateNow(), entropy }) ?? '');
+      for (const bytes of writer.take()) reader.push(bytes);
+      writer.recycle();
       Math.random();
       this.#channel.hold();
       this.#channel.release();
@@ -183,6 +189,7 @@ export class Agent {
   async #init(message: InitMessage): Promise<void> {
     const init = this.#codeDirectory === undefined ? message : { ...message, codeDirectory: this.#codeDirectory };
     const startedAt = monotonic();
+    releaseCompilers();
     const rehearsing = this.#warmUp?.stop();
     if (rehearsing !== undefined) await rehearsing;
     try {
@@ -219,6 +226,7 @@ export class Agent {
     const env = this.#env;
     const loaded = this.#loaded;
     if (env === undefined || loaded === undefined) return;
+    releaseCompilers();
     const bodyAt = 4 + payload.readUInt32BE(0);
     const meta = parseJson(payload.toString('utf8', 4, bodyAt));
     if ((flags & flagBatch) !== 0) {

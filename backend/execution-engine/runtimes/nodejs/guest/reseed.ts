@@ -1,3 +1,5 @@
+import { interpreted } from './compilers.ts';
+
 /** Divides the 2 ** 48 - 1 that Node draws from, so that it refuses none of its values and draws again: one draw takes one value. */
 const integerRange = 3;
 
@@ -17,7 +19,7 @@ function stores(): readonly (readonly [draw: () => void, values: number])[] {
  */
 export function touchGenerators(): void {
   process.getBuiltinModule('node:crypto').randomBytes(1);
-  unoptimised(() => {
+  interpreted(() => {
     areEmpty = stores()
       .map(([draw, values]) => empties(draw, values))
       .every((isEmpty) => isEmpty);
@@ -43,15 +45,6 @@ function empties(draw: () => void, values: number): boolean {
  */
 export function rememberEmptyStores(): void {
   idWithEmptyStores = areEmpty ? takeId() : undefined;
-}
-
-/** Otherwise V8 begins to optimise these loops in the background, and every copy goes on with that. */
-function unoptimised(work: () => void): void {
-  const { setFlagsFromString } = process.getBuiltinModule('node:v8');
-  const compilers = ['opt', 'maglev', 'sparkplug'];
-  for (const name of compilers) setFlagsFromString(`--no-${name}`);
-  work();
-  for (const name of compilers) setFlagsFromString(`--${name}`);
 }
 
 /**
