@@ -106,8 +106,8 @@ class Guests {
       row(
         'CPU time of the host up to there',
         `${median(restored.cpuMs).toFixed(0)} ms, ${cpuShare.toFixed(3)} of the boot's ${median(booted.cpuMs).toFixed(0)} ms`,
-        '<= 0.07 of the boot',
-        cpuShare <= 0.07,
+        '<= 0.05 of the boot',
+        cpuShare <= 0.05,
       ),
       row(
         'a copy that was restored ahead and paused, its first call',

@@ -39,6 +39,7 @@ import { placeProgram } from '../support/guest/placed-program.ts';
 import { type LoadedSnapshot, SnapshotStore } from '../support/guest/snapshot-store.ts';
 import { tapProgram } from '../support/guest/tap-program.ts';
 import { DriverHost } from '../support/jail/driver-host.ts';
+import { expectMove } from '../support/jail/expected-move.ts';
 import { type HostEnvironment, hostStateFile } from '../support/jail/host-environment.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import type { Slot } from '../support/jail/slots.ts';
@@ -200,6 +201,7 @@ export class QemuDriver implements SnapshotDriver {
 
   async restore(name: SnapshotName, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
     throwIfAborted(signal, what);
+    void expectMove();
     const boot = await this.#guests.boot(spec.plan, spec.limits);
     const snapshot = await this.#snapshots.load(name, this.#fitOf(spec, boot));
     return await this.#begin({ spec, boot, snapshot, waitsForGuest: true, signal });
