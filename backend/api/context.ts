@@ -1,6 +1,6 @@
 import type { ControlPlane } from '../control-plane/control-plane.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { LogReader } from '../core/ports/log-sink.ts';
+import type { LogCounter, LogReader } from '../core/ports/log-sink.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsReader } from '../core/ports/metrics-reader.ts';
 import type { EventStreams } from './sse.ts';
@@ -27,7 +27,7 @@ export interface SystemFacts {
 /** What route handlers work with. */
 export interface ApiContext {
   readonly controlPlane: ControlPlane;
-  readonly logs: LogReader;
+  readonly logs: LogReader & LogCounter;
   readonly metrics: MetricsReader;
   readonly facts: SystemFacts;
   readonly streams: EventStreams;

@@ -41,6 +41,7 @@ import {
   invocationSchema,
   logLineSchema,
 } from '../../shared/api/invocations.ts';
+import { logHistogramSchema, logStepSchema } from '../../shared/api/log-histogram.ts';
 import { gaugePointSchema, gaugeSeriesSchema, metricPointSchema, metricsSchema } from '../../shared/api/metrics.ts';
 import { problemSchema } from '../../shared/api/paging.ts';
 import {
@@ -113,6 +114,8 @@ add(invocationSchema, 'Invocation');
 add(invocationDetailSchema, 'InvocationDetail');
 add(deadLetterSchema, 'DeadLetter');
 add(logLineSchema, 'LogLine');
+add(logStepSchema, 'LogStep');
+add(logHistogramSchema, 'LogHistogram');
 add(metricPointSchema, 'MetricPoint');
 add(metricsSchema, 'Metrics');
 add(gaugePointSchema, 'GaugePoint');

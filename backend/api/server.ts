@@ -13,7 +13,7 @@ import { limits, MiB } from '../../shared/limits.ts';
 import type { ControlPlane } from '../control-plane/control-plane.ts';
 import { parseRoutePattern, splitPath } from '../control-plane/route-pattern.ts';
 import { RouteTrie } from '../control-plane/route-trie.ts';
-import type { LogReader } from '../core/ports/log-sink.ts';
+import type { LogCounter, LogReader } from '../core/ports/log-sink.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsReader } from '../core/ports/metrics-reader.ts';
 import { AnsweredRequests } from '../util/answered-requests.ts';
@@ -54,7 +54,7 @@ import { registerDashboard, registerDocs } from './static-files.ts';
 
 export interface ApiServerOptions {
   readonly controlPlane: ControlPlane;
-  readonly logs: LogReader;
+  readonly logs: LogReader & LogCounter;
   readonly metrics: MetricsReader;
   readonly prometheus: () => Promise<{ readonly contentType: string; readonly body: string }>;
   readonly facts: SystemFacts;

@@ -202,6 +202,24 @@ describe('the statements of the models', () => {
     expect(lane.seen.flatMap(walks)).toEqual([]);
   });
 
+  it('count lines from an index, sorting only what they group', async () => {
+    const count = { ...anyLogLines, project: 'default', since: 1, until: 3_600_000, maxSteps: 80 };
+    const parsed = parseLogFilter('level:error status:>=500 text -noise');
+    const terms = parsed.isValid ? parsed.terms : undefined;
+    await store.logs.count(count);
+    await store.logs.count({ ...count, functionId: newId('function'), until: 1_000 });
+    await store.logs.count({ ...count, terms });
+    await store.logs.count({ ...count, invocationId: newId('invocation') });
+    const sorted = lane.seen.flatMap(walks).filter((walk) => !walk.startsWith('USE TEMP B-TREE FOR GROUP BY'));
+    expect(sorted).toEqual([]);
+    const plans = lane.seen.map((step) => {
+      const rows = database.prepare(`explain query plan ${step.sql}`).all(...step.parameters) as { detail: string }[];
+      return rows.map(({ detail }) => detail).join('; ');
+    });
+    expect(plans[0]).toContain('SEARCH log_counts USING PRIMARY KEY (series=? AND at>? AND at<?)');
+    expect(plans.at(-2)).toContain('logs_by_invocation');
+  });
+
   it('find what failed, and what one function did, without walking all that a project did', async () => {
     const page = { limit: 10, cursor: undefined };
     const none = { functionName: undefined, status: undefined, trigger: undefined, from: undefined, to: undefined };

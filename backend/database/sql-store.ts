@@ -7,12 +7,12 @@ import type { DocumentStore } from '../core/ports/document-store.ts';
 import type { EgressRefusalStore } from '../core/ports/egress-refusals.ts';
 import type { ErrorGroupStore } from '../core/ports/error-groups.ts';
 import type { InvocationQueue } from '../core/ports/invocation-queue.ts';
+import type { LogStore } from '../core/ports/log-store.ts';
 import type { ProjectStore } from '../core/ports/project-store.ts';
 import type {
   AuditStore,
   FunctionStore,
   InvocationStore,
-  LogStore,
   MetricPointStore,
   RouteStore,
   SandboxStore,

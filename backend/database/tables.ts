@@ -172,6 +172,18 @@ export interface LogRow {
   text: string;
 }
 
+/** Lines of one minute. */
+export interface LogCountRow {
+  /** Id of a function, or `@` and the prefix of a project. */
+  series: string;
+  at: Time;
+  /** 0 in the series of a project. */
+  version: number;
+  level: LogEntry['level'];
+  stream: LogEntry['stream'];
+  count: number;
+}
+
 export interface MetricPointRow {
   seq: Generated<number>;
   function_id: FunctionId;
@@ -360,6 +372,7 @@ export interface Tables {
   dead_letters: DeadLetterRow;
   idempotency_keys: IdempotencyKeyRow;
   logs: LogRow;
+  log_counts: LogCountRow;
   metric_points: MetricPointRow;
   tokens: TokenRow;
   audit: AuditRow;

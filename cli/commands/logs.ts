@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { type LogLine, logLineSchema, logPageSchema } from '../../shared/api/invocations.ts';
+import { logHistogramSchema } from '../../shared/api/log-histogram.ts';
 import { parseLogFilter } from '../../shared/log-filter.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { readEvents } from '../event-stream.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
+import { printHistogram } from '../log-histogram.ts';
 import { printLogLine } from '../log-lines.ts';
 
 interface Options {
@@ -15,6 +17,7 @@ interface Options {
   readonly since?: string;
   readonly until?: string;
   readonly lines: string;
+  readonly histogram?: boolean;
 }
 
 export function registerLogs(program: Command, context: ContextFactory): void {
@@ -29,6 +32,7 @@ export function registerLogs(program: Command, context: ContextFactory): void {
     .option('--invocation <id>', 'only of one invocation')
     .option('--since <time>', 'from: 15m, 2h, 3d, or an RFC 3339 time')
     .option('--until <time>', 'up to')
+    .option('--histogram', 'how many lines there are over time, by level, instead of the lines')
     .option('-n, --lines <count>', 'how many lines back', '50')
     .action(async (name: string | undefined, options: Options) => await logs(context(), name, options));
 }
@@ -42,10 +46,30 @@ async function logs(context: CliContext, name: string | undefined, options: Opti
     filter: options.filter,
     invocation: options.invocation,
   };
+  if (options.histogram === true) return await histogram(context, path, options, filter);
   const lines = await find(context, path, options, filter);
   for (const line of lines) print(context, line, name === undefined);
   if (options.follow === true)
     await follow(context, { path, filter, hasFunction: name === undefined, lastId: lines.at(-1)?.id });
+}
+
+/** As many steps as fit on a screen. */
+const histogramSteps = '24';
+
+async function histogram(
+  context: CliContext,
+  path: string,
+  options: Options,
+  filter: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  if (options.follow === true) throw new CliError(exitCodes.usage, '--histogram and --follow do not go together');
+  const times = { since: timeOf(options.since), until: timeOf(options.until) };
+  const found = await context.client.get(`${path}/histogram`, logHistogramSchema, {
+    ...filter,
+    ...times,
+    steps: histogramSteps,
+  });
+  printHistogram(context.terminal, found);
 }
 
 /** The platform looks at so many lines at a time: asks on until there are as many as were wanted, or no more. */

@@ -80,19 +80,16 @@ function Tail({
   functionName,
   filter,
   onInvocation,
-  onChoose,
 }: {
   readonly tail: LogTail;
   readonly functionName: string | undefined;
   readonly filter: string;
   readonly onInvocation: (id: string) => void;
-  readonly onChoose: (fromMs: number, toMs: number) => void;
 }) {
   const isEmpty = tail.lines.length === 0 && tail.error === undefined;
   return (
     <>
       <Missing tail={tail} />
-      <LogVolumeBars lines={tail.lines} onChoose={onChoose} />
       {(!isEmpty || filter !== '') && <Older tail={tail} />}
       {isEmpty ? (
         <EmptyState
@@ -147,6 +144,26 @@ function TimeChoice() {
   );
 }
 
+function FilterNote({
+  id,
+  fault,
+  isPolled,
+}: {
+  readonly id: string;
+  /** What is wrong with the filter. */
+  readonly fault: string | undefined;
+  readonly isPolled: boolean;
+}) {
+  const words = isPolled
+    ? 'The status is known when a call is over: stored lines, renewed every three seconds'
+    : 'level: fn: version: inv: stream: status: "text" -"text"; all terms have to hold';
+  return (
+    <p id={id} className={classes('w-full text-xs', fault === undefined ? 'text-faint' : 'text-danger')}>
+      {fault ?? words}
+    </p>
+  );
+}
+
 /** Lines of one function or of all, followed as they come, chosen by a filter that is in the address. */
 export function LogPanel({ functionName }: { readonly functionName?: string }) {
   const [filter, setFilter] = useUrlValue('filter');
@@ -195,29 +212,23 @@ export function LogPanel({ functionName }: { readonly functionName?: string }) {
             Stored lines
           </span>
         )}
-        <p
-          id="log-filter-note"
-          className={classes('w-full text-xs', hint === undefined ? 'text-faint' : 'text-danger')}
-        >
-          {hint ??
-            (canFollow || fixed !== undefined
-              ? 'level: fn: version: inv: stream: status: "text" -"text"; all terms have to hold'
-              : 'The status is known when a call is over: stored lines, renewed every three seconds')}
-        </p>
+        <FilterNote id="log-filter-note" fault={hint} isPolled={!canFollow && fixed === undefined} />
       </div>
       {tail.error !== undefined && (
         <div className="p-4">
           <ErrorCallout error={tail.error} />
         </div>
       )}
-      {fixed === undefined ? (
-        <Tail
-          tail={tail}
+      {asked.isValid && (
+        <LogVolumeBars
           functionName={functionName}
           filter={settled}
-          onInvocation={setOpenId}
+          {...(fixed === undefined && { lines: tail.lines })}
           onChoose={(fromMs, toMs) => zoom(fromMs / 1000, toMs / 1000)}
         />
+      )}
+      {fixed === undefined ? (
+        <Tail tail={tail} functionName={functionName} filter={settled} onInvocation={setOpenId} />
       ) : (
         <StoredLines
           functionName={functionName}

@@ -1,4 +1,5 @@
 import type { LogLine } from '../../shared/api/invocations.ts';
+import type { LogHistogram } from '../../shared/api/log-histogram.ts';
 
 /** Lines of one span of time, by level. */
 export interface LogBar {
@@ -7,53 +8,55 @@ export interface LogBar {
   readonly count: number;
   readonly errors: number;
   readonly warnings: number;
+  /** Not all of its lines were counted. */
+  readonly isPartial: boolean;
 }
 
-const secondMs = 1000;
-/** Widths that people count in. */
-const widths = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400];
+/** More is no histogram of ours. */
+const maxBars = 2_000;
 
-/** How many lines there are over their time, oldest first, without a hole; at most `maxBars` bars. Lines of one second count together. */
-export function logVolume(lines: readonly Pick<LogLine, 'at' | 'level'>[], maxBars: number): readonly LogBar[] {
-  // By the text of the second: a hundred thousand lines are looked at once a second, and few seconds are parsed.
-  const seconds = new Map<string, { count: number; errors: number; warnings: number }>();
-  for (const { at, level } of lines) {
-    const second = at.slice(0, 19);
-    let sum = seconds.get(second);
-    if (sum === undefined) {
-      sum = { count: 0, errors: 0, warnings: 0 };
-      seconds.set(second, sum);
-    }
-    sum.count++;
-    if (level === 'error') sum.errors++;
-    else if (level === 'warn') sum.warnings++;
-  }
-  const sums = [...seconds].map(([second, sum]) => ({ atMs: Date.parse(`${second}Z`), ...sum }));
-  if (sums.length === 0) return [];
-  const first = sums.reduce((least, { atMs }) => Math.min(least, atMs), Number.POSITIVE_INFINITY);
-  const last = sums.reduce((most, { atMs }) => Math.max(most, atMs), 0);
-  const widthMs = widthOf(first, last, maxBars);
-  const start = Math.floor(first / widthMs) * widthMs;
-  const bars = Array.from({ length: Math.floor((last - start) / widthMs) + 1 }, (_, index) => ({
-    fromMs: start + index * widthMs,
-    toMs: start + (index + 1) * widthMs,
+/**
+ * What the platform counted, without a hole, and what came since: `lines` are in the order of their ids, and those that are newer than
+ * what was counted are added to the bars of their time.
+ */
+export function logBars(
+  histogram: LogHistogram,
+  lines: readonly Pick<LogLine, 'id' | 'at' | 'level'>[],
+): readonly LogBar[] {
+  const { stepMs, end } = histogram;
+  const fresh = newerThan(lines, end);
+  const startMs = Date.parse(histogram.from);
+  const lastMs = fresh.reduce((most, { at }) => Math.max(most, Date.parse(at)), Date.parse(histogram.to) - 1);
+  const countedMs = histogram.countedFrom === null ? startMs : Date.parse(histogram.countedFrom);
+  const bars = Array.from({ length: Math.min(maxBars, Math.floor((lastMs - startMs) / stepMs) + 1) }, (_, index) => ({
+    fromMs: startMs + index * stepMs,
+    toMs: startMs + (index + 1) * stepMs,
     count: 0,
     errors: 0,
     warnings: 0,
+    isPartial: startMs + index * stepMs < countedMs,
   }));
-  for (const { atMs, count, errors, warnings } of sums) {
-    const bar = bars[Math.floor((atMs - start) / widthMs)];
+  const barAt = (at: string) => bars[Math.floor((Date.parse(at) - startMs) / stepMs)];
+  for (const { at, debug, info, warn, error } of histogram.steps) {
+    const bar = barAt(at);
     if (bar === undefined) continue;
-    bar.count += count;
-    bar.errors += errors;
-    bar.warnings += warnings;
+    bar.count += debug + info + warn + error;
+    bar.errors += error;
+    bar.warnings += warn;
+  }
+  for (const { at, level } of fresh) {
+    const bar = barAt(at);
+    if (bar === undefined) continue;
+    bar.count++;
+    if (level === 'error') bar.errors++;
+    else if (level === 'warn') bar.warnings++;
   }
   return bars;
 }
 
-function widthOf(first: number, last: number, maxBars: number): number {
-  const bars = (widthMs: number) => Math.floor(last / widthMs) - Math.floor(first / widthMs) + 1;
-  const fitting = widths.map((seconds) => seconds * secondMs).find((widthMs) => bars(widthMs) <= maxBars);
-  const dayMs = 86_400 * secondMs;
-  return fitting ?? Math.ceil((last - first) / (maxBars - 1) / dayMs) * dayMs;
+/** Ids have the same length and sort as texts. The new lines are few, and last. */
+function newerThan<Line extends Pick<LogLine, 'id'>>(lines: readonly Line[], end: string): readonly Line[] {
+  let first = lines.length;
+  while (first > 0 && (lines[first - 1]?.id ?? '') > end) first--;
+  return lines.slice(first);
 }

@@ -1,6 +1,7 @@
 import type { InvocationReport } from '../../backend/core/invocation.ts';
 import type { ErrorGroupId, ErrorOccurrences } from '../../backend/core/ports/error-groups.ts';
 import type { NewAsyncInvocation } from '../../backend/core/ports/invocation-queue.ts';
+import type { StoredLogLine } from '../../backend/core/ports/log-store.ts';
 import type {
   FunctionRecord,
   InvocationRecord,
@@ -8,7 +9,6 @@ import type {
   PageRequest,
   ScheduleRecord,
   SecretRecord,
-  StoredLogLine,
   VersionRecord,
 } from '../../backend/core/ports/store.ts';
 import { type FunctionId, newId } from '../../shared/ids.ts';

@@ -112,6 +112,11 @@ describe('the command line in a process of its own, against a real platform', ()
     following.child.kill('SIGINT');
     const { stdout } = await following.ended;
     expect(stdout).toMatch(/\d\d:\d\d:\d\d\.\d{3} info {2}said word-\d+/);
+    const { stdout: bars } = await hearth('logs', 'talker', '--histogram', '--since', '10m');
+    expect(bars.split('\n')[0]).toMatch(/^TIME +LINES +WARN +ERROR/);
+    const counts = [...bars.matchAll(/^\d{4}-\S+ +(\d+) /gm)].map(([, lines]) => Number(lines));
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(said);
+    expect((await hearth('logs', 'talker', '--histogram', '-f')).exitCode).toBe(2);
   });
 
   it('ends with the documented status when the function fails or the code is broken', async () => {

@@ -1,14 +1,22 @@
+import { logSpan } from '../../backend/core/policies/log-steps.ts';
+import type {
+  LogCountFilter,
+  LogCounts,
+  LogLineFilter,
+  LogPageFilter,
+  LogSearch,
+  LogStore,
+  StoredLogLine,
+} from '../../backend/core/ports/log-store.ts';
 import type {
   InvocationPayload,
   InvocationRecord,
   InvocationStore,
-  LogSearch,
-  LogStore,
   MetricPointRecord,
   MetricPointStore,
-  StoredLogLine,
 } from '../../backend/core/ports/store.ts';
 import { PlatformError } from '../../shared/errors.ts';
+import { projectOf } from '../../shared/names.ts';
 
 /** Fails the next calls on demand, or holds them, as a busy or full disk does. */
 export class Faults {
@@ -92,10 +100,25 @@ export class MemoryLogs implements LogStore {
     return this.#lines.at(-1)?.seq ?? 0;
   }
 
-  async query(filter: Parameters<LogStore['query']>[0]): Promise<LogSearch> {
+  async query(filter: LogPageFilter): Promise<LogSearch> {
     await this.faults.pass();
-    const found = this.#lines.filter(
+    const found = this.#found(filter);
+    const lines = filter.fromEnd ? found.slice(-filter.limit) : found.slice(0, filter.limit);
+    return { lines, stoppedAt: undefined };
+  }
+
+  async count(filter: LogCountFilter): Promise<LogCounts> {
+    await this.faults.pass();
+    const span = logSpan(filter.since, filter.until, filter.maxSteps);
+    const found = this.#found({ ...filter, since: span.from, until: span.to - 1 });
+    const counts = found.map(({ at, level }) => ({ at: Math.floor(at / span.stepMs) * span.stepMs, level, count: 1 }));
+    return { ...span, counts, countedFrom: undefined, lastSeq: this.#lines.at(-1)?.seq ?? 0 };
+  }
+
+  #found(filter: LogLineFilter & Partial<LogPageFilter>): readonly StoredLogLine[] {
+    return this.#lines.filter(
       (line) =>
+        (filter.project === undefined || projectOf(line.functionName) === filter.project) &&
         (filter.functionId === undefined || line.functionId === filter.functionId) &&
         (filter.invocationId === undefined || line.invocationId === filter.invocationId) &&
         (filter.levels === undefined || filter.levels.includes(line.level)) &&
@@ -105,8 +128,6 @@ export class MemoryLogs implements LogStore {
         (filter.afterSeq === undefined || line.seq > filter.afterSeq) &&
         (filter.beforeSeq === undefined || line.seq < filter.beforeSeq),
     );
-    const lines = filter.fromEnd ? found.slice(-filter.limit) : found.slice(0, filter.limit);
-    return { lines, stoppedAt: undefined };
   }
 
   async prune(before: number): Promise<number> {

@@ -8,6 +8,7 @@ import {
   invocationPageSchema,
   logPageSchema,
 } from '../../shared/api/invocations.ts';
+import { logHistogramSchema } from '../../shared/api/log-histogram.ts';
 import { gaugeSeriesSchema, liveTickSchema, metricsSchema } from '../../shared/api/metrics.ts';
 import { poolsSchema, systemSchema } from '../../shared/api/system.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
@@ -273,6 +274,15 @@ describe('a whole platform in its own process', () => {
       await (await platform.api('GET', '/api/v1/functions/talker/logs?search=n+is+2')).json(),
     );
     expect(page.items).toHaveLength(1);
+    const counted = async (query: string) => {
+      const response = await platform.api('GET', `/api/v1/functions/talker/logs/histogram?${query}`);
+      const { steps, complete, end } = logHistogramSchema.parse(await response.json());
+      return [steps.reduce((sum, { warn }) => sum + warn, 0), complete, end > (first.id ?? '')];
+    };
+    expect(await counted('')).toEqual([2, true, true]);
+    expect(await counted('filter=level:error')).toEqual([0, true, true]);
+    expect(await counted('filter=%22n+is+2%22')).toEqual([1, true, true]);
+    expect((await platform.api('GET', '/api/v1/logs/histogram?filter=level:loud')).status).toBe(400);
   });
 
   it('counts every call in metrics, the live stream and Prometheus', async () => {

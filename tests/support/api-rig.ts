@@ -16,7 +16,7 @@ import type { BundleBuilder } from '../../backend/core/ports/bundle-builder.ts';
 import type { BundleStore } from '../../backend/core/ports/bundle-store.ts';
 import type { Clock } from '../../backend/core/ports/clock.ts';
 import type { DriverHealth, IsolationDriver } from '../../backend/core/ports/isolation-driver.ts';
-import type { LogReader } from '../../backend/core/ports/log-sink.ts';
+import type { LogCounter, LogReader } from '../../backend/core/ports/log-sink.ts';
 import type { MetricsReader } from '../../backend/core/ports/metrics-reader.ts';
 import type { RuntimeAdapter, RuntimeHealth } from '../../backend/core/ports/runtime-adapter.ts';
 import type { Scheduler } from '../../backend/core/ports/scheduler.ts';
@@ -195,7 +195,7 @@ class RecordingPool {
 }
 
 /** Log lines in memory, with live listeners. */
-class MemoryLogs implements LogReader {
+class MemoryLogs implements LogReader, LogCounter {
   readonly lines: LogLine[] = [];
   readonly listeners = new Set<(lines: readonly LogLine[], skipped: number) => void>();
 
@@ -223,6 +223,11 @@ class MemoryLogs implements LogReader {
     const nextCursor = rest.length > items.length ? (items.at(-1)?.id ?? null) : null;
     return { items, nextCursor, before: null, end: this.lines.at(-1)?.id ?? '0'.padStart(16, '0') };
   }
+
+  histogram: LogCounter['histogram'] = async () => ({
+    ...{ from: '2030-01-01T00:00:00.000Z', to: '2030-01-01T01:00:00.000Z', stepMs: 60_000, steps: [] },
+    ...{ complete: true, countedFrom: null, end: this.lines.at(-1)?.id ?? '0'.padStart(16, '0') },
+  });
 
   subscribe(_filter: unknown, listener: (lines: readonly LogLine[], skipped: number) => void) {
     this.listeners.add(listener);

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type LogQuery, logPageSchema, logQuerySchema } from '../../../shared/api/invocations.ts';
+import { logHistogramQuerySchema, logHistogramSchema } from '../../../shared/api/log-histogram.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
 import { functionNameIn } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
@@ -16,6 +17,9 @@ const response = {
     content: { 'application/json': { schema: logPageSchema } },
   },
 };
+const histogramDescription =
+  'The same filters as the search. Lines of a function or a project are counted as they are stored, so that every range is answered at once; with a filter that asks for more than `level:`, `version:` or `stream:`, 30,000 lines are looked at, the newest first, and `complete` says whether these were all.';
+const histogramResponse = { 200: logHistogramSchema };
 
 export function logRoutes(app: Api, context: ApiContext): void {
   const { directory } = context.controlPlane;
@@ -72,6 +76,44 @@ export function logRoutes(app: Api, context: ApiContext): void {
     handler: (request, reply) => {
       const { id } = directory.get(functionNameIn(request, request.params.name)).record;
       return answer(request, reply, id, request.query);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/logs/histogram',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'countLogs',
+      summary: 'How many log lines there are over time, by level',
+      description: histogramDescription,
+      querystring: logHistogramQuerySchema,
+      response: { ...histogramResponse, ...problems() },
+    },
+    handler: (request) => {
+      const scope = logScope(directory, request, undefined, request.query.filter);
+      return context.logs.histogram(scope, request.query);
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/functions/:name/logs/histogram',
+    config: { access: 'invocations' },
+    schema: {
+      ...docs,
+      operationId: 'countFunctionLogs',
+      summary: 'How many log lines of one function there are over time, by level',
+      description: histogramDescription,
+      params: nameParams,
+      querystring: logHistogramQuerySchema,
+      response: { ...histogramResponse, ...problems(404) },
+    },
+    handler: (request) => {
+      const { id } = directory.get(functionNameIn(request, request.params.name)).record;
+      const scope = logScope(directory, request, id, request.query.filter);
+      return context.logs.histogram(scope, request.query);
     },
   });
 }

@@ -1,4 +1,5 @@
 import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
+import type { LogHistogram, LogHistogramQuery } from '../../../shared/api/log-histogram.ts';
 import type { FunctionId, InstanceId, InvocationId } from '../../../shared/ids.ts';
 import type { LogFilterTerms } from '../../../shared/log-filter.ts';
 
@@ -49,4 +50,9 @@ export interface LogReader {
   query(of: LogScope, query: LogQuery): Promise<FoundLogLines>;
   /** Lines as they come; `skipped` says how many were dropped for a listener that could not follow. Returns the unsubscriber. */
   subscribe(filter: LogFilter, listener: (lines: readonly LogLine[], skipped: number) => void): () => void;
+}
+
+export interface LogCounter {
+  /** How many lines there are over time, by level, those not yet written among them. Says so when it could not count all of them. */
+  histogram(of: LogScope, query: LogHistogramQuery): Promise<LogHistogram>;
 }

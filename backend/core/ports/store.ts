@@ -17,7 +17,6 @@ import type {
   TriggerKind,
   Usage,
 } from '../../../shared/invocation.ts';
-import type { LogFilterTerms } from '../../../shared/log-filter.ts';
 import type { VersionConfig } from '../../../shared/version-config.ts';
 import type { CanaryAbort, CanaryGuard } from '../policies/canary.ts';
 import type { AlertStore } from './alert-store.ts';
@@ -28,7 +27,7 @@ import type { DocumentStore } from './document-store.ts';
 import type { EgressRefusalStore } from './egress-refusals.ts';
 import type { ErrorGroupStore } from './error-groups.ts';
 import type { DeadLetterReason, InvocationQueue } from './invocation-queue.ts';
-import type { LogEntry } from './log-sink.ts';
+import type { LogStore } from './log-store.ts';
 import type { ProjectStore } from './project-store.ts';
 import type { SandboxHandle } from './sandbox.ts';
 import type { TestEventStore } from './test-events.ts';
@@ -244,44 +243,6 @@ export interface InvocationStore {
   removeDeadLetter(id: InvocationId): Promise<boolean>;
   /** Deletes finished invocations older than this; dead letters stay. Works in small steps; returns how many. */
   prune(before: number): Promise<number>;
-}
-
-export interface StoredLogLine extends LogEntry {
-  /** Ascending in the order of arrival. */
-  readonly seq: number;
-}
-export interface LogStore {
-  append(lines: readonly StoredLogLine[]): Promise<void>;
-  /** The highest `seq` stored, 0 when empty. */
-  lastSeq(): Promise<number>;
-  /**
-   * Ascending by `seq`. With `fromEnd`, the newest `limit` lines that match. Of a store of any size only so many lines are
-   * looked at: where fewer than `limit` were found among them, the answer says where to go on.
-   */
-  query(filter: {
-    readonly project?: string | undefined;
-    readonly functionId: FunctionId | undefined;
-    readonly invocationId: InvocationId | undefined;
-    readonly levels: readonly LogEntry['level'][] | undefined;
-    readonly search: string | undefined;
-    readonly since: number | undefined;
-    readonly until: number | undefined;
-    readonly afterSeq: number | undefined;
-    /** Only lines before this one. */
-    readonly beforeSeq?: number | undefined;
-    readonly limit: number;
-    /** How many lines are looked at, matching or not; 50,000 when left out. */
-    readonly maxLookedAt?: number | undefined;
-    readonly fromEnd: boolean;
-    /** More that has to hold; its `functionName` is not looked at. */
-    readonly terms?: LogFilterTerms | undefined;
-  }): Promise<LogSearch>;
-  prune(before: number): Promise<number>;
-}
-export interface LogSearch {
-  readonly lines: readonly StoredLogLine[];
-  /** The rest was not looked at: go on with this as `beforeSeq` (with `fromEnd`) or as `afterSeq`. Undefined: that was all. */
-  readonly stoppedAt: number | undefined;
 }
 
 /** One step of one version, with its sketches in a binary form that only metrics/ understands. */

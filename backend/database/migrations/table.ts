@@ -13,6 +13,7 @@ import { fewerIndexesMigration } from './0021-fewer-indexes.ts';
 import { projectStatusesMigration } from './0022-project-statuses.ts';
 import { testEventsMigration } from './0023-test-events.ts';
 import { aliasMovesMigration } from './0024-alias-moves.ts';
+import { logCountsMigration } from './0026-log-counts.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. Add at the end; never change or remove one that was released. */
@@ -32,4 +33,5 @@ export const migrations: readonly Migration[] = [
   projectStatusesMigration,
   testEventsMigration,
   aliasMovesMigration,
+  logCountsMigration,
 ];

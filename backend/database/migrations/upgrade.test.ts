@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { newId } from '../../../shared/ids.ts';
-import { functionRecord, invocationRecord, logLine } from '../../../tests/conformance/store-records.ts';
+import { anyLogLines, functionRecord, invocationRecord, logLine } from '../../../tests/conformance/store-records.ts';
 import { testClock, testLogger } from '../../../tests/conformance/store-support.ts';
 import { openSqliteStore } from '../sqlite/open-sqlite-store.ts';
 import { initialMigration } from './0001-initial.ts';
@@ -26,7 +26,6 @@ test('a folder of the first schema is brought up to date without a loss', async 
   await old.functions.create(record);
   const invocation = invocationRecord({ functionId: record.id });
   await old.invocations.record([{ record: invocation, payload: undefined }]);
-  await old.logs.append([logLine(1, { functionId: record.id })]);
   await old.close();
   // As the first release wrote them: without what came later.
   const database = new BetterSqlite3(path);
@@ -35,6 +34,14 @@ test('a folder of the first schema is brought up to date without a loss', async 
   database
     .prepare("insert into tokens (id, name, scope, hash, created_at) values (?, 'ci', 'admin', ?, 7)")
     .run(token.id, token.hash);
+  const line = logLine(1, { functionId: record.id });
+  const logs = database.prepare(
+    `insert into logs (seq, at, function_id, function_name, version, level, stream, text)
+     values (?, ?, @functionId, ?, @version, @level, @stream, @text)`,
+  );
+  const minuteMs = 60_000;
+  const names = [record.name, record.name, record.name, 'acme/resize'];
+  for (const [index, name] of names.entries()) logs.run([index + 1, index * 0.75 * minuteMs, name], line);
   const audit = database.prepare(
     "insert into audit (id, at, actor, action, target, detail, address) values (?, ?, 'ci', 'function.create', 'resize', '{}', '::1')",
   );
@@ -47,6 +54,20 @@ test('a folder of the first schema is brought up to date without a loss', async 
   expect((await store.functions.list({ limit: 9, cursor: undefined })).items).toEqual([record]);
   expect(await store.invocations.find(invocation.id)).toMatchObject(invocation);
   expect(await store.tokens.all()).toMatchObject([{ ...token, project: undefined, scope: 'admin' }]);
+  const counted = async (filter: object) => {
+    const range = { ...anyLogLines, since: 0, until: 4 * minuteMs - 1, maxSteps: 4, ...filter };
+    return (await store.logs.count(range)).counts.map(({ at, count }) => [at, count]);
+  };
+  expect(await counted({ functionId: record.id })).toEqual([
+    [0, 2],
+    [minuteMs, 1],
+    [2 * minuteMs, 1],
+  ]);
+  expect(await counted({ project: 'default' })).toEqual([
+    [0, 2],
+    [minuteMs, 1],
+  ]);
+  expect(await counted({ project: 'acme' })).toEqual([[2 * minuteMs, 1]]);
   expect(await store.projects.all()).toMatchObject([{ name: 'default' }]);
   expect(await store.audit.verify()).toMatchObject({ isIntact: true, entries });
   expect((await store.audit.list({ limit: 1, cursor: undefined }, 'default')).items).toMatchObject([

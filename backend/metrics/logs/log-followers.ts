@@ -2,8 +2,8 @@ import type { LogLine } from '../../../shared/api/invocations.ts';
 import { projectOf } from '../../../shared/names.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { LogFilter } from '../../core/ports/log-sink.ts';
+import type { StoredLogLine } from '../../core/ports/log-store.ts';
 import type { Logger } from '../../core/ports/logger.ts';
-import type { StoredLogLine } from '../../core/ports/store.ts';
 import { containsText, fitsTerms, levelsFrom, toLogLine } from './log-line.ts';
 
 /** At most 10 batches a second of at most 200 lines each, to every follower. */

@@ -282,4 +282,44 @@ describe('LogHub', () => {
     expect(messages).toContain('a follower of the log failed');
     await hub.close();
   });
+
+  test('counts lines over time, those that are not written yet among them and each once', async () => {
+    const logs = new MemoryLogs();
+    const { hub } = await hubOf({}, logs);
+    const at = Date.UTC(2030, 0, 1);
+    hub.append(entry('one'));
+    hub.append(entry('two', { at: at + 61_000, level: 'error' }));
+    await hub.flush();
+    hub.append(entry('three', { at: at + 62_000 }));
+    hub.append(entry('of b', { at: at + 62_000, functionId: functionB }));
+    hub.append(entry('of another project', { at: at + 62_000, functionName: 'acme/a' }));
+    const asked = { since: '2030-01-01T00:00:00Z', until: '2030-01-01T00:59:59Z', steps: 80 };
+    const zero = { debug: 0, info: 0, warn: 0, error: 0 };
+    const expected = {
+      ...{ from: '2030-01-01T00:00:00.000Z', to: '2030-01-01T01:00:00.000Z', stepMs: 60_000 },
+      ...{ complete: true, countedFrom: null, end: '0000000000000005' },
+      steps: [
+        { ...zero, at: '2030-01-01T00:00:00.000Z', info: 1 },
+        { ...zero, at: '2030-01-01T00:01:00.000Z', info: 2, error: 1 },
+      ],
+    };
+    expect(await hub.histogram(anyFunction, asked)).toEqual(expected);
+    // What is written while the store counts is in both.
+    const count = logs.count.bind(logs);
+    logs.count = async (filter) => {
+      await hub.flush();
+      return await count(filter);
+    };
+    expect(await hub.histogram(anyFunction, asked)).toEqual(expected);
+    const ofA = await hub.histogram({ ...anyFunction, functionId: functionA }, { ...asked, level: 'error' });
+    expect(ofA.steps).toEqual([{ ...zero, at: '2030-01-01T00:01:00.000Z', error: 1 }]);
+    logs.count = async (filter) => ({ ...(await count(filter)), countedFrom: at + 60_000 });
+    expect(await hub.histogram(anyFunction, asked)).toMatchObject({
+      complete: false,
+      countedFrom: '2030-01-01T00:01:00.000Z',
+    });
+    const reversed = { ...asked, since: asked.until, until: asked.since };
+    await expect(hub.histogram(anyFunction, reversed)).rejects.toMatchObject({ code: 'bad_range' });
+    await hub.close();
+  });
 });

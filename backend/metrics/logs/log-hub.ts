@@ -1,11 +1,22 @@
 import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
+import type { LogHistogram, LogHistogramQuery } from '../../../shared/api/log-histogram.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { FoundLogLines, LogEntry, LogFilter, LogReader, LogScope, LogSink } from '../../core/ports/log-sink.ts';
+import type {
+  FoundLogLines,
+  LogCounter,
+  LogEntry,
+  LogFilter,
+  LogReader,
+  LogScope,
+  LogSink,
+} from '../../core/ports/log-sink.ts';
+import type { StoredLogLine } from '../../core/ports/log-store.ts';
 import type { Logger } from '../../core/ports/logger.ts';
-import type { Store, StoredLogLine } from '../../core/ports/store.ts';
+import type { Store } from '../../core/ports/store.ts';
 import { GroupWriter } from '../group-writer.ts';
 import { LogFollowers } from './log-followers.ts';
-import { idOfSeq, matches, toLogLine, toStoreFilter } from './log-line.ts';
+import { histogramOf } from './log-histogram.ts';
+import { idOfSeq, matches, toCountFilter, toLogLine, toStoreFilter } from './log-line.ts';
 import { LostLines } from './lost-lines.ts';
 
 export interface LogHubOptions {
@@ -26,7 +37,7 @@ const maxTextChars = 32_768;
 const lineBytes = 256;
 
 /** Takes the lines of functions and of the platform, stores them in groups, and gives them to those who ask or watch. */
-export class LogHub implements LogSink, LogReader {
+export class LogHub implements LogSink, LogReader, LogCounter {
   readonly #options: LogHubOptions;
   readonly #writer: GroupWriter<StoredLogLine>;
   readonly #followers: LogFollowers;
@@ -113,6 +124,20 @@ export class LogHub implements LogSink, LogReader {
     const lines = known.slice(0, limit);
     const goOnAt = known.length > limit ? lines.at(-1)?.seq : stored.stoppedAt;
     return { items: lines.map(toLogLine), nextCursor: idOrNull(goOnAt), before: null, end };
+  }
+
+  async histogram(of: LogScope, query: LogHistogramQuery): Promise<LogHistogram> {
+    const filter = toCountFilter(of, query, this.#options.clock.now());
+    const end = this.#lastSeq;
+    const unwritten = [...this.#writer.unwritten()];
+    const stored = await this.#options.store.logs.count(filter);
+    // Lines are stored in their order: what the store does not have is what comes after its newest.
+    const range = { ...filter, since: stored.from, until: stored.to - 1, afterSeq: stored.lastSeq };
+    return histogramOf(
+      stored,
+      unwritten.filter((line) => matches(range, line)),
+      idOfSeq(Math.max(end, stored.lastSeq)),
+    );
   }
 
   subscribe(filter: LogFilter, listener: (lines: readonly LogLine[], skipped: number) => void): () => void {

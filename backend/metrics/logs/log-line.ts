@@ -1,10 +1,11 @@
 import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
+import type { LogHistogramQuery } from '../../../shared/api/log-histogram.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { InvocationId } from '../../../shared/ids.ts';
 import type { LogFilterTerms } from '../../../shared/log-filter.ts';
 import { projectOf, shortNameOf } from '../../../shared/names.ts';
 import type { LogEntry, LogScope } from '../../core/ports/log-sink.ts';
-import type { LogStore, StoredLogLine } from '../../core/ports/store.ts';
+import type { LogCountFilter, LogLineFilter, LogPageFilter, StoredLogLine } from '../../core/ports/log-store.ts';
 
 /** Enough for 2^53, so that ids sort as texts in the order of arrival. */
 const idDigits = 16;
@@ -62,10 +63,8 @@ export function fitsTerms(terms: LogFilterTerms | undefined, line: LogEntry): bo
   );
 }
 
-export type StoreFilter = Parameters<LogStore['query']>[0];
-
 /** A query of the API as the store takes it: from the end, unless it says where to begin. */
-export function toStoreFilter(of: LogScope, query: LogQuery): StoreFilter {
+export function toStoreFilter(of: LogScope, query: LogQuery): LogPageFilter {
   const since = timeOf(query.since, 'since');
   return {
     ...of,
@@ -83,8 +82,28 @@ export function toStoreFilter(of: LogScope, query: LogQuery): StoreFilter {
   };
 }
 
+const hourMs = 3_600_000;
+
+/** The same for a histogram. Throws `invalid_request`/`bad_range`. */
+export function toCountFilter(of: LogScope, query: LogHistogramQuery, now: number): LogCountFilter {
+  const until = timeOf(query.until, 'until') ?? now;
+  const since = timeOf(query.since, 'since') ?? until - hourMs;
+  if (since > until) {
+    throw new PlatformError('invalid_request', 'bad_range', '`since` must not be after `until`.');
+  }
+  return {
+    ...of,
+    invocationId: query.invocation as InvocationId | undefined,
+    levels: levelsFrom(query.level),
+    search: query.search === '' ? undefined : query.search,
+    since,
+    until,
+    maxSteps: query.steps,
+  };
+}
+
 /** Whether the store would give this line; for lines that it does not have yet. */
-export function matches(filter: StoreFilter, line: StoredLogLine): boolean {
+export function matches(filter: LogLineFilter & Partial<LogPageFilter>, line: StoredLogLine): boolean {
   const { functionId, invocationId, since, until, afterSeq, beforeSeq } = filter;
   return (
     (filter.project === undefined || projectOf(line.functionName) === filter.project) &&
