@@ -11,6 +11,7 @@ import { Dialog } from '../ui/dialog.tsx';
 import { Field, Select } from '../ui/field.tsx';
 import { ScrollArea } from '../ui/scroll-area.tsx';
 import { Skeleton } from '../ui/spinner.tsx';
+import { FieldChanges } from './field-changes.tsx';
 
 const signs = { same: ' ', added: '+', removed: '−' } as const;
 const lineClasses = { same: 'text-muted', added: 'bg-ok-soft text-ok', removed: 'bg-danger-soft text-danger' } as const;
@@ -69,22 +70,7 @@ function Comparison({ before, after }: { readonly before: Side; readonly after: 
     return <p className="text-sm text-muted">Code and settings are the same.</p>;
   return (
     <div className="flex flex-col gap-5">
-      {fields.length > 0 && (
-        <section>
-          <h3 className="mb-1 text-sm font-medium">Settings</h3>
-          <dl className="text-sm">
-            {fields.map((field) => (
-              <div key={field.key} className="flex flex-wrap gap-x-3 border-b border-line py-1">
-                <dt className="w-44 font-mono text-xs leading-5 break-all">{field.key}</dt>
-                <dd>
-                  <del className="text-danger">{field.before}</del> →{' '}
-                  <ins className="text-ok no-underline">{field.after}</ins>
-                </dd>
-              </div>
-            ))}
-          </dl>
-        </section>
-      )}
+      {fields.length > 0 && <FieldChanges title="Settings" fields={fields} />}
       {names.map((name) => (
         <FileDiff key={name} name={name} before={a[name] ?? ''} after={b[name] ?? ''} />
       ))}

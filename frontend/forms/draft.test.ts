@@ -135,7 +135,10 @@ describe('settings', () => {
         maxConcurrency: null,
         weight: 10,
         auth: null,
-        rateLimits: [],
+        rateLimits: [
+          { by: 'address', requests: 100, windowSeconds: 60 },
+          { by: 'address', requests: 5, windowSeconds: 1 },
+        ],
         singleFlight: { headers: ['x-tenant'] },
         snapshots: false,
         reservedConcurrency: 3,
@@ -159,7 +162,7 @@ describe('settings', () => {
     });
     const { handler, isolation, timeoutMs, memoryMb, cpus, concurrency, minInstances, maxInstances } = version.config;
     const { env, egress, secrets, batch, singleFlight, snapshots, reservedConcurrency } = version.config;
-    const { retry, idleTimeoutMs, auth, cors, inputSchema } = version.config;
+    const { retry, idleTimeoutMs, auth, cors, inputSchema, rateLimits } = version.config;
     expect(configOf(settingsOfVersion(version))).toEqual({
       handler,
       isolation,
@@ -181,6 +184,7 @@ describe('settings', () => {
       auth,
       cors,
       inputSchema,
+      rateLimits,
     });
     const before = settingsOfVersion(version);
     expect(changedConfigOf(before, before)).toEqual({});
@@ -189,6 +193,8 @@ describe('settings', () => {
     const spaced = { ...before, inputSchema: JSON.stringify(inputSchema) };
     expect(changedConfigOf(before, spaced)).toEqual({});
     expect(changedConfigOf(before, { ...before, inputSchema: ' ' })).toEqual({ inputSchema: null });
+    const fewer = { ...before, rateLimits: before.rateLimits.slice(1) };
+    expect(changedConfigOf(before, fewer)).toEqual({ rateLimits: [{ by: 'address', requests: 5, windowSeconds: 1 }] });
   });
 
   it('say when an instance ends, what is tried again and who may call only when that was chosen', () => {
@@ -198,6 +204,12 @@ describe('settings', () => {
       retry: { maxAttempts: 1, maxAgeMs: 21_600_000, minBackoffMs: 1000, maxBackoffMs: 300_000 },
       auth: { type: 'token' },
     });
+    const ofCallers = { by: 'caller', requests: '0', windowSeconds: '60' } as const;
+    expect(checkSettings({ ...draft, rateLimits: [ofCallers] }).rateLimits).toBe(
+      'Rate limit 1: A whole number from 1 to 1000000',
+    );
+    const open = { ...draft, auth: 'public' as const, rateLimits: [{ ...ofCallers, requests: '1' }] };
+    expect(checkSettings(open).rateLimits).toContain('Nobody knows who calls');
     const wrong = { idleTimeoutMs: '999', retryMaxAttempts: '21', retryMaxAgeMs: '', retryMinBackoffMs: '300001' };
     expect(checkSettings({ ...draft, ...wrong })).toEqual({
       idleTimeoutMs: 'A whole number from 1000 to 86400000',

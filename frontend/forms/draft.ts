@@ -9,6 +9,13 @@ import {
 } from '../../shared/version-config.ts';
 import { type AccessDraft, accessDraftOf, accessOf, checkAccess, emptyAccess } from './access-draft.ts';
 import { type EgressChoice, egressDraft, egressOf, parseEgressHosts } from './egress-text.ts';
+import {
+  checkRateLimits,
+  firstRateLimitError,
+  type RateLimitDraft,
+  rateLimitDraftOf,
+  rateLimitOf,
+} from './rate-limit-draft.ts';
 import { schemaOfText, schemaText, schemaTextError } from './schema-text.ts';
 import type { Template } from './templates.ts';
 
@@ -42,6 +49,7 @@ export interface SettingsDraft extends AccessDraft {
   readonly retryMaxAgeMs: string;
   readonly retryMinBackoffMs: string;
   readonly retryMaxBackoffMs: string;
+  readonly rateLimits: readonly RateLimitDraft[];
   readonly singleFlight: SingleFlightConfig;
   /** Starts in microVMs may be copies. */
   readonly snapshots: boolean;
@@ -70,6 +78,7 @@ export const emptySettings: SettingsDraft = {
   batchWindowMs: '0',
   batchMaxBytes: String(limits.maxBatchBytes),
   ...retryDraftOf(defaultVersionConfig('nodejs', 'process').retry),
+  rateLimits: [],
   singleFlight: false,
   snapshots: true,
   inputSchema: '',
@@ -124,6 +133,7 @@ export function settingsOfVersion(version: VersionDocument): SettingsDraft {
     ...batchDraftOf(config.batch),
     ...retryDraftOf(config.retry),
     ...accessDraftOf(config),
+    rateLimits: config.rateLimits.map(rateLimitDraftOf),
     singleFlight: config.singleFlight,
     snapshots: config.snapshots,
     inputSchema: schemaText(config.inputSchema),
@@ -229,6 +239,8 @@ export function checkSettings(draft: SettingsDraft): SettingsErrors {
   if (both !== undefined) errors.secrets = `${both} is in the environment too: one of them has to go`;
   else if (draft.secrets.length > limits.maxSecretsPerVersion)
     errors.secrets = `At most ${limits.maxSecretsPerVersion} secrets`;
+  const rates = firstRateLimitError(checkRateLimits(draft.rateLimits, draft.auth !== 'public'));
+  if (rates !== undefined) errors.rateLimits = rates;
   return { ...errors, ...checkAccess(draft, new Set([...Object.keys(env), ...draft.secrets])) };
 }
 
@@ -243,6 +255,7 @@ export function chosenConfigOf(draft: SettingsDraft): Partial<CreateFunction> {
   if (draft.auth === 'public') defaults.add('auth');
   if (draft.cors === 'off') defaults.add('cors');
   if (draft.secrets.length === 0) defaults.add('secrets');
+  if (draft.rateLimits.length === 0) defaults.add('rateLimits');
   if (draft.singleFlight === false) defaults.add('singleFlight');
   if (draft.snapshots) defaults.add('snapshots');
   if (draft.inputSchema.trim() === '') defaults.add('inputSchema');
@@ -275,6 +288,7 @@ export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
       maxBackoffMs: Number(draft.retryMaxBackoffMs),
     },
     ...accessOf(draft),
+    rateLimits: draft.rateLimits.map(rateLimitOf),
     singleFlight: draft.singleFlight,
     snapshots: draft.snapshots,
     inputSchema: schemaOfText(draft.inputSchema),

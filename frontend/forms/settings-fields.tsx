@@ -6,6 +6,7 @@ import { AccessFields } from './access-fields.tsx';
 import type { SettingsDraft, SettingsErrors } from './draft.ts';
 import { EgressField } from './egress-field.tsx';
 import { LevelCosts } from './level-costs.tsx';
+import { RateLimitFields } from './rate-limit-fields.tsx';
 import { SecretPicker } from './secret-picker.tsx';
 
 export interface SettingsFieldsProps {
@@ -207,6 +208,11 @@ export function SettingsFields({ draft, errors, drivers, runtime, onChange }: Se
         <NumberFields fields={retryFields} draft={draft} errors={errors} onChange={onChange} />
       </fieldset>
       <AccessFields draft={draft} errors={errors} onChange={(change) => onChange({ ...draft, ...change })} />
+      <RateLimitFields
+        limits={draft.rateLimits}
+        hasAuth={draft.auth !== 'public'}
+        onChange={(rateLimits) => onChange({ ...draft, rateLimits })}
+      />
       <SnapshotsField draft={draft} onChange={onChange} />
       <SingleFlightField draft={draft} onChange={onChange} />
       <EgressField draft={draft} error={errors.egressHosts} onChange={onChange} />

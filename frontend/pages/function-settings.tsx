@@ -6,12 +6,13 @@ import type { FunctionChange } from '../api/api.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { DeployProgress } from '../components/deploy-progress.tsx';
+import { FieldChanges } from '../components/field-changes.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { useFunction } from '../components/use-function.ts';
 import { useSetEnabled } from '../components/use-set-enabled.ts';
-import { splitFiles } from '../forms/changes.ts';
+import { changedFields, splitFiles } from '../forms/changes.ts';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
-import { changedConfigOf, checkSettings, type SettingsDraft, settingsOfVersion } from '../forms/draft.ts';
+import { changedConfigOf, checkSettings, configOf, type SettingsDraft, settingsOfVersion } from '../forms/draft.ts';
 import { checkImage, emptyImage, type ImageDraft, imageDraftOf, imageOf } from '../forms/image-draft.ts';
 import { ImageFields } from '../forms/image-fields.tsx';
 import { SettingsFields } from '../forms/settings-fields.tsx';
@@ -27,6 +28,12 @@ function changedConfig(version: VersionDocument, draft: SettingsDraft, image: Im
   const { config } = version;
   const code = config.image === null ? {} : { image: imageOf(image) };
   return { ...config, ...changedConfigOf(settingsOfVersion(version), draft), ...code, message: 'Settings changed' };
+}
+
+/** What the new version has otherwise, by the names of the API. */
+function changesOf(before: SettingsDraft, after: SettingsDraft, imageBefore: ImageDraft, imageAfter: ImageDraft) {
+  const whole = (draft: SettingsDraft, image: ImageDraft) => ({ ...configOf(draft), image: imageOf(image) });
+  return changedFields(whole(before, imageBefore), whole(after, imageAfter));
 }
 
 /** Settings belong to a version: changing them deploys the same code with other settings. */
@@ -61,6 +68,7 @@ function VersionSettings({ version, isLatest }: { readonly version: VersionDocum
       await queryClient.invalidateQueries({ queryKey: ['functions'] });
     },
   });
+  const changes = firstError === undefined ? changesOf(before, draft, firstImage, image) : [];
   const reason = !isChanged ? 'Nothing was changed' : firstError;
   return (
     <Card title="Settings" note={`of version ${version.version}; saving deploys the same code as a new version`}>
@@ -81,6 +89,7 @@ function VersionSettings({ version, isLatest }: { readonly version: VersionDocum
           runtime={runtime}
           onChange={setDraft}
         />
+        {changes.length > 0 && <FieldChanges title="What changes" fields={changes} />}
         <DeployProgress isDeploying={deploy.isPending} error={deploy.error} buildLog={undefined} isImage={isImage} />
         <div>
           <Button type="submit" tone="primary" isBusy={deploy.isPending} disabledReason={reason}>

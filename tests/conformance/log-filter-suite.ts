@@ -2,12 +2,14 @@ import { describe, expect, it } from 'vitest';
 import type { Store } from '../../backend/core/ports/store.ts';
 import { newId } from '../../shared/ids.ts';
 import { parseLogFilter } from '../../shared/log-filter.ts';
+import { describeLogCounts } from './log-count-suite.ts';
 import { anyLogLines, invocationRecord, logLine } from './store-records.ts';
 
 const everything = { ...anyLogLines, fromEnd: false };
 
-/** The part of the store suite about the filter language of logs. */
+/** The part of the store suite about the filter language of logs, and about counts by it. */
 export function describeLogFilter(current: () => Store): void {
+  describeLogCounts(current);
   describe('the filter of logs', () => {
     const found = async (filter: string) => {
       const parsed = parseLogFilter(filter);

@@ -7,7 +7,6 @@ import { describeAliasMoves } from './alias-moves-suite.ts';
 import { describeCanaryAborts } from './canary-aborts-suite.ts';
 import { describeEgressRefusals } from './egress-refusals-suite.ts';
 import { describeErrorGroups } from './error-groups-suite.ts';
-import { describeLogCounts } from './log-count-suite.ts';
 import { describeLogFilter } from './log-filter-suite.ts';
 import { describeQueue } from './queue-suite.ts';
 import { describeSecrets } from './secrets-suite.ts';
@@ -694,7 +693,6 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
     describeAliasMoves(() => store);
     describeCanaryAborts(() => store);
     describeTestEvents(() => store);
-    describeLogCounts(() => store);
     describeLogFilter(() => store);
   });
 }

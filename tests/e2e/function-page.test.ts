@@ -140,15 +140,33 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
     await fill('Memory (MiB)', '160');
     await save(6);
     expect(await config(6)).toEqual({ ...before, retry, cors, memoryMb: 160 });
-    // Limits by caller need callers: the platform says so, and the form keeps what was typed.
+    // Limits by caller need callers.
     await page.getByLabel('Who may call').selectOption('public');
-    await button('Save as new version').click();
-    await page
-      .getByText(/without it nobody knows who calls/)
-      .first()
-      .waitFor();
+    await page.getByText('Nobody knows who calls: choose above who may', { exact: true }).waitFor();
+    expect(await button('Save as new version').getAttribute('aria-disabled')).toBe('true');
     await page.getByLabel('Who may call').selectOption('token');
+    await button('Remove rate limit 1').click();
+    for (const subject of ['address', 'function']) {
+      await button('Add a rate limit').click();
+      const limit = page.getByRole('group', { name: subject === 'address' ? 'Rate limit 1' : 'Rate limit 2' });
+      expect(await limit.getByLabel('Counted for').inputValue()).toBe(subject);
+      await limit.getByLabel('Requests').fill(subject === 'address' ? '1000001' : '500');
+    }
+    await page.getByText('A whole number from 1 to 1000000').waitFor();
+    for (const [theme, width] of themes) {
+      await inTheme(theme, width);
+      await isFine();
+    }
+    await page.getByRole('group', { name: 'Rate limit 1' }).getByLabel('Requests').fill('50');
+    const changes = page.locator('section', { has: page.getByRole('heading', { name: 'What changes' }) });
+    await changes.getByText('rateLimits', { exact: true }).waitFor();
+    await changes.getByText('auth.type', { exact: true }).waitFor();
+    await isFine();
     await save(7);
+    expect((await config(7)).rateLimits).toEqual([
+      { by: 'address', requests: 50, windowSeconds: 60 },
+      { by: 'function', requests: 500, windowSeconds: 60 },
+    ]);
     expect((await fetch(`${platform.gatewayUrl}/shop`)).status).toBe(401);
     const headers = { authorization: `Bearer ${platform.token}` };
     expect((await fetch(`${platform.gatewayUrl}/shop`, { headers })).status).toBe(200);
