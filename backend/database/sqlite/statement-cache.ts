@@ -8,7 +8,9 @@ interface Prepared {
 }
 
 const noColumns: readonly string[] = [];
+/** What most writes answer, as one object each: a message between threads has an object once, however often it is in it. */
 const noRows: StepResult = { columns: noColumns, rows: [], changes: 0 };
+const oneChange: StepResult = { columns: noColumns, rows: [], changes: 1 };
 
 /** Prepared statements by number, and the running of steps with them. */
 export class StatementCache {
@@ -42,7 +44,9 @@ export class StatementCache {
   #runOne([statement, parameters]: WireStep): StepResult {
     const prepared = typeof statement === 'string' ? this.#prepare(statement) : this.#lookUp(statement);
     if (prepared.columns === undefined) {
-      return { columns: noColumns, rows: [], changes: prepared.statement.run(...parameters).changes };
+      const { changes } = prepared.statement.run(...parameters);
+      if (changes <= 1) return changes === 1 ? oneChange : noRows;
+      return { columns: noColumns, rows: [], changes };
     }
     const rows = prepared.statement.all(...parameters) as SqlValue[][];
     return { columns: prepared.columns, rows, changes: rows.length };
