@@ -1,6 +1,7 @@
 /**
  * What reads bytes and text that others chose, or checks signatures: frames, archives, routes, schedules, heads of HTTP and TLS, tokens, cursors, filters.
- * Every branch of these files is covered (`npm run test:coverage`), and their property tests can be run for millions of cases (CONTRIBUTING.md).
+ * Every branch of these files is covered (`npm run test:coverage`), `npm run mutate` looks for changes that no test of theirs notices, and their property
+ * tests can be run for millions of cases (CONTRIBUTING.md).
  */
 interface Parser {
   readonly file: string;

@@ -34,11 +34,23 @@ describe('cronTicks', () => {
     expect(runs('2030-03-30T12:00:00Z', '2030-03-31T12:00:00Z')).toBe(1);
   });
 
+  it('has none where there are none', () => {
+    const never = cronTicks('0 0 30 2 *', 'UTC');
+    expect(never.nextAfter(at('2030-01-01T10:00:00Z'))).toBeUndefined();
+    expect(never.newestUntil(at('2030-01-01T10:00:00Z'))).toBeUndefined();
+  });
+
   it.each([
-    ['* * *', 'UTC', 'bad_cron'],
-    ['61 * * * *', 'UTC', 'bad_cron'],
-    ['* * * * *', 'Mars/Base', 'bad_time_zone'],
-  ])('refuses %s in %s', (expression, timeZone, code) => {
-    expect(() => cronTicks(expression, timeZone)).toThrow(expect.objectContaining({ kind: 'invalid_request', code }));
+    ['* * *', 'UTC', 'bad_cron', /^\* \* \* is no cron expression: \S/],
+    ['61 * * * *', 'UTC', 'bad_cron', /^61 \* \* \* \* is no cron expression: \S/],
+    ['* * * * *', 'Mars/Base', 'bad_time_zone', /^Mars\/Base is no time zone, for example/],
+  ])('refuses %s in %s', (expression, timeZone, code, message) => {
+    expect(() => cronTicks(expression, timeZone)).toThrow(
+      expect.objectContaining({ kind: 'invalid_request', code, message: expect.stringMatching(message) }),
+    );
+  });
+
+  it('keeps what the library said', () => {
+    expect(() => cronTicks('61 * * * *', 'UTC')).toThrow(expect.objectContaining({ cause: expect.any(Error) }));
   });
 });

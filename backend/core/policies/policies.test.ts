@@ -170,9 +170,13 @@ describe('batchWaitMs', () => {
 describe('decideTick', () => {
   it.each([
     ['on time', 1000, 'skip', { kind: 'fire', tickAt: 1000, isLate: false }],
+    ['just in time', 900, 'skip', { kind: 'fire', tickAt: 900, isLate: false }],
+    ['a little too late', 899, 'skip', { kind: 'skip', tickAt: 899 }],
+    ['at this moment', 1100, 'skip', { kind: 'fire', tickAt: 1100, isLate: false }],
     ['late, skip', 500, 'skip', { kind: 'skip', tickAt: 500 }],
     ['late, run once', 500, 'run-once', { kind: 'fire', tickAt: 500, isLate: true }],
     ['nothing missed', undefined, 'run-once', { kind: 'none' }],
+    ['the clock went back a little', 1101, 'skip', { kind: 'none' }],
     ['the clock went back', 2000, 'run-once', { kind: 'none' }],
   ] as const)('%s', (_, missedTickAt, policy, expected) => {
     expect(decideTick({ missedTickAt, now: 1100, policy, graceMs: 200 })).toEqual(expected);

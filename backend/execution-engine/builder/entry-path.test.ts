@@ -15,6 +15,13 @@ test.each([
   ['/etc/passwd', 'absolute'],
   ['C:/x', 'drive letter'],
   ['c:x', 'drive letter'],
+  ['./C:x', 'drive letter'],
+  ['.//./z:', 'drive letter'],
+  ['a\u007fb', 'control character'],
+  ['\u001f', 'control character'],
+  [`${'é'.repeat(127)}xx`, 'a part longer than 255 bytes'],
+  [`${'a/'.repeat(32)}b`, 'nested deeper than 32 folders'],
+  [`${'é'.repeat(100)}/${'é'.repeat(100)}/${'é'.repeat(55)}x`, 'longer than 512 bytes'],
   ['a\\..\\b', 'backslash'],
   ['a\0b', 'control character'],
   ['a\nb', 'control character'],
@@ -35,6 +42,16 @@ test.each([
   ['__proto__', '__proto__'],
   ['...', '...'],
   ['a..b/c', 'a..b/c'],
+  ['CC:/x', 'CC:/x'],
+  ['a/C:x', 'a/C:x'],
+  ['1:x', '1:x'],
+  [`${'é'.repeat(127)}x/`, `${'é'.repeat(127)}x`],
+  [`${'a/'.repeat(31)}b`, `${'a/'.repeat(31)}b`],
+  [
+    `${'é'.repeat(100)}/${'é'.repeat(100)}/${'é'.repeat(55)}`,
+    `${'é'.repeat(100)}/${'é'.repeat(100)}/${'é'.repeat(55)}`,
+  ],
+  [`./${'a/'.repeat(31)}b//`, `${'a/'.repeat(31)}b`],
   ['Grüße/日本.txt', 'Grüße/日本.txt'],
 ])('reads %j as %j', (name, path) => {
   expect(parseEntryPath(name, limits)).toBe(path);
@@ -64,5 +81,11 @@ test('whatever is accepted stays inside and is stable', () => {
       },
     ),
     cases(2000),
+  );
+});
+
+test('an entry without a name is of the caller’s making', () => {
+  expect(() => parseEntryPath('', limits)).toThrow(
+    expect.objectContaining({ kind: 'invalid_request', code: 'bundle_entry_refused' }),
   );
 });
