@@ -202,6 +202,8 @@ function IoChart(props: {
 const useLiveConfig = (fn: FunctionDocument): VersionConfig | undefined =>
   useQuery(queries.version(useApi(), fn.name, fn.liveVersion ?? fn.latestVersion)).data?.config;
 
+const formatAtOnce = (value: number | null) => (value === null ? '–' : value.toFixed(value < 10 ? 2 : 0));
+
 /** The charts of every function, and its memory and cold starts. */
 function Charts({ metrics, fn, isLive }: { metrics: Metrics; fn: FunctionDocument; isLive: boolean }) {
   const [range] = useTimeRange();
@@ -211,6 +213,8 @@ function Charts({ metrics, fn, isLive }: { metrics: Metrics; fn: FunctionDocumen
   const config = useLiveConfig(fn);
   const { x, points } = gridOf(series);
   const limit = config === undefined ? undefined : config.memoryMb * MiB;
+  const places = config === undefined ? undefined : config.maxInstances * config.concurrency;
+  const memory = (share: 'p50' | 'p95' | 'max') => points.map((point) => point?.memoryBytes?.[share] ?? null);
   const shared = { x, markers, onZoom, syncKey: 'function' } as const;
   return (
     <>
@@ -218,16 +222,38 @@ function Charts({ metrics, fn, isLive }: { metrics: Metrics; fn: FunctionDocumen
       <Chart
         {...shared}
         title="Memory"
-        note="the largest instance, against its limit"
+        note="of an instance, against its limit"
         isBinary
         shape="lines"
         format={formatBytes}
-        emptyText="No requests in this range"
+        emptyText="No instance in this range"
         series={[
-          { label: 'Peak', values: points.map((point) => point?.peakMemoryBytes ?? null), color: '--series-1' },
+          {
+            label: 'Peak of a call',
+            values: points.map((point) => point?.peakMemoryBytes || null),
+            color: '--series-5',
+          },
+          { label: 'Largest', values: memory('max'), color: '--series-1' },
+          { label: 'p95', values: memory('p95'), color: '--series-2', dash: [6, 3] },
+          { label: 'p50', values: memory('p50'), color: '--series-4', dash: [2, 3] },
           ...(limit === undefined
             ? []
             : [{ label: 'Limit', values: points.map(() => limit), color: '--series-3', dash: [6, 3] }]),
+        ]}
+      />
+      <Chart
+        {...shared}
+        title="Calls at a time"
+        note={places === undefined ? 'mean of each step' : `mean of each step, of ${formatCount(places)}`}
+        shape="lines"
+        format={formatAtOnce}
+        emptyText="No requests in this range"
+        series={[
+          {
+            label: 'In handlers',
+            values: points.map((point) => (point === undefined ? null : point.handlerTotalMs / series.stepMs)),
+            color: '--series-1',
+          },
         ]}
       />
       <IoChart shared={shared} points={points} stepMs={series.stepMs} />

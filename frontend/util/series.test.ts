@@ -46,6 +46,8 @@ function point(seconds: number, more: Partial<MetricPoint> = {}): MetricPoint {
     totalMs: null,
     queuedMs: null,
     handlerMs: null,
+    handlerTotalMs: 0,
+    memoryBytes: null,
     coldMs: null,
     cpuMs: 0,
     peakMemoryBytes: 0,

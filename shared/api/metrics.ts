@@ -18,12 +18,23 @@ export const metricPointSchema = z.object({
     .nullable(),
   queuedMs: z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable(),
   handlerMs: z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable(),
+  handlerTotalMs: z
+    .number()
+    .describe(
+      'Of all calls that ended in the step together; divided by the length of the step, how many ran at a time.',
+    ),
   coldMs: z
     .object({ p50: z.number(), p95: z.number(), p99: z.number(), boot: z.number(), load: z.number(), init: z.number() })
     .nullable()
     .describe('Cold starts: percentiles of the whole and mean of each phase.'),
   cpuMs: z.number(),
-  peakMemoryBytes: z.number(),
+  peakMemoryBytes: z.number().describe('The most that an instance had held when a call ended.'),
+  memoryBytes: z
+    .object({ p50: z.number(), p95: z.number(), p99: z.number(), max: z.number() })
+    .nullable()
+    .describe(
+      'What instances held, each looked at once a second while it runs something, and once a minute while it is idle; null where none was looked at.',
+    ),
   requestBytes: z.number(),
   responseBytes: z.number(),
   batches: z

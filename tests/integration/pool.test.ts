@@ -432,6 +432,13 @@ describe('what instances move through network and disk', () => {
     expect(moved.map((event) => event.io.networkReceivedBytes)).toEqual([100, 250, 650]);
     expect(moved.map((event) => event.io.networkSentBytes)).toEqual([200, 500, 1300]);
     expect(moved.map((event) => event.io.diskWrittenBytes)).toEqual([7, 0, 0]);
+    // What it holds is told at each look while it runs something; afterwards once in sixty looks.
+    const held = () => r.events.flatMap((event) => (event.kind === 'instance-memory' ? [event] : []));
+    const whileBusy = held();
+    expect(whileBusy.length).toBeGreaterThanOrEqual(steps.length);
+    expect(new Set(whileBusy.map(({ version: of, bytes }) => `${of.versionId} ${bytes}`))).toEqual(
+      new Set([`${version.versionId} 1`]),
+    );
   });
 });
 

@@ -40,6 +40,13 @@ export type MetricEvent =
       readonly io: IoUsage;
     }
   | {
+      /** What an instance held when it was looked at; from drivers that can tell. */
+      readonly kind: 'instance-memory';
+      readonly at: number;
+      readonly version: VersionSpec;
+      readonly bytes: number;
+    }
+  | {
       /** Calls of a function with batches went to an instance together, or one went alone. */
       readonly kind: 'batch';
       readonly at: number;

@@ -134,6 +134,8 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       intervalMs: settings.usageIntervalMs,
       instances,
       onIo: ({ version }, io) => options.metrics.record({ kind: 'instance-io', at: clock.now(), version, io }),
+      onMemory: ({ version }, bytes) =>
+        options.metrics.record({ kind: 'instance-memory', at: clock.now(), version, bytes }),
     });
   }
 

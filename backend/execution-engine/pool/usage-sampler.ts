@@ -8,10 +8,14 @@ export interface UsageSamplerOptions {
   readonly instances: () => Iterable<PooledInstance>;
   /** Told what an instance moved since it was last asked, when that is something. */
   readonly onIo: (instance: PooledInstance, io: IoUsage) => void;
+  /** Told what an instance holds: each time while it runs something, and now and then while it is idle. */
+  readonly onMemory: (instance: PooledInstance, bytes: number) => void;
 }
 
 /** Idle instances are looked at only so often: reading a thousand of them every second would be felt. */
 const idleRounds = 10;
+/** And what idle ones hold is told only so often: each time becomes a stored point of a version that does nothing. */
+const idleMemoryRounds = 60;
 
 /** Asks sandboxes what they use, off the hot path: those that ran something since the last time, all of them every ten rounds. */
 export class UsageSampler {
@@ -40,23 +44,26 @@ export class UsageSampler {
 
   /** One round, one sandbox after the other. */
   async sample(): Promise<void> {
-    const isFull = this.#round++ % idleRounds === 0;
+    const round = this.#round++;
+    const isFull = round % idleRounds === 0;
+    const tellsIdle = round % idleMemoryRounds === 0;
     for (const instance of [...this.#options.instances()]) {
       if (this.#isStopped || instance.state === 'dead' || instance.body.isLost) continue;
       const hasRun = instance.inFlight > 0 || instance.invocations !== instance.sampledInvocations;
       if (!hasRun && !isFull) continue;
       instance.sampledInvocations = instance.invocations;
-      await this.#sampleOne(instance);
+      await this.#sampleOne(instance, hasRun || tellsIdle);
     }
   }
 
-  async #sampleOne(instance: PooledInstance): Promise<void> {
+  async #sampleOne(instance: PooledInstance, tellsMemory: boolean): Promise<void> {
     try {
       const usage = await instance.body.sandbox.usage();
       const peakMemoryBytes = Math.max(usage.peakMemoryBytes, usage.memoryBytes, instance.usage.peakMemoryBytes);
       const moved = ioSince(instance.usage.io, usage.io);
       instance.usage = { ...usage, peakMemoryBytes };
       if (moved !== undefined) this.#options.onIo(instance, moved);
+      if (tellsMemory && usage.memoryBytes > 0) this.#options.onMemory(instance, usage.memoryBytes);
     } catch {
       // It died meanwhile; the last sample stays.
     }

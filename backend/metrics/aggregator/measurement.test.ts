@@ -153,6 +153,27 @@ describe('Measurement', () => {
     expect(toMetricPoint(sum, 0)).toMatchObject({ invocations: 0, sharedCalls: 3 });
   });
 
+  test('keeps what instances held over any grouping, beside what calls took', () => {
+    const MiB = 1024 * 1024;
+    const sum = new Measurement();
+    for (const held of [[40, 60], [50], []]) {
+      const part = new Measurement();
+      for (const mebibytes of held) part.addMemory(mebibytes * MiB);
+      expect(part.isEmpty).toBe(held.length === 0);
+      if (held.length === 1) sum.merge(Measurement.decode(encode(part)));
+      else sum.mergeEncoded(encode(part));
+    }
+    const { memoryBytes, invocations, totalMs } = toMetricPoint(sum, 0);
+    expect([invocations, totalMs, memoryBytes?.max]).toEqual([0, null, 60 * MiB]);
+    expect((memoryBytes?.p50 ?? 0) / MiB).toBeCloseTo(50, -0.5);
+    sum.addMemory(Number.NaN);
+    expect(sum.memory?.min).toBe(0);
+    expect(toMetricPoint(measure([base]), 0)).toMatchObject({
+      memoryBytes: null,
+      handlerTotalMs: base.timing.handlerMs,
+    });
+  });
+
   test('keeps mean and largest of every gauge over any grouping', () => {
     const sample = (value: number) =>
       Object.fromEntries(gaugeNames.map((name, index) => [name, value * (index + 1)])) as GaugeSample;
@@ -177,10 +198,14 @@ describe('Measurement', () => {
     [2, 'network and disk were counted', 6],
     [3, 'shared calls were counted', 1],
     [4, 'gauges were kept', 0],
+    [5, 'memory of instances was kept', 0],
   ])('reads what version %d stored, before %s', (version, _what, missing) => {
     const now = encode(measure([base]));
     const rest = 4 + startLayers.length + 6;
-    const before = Buffer.concat([Buffer.from([version]), now.subarray(1, rest - missing), now.subarray(rest, -1)]);
+    // At the end stand the empty sketch of memory, of two bytes, and the gauges.
+    const end = version >= 5 ? now.subarray(-1) : Buffer.alloc(0);
+    const counts = now.subarray(1, rest - missing);
+    const before = Buffer.concat([Buffer.from([version]), counts, now.subarray(rest, -3), end]);
     expect(toMetricPoint(Measurement.decode(before), 0)).toEqual(toMetricPoint(measure([base]), 0));
   });
 
@@ -255,8 +280,8 @@ describe('Measurement', () => {
       writer.text(kind);
       writer.varint(count);
     }
-    // In front of the four empty sketches of two bytes and the gauges stands the number of kinds.
-    const at = nothing.length - 4 * 2 - 1 - 1;
+    // In front of the five empty sketches of two bytes and the gauges stands the number of kinds.
+    const at = nothing.length - 5 * 2 - 1 - 1;
     return Buffer.concat([nothing.subarray(0, at), writer.copy(), nothing.subarray(at + 1)]);
   }
   const kinds = (count: number) => Array.from({ length: count }, (_, i) => [`kind-${i}`, i + 1] as const);

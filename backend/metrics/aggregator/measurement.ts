@@ -6,8 +6,8 @@ import { DdSketch } from './dd-sketch.ts';
 import { errorKindOf } from './error-kind.ts';
 import { type GaugeSample, GaugeSums } from './gauge-sums.ts';
 
-/** Version 1 had no starts by layer, version 2 no network, disk and batches, version 3 no shared calls, version 4 no gauges; they are still read. */
-const formatVersion = 5;
+/** Version 1 had no starts by layer, version 2 no network, disk and batches, version 3 no shared calls, version 4 no gauges, version 5 no memory of instances; they are still read. */
+const formatVersion = 6;
 /** Kinds are a closed set of ours; the bounds keep a damaged point from becoming a large one. */
 const maxErrorKinds = 64;
 const maxErrorKindBytes = 64;
@@ -50,15 +50,19 @@ export class Measurement {
   #queued: DdSketch | undefined;
   #handler: DdSketch | undefined;
   #cold: DdSketch | undefined;
+  #memory: DdSketch | undefined;
   #gauges: GaugeSums | undefined;
 
-  /** Nothing happened. */
-  get isEmpty(): boolean {
+  /** No call came and nothing moved; what was there may have been looked at. */
+  get isQuiet(): boolean {
     return (
-      this.#gauges === undefined &&
       this.invocations + this.throttles + this.batches + this.sharedCalls === 0 &&
       ioFields.every((field) => this[field] === 0)
     );
+  }
+  /** Nothing happened, and nobody looked. */
+  get isEmpty(): boolean {
+    return this.isQuiet && this.#gauges === undefined && this.#memory === undefined;
   }
   get errorsByKind(): ReadonlyMap<string, number> {
     return this.#errorsByKind ?? withoutErrors;
@@ -81,6 +85,10 @@ export class Measurement {
   /** Of the time that cold starts took to obtain their instance. */
   get cold(): DdSketch | undefined {
     return this.#cold;
+  }
+  /** Bytes that instances held, one value each time that one was looked at. */
+  get memory(): DdSketch | undefined {
+    return this.#memory;
   }
   /** Only in the series of the host. Undefined: nobody looked. */
   get gauges(): GaugeSums | undefined {
@@ -120,6 +128,12 @@ export class Measurement {
     for (const field of ioFields) this[field] += amount(io[field]);
   }
 
+  /** What an instance holds now. */
+  addMemory(bytes: number): void {
+    this.#memory ??= new DdSketch();
+    this.#memory.add(amount(bytes));
+  }
+
   addBatch(size: number, waitMs: number): void {
     this.batches++;
     this.batchedInvocations += size;
@@ -145,6 +159,7 @@ export class Measurement {
     this.#queued = merged(this.#queued, other.#queued);
     this.#handler = merged(this.#handler, other.#handler);
     this.#cold = merged(this.#cold, other.#cold);
+    this.#memory = merged(this.#memory, other.#memory);
     this.#mergeGauges(other.#gauges);
   }
 
@@ -157,7 +172,7 @@ export class Measurement {
     const counts = new Measurement();
     const version = counts.#decodeCounts(reader);
     const { offset } = reader;
-    for (let i = 0; i < 4; i++) DdSketch.skip(reader);
+    for (let i = 0; i < (version >= 6 ? 5 : 4); i++) DdSketch.skip(reader);
     const gauges = version >= 5 ? GaugeSums.decode(reader) : undefined;
     reader.end();
     this.#mergeCounts(counts);
@@ -167,6 +182,7 @@ export class Measurement {
     this.#queued = mergedEncoded(this.#queued, sketches);
     this.#handler = mergedEncoded(this.#handler, sketches);
     this.#cold = mergedEncoded(this.#cold, sketches);
+    if (version >= 6) this.#memory = mergedEncoded(this.#memory, sketches);
   }
 
   #mergeCounts(other: Measurement): void {
@@ -195,7 +211,7 @@ export class Measurement {
     this.#gauges.merge(other);
   }
 
-  /** Version; counters; starts by layer; network, disk, batches and shared calls; errors by kind; the four sketches, an absent one as an empty one; gauges. */
+  /** Version; counters; starts by layer; network, disk, batches and shared calls; errors by kind; the five sketches, an absent one as an empty one; gauges. */
   encode(writer: ByteWriter): void {
     writer.byte(formatVersion);
     writer.varint(this.invocations);
@@ -217,7 +233,8 @@ export class Measurement {
       writer.text(kind);
       writer.varint(count);
     }
-    for (const sketch of [this.#total, this.#queued, this.#handler, this.#cold]) (sketch ?? empty).encode(writer);
+    const sketches = [this.#total, this.#queued, this.#handler, this.#cold, this.#memory];
+    for (const sketch of sketches) (sketch ?? empty).encode(writer);
     (this.#gauges ?? noGauges).encode(writer);
   }
 
@@ -230,6 +247,7 @@ export class Measurement {
     measurement.#queued = present(DdSketch.decode(reader));
     measurement.#handler = present(DdSketch.decode(reader));
     measurement.#cold = present(DdSketch.decode(reader));
+    if (version >= 6) measurement.#memory = present(DdSketch.decode(reader));
     if (version >= 5) measurement.#gauges = GaugeSums.decode(reader);
     reader.end();
     return measurement;

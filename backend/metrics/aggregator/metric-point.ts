@@ -7,9 +7,10 @@ const shares = [0.5, 0.95, 0.99] as const;
 
 /** A measurement as the API shows it; `at` is the start of its step, in ms since 1970. */
 export function toMetricPoint(measurement: Measurement, at: number): MetricPoint {
-  const { total, cold, coldStarts } = measurement;
+  const { total, cold, coldStarts, handler, memory } = measurement;
   const coldPercentiles = percentilesOf(cold);
   const totalPercentiles = percentilesOf(total);
+  const memoryPercentiles = percentilesOf(memory);
   return {
     at: new Date(at).toISOString(),
     invocations: measurement.invocations,
@@ -20,7 +21,8 @@ export function toMetricPoint(measurement: Measurement, at: number): MetricPoint
     starts: Object.fromEntries(startLayers.map((layer) => [layer, measurement.starts(layer)])) as MetricPoint['starts'],
     totalMs: total && totalPercentiles ? { ...totalPercentiles, max: total.max, mean: total.mean } : null,
     queuedMs: percentilesOf(measurement.queued),
-    handlerMs: percentilesOf(measurement.handler),
+    handlerMs: percentilesOf(handler),
+    handlerTotalMs: handler?.sum ?? 0,
     coldMs: coldPercentiles
       ? {
           ...coldPercentiles,
@@ -31,6 +33,7 @@ export function toMetricPoint(measurement: Measurement, at: number): MetricPoint
       : null,
     cpuMs: measurement.cpuMs,
     peakMemoryBytes: measurement.peakMemoryBytes,
+    memoryBytes: memory && memoryPercentiles ? { ...memoryPercentiles, max: memory.max } : null,
     requestBytes: measurement.requestBytes,
     responseBytes: measurement.responseBytes,
     batches: batchesOf(measurement),

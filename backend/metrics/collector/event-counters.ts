@@ -156,7 +156,7 @@ export class EventCounters {
     this.#of(version).add(trigger, report);
   }
 
-  add(event: Exclude<MetricEvent, { kind: 'invocation' }>): void {
+  add(event: Exclude<MetricEvent, { kind: 'invocation' | 'instance-memory' }>): void {
     switch (event.kind) {
       case 'throttle':
         this.throttles.add(event.functionName, event.limit);

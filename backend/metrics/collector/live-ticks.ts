@@ -97,11 +97,13 @@ export class LiveTicks {
   #tick(at: number, stepMs: number, { total, functions: measured }: Shown, project: string | undefined): LiveTick {
     const functions: LiveTick['functions'] = {};
     for (const [name, measurement] of measured) {
+      // Only the memory of an instance was looked at.
+      if (measurement.isQuiet) continue;
       const p95Ms = measurement.total?.quantile(0.95) ?? null;
       functions[name] = { invocations: measurement.invocations, errors: measurement.errors, p95Ms };
     }
     const gauges = this.#options.gauges(project);
-    const sum = total === undefined ? null : toMetricPoint(total, at);
+    const sum = total === undefined || total.isQuiet ? null : toMetricPoint(total, at);
     return { at: new Date(at).toISOString(), stepMs, total: sum, functions, gauges };
   }
 

@@ -67,6 +67,10 @@ export class LiveWindows {
     this.#measureVersion(at, version).addIo(io);
   }
 
+  addMemory(at: number, version: VersionSpec, bytes: number): void {
+    this.#measureVersion(at, version).addMemory(bytes);
+  }
+
   addBatch(at: number, version: VersionSpec, size: number, waitMs: number): void {
     this.#measureVersion(at, version).addBatch(size, waitMs);
   }

@@ -215,6 +215,31 @@ describe('MetricsCollector', () => {
     expect((await second.collector.series(later)).total?.invocations).toBe(1);
   });
 
+  test('keeps what instances held, also while nothing is called, and takes no call for it', async () => {
+    const points = new MemoryMetricPoints();
+    const { collector, clock } = collect({ points });
+    const hold = (bytes: number) =>
+      collector.record({ kind: 'instance-memory', at: clock.now(), version: versionA1, bytes });
+    hold(40);
+    hold(60);
+    clock.advance(5_000);
+    hold(50);
+    await collector.close();
+    const range = {
+      functionId: functionA,
+      version: undefined,
+      from: startAt,
+      to: startAt + minuteMs,
+      stepMs: minuteMs,
+    };
+    const later = collect({ points, now: startAt + hourMs }).collector;
+    const { points: steps, total } = await later.series(range);
+    expect(steps.map(({ invocations, memoryBytes }) => [invocations, memoryBytes?.max])).toEqual([[0, 60]]);
+    expect(Math.round(steps[0]?.memoryBytes?.p50 ?? 0)).toBe(50);
+    expect(total).toBeNull();
+    expect(await later.totals([functionA], startAt, startAt + minuteMs)).toEqual(new Map());
+  });
+
   test('never deletes points that are not rolled up', async () => {
     const points = new MemoryMetricPoints();
     const first = collect({ points });

@@ -136,6 +136,10 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
         this.#windows.addInvocation(event.at, event.version, event.report);
         return;
       }
+      if (event.kind === 'instance-memory') {
+        this.#windows.addMemory(event.at, event.version, event.bytes);
+        return;
+      }
       this.counters.add(event);
       if (event.kind === 'instance-io') this.#windows.addIo(event.at, event.version, event.io);
       if (event.kind === 'batch') this.#windows.addBatch(event.at, event.version, event.size, event.waitMs);

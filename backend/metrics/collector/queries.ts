@@ -22,7 +22,7 @@ export async function querySeries(reader: SeriesReader, query: SeriesQuery, avai
   const total = new Measurement();
   for (const [, step] of steps) total.merge(step);
   const points = steps.map(([at, step]) => toMetricPoint(step, at));
-  return { ...headOf(plan), points, total: points.length === 0 ? null : toMetricPoint(total, plan.from) };
+  return { ...headOf(plan), points, total: total.isQuiet ? null : toMetricPoint(total, plan.from) };
 }
 
 /** What the host and the platform were doing: one point per step in which somebody looked. */
@@ -77,6 +77,7 @@ export async function queryTotals(
   const functionIds = [...new Set(ids)];
   const sums = new Map<FunctionId, Map<number, Measurement>>();
   for (const { functionId, version, measurement } of await reader.read({ ...plan, functionIds, version: undefined })) {
+    if (measurement.isQuiet) continue;
     const versions = sums.get(functionId) ?? new Map<number, Measurement>();
     sums.set(functionId, versions);
     sumAt(versions, version).merge(measurement);
