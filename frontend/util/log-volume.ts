@@ -24,9 +24,9 @@ export function logBars(
   lines: readonly Pick<LogLine, 'id' | 'at' | 'level'>[],
 ): readonly LogBar[] {
   const { stepMs, end } = histogram;
-  const fresh = newerThan(lines, end);
+  const fresh = bySecond(lines, end);
   const startMs = Date.parse(histogram.from);
-  const lastMs = fresh.reduce((most, { at }) => Math.max(most, Date.parse(at)), Date.parse(histogram.to) - 1);
+  const lastMs = fresh.reduce((most, { atMs }) => Math.max(most, atMs), Date.parse(histogram.to) - 1);
   const countedMs = histogram.countedFrom === null ? startMs : Date.parse(histogram.countedFrom);
   const bars = Array.from({ length: Math.min(maxBars, Math.floor((lastMs - startMs) / stepMs) + 1) }, (_, index) => ({
     fromMs: startMs + index * stepMs,
@@ -36,27 +36,49 @@ export function logBars(
     warnings: 0,
     isPartial: startMs + index * stepMs < countedMs,
   }));
-  const barAt = (at: string) => bars[Math.floor((Date.parse(at) - startMs) / stepMs)];
+  const barAt = (atMs: number) => bars[Math.floor((atMs - startMs) / stepMs)];
   for (const { at, debug, info, warn, error } of histogram.steps) {
-    const bar = barAt(at);
+    const bar = barAt(Date.parse(at));
     if (bar === undefined) continue;
     bar.count += debug + info + warn + error;
     bar.errors += error;
     bar.warnings += warn;
   }
-  for (const { at, level } of fresh) {
-    const bar = barAt(at);
+  for (const { atMs, count, errors, warnings } of fresh) {
+    const bar = barAt(atMs);
     if (bar === undefined) continue;
-    bar.count++;
-    if (level === 'error') bar.errors++;
-    else if (level === 'warn') bar.warnings++;
+    bar.count += count;
+    bar.errors += errors;
+    bar.warnings += warnings;
   }
   return bars;
 }
 
-/** Ids have the same length and sort as texts. The new lines are few, and last. */
-function newerThan<Line extends Pick<LogLine, 'id'>>(lines: readonly Line[], end: string): readonly Line[] {
-  let first = lines.length;
-  while (first > 0 && (lines[first - 1]?.id ?? '') > end) first--;
-  return lines.slice(first);
+interface SecondOfLines {
+  readonly atMs: number;
+  count: number;
+  errors: number;
+  warnings: number;
+}
+
+/**
+ * The lines that are newer than `end`, added up by second. Ids have the same length and sort as texts; new lines are last. By the text of the
+ * second: a hundred thousand lines that came at once are looked at once a second, and few seconds are parsed.
+ */
+function bySecond(lines: readonly Pick<LogLine, 'id' | 'at' | 'level'>[], end: string): readonly SecondOfLines[] {
+  const seconds = new Map<string, SecondOfLines>();
+  for (let index = lines.length - 1; index >= 0; index--) {
+    const line = lines[index];
+    if (line === undefined || line.id <= end) break;
+    const text = line.at.slice(0, 19);
+    let second = seconds.get(text);
+    if (second === undefined) {
+      second = { atMs: Date.parse(`${text}Z`), count: 0, errors: 0, warnings: 0 };
+      seconds.set(text, second);
+    }
+    second.count++;
+    if (line.level === 'error') second.errors++;
+    else if (line.level === 'warn') second.warnings++;
+  }
+  return [...seconds.values()];
 }
