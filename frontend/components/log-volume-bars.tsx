@@ -50,7 +50,7 @@ export function LogVolumeBars({ functionName, filter, lines = noLines, onChoose 
         <span aria-hidden="true">{timeOf(first?.fromMs)}</span>
         <span className="order-last inline-flex w-full flex-wrap items-center gap-x-2 sm:order-none sm:w-auto">
           <span>
-            {data === undefined ? 'Counting' : `${formatCount(count)} lines`}
+            {data === undefined ? 'Counting' : `${formatCount(count)} logged`}
             {errors > 0 && <span className="text-danger"> · {formatCount(errors)} errors</span>}
             {warnings > 0 && <span className="text-warn"> · {formatCount(warnings)} warnings</span>}
           </span>
