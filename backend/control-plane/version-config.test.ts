@@ -30,6 +30,31 @@ test('null takes back what the version before has, where it stands for something
   expect(config).toEqual(defaults);
 });
 
+test('a version that is given an image needs nothing else said, whatever code the version before has', () => {
+  const input = versionConfigInputSchema.parse({ image: { reference: 'team/web:1' } });
+  for (const before of [undefined, { ...defaults, memoryMb: 256 }, { ...defaults, isolation: 'qemu' as const }]) {
+    const { config } = resolveConfig(input, before, 'process');
+    expect(config).toMatchObject({ runtime: 'image', isolation: 'docker', handler: 'image', image: input.image });
+    expect(config.memoryMb).toBe(before?.memoryMb ?? defaults.memoryMb);
+  }
+  expect(() => resolveConfig({ ...input, isolation: 'process' }, defaults, 'process')).toThrow('must be "docker"');
+  expect(() => resolveConfig({ ...input, runtime: 'nodejs' }, defaults, 'process')).toThrow('runtime "image" alone');
+});
+
+test('the next version of an image keeps it, takes another one, or goes back to code', () => {
+  const { config: before } = resolveConfig(
+    versionConfigInputSchema.parse({ image: { reference: 'team/web:1', port: 9000 } }),
+    undefined,
+    'process',
+  );
+  expect(resolveConfig({ memoryMb: 256 }, before, 'process').config).toEqual({ ...before, memoryMb: 256 });
+  const other = versionConfigInputSchema.parse({ image: { reference: 'team/web:2' } });
+  expect(resolveConfig(other, before, 'process').config.image).toMatchObject({ reference: 'team/web:2', port: 8080 });
+  const code = { handler: 'index.handler', image: null, isolation: 'docker' };
+  expect(resolveConfig({ image: null }, before, 'process').config).toMatchObject({ ...code, runtime: 'nodejs' });
+  expect(resolveConfig({ runtime: 'nodejs' }, before, 'process').config).toMatchObject({ ...code, runtime: 'nodejs' });
+});
+
 test('retries and batches may name one field; the others have their defaults, not what the version before has', () => {
   const input = versionConfigInputSchema.parse({ retry: { maxAttempts: 7 }, batch: { maxSize: 16 } });
   const before = { ...defaults, retry: { ...defaults.retry, maxAgeMs: 5000 } };

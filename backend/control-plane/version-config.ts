@@ -43,13 +43,13 @@ function crossFieldIssues(config: VersionConfig): readonly ErrorIssue[] {
   if (config.retry.minBackoffMs > config.retry.maxBackoffMs) {
     issues.push({ path: 'retry.minBackoffMs', message: `must not be more than maxBackoffMs` });
   }
-  if (config.image !== null && config.isolation !== 'docker') {
-    issues.push({ path: 'isolation', message: 'must be "docker" for a version that is a container image' });
-  }
   if ((config.image === null) !== (config.runtime !== 'image')) {
     const message =
       config.image === null ? 'must name an image for runtime "image"' : 'goes with runtime "image" alone';
     issues.push({ path: 'image', message });
+  }
+  if (config.image !== null && config.isolation !== 'docker') {
+    issues.push({ path: 'isolation', message: 'must be "docker" for a version that is a container image' });
   }
   if (config.auth === null && config.rateLimits.some(({ by }) => by === 'caller')) {
     issues.push({ path: 'rateLimits', message: 'by caller needs auth: without it nobody knows who calls' });
@@ -65,16 +65,28 @@ function crossFieldIssues(config: VersionConfig): readonly ErrorIssue[] {
   return issues;
 }
 
-/** An image is a runtime of its own, which need not be said; another runtime that is said leaves the image of the version before behind. */
+/**
+ * An image is a runtime of its own, which need not be said, and `image: null` takes it back; another runtime that is said leaves the image of the
+ * version before behind.
+ */
 function runtimeOf(input: VersionConfigInput, previous: VersionConfig | undefined): VersionConfig['runtime'] {
   if (input.runtime !== undefined) return input.runtime;
   if (input.image !== undefined && input.image !== null) return 'image';
-  return previous?.runtime ?? 'nodejs';
+  const inherited = previous?.runtime ?? 'nodejs';
+  return inherited === 'image' && input.image === null ? 'nodejs' : inherited;
+}
+
+/**
+ * Whether a field of the version before says nothing about a version with another runtime: runtime, handler and image never do, and the isolation
+ * of code does not say where an image shall run, which is `docker` alone.
+ */
+function belongsToRuntime(key: ConfigKey, runtime: VersionConfig['runtime']): boolean {
+  return key === 'runtime' || key === 'handler' || key === 'image' || (key === 'isolation' && runtime === 'image');
 }
 
 /**
  * The whole configuration of a new version: what the caller said, else what the version before it has, else the default.
- * A change of runtime takes the handler's default again, and leaves an image behind. Throws `invalid_request`/`invalid_config` when fields contradict
+ * A change of runtime takes the handler's default again, and leaves an image behind; a change to an image takes its isolation. Throws `invalid_request`/`invalid_config` when fields contradict
  * each other.
  */
 export function resolveConfig(
@@ -87,8 +99,8 @@ export function resolveConfig(
   const merged: Record<string, unknown> = { ...defaults };
   const chosen = new Set<ConfigKey>();
   for (const key of configKeys) {
-    const isOfRuntime = key === 'handler' || key === 'image';
-    const inherited = isOfRuntime && previous?.runtime !== runtime ? undefined : previous?.[key];
+    const isLeftBehind = previous?.runtime !== runtime && belongsToRuntime(key, runtime);
+    const inherited = isLeftBehind ? undefined : previous?.[key];
     const value = input[key] ?? inherited;
     // Saying again what the version before has is no new choice: clients send back the whole configuration that they read.
     const isSaid = input[key] !== undefined && JSON.stringify(input[key]) !== JSON.stringify(inherited);

@@ -103,6 +103,22 @@ describe.skipIf(reason !== undefined)(`functions that are container images${skip
     expect(await (await platform.api('GET', '/api/v1/functions/web/versions/1/files')).json()).toEqual({ files: [] });
   });
 
+  it('takes the place of code, and gives it back, with nothing said but the image or the files', async () => {
+    const files = { 'index.mjs': "export const handler = async () => 'code';" };
+    expect((await create('moved', null, { files, isolation: 'process', memoryMb: 192 })).status).toBe(201);
+    const next = async (body: object) => {
+      const response = await platform.api('POST', '/api/v1/functions/moved/versions', body);
+      expect(response.status, await response.clone().text()).toBe(201);
+      return deployedSchema.parse(await response.json()).version.config;
+    };
+    const image = await next({ image: { reference: 'hearth-test/server:1' } });
+    expect(image).toMatchObject({ runtime: 'image', isolation: 'docker', memoryMb: 192 });
+    expect((await get('/moved/about')).status).toBe(200);
+    const code = await next({ image: null, files, isolation: 'process' });
+    expect(code).toMatchObject({ runtime: 'nodejs', handler: 'index.handler', image: null });
+    expect(await (await get('/moved')).text()).toBe('code');
+  });
+
   it('gives secrets to programs that no INIT reaches', async () => {
     const put = await platform.api('PUT', '/api/v1/secrets/GREETING', { value: 'kept secret' });
     expect(put.status, await put.clone().text()).toBeLessThan(300);
