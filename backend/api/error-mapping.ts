@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { buildErrorSchema } from '../../shared/api/build-errors.ts';
 import type { Problem } from '../../shared/api/paging.ts';
 import { type ErrorIssue, type ErrorKind, PlatformError } from '../../shared/errors.ts';
 
@@ -83,9 +85,11 @@ function problem(status: number, code: string, detail: string, requestId: string
 
 /** The members of `detail` that the problem schema knows; whatever else a part attached stays inside. */
 function knownMembers(error: PlatformError): Partial<Problem> {
-  const { buildLog, invocationId, type, message, stack } = error.detail;
+  const { buildLog, buildErrors, invocationId, type, message, stack } = error.detail;
   const members: { -readonly [K in keyof Problem]?: Problem[K] } = {};
   if (Array.isArray(buildLog)) members.buildLog = buildLog.map(String);
+  const places = z.array(buildErrorSchema).min(1).safeParse(buildErrors);
+  if (places.success) members.buildErrors = places.data;
   if (typeof invocationId === 'string') members.invocationId = invocationId;
   if (typeof type === 'string' && typeof message === 'string') {
     members.error = { type, message, ...(typeof stack === 'string' ? { stack } : {}) };

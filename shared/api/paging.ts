@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { namePattern } from '../ids.ts';
+import { buildErrorSchema } from './build-errors.ts';
 
 /** RFC 3339 in UTC. */
 export const timeSchema = z.iso.datetime();
@@ -32,5 +33,9 @@ export const problemSchema = z.object({
     .optional()
     .describe('What the function threw.'),
   buildLog: z.array(z.string()).optional(),
+  buildErrors: z
+    .array(buildErrorSchema)
+    .optional()
+    .describe('With `build_failed`: the places at fault, as far as they are known.'),
 });
 export type Problem = z.infer<typeof problemSchema>;

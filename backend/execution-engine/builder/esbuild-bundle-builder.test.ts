@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { InlineFiles } from '../../../shared/api/functions.ts';
+import type { PlatformError } from '../../../shared/errors.ts';
 import type { BundleIssue, RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
 import type { BuildContext, BuildTools } from './build-context.ts';
 import { DirectoryBundleStore } from './directory-bundle-store.ts';
@@ -108,6 +109,9 @@ test.each([
   expect(error).toMatchObject({ kind: 'unprocessable', code: 'build_failed' });
   expect((error as Error).message).toContain(place);
   expect((error as Error).message).toContain(line);
+  const [, file, row, column] = /^(.*):(\d+):(\d+)$/.exec(place) ?? [];
+  const known = { file, line: Number(row), column: Number(column), text: expect.stringMatching(/nexpected|^Expected/) };
+  expect((error as PlatformError).detail['buildErrors']).toEqual([known]);
 });
 
 test('one TypeScript file compiles to a module whose map names the source', async () => {
@@ -142,6 +146,15 @@ test('a handler without a file is refused with what there is', async () => {
 test('a broken package.json is refused', async () => {
   const files = { 'index.mjs': '', 'package.json': '{"name": }' };
   await expect(build(files)).rejects.toThrow('package.json is not valid JSON');
+  const cases = [
+    ['{\n  "name": }', { line: 2, column: 11 }],
+    ['{\n', { line: 2, column: 1, text: 'Expected string in JSON but found end of file' }],
+    ['{"dependencies": ["a"]}', { line: null, column: null, text: expect.stringMatching(/^dependencies: /) }],
+  ] as const;
+  for (const [text, place] of cases) {
+    const buildErrors = [expect.objectContaining({ file: 'package.json', ...place })];
+    await expect(build({ ...files, 'package.json': text })).rejects.toMatchObject({ detail: { buildErrors } });
+  }
   const wrong = { 'index.mjs': '', 'package.json': '{"dependencies": ["a"]}' };
   await expect(build(wrong)).rejects.toMatchObject({ issues: [{ path: 'files.package.json.dependencies' }] });
 });

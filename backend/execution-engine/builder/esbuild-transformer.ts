@@ -1,5 +1,6 @@
 import type { Message, TransformFailure, TransformOptions, TransformResult } from 'esbuild';
-import { buildFailed } from './refusals.ts';
+import type { BuildError } from '../../../shared/api/build-errors.ts';
+import { columnOf, headlineOf, sourcesRefused } from './build-errors.ts';
 
 const defaultIdleMs = 10_000;
 
@@ -53,21 +54,23 @@ function isTransformFailure(error: unknown): error is TransformFailure {
 }
 
 function failureOf(errors: readonly Message[], cause: Error) {
-  const texts = errors.slice(0, 10).map(formatMessage);
-  const issues = errors.slice(0, 10).map((error) => ({ path: 'files', message: headline(error) }));
-  return buildFailed(texts.join('\n\n') || cause.message, issues, cause);
+  const shown = errors.slice(0, 10);
+  const text = shown.map(formatMessage).join('\n\n') || cause.message;
+  return sourcesRefused(shown.flatMap(placeOf), text, cause);
 }
 
-function headline(error: Message): string {
-  const { location } = error;
-  return location === null ? error.text : `${location.file}:${location.line}:${location.column + 1}: ${error.text}`;
+function placeOf({ location, text }: Message): readonly BuildError[] {
+  if (location === null) return [];
+  const { file, line, lineText, column } = location;
+  return [{ file, line, column: columnOf(lineText, column), text }];
 }
 
 /** Like a compiler: `file:line:column: message`, the line, and a mark below the place. */
-function formatMessage(error: Message): string {
-  const { location } = error;
-  if (location === null) return error.text;
-  const line = location.lineText.slice(0, 200);
-  const mark = `${' '.repeat(Math.min(location.column, line.length))}${'^'.repeat(Math.max(1, Math.min(location.length, line.length - location.column)))}`;
-  return `${headline(error)}\n  ${line}\n  ${mark}`;
+function formatMessage(message: Message): string {
+  const [place] = placeOf(message);
+  if (place === undefined || message.location === null) return message.text;
+  const line = message.location.lineText.slice(0, 200);
+  const start = Math.min((place.column ?? 1) - 1, line.length);
+  const mark = `${' '.repeat(start)}${'^'.repeat(Math.max(1, Math.min(message.location.length, line.length - start)))}`;
+  return `${headlineOf(place)}\n  ${line}\n  ${mark}`;
 }

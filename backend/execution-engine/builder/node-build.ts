@@ -42,7 +42,7 @@ export class NodeBuild {
   }
 
   async run(context: BuildContext): Promise<void> {
-    const manifest = await readPackageManifest(context.root);
+    const manifest = await readPackageManifest(context.root, this.#transformer);
     const entry = await findEntry(context, manifest);
     const bringsModules = await exists(join(context.root, 'node_modules'));
     const installs = manifest.hasDependencies && !bringsModules;

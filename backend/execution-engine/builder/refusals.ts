@@ -32,9 +32,14 @@ export function bundleTooLarge(message: string): PlatformError {
   return new PlatformError('payload_too_large', 'bundle_too_large', message);
 }
 
-/** 422: the upload is well-formed, but does not build. `buildLog` is added where the log is known. */
-export function buildFailed(message: string, issues: readonly ErrorIssue[] = [], cause?: unknown): PlatformError {
-  return new PlatformError('unprocessable', 'build_failed', message, { issues, cause });
+/** 422: the upload is well-formed, but does not build. `buildLog` is added to the detail where the log is known. */
+export function buildFailed(
+  message: string,
+  issues: readonly ErrorIssue[] = [],
+  cause?: unknown,
+  detail: Readonly<Record<string, unknown>> = {},
+): PlatformError {
+  return new PlatformError('unprocessable', 'build_failed', message, { issues, cause, detail });
 }
 
 /** 422: this host lacks what the build needs; the message says what to install. */

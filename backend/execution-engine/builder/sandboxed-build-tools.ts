@@ -8,6 +8,7 @@ import { PlatformError } from '../../../shared/errors.ts';
 import { exists } from '../../util/exists.ts';
 import type { BuildContext, BuildTools, BundleRequest } from './build-context.ts';
 import { buildEntrySource } from './build-entry-source.ts';
+import { parseEsbuildLog, placedIn, sourcesRefused } from './build-errors.ts';
 import { interpreterMounts, openBuildPlace, stagePrefix } from './build-place.ts';
 import { BuildSandbox, buildUserId, type SandboxMount } from './build-sandbox.ts';
 import { NpmCache } from './npm-cache.ts';
@@ -147,7 +148,7 @@ export class SandboxedBuildTools implements BuildTools {
     const stage = await this.#stage(context);
     const esbuild = await reachableCopy(findEsbuild(), join(await this.#directory(), 'tools'));
     const isModule = request.format === 'esm';
-    await this.#run(context, stage, 'esbuild', [{ hostPath: esbuild, guestPath: '/build/esbuild' }], {}, [
+    const argv = [
       ...['/build/esbuild', request.entry, `--outfile=${request.output}`, '--allow-overwrite', '--bundle'],
       ...['--platform=node', '--target=node22', `--format=${request.format}`, '--sourcemap=linked', '--keep-names'],
       ...['--log-level=warning', '--log-limit=20', '--color=false'],
@@ -155,7 +156,13 @@ export class SandboxedBuildTools implements BuildTools {
       ...(isModule
         ? [`--banner:js=${requireBanner}`, '--define:__filename=__hearthFile', '--define:__dirname=__hearthFolder']
         : []),
-    ]);
+    ];
+    const from = context.log.lines.length;
+    const mounts = [{ hostPath: esbuild, guestPath: '/build/esbuild' }];
+    await this.#run(context, stage, 'esbuild', mounts, {}, argv).catch(async (error: unknown) => {
+      const places = await placedIn(context.root, parseEsbuildLog(context.log.lines.slice(from)));
+      throw places.length > 0 && isBuildFailure(error) ? sourcesRefused(places, undefined, error) : error;
+    });
     for (const name of [request.output, `${request.output}.map`]) {
       await this.#take(join(stage.app, name), join(context.root, name));
     }
@@ -327,8 +334,12 @@ function findEsbuild(): string {
   return require.resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`);
 }
 
+function isBuildFailure(error: unknown): error is PlatformError {
+  return error instanceof PlatformError && error.code === 'build_failed';
+}
+
 function withProblems(tool: string, error: unknown, problems: readonly string[]): unknown {
-  if (!(error instanceof PlatformError) || error.code !== 'build_failed' || problems.length === 0) return error;
+  if (!isBuildFailure(error) || problems.length === 0) return error;
   return buildFailed(`${tool} failed: ${problems.join('; ')}\n${error.message}`, [], error);
 }
 
