@@ -1,5 +1,7 @@
+import type { InstalledPackages } from '../../shared/api/functions.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { shortNameOf } from '../../shared/names.ts';
+import { parseBuildRecord, recordPath, uploadedPath } from '../core/build-record.ts';
 import type { BundleStore } from '../core/ports/bundle-store.ts';
 import type { Page, PageRequest, Store, VersionRecord } from '../core/ports/store.ts';
 import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
@@ -18,6 +20,12 @@ export interface RecentFilter {
   readonly from: number;
   readonly to: number;
   readonly limit: number;
+}
+
+/** What somebody wrote, and what came to it. */
+export interface SourceFiles {
+  readonly files: Awaited<ReturnType<BundleStore['files']>>;
+  readonly packages: InstalledPackages | null;
 }
 
 interface Deployed {
@@ -64,10 +72,20 @@ export class Versions {
     return { items: found.slice(0, filter.limit), isComplete: found.length <= filter.limit };
   }
 
-  /** The built files of a version; none of one that is a container image. */
-  async files(name: string, number: number): ReturnType<BundleStore['files']> {
+  /**
+   * The files of a version as they were uploaded, with those that a build made and noted down nothing about, and what it installed; none of a version
+   * that is a container image.
+   */
+  async files(name: string, number: number): Promise<SourceFiles> {
+    const { bundles } = this.#options;
     const { digest, config } = this.get(name, number).version;
-    return config.image === null ? await this.#options.bundles.files(digest) : [];
+    if (config.image !== null) return { files: [], packages: null };
+    const [noted] = await bundles.files(digest, (path) => path === recordPath);
+    const record = parseBuildRecord(noted?.text);
+    if (record === undefined) return { files: await bundles.files(digest), packages: null };
+    const kept = await bundles.files(digest, (path) => uploadedPath(record, path) !== undefined);
+    const files = kept.map((file) => ({ ...file, path: uploadedPath(record, file.path) ?? file.path }));
+    return { files: files.sort((a, b) => (a.path < b.path ? -1 : 1)), packages: record.packages };
   }
 }
 

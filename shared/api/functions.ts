@@ -257,6 +257,26 @@ export const deployedSchema = z.object({
 });
 export type Deployed = z.infer<typeof deployedSchema>;
 
+/** What the build of a version installed. */
+export const installedPackagesSchema = z.object({
+  installer: z.enum(['npm', 'pip']),
+  isBundled: z
+    .boolean()
+    .describe(
+      'True: what the code uses of them is in one file with it, and sizes are of that. False: they lie beside it, whole.',
+    ),
+  items: z
+    .array(
+      z.object({
+        name: z.string(),
+        version: z.string(),
+        sizeBytes: z.number().int().describe('0: nothing of it is used.'),
+      }),
+    )
+    .describe('By name; a name comes more than once when several versions of it are needed. At most 1000.'),
+});
+export type InstalledPackages = z.infer<typeof installedPackagesSchema>;
+
 export const versionFilesSchema = z.object({
   files: z.array(
     z.object({
@@ -265,5 +285,8 @@ export const versionFilesSchema = z.object({
       text: z.string().nullable().describe('Null when binary or over 256 KiB.'),
     }),
   ),
+  packages: installedPackagesSchema
+    .nullable()
+    .describe('Null when the build installed nothing, or an earlier release made it and did not note it down.'),
 });
 export type VersionFiles = z.infer<typeof versionFilesSchema>;

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ErrorGroupId } from '../../backend/core/ports/error-groups.ts';
 import { newId } from '../../shared/ids.ts';
-import { type ApiRig, apiRig } from '../support/api-rig.ts';
+import { type ApiRig, apiRig, brokenPlace } from '../support/api-rig.ts';
 
 let rig: ApiRig;
 beforeAll(async () => {
@@ -78,6 +78,31 @@ describe('functions', () => {
     expect(reused.json().version).toMatchObject({ version: 3, config: { memoryMb: 512, timeoutMs: 5000 } });
   });
 
+  test('files are those that were uploaded, with the packages that the build noted down', async () => {
+    const packages = {
+      installer: 'npm',
+      isBundled: true,
+      items: [{ name: 'ms', version: '2.1.3', sizeBytes: 12 }],
+    };
+    const files = {
+      '.hearth/build.json': JSON.stringify({ format: 1, made: ['index.mjs', 'node_modules/'], packages }),
+      '.hearth/source/index.mjs': 'source',
+      'index.mjs': 'bundle',
+      'node_modules/ms/index.js': '',
+      'a.mjs': 'a',
+    };
+    await call('POST', '/api/v1/functions', { name: 'packed', files });
+    const answer = (await call('GET', '/api/v1/functions/packed/versions/1/files')).json();
+    expect(answer.packages).toEqual(packages);
+    expect(answer.files).toEqual([
+      { path: 'a.mjs', sizeBytes: 1, text: 'a' },
+      { path: 'index.mjs', sizeBytes: 6, text: 'source' },
+    ]);
+    await call('POST', '/api/v1/functions', { name: 'plain', files: { '.hearth/build.json': '{"my":"own"}' } });
+    const plain = (await call('GET', '/api/v1/functions/plain/versions/1/files')).json();
+    expect(plain).toMatchObject({ files: [{ path: '.hearth/build.json' }], packages: null });
+  });
+
   test('errors are listed in groups, which are resolved, ignored and opened again', async () => {
     const made = await deploy('fails', {});
     const functionId = made.json().function.id;
@@ -121,7 +146,7 @@ describe('functions', () => {
     await deploy('stays');
     const broken = await call('POST', '/api/v1/functions/stays/versions', { files: { broken: '' } });
     expect(broken.statusCode).toBe(422);
-    expect(broken.json()).toMatchObject({ code: 'build_failed', buildLog: ['no'] });
+    expect(broken.json()).toMatchObject({ code: 'build_failed', buildLog: ['no'], buildErrors: [brokenPlace] });
     expect((await call('GET', '/api/v1/functions/stays')).json()).toMatchObject({ liveVersion: 1, latestVersion: 1 });
   });
 

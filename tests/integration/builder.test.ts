@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { BuildRecord } from '../../backend/core/build-record.ts';
 import type { RuntimeAdapter } from '../../backend/core/ports/runtime-adapter.ts';
 import { DirectoryBundleStore } from '../../backend/execution-engine/builder/directory-bundle-store.ts';
 import { EsbuildBundleBuilder } from '../../backend/execution-engine/builder/esbuild-bundle-builder.ts';
@@ -15,6 +16,7 @@ import {
 import { NodejsAdapter } from '../../backend/execution-engine/runtimes/nodejs/adapter.ts';
 import { PythonAdapter } from '../../backend/execution-engine/runtimes/python/adapter.ts';
 import type { InlineFiles } from '../../shared/api/functions.ts';
+import type { PlatformError } from '../../shared/errors.ts';
 import type { RuntimeName } from '../../shared/version-config.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
@@ -96,13 +98,24 @@ test('several TypeScript files become one module; the map names each source', as
   expect((await stat(join(image.directory, 'src/index.mjs'))).uid).toBe(process.getuid?.());
 });
 
-test('an import that does not exist names the place', async () => {
-  const error = await build({ 'index.ts': "import './gone.ts';\nexport const handler = 1;" }).catch(
-    (reason: unknown) => reason,
-  );
+test('what does not bundle names every place, in characters', async () => {
+  const files = {
+    'index.ts':
+      "import './gone.ts';\nimport './lib/a.ts';\n\tconst tür = 'schön'; import './no.ts';\nexport const handler = tür;",
+    'lib/a.ts': 'let a = 1;\r\nlet a = 2;',
+  };
+  const error = await build(files).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ kind: 'unprocessable', code: 'build_failed' });
-  expect((error as Error).message).toMatch(/index\.ts:1:7/);
-  expect((error as Error).message).toContain('Could not resolve "./gone.ts"');
+  const { detail, message } = error as PlatformError;
+  const places = [
+    { file: 'index.ts', line: 1, column: 8, text: 'Could not resolve "./gone.ts"' },
+    { file: 'index.ts', line: 3, column: 30, text: 'Could not resolve "./no.ts"' },
+    { file: 'lib/a.ts', line: 2, column: 5, text: 'The symbol "a" has already been declared' },
+  ];
+  expect(detail['buildErrors']).toEqual(expect.arrayContaining(places));
+  expect(detail['buildErrors']).toHaveLength(3);
+  expect(message).toContain('index.ts:1:8: Could not resolve "./gone.ts"');
+  expect((detail['buildLog'] as string[]).join('\n')).toContain('✘ [ERROR] Could not resolve "./gone.ts"');
 });
 
 test('a bundle cannot take files of the host along', async () => {
@@ -140,7 +153,13 @@ test.skipIf(npmProblem)(
       }),
     };
     const { image } = await build(files);
-    expect(await readdir(image.directory)).toEqual(['index.mjs', 'index.mjs.map', 'package.json']);
+    expect(await readdir(image.directory)).toEqual(['.hearth', 'index.mjs', 'index.mjs.map', 'package.json']);
+    expect(await readFile(join(image.directory, '.hearth/source/index.js'), 'utf8')).toBe(files['index.js']);
+    const ms = { name: 'ms', version: '2.1.3', sizeBytes: expect.any(Number) };
+    const record = JSON.parse(await readFile(join(image.directory, '.hearth/build.json'), 'utf8')) as BuildRecord;
+    expect(record.made).toEqual(['index.mjs', 'index.mjs.map']);
+    expect(record.packages).toEqual({ installer: 'npm', isBundled: true, items: [ms] });
+    expect(record.packages?.items[0]?.sizeBytes).toBeGreaterThan(1000);
     expect(await call(image.directory, 'index.mjs')).toBe(172_800_000);
     expect(log.join('\n')).toMatch(/npm install.*\n[\s\S]*added 1 package/);
     expect(await readdir(join(work, 'cache/npm'))).not.toEqual([]);
@@ -158,6 +177,9 @@ test.skipIf(npmProblem)(
     });
     expect(await readdir(join(image.directory, 'node_modules'))).toContain('ms');
     expect(await call(image.directory, 'index.mjs')).toBe(1000);
+    const record = JSON.parse(await readFile(join(image.directory, '.hearth/build.json'), 'utf8')) as BuildRecord;
+    expect(record.made).toEqual(['index.mjs', 'index.mjs.map', 'node_modules/']);
+    expect(record.packages).toMatchObject({ isBundled: false, items: [{ name: 'ms', version: '2.1.3' }] });
   },
 );
 
@@ -211,6 +233,8 @@ test.skipIf(pipProblem)(`requirements.txt is installed into site-packages${skipp
   );
   expect(await readdir(join(image.directory, 'site-packages'))).toContain('six.py');
   expect(log.join('\n')).toContain('Successfully installed six-1.16.0');
+  const record = JSON.parse(await readFile(join(image.directory, '.hearth/build.json'), 'utf8')) as BuildRecord;
+  expect(record).toMatchObject({ made: ['site-packages/'], packages: { items: [{ name: 'six', version: '1.16.0' }] } });
 });
 
 test('what is missing on the host is named with the fix', async () => {

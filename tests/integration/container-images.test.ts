@@ -100,7 +100,10 @@ describe.skipIf(reason !== undefined)(`functions that are container images${skip
       const page = logPageSchema.parse(await (await platform.api('GET', '/api/v1/functions/web/logs')).json());
       expect(page.items.map((line) => line.text)).toContain('POST /a?b=1');
     });
-    expect(await (await platform.api('GET', '/api/v1/functions/web/versions/1/files')).json()).toEqual({ files: [] });
+    expect(await (await platform.api('GET', '/api/v1/functions/web/versions/1/files')).json()).toEqual({
+      files: [],
+      packages: null,
+    });
   });
 
   it('takes the place of code, and gives it back, with nothing said but the image or the files', async () => {

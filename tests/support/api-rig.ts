@@ -32,6 +32,9 @@ import { PlatformError } from '../../shared/errors.ts';
 import { type BundleDigest, type FunctionId, type InstanceId, newId } from '../../shared/ids.ts';
 import type { InvocationOutcome } from '../../shared/invocation.ts';
 
+/** What the rig's builder objects to. */
+export const brokenPlace = { file: 'broken', line: 3, column: 7, text: 'no' } as const;
+
 const unused = (name: string) => () => {
   throw new Error(`${name} is not part of this rig`);
 };
@@ -82,7 +85,9 @@ class MemoryBundles implements BundleStore, BundleBuilder {
     await this.gate;
     const texts = source.kind === 'inline' ? Object.entries(source.files) : [['archive', source.format] as const];
     if (texts.some(([path]) => path === 'broken')) {
-      throw new PlatformError('unprocessable', 'build_failed', 'the build failed', { detail: { buildLog: ['no'] } });
+      throw new PlatformError('unprocessable', 'build_failed', 'the build failed', {
+        detail: { buildLog: ['no'], buildErrors: [brokenPlace] },
+      });
     }
     const files = texts.map(([path, content]) => {
       const text = typeof content === 'string' ? content : null;
@@ -102,9 +107,9 @@ class MemoryBundles implements BundleStore, BundleBuilder {
     return { digest, directory: `/nowhere/${digest}`, sizeBytes, fileCount: files.length };
   }
 
-  async files(digest: BundleDigest) {
+  async files(digest: BundleDigest, wants: (path: string) => boolean = () => true) {
     await this.open(digest);
-    return this.held.get(digest) ?? [];
+    return (this.held.get(digest) ?? []).filter(({ path }) => wants(path));
   }
 
   async prune(keep: ReadonlySet<BundleDigest>) {

@@ -138,13 +138,15 @@ export function versionRoutes(app: Api, context: ApiContext): void {
     schema: {
       ...docs,
       operationId: 'getVersionFiles',
-      summary: 'The built files of a version',
+      summary: 'The files of a version, and the packages that its build installed',
       params: versionParams,
       response: { 200: versionFilesSchema, ...problems(404) },
     },
-    handler: async (request) => ({
-      files: [...(await versions.files(functionNameIn(request, request.params.name), request.params.version))],
-    }),
+    handler: async (request) => {
+      const { name, version } = request.params;
+      const { files, packages } = await versions.files(functionNameIn(request, name), version);
+      return { files: [...files], packages };
+    },
   });
 }
 

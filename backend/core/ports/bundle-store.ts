@@ -8,8 +8,10 @@ export interface BundleStore {
   put(directory: string): Promise<PreparedImage>;
   /** Rejects with `not_found` when it is gone, `internal`/`bundle_corrupt` when its manifest does not match. */
   open(digest: BundleDigest): Promise<PreparedImage>;
+  /** By path. Texts of files that `wants` refuses are not read, nor are those files listed; all are when it is left out. */
   files(
     digest: BundleDigest,
+    wants?: (path: string) => boolean,
   ): Promise<readonly { readonly path: string; readonly sizeBytes: number; readonly text: string | null }[]>;
   /** Deletes every bundle that is not in `keep`. */
   prune(keep: ReadonlySet<BundleDigest>): Promise<number>;

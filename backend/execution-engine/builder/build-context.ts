@@ -19,8 +19,11 @@ export interface BuildTools {
   keepPackages(context: BuildContext): Promise<void>;
   /** Fills `<root>/site-packages` from requirements.txt. */
   installPip(context: BuildContext): Promise<void>;
-  /** Bundles `entry` and what it imports into `output` (both relative to the root) with a linked source map. */
-  bundle(context: BuildContext, request: BundleRequest): Promise<void>;
+  /**
+   * Bundles `entry` and what it imports into `output` (both relative to the root) with a linked source map. Resolves with the bytes of each input in the
+   * output, by its path; undefined when that is not known.
+   */
+  bundle(context: BuildContext, request: BundleRequest): Promise<ReadonlyMap<string, number> | undefined>;
   /** Frees what this build set up. Never rejects. */
   close(context: BuildContext): Promise<void>;
 }

@@ -59,8 +59,8 @@ export class CompiledBundleStore implements BundleStore, RunnableBundles {
     return this.#options.source.open(digest);
   }
 
-  files(digest: BundleDigest): ReturnType<BundleStore['files']> {
-    return this.#options.source.files(digest);
+  files(...args: Parameters<BundleStore['files']>): ReturnType<BundleStore['files']> {
+    return this.#options.source.files(...args);
   }
 
   async prune(keep: ReadonlySet<BundleDigest>): Promise<number> {

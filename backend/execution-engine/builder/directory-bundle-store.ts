@@ -72,12 +72,14 @@ export class DirectoryBundleStore implements BundleStore {
 
   async files(
     digest: BundleDigest,
+    wants: (path: string) => boolean = () => true,
   ): Promise<readonly { readonly path: string; readonly sizeBytes: number; readonly text: string | null }[]> {
     const image = await this.open(digest);
     const manifest = await this.#manifest(digest);
     const decoder = new TextDecoder('utf-8', { fatal: true });
     const listed = [];
     for (const { path, sizeBytes } of manifest.files) {
+      if (!wants(path)) continue;
       const bytes = sizeBytes <= maxTextBytes ? await readFile(join(image.directory, path)) : undefined;
       listed.push({ path, sizeBytes, text: bytes === undefined ? null : decodeText(decoder, bytes) });
     }

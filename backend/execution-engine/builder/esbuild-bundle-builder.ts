@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { BundleDigest } from '../../../shared/ids.ts';
 import type { RuntimeName, VersionConfig } from '../../../shared/version-config.ts';
+import { recordFolder } from '../../core/build-record.ts';
 import type { BuiltBundle, BundleBuilder, BundleSource } from '../../core/ports/bundle-builder.ts';
 import type { BundleStore } from '../../core/ports/bundle-store.ts';
 import type { PreparedImage } from '../../core/ports/isolation-driver.ts';
@@ -119,6 +120,7 @@ export class EsbuildBundleBuilder implements BundleBuilder {
       const upload = join(buildDirectory, 'upload');
       await mkdir(upload);
       const root = await unpackSource(source, upload, handler.file, this.#limits, signal);
+      await rm(join(root, recordFolder), { recursive: true, force: true });
       context = { root, buildDirectory, handler, log, signal };
       if (config.runtime === 'nodejs') await this.#node.run(context);
       else if (config.runtime === 'python') await buildPython(context, this.#tools);

@@ -4,6 +4,7 @@ import { PlatformError } from '../../../shared/errors.ts';
 import { exists } from '../../util/exists.ts';
 import type { BuildContext, BuildTools, BundleRequest } from './build-context.ts';
 import type { EsbuildTransformer } from './esbuild-transformer.ts';
+import { npmPackages, writeRecord } from './installed-packages.ts';
 import { type PackageManifest, readPackageManifest } from './package-manifest.ts';
 import { buildFailed } from './refusals.ts';
 import { standsAlone, usesModuleSyntax } from './source-imports.ts';
@@ -30,7 +31,8 @@ export interface NodeBuildOptions {
  * 2. One TypeScript file that imports only Node's own modules is transformed in place.
  * 3. Otherwise dependencies are installed and everything is bundled into one file; when that cannot work (native addons,
  *    `"hearth": {"bundle": false}`, a package that esbuild cannot resolve) node_modules is shipped instead.
- * The result stands beside the sources as `<handler file>.mjs` or `.cjs`, with a source map that names the user's lines.
+ * The result stands beside the sources as `<handler file>.mjs` or `.cjs`, with a source map that names the user's lines. What was installed, and a source
+ * whose place the result took, are in `.hearth/` (core/build-record.ts).
  */
 export class NodeBuild {
   readonly #tools: BuildTools;
@@ -88,9 +90,11 @@ export class NodeBuild {
     const request: BundleRequest = { entry: entry.path, output, format: entry.format, packages: 'bundle' };
     const addon = await findAddon(installed ?? join(context.root, 'node_modules'));
     if (manifest.wantsBundle && addon === undefined) {
-      if (await this.#tryBundle(context, request, installed !== undefined)) {
-        // Its text is in the source map; left here, it would be found before the bundle.
+      const bundled = await this.#tryBundle(context, request, installed !== undefined);
+      if (bundled !== undefined) {
+        // Left here, it would be found before the bundle.
         if (!entry.isCompiled && entry.path !== output) await rm(join(context.root, entry.path));
+        if (installed !== undefined) await recordBundled(context, entry, installed, bundled.sizes);
         return;
       }
     } else {
@@ -99,18 +103,25 @@ export class NodeBuild {
     }
     if (entry.isCompiled) await this.#tools.bundle(context, { ...request, packages: 'external' });
     else await checkSyntax(context.root, entry.path, this.#transformer);
-    if (installed !== undefined) await this.#tools.keepPackages(context);
+    if (installed === undefined) return;
+    await this.#tools.keepPackages(context);
+    await recordShipped(context, entry);
   }
 
-  async #tryBundle(context: BuildContext, request: BundleRequest, hasFallback: boolean): Promise<boolean> {
+  /** Undefined when it cannot be bundled, but shipped with its packages. */
+  async #tryBundle(
+    context: BuildContext,
+    request: BundleRequest,
+    hasFallback: boolean,
+  ): Promise<{ readonly sizes: ReadonlyMap<string, number> | undefined } | undefined> {
     try {
-      await this.#tools.bundle(context, request);
+      const sizes = await this.#tools.bundle(context, request);
       context.log.add(`bundled ${request.entry} to ${request.output}`);
-      return true;
+      return { sizes };
     } catch (error) {
       if (!hasFallback || !(error instanceof PlatformError) || error.code !== 'build_failed') throw error;
       context.log.add('bundling failed; shipping node_modules as npm laid them out');
-      return false;
+      return undefined;
     }
   }
 }
@@ -148,6 +159,28 @@ function formatOf(extension: string, text: string, manifest: PackageManifest): '
 
 function outputPath(context: BuildContext, entry: Entry): string {
   return `${context.handler.file}${entry.format === 'esm' ? '.mjs' : '.cjs'}`;
+}
+
+/** What the result is made of stands in one place only, so the source of JavaScript is kept aside. */
+async function recordBundled(
+  context: BuildContext,
+  entry: Entry,
+  installed: string,
+  sizes: ReadonlyMap<string, number> | undefined,
+): Promise<void> {
+  const packages = sizes === undefined ? null : await npmPackages(installed, sizes);
+  await writeRecord(context.root, { made: outputsOf(context, entry), packages }, entry.isCompiled ? undefined : entry);
+}
+
+async function recordShipped(context: BuildContext, entry: Entry): Promise<void> {
+  const packages = await npmPackages(join(context.root, 'node_modules'), undefined);
+  const made = [...(entry.isCompiled ? outputsOf(context, entry) : []), 'node_modules/'];
+  await writeRecord(context.root, { made, packages }, undefined);
+}
+
+function outputsOf(context: BuildContext, entry: Entry): string[] {
+  const output = outputPath(context, entry);
+  return [output, `${output}.map`];
 }
 
 function loaderOf(path: string): 'ts' | 'tsx' | 'jsx' {

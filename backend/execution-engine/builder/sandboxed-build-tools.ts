@@ -11,6 +11,7 @@ import { buildEntrySource } from './build-entry-source.ts';
 import { parseEsbuildLog, placedIn, sourcesRefused } from './build-errors.ts';
 import { interpreterMounts, openBuildPlace, stagePrefix } from './build-place.ts';
 import { BuildSandbox, buildUserId, type SandboxMount } from './build-sandbox.ts';
+import { readMetafile } from './installed-packages.ts';
 import { NpmCache } from './npm-cache.ts';
 import { takeOwnership } from './ownership.ts';
 import { reachableCopy } from './reachable-path.ts';
@@ -144,14 +145,14 @@ export class SandboxedBuildTools implements BuildTools {
     await this.#take(join(stage.app, 'site-packages'), join(context.root, 'site-packages'));
   }
 
-  async bundle(context: BuildContext, request: BundleRequest): Promise<void> {
+  async bundle(context: BuildContext, request: BundleRequest): Promise<ReadonlyMap<string, number> | undefined> {
     const stage = await this.#stage(context);
     const esbuild = await reachableCopy(findEsbuild(), join(await this.#directory(), 'tools'));
     const isModule = request.format === 'esm';
     const argv = [
       ...['/build/esbuild', request.entry, `--outfile=${request.output}`, '--allow-overwrite', '--bundle'],
       ...['--platform=node', '--target=node22', `--format=${request.format}`, '--sourcemap=linked', '--keep-names'],
-      ...['--log-level=warning', '--log-limit=20', '--color=false'],
+      ...['--log-level=warning', '--log-limit=20', '--color=false', '--metafile=/build/home/bundle.json'],
       ...(request.packages === 'external' ? ['--packages=external'] : []),
       ...(isModule
         ? [`--banner:js=${requireBanner}`, '--define:__filename=__hearthFile', '--define:__dirname=__hearthFolder']
@@ -166,6 +167,7 @@ export class SandboxedBuildTools implements BuildTools {
     for (const name of [request.output, `${request.output}.map`]) {
       await this.#take(join(stage.app, name), join(context.root, name));
     }
+    return await readMetafile(join(stage.home, 'bundle.json'));
   }
 
   async close(context: BuildContext): Promise<void> {
