@@ -69,9 +69,11 @@ export function DeployProgress({ isDeploying, error, buildLog, isImage }: Deploy
   }
   if (error !== null && error !== undefined) {
     const problem = processServerError(error);
+    // Places in files are in the list above the editor.
+    const fields = problem.fields.filter(({ path }) => problem.code !== 'build_failed' || path !== 'files');
     return (
       <div className="flex flex-col gap-2">
-        <ErrorCallout error={problem} />
+        <ErrorCallout error={{ ...problem, fields }} />
         <BuildLog lines={problem.buildLog} />
       </div>
     );

@@ -15,7 +15,10 @@ function isBuilt(path: string, names: ReadonlySet<string>): boolean {
 }
 
 /** What can be edited of a bundle, and the names of what cannot (binary, or too large to be sent). Without what the build made. */
-export function splitFiles(deployed: VersionFiles): { readonly texts: Files; readonly opaque: readonly string[] } {
+export function splitFiles(deployed: Pick<VersionFiles, 'files'>): {
+  readonly texts: Files;
+  readonly opaque: readonly string[];
+} {
   const texts: Record<string, string> = {};
   const opaque: string[] = [];
   const names = new Set(deployed.files.map((file) => file.path));

@@ -1,7 +1,7 @@
 import { ChevronDown, ChevronRight } from 'lucide-react';
-import { type KeyboardEvent, useEffect, useRef } from 'react';
+import { type DragEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { classes } from '../ui/classes.ts';
-import { isWithin, moveOf, type TreeRow, treeRows, typedTo } from '../util/file-tree.ts';
+import { folderOf, isWithin, moveOf, type TreeRow, treeRows, typedTo } from '../util/file-tree.ts';
 
 /** Letters that come within this belong together. */
 const typingMs = 700;
@@ -16,6 +16,8 @@ export interface FileTreeProps {
   readonly active: string;
   /** Files with a dot, as are closed folders with such files. */
   readonly changed: ReadonlySet<string>;
+  /** Files in which the build found errors; marked as the changed ones are. */
+  readonly faulty: ReadonlySet<string>;
   /** Takes the focus to the active line, once for each number. */
   readonly focusTick: number;
   /** The line has the focus, however it came. */
@@ -24,6 +26,8 @@ export interface FileTreeProps {
   readonly onChoose: (path: string) => void;
   readonly onRename: (path: string) => void;
   readonly onRemove: (path: string) => void;
+  /** Something was dragged into a folder, or to the top (empty). */
+  readonly onMove: (path: string, folder: string) => void;
 }
 
 interface LineProps {
@@ -31,12 +35,18 @@ interface LineProps {
   readonly isActive: boolean;
   readonly isCurrent: boolean;
   readonly isChanged: boolean;
+  readonly isFaulty: boolean;
+  readonly isTarget: boolean;
   readonly onFocus: () => void;
   readonly onClick: () => void;
 }
 
-function Line({ row, isActive, isCurrent, isChanged, onFocus, onClick }: LineProps) {
+/** What a drag inside the tree carries; files from outside carry other kinds. */
+const dragKind = 'application/x-hearth-path';
+
+function Line({ row, isActive, isCurrent, isChanged, isFaulty, isTarget, onFocus, onClick }: LineProps) {
   const Arrow = row.isOpen ? ChevronDown : ChevronRight;
+  const dot = isFaulty ? 'has an error' : 'changed';
   return (
     // The keys of all lines are those of the tree.
     // biome-ignore lint/a11y/useKeyWithClickEvents: see above
@@ -52,24 +62,52 @@ function Line({ row, isActive, isCurrent, isChanged, onFocus, onClick }: LinePro
       title={row.path}
       onFocus={onFocus}
       onClick={onClick}
+      draggable
+      onDragStart={(event) => {
+        event.dataTransfer.setData(dragKind, row.path);
+        event.dataTransfer.effectAllowed = 'move';
+      }}
       style={{ paddingLeft: `${(row.level - 1) * 0.75 + 0.25}rem` }}
       className={classes(
         'flex min-h-7 cursor-pointer items-center gap-1 pr-2 text-xs outline-offset-[-2px] select-none',
         isCurrent ? 'bg-accent-soft font-medium text-text' : 'text-muted hover:bg-raised hover:text-text',
+        isTarget && 'outline-2 outline-accent outline-dashed',
       )}
     >
       <span aria-hidden="true" className="grid size-4 shrink-0 place-items-center">
         {row.isFolder && <Arrow className="size-3.5" />}
       </span>
       <span className="min-w-0 truncate font-mono">{row.name}</span>
-      {isChanged && (
-        <span role="img" aria-label="changed" className="ml-auto size-1.5 shrink-0 rounded-full bg-accent" />
+      {(isChanged || isFaulty) && (
+        <span
+          role="img"
+          aria-label={dot}
+          title={dot}
+          className={classes('ml-auto size-1.5 shrink-0 rounded-full', isFaulty ? 'bg-danger' : 'bg-accent')}
+        />
       )}
     </div>
   );
 }
 
-/** Files in their folders, with the keys of the ARIA tree pattern, F2 and Delete. One line at a time is in the order of Tab. */
+/** Whether a line stands for one of these files: its own, or those in a folder that is shut. */
+function standsFor(row: TreeRow, files: ReadonlySet<string>): boolean {
+  if (!row.isFolder) return files.has(row.path);
+  return !row.isOpen && [...files].some((path) => isWithin(path, row.path));
+}
+
+/** Where what is dropped on an element of the tree goes: the folder, or that in which the file is, or the top; undefined when it is no drag of ours. */
+function folderAt(event: DragEvent): string | undefined {
+  if (!event.dataTransfer.types.includes(dragKind)) return undefined;
+  const line = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-path]') : null;
+  const path = line?.dataset['path'] ?? '';
+  return line?.hasAttribute('aria-expanded') === true ? path : folderOf(path);
+}
+
+/**
+ * Files in their folders, with the keys of the ARIA tree pattern, F2 and Delete. One line at a time is in the order of Tab. Lines can be dragged into
+ * folders, which F2 does without a mouse.
+ */
 export function FileTree(props: FileTreeProps) {
   const { closed, current, changed, onActive, onClosed, onChoose, focusTick } = props;
   const rows = treeRows(props.paths, closed);
@@ -78,6 +116,7 @@ export function FileTree(props: FileTreeProps) {
   const active = rows.find(({ path }) => path === props.active)?.path ?? fallback?.path ?? '';
   const box = useRef<HTMLDivElement>(null);
   const typed = useRef({ text: '', at: 0 });
+  const [target, setTarget] = useState<string | undefined>();
   const focusLine = (path: string) =>
     box.current?.querySelector<HTMLElement>(`[data-path=${CSS.escape(path)}]`)?.focus();
   // biome-ignore lint/correctness/useExhaustiveDependencies: the number asks, whatever line is active then
@@ -126,16 +165,36 @@ export function FileTree(props: FileTreeProps) {
     event.stopPropagation();
   };
   return (
-    <div ref={box} role="tree" aria-label="Files" onKeyDown={onKey}>
+    <div
+      ref={box}
+      role="tree"
+      aria-label="Files"
+      className={classes('grow', target === '' && 'outline-2 outline-accent outline-dashed outline-offset-[-2px]')}
+      onKeyDown={onKey}
+      onDragOver={(event) => {
+        const folder = folderAt(event);
+        setTarget(folder);
+        if (folder !== undefined) event.preventDefault();
+      }}
+      onDragLeave={() => setTarget(undefined)}
+      onDragEnd={() => setTarget(undefined)}
+      onDrop={(event) => {
+        const folder = folderAt(event);
+        setTarget(undefined);
+        if (folder === undefined) return;
+        event.preventDefault();
+        props.onMove(event.dataTransfer.getData(dragKind), folder);
+      }}
+    >
       {rows.map((row) => (
         <Line
           key={row.path}
           row={row}
           isActive={row.path === active}
           isCurrent={row.path === current}
-          isChanged={
-            row.isFolder ? !row.isOpen && [...changed].some((path) => isWithin(path, row.path)) : changed.has(row.path)
-          }
+          isChanged={standsFor(row, changed)}
+          isFaulty={standsFor(row, props.faulty)}
+          isTarget={row.isFolder && row.path === target}
           onFocus={() => onActive(row.path)}
           onClick={() => {
             focusLine(row.path);

@@ -20,17 +20,28 @@ export interface DraftTarget {
 
 const codeOf = (error: unknown) => (error instanceof ApiError ? error.problem?.code : undefined);
 
+type SentFiles = NonNullable<CreateDraft['files']>;
+
+export interface DraftOptions extends Pick<DraftTarget, 'hasChanges' | 'obstacle'> {
+  readonly onBuilt: () => void;
+  readonly onFailed: (error: unknown, files: SentFiles) => void;
+}
+
 /** `sent` is read when a draft is made; settings are those of the version that is edited. */
 export function useDraft(
   functionName: string,
   version: number,
-  sent: NonNullable<CreateDraft['files']>,
-  { hasChanges, obstacle }: Pick<DraftTarget, 'hasChanges' | 'obstacle'>,
+  sent: SentFiles,
+  { hasChanges, obstacle, onBuilt, onFailed }: DraftOptions,
 ): DraftTarget {
   const api = useApi();
   /** The newest one, and what it was made of. */
   const held = useRef<{ readonly id: string; readonly text: string } | undefined>(undefined);
-  const build = useMutation({ mutationFn: (text: string) => make(api, functionName, version, text) });
+  const build = useMutation({
+    mutationFn: (text: string) => make(api, functionName, version, text),
+    onSuccess: onBuilt,
+    onError: (error, text) => onFailed(error, JSON.parse(text)),
+  });
   const idOf = async (text: string, signal: AbortSignal): Promise<string> => {
     if (held.current?.text === text) return held.current.id;
     const before = held.current;

@@ -17,6 +17,7 @@ import { FileEditor } from '../forms/file-editor.tsx';
 import { bootstrapName, type Program } from '../forms/program.ts';
 import { ProgramField } from '../forms/program-field.tsx';
 import { templateOf } from '../forms/templates.ts';
+import { useBuildErrors } from '../forms/use-build-errors.ts';
 import { type EditedCode, useCodeDraft } from '../forms/use-code-draft.ts';
 import { useDraft } from '../forms/use-draft.ts';
 import { Button } from '../ui/button.tsx';
@@ -80,14 +81,22 @@ function Editor({ fn, inputSchema, version, deployed, runtime }: EditorProps) {
   const hasChanges = changed.size > 0 || isReplaced;
   const sent = program === undefined ? files : { ...files, [bootstrapName]: { base64: program.base64 } };
   const obstacle = unsendable.length > 0 ? 'This bundle has files that cannot be edited here' : undefined;
-  const draft = useDraft(fn.name, version, sent, { hasChanges, obstacle });
+  const errors = useBuildErrors(sent);
+  const draft = useDraft(fn.name, version, sent, {
+    hasChanges,
+    obstacle,
+    onBuilt: errors.succeeded,
+    onFailed: errors.failed,
+  });
   const deploy = useMutation({
-    mutationFn: async () => {
+    mutationFn: async (built: typeof sent) => {
       // A deployment replaces code, not settings: they are taken over from the version that was edited.
       const { config } = await api.version(fn.name, version);
-      return api.createVersion(fn.name, { ...config, files: sent, ...(message === '' ? {} : { message }) });
+      return api.createVersion(fn.name, { ...config, files: built, ...(message === '' ? {} : { message }) });
     },
+    onError: errors.failed,
     onSuccess: async (done) => {
+      errors.succeeded();
       setMessage('');
       setProgram(undefined);
       code.deployed();
@@ -100,7 +109,7 @@ function Editor({ fn, inputSchema, version, deployed, runtime }: EditorProps) {
   });
   const reason = hasChanges ? obstacle : 'Nothing was changed';
   const submit = () => {
-    if (reason === undefined && !deploy.isPending) deploy.mutate();
+    if (reason === undefined && !deploy.isPending) deploy.mutate(sent);
   };
   /** Changes are kept as they are made; who presses the keys wants to know it. */
   const keep = () =>
@@ -122,6 +131,7 @@ function Editor({ fn, inputSchema, version, deployed, runtime }: EditorProps) {
           files={files}
           onChange={code.edit}
           changed={changed}
+          errors={errors.left}
           onRun={() => runTest.current()}
           onSave={keep}
           minHeight="24rem"
@@ -178,7 +188,7 @@ function Editor({ fn, inputSchema, version, deployed, runtime }: EditorProps) {
         </form>
         <DeployProgress
           isDeploying={deploy.isPending}
-          error={deploy.error ?? (hasChanges ? draft.buildError : undefined)}
+          error={errors.isOver ? undefined : (deploy.error ?? (hasChanges ? draft.buildError : undefined))}
           buildLog={deploy.data?.buildLog}
         />
       </div>

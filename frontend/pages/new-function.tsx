@@ -7,13 +7,14 @@ import { queries } from '../api/queries.ts';
 import { DeployProgress } from '../components/deploy-progress.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { runtimeName } from '../components/runtime-badge.tsx';
-import { FileEditor } from '../forms/file-editor.tsx';
+import { FileEditor, type FileEditorProps } from '../forms/file-editor.tsx';
 import { ImageFields } from '../forms/image-fields.tsx';
 import { checkFunction, draftOfImage, draftOfTemplate, type FunctionDraft, functionOf } from '../forms/new-function.ts';
 import { bootstrapName } from '../forms/program.ts';
 import { ProgramField } from '../forms/program-field.tsx';
 import { SettingsFields } from '../forms/settings-fields.tsx';
 import { templateOf, templates } from '../forms/templates.ts';
+import { type BuildErrors, useBuildErrors } from '../forms/use-build-errors.ts';
 import { paths } from '../path-builder.ts';
 import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
@@ -118,7 +119,7 @@ function Identity({
 }
 
 /** Source files, or with the custom runtime a program from somebody's disk and files beside it. */
-function Code({ draft, onChange, onSave }: PartProps & { readonly onSave: () => void }) {
+function Code({ draft, onChange, onSave, errors }: PartProps & Pick<FileEditorProps, 'onSave' | 'errors'>) {
   const { program } = draft;
   const isCustom = draft.runtime === 'custom';
   const { [bootstrapName]: script = '', ...besides } = draft.files;
@@ -131,20 +132,23 @@ function Code({ draft, onChange, onSave }: PartProps & { readonly onSave: () => 
         onChange={(edited) =>
           onChange({ ...draft, files: isReplaced ? { [bootstrapName]: script, ...edited } : edited })
         }
-        onSave={onSave}
+        {...(errors === undefined ? {} : { errors })}
+        {...(onSave === undefined ? {} : { onSave })}
         minHeight="20rem"
       />
     </>
   );
 }
 
-function useDeploy(draft: FunctionDraft, choice: string) {
+function useDeploy(draft: FunctionDraft, choice: string, errors: BuildErrors) {
   const api = useApi();
   const navigate = useNavigate();
   const queryClient = useQueryClient();
   return useMutation({
     mutationFn: () =>
       api.createFunction(functionOf(draft, choice === imageChoice.id ? {} : templateOf(choice).settings)),
+    onMutate: () => draft.files,
+    onError: (error, _, files = draft.files) => errors.failed(error, files),
     onSuccess: async (deployed) => {
       await queryClient.invalidateQueries({ queryKey: ['functions'] });
       toast.done(`${deployed.function.name} is live`, `Version ${deployed.version.version} answers at ${deployed.url}`);
@@ -162,7 +166,8 @@ export function NewFunctionPage() {
   const system = useQuery(queries.system(useApi())).data;
   const drivers = system?.drivers ?? [];
   const errors = checkFunction(draft);
-  const deploy = useDeploy(draft, choice);
+  const buildErrors = useBuildErrors(draft.files);
+  const deploy = useDeploy(draft, choice, buildErrors);
   const isImage = draft.runtime === 'image';
   const submit = () => {
     setIsTried(true);
@@ -172,6 +177,7 @@ export function NewFunctionPage() {
     setAsked(id);
     setDraft(draftOf(id));
     setIsTried(false);
+    buildErrors.succeeded();
     deploy.reset();
   };
   const schedules = isImage ? undefined : templateOf(choice).settings.schedules;
@@ -198,11 +204,11 @@ export function NewFunctionPage() {
                 onChange={(image) => setDraft({ ...draft, image })}
               />
             ) : (
-              <Code key={choice} draft={draft} onChange={setDraft} onSave={submit} />
+              <Code key={choice} draft={draft} onChange={setDraft} onSave={submit} errors={buildErrors.left} />
             )}
             <DeployProgress
               isDeploying={deploy.isPending}
-              error={deploy.error}
+              error={buildErrors.isOver ? undefined : deploy.error}
               buildLog={deploy.data?.buildLog}
               isImage={isImage}
             />

@@ -1,7 +1,13 @@
 import { lazy, Suspense } from 'react';
+import type { CodeProblem, TextPlace } from './code-problems.ts';
 import { Skeleton } from './spinner.tsx';
 
 const CodeMirrorView = lazy(() => import('./code-mirror.tsx').then((module) => ({ default: module.CodeMirrorView })));
+
+/** A place to show, with or without taking the focus there. */
+export interface CodePlace extends TextPlace {
+  readonly takesFocus: boolean;
+}
 
 export interface CodeEditorProps {
   readonly label: string;
@@ -13,6 +19,10 @@ export interface CodeEditorProps {
   readonly onRun?: () => void;
   /** Ctrl or Cmd with S. */
   readonly onSave?: () => void;
+  /** What is wrong with this very text; marked at its lines. */
+  readonly problems?: readonly CodeProblem[];
+  /** Where the cursor goes, once for each object. */
+  readonly goTo?: CodePlace;
   readonly isReadOnly?: boolean;
   readonly minHeight?: string;
   readonly maxHeight?: string;

@@ -3,11 +3,19 @@ import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirro
 import { javascript } from '@codemirror/lang-javascript';
 import { json } from '@codemirror/lang-json';
 import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from '@codemirror/language';
-import { Annotation, EditorState, type Extension } from '@codemirror/state';
-import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view';
+import { Annotation, EditorState, type Extension, Text } from '@codemirror/state';
+import {
+  drawSelection,
+  EditorView,
+  highlightActiveLine,
+  highlightActiveLineGutter,
+  keymap,
+  lineNumbers,
+} from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import { useEffect, useRef } from 'react';
-import type { CodeEditorProps } from './code-editor.tsx';
+import type { CodeEditorProps, CodePlace } from './code-editor.tsx';
+import { codeProblems, positionOf, showProblems } from './code-problems.ts';
 
 /** Marks a text that came from outside: the editor holds its lines with other ends, and nobody edited it. */
 const fromOutside = Annotation.define<true>();
@@ -30,7 +38,8 @@ const look = EditorView.theme({
   '.cm-scroller': { fontFamily: 'var(--font-mono)', lineHeight: '1.55' },
   '.cm-content': { caretColor: 'var(--accent)', padding: '8px 0' },
   '.cm-cursor': { borderLeftColor: 'var(--accent)' },
-  '.cm-gutters': { backgroundColor: 'transparent', color: 'var(--faint)', border: 'none', paddingLeft: '4px' },
+  // Not transparent: code that is scrolled sideways passes below it.
+  '.cm-gutters': { backgroundColor: 'var(--surface)', color: 'var(--faint)', border: 'none', paddingLeft: '4px' },
   '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: 'color-mix(in srgb, var(--raised) 70%, transparent)' },
   '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': {
     background: 'color-mix(in srgb, var(--accent) 26%, transparent)',
@@ -59,6 +68,7 @@ function extensionsOf(latest: { readonly current: CodeEditorProps }, language: E
       { key: 'Mod-Enter', run: run('onRun') },
       { key: 'Mod-s', run: run('onSave'), preventDefault: true },
     ]),
+    props.isReadOnly === true ? [] : codeProblems(() => latest.current.problems ?? []),
     lineNumbers(),
     history(),
     drawSelection(),
@@ -67,6 +77,8 @@ function extensionsOf(latest: { readonly current: CodeEditorProps }, language: E
     bracketMatching(),
     closeBrackets(),
     highlightActiveLine(),
+    highlightActiveLineGutter(),
+    lineEnds(props.text),
     syntaxHighlighting(colors),
     look,
     language,
@@ -79,7 +91,7 @@ function extensionsOf(latest: { readonly current: CodeEditorProps }, language: E
     EditorState.readOnly.of(props.isReadOnly === true),
     EditorView.updateListener.of((update) => {
       const isEdited = update.transactions.some((item) => item.docChanged && item.annotation(fromOutside) !== true);
-      if (isEdited) latest.current.onChange?.(update.state.doc.toString());
+      if (isEdited) latest.current.onChange?.(update.state.sliceDoc());
     }),
     EditorView.theme({
       '&': { maxHeight: props.maxHeight ?? '60vh' },
@@ -88,42 +100,89 @@ function extensionsOf(latest: { readonly current: CodeEditorProps }, language: E
   ];
 }
 
-/** One editor per file: another `fileName` starts afresh, another `text` from outside replaces the content. */
+/** A text with the line ends of Windows keeps them. One with both has those of Unix once it is edited. */
+function lineEnds(text: string): Extension {
+  const isWindows = text.includes('\r\n') && !/(?:^|[^\r])\n|\r(?!\n)/.test(text);
+  return isWindows ? EditorState.lineSeparator.of('\r\n') : [];
+}
+
+/** What is kept of a file that is not shown: with what can be undone, and where it was scrolled to. */
+interface Rested {
+  readonly state: EditorState;
+  readonly scroll: ReturnType<EditorView['scrollSnapshot']>;
+}
+
+function goTo(view: EditorView, place: CodePlace): void {
+  const anchor = positionOf(view.state.doc, place);
+  view.dispatch({ selection: { anchor }, effects: EditorView.scrollIntoView(anchor, { y: 'center' }) });
+  if (place.takesFocus) view.focus();
+}
+
+/** Another `fileName` is another text, which is found as it was left; another `text` from outside replaces the content. */
 export function CodeMirrorView(props: CodeEditorProps) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | undefined>(undefined);
   const latest = useRef(props);
+  const rested = useRef(new Map<string, Rested>());
+  const asked = useRef<CodePlace | undefined>(undefined);
   latest.current = props;
+  const arrive = () => {
+    if (view.current === undefined || asked.current === undefined) return;
+    goTo(view.current, asked.current);
+    asked.current = undefined;
+  };
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: everything else is read through `latest`
   useEffect(() => {
     const parent = host.current;
     if (parent === null) return;
     let isGone = false;
-    languageOf(props.fileName)
-      .catch(() => [])
-      .then((language) => {
-        if (isGone) return;
-        const extensions = extensionsOf(latest, language);
-        const state = EditorState.create({ doc: latest.current.text, extensions });
-        view.current = new EditorView({ state, parent });
-      })
-      .catch(() => undefined);
+    const show = (state: EditorState, scrollTo?: Rested['scroll']) => {
+      view.current = new EditorView({ state, parent, ...(scrollTo === undefined ? {} : { scrollTo }) });
+      showProblems(view.current);
+      arrive();
+    };
+    const key = `${props.fileName} ${props.isReadOnly === true}`;
+    const before = rested.current.get(key);
+    if (before !== undefined && before.state.sliceDoc() === props.text) show(before.state, before.scroll);
+    else
+      languageOf(props.fileName)
+        .catch(() => [])
+        .then((language) => {
+          if (isGone) return;
+          show(EditorState.create({ doc: latest.current.text, extensions: extensionsOf(latest, language) }));
+        })
+        .catch(() => undefined);
     return () => {
       isGone = true;
-      view.current?.destroy();
+      const { current } = view;
+      if (current === undefined) return;
+      rested.current.set(key, { state: current.state, scroll: current.scrollSnapshot() });
+      current.destroy();
       view.current = undefined;
     };
   }, [props.fileName, props.isReadOnly]);
 
   useEffect(() => {
     const editor = view.current;
-    if (editor === undefined || editor.state.doc.toString() === props.text) return;
+    if (editor === undefined || editor.state.sliceDoc() === props.text) return;
     editor.dispatch({
-      changes: { from: 0, to: editor.state.doc.length, insert: props.text },
+      changes: { from: 0, to: editor.state.doc.length, insert: Text.of(props.text.split(/\r\n?|\n/)) },
       annotations: fromOutside.of(true),
     });
   }, [props.text]);
+
+  const problemsText = JSON.stringify(props.problems);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the editor reads them through `latest`
+  useEffect(() => {
+    if (view.current !== undefined) showProblems(view.current);
+  }, [problemsText]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each place
+  useEffect(() => {
+    asked.current = props.goTo;
+    arrive();
+  }, [props.goTo]);
 
   return <div ref={host} />;
 }

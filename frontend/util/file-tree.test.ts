@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { moveOf, partedAt, renamed, treeRows, typedTo } from './file-tree.ts';
+import { movedTo, moveOf, partedAt, renamed, treeRows, typedTo } from './file-tree.ts';
 
 const paths = ['index.ts', 'lib/prices.json', 'lib/deep/x.ts', 'README.md', 'assets/a.css'];
 const shown = (closed: readonly string[] = []) => treeRows(paths, new Set(closed));
@@ -56,6 +56,19 @@ describe('a tree of files', () => {
     expect(typedTo(shown(), 'lib/prices.json', 'pr')?.path).toBe('lib/prices.json');
     expect(typedTo(shown(), 'lib', 'read')?.path).toBe('README.md');
     expect(typedTo(shown(), 'lib', 'zz')).toBeUndefined();
+  });
+
+  it.each([
+    ['index.ts', 'lib', 'lib/index.ts'],
+    ['lib/deep', '', 'deep'],
+    ['lib/deep/x.ts', 'lib', 'lib/x.ts'],
+    ['lib/prices.json', 'lib', undefined],
+    ['index.ts', '', undefined],
+    ['lib', 'lib', undefined],
+    ['lib', 'lib/deep', undefined],
+    ['lib', 'library', 'library/lib'],
+  ])('%s moved into "%s" is %s', (path, folder, to) => {
+    expect(movedTo(path, folder)).toBe(to);
   });
 
   it('moves a folder with what is in it, and nothing whose name only begins so', () => {

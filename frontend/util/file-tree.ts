@@ -31,6 +31,12 @@ export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(`${folder}/`);
 }
 
+/** The path of a file or folder once it is in another folder (empty: the top); undefined when it is there already, or would be inside itself. */
+export function movedTo(path: string, folder: string): string | undefined {
+  if (isWithin(folder, path) || folderOf(path) === folder) return undefined;
+  return joined(folder, path.slice(path.lastIndexOf('/') + 1));
+}
+
 /** The lines that show: folders before files, by name; what is in a closed folder does not show. */
 export function treeRows(paths: Iterable<string>, closed: ReadonlySet<string>): readonly TreeRow[] {
   const top = emptyFolder();
