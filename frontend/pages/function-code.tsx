@@ -7,6 +7,7 @@ import { asEventSchema } from '../../shared/event-schema-check.ts';
 import type { RuntimeName } from '../../shared/version-config.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
+import { DependenciesCard } from '../components/dependencies-card.tsx';
 import { DeployProgress } from '../components/deploy-progress.tsx';
 import { ImageCard, type ImageCardProps } from '../components/image-card.tsx';
 import { QueryView } from '../components/query-view.tsx';
@@ -191,6 +192,15 @@ function Editor({ fn, inputSchema, version, deployed, runtime }: EditorProps) {
           error={errors.isOver ? undefined : (deploy.error ?? (hasChanges ? draft.buildError : undefined))}
           buildLog={deploy.data?.buildLog}
         />
+        {(runtime === 'nodejs' || runtime === 'python') && (
+          <DependenciesCard
+            runtime={runtime}
+            files={files}
+            changed={changed}
+            version={version}
+            packages={deployed.packages}
+          />
+        )}
       </div>
       <TestPanel
         functionName={fn.name}

@@ -10,6 +10,9 @@ const themes = [
   ['dark', 390],
 ] as const;
 
+/** For what the page does by itself, on a machine that has much else to do. */
+const patience = { timeout: 20_000 } as const;
+
 /** The page of one function: its versions, settings and triggers in a real browser. */
 describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
@@ -299,12 +302,121 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
     await page.getByLabel('What changed (optional)').fill('A new answer');
     await page.keyboard.press('Enter');
     await page.getByText('Version 2 is live').waitFor();
-    await expect.poll(answer).toBe('new answer');
+    await expect.poll(answer, patience).toBe('new answer');
     expect(await page.getByLabel('What to call').count()).toBe(0);
 
     await page.goto(`${platform.url}/functions/bench/invocations`);
     const drafts = page.getByRole('row').filter({ has: page.getByRole('cell', { name: 'draft', exact: true }) });
-    await expect.poll(() => drafts.count()).toBe(2);
+    await expect.poll(() => drafts.count(), patience).toBe(2);
+  });
+
+  it('marks where a build fails, leads there, says it, and forgets it once it is edited', async () => {
+    const index = "import { price } from './lib/price.ts';\nexport const handler = async () => price;\n";
+    const files = { 'index.ts': index, 'lib/price.ts': 'export const price: number = 3;\n' };
+    expect((await platform.api('POST', '/api/v1/functions', { name: 'till', files })).status).toBe(201);
+    await inTheme('light', 1366);
+    await page.goto(`${platform.url}/functions/till/code`);
+    const source = (path: string) => page.getByRole('textbox', { name: new RegExp(`Source of ${path}`) });
+    const line = (name: string) => page.getByRole('treeitem', { name, exact: true });
+    const write = async (path: string, text: string) => {
+      await source(path).press('ControlOrMeta+a');
+      await page.keyboard.insertText(text);
+    };
+    const errors = page.getByRole('list', { name: 'Errors in the build' });
+    const marked = page.locator('.cm-lint-marker-error');
+    await source('index.ts').waitFor();
+    await line('price.ts').click();
+    await write('lib/price.ts', `export const price: number = ; // ${'a long line '.repeat(40)}\nexport { gone };\n`);
+    await page.locator('.cm-lint-marker-warning').waitFor();
+    await line('index.ts').click();
+    await source('index.ts').waitFor();
+
+    // Deployed by its button, so the file with the error comes by itself; the focus stays.
+    await button('Deploy new version').click();
+    await errors.getByText('Unexpected ";"').waitFor();
+    await source('lib/price.ts').waitFor();
+    await marked.first().waitFor();
+    await line('price.ts has an error').waitFor();
+    const said = 'The build found 1 error in lib/price.ts, line 1: Unexpected ";"';
+    await page.getByRole('status').getByText(said).waitFor();
+    for (const [theme, width] of themes) {
+      await inTheme(theme, width);
+      await isFine();
+      // Code that is scrolled sideways must not be seen through the line numbers.
+      const colors = await page.evaluate(`(() => {
+        const gutters = document.querySelector('.cm-gutters');
+        return [gutters, gutters.closest('.bg-surface')].map((element) => getComputedStyle(element).backgroundColor);
+      })()`);
+      expect(colors).toEqual([expect.stringMatching(/^rgb\(/), (colors as string[])[0]]);
+    }
+    await inTheme('light', 1366);
+    await page.getByRole('button', { name: 'lib/price.ts:1:30' }).click();
+    expect(await page.evaluate("document.activeElement.getAttribute('aria-label')")).toMatch(
+      /^Source of lib\/price\.ts/,
+    );
+    await page.keyboard.insertText('4');
+    await expect.poll(() => errors.count(), patience).toBe(0);
+    await expect.poll(() => marked.count(), patience).toBe(0);
+
+    // A draft says the same; whoever writes stays where they are, until they follow the link.
+    await write('lib/price.ts', 'export const price = 4;\n');
+    await line('index.ts').click();
+    await write('index.ts', `${index}import './lib/gone.ts';\n`);
+    await line('price.ts changed').click();
+    await source('lib/price.ts').press('ControlOrMeta+Enter');
+    await errors.getByText('Could not resolve "./lib/gone.ts"').waitFor();
+    expect(await source('lib/price.ts').count()).toBe(1);
+    await page.getByRole('button', { name: 'index.ts:3:8' }).click();
+    await source('index.ts').waitFor();
+    await marked.waitFor();
+    await write('index.ts', index);
+    await expect.poll(() => errors.count(), patience).toBe(0);
+    await source('index.ts').press('ControlOrMeta+Enter');
+    await page.getByLabel('result').getByText('4', { exact: true }).waitFor();
+  });
+
+  it('moves files between folders by the mouse, and finds each file as it was left', async () => {
+    await page.goto(`${platform.url}/functions/till/code`);
+    const line = (name: string) => page.getByRole('treeitem', { name, exact: true });
+    const source = (path: string) => page.getByRole('textbox', { name: new RegExp(`Source of ${path}`) });
+    await source('index.ts').waitFor();
+    await source('index.ts').press('ControlOrMeta+Home');
+    await page.keyboard.type('// first ');
+    await line('price.ts changed').or(line('price.ts')).click();
+    await source('lib/price.ts').waitFor();
+    await line('index.ts changed').click();
+    await source('index.ts').press('ControlOrMeta+z');
+    await expect.poll(() => source('index.ts').textContent(), patience).not.toContain('// first');
+    await line('index.ts').or(line('index.ts changed')).dragTo(line('lib'));
+    await source('lib/index.ts').waitFor();
+    expect(await page.getByRole('treeitem', { level: 2 }).count()).toBe(2);
+    await line('index.ts changed').dragTo(page.getByRole('tree'), { targetPosition: { x: 20, y: 120 } });
+    await expect.poll(() => page.getByRole('treeitem', { level: 1 }).count(), patience).toBe(2);
+    await button('Discard changes').click();
+  });
+
+  it('shows the packages that the code names, also while they are being changed', async () => {
+    const manifest = (range: string) => JSON.stringify({ dependencies: { ms: range } });
+    const files = {
+      'index.mjs': "import ms from 'ms';\nexport const handler = async () => ms;\n",
+      'package.json': manifest('^2.1.0'),
+      'node_modules/ms/package.json': '{"name":"ms","version":"2.1.3","type":"module","exports":"./index.js"}',
+      'node_modules/ms/index.js': 'export default 172800000;',
+    };
+    expect((await platform.api('POST', '/api/v1/functions', { name: 'packed', files })).status).toBe(201);
+    await page.goto(`${platform.url}/functions/packed/code`);
+    const table = page.getByRole('region', { name: 'Dependencies' });
+    await table.getByRole('row').filter({ hasText: 'ms' }).getByText('^2.1.0').waitFor();
+    await page.getByText('node_modules/ came with the code; nothing was installed.').waitFor();
+    await isFine();
+    await page.getByRole('treeitem', { name: 'package.json', exact: true }).last().click();
+    await page.getByRole('textbox', { name: /Source of package\.json/ }).press('ControlOrMeta+a');
+    await page.keyboard.insertText(manifest('3.0.0'));
+    await table.getByText('3.0.0').waitFor();
+    await page.getByText('package.json was changed: the next deploy installs what it names now.').waitFor();
+    await button('Discard changes').click();
+    await go('code');
+    await page.getByText(/^Packages that package\.json names under/).waitFor();
   });
 
   it('keeps events with the platform, takes over those of the browser, and sends what was typed to the byte', async () => {
