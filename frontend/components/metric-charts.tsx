@@ -91,5 +91,9 @@ export function MetricCharts({ metrics, syncKey, markers, cores }: MetricChartsP
   );
 }
 
-const formatCores = (value: number | null) =>
-  value === null ? '–' : value < 0.1 ? value.toFixed(3) : value.toFixed(2);
+function formatCores(value: number | null): string {
+  if (value === null) return '–';
+  if (value === 0) return '0';
+  if (value < 0.0001) return '<0.0001';
+  return value < 0.1 ? String(Number(value.toPrecision(2))) : value.toFixed(2);
+}

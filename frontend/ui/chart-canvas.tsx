@@ -51,7 +51,8 @@ function seriesOptions(props: ChartProps): UPlot.Series[] {
       filter: (plot, index) => lonePoints(plot.data[index] ?? []),
     };
     if (props.shape === 'stacked-bars') {
-      const paths = UPlot.paths.bars?.({ size: [0.8, 14], align: 1 });
+      // At least two pixels: one alone among hundreds would not be seen.
+      const paths = UPlot.paths.bars?.({ size: [0.8, 14, 2], align: 1 });
       return { ...base, fill: stroke, width: 0, ...(paths === undefined ? {} : { paths }) };
     }
     if (props.shape === 'areas') return { ...base, points: dots, fill: transparent(stroke, 0.22) };
@@ -76,7 +77,11 @@ function axes({ format, isBinary }: Pick<ChartProps, 'format' | 'isBinary'>): UP
       size: 58,
       gap: 6,
       space: 34,
-      values: (_plot, splits) => splits.map((value) => format(value)),
+      values: (_plot, splits) => {
+        const texts = splits.map((value) => format(value));
+        // The same words at two heights would say that they are one.
+        return texts.map((text, index) => (text === texts[index - 1] ? '' : text));
+      },
       ...(isBinary === true ? { incrs: binarySteps } : {}),
     },
   ];
