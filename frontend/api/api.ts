@@ -23,6 +23,7 @@ import type {
   InvocationDetail,
   InvocationDocument,
   LogLine,
+  Redriven,
 } from '../../shared/api/invocations.ts';
 import type { GaugeSeries, Metrics } from '../../shared/api/metrics.ts';
 import type {
@@ -229,6 +230,11 @@ export class Api {
 
   redrive(id: string): Promise<Accepted> {
     return this.client.json('POST', `${root}/dead-letters/${segment(id)}/redrive`);
+  }
+
+  /** Some of what a function has; `isComplete` says whether that was all. */
+  redriveAll(functionName: string): Promise<Redriven> {
+    return this.client.json('POST', `${root}/dead-letters/redrive`, { body: { function: functionName } });
   }
 
   discardDeadLetter(id: string): Promise<void> {

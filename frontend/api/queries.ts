@@ -111,10 +111,15 @@ export const queries = {
       queryFn: ({ signal }) => api.errorGroup(id, signal),
       refetchInterval: 5000,
     }),
-  deadLetters: (api: Api) =>
+  /** An empty name: those of all functions. */
+  deadLetters: (api: Api, functionName: string) =>
     infiniteQueryOptions({
-      queryKey: ['dead-letters'],
-      queryFn: ({ pageParam, signal }) => api.deadLetters({ limit: 50, ...after(pageParam) }, signal),
+      queryKey: ['dead-letters', functionName],
+      queryFn: ({ pageParam, signal }) =>
+        api.deadLetters(
+          { limit: 50, function: functionName === '' ? undefined : functionName, ...after(pageParam) },
+          signal,
+        ),
       ...byCursor,
       refetchInterval: 15_000,
     }),

@@ -38,7 +38,12 @@ export function AuditPage() {
     <>
       <PageHeader
         title="Audit"
-        note="Every change, newest first. `hearth audit verify` tells whether it was tampered with."
+        note={
+          <>
+            Every change, newest first. <code className="font-mono">hearth audit verify</code> tells whether it was
+            tampered with.
+          </>
+        }
       />
       <Card isFlush>
         <div className={query.data === undefined ? 'p-4' : ''}>

@@ -3,8 +3,10 @@ import { Link } from '@tanstack/react-router';
 import { Inbox, RotateCcw } from 'lucide-react';
 import { useState } from 'react';
 import type { DeadLetter } from '../../shared/api/invocations.ts';
+import type { Api } from '../api/api.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
+import { FunctionFilter } from '../components/function-filter.tsx';
 import { InvocationPanel } from '../components/invocation-panel.tsx';
 import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
@@ -83,18 +85,30 @@ function columns(now: number, actions: Actions): readonly TableColumn<DeadLetter
   ];
 }
 
+/** All that a function has, on this page or not. Resolves with how many those were. */
+async function redriveAll(api: Api, functionName: string): Promise<number> {
+  for (let count = 0; ; ) {
+    const { redriven, isComplete } = await api.redriveAll(functionName);
+    count += redriven;
+    // None, and still not all: what is left cannot be queued again now.
+    if (isComplete || redriven === 0) return count;
+  }
+}
+
 export function DeadLettersPage() {
   const api = useApi();
   const now = useNow();
   const queryClient = useQueryClient();
-  const query = useInfiniteQuery(queries.deadLetters(api));
+  const [functionName] = useUrlValue('function');
+  const query = useInfiniteQuery(queries.deadLetters(api, functionName));
   const [openId, setOpenId] = useUrlValue('invocation');
   const [discarding, setDiscarding] = useState<DeadLetter | undefined>();
   const renew = () => queryClient.invalidateQueries({ queryKey: ['dead-letters'] });
   const redrive = useMutation({
-    mutationFn: async (letters: readonly DeadLetter[]) => {
-      for (const letter of letters) await api.redrive(letter.invocationId);
-      return letters.length;
+    mutationFn: async (letter: DeadLetter | undefined) => {
+      if (letter === undefined) return await redriveAll(api, functionName);
+      await api.redrive(letter.invocationId);
+      return 1;
     },
     onSuccess: (count) => toast.done(count === 1 ? 'Queued again' : `${count} invocations queued again`),
     onError: (error) => toast.failed('Not redriven', error),
@@ -116,15 +130,19 @@ export function DeadLettersPage() {
         title="Dead letters"
         note="Asynchronous invocations that were given up, kept with their events."
         actions={
-          letters.length > 1 && (
+          <>
+            <FunctionFilter />
             <Button
               isBusy={redrive.isPending}
+              disabledReason={
+                functionName === '' ? 'Choose a function first' : letters.length === 0 ? 'There is nothing' : undefined
+              }
               icon={<RotateCcw className="size-4" aria-hidden="true" />}
-              onClick={() => redrive.mutate(letters)}
+              onClick={() => redrive.mutate(undefined)}
             >
-              Redrive all {letters.length}
+              Redrive all
             </Button>
-          )
+          </>
         }
       />
       <Card isFlush>
@@ -140,7 +158,7 @@ export function DeadLettersPage() {
                 <Table
                   label="Dead letters"
                   columns={columns(now, {
-                    redrive: (letter) => redrive.mutate([letter]),
+                    redrive: (letter) => redrive.mutate(letter),
                     discard: setDiscarding,
                     open: setOpenId,
                   })}

@@ -123,3 +123,4 @@ export const redrivenSchema = z.object({
   redriven: z.number().int(),
   isComplete: z.boolean().describe('False: there are more; repeat.'),
 });
+export type Redriven = z.infer<typeof redrivenSchema>;

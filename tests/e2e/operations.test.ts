@@ -87,6 +87,34 @@ describe.skipIf(whyNoChromium !== undefined)(`logs, alerts and costs${skippedFor
     expect(complaints).toEqual([]);
   });
 
+  it('queues all that a function was given up for again, and nothing of others', async () => {
+    const give = async (name: string, times: number) => {
+      const body = {
+        name,
+        retry: { maxAttempts: 1 },
+        files: { 'index.mjs': "export const handler = () => { throw new Error('no'); };" },
+      };
+      expect((await platform.api('POST', '/api/v1/functions', body)).status).toBe(201);
+      for (let index = 0; index < times; index++)
+        await platform.api('POST', `/api/v1/functions/${name}/invocations?mode=async`, {});
+    };
+    await give('given-up', 3);
+    await give('other', 1);
+    await go('/dead-letters');
+    const rows = (name: string) => page.getByRole('row').filter({ hasText: name });
+    await expect.poll(() => rows('given-up').count(), { timeout: 60_000 }).toBe(3);
+    await expect.poll(() => rows('other').count(), { timeout: 60_000 }).toBe(1);
+    await page.getByRole('combobox', { name: 'Function' }).selectOption('given-up');
+    await page.waitForURL(/function=given-up/);
+    await expect.poll(() => rows('other').count()).toBe(0);
+    const answer = page.waitForResponse((response) => response.url().endsWith('/dead-letters/redrive'));
+    await button('Redrive all').click();
+    expect(await (await answer).json()).toEqual({ redriven: 3, isComplete: true });
+    await page.getByText('3 invocations queued again').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+
   it('makes a rule, changes it, silences it and deletes it', async () => {
     await go('/alerts');
     await page.getByText('No alert rules').waitFor();
