@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { Rocket } from 'lucide-react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
-import { templates } from '../forms/templates.ts';
+import { templateCards } from '../forms/template-cards.ts';
 import { paths } from '../path-builder.ts';
 import { buttonClasses } from '../ui/button.tsx';
 import { CodeBlock } from '../ui/copy-button.tsx';
@@ -13,10 +13,10 @@ const commands = [
   'hearth logs hello --follow',
 ].join('\n');
 
-function TemplateCards({ count }: { readonly count: number }) {
+function TemplateCards() {
   return (
     <ul className="grid gap-3 sm:grid-cols-2 lg:grid-cols-3">
-      {templates.slice(0, count).map((template) => (
+      {templateCards.map((template) => (
         <li key={template.id}>
           <Link
             to={paths.newFunction()}
@@ -25,7 +25,7 @@ function TemplateCards({ count }: { readonly count: number }) {
           >
             <span className="font-semibold">{template.title}</span>
             <span className="mt-1 text-sm text-muted">{template.summary}</span>
-            <span className="mt-3 font-mono text-xs text-faint">{Object.keys(template.files).join(', ')}</span>
+            <span className="mt-3 font-mono text-xs text-faint">{template.fileNames.join(', ')}</span>
           </Link>
         </li>
       ))}
@@ -34,7 +34,7 @@ function TemplateCards({ count }: { readonly count: number }) {
 }
 
 /** The examples that came with the platform, for who would rather look at something that runs. */
-export function ExamplesNote({ functions }: { readonly functions: readonly FunctionDocument[] }) {
+function ExamplesNote({ functions }: { readonly functions: readonly FunctionDocument[] }) {
   if (functions.length === 0) return null;
   return (
     <p className="text-center text-sm text-muted">
@@ -50,9 +50,10 @@ export function ExamplesNote({ functions }: { readonly functions: readonly Funct
 }
 
 /** What somebody sees who has no function yet: three ways to the first answer. */
-export function FirstRun() {
+export function FirstRun({ examples = [] }: { readonly examples?: readonly FunctionDocument[] }) {
   return (
     <div className="mx-auto flex max-w-4xl flex-col gap-6 py-6">
+      <ExamplesNote functions={examples} />
       <div className="flex flex-col items-center gap-2 text-center">
         <Rocket className="size-8 text-accent" aria-hidden="true" />
         <h2 className="text-2xl font-semibold tracking-tight">Deploy your first function</h2>
@@ -61,7 +62,7 @@ export function FirstRun() {
           own.
         </p>
       </div>
-      <TemplateCards count={3} />
+      <TemplateCards />
       <div className="flex justify-center">
         <Link to={paths.newFunction()} className={buttonClasses('primary')}>
           See all templates

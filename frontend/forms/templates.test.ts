@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createFunctionSchema } from '../../shared/api/functions.ts';
 import { checkSettings, configOf, settingsOfTemplate } from './draft.ts';
 import { nameError } from './names.ts';
+import { templateCards } from './template-cards.ts';
 import { templateOf, templates } from './templates.ts';
 
 describe.each(templates.map((template) => [template.id, template] as const))('template %s', (_id, template) => {
@@ -27,6 +28,13 @@ describe.each(templates.map((template) => [template.id, template] as const))('te
       if (/\.[cm]?[jt]s$/.test(name)) expect(() => transformSync(text, { loader: 'ts' })).not.toThrow();
     }
   });
+});
+
+it('shows the first templates in the first run as they are', () => {
+  const first = templates.slice(0, templateCards.length);
+  expect(first.map(({ id, title, summary, files }) => ({ id, title, summary, fileNames: Object.keys(files) }))).toEqual(
+    templateCards,
+  );
 });
 
 describe('templateOf', () => {

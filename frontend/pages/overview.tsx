@@ -8,7 +8,7 @@ import type { LiveSnapshot } from '../api/live-ticks.ts';
 import { queries } from '../api/queries.ts';
 import { CanaryAborts } from '../components/canary-aborts.tsx';
 import { Checklist } from '../components/checklist.tsx';
-import { ExamplesNote, FirstRun } from '../components/first-run.tsx';
+import { FirstRun } from '../components/first-run.tsx';
 import { HostCharts } from '../components/host-charts.tsx';
 import { MetricCharts } from '../components/metric-charts.tsx';
 import { MetricTiles } from '../components/metric-tiles.tsx';
@@ -152,8 +152,7 @@ export function OverviewPage() {
     return (
       <>
         <PageHeader title="Overview" note="Hearth is running and waits for code." />
-        <ExamplesNote functions={list} />
-        <FirstRun />
+        <FirstRun examples={list} />
       </>
     );
   }
