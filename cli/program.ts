@@ -16,6 +16,7 @@ import { registerInvoke } from './commands/invoke.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerLogs } from './commands/logs.ts';
 import { registerProjects } from './commands/projects.ts';
+import { registerRollback } from './commands/rollback.ts';
 import { registerSchedules } from './commands/schedules.ts';
 import { registerSecrets } from './commands/secrets.ts';
 import { registerStatus } from './commands/status.ts';
@@ -68,6 +69,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerTestEvents,
     registerLogs,
     registerFunctions,
+    registerRollback,
     registerAliases,
     registerInvocations,
     registerDeadLetters,

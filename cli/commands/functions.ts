@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import {
-  aliasSchema,
   type FunctionDocument,
   functionPageSchema,
   functionSchema,
@@ -8,7 +7,6 @@ import {
   versionPageSchema,
 } from '../../shared/api/functions.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
-import { CliError, exitCodes } from '../exit-codes.ts';
 import { allPages as all } from '../pages.ts';
 import { confirm } from '../prompts.ts';
 import { ago } from '../terminal.ts';
@@ -47,16 +45,6 @@ export function registerFunctions(program: Command, context: ContextFactory): vo
     .description('versions of a function, newest first')
     .argument('<function>')
     .action(async (name: string) => await listVersions(context(), name));
-  program
-    .command('rollback')
-    .description('move the alias `live` to an earlier version')
-    .argument('<function>')
-    .argument('[version]', 'the one before the live one when left out')
-    .option('-m, --message <text>', 'why; kept with the alias and in the audit trail')
-    .action(
-      async (name: string, version: string | undefined, { message }: { readonly message?: string }) =>
-        await rollback(context(), name, version, message),
-    );
   program
     .command('delete')
     .description('delete a function with its versions, routes and schedules')
@@ -112,32 +100,6 @@ async function listVersions(context: CliContext, name: string): Promise<void> {
 
 async function versionsOf({ client }: CliContext, name: string): Promise<readonly VersionDocument[]> {
   return await all((cursor) => client.get(`${path(name)}/versions`, versionPageSchema, { limit: 200, cursor }));
-}
-
-async function rollback(
-  context: CliContext,
-  name: string,
-  wanted: string | undefined,
-  message: string | undefined,
-): Promise<void> {
-  const { client, terminal } = context;
-  let version = Number(wanted);
-  if (wanted === undefined) {
-    const versions = await versionsOf(context, name);
-    const live = versions.find((item) => item.aliases.includes('live'))?.version ?? Number.POSITIVE_INFINITY;
-    const before = versions.find((item) => item.version < live);
-    if (before === undefined)
-      throw new CliError(exitCodes.conflict, `${name} has no version before the live one`, {
-        hint: `See them with: hearth version list ${name}`,
-      });
-    version = before.version;
-  }
-  if (!Number.isInteger(version) || version < 1)
-    throw new CliError(exitCodes.usage, `${wanted} is not a version number`);
-  const alias = await client.send('PUT', `${path(name)}/aliases/live`, aliasSchema, {
-    json: { versions: [{ version, weight: 1 }], ...(message === undefined ? {} : { message }) },
-  });
-  terminal.answer(alias, `${name} now answers with version ${version}`);
 }
 
 async function deleteFunction(context: CliContext, name: string, isSure: boolean): Promise<void> {

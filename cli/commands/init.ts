@@ -19,6 +19,7 @@ export function registerInit(program: Command, context: ContextFactory): void {
     .argument('[directory]', 'where', '.')
     .option('-t, --template <name>', templates.map((template) => template.name).join(', '), 'ts-http')
     .option('-n, --name <name>', "the function's name; the folder's when left out")
+    .option('-y, --yes', 'accepted for scripts: nothing is asked')
     .addHelpText(
       'after',
       `\nTemplates:\n${templates.map((template) => `  ${template.name.padEnd(10)} ${template.description}`).join('\n')}`,

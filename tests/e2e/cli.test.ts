@@ -66,7 +66,7 @@ describe('the command line in a process of its own, against a real platform', ()
     login.child.stdin.end(platform.token);
     expect((await login.ended).exitCode).toBe(0);
 
-    expect((await hearth('init', 'greeter', '-t', 'ts-http')).exitCode).toBe(0);
+    expect((await hearth('init', 'greeter', '-t', 'ts-http', '-y')).exitCode).toBe(0);
     const deployed = await hearth('deploy', 'greeter', '-m', 'first');
     expect(deployed).toMatchObject({ exitCode: 0, stdout: `${platform.gatewayUrl}/greeter\n` });
     expect(deployed.stderr).toContain('greeter version 1, live');
@@ -87,7 +87,7 @@ describe('the command line in a process of its own, against a real platform', ()
       [2, 'second'],
       [1, 'first'],
     ]);
-    expect((await hearth('rollback', 'greeter')).stderr).toContain('version 1');
+    expect((await hearth('rollback', 'greeter', '-y')).stderr).toContain('version 1');
     expect((await hearth('invoke', 'greeter', '-d', event)).stdout).toContain('Hello, Ada!');
     expect((await hearth('function', 'list')).stdout).toMatch(/greeter +nodejs +process +1 /);
     expect(await hearth('delete', 'greeter')).toMatchObject({ exitCode: 2 });

@@ -75,6 +75,24 @@ test('aliases take shares of the traffic, with a guard, and go', async () => {
   expect((await run(['alias', 'set', 'orders', 'live', '9'])).code).toBe(4);
 });
 
+test('a rollback goes to what was live before, never to what was not, and not forward again', async () => {
+  writeFileSync(join(folder, 'hearth.json'), JSON.stringify({ name: 'shop', runtime: 'nodejs' }));
+  for (const more of [[], ['--no-promote'], []]) {
+    const { code, stderr } = await run(['deploy', folder, ...more]);
+    expect(code, stderr).toBe(0);
+  }
+  expect(await run(['rollback', 'shop', '-y', '-m', 'too slow'])).toMatchObject({
+    code: 0,
+    stderr: 'shop now answers with version 1\n',
+  });
+  expect(await run(['rollback', 'shop'])).toMatchObject({
+    code: 5,
+    stderr: expect.stringContaining('no version of shop was live before'),
+  });
+  expect((await run(['rollback', 'shop', '2'])).stderr).toBe('shop now answers with version 2\n');
+  expect((await run(['delete', 'shop', '--yes'])).code).toBe(0);
+});
+
 test('a failure is found in dead letters and errors, redriven, resolved and deleted', async () => {
   const failed = await run(['invoke', 'orders', '--async', '--wait', '-d', '{"fail":true}']);
   expect(failed.code).toBe(6);
