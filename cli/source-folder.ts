@@ -1,44 +1,59 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { create } from 'tar';
 import { type Manifest, manifestFile, manifestSchema } from '../shared/manifest.ts';
 import { CliError, exitCodes } from './exit-codes.ts';
+import { type LeftOutBy, LeftOutRules, looksSecret } from './left-out.ts';
+import { printable, type Terminal } from './terminal.ts';
 
-/** Never part of a bundle: the builder installs dependencies itself. */
-const ignoredNames = new Set([
-  'node_modules',
-  '.git',
-  '.hg',
-  '.svn',
-  '__pycache__',
-  '.venv',
-  'venv',
-  '.DS_Store',
-  '.env',
-  manifestFile,
-]);
+/** A file of a bundle, with `/` between the parts of its path. */
+interface SourceFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+}
 
-interface SourceFolder {
+export interface SourceFolder {
   readonly manifest: Manifest;
   /** gzip-compressed tar; empty when the manifest names an image. */
   readonly archive: Buffer;
-  readonly fileCount: number;
+  readonly files: readonly SourceFile[];
+  /** What is in the folder and not in the bundle; a folder stands for all that is in it. */
+  readonly leftOut: readonly { readonly path: string; readonly by: LeftOutBy }[];
 }
 
-/** Reads a function's folder: its `hearth.json` and its files, without dependencies, version control and `.env`. */
+/** Reads a function's folder: its `hearth.json` and its files, without what docs/cli.md says is left out. */
 export async function readSourceFolder(directory: string): Promise<SourceFolder> {
   const manifest = readManifest(directory);
   // The code of an image is in the image; what is in the folder belongs to whoever builds it.
   if (manifest.image !== undefined && manifest.image !== null)
-    return { manifest, archive: Buffer.alloc(0), fileCount: 0 };
-  const paths = await listFiles(directory, directory);
-  if (paths.length === 0)
-    throw new CliError(exitCodes.usage, `${directory} has no files to deploy besides ${manifestFile}`);
+    return { manifest, archive: Buffer.alloc(0), files: [], leftOut: [] };
+  const files: SourceFile[] = [];
+  const leftOut: { path: string; by: LeftOutBy }[] = [];
+  await listFiles({ root: directory, rules: new LeftOutRules(directory), files, leftOut }, directory);
+  if (files.length === 0)
+    throw new CliError(exitCodes.usage, `${directory} has no files to deploy besides ${manifestFile}`, {
+      ...(leftOut.length < 2
+        ? {}
+        : { hint: `Left out: ${leftOut.map(({ path, by }) => `${path} (${by})`).join(', ')}` }),
+    });
   const chunks: Buffer[] = [];
+  const paths = files.map((file) => file.path);
   for await (const chunk of create({ gzip: true, cwd: directory, portable: true, follow: false }, paths))
     chunks.push(chunk as Buffer);
-  return { manifest, archive: Buffer.concat(chunks), fileCount: paths.length };
+  return { manifest, archive: Buffer.concat(chunks), files, leftOut };
+}
+
+/** Says which files are called as files with secrets are; they are uploaded all the same. */
+export function warnOfSecrets({ files }: Pick<SourceFolder, 'files'>, terminal: Terminal): void {
+  const found = files.filter((file) => looksSecret(file.path)).map((file) => file.path);
+  if (found.length === 0) return;
+  terminal.say(
+    terminal.style(
+      'yellow',
+      `warning: ${printable(found.join(', '))} may be secret and will be part of the version; name it in .hearthignore, and see \`hearth secrets\``,
+    ),
+  );
 }
 
 /** What a deployment is sent as: the configuration, and the files. */
@@ -76,15 +91,26 @@ function readManifest(directory: string): Manifest {
   return content as Manifest;
 }
 
-async function listFiles(root: string, directory: string): Promise<string[]> {
-  const paths: string[] = [];
+interface Listing {
+  readonly root: string;
+  readonly rules: LeftOutRules;
+  readonly files: SourceFile[];
+  readonly leftOut: { path: string; by: LeftOutBy }[];
+}
+
+async function listFiles(listing: Listing, directory: string): Promise<void> {
+  const { root, rules, files, leftOut } = listing;
+  rules.enter(directory);
   for (const entry of (await readdir(directory, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (ignoredNames.has(entry.name)) continue;
     const path = join(directory, entry.name);
-    if (entry.isDirectory()) paths.push(...(await listFiles(root, path)));
-    else if (entry.isFile()) paths.push(relative(root, path).split(sep).join('/'));
+    const inBundle = relative(root, path).split(sep).join('/');
+    const by = rules.leftOutBy(path, entry.name, entry.isDirectory());
+    if (by !== undefined) leftOut.push({ path: entry.isDirectory() ? `${inBundle}/` : inBundle, by });
+    else if (entry.isDirectory()) await listFiles(listing, path);
+    else if (entry.isFile()) files.push({ path: inBundle, sizeBytes: (await stat(path)).size });
     else if (entry.isSymbolicLink())
-      throw new CliError(exitCodes.usage, `${path} is a symbolic link; bundles hold plain files only`);
+      throw new CliError(exitCodes.usage, `${path} is a symbolic link; bundles hold plain files only`, {
+        hint: 'Name it in .hearthignore to leave it out.',
+      });
   }
-  return paths;
 }

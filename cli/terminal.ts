@@ -56,6 +56,14 @@ export class Terminal {
     else this.table(head, items.map(rowOf));
   }
 
+  /** One thing: what is known of it, a line each; what is `undefined` is left out. */
+  fields(rows: Readonly<Record<string, string | undefined>>): void {
+    const known = Object.entries(rows).filter((row): row is [string, string] => row[1] !== undefined);
+    const width = Math.max(...known.map(([name]) => name.length));
+    for (const [name, value] of known)
+      this.print(`${this.style('dim', name.padEnd(width))}  ${printable(value)}`.trimEnd());
+  }
+
   /** Rows in aligned columns under a head. */
   table(head: readonly string[], rows: readonly (readonly string[])[]): void {
     const widths = head.map((title, column) =>
@@ -80,6 +88,14 @@ export function printable(text: string): string {
 /** For tables. */
 export function firstLine(text: string): string {
   return printable(text).split('\n')[0] ?? '';
+}
+
+/** `512 B`, `1.5 KiB`, `20 MiB`. */
+export function bytesText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const unit = bytes < 1024 ** 2 ? 'KiB' : bytes < 1024 ** 3 ? 'MiB' : 'GiB';
+  const value = bytes / 1024 ** (['KiB', 'MiB', 'GiB'].indexOf(unit) + 1);
+  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${unit}`;
 }
 
 /** `3 min ago`, for tables. */

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { type Deployed, deployedSchema, functionSchema } from '../../shared/api/functions.ts';
+import { deployedSchema, functionSchema } from '../../shared/api/functions.ts';
 import type { Manifest } from '../../shared/manifest.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
-import { readSourceFolder, uploadForm } from '../source-folder.ts';
-import { printable } from '../terminal.ts';
+import { readSourceFolder, type SourceFolder, uploadForm, warnOfSecrets } from '../source-folder.ts';
+import { bytesText, printable, type Terminal } from '../terminal.ts';
 import { withPullProgress } from './pull-progress.ts';
 
 interface Options {
@@ -29,53 +29,81 @@ export function registerDeploy(program: Command, context: ContextFactory): void 
     .option('--no-promote', 'do not move the alias `live` to the new version')
     .option('--isolation <level>', 'another isolation level than the one in hearth.json')
     .option('-e, --env <KEY=value>', 'an environment variable; may be repeated', collect, [])
-    .option('--dry-run', 'say what would be uploaded, and stop')
+    .option('--dry-run', 'list what would be uploaded and what not, with sizes, and stop')
     .action(async (directory: string, options: Options) => await deploy(context(), directory, options));
 }
 
 async function deploy(context: CliContext, directory: string, options: Options): Promise<void> {
   const { terminal, client } = context;
+  const step = stopwatch(terminal);
   const source = await readSourceFolder(resolve(context.directory, directory));
   const manifest = withOptions(source.manifest, options);
+  warnOfSecrets(source, terminal);
   if (options.dryRun === true) {
-    terminal.result(
-      { manifest, files: source.fileCount, bytes: source.archive.length },
-      `${manifest.name}: ${source.fileCount} files, ${source.archive.length} bytes compressed`,
-    );
+    dryRun(context, source, manifest);
     return;
   }
-  const startedAt = performance.now();
+  const isImage = manifest.image !== undefined && manifest.image !== null;
+  if (!isImage) step(`Packed ${sizeText(source)}${leftOutText(source)}`);
   const isNew = !(await exists(context, manifest.name));
-  terminal.say(
-    `${isNew ? 'Creating' : 'Updating'} ${manifest.name} (${source.fileCount} files, ${source.archive.length} bytes) ...`,
-  );
+  step(`${isNew ? 'Creating' : 'Updating'} ${manifest.name} ${isImage ? 'from an image' : 'from these'} ...`);
   const config = isNew ? manifest : versionPart(manifest);
   const path = isNew ? '/api/v1/functions' : `/api/v1/functions/${manifest.name}/versions`;
-  const isImage = manifest.image !== undefined && manifest.image !== null;
   const content = isImage ? { json: config } : { body: uploadForm(source, config) };
   const sent = client.send('POST', path, deployedSchema, { ...content, signal: context.signal });
   const deployed = isImage ? await withPullProgress(context, sent) : await sent;
+  for (const line of terminal.isJson ? [] : deployed.buildLog)
+    terminal.say(terminal.style('dim', `  | ${printable(line)}`));
+  step('Uploaded, built and kept');
   if (!isNew && (manifest.description !== undefined || manifest.tags !== undefined)) {
     const change = {
       ...(manifest.description === undefined ? {} : { description: manifest.description }),
       ...(manifest.tags === undefined ? {} : { tags: manifest.tags }),
     };
     await client.send('PATCH', `/api/v1/functions/${manifest.name}`, functionSchema, { json: change });
+    step('Described');
   }
-  report(context, deployed, Math.round(performance.now() - startedAt));
+  const { version } = deployed;
+  const traffic = version.aliases.includes('live') ? 'live' : 'not live';
+  step.total(`${terminal.style('green', 'Deployed')} ${manifest.name} version ${version.version}, ${traffic}`);
+  terminal.result(deployed, deployed.url);
 }
 
-function report({ terminal }: CliContext, deployed: Deployed, tookMs: number): void {
+/** Says each step with the time that it took, and at last the time of all. */
+function stopwatch(terminal: Terminal): { (text: string): void; total: (text: string) => void } {
+  const startedAt = performance.now();
+  let before = startedAt;
+  const say = (text: string, since: number): void => {
+    before = performance.now();
+    if (!terminal.isJson) terminal.say(`${text}${terminal.style('dim', ` (${Math.round(before - since)} ms)`)}`);
+  };
+  return Object.assign((text: string) => say(text, before), { total: (text: string) => say(text, startedAt) });
+}
+
+const sizeText = ({ files, archive }: SourceFolder): string =>
+  `${files.length} ${files.length === 1 ? 'file' : 'files'}, ${bytesText(archive.length)} compressed`;
+
+/** What a file of rules left out; what is always left out surprises nobody. */
+function leftOutText({ leftOut }: SourceFolder): string {
+  const byRules = leftOut.filter(({ by }) => by !== 'default');
+  if (byRules.length === 0) return '';
+  const names = byRules.slice(0, 3).map(({ path }) => printable(path));
+  return `, without ${names.join(', ')}${byRules.length > 3 ? ` and ${byRules.length - 3} more` : ''} (${[...new Set(byRules.map(({ by }) => by))].join(', ')})`;
+}
+
+function dryRun({ terminal }: CliContext, source: SourceFolder, manifest: Manifest): void {
+  const { files, leftOut, archive } = source;
   if (terminal.isJson) {
-    terminal.json(deployed);
+    terminal.json({ manifest, files, bytes: archive.length, leftOut });
     return;
   }
-  for (const line of deployed.buildLog) terminal.say(terminal.style('dim', `  | ${printable(line)}`));
-  const isLive = deployed.version.aliases.includes('live');
-  terminal.say(
-    `${terminal.style('green', 'Deployed')} ${deployed.function.name} version ${deployed.version.version}${isLive ? ', live' : ', not live'} in ${tookMs} ms`,
+  terminal.table(
+    ['file', 'size'],
+    files.map(({ path, sizeBytes }) => [path, bytesText(sizeBytes)]),
   );
-  terminal.print(deployed.url);
+  for (const { path, by } of leftOut)
+    terminal.say(terminal.style('dim', `left out: ${printable(path)} (${by === 'default' ? 'always' : by})`));
+  terminal.say(`${manifest.name}: ${sizeText(source)}; nothing was uploaded`);
 }
 
 function withOptions(manifest: Manifest, options: Options): Manifest {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { createdDraftSchema } from '../../shared/api/functions.ts';
 import type { Manifest } from '../../shared/manifest.ts';
 import type { CliContext } from '../context.ts';
-import { readSourceFolder, uploadForm } from '../source-folder.ts';
+import { readSourceFolder, uploadForm, warnOfSecrets } from '../source-folder.ts';
 import { printable } from '../terminal.ts';
 
 /** Makes a draft of the function from a folder, hands the path of its calls on, and deletes it again, whatever came of the call. */
@@ -13,6 +13,7 @@ export async function withDraft(
   call: (path: string) => Promise<void>,
 ): Promise<void> {
   const source = await readSourceFolder(resolve(directory, folder));
+  warnOfSecrets(source, terminal);
   const path = `/api/v1/functions/${encodeURIComponent(functionName)}/drafts`;
   const body = uploadForm(source, configOf(source.manifest));
   const { draft, buildLog } = await client.send('POST', path, createdDraftSchema, { body, signal });
