@@ -11,6 +11,8 @@ export interface RequestOptions {
   readonly body?: string | Uint8Array<ArrayBuffer> | FormData;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Sees the answer before it is read, a refusal too. */
+  readonly onResponse?: (response: Response) => void;
 }
 
 /** The public API and nothing else; every failure becomes a CliError with the exit status that docs/cli.md promises. */
@@ -73,7 +75,8 @@ export class ApiClient {
         hint: 'Is it running (npm start)? Another address: set HEARTH_URL or run `hearth login --url …`.',
       });
     }
-    if (response.status >= 400) throw await this.#failure(response);
+    options.onResponse?.(response);
+    if (response.status >= 400) throw await this.#failure(response, functionIn(url.pathname));
     return response;
   }
 
@@ -90,7 +93,7 @@ export class ApiClient {
     );
   }
 
-  async #failure(response: Response): Promise<CliError> {
+  async #failure(response: Response, functionName: string | undefined): Promise<CliError> {
     const text = await response.text();
     let problem: Problem | undefined;
     try {
@@ -110,9 +113,16 @@ export class ApiClient {
     const hint = hintFor(response, this.#profile);
     return new CliError(exitCode, `${problem.detail}${details}${log}${thrown}`, {
       problem,
+      functionName,
       ...(hint === undefined ? {} : { hint }),
     });
   }
+}
+
+/** The function that a path of the API is about. */
+function functionIn(path: string): string | undefined {
+  const name = /^\/api\/v1\/functions\/([^/]+)/.exec(path)?.[1];
+  return name === undefined ? undefined : decodeURIComponent(name);
 }
 
 function hintFor(response: Response, profile: Profile): string | undefined {

@@ -20,17 +20,20 @@ export class CliError extends Error {
   readonly exitCode: ExitCode;
   readonly hint: string | undefined;
   readonly problem: Problem | undefined;
+  /** The function of the request that was refused. */
+  readonly functionName: string | undefined;
 
   constructor(
     exitCode: ExitCode,
     message: string,
-    options: { readonly hint?: string; readonly problem?: Problem } = {},
+    options: { readonly hint?: string; readonly problem?: Problem; readonly functionName?: string | undefined } = {},
   ) {
     super(message);
     this.name = 'CliError';
     this.exitCode = exitCode;
     this.hint = options.hint;
     this.problem = options.problem;
+    this.functionName = options.functionName;
   }
 }
 

@@ -79,6 +79,7 @@ describe('function', () => {
     const sent: string[] = [];
     handler = (request, response, body) => {
       const name = request.url?.split('/').at(-1) ?? '';
+      if (request.method === 'GET') return json(response, 200, { nextCursor: null, items: [] });
       if (name === 'gone') return json(response, 404, problem(404, 'function_not_found', 'no'));
       sent.push(`${request.method} ${name} ${body.toString()}`);
       return json(response, 200, functionDocument(name, 0, 0, JSON.parse(body.toString())));
@@ -93,6 +94,16 @@ describe('function', () => {
     expect(on).toMatchObject({ exitCode: 4, stdout: '' });
     expect(on.stderr).toContain('a is enabled');
     expect(sent).toEqual(['PATCH a {"enabled":false}', 'PATCH b {"enabled":false}', 'PATCH a {"enabled":true}']);
+  });
+});
+
+describe('show', () => {
+  it('says of a function what people ask, and gives the whole with --json', async () => {
+    handler = (_request, response) =>
+      json(response, 200, functionDocument('shop', 0, 0, { description: 'sells\u001b[2J' }));
+    const { stdout } = await run(['function', 'show', 'shop']);
+    expect(stdout).toMatch(/^name {9}shop\ndescription {2}sells\ufffd\[2J\n[\s\S]*\nisolation {4}\S+\n/);
+    expect(JSON.parse((await run(['function', 'show', 'shop', '--json'])).stdout)).toMatchObject({ name: 'shop' });
   });
 });
 
@@ -174,6 +185,22 @@ describe('init and deploy', () => {
     ).toEqual(['index.mjs', 'lib/a.mjs']);
   });
 
+  it('lists what would be uploaded with --dry-run, and warns of what may be secret', async () => {
+    await run(['init', 'shop', '-y', '-t', 'js-fetch']);
+    for (const file of ['.env.local', 'tls.key']) writeFileSync(join(folder, 'shop', file), 'x'.repeat(2048));
+    const { exitCode, stdout, stderr } = await run(['deploy', 'shop', '--dry-run']);
+    expect([exitCode, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^FILE +SIZE\nindex\.mjs +\d+ B\ntls\.key +2\.0 KiB\n$/),
+    ]);
+    expect(stderr).toMatch(/^warning: tls\.key may be secret.*\n[\s\S]*left out: \.env\.local \(always\)\n/);
+    const document = JSON.parse((await run(['deploy', 'shop', '--dry-run', '--json'])).stdout);
+    expect(document).toMatchObject({
+      manifest: { name: 'shop' },
+      files: [{ path: 'index.mjs' }, { path: 'tls.key', sizeBytes: 2048 }],
+    });
+  });
+
   it.each([
     ['no manifest', undefined, /there is no hearth\.json.*\n.*hearth init/],
     ['not JSON', '{', /is not JSON/],
@@ -196,10 +223,50 @@ describe('invoke', () => {
     expect(await run(['invoke', 'echo', '-i', '-d', '{"a":1}'])).toEqual({
       exitCode: 0,
       stdout: 'got {"a":1}\n',
-      stderr: 'inv_1  warm  handler;dur=1\n',
+      stderr: expect.stringMatching(
+        /^HTTP\/1\.1 200 OK\n(?:.+\n)*hearth-invocation-id: inv_1\n(?:.+\n)*server-timing: handler;dur=1\n/,
+      ),
     });
     expect((await run(['invoke', 'echo', '-f', '-'], { stdin: '[1]' })).stdout).toBe('got [1]\n');
     expect(await run(['invoke', 'echo', '-d', '{'])).toMatchObject({ exitCode: 2 });
+  });
+
+  it('gives the call as one object with --json', async () => {
+    const head = {
+      'hearth-invocation-id': 'inv_1',
+      'hearth-start': 'warm',
+      'server-timing': 'queued;dur=0.2, total;dur=1.5',
+    };
+    const answers = [
+      ['application/json', '{"a":1}'],
+      ['text/plain', 'hi'],
+      ['image/png', Buffer.from([0xff, 0xfe])],
+    ] as const;
+    const documents = [];
+    for (const [type, body] of answers) {
+      handler = (_request, response) => response.writeHead(200, { ...head, 'content-type': type }).end(body);
+      documents.push(JSON.parse((await run(['invoke', 'echo', '--json'])).stdout));
+    }
+    const call = { id: 'inv_1', status: 'success', start: 'warm', timing: { queuedMs: 0.2, totalMs: 1.5 } };
+    expect(documents).toEqual([
+      { ...call, contentType: 'application/json', result: { a: 1 } },
+      { ...call, contentType: 'text/plain', result: 'hi' },
+      { ...call, contentType: 'image/png', resultBase64: '//4=' },
+    ]);
+  });
+
+  it('shows the head of a refusal too, and says which function may have been meant', async () => {
+    handler = (request, response) => {
+      if (request.method === 'GET')
+        return json(response, 200, {
+          nextCursor: null,
+          items: ['greeter', 'orders'].map((name) => functionDocument(name, 0, 0)),
+        });
+      return json(response, 404, problem(404, 'function_not_found', 'no such function'));
+    };
+    const { exitCode, stderr } = await run(['invoke', 'gretter', '-i']);
+    expect(exitCode).toBe(4);
+    expect(stderr).toMatch(/^HTTP\/1\.1 404 Not Found\n[\s\S]*hearth: no such function\nDid you mean greeter\?\n$/);
   });
 
   it.each([

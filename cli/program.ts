@@ -25,7 +25,9 @@ import { registerTokens } from './commands/tokens.ts';
 import { registerUsers } from './commands/users.ts';
 import { type CliContext, createContext } from './context.ts';
 import { CliError, type ExitCode, exitCodes } from './exit-codes.ts';
+import { functionNames } from './function-names.ts';
 import type { Environment } from './profile.ts';
+import { similarNames } from './similar-names.ts';
 import type { Streams } from './terminal.ts';
 
 export interface CliOptions {
@@ -93,7 +95,9 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     await program.parseAsync(options.argv, { from: 'user' });
     return exitCodes.ok;
   } catch (error) {
-    return explain(error, options, program.opts<{ verbose?: boolean; json?: boolean }>());
+    const exitCode = explain(error, options, program.opts<{ verbose?: boolean; json?: boolean }>());
+    if (error instanceof CliError && error.problem?.code === 'function_not_found') await suggest(error, context());
+    return exitCode;
   }
 }
 
@@ -112,6 +116,14 @@ function inheritSettings(command: Command, root: Command): void {
     }
     inheritSettings(child, root);
   }
+}
+
+/** Says which functions a name that is not there may have meant. */
+async function suggest({ functionName }: CliError, { client, terminal, signal }: CliContext): Promise<void> {
+  if (functionName === undefined || signal.aborted) return;
+  const names = await functionNames(client).catch(() => []);
+  const meant = similarNames(functionName, names);
+  if (meant.length > 0) terminal.say(`Did you mean ${meant.join(' or ')}?`);
 }
 
 function explain(

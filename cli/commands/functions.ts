@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import {
   type FunctionDocument,
+  type FunctionStats,
   functionPageSchema,
   functionSchema,
   type VersionDocument,
@@ -9,7 +10,7 @@ import {
 import type { CliContext, ContextFactory } from '../context.ts';
 import { allPages as all } from '../pages.ts';
 import { confirm } from '../prompts.ts';
-import { ago } from '../terminal.ts';
+import { ago, bytesText, type Terminal } from '../terminal.ts';
 
 const path = (name: string): string => `/api/v1/functions/${encodeURIComponent(name)}`;
 
@@ -25,7 +26,9 @@ export function registerFunctions(program: Command, context: ContextFactory): vo
     .argument('<function>')
     .action(async (name: string) => {
       const { client, terminal } = context();
-      terminal.json(await client.get(path(name), functionSchema));
+      const item = await client.get(path(name), functionSchema, { stats: 1 });
+      if (terminal.isJson) terminal.json(item);
+      else showFunction(terminal, item);
     });
   for (const enabled of [true, false]) {
     functions
@@ -54,6 +57,34 @@ export function registerFunctions(program: Command, context: ContextFactory): vo
       async (name: string, options: { readonly yes?: boolean }) =>
         await deleteFunction(context(), name, options.yes === true),
     );
+}
+
+function showFunction(terminal: Terminal, item: FunctionDocument): void {
+  const { stats, lastDeployment } = item;
+  terminal.fields({
+    name: item.name,
+    description: item.description === '' ? undefined : item.description,
+    tags: item.tags.length === 0 ? undefined : item.tags.join(', '),
+    url: item.url,
+    state: item.enabled ? 'enabled' : 'disabled: every call is answered with 503',
+    live: item.liveVersion === null ? 'nothing' : `version ${item.liveVersion}`,
+    latest: `version ${item.latestVersion}, ${ago(lastDeployment.at)} by ${lastDeployment.by}`,
+    runtime: item.runtime,
+    isolation: item.isolation,
+    memory: `${item.memoryMb} MiB`,
+    routes: item.routes.length === 0 ? undefined : item.routes.map(routeText).join(', '),
+    'last hour': stats && callsText(stats),
+    created: item.createdAt,
+  });
+}
+
+const routeText = ({ path: route, methods, alias }: FunctionDocument['routes'][number]): string =>
+  `${methods.length === 0 ? '' : `${methods.join('|')} `}${route}${alias === 'live' ? '' : ` (${alias})`}`;
+
+function callsText({ invocations, errors, p50Ms, p95Ms, coldStarts }: FunctionStats): string {
+  if (invocations === 0) return 'no calls';
+  const times = p50Ms === null || p95Ms === null ? '' : `, median ${p50Ms.toFixed(1)} ms, p95 ${p95Ms.toFixed(1)} ms`;
+  return `${invocations} calls, ${errors} failed, ${coldStarts} cold${times}`;
 }
 
 async function listFunctions({ client, terminal }: CliContext): Promise<void> {
@@ -93,7 +124,7 @@ async function listVersions(context: CliContext, name: string): Promise<void> {
     item.aliases.join(', '),
     ago(item.createdAt),
     item.createdBy,
-    `${item.sizeBytes} B`,
+    bytesText(item.sizeBytes),
     item.message,
   ]);
 }

@@ -1,7 +1,15 @@
 import type { Command } from 'commander';
-import { acceptedSchema, invocationDetailSchema, invocationPageSchema } from '../../shared/api/invocations.ts';
+import {
+  acceptedSchema,
+  type InvocationDetail,
+  invocationDetailSchema,
+  invocationPageSchema,
+} from '../../shared/api/invocations.ts';
+import { isDraft } from '../../shared/drafts.ts';
+import type { Timing } from '../../shared/invocation.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
-import { ago } from '../terminal.ts';
+import { printLogLine } from '../log-lines.ts';
+import { ago, bytesText, type Terminal } from '../terminal.ts';
 
 const path = (id: string): string => `/api/v1/invocations/${encodeURIComponent(id)}`;
 
@@ -32,7 +40,9 @@ export function registerInvocations(program: Command, context: ContextFactory): 
     .argument('<id>')
     .action(async (id: string) => {
       const { client, terminal } = context();
-      terminal.json(await client.get(path(id), invocationDetailSchema));
+      const detail = await client.get(path(id), invocationDetailSchema);
+      if (terminal.isJson) terminal.json(detail);
+      else showInvocation(terminal, detail);
     });
   invocations
     .command('replay')
@@ -54,6 +64,38 @@ export function registerInvocations(program: Command, context: ContextFactory): 
       await client.request(path(id), { method: 'DELETE' });
       terminal.answer({ cancelled: id }, `Cancelled ${id}`);
     });
+}
+
+function showInvocation(terminal: Terminal, detail: InvocationDetail): void {
+  const { timing, usage, error } = detail;
+  terminal.fields({
+    id: detail.id,
+    function: `${detail.functionName} ${isDraft(detail) ? 'draft' : `version ${detail.version}`} (${detail.qualifier})`,
+    trigger: detail.trigger,
+    status: `${detail.status}${detail.httpStatus === null ? '' : `, HTTP ${detail.httpStatus}`}`,
+    attempts: detail.attempts === 1 ? undefined : String(detail.attempts),
+    'next attempt': detail.nextAttemptAt ?? undefined,
+    'replay of': detail.replayOf ?? undefined,
+    start: detail.start,
+    created: `${detail.createdAt} (${ago(detail.createdAt)})`,
+    time: timing === null ? undefined : timeText(timing),
+    used: usage === null ? undefined : `${usage.cpuMs.toFixed(1)} ms CPU, ${bytesText(usage.peakMemoryBytes)} memory`,
+    instance: detail.instanceId ?? undefined,
+    traceparent: detail.traceparent ?? undefined,
+    error: error === null ? undefined : (error.stack ?? `${error.type}: ${error.message}`),
+    payload: detail.payload === null ? undefined : JSON.stringify(detail.payload),
+    result: detail.result === null ? undefined : JSON.stringify(detail.result),
+  });
+  if (detail.logs.length > 0) terminal.print('');
+  for (const line of detail.logs) terminal.print(printLogLine(terminal, line, false));
+}
+
+/** The whole, and the phases that took any of it. */
+function timeText(timing: Timing): string {
+  const phases = (['queued', 'boot', 'load', 'init', 'handler', 'flush'] as const)
+    .map((phase) => [phase, timing[`${phase}Ms`]] as const)
+    .filter(([, ms]) => ms >= 0.05);
+  return `${timing.totalMs.toFixed(1)} ms${phases.length === 0 ? '' : `: ${phases.map(([phase, ms]) => `${phase} ${ms.toFixed(1)}`).join(', ')}`}`;
 }
 
 async function list({ client, terminal }: CliContext, options: ListOptions): Promise<void> {

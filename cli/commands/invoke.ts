@@ -35,7 +35,7 @@ export function registerInvoke(program: Command, context: ContextFactory): void 
     .option('--wait', 'with --async: wait until it is over')
     .option('--delay <ms>', 'with --async: not before')
     .option('--idempotency-key <key>', 'with --async: the same key never runs twice')
-    .option('-i, --include', 'show id, start and timing as well')
+    .option('-i, --include', 'show the status line and the headers as well')
     .option('--logs', 'show what the function printed')
     .action(async (name: string, options: Options) => await invoke(context(), name, options));
 }
@@ -81,20 +81,51 @@ async function callAndPrint(
   call: Pick<RequestOptions, 'body' | 'query' | 'headers'>,
   options: Options,
 ): Promise<void> {
-  const response = await context.client.request(path, { ...call, method: 'POST', signal: context.signal });
+  const onResponse = (response: Response): void => {
+    if (options.include === true) sayHead(context, response);
+  };
+  const response = await context.client.request(path, { ...call, method: 'POST', signal: context.signal, onResponse });
   const id = response.headers.get('hearth-invocation-id') ?? '';
   const result = Buffer.from(await response.arrayBuffer());
-  if (options.include === true) {
-    context.terminal.say(
-      context.terminal.style(
-        'dim',
-        `${id}  ${response.headers.get('hearth-start') ?? ''}  ${response.headers.get('server-timing') ?? ''}`,
-      ),
-    );
-  }
   if (options.logs === true) await printLogs(context, id);
+  if (context.terminal.isJson) {
+    context.terminal.json(callDocument(response, result));
+    return;
+  }
   context.terminal.streams.stdout.write(result);
   if (result.at(-1) !== 10) context.terminal.print('');
+}
+
+/** The status line and the headers, as curl shows them. */
+function sayHead({ terminal }: CliContext, { status, statusText, headers }: Response): void {
+  const lines = [`HTTP/1.1 ${status} ${statusText}`, ...[...headers].map(([name, value]) => `${name}: ${value}`)];
+  for (const line of lines) terminal.say(terminal.style('dim', printable(line)));
+  terminal.say('');
+}
+
+/** What `--json` gives of a call that was answered; docs/cli.md has its fields. */
+function callDocument({ headers }: Response, body: Buffer) {
+  const phases = [...(headers.get('server-timing') ?? '').matchAll(/([\w-]+);dur=([\d.]+)/g)];
+  return {
+    id: headers.get('hearth-invocation-id'),
+    status: 'success',
+    start: headers.get('hearth-start'),
+    timing: Object.fromEntries(phases.map(([, phase, ms]) => [`${phase}Ms`, Number(ms)])),
+    contentType: headers.get('content-type'),
+    ...resultOf(body, headers.get('content-type') ?? ''),
+  };
+}
+
+/** JSON as what it says, other text as a string, and bytes that are no text in base64. */
+function resultOf(body: Buffer, contentType: string): { readonly result: unknown } | { readonly resultBase64: string } {
+  const text = body.toString();
+  if (!Buffer.from(text).equals(body)) return { resultBase64: body.toString('base64') };
+  if (!/^application\/(?:[\w.-]+\+)?json\b/i.test(contentType)) return { result: text };
+  try {
+    return { result: JSON.parse(text) };
+  } catch {
+    return { result: text };
+  }
 }
 
 async function printLogs(context: CliContext, id: string): Promise<void> {
