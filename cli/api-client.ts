@@ -11,6 +11,8 @@ export interface RequestOptions {
   readonly body?: string | Uint8Array<ArrayBuffer> | FormData;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Statuses of refusals that are answers too. */
+  readonly accepts?: readonly number[];
   /** Sees the answer before it is read, a refusal too. */
   readonly onResponse?: (response: Response) => void;
 }
@@ -41,7 +43,7 @@ export class ApiClient {
     return this.#parse(await this.request(path, { ...options, method }), schema);
   }
 
-  /** Any request; resolves for statuses below 400 only. */
+  /** Any request; resolves for statuses below 400, and those that are accepted. */
   async request(path: string, options: RequestOptions = {}): Promise<Response> {
     const address = `${this.#profile.url}${path}`;
     if (!/^https?:/.test(address) || !URL.canParse(address)) {
@@ -76,7 +78,8 @@ export class ApiClient {
       });
     }
     options.onResponse?.(response);
-    if (response.status >= 400) throw await this.#failure(response, functionIn(url.pathname));
+    if (response.status >= 400 && options.accepts?.includes(response.status) !== true)
+      throw await this.#failure(response, functionIn(url.pathname));
     return response;
   }
 

@@ -10,6 +10,8 @@ export interface CliContext {
   readonly client: ApiClient;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Of the command line. */
+  readonly version: string;
 }
 
 /** Made once the global options are known. */
@@ -23,6 +25,7 @@ export function createContext(options: {
   /** From `--project`. */
   readonly project: string | undefined;
   readonly signal: AbortSignal;
+  readonly version: string;
 }): CliContext {
   const profile = loadProfile(options.environment);
   return {
@@ -31,5 +34,6 @@ export function createContext(options: {
     terminal: new Terminal(options.streams, options.environment, options.isJson),
     client: new ApiClient({ ...profile, project: options.project ?? profile.project }),
     signal: options.signal,
+    version: options.version,
   };
 }

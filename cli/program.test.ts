@@ -295,6 +295,18 @@ describe('invoke', () => {
     if (status === 502) expect(result.stderr).toContain('index.ts:3:9');
   });
 
+  it('waits no longer than it is told to, and ends as after a time-out of the function', async () => {
+    let isGone = false;
+    handler = (_request, response) =>
+      response.on('close', () => {
+        isGone = true;
+      });
+    const result = await run(['invoke', 'echo', '--timeout', '100ms']);
+    expect(result).toMatchObject({ exitCode: 7, stderr: 'hearth: echo did not answer within 100 ms\n' });
+    await expect.poll(() => isGone).toBe(true);
+    expect((await run(['invoke', 'echo', '--timeout', 'soon'])).exitCode).toBe(2);
+  });
+
   it('says so when nothing listens', async () => {
     const result = await run(['invoke', 'echo'], { environment: { HEARTH_URL: 'http://127.0.0.1:1' } });
     expect(result.exitCode).toBe(8);
@@ -334,6 +346,29 @@ describe('output', () => {
     expect(await run(['--help'])).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Exit status:') });
     expect(await run(['--version'])).toMatchObject({ exitCode: 0, stdout: '1.2.3\n' });
     expect(await run(['logs', 'f', '--since', 'yesterday'])).toMatchObject({ exitCode: 2 });
+  });
+});
+
+describe('completion', () => {
+  it('in bash offers the commands, their options, and those of an alias', async () => {
+    const script = join(folder, 'completion.bash');
+    writeFileSync(script, (await run(['completion', 'bash'])).stdout);
+    const offered = (...words: string[]): string =>
+      execFileSync(
+        'bash',
+        [
+          '-c',
+          `source ${script}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _hearth; echo "\${COMPREPLY[*]}"`,
+          'bash',
+          'hearth',
+          ...words,
+        ],
+        { encoding: 'utf8' },
+      ).trim();
+    expect(offered('dep')).toBe('deploy');
+    expect(offered('versions', '')).toMatch(/^list view --help$/);
+    expect(offered('deploy', 'folder', '--can')).toBe('--canary');
+    expect((await run(['completion', 'tcsh'])).exitCode).toBe(2);
   });
 });
 

@@ -3,9 +3,11 @@ import { registerAlerts } from './commands/alerts.ts';
 import { registerAliases } from './commands/aliases.ts';
 import { registerAudit } from './commands/audit.ts';
 import { registerBackup } from './commands/backup.ts';
+import { registerCompletion } from './commands/completion.ts';
 import { registerCosts } from './commands/costs.ts';
 import { registerDeadLetters } from './commands/dead-letters.ts';
 import { registerDeploy } from './commands/deploy.ts';
+import { registerDoctor } from './commands/doctor.ts';
 import { registerErrorGroups } from './commands/error-groups.ts';
 import { registerFunctions } from './commands/functions.ts';
 import { registerGuest } from './commands/guest.ts';
@@ -15,6 +17,8 @@ import { registerInvocations } from './commands/invocations.ts';
 import { registerInvoke } from './commands/invoke.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerLogs } from './commands/logs.ts';
+import { registerMetrics } from './commands/metrics.ts';
+import { registerOpen } from './commands/open.ts';
 import { registerProjects } from './commands/projects.ts';
 import { registerRollback } from './commands/rollback.ts';
 import { registerSchedules } from './commands/schedules.ts';
@@ -23,6 +27,7 @@ import { registerStatus } from './commands/status.ts';
 import { registerTestEvents } from './commands/test-events.ts';
 import { registerTokens } from './commands/tokens.ts';
 import { registerUsers } from './commands/users.ts';
+import { registerVersions } from './commands/versions.ts';
 import { type CliContext, createContext } from './context.ts';
 import { CliError, type ExitCode, exitCodes } from './exit-codes.ts';
 import { functionNames } from './function-names.ts';
@@ -71,15 +76,19 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerTestEvents,
     registerLogs,
     registerFunctions,
+    registerVersions,
     registerRollback,
     registerAliases,
     registerInvocations,
     registerDeadLetters,
     registerSchedules,
     registerErrorGroups,
+    registerMetrics,
     registerCosts,
     registerAlerts,
     registerStatus,
+    registerDoctor,
+    registerOpen,
     registerImages,
     registerGuest,
     registerProjects,
@@ -88,6 +97,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerAudit,
     registerBackup,
     registerSecrets,
+    registerCompletion,
   ])
     register(program, context);
   inheritSettings(program, program);

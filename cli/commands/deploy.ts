@@ -1,6 +1,12 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { deployedSchema, functionSchema } from '../../shared/api/functions.ts';
+import {
+  aliasSchema,
+  type Deployed,
+  deployedSchema,
+  type FunctionDocument,
+  functionSchema,
+} from '../../shared/api/functions.ts';
 import type { Manifest } from '../../shared/manifest.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
@@ -12,6 +18,8 @@ interface Options {
   readonly name?: string;
   readonly message?: string;
   readonly promote: boolean;
+  /** Percent. */
+  readonly canary?: number;
   readonly isolation?: string;
   readonly env: readonly string[];
   readonly dryRun?: boolean;
@@ -27,6 +35,11 @@ export function registerDeploy(program: Command, context: ContextFactory): void 
     .option('-n, --name <name>', 'another name than the one in hearth.json')
     .option('-m, --message <text>', 'why this version exists')
     .option('--no-promote', 'do not move the alias `live` to the new version')
+    .option(
+      '--canary <percent>',
+      'send this share of the traffic to the new version; taken back when it fails more',
+      percentOf,
+    )
     .option('--isolation <level>', 'another isolation level than the one in hearth.json')
     .option('-e, --env <KEY=value>', 'an environment variable; may be repeated', collect, [])
     .option('--dry-run', 'list what would be uploaded and what not, with sizes, and stop')
@@ -34,7 +47,7 @@ export function registerDeploy(program: Command, context: ContextFactory): void 
 }
 
 async function deploy(context: CliContext, directory: string, options: Options): Promise<void> {
-  const { terminal, client } = context;
+  const { terminal } = context;
   const step = stopwatch(terminal);
   const source = await readSourceFolder(resolve(context.directory, directory));
   const manifest = withOptions(source.manifest, options);
@@ -43,31 +56,44 @@ async function deploy(context: CliContext, directory: string, options: Options):
     dryRun(context, source, manifest);
     return;
   }
-  const isImage = manifest.image !== undefined && manifest.image !== null;
-  if (!isImage) step(`Packed ${sizeText(source)}${leftOutText(source)}`);
-  const isNew = !(await exists(context, manifest.name));
-  step(`${isNew ? 'Creating' : 'Updating'} ${manifest.name} ${isImage ? 'from an image' : 'from these'} ...`);
-  const config = isNew ? manifest : versionPart(manifest);
-  const path = isNew ? '/api/v1/functions' : `/api/v1/functions/${manifest.name}/versions`;
-  const content = isImage ? { json: config } : { body: uploadForm(source, config) };
-  const sent = client.send('POST', path, deployedSchema, { ...content, signal: context.signal });
-  const deployed = isImage ? await withPullProgress(context, sent) : await sent;
+  if (!isOfImage(manifest)) step(`Packed ${sizeText(source)}${leftOutText(source)}`);
+  const present = await find(context, manifest.name);
+  const stable = options.canary === undefined ? undefined : stableOf(manifest.name, present, options);
+  step(`${present === undefined ? 'Creating' : 'Updating'} ${manifest.name} ...`);
+  const deployed = await send(context, source, manifest, present === undefined);
   for (const line of terminal.isJson ? [] : deployed.buildLog)
     terminal.say(terminal.style('dim', `  | ${printable(line)}`));
   step('Uploaded, built and kept');
-  if (!isNew && (manifest.description !== undefined || manifest.tags !== undefined)) {
-    const change = {
-      ...(manifest.description === undefined ? {} : { description: manifest.description }),
-      ...(manifest.tags === undefined ? {} : { tags: manifest.tags }),
-    };
-    await client.send('PATCH', `/api/v1/functions/${manifest.name}`, functionSchema, { json: change });
-    step('Described');
-  }
   const { version } = deployed;
-  const traffic = version.aliases.includes('live') ? 'live' : 'not live';
+  let traffic = version.aliases.includes('live') ? 'live' : 'not live';
+  if (options.canary !== undefined && stable !== undefined) {
+    const { message } = manifest;
+    await moveTraffic(context, manifest.name, { canary: version.version, stable, percent: options.canary, message });
+    traffic = `with ${options.canary} % of the traffic; version ${stable} takes it back when this one fails more`;
+    step('Moved traffic');
+  }
   step.total(`${terminal.style('green', 'Deployed')} ${manifest.name} version ${version.version}, ${traffic}`);
   terminal.result(deployed, deployed.url);
 }
+
+/** What belongs to the function as a whole is sent by itself where the function is there. */
+async function send(context: CliContext, source: SourceFolder, manifest: Manifest, isNew: boolean): Promise<Deployed> {
+  const { client, signal } = context;
+  const config = isNew ? manifest : versionPart(manifest);
+  const path = isNew ? '/api/v1/functions' : `/api/v1/functions/${manifest.name}/versions`;
+  const isImage = isOfImage(manifest);
+  const content = isImage ? { json: config } : { body: uploadForm(source, config) };
+  const sent = client.send('POST', path, deployedSchema, { ...content, signal });
+  const deployed = isImage ? await withPullProgress(context, sent) : await sent;
+  const { description, tags } = manifest;
+  if (!isNew && (description !== undefined || tags !== undefined)) {
+    const json = { ...(description === undefined ? {} : { description }), ...(tags === undefined ? {} : { tags }) };
+    await client.send('PATCH', `/api/v1/functions/${manifest.name}`, functionSchema, { json });
+  }
+  return deployed;
+}
+
+const isOfImage = ({ image }: Manifest): boolean => image !== undefined && image !== null;
 
 /** Says each step with the time that it took, and at last the time of all. */
 function stopwatch(terminal: Terminal): { (text: string): void; total: (text: string) => void } {
@@ -119,7 +145,7 @@ function withOptions(manifest: Manifest, options: Options): Manifest {
     ...(options.message === undefined ? {} : { message: options.message }),
     ...(options.isolation === undefined ? {} : { isolation: options.isolation as NonNullable<Manifest['isolation']> }),
     ...(Object.keys(env).length === 0 ? {} : { env }),
-    ...(options.promote ? {} : { promote: false }),
+    ...(options.promote && options.canary === undefined ? {} : { promote: false }),
   };
 }
 
@@ -129,12 +155,47 @@ function versionPart(manifest: Manifest): Partial<Manifest> {
   return version;
 }
 
-async function exists({ client }: CliContext, name: string): Promise<boolean> {
+async function find({ client }: CliContext, name: string): Promise<FunctionDocument | undefined> {
   try {
-    await client.get(`/api/v1/functions/${encodeURIComponent(name)}`, functionSchema);
-    return true;
+    return await client.get(`/api/v1/functions/${encodeURIComponent(name)}`, functionSchema);
   } catch (error) {
-    if (error instanceof CliError && error.problem?.code === 'function_not_found') return false;
+    if (error instanceof CliError && error.problem?.code === 'function_not_found') return undefined;
     throw error;
   }
+}
+
+function percentOf(text: string): number {
+  const percent = /^\d{1,2}(?:\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (percent > 0) return percent;
+  throw new CliError(exitCodes.usage, `--canary ${text}: write a share of the traffic, more than 0 and below 100`);
+}
+
+/** The version that keeps the rest of the traffic: asked for before anything is uploaded. */
+function stableOf(name: string, present: FunctionDocument | undefined, { promote }: Options): number {
+  if (!promote) throw new CliError(exitCodes.usage, '--canary and --no-promote are both given; leave one out');
+  if (present?.liveVersion != null) return present.liveVersion;
+  throw new CliError(exitCodes.usage, `nothing of ${name} is live yet, which a canary would be beside`, {
+    hint: 'Deploy it without --canary.',
+  });
+}
+
+interface Canary {
+  readonly canary: number;
+  readonly stable: number;
+  readonly percent: number;
+  readonly message: string | undefined;
+}
+
+async function moveTraffic(
+  { client }: CliContext,
+  name: string,
+  { canary, stable, percent, message }: Canary,
+): Promise<void> {
+  const versions = [
+    { version: stable, weight: 100 - percent },
+    { version: canary, weight: percent },
+  ];
+  await client.send('PUT', `/api/v1/functions/${encodeURIComponent(name)}/aliases/live`, aliasSchema, {
+    json: { versions, canary: { stable }, ...(message === undefined ? {} : { message }) },
+  });
 }

@@ -4,13 +4,11 @@ import {
   type FunctionStats,
   functionPageSchema,
   functionSchema,
-  type VersionDocument,
-  versionPageSchema,
 } from '../../shared/api/functions.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { allPages as all } from '../pages.ts';
 import { confirm } from '../prompts.ts';
-import { ago, bytesText, type Terminal } from '../terminal.ts';
+import { ago, type Terminal } from '../terminal.ts';
 
 const path = (name: string): string => `/api/v1/functions/${encodeURIComponent(name)}`;
 
@@ -41,13 +39,6 @@ export function registerFunctions(program: Command, context: ContextFactory): vo
       .argument('<function...>')
       .action(async (names: readonly string[]) => await setEnabled(context(), names, enabled));
   }
-  program
-    .command('version')
-    .description('versions')
-    .command('list')
-    .description('versions of a function, newest first')
-    .argument('<function>')
-    .action(async (name: string) => await listVersions(context(), name));
   program
     .command('delete')
     .description('delete a function with its versions, routes and schedules')
@@ -115,22 +106,6 @@ async function setEnabled({ client, terminal }: CliContext, names: readonly stri
     terminal.say(`${name} is ${enabled ? 'enabled' : 'disabled'}`);
   }
   if (terminal.isJson) terminal.json(changed);
-}
-
-async function listVersions(context: CliContext, name: string): Promise<void> {
-  const items = await versionsOf(context, name);
-  context.terminal.list(items, ['version', 'aliases', 'created', 'by', 'size', 'message'], (item) => [
-    String(item.version),
-    item.aliases.join(', '),
-    ago(item.createdAt),
-    item.createdBy,
-    bytesText(item.sizeBytes),
-    item.message,
-  ]);
-}
-
-async function versionsOf({ client }: CliContext, name: string): Promise<readonly VersionDocument[]> {
-  return await all((cursor) => client.get(`${path(name)}/versions`, versionPageSchema, { limit: 200, cursor }));
 }
 
 async function deleteFunction(context: CliContext, name: string, isSure: boolean): Promise<void> {

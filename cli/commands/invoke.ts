@@ -19,6 +19,9 @@ interface Options extends EventOptions {
   readonly idempotencyKey?: string;
   readonly include?: boolean;
   readonly logs?: boolean;
+  readonly replay?: string;
+  /** Milliseconds. */
+  readonly timeout?: number;
 }
 
 export function registerInvoke(program: Command, context: ContextFactory): void {
@@ -36,12 +39,56 @@ export function registerInvoke(program: Command, context: ContextFactory): void 
     .option('--delay <ms>', 'with --async: not before')
     .option('--idempotency-key <key>', 'with --async: the same key never runs twice')
     .option('-i, --include', 'show the status line and the headers as well')
+    .option('--replay <id>', 'with the event of an earlier invocation, which was kept; waits until it is over')
+    .option('--timeout <duration>', 'wait no longer, for example 500ms, 30s, 2m; then exit status 7', durationOf)
     .option('--logs', 'show what the function printed')
-    .action(async (name: string, options: Options) => await invoke(context(), name, options));
+    .action(async (name: string, options: Options) => await withTimeout(context(), name, options));
+}
+
+/** `500ms`, `30s`, `2m` in milliseconds. */
+function durationOf(text: string): number {
+  const [, count, unit] = /^(\d{1,7})(ms|s|m)$/.exec(text) ?? [];
+  const ms = Number(count) * (unit === 'm' ? 60_000 : unit === 's' ? 1000 : 1);
+  if (ms > 0 && ms < 2 ** 31) return ms;
+  throw new CliError(exitCodes.usage, `--timeout ${text}: write for example 500ms, 30s or 2m`);
+}
+
+/** Who stops waiting for a call that was made directly cancels it; what is in the queue goes on. */
+async function withTimeout(context: CliContext, name: string, options: Options): Promise<void> {
+  if (options.timeout === undefined) return await invoke(context, name, options);
+  const over = AbortSignal.timeout(options.timeout);
+  try {
+    await invoke({ ...context, signal: AbortSignal.any([context.signal, over]) }, name, options);
+  } catch (error) {
+    if (!over.aborted || context.signal.aborted || error instanceof CliError) throw error;
+    throw new CliError(exitCodes.timeout, `${name} did not answer within ${options.timeout} ms`);
+  }
+}
+
+/** Once more with the event of an earlier call, through the queue, whose id is `id`. */
+async function replay(context: CliContext, name: string, id: string, options: Options): Promise<void> {
+  const { client, signal } = context;
+  const others = [
+    options.data,
+    options.file,
+    options.event,
+    options.qualifier,
+    options.draft,
+    options.async,
+    options.delay,
+  ];
+  if (others.some((given) => given !== undefined))
+    throw new CliError(exitCodes.usage, '--replay goes with --logs and --timeout alone: it has the event of the call');
+  const path = `/api/v1/invocations/${encodeURIComponent(id)}`;
+  const { functionName } = await client.get(path, invocationDetailSchema);
+  if (functionName !== name) throw new CliError(exitCodes.usage, `${id} is a call of ${functionName}, not of ${name}`);
+  const accepted = await client.send('POST', `${path}/replay`, acceptedSchema, { json: {}, signal });
+  finish(context, await waitFor(context, accepted.id), options);
 }
 
 async function invoke(context: CliContext, name: string, options: Options): Promise<void> {
   const { draft } = options;
+  if (options.replay !== undefined) return await replay(context, name, options.replay, options);
   if (draft !== undefined && (options.async === true || options.qualifier !== undefined))
     throw new CliError(
       exitCodes.usage,

@@ -1,8 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseEnv } from 'node:util';
 import type { Command } from 'commander';
-import { secretPageSchema, secretSchema, secretsKeySchema } from '../../shared/api/secrets.ts';
+import {
+  putSecretSchema,
+  type SecretDocument,
+  secretPageSchema,
+  secretParams,
+  secretSchema,
+  secretsKeySchema,
+} from '../../shared/api/secrets.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { ago } from '../terminal.ts';
@@ -25,13 +35,22 @@ export function registerSecrets(program: Command, context: ContextFactory): void
     .description('names, without values')
     .action(async () => await listSecrets(context()));
   secrets
+    .command('import')
+    .description('set every value of a file such as .env; what is there already gets the new value')
+    .argument('<file>', '- reads stdin')
+    .action(async (file: string) => await importSecrets(context(), file));
+  secrets
     .command('delete')
-    .description('delete a secret that no version in use lists')
-    .argument('<name>')
-    .action(async (name: string) => {
+    .alias('unset')
+    .description('delete secrets that no version in use lists')
+    .argument('<name...>')
+    .action(async (names: readonly string[]) => {
       const { client, terminal } = context();
-      await client.request(path(name), { method: 'DELETE' });
-      terminal.say(`${name} is deleted`);
+      for (const name of names) {
+        await client.request(path(name), { method: 'DELETE' });
+        terminal.say(`${name} is deleted`);
+      }
+      if (terminal.isJson) terminal.json({ deleted: names });
     });
   secrets
     .command('rotate')
@@ -46,6 +65,35 @@ async function setSecret(context: CliContext, name: string): Promise<void> {
   if (value === '') throw new CliError(exitCodes.usage, 'the value is empty; nothing was changed');
   const secret = await client.send('PUT', path(name), secretSchema, { json: { value } });
   terminal.answer(secret, `${name} is set (version ${secret.version})${whoRestarts(secret.usedBy)}`);
+}
+
+/** All names are looked at before the first value is sent; the first that the platform refuses ends it, and those before it stay set. */
+async function importSecrets(context: CliContext, file: string): Promise<void> {
+  const { client, terminal } = context;
+  const text = file === '-' ? await readAll(terminal.streams.stdin) : readEnvFile(resolve(context.directory, file));
+  const values = Object.entries(parseEnv(text));
+  if (values.length === 0) throw new CliError(exitCodes.usage, `${file} has no NAME=value; nothing was changed`);
+  const mistakes = values.flatMap(([name, value]) => {
+    const { error } = secretParams.extend(putSecretSchema.shape).safeParse({ name, value });
+    return error === undefined ? [] : [`\n  ${name}: ${error.issues[0]?.message ?? ''}`];
+  });
+  if (mistakes.length > 0)
+    throw new CliError(exitCodes.usage, `${file} has mistakes; nothing was changed:${mistakes.join('')}`);
+  const imported: SecretDocument[] = [];
+  for (const [name, value] of values) {
+    const secret = await client.send('PUT', path(name), secretSchema, { json: { value } });
+    imported.push(secret);
+    terminal.say(`${name} is set (version ${secret.version})${whoRestarts(secret.usedBy)}`);
+  }
+  if (terminal.isJson) terminal.json(imported);
+}
+
+function readEnvFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new CliError(exitCodes.usage, `the file cannot be read: ${(error as Error).message}`);
+  }
 }
 
 /** The terminal shows the question and nothing of the answer. */

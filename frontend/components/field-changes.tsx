@@ -1,4 +1,4 @@
-import type { FieldChange } from '../forms/changes.ts';
+import type { FieldChange } from '../../shared/version-changes.ts';
 
 /** Settings that differ: what each was, and what it is. */
 export function FieldChanges({ title, fields }: { readonly title: string; readonly fields: readonly FieldChange[] }) {

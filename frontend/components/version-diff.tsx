@@ -1,10 +1,10 @@
 import { useQueries } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { VersionDocument, VersionFiles } from '../../shared/api/functions.ts';
+import { changedFields, changedFiles, diffLines, type LineChange, splitFiles } from '../../shared/version-changes.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { processServerError } from '../api/server-error.ts';
-import { changedFields, changedFiles, diffLines, type LineChange, splitFiles } from '../forms/changes.ts';
 import { ErrorCallout } from '../ui/callout.tsx';
 import { classes } from '../ui/classes.ts';
 import { Dialog } from '../ui/dialog.tsx';

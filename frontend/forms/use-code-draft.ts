@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
+import { changedFiles } from '../../shared/version-changes.ts';
 import { type CodeDraft, codeDraft, dropCodeDraft, keepCodeDraft } from '../util/code-drafts.ts';
-import { changedFiles } from './changes.ts';
 import type { Files } from './draft.ts';
 
 export interface EditedCode {

@@ -143,6 +143,64 @@ test('a failure is found in dead letters and errors, redriven, resolved and dele
   expect((await run(['dead-letter', 'delete', 'inv_00000000000000000000000000'])).code).toBe(4);
 });
 
+test('versions are looked at and compared, and one is tried with a share of the traffic', async () => {
+  expect((await run(['version', 'view', 'orders', 'v2'])).stdout).toMatch(
+    /^function {2,}orders\nversion {2,}2\naliases {2,}live\n[\s\S]*\nmessage {2,}v2\n[\s\S]*\nruntime {2,}nodejs\n/,
+  );
+  const compared = await run(['diff', 'orders', 'v1', '2']);
+  expect(compared.stdout).toMatch(/^index\.mjs\n- \/\/ version 1\n\+ \/\/ version 2\n {2}export const handler/);
+  expect(await json(['diff', 'orders', '2', '2'])).toMatchObject({ isSameCode: true, fields: [], files: [] });
+  expect((await run(['diff', 'orders', '1', 'new'])).code).toBe(2);
+
+  const canary = await run(['deploy', folder, '--name', 'orders', '--canary', '10', '-e', 'REGION=eu']);
+  expect(canary.stderr).toMatch(/Deployed orders version 3, with 10 % of the traffic; version 2 takes it back/);
+  expect(await json(['alias', 'list', 'orders'])).toMatchObject([
+    {
+      versions: [
+        { version: 2, weight: 90 },
+        { version: 3, weight: 10 },
+      ],
+      canary: { stable: 2 },
+    },
+  ]);
+  // The environment's names are told, its values are not.
+  const fields = (await run(['diff', 'orders', 'v2', 'v3'])).stdout;
+  expect(fields).toMatch(/^env\.REGION: not set -> •••• /m);
+  expect(fields).not.toContain('eu');
+  expect((await run(['rollback', 'orders'])).stderr).toBe('orders now answers with version 2\n');
+  expect((await run(['deploy', folder, '--name', 'new', '--canary', '10'])).stderr).toContain('nothing of new is live');
+});
+
+test('numbers of a function are a table with a line of bars, and the platform is looked over', async () => {
+  await eventually(async () => {
+    expect((await run(['invoke', 'orders'])).code).toBe(0);
+    expect((await run(['metrics', 'orders', '--since', '10m'])).stdout).toMatch(/\ncalls +[1-9]\d* +[ ▁-█]*[▁-█]/);
+  });
+  expect(await json(['metrics', 'orders'])).toMatchObject({ total: { errors: expect.any(Number) } });
+  const looked = await run(['doctor']);
+  expect(looked.stdout).toMatch(/^ok {7}command line: .*\n(?:ok|warning) +platform: Hearth .* answers at /);
+  expect(looked.stdout).toMatch(/\nok {7}token: admin \(/);
+  expect(looked.stdout).toMatch(/\nok {7}isolation process: healthy/);
+  expect(looked.code, looked.stdout).toBe(0);
+  expect((await run(['open', 'orders'])).stdout).toBe(`${platform.url}/functions/orders\n`);
+  expect((await run(['open', 'nothing'])).code).toBe(4);
+});
+
+test('secrets are imported from a file, all or none of them, and unset', async () => {
+  const file = join(folder, '.env');
+  writeFileSync(file, '# of the shop\nAPI_KEY="a b"\nexport TOKEN=x=y\n');
+  expect((await run(['secrets', 'import', file])).stderr).toMatch(/^API_KEY is set.*\nTOKEN is set/);
+  writeFileSync(file, 'GOOD=1\nPATH=/bin\n');
+  expect(await run(['secrets', 'import', file])).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/nothing was changed:\n {2}PATH: this name is set by the platform/),
+  });
+  const listed: { name: string }[] = await json(['secrets', 'list']);
+  expect(listed.map(({ name }) => name)).toEqual(['API_KEY', 'TOKEN']);
+  expect((await run(['secrets', 'unset', 'API_KEY', 'TOKEN'])).code).toBe(0);
+  expect(await json(['secrets', 'list'])).toEqual([]);
+});
+
 test('invocations are replayed and cancelled by id', async () => {
   const waiting = (await run(['invoke', 'orders', '--async', '--delay', '600000', '-d', '{"n":1}'])).stdout.trim();
   expect((await run(['invocation', 'cancel', waiting])).stderr).toBe(`Cancelled ${waiting}\n`);
@@ -160,6 +218,11 @@ test('invocations are replayed and cancelled by id', async () => {
       replayOf: first,
       result: { got: { n: 2 } },
     }),
+  );
+  const waited = await run(['invoke', 'orders', '--replay', first]);
+  expect(JSON.parse(waited.stdout)).toEqual({ got: { n: 2 } });
+  expect((await run(['invocation', 'show', first])).stdout).toMatch(
+    /^id +inv_\S+\nfunction +orders version 2 \(live\)\ntrigger +async\nstatus +success[\s\S]*\npayload +\{"n":2\}\nresult +\{"got":\{"n":2\}\}\n/,
   );
   const listed: { id: string }[] = await json(['invocations', 'list', '--trigger', 'async', '--status', 'cancelled']);
   expect(listed.map((item) => item.id)).toEqual([waiting]);

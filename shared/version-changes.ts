@@ -1,5 +1,7 @@
-import type { VersionFiles } from '../../shared/api/functions.ts';
-import type { Files } from './draft.ts';
+import type { VersionFiles } from './api/functions.ts';
+
+/** Path inside the bundle -> text. */
+type Files = Readonly<Record<string, string>>;
 
 const sourceEndings = ['.ts', '.mts', '.cts', '.tsx', '.jsx', '.js', '.mjs', '.cjs'] as const;
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { changedFields, changedFiles, diffLines, splitFiles } from './changes.ts';
+import { changedFields, changedFiles, diffLines, splitFiles } from './version-changes.ts';
 
 const file = (path: string, text: string | null = path) => ({ path, text, sizeBytes: 1 });
 
