@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { functionDocument } from '../tests/support/function-document.ts';
 import { timeOf } from './commands/logs.ts';
@@ -199,6 +200,25 @@ describe('init and deploy', () => {
       manifest: { name: 'shop' },
       files: [{ path: 'index.mjs' }, { path: 'tls.key', sizeBytes: 2048 }],
     });
+  });
+
+  it('writes where editors find the schema, and does not send it', async () => {
+    await run(['init', 'shop', '-y']);
+    const written = JSON.parse(readFileSync(join(folder, 'shop/hearth.json'), 'utf8'));
+    expect(written).toEqual({
+      $schema: `${url}/hearth.schema.json`,
+      name: 'shop',
+      runtime: 'nodejs',
+      handler: 'index.handler',
+    });
+    const { manifest } = JSON.parse((await run(['deploy', 'shop', '--dry-run', '--json'])).stdout);
+    expect(manifest).toEqual({ name: 'shop', runtime: 'nodejs', handler: 'index.handler' });
+    const validate = new Ajv2020({ strict: false, formats: { 'date-time': true, uri: true } }).compile(
+      JSON.parse(readFileSync(join(import.meta.dirname, '../frontend/public/hearth.schema.json'), 'utf8')),
+    );
+    expect(validate(written), JSON.stringify(validate.errors)).toBe(true);
+    expect(validate({ ...written, timeout: 5 })).toBe(false);
+    expect(validate({ ...written, memoryMb: 'much' })).toBe(false);
   });
 
   it.each([

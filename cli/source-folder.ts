@@ -88,7 +88,8 @@ function readManifest(directory: string): Manifest {
     throw new CliError(exitCodes.usage, `${path} has mistakes:${issues}`);
   }
   // The schema fills in defaults of schedules; what was written goes to the platform, which has the last word.
-  return content as Manifest;
+  const { $schema: _schema, ...manifest } = content as Manifest;
+  return manifest;
 }
 
 interface Listing {

@@ -1,17 +1,20 @@
 /**
- * Writes docs/openapi.json from the schemas that validate, and docs/roles.md. `node scripts/openapi.ts --check` only compares,
+ * Writes docs/openapi.json from the schemas that validate, docs/roles.md, and the JSON Schema of hearth.json that the dashboard's files have. `node scripts/openapi.ts --check` only compares,
  * and fails when a file is out of step.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
 import { createApiServer } from '../backend/api/server.ts';
 import type { ControlPlane } from '../backend/control-plane/control-plane.ts';
+import { manifestSchema, manifestSchemaPath } from '../shared/manifest.ts';
 import { rolesPage } from './roles-page.ts';
 
 const root = join(import.meta.dirname, '..');
 const path = join(root, 'docs/openapi.json');
 const rolesPath = join(root, 'docs/roles.md');
+const manifestPath = join(root, 'frontend/public', manifestSchemaPath);
 const isSame = (file: string, text: string) => existsSync(file) && readFileSync(file, 'utf8') === text;
 
 /** Stands in for a part that describing the API does not need; any use of it is a mistake. */
@@ -68,14 +71,27 @@ export async function openApiText(): Promise<string> {
   }
 }
 
+/** The JSON Schema of hearth.json as text: what somebody may write, so that nothing with a default is required. */
+export function manifestSchemaText(): string {
+  const schema = z.toJSONSchema(manifestSchema, { io: 'input', unrepresentable: 'any' });
+  return `${JSON.stringify({ ...schema, title: 'hearth.json' }, null, 2)}\n`;
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const text = await openApiText();
   if (!process.argv.includes('--check')) {
     writeFileSync(path, text);
     writeFileSync(rolesPath, rolesPage(text));
-    process.stdout.write(`wrote docs/openapi.json (${text.length} bytes) and docs/roles.md\n`);
-  } else if (!isSame(path, text) || !isSame(rolesPath, rolesPage(text))) {
-    process.stderr.write('docs/openapi.json or docs/roles.md is out of step; run: node scripts/openapi.ts\n');
+    writeFileSync(manifestPath, manifestSchemaText());
+    process.stdout.write(`wrote docs/openapi.json (${text.length} bytes), docs/roles.md and ${manifestPath}\n`);
+  } else if (
+    !isSame(path, text) ||
+    !isSame(rolesPath, rolesPage(text)) ||
+    !isSame(manifestPath, manifestSchemaText())
+  ) {
+    process.stderr.write(
+      'docs/openapi.json, docs/roles.md or the schema of hearth.json is out of step; run: node scripts/openapi.ts\n',
+    );
     process.exitCode = 1;
   }
 }

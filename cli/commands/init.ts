@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { namePattern } from '../../shared/ids.ts';
-import { manifestFile } from '../../shared/manifest.ts';
+import { manifestFile, manifestSchemaPath } from '../../shared/manifest.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { templates } from '../templates.ts';
@@ -45,7 +45,10 @@ function init(context: CliContext, directory: string, options: Options): void {
     throw new CliError(exitCodes.conflict, `${join(target, clash)} is there already; nothing was written`);
   const isNewFolder = !existsSync(target) || readdirSync(target).length === 0;
   mkdirSync(target, { recursive: true });
-  const files = { [manifestFile]: `${JSON.stringify({ name, ...template.manifest }, null, 2)}\n`, ...template.files };
+  // Editors complete and check the file with it, wherever the platform can be reached.
+  const $schema = `${context.client.url}${manifestSchemaPath}`;
+  const manifest = `${JSON.stringify({ $schema, name, ...template.manifest }, null, 2)}\n`;
+  const files = { [manifestFile]: manifest, ...template.files };
   for (const [file, content] of Object.entries(files))
     writeFileSync(join(target, file), content, { mode: file === 'bootstrap' ? 0o755 : 0o644 });
   const where = relative(context.directory, target) || '.';
