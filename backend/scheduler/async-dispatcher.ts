@@ -10,7 +10,7 @@ import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import type { VersionSpec } from '../core/version.ts';
 import { AsyncRun } from './async-run.ts';
 import { dispositionOf } from './dispositions.ts';
-import { asPlatformError, outcomeOfAcquireError, reportWithoutInstance } from './reports.ts';
+import { asPlatformError, outcomeOfAcquireError, phasesOfError, reportWithoutInstance } from './reports.ts';
 import type { Run } from './run.ts';
 import type { SchedulerSettings } from './scheduler-settings.ts';
 
@@ -224,7 +224,7 @@ export class AsyncDispatcher {
       return await this.#options.start(run);
     } catch (error) {
       const outcome = outcomeOfAcquireError(asPlatformError(error));
-      return reportWithoutInstance(run, outcome, this.#options.clock.monotonic(), error);
+      return reportWithoutInstance(run, outcome, this.#options.clock.monotonic(), phasesOfError(error));
     }
   }
 

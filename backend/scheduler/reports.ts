@@ -45,18 +45,23 @@ function partsOfWait({ bootMs, loadMs, initMs }: StartPhases, waitMs: number): t
   return { initMs: init, bootMs: boot, loadMs: Math.min(loadMs, waitMs - init - boot) };
 }
 
-/** The report of an attempt that never reached an instance; `error` is what `acquire` rejected with, if it did. */
+/** The report of an attempt that never reached an instance; `phases` are those of the start that it waited for, if it did. */
 export function reportWithoutInstance(
   run: Run,
   outcome: InvocationOutcome,
   nowMs: number,
-  error?: unknown,
+  phases?: StartPhases,
 ): InvocationReport {
   const admittedMs = run.load === undefined ? nowMs : run.admittedMs;
   const report = onlyWaited(outcome, admittedMs - run.enteredMs, nowMs - admittedMs);
-  if (!(error instanceof FailedStart)) return report;
+  if (phases === undefined) return report;
   const { timing } = report;
-  return { ...report, timing: { ...timing, ...partsOfWait(error.phases, timing.acquireMs) } };
+  return { ...report, timing: { ...timing, ...partsOfWait(phases, timing.acquireMs) } };
+}
+
+/** Of the start that failed, if that is what `acquire` rejected with. */
+export function phasesOfError(error: unknown): StartPhases | undefined {
+  return error instanceof FailedStart ? error.phases : undefined;
 }
 
 /** The report of a call that waited for another one that was the same, and left before that was over. */

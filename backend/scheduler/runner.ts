@@ -9,6 +9,7 @@ import {
   asPlatformError,
   outcomeOfAcquireError,
   outcomeOfWait,
+  phasesOfError,
   reportOfResult,
   reportWithoutInstance,
 } from './reports.ts';
@@ -85,8 +86,10 @@ export class Runner {
 
   /** `error` is undefined when the wait was given up. Throws what is not an outcome. */
   #fail(run: Run, error: PlatformError | undefined): InvocationReport {
+    const { clock, pool } = this.#options;
     const outcome = error === undefined ? outcomeOfWait(run) : outcomeOfAcquireError(error);
-    const report = reportWithoutInstance(run, outcome, this.#options.clock.monotonic(), error);
+    const phases = error === undefined ? pool.startUnderWay(run.version) : phasesOfError(error);
+    const report = reportWithoutInstance(run, outcome, clock.monotonic(), phases);
     this.#leave(run, 0);
     run.finished(report);
     if (error !== undefined && outcome.kind === 'platform-fault') throw error;

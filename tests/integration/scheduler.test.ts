@@ -201,6 +201,24 @@ async function submit(r: SchedulerRig, version: VersionSpec, event: unknown, mor
   return (await r.scheduler.submit(itemOf(version, event, r.clock, more))).id;
 }
 
+describe('a caller who gives up during a start', () => {
+  it.each([
+    ['alone', {}],
+    ['in a batch', { batch: { maxSize: 4, windowMs: 1, maxBytes: 1000 } }],
+  ])('%s is told how long each step took, as far as it came', async (_name, config) => {
+    const r = await rig({ initDelayMs: 2000 });
+    const version = versionOf(config);
+    const { caller, report } = callOf(r, version, {});
+    await expect.poll(() => r.pool.startUnderWay(version)?.initMs ?? 0).toBeGreaterThan(20);
+    caller.abort();
+    const { outcome, start, timing } = await report;
+    expect([outcome.kind, start]).toEqual(['cancelled', 'none']);
+    expect(timing.initMs).toBeGreaterThan(20);
+    expect(timing.bootMs).toBeGreaterThan(0);
+    expect(timing.bootMs + timing.loadMs + timing.initMs).toBeLessThanOrEqual(timing.acquireMs);
+  });
+});
+
 describe('the durable queue', () => {
   it('runs what was submitted and keeps its result', async () => {
     const r = await rig();

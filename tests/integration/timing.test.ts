@@ -125,6 +125,24 @@ def handler(event, context):
     expect(specialised.init).toBeGreaterThan(35);
   });
 
+  it('of a caller who gave up during a start, as far as that had come', async () => {
+    const files = { 'index.mjs': `${source} await sleep(2000);` };
+    await deploy('too-slow', { memoryMb: 240, files });
+    const call = fetch(`${platform.gatewayUrl}/too-slow`, { signal: AbortSignal.timeout(500) });
+    await expect(call).rejects.toMatchObject({ name: 'TimeoutError' });
+    const timing = await eventually(async () => {
+      const page = await platform.api('GET', '/api/v1/invocations?function=too-slow');
+      const [found] = invocationPageSchema.parse(await page.json()).items;
+      if (found?.status !== 'cancelled' || found.timing === null) throw new Error(`it is ${found?.status}`);
+      return found.timing;
+    });
+    const phases = phasesOf(timing);
+    expect(phases.boot).toBeGreaterThan(0);
+    expect(phases.acquire).toBeLessThan(timing.totalMs / 2);
+    const sumMs = phaseNames.reduce((sum, name) => sum + phases[name], 0);
+    expect(Math.abs(sumMs - timing.totalMs)).toBeLessThanOrEqual(1);
+  });
+
   it('of an asynchronous call, from when it was due', async () => {
     await deploy('one-at-a-time', { maxInstances: 1, retry: { maxAttempts: 1 } });
     const path = '/api/v1/functions/one-at-a-time/invocations?mode=async';

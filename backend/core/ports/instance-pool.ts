@@ -136,6 +136,8 @@ export interface InstancePool {
   tryAcquire(version: VersionSpec, slots?: number): Lease | undefined;
   /** Waits for whatever comes first: a slot that becomes free, or a new instance. */
   acquire(version: VersionSpec, signal: AbortSignal, slots?: number): Promise<Lease>;
+  /** How far the start that began first has come, or undefined when none is under way: for a call that gives up its wait. */
+  startUnderWay(version: VersionSpec): StartPhases | undefined;
   /** Keeps `minInstances` of these versions warm from now on, and of no others. */
   provision(versions: readonly VersionSpec[]): void;
   /** No new leases; instances end when their invocations have. */

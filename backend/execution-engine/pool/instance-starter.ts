@@ -2,7 +2,7 @@ import { PlatformError } from '../../../shared/errors.ts';
 import type { BundleDigest, InstanceId } from '../../../shared/ids.ts';
 import type { RunnableBundles } from '../../core/ports/bundle-store.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import { FailedStart, type StartPhases } from '../../core/ports/instance-pool.ts';
+import { FailedStart } from '../../core/ports/instance-pool.ts';
 import type { IsolationDriver, PreparedImage } from '../../core/ports/isolation-driver.ts';
 import type { LogSink } from '../../core/ports/log-sink.ts';
 import type { MetricsSink } from '../../core/ports/metrics-sink.ts';
@@ -20,6 +20,7 @@ import { redactStartError } from './redact-errors.ts';
 import { type SandboxMaker, startError } from './sandbox-maker.ts';
 import { shapeOfVersion } from './sandbox-shape.ts';
 import type { SnapshotBook } from './snapshot-book.ts';
+import type { StartSteps } from './start-steps.ts';
 
 export interface InstanceStarterOptions {
   readonly maker: SandboxMaker;
@@ -44,38 +45,14 @@ type FreshStart =
   | { readonly preWarmed: BootedSandbox }
   | { readonly reservation: Reservation; readonly snapshot?: SnapshotName | undefined };
 
-/** How long the steps of one start took; a step that fails counts too. */
-class StartSteps {
-  readonly #clock: Clock;
-  readonly #beganMs: number;
-  readonly #took = { bootMs: 0, loadMs: 0, initMs: 0 };
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#beganMs = clock.monotonic();
-  }
-
-  async time<T>(step: 'bootMs' | 'loadMs' | 'initMs', work: () => Promise<T>): Promise<T> {
-    const fromMs = this.#clock.monotonic();
-    try {
-      return await work();
-    } finally {
-      this.#took[step] += this.#clock.monotonic() - fromMs;
-    }
-  }
-
-  /** As far as the start has come. */
-  phases(): StartPhases {
-    return { acquireMs: this.#clock.monotonic() - this.#beganMs, ...this.#took };
-  }
-}
-
 export interface InstanceStart {
   readonly id: InstanceId;
   readonly version: VersionSpec;
   readonly from: StartFrom;
   readonly owner: InstanceOwner;
   readonly signal: AbortSignal;
+  /** Takes the time of each step. */
+  readonly steps: StartSteps;
 }
 
 /** Turns a version into an instance: sandbox, files, INIT, READY, with the time that each step took. */
@@ -91,16 +68,15 @@ export class InstanceStarter {
 
   /** Rejects with `FailedStart`, with nothing left behind. Uses up what it is given in any case. */
   async start(start: InstanceStart): Promise<PooledInstance> {
-    const steps = new StartSteps(this.#options.clock);
     try {
-      return await this.#start(start, steps);
+      return await this.#start(start);
     } catch (error) {
-      throw new FailedStart(startError(error), steps.phases());
+      throw new FailedStart(startError(error), start.steps.phases());
     }
   }
 
-  async #start(start: InstanceStart, steps: StartSteps): Promise<PooledInstance> {
-    const { id, version, from, owner, signal } = start;
+  async #start(start: InstanceStart): Promise<PooledInstance> {
+    const { id, version, from, owner, signal, steps } = start;
     const { clock } = this.#options;
     const body = await this.#body(version, from, signal, steps).catch((error: unknown) => {
       this.#images.delete(`${version.config.isolation} ${version.digest}`);
@@ -110,7 +86,7 @@ export class InstanceStarter {
     const { logs, redact } = await (body.restored === 'version' ? load() : steps.time('initMs', load));
     await this.#options.snapshots.take(version, body, signal);
     // What a snapshot broke is no fault of the version's.
-    if (body.isLost) return await this.#start({ ...start, from: { reservation: this.#reserve(version) } }, steps);
+    if (body.isLost) return await this.#start({ ...start, from: { reservation: this.#reserve(version) } });
     const instance = new PooledInstance({
       id,
       version,

@@ -1,5 +1,5 @@
 import { PlatformError } from '../../../shared/errors.ts';
-import { type InstanceId, newId, type VersionId } from '../../../shared/ids.ts';
+import { newId, type VersionId } from '../../../shared/ids.ts';
 import { limits } from '../../../shared/limits.ts';
 import type { RuntimeName } from '../../../shared/version-config.ts';
 import { minInstancesAt, mostMinInstances } from '../../core/policies/provisioned.ts';
@@ -12,6 +12,7 @@ import type {
   PoolView,
   PreWarmedView,
   RunningCall,
+  StartPhases,
 } from '../../core/ports/instance-pool.ts';
 import type { DriverHealth, DriverName, IsolationDriver } from '../../core/ports/isolation-driver.ts';
 import type { LogSink } from '../../core/ports/log-sink.ts';
@@ -27,7 +28,7 @@ import { shutdownOutcome } from './exit-outcome.ts';
 import { GenericSandboxes } from './generic-sandboxes.ts';
 import { HostCapacity } from './host-capacity.ts';
 import { sweepIdle } from './idle-sweep.ts';
-import { InstanceStarter, type StartFrom } from './instance-starter.ts';
+import { type InstanceStart, InstanceStarter } from './instance-starter.ts';
 import { KeepAliveBook, type VersionKeepAlive } from './keep-alive-book.ts';
 import type { PoolSettings } from './pool-settings.ts';
 import type { PooledInstance } from './pooled-instance.ts';
@@ -35,6 +36,7 @@ import { ReadyAhead, startOf } from './ready-ahead.ts';
 import { SandboxMaker, startError } from './sandbox-maker.ts';
 import { shapeOf } from './sandbox-shape.ts';
 import { SnapshotBook } from './snapshot-book.ts';
+import { StartSteps } from './start-steps.ts';
 import { UsageSampler } from './usage-sampler.ts';
 import { VersionPool, type VersionPoolHost } from './version-pool.ts';
 
@@ -149,6 +151,10 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     const refusal = this.#refusal(version);
     if (refusal !== undefined) return Promise.reject(refusal);
     return this.#poolOf(version).acquire(slots, signal);
+  }
+
+  startUnderWay(version: VersionSpec): StartPhases | undefined {
+    return this.#pools.get(version.versionId)?.startUnderWay();
   }
 
   provision(versions: readonly VersionSpec[]): void {
@@ -285,20 +291,16 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     if (from === undefined) return undefined;
     const id = newId('instance', this.clock.now());
     const start = startOf(from);
-    const purpose = pool.bootStarted(id, start);
+    const steps = new StartSteps(this.clock);
+    const purpose = pool.bootStarted(id, start, () => steps.phases());
     this.#record(pool.version, 'none', 'starting', purpose === 'ahead' ? 'ahead of a foretold call' : start);
-    return this.#boot(pool, id, from);
+    return this.#boot(pool, { id, from, steps });
   }
 
-  async #boot(pool: VersionPool, id: InstanceId, from: StartFrom): Promise<void> {
+  async #boot(pool: VersionPool, start: Pick<InstanceStart, 'id' | 'from' | 'steps'>): Promise<void> {
+    const { version } = pool;
     try {
-      const instance = await this.#starter.start({
-        id,
-        version: pool.version,
-        from,
-        owner: pool,
-        signal: this.#stop.signal,
-      });
+      const instance = await this.#starter.start({ ...start, version, owner: pool, signal: this.#stop.signal });
       this.#record(pool.version, 'starting', 'idle', instance.start);
       pool.bootSucceeded(instance);
       this.#ahead.copies.used(pool.version);
@@ -309,7 +311,7 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
       if (error.kind !== 'function_error') {
         this.#options.logger.warn({ err: cause, function: pool.version.functionName }, 'an instance did not start');
       }
-      pool.bootFailed(id, this.#isDraining ? drainingError() : error, this.#isDraining);
+      pool.bootFailed(start.id, this.#isDraining ? drainingError() : error, this.#isDraining);
     }
   }
 

@@ -4,7 +4,7 @@ import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts
 import type { CircuitSettings } from '../../core/policies/circuit.ts';
 import type { ScaleDecision } from '../../core/policies/scaling.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { InstanceState, Lease, PoolView } from '../../core/ports/instance-pool.ts';
+import type { InstanceState, Lease, PoolView, StartPhases } from '../../core/ports/instance-pool.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import { type BootPurpose, BootsUnderWay } from './boots-under-way.ts';
 import { FreeInstances } from './free-instances.ts';
@@ -160,13 +160,17 @@ export class VersionPool implements InstanceOwner {
     this.#ahead = 0;
   }
 
-  /** Says whom the boot is for. */
-  bootStarted(id: InstanceId, start: StartKind): BootPurpose {
+  /** Says whom the boot is for; `phases` tells how far it has come. */
+  bootStarted(id: InstanceId, start: StartKind, phases: () => StartPhases): BootPurpose {
     const purpose = this.#purpose();
     this.#ahead = 0;
     this.#aheadOfMs = this.keepAlive.quietSinceMs;
-    this.#starting.begin(id, start, purpose, this.#host.clock.now());
+    this.#starting.begin(id, start, purpose, { createdAt: this.#host.clock.now(), phases });
     return purpose;
+  }
+
+  startUnderWay(): StartPhases | undefined {
+    return this.#starting.firstPhases();
   }
 
   bootSucceeded(instance: PooledInstance): void {
