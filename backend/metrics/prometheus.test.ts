@@ -38,6 +38,7 @@ describe('PrometheusPage', () => {
     collector.record(invocation({ at: startAt, outcome: { kind: 'function-fault', fault: 'timeout', message: '' } }));
     collector.record({ kind: 'throttle', at: startAt, functionName: 'a', limit: 'queue' });
     collector.record({ kind: 'retry', at: startAt, functionName: 'a' });
+    collector.record({ kind: 'late-result', at: startAt, functionName: 'a' });
     collector.record({ kind: 'build', at: startAt, tookMs: 1_500, isSuccess: false });
     const io = { networkReceivedBytes: 5, networkSentBytes: 7, diskReadBytes: 0, diskWrittenBytes: 9 };
     collector.record({ kind: 'instance-io', at: startAt, version: versionA1, io });
@@ -70,6 +71,7 @@ describe('PrometheusPage', () => {
       waited: at('batch_wait_seconds_sum{function="a",version="1"}'),
       throttles: at('throttles_total{function="a",limit="queue"}'),
       retries: at('retries_total{function="a"}'),
+      late: at('late_results_total{function="a"}'),
       builds: at('build_duration_seconds_bucket{result="failure",le="2.5"}'),
       info: at('build_info{version="1.2.3",node_version="v24"}'),
       idle: at('instances{state="idle"}'),
@@ -97,6 +99,7 @@ describe('PrometheusPage', () => {
       throttles: 1,
       refused: 1,
       retries: 1,
+      late: 1,
       builds: 1,
       info: 1,
       idle: 0,

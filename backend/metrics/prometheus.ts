@@ -147,6 +147,8 @@ export class PrometheusPage {
     labelled('throttles_total', 'Calls refused because of a limit.', counters.throttles, 'function', 'limit');
     labelled('retries_total', 'Attempts that will be repeated.', counters.retries, 'function');
     labelled('dead_letters_total', 'Invocations given up.', counters.deadLetters, 'function');
+    const late = 'Results that were dropped because their lease was lost.';
+    labelled('late_results_total', late, counters.lateResults, 'function');
     const refused = 'Attempts to get out that were refused, by reason.';
     labelled('egress_refused_total', refused, counters.egressRefusals, 'function', 'reason');
     const labels = ['isolation', 'runtime', 'state'];

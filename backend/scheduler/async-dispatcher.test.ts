@@ -4,6 +4,7 @@ import { ManualClock } from '../../tests/fakes/manual-clock.ts';
 import { MemoryQueue } from '../../tests/fakes/memory-queue.ts';
 import { quietLogger, versionOf } from '../../tests/fakes/pool-rig.ts';
 import { itemOf, ListDirectory } from '../../tests/fakes/scheduler-rig.ts';
+import type { MetricEvent } from '../core/ports/metrics-sink.ts';
 import type { VersionSpec } from '../core/version.ts';
 import { AsyncDispatcher } from './async-dispatcher.ts';
 import { reportWithoutInstance } from './reports.ts';
@@ -17,11 +18,12 @@ function rig(asyncConcurrency = 4) {
   const queue = new MemoryQueue();
   const directory = new ListDirectory();
   const attempts: { readonly run: Run; readonly end: (outcome: InvocationOutcome) => void }[] = [];
+  const events: MetricEvent[] = [];
   const dispatcher = new AsyncDispatcher({
     queue,
     directory,
     clock,
-    metrics: { record: () => undefined, flush: () => Promise.resolve() },
+    metrics: { record: (event) => void events.push(event), flush: () => Promise.resolve() },
     logger: quietLogger,
     owner: 'me',
     settings: { asyncConcurrency, leaseMs, maxStoredResultBytes: 1000 },
@@ -37,10 +39,11 @@ function rig(asyncConcurrency = 4) {
     for (let i = 0; i < count; i++) await queue.enqueue(itemOf(version, {}, clock));
   };
   toClose.push({ dispatcher, clock });
-  return { clock, queue, directory, dispatcher, attempts, add };
+  return { clock, queue, directory, dispatcher, attempts, events, add };
 }
 const toClose: { readonly dispatcher: AsyncDispatcher; readonly clock: ManualClock }[] = [];
 const success: InvocationOutcome = { kind: 'success' };
+const lateResults = (events: readonly MetricEvent[]) => events.filter(({ kind }) => kind === 'late-result');
 
 afterEach(async () => {
   for (const { dispatcher, clock } of toClose.splice(0)) {
@@ -110,6 +113,21 @@ describe('AsyncDispatcher', () => {
     await r.clock.advanceAsync(leaseMs / 2);
     expect(r.attempts[0]?.run.signal.aborted).toBe(true);
     expect(r.queue.settled).toEqual([]);
+    expect(lateResults(r.events)).toHaveLength(1);
+  });
+
+  it('drops and counts a result that comes before it knows that its lease is lost', async () => {
+    const r = rig();
+    const version = versionOf();
+    await r.add(version);
+    await r.dispatcher.start();
+    await r.clock.advanceAsync(1);
+    const [row] = r.queue.rows.values();
+    if (row !== undefined) row.token = 'taken by another process';
+    r.attempts[0]?.end(success);
+    await r.clock.advanceAsync(1);
+    expect(r.queue.settled).toEqual([]);
+    expect(lateResults(r.events)).toMatchObject([{ functionName: version.functionName }]);
   });
 
   it('does not run again what runs when the wall clock jumps over its lease', async () => {
@@ -124,6 +142,7 @@ describe('AsyncDispatcher', () => {
     r.attempts[0]?.end(success);
     await r.clock.advanceAsync(1);
     expect(r.queue.settled.map(({ disposition }) => disposition.kind)).toEqual(['done']);
+    expect(lateResults(r.events)).toEqual([]);
   });
 
   it('claims again after the store failed, waiting longer each time', async () => {

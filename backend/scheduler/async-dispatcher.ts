@@ -205,7 +205,10 @@ export class AsyncDispatcher {
     this.#running.set(run.id, run);
     try {
       const report = await this.#attempt(run);
-      if (run.isLost) return;
+      if (run.isLost) {
+        this.#recordLate(claim);
+        return;
+      }
       const { retry } = run.version.config;
       const now = clock.now();
       const isCutOff = this.#isStopped && run.signal.aborted && !run.isCancelled;
@@ -255,8 +258,10 @@ export class AsyncDispatcher {
     for (let failures = 1; ; failures++) {
       try {
         const isOurs = await queue.settle(claim, disposition, clock.now());
-        if (!isOurs) logger.warn({ invocationId: id }, 'a result came after its lease was lost and was dropped');
-        else if (disposition.kind === 'retry' || disposition.kind === 'dead-letter') {
+        if (!isOurs) {
+          logger.warn({ invocationId: id }, 'a result came after its lease was lost and was dropped');
+          if (disposition.kind !== 'release') this.#recordLate(claim);
+        } else if (disposition.kind === 'retry' || disposition.kind === 'dead-letter') {
           metrics.record({ kind: disposition.kind, at: clock.now(), functionName });
         }
         if (isOurs && disposition.kind !== 'retry' && disposition.kind !== 'release')
@@ -268,6 +273,12 @@ export class AsyncDispatcher {
         await clock.sleep(backoffMs(failures, storageBackoff, Math.random()));
       }
     }
+  }
+
+  /** Another process may have run it by now, and what came of it here is dropped. */
+  #recordLate({ item }: Claim): void {
+    const { metrics, clock } = this.#options;
+    metrics.record({ kind: 'late-result', at: clock.now(), functionName: item.functionName });
   }
 
   #record(run: AsyncRun, report: InvocationReport): void {

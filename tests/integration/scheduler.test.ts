@@ -310,6 +310,22 @@ describe('the durable queue', () => {
     await next.drain(r.clock.now());
   });
 
+  it('drops and counts the result of an attempt that another process has taken over', async () => {
+    const r = await rig();
+    await r.scheduler.start();
+    const id = await submit(r, versionOf({ maxInstances: 2 }), { op: 'sleep', ms: 300 });
+    await expect.poll(() => r.counts.inside).toBe(1);
+    const second = r.makeScheduler('second');
+    await second.start();
+    await expect.poll(() => r.counts.inside).toBe(2);
+    const lateResults = () => r.events.filter(({ kind }) => kind === 'late-result');
+    await expect.poll(lateResults).toHaveLength(1);
+    await expect.poll(() => statusOf(r, id)).toBe('success');
+    expect((await r.store.invocations.find(id))?.attempts).toBe(2);
+    await second.drain(r.clock.now());
+    expect(lateResults()).toHaveLength(1);
+  });
+
   it('takes over what a process that is gone had claimed', async () => {
     const r = await rig();
     const id = await submit(r, versionOf(), { value: 1 });

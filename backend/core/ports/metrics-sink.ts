@@ -70,7 +70,8 @@ export type MetricEvent =
       readonly host: string;
       readonly reason: EgressRefusalReason;
     }
-  | { readonly kind: 'retry' | 'dead-letter'; readonly at: number; readonly functionName: string }
+  /** `late-result`: an attempt ended after its lease was lost, and its result was dropped. */
+  | { readonly kind: 'retry' | 'dead-letter' | 'late-result'; readonly at: number; readonly functionName: string }
   | { readonly kind: 'build'; readonly at: number; readonly tookMs: number; readonly isSuccess: boolean };
 
 /** Synchronous, never throws, bounded memory. */

@@ -139,6 +139,7 @@ export class EventCounters {
   readonly throttles: LabelledCounter;
   readonly retries: LabelledCounter;
   readonly deadLetters: LabelledCounter;
+  readonly lateResults: LabelledCounter;
   readonly instanceChanges: LabelledCounter;
   readonly egressRefusals: LabelledCounter;
   readonly builds = { succeeded: new DurationHistogram(), failed: new DurationHistogram() };
@@ -148,6 +149,7 @@ export class EventCounters {
     this.throttles = new LabelledCounter(maxSeries);
     this.retries = new LabelledCounter(maxSeries);
     this.deadLetters = new LabelledCounter(maxSeries);
+    this.lateResults = new LabelledCounter(maxSeries);
     this.instanceChanges = new LabelledCounter(256);
     this.egressRefusals = new LabelledCounter(maxSeries);
   }
@@ -166,6 +168,9 @@ export class EventCounters {
         break;
       case 'dead-letter':
         this.deadLetters.add(event.functionName);
+        break;
+      case 'late-result':
+        this.lateResults.add(event.functionName);
         break;
       case 'instance':
         this.instanceChanges.add(event.isolation, event.runtime, event.to);
