@@ -48,6 +48,7 @@ export async function openApiText(): Promise<string> {
     controlPlane: controlPlane as unknown as ControlPlane,
     logs: unneeded('logs'),
     metrics: unneeded('metrics'),
+    refusals: unneeded('refusals'),
     prometheus: () => Promise.reject(new Error('not here')),
     facts: {
       version,

@@ -3,6 +3,7 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { LogCounter, LogReader } from '../core/ports/log-sink.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsReader } from '../core/ports/metrics-reader.ts';
+import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import type { EventStreams } from './sse.ts';
 import type { UploadLimits } from './uploads.ts';
 
@@ -29,6 +30,8 @@ export interface ApiContext {
   readonly controlPlane: ControlPlane;
   readonly logs: LogReader & LogCounter;
   readonly metrics: MetricsReader;
+  /** Takes calls that are refused here. */
+  readonly refusals: Pick<MetricsSink, 'record'>;
   readonly facts: SystemFacts;
   readonly streams: EventStreams;
   readonly uploads: UploadLimits;

@@ -16,6 +16,7 @@ import { RouteTrie } from '../control-plane/route-trie.ts';
 import type { LogCounter, LogReader } from '../core/ports/log-sink.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsReader } from '../core/ports/metrics-reader.ts';
+import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import { AnsweredRequests } from '../util/answered-requests.ts';
 import { limitBodyPauses } from '../util/body-pauses.ts';
 import { Authenticator } from './auth.ts';
@@ -56,6 +57,8 @@ export interface ApiServerOptions {
   readonly controlPlane: ControlPlane;
   readonly logs: LogReader & LogCounter;
   readonly metrics: MetricsReader;
+  /** Takes calls that are refused before they are invocations. */
+  readonly refusals: Pick<MetricsSink, 'record'>;
   readonly prometheus: () => Promise<{ readonly contentType: string; readonly body: string }>;
   readonly facts: SystemFacts;
   readonly logger: Logger;
@@ -127,6 +130,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     controlPlane: options.controlPlane,
     logs: options.logs,
     metrics: options.metrics,
+    refusals: options.refusals,
     facts: options.facts,
     streams,
     uploads: {

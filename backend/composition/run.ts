@@ -33,6 +33,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
     controlPlane,
     logs: parts.logs,
     metrics: parts.metrics,
+    refusals: parts.metrics,
     prometheus: async () => ({ contentType: parts.prometheus.contentType, body: await parts.prometheus.text() }),
     logger,
     uploadDirectory,
@@ -58,6 +59,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
   const gatewayOptions: GatewayServerOptions = {
     directory: parts.directory,
     scheduler,
+    metrics: parts.metrics,
     clock,
     logger,
     trustsProxy: settings.HEARTH_TRUST_PROXY,

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { defaultVersionConfig, type VersionConfig } from '../../shared/version-config.ts';
 import { ManualClock } from '../../tests/fakes/manual-clock.ts';
 import type { Invocation } from '../core/invocation.ts';
+import type { MetricEvent } from '../core/ports/metrics-sink.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
 import { SystemClock } from '../core/system-clock.ts';
 import type { VersionSpec } from '../core/version.ts';
@@ -30,6 +31,7 @@ async function gateway(
     config: { ...defaultVersionConfig('nodejs', 'fake'), ...config },
   };
   const calls: Invocation[] = [];
+  const events: MetricEvent[] = [];
   const scheduler: Pick<Scheduler, 'invoke'> = {
     invoke: async (invocation, sink) => {
       calls.push(invocation);
@@ -75,6 +77,7 @@ async function gateway(
     scheduler: scheduler as Scheduler,
     clock: new SystemClock(),
     logger: { error: () => undefined },
+    metrics: { record: (event) => void events.push(event) },
     trustsProxy: true,
     gate: new CallGate({ authenticator, limits }),
     usesNodeParserOnly: options.isDirect === false,
@@ -90,7 +93,13 @@ async function gateway(
       json: (await response.json()) as Record<string, unknown>,
     };
   };
-  return { call, calls, time };
+  /** What the refusals were counted as. */
+  const refused = () =>
+    events.map((event) => {
+      expect(event).toMatchObject({ functionName: 'echo', at: expect.any(Number) });
+      return event.kind === 'throttle' ? event.limit : event.kind === 'refusal' ? event.reason : event.kind;
+    });
+  return { call, calls, time, refused };
 }
 
 const passedOn = (json: Record<string, unknown>, name: string) => {
@@ -100,7 +109,7 @@ const passedOn = (json: Record<string, unknown>, name: string) => {
 
 describe.each([true, false])('a gated function (direct parser: %s)', (isDirect) => {
   it('lets tokens in, says who calls, and keeps the token to itself', async () => {
-    const { call, calls } = await gateway({ auth: { type: 'token' } }, { isDirect });
+    const { call, calls, refused: counted } = await gateway({ auth: { type: 'token' } }, { isDirect });
     const good = await call({ authorization: 'Bearer hearth_ada', 'hearth-caller': 'token root' }, 'hello');
     expect(good.status).toBe(200);
     expect(passedOn(good.json, 'hearth-caller')).toEqual(['token ada']);
@@ -114,6 +123,7 @@ describe.each([true, false])('a gated function (direct parser: %s)', (isDirect) 
     expect((await call()).status).toBe(401);
     expect((await call({ authorization: 'Bearer hearth_reader' })).json).toMatchObject({ code: 'caller_not_allowed' });
     expect(calls).toHaveLength(1);
+    expect(counted()).toEqual(['unauthenticated', 'unauthenticated', 'forbidden']);
   });
 
   it('checks the signature over the whole body, however it comes', async () => {
@@ -132,6 +142,16 @@ describe.each([true, false])('a gated function (direct parser: %s)', (isDirect) 
     expect((await call(headers('a', 'small'), 'small')).json).toMatchObject({ code: 'message_replayed' });
     expect((await call({}, 'small')).headers.get('www-authenticate')).toBe('Signature realm="hearth"');
     expect(calls).toHaveLength(2);
+  });
+
+  it('counts bodies that are too large once, whenever that shows', async () => {
+    const env = { KEY: 'a key of enough length' };
+    const auth = { type: 'signature', key: 'KEY' } as const;
+    const { call, calls, refused } = await gateway({ auth, env, maxRequestBytes: 10_000 }, { isDirect });
+    expect((await call({}, 'x'.repeat(10_001))).status).toBe(413);
+    expect((await call({}, new Blob(['x'.repeat(20_000)]).stream())).status).toBe(413);
+    expect(calls).toHaveLength(0);
+    expect(refused()).toEqual(['payload_too_large', 'payload_too_large']);
   });
 });
 
@@ -159,7 +179,7 @@ describe('limits', () => {
   });
 
   it('count callers and functions only for who was let in', async () => {
-    const { call } = await gateway({
+    const { call, refused } = await gateway({
       auth: { type: 'token' },
       rateLimits: [
         { by: 'caller', requests: 2, windowSeconds: 10 },
@@ -171,13 +191,15 @@ describe('limits', () => {
     expect([await as('hearth_a'), await as('hearth_a'), await as('hearth_a')]).toEqual([200, 200, 429]);
     // What was refused to one of them does not count for the function.
     expect([await as('hearth_b'), await as('hearth_b')]).toEqual([200, 429]);
+    expect(refused().slice(10)).toEqual(['rate', 'rate']);
   });
 
   it('of the platform count all functions, public ones too', async () => {
-    const { call } = await gateway({}, { perAddressAndMinute: 1 });
+    const { call, refused } = await gateway({}, { perAddressAndMinute: 1 });
     const first = await call();
     expect(first.headers.get('ratelimit-policy')).toBe('"gateway-address";q=1;w=60');
     expect((await call()).status).toBe(429);
+    expect(refused()).toEqual(['rate']);
   });
 });
 

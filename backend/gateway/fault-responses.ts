@@ -30,6 +30,15 @@ const statusOfKind: Readonly<Record<ErrorKind, number>> = {
   loop_detected: 508,
 };
 
+const kindOfStatus: ReadonlyMap<number, ErrorKind> = new Map(
+  Object.entries(statusOfKind).map(([kind, status]) => [status, kind as ErrorKind]),
+);
+
+/** What stands behind a refusal, for those who count. */
+export function kindOfFault({ status }: FaultResponse): ErrorKind {
+  return kindOfStatus.get(status) ?? 'internal';
+}
+
 const fault = (status: number, code: string, detail: string, retryAfterSeconds?: number): FaultResponse => ({
   status,
   code,

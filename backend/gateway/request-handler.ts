@@ -8,12 +8,14 @@ import type { Body, Invocation, InvocationReport } from '../core/invocation.ts';
 import type { CallChains } from '../core/ports/call-chains.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { FunctionDirectory, RouteMatch } from '../core/ports/function-directory.ts';
+import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import type { Scheduler } from '../core/ports/scheduler.ts';
+import { refusalOf } from '../core/refusals.ts';
 import type { VersionSpec } from '../core/version.ts';
 import { answer } from './answer.ts';
 import type { CallGate } from './call-gate.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
-import { type FaultResponse, faultOfError, faultOfOutcome } from './fault-responses.ts';
+import { type FaultResponse, faultOfError, faultOfOutcome, kindOfFault } from './fault-responses.ts';
 import type { Exchange } from './http/exchange.ts';
 import { clientAddress, invocationOf } from './invocation-of.ts';
 import { headerValue, nameCaller, type RequestHeaders, readHeaders } from './request-headers.ts';
@@ -30,6 +32,8 @@ export interface RequestHandlerOptions {
   readonly scheduler: Scheduler;
   readonly clock: Clock;
   readonly logger: GatewayLogger;
+  /** Takes calls of functions that are refused here. Left out: nobody counts them. */
+  readonly metrics?: Pick<MetricsSink, 'record'> | undefined;
   /** Asks callers of functions that are not public, and bounds how often. Left out: functions that ask are refused. */
   readonly gate?: CallGate | undefined;
   /** Reads what functions hand on to the functions that they call. Left out: every call begins a chain of its own. */
@@ -132,7 +136,10 @@ export class RequestHandler {
         answer(exchange, refuse(405, 'method_not_allowed', `This path takes ${found.allow.join(', ')}.`, found.allow));
         return;
       case 'disabled':
-        answer(exchange, refuse(503, 'function_disabled', 'The function is switched off.'));
+        answer(
+          exchange,
+          this.#refused(found.functionName, refuse(503, 'function_disabled', 'The function is switched off.')),
+        );
         return;
       case 'none':
         answer(exchange, refuse(404, 'no_route', 'No function answers at this path.'));
@@ -166,12 +173,19 @@ export class RequestHandler {
       });
     } catch (error) {
       exchange.closeAfter();
-      writer.fail(faultOfError(error));
+      writer.fail(this.#refused(match.version.functionName, faultOfError(error)));
       return;
     }
     const begin = isGated ? (given: Body) => this.#admit(exchange, match, headers, writer, given, start) : start;
     if (body instanceof Promise) body.then(begin, () => exchange.cut());
     else begin(body);
+  }
+
+  /** Counts a call that is refused before it is an invocation. What the scheduler refuses, it counts itself. */
+  #refused(functionName: string, refusal: FaultResponse): FaultResponse {
+    const { metrics, clock } = this.#options;
+    metrics?.record(refusalOf(functionName, kindOfFault(refusal), clock.now()));
+    return refusal;
   }
 
   /** The function that calls, if it says so with what it was given. */
@@ -191,7 +205,7 @@ export class RequestHandler {
     writer.addHeaders(verdict.headers);
     if (verdict.refusal === undefined) return true;
     exchange.closeIfMuchIsUnread();
-    writer.fail(verdict.refusal);
+    writer.fail(this.#refused(match.version.functionName, verdict.refusal));
     return false;
   }
 
@@ -205,8 +219,10 @@ export class RequestHandler {
     start: (body: Body) => void,
   ): void {
     const { gate } = this.#options;
+    const { functionName } = match.version;
     if (gate === undefined) {
-      writer.fail(refuse(503, 'keys_unavailable', 'The function cannot check its callers right now.'));
+      const refusal = refuse(503, 'keys_unavailable', 'The function cannot check its callers right now.');
+      writer.fail(this.#refused(functionName, refusal));
       return;
     }
     gate
@@ -216,7 +232,7 @@ export class RequestHandler {
         if (admission.refusal !== undefined) {
           exchange.dropBody(body);
           exchange.closeIfMuchIsUnread();
-          writer.fail(admission.refusal);
+          writer.fail(this.#refused(functionName, admission.refusal));
           return;
         }
         if (admission.caller !== undefined) nameCaller(headers, admission.caller);
@@ -229,7 +245,8 @@ export class RequestHandler {
   #openWebSocket(exchange: Exchange, upgrade: Upgrade, match: RouteMatch, headers: RequestHeaders): void {
     const handshake = readHandshake(upgrade.request);
     if ('problem' in handshake) {
-      answer(exchange, refuse(400, 'bad_web_socket_request', handshake.problem));
+      const refusal = refuse(400, 'bad_web_socket_request', handshake.problem);
+      answer(exchange, this.#refused(match.version.functionName, refusal));
       return;
     }
     const id = newId('invocation');

@@ -38,6 +38,7 @@ describe('PrometheusPage', () => {
     collector.record(invocation({ at: startAt, outcome: { kind: 'function-fault', fault: 'timeout', message: '' } }));
     collector.record({ kind: 'throttle', at: startAt, functionName: 'a', limit: 'queue' });
     collector.record({ kind: 'retry', at: startAt, functionName: 'a' });
+    collector.record({ kind: 'refusal', at: startAt, functionName: 'a', reason: 'unauthenticated' });
     collector.record({ kind: 'late-result', at: startAt, functionName: 'a' });
     collector.record({ kind: 'build', at: startAt, tookMs: 1_500, isSuccess: false });
     const io = { networkReceivedBytes: 5, networkSentBytes: 7, diskReadBytes: 0, diskWrittenBytes: 9 };
@@ -70,6 +71,7 @@ describe('PrometheusPage', () => {
       batched: at('batch_size_sum{function="a",version="1"}'),
       waited: at('batch_wait_seconds_sum{function="a",version="1"}'),
       throttles: at('throttles_total{function="a",limit="queue"}'),
+      outside: at('refused_calls_total{function="a",reason="unauthenticated"}'),
       retries: at('retries_total{function="a"}'),
       late: at('late_results_total{function="a"}'),
       builds: at('build_duration_seconds_bucket{result="failure",le="2.5"}'),
@@ -98,6 +100,7 @@ describe('PrometheusPage', () => {
       waited: 0.003,
       throttles: 1,
       refused: 1,
+      outside: 1,
       retries: 1,
       late: 1,
       builds: 1,

@@ -145,6 +145,8 @@ export class PrometheusPage {
         })),
       );
     labelled('throttles_total', 'Calls refused because of a limit.', counters.throttles, 'function', 'limit');
+    const before = 'Calls refused before they ran, for another reason than a limit.';
+    labelled('refused_calls_total', before, counters.refusals, 'function', 'reason');
     labelled('retries_total', 'Attempts that will be repeated.', counters.retries, 'function');
     labelled('dead_letters_total', 'Invocations given up.', counters.deadLetters, 'function');
     const late = 'Results that were dropped because their lease was lost.';

@@ -11,6 +11,7 @@ import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import type { Scheduler, SchedulerStats, SubmitResult } from '../core/ports/scheduler.ts';
 import type { FunctionStore, InvocationRecord, ScheduleStore } from '../core/ports/store.ts';
+import { refusalOf } from '../core/refusals.ts';
 import { Admission } from './admission.ts';
 import { AsyncDispatcher } from './async-dispatcher.ts';
 import { outcomeOfWait, reportWithoutInstance } from './reports.ts';
@@ -97,7 +98,7 @@ export class LocalScheduler implements Scheduler {
   }
 
   invoke(invocation: Invocation, sink: ResponseSink, signal: CancelSignal): Promise<InvocationReport> {
-    const refusal = this.#refusal(invocation.depth);
+    const refusal = this.#refusal(invocation.version.functionName, invocation.depth);
     if (refusal !== undefined) return Promise.reject(refusal);
     if (invocation.version.config.singleFlight === false) return this.#call(invocation, sink, signal);
     return this.#singleFlight.invoke(invocation, sink, signal);
@@ -119,7 +120,7 @@ export class LocalScheduler implements Scheduler {
   }
 
   async submit(item: NewAsyncInvocation): Promise<SubmitResult> {
-    const refusal = this.#refusal(item.depth);
+    const refusal = this.#refusal(item.functionName, item.depth);
     if (refusal !== undefined) throw refusal;
     const { id, isDuplicate } = await this.#options.queue.enqueue(item);
     this.#dispatcher.added();
@@ -216,6 +217,8 @@ export class LocalScheduler implements Scheduler {
     const refuse = (error: PlatformError) => {
       if (!ticket.leave()) return;
       finish();
+      // An asynchronous one goes back to its queue.
+      if (isBounded) this.#countRefusal(run.version.functionName, error);
       reject(error);
     };
     const cancelTimer = clock.after(run.waitUntilAt - clock.now(), giveUp);
@@ -270,8 +273,18 @@ export class LocalScheduler implements Scheduler {
     this.#cancellable.delete(id);
   }
 
-  #refusal(depth: number): PlatformError | undefined {
-    if (this.#isDraining) return drainingError();
+  #refusal(functionName: string, depth: number): PlatformError | undefined {
+    const refusal = this.#isDraining ? drainingError() : this.#loopError(depth);
+    if (refusal !== undefined) this.#countRefusal(functionName, refusal);
+    return refusal;
+  }
+
+  #countRefusal(functionName: string, { kind }: PlatformError): void {
+    const { metrics, clock } = this.#options;
+    metrics.record(refusalOf(functionName, kind, clock.now()));
+  }
+
+  #loopError(depth: number): PlatformError | undefined {
     const { maxCallDepth } = this.#options.settings;
     if (depth <= maxCallDepth) return undefined;
     const message = `functions called functions ${depth} times in a row; at most ${maxCallDepth} are allowed, so this looks like a loop`;

@@ -23,6 +23,7 @@ export function MetricTiles({ metrics, range, isLive, live, functionName }: Metr
   const { points } = gridOf(metrics);
   const { total } = metrics;
   const count = total?.invocations ?? 0;
+  const refused = (total?.throttles ?? 0) + (total?.refusals ?? 0);
   const now = live === undefined ? null : liveRate(live.ticks, 10);
   return (
     <>
@@ -40,7 +41,7 @@ export function MetricTiles({ metrics, range, isLive, live, functionName }: Metr
         better="down"
         color="--series-3"
         spark={points.map((point) => errorShare(point) ?? (point === undefined ? null : 0))}
-        note={`${formatCount(total?.errors ?? 0)} failed${(total?.throttles ?? 0) > 0 ? `, ${formatCount(total?.throttles)} throttled` : ''}`}
+        note={`${formatCount(total?.errors ?? 0)} failed${refused > 0 ? `, ${formatCount(refused)} refused` : ''}`}
       />
       <Tile
         label="Latency p95"

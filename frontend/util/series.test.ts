@@ -41,6 +41,7 @@ function point(seconds: number, more: Partial<MetricPoint> = {}): MetricPoint {
     errors: 0,
     errorsByKind: {},
     throttles: 0,
+    refusals: 0,
     coldStarts: 0,
     starts: { provisioned: 0, preloaded: 0, 'pre-warmed': 0, restored: 0, cold: 0 },
     totalMs: null,

@@ -8,7 +8,12 @@ export const metricPointSchema = z.object({
   invocations: z.number(),
   errors: z.number(),
   errorsByKind: z.record(z.string(), z.number()),
-  throttles: z.number(),
+  throttles: z.number().describe('Calls that were refused because of a limit; they are no invocations.'),
+  refusals: z
+    .number()
+    .describe(
+      'Calls that were refused before they ran for another reason: who called, what was sent, or a function that cannot run now; they are no invocations.',
+    ),
   coldStarts: z.number(),
   starts: z
     .record(z.enum(startLayers), z.number())

@@ -426,13 +426,20 @@ describe('invocations', () => {
     expect((await call('GET', '/api/v1/invocations/inv_nonsense')).json().code).toBe('invocation_not_found');
   });
 
-  test('too large', async () => {
+  test('too large, and counted', async () => {
+    const from = rig.refusals.length;
     expect((await invoke(`"${'x'.repeat(1024 * 1024)}"`, '?mode=async')).statusCode).toBe(413);
     expect((await invoke(`"${'x'.repeat(6 * 1024 * 1024)}"`)).json().code).toBe('payload_too_large');
     expect((await invoke('1', '?delayMs=5')).json()).toMatchObject({
       code: 'invalid_input',
       errors: [{ path: 'delayMs' }],
     });
+    // Names that callers make up are no labels.
+    expect((await call('POST', '/api/v1/functions/nowhere/invocations?delayMs=5', {})).statusCode).toBe(404);
+    const reasons = ['payload_too_large', 'payload_too_large', 'invalid_request'];
+    expect(rig.refusals.slice(from)).toMatchObject(
+      reasons.map((reason) => ({ kind: 'refusal', functionName: 'echo', reason })),
+    );
   });
 
   test('a disabled function answers 503', async () => {
@@ -441,6 +448,7 @@ describe('invocations', () => {
     const answer = await call('POST', '/api/v1/functions/off/invocations', {});
     expect(answer.statusCode).toBe(503);
     expect(answer.json().code).toBe('function_disabled');
+    expect(rig.refusals.at(-1)).toMatchObject({ kind: 'refusal', functionName: 'off', reason: 'unavailable' });
   });
 });
 

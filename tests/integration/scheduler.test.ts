@@ -15,6 +15,9 @@ afterEach(async () => {
   for (const { close } of rigs.splice(0)) await close();
 });
 
+const refusalsOf = ({ events }: SchedulerRig) =>
+  events.flatMap((event) => (event.kind === 'refusal' ? [event.reason] : []));
+
 const quickRetry = { maxAttempts: 3, maxAgeMs: 60_000, minBackoffMs: 10, maxBackoffMs: 20 };
 
 describe('synchronous calls', () => {
@@ -51,6 +54,7 @@ describe('synchronous calls', () => {
         expect(result.reason).toMatchObject({ kind: 'throttled', code: 'concurrency_limit', retryAfterSeconds: 1 });
       }
     }
+    expect(r.events.filter(({ kind }) => kind === 'throttle')).toHaveLength(986);
     expect(r.counts.maxInside).toBe(4);
     expect(r.driver.created).toHaveLength(4);
   });
@@ -110,6 +114,7 @@ describe('synchronous calls', () => {
     await expect(r.scheduler.submit(itemOf(versionOf(), {}, r.clock, { depth: 17 }))).rejects.toMatchObject({
       code: 'recursion_limit',
     });
+    expect(refusalsOf(r)).toEqual(['loop_detected', 'loop_detected']);
   });
 
   it('cancels a running API call by its id', async () => {
@@ -129,6 +134,20 @@ describe('synchronous calls', () => {
     await expect(callOf(r, versionOf(), {}).report).rejects.toMatchObject({ kind: 'unavailable', code: 'draining' });
     await drained;
     expect((await running.report).outcome.kind).toBe('success');
+    expect(refusalsOf(r)).toEqual(['unavailable']);
+  });
+
+  it('refuses at the end of a drain what still waits for its turn, and counts it', async () => {
+    const r = await rig({ scheduler: { maxConcurrentInvocations: 1 } });
+    const version = versionOf();
+    const running = callOf(r, version, { op: 'hang' });
+    await expect.poll(() => r.counts.inside).toBe(1);
+    const waiting = callOf(r, version, {});
+    await r.scheduler.drain(r.clock.now());
+    await expect(waiting.report).rejects.toMatchObject({ code: 'draining' });
+    expect(refusalsOf(r)).toEqual(['unavailable']);
+    running.caller.abort();
+    expect((await running.report).outcome.kind).toBe('cancelled');
   });
 });
 

@@ -18,6 +18,7 @@ import type { Clock } from '../../backend/core/ports/clock.ts';
 import type { DriverHealth, IsolationDriver } from '../../backend/core/ports/isolation-driver.ts';
 import type { LogCounter, LogReader } from '../../backend/core/ports/log-sink.ts';
 import type { MetricsReader } from '../../backend/core/ports/metrics-reader.ts';
+import type { MetricEvent } from '../../backend/core/ports/metrics-sink.ts';
 import type { RuntimeAdapter, RuntimeHealth } from '../../backend/core/ports/runtime-adapter.ts';
 import type { Scheduler } from '../../backend/core/ports/scheduler.ts';
 import type { Store, TokenRecord } from '../../backend/core/ports/store.ts';
@@ -292,6 +293,8 @@ export interface ApiRig extends AsyncDisposable {
   readonly pool: RecordingPool;
   readonly logs: MemoryLogs;
   readonly metrics: EmptyMetrics;
+  /** Calls that the API refused. */
+  readonly refusals: MetricEvent[];
   readonly directory: string;
   readonly errors: object[];
   /** Changes what the next probes find. */
@@ -385,10 +388,12 @@ export async function apiRig(
   const controlPlane = await build();
   const logs = new MemoryLogs();
   const metrics = new EmptyMetrics();
+  const refusals: MetricEvent[] = [];
   const app = createApiServer({
     controlPlane,
     logs,
     metrics,
+    refusals: { record: (event) => void refusals.push(event) },
     prometheus: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'hearth_up 1\n' }),
     facts: {
       version: '0.1.0',
@@ -415,6 +420,7 @@ export async function apiRig(
     pool,
     logs,
     metrics,
+    refusals,
     directory,
     errors,
     health,

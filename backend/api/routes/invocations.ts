@@ -10,9 +10,10 @@ import {
   redrivenSchema,
 } from '../../../shared/api/invocations.ts';
 import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
-import { PlatformError } from '../../../shared/errors.ts';
+import { type ErrorKind, PlatformError } from '../../../shared/errors.ts';
 import { limits } from '../../../shared/limits.ts';
 import { fullNameOf } from '../../../shared/names.ts';
+import { refusalOf } from '../../core/refusals.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { sendAccepted } from '../controllers/accepted.ts';
@@ -40,6 +41,7 @@ export function invokeRoute(app: Api, context: ApiContext): void {
     return Math.max(limits.maxAsyncPayloadBytes, ...sizes);
   };
   takeRawPayloads(app, limitOf);
+  app.addHook('onError', async (request, _reply, error) => countRefusal(context, request, error));
 
   app.route({
     method: 'POST',
@@ -80,6 +82,21 @@ export function invokeRoute(app: Api, context: ApiContext): void {
       return sendAccepted(reply, submitted);
     },
   });
+}
+
+/** Kinds of errors, and codes of others, with which a call through the API is refused before it is an invocation. What the scheduler refuses, it counts itself. */
+const refusedKinds: ReadonlySet<ErrorKind> = new Set(['invalid_request', 'payload_too_large']);
+const refusedCodes: ReadonlySet<string> = new Set(['rate_limited', 'function_disabled']);
+
+/** Only of functions that are there: callers choose names. */
+function countRefusal({ controlPlane, refusals, clock }: ApiContext, request: FastifyRequest, error: unknown): void {
+  const project = request.caller?.project;
+  if (!(error instanceof PlatformError) || project === undefined) return;
+  if (!refusedKinds.has(error.kind) && !refusedCodes.has(error.code)) return;
+  const { name = '' } = request.params as { name?: string };
+  const fullName = fullNameOf(project, name);
+  if (fullName === undefined || controlPlane.directory.find(fullName) === undefined) return;
+  refusals.record(refusalOf(fullName, error.kind, clock.now()));
 }
 
 function onlyAsync(path: string): PlatformError {

@@ -1,4 +1,5 @@
 import type { EgressRefusalReason } from '../../../shared/egress.ts';
+import type { ErrorKind } from '../../../shared/errors.ts';
 import type { TriggerKind } from '../../../shared/invocation.ts';
 import type { Invocation, InvocationReport } from '../invocation.ts';
 import type { VersionSpec } from '../version.ts';
@@ -20,7 +21,14 @@ export type MetricEvent =
       readonly kind: 'throttle';
       readonly at: number;
       readonly functionName: string;
-      readonly limit: 'function' | 'host' | 'queue';
+      readonly limit: 'function' | 'host' | 'queue' | 'rate';
+    }
+  | {
+      /** A call was refused before it ran, for another reason than a limit: who called, what was sent, or a function that cannot run now. */
+      readonly kind: 'refusal';
+      readonly at: number;
+      readonly functionName: string;
+      readonly reason: Exclude<ErrorKind, 'throttled'>;
     }
   | {
       readonly kind: 'instance';

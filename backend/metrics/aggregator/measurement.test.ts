@@ -174,6 +174,17 @@ describe('Measurement', () => {
     });
   });
 
+  test('adds up calls that were refused apart from those over a limit, and keeps them', () => {
+    const sum = new Measurement();
+    for (const refusals of [2, 1]) {
+      const part = new Measurement();
+      for (let i = 0; i < refusals; i++) part.addRefusal();
+      sum.mergeEncoded(encode(part));
+    }
+    expect(sum.isEmpty).toBe(false);
+    expect(toMetricPoint(sum, 0)).toMatchObject({ invocations: 0, errors: 0, throttles: 0, refusals: 3 });
+  });
+
   test('keeps mean and largest of every gauge over any grouping', () => {
     const sample = (value: number) =>
       Object.fromEntries(gaugeNames.map((name, index) => [name, value * (index + 1)])) as GaugeSample;
@@ -194,16 +205,17 @@ describe('Measurement', () => {
   });
 
   test.each([
-    [1, 'starts were counted by layer', startLayers.length + 6],
-    [2, 'network and disk were counted', 6],
-    [3, 'shared calls were counted', 1],
-    [4, 'gauges were kept', 0],
-    [5, 'memory of instances was kept', 0],
+    [1, 'starts were counted by layer', startLayers.length + 7],
+    [2, 'network and disk were counted', 7],
+    [3, 'shared calls were counted', 2],
+    [4, 'gauges were kept', 1],
+    [5, 'memory of instances was kept', 1],
+    [6, 'refusals were counted', 1],
   ])('reads what version %d stored, before %s', (version, _what, missing) => {
     const now = encode(measure([base]));
-    const rest = 4 + startLayers.length + 6;
+    const rest = 4 + startLayers.length + 7;
     // At the end stand the empty sketch of memory, of two bytes, and the gauges.
-    const end = version >= 5 ? now.subarray(-1) : Buffer.alloc(0);
+    const end = version >= 6 ? now.subarray(-3) : version >= 5 ? now.subarray(-1) : Buffer.alloc(0);
     const counts = now.subarray(1, rest - missing);
     const before = Buffer.concat([Buffer.from([version]), counts, now.subarray(rest, -3), end]);
     expect(toMetricPoint(Measurement.decode(before), 0)).toEqual(toMetricPoint(measure([base]), 0));

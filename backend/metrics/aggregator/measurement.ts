@@ -6,8 +6,8 @@ import { DdSketch } from './dd-sketch.ts';
 import { errorKindOf } from './error-kind.ts';
 import { type GaugeSample, GaugeSums } from './gauge-sums.ts';
 
-/** Version 1 had no starts by layer, version 2 no network, disk and batches, version 3 no shared calls, version 4 no gauges, version 5 no memory of instances; they are still read. */
-const formatVersion = 6;
+/** Version 1 had no starts by layer, version 2 no network, disk and batches, version 3 no shared calls, version 4 no gauges, version 5 no memory of instances, version 6 no refusals; they are still read. */
+const formatVersion = 7;
 /** Kinds are a closed set of ours; the bounds keep a damaged point from becoming a large one. */
 const maxErrorKinds = 64;
 const maxErrorKindBytes = 64;
@@ -22,6 +22,8 @@ export class Measurement {
   invocations = 0;
   errors = 0;
   throttles = 0;
+  /** Calls that were refused before they ran, for another reason than a limit; they are no invocations. */
+  refusals = 0;
   coldStarts = 0;
   /** Sums over the cold starts. */
   bootMs = 0;
@@ -56,7 +58,7 @@ export class Measurement {
   /** No call came and nothing moved; what was there may have been looked at. */
   get isQuiet(): boolean {
     return (
-      this.invocations + this.throttles + this.batches + this.sharedCalls === 0 &&
+      this.invocations + this.throttles + this.refusals + this.batches + this.sharedCalls === 0 &&
       ioFields.every((field) => this[field] === 0)
     );
   }
@@ -148,6 +150,10 @@ export class Measurement {
     this.throttles++;
   }
 
+  addRefusal(): void {
+    this.refusals++;
+  }
+
   addGauges(sample: GaugeSample): void {
     this.#gauges ??= new GaugeSums();
     this.#gauges.add(sample);
@@ -188,6 +194,7 @@ export class Measurement {
   #mergeCounts(other: Measurement): void {
     this.invocations += other.invocations;
     this.throttles += other.throttles;
+    this.refusals += other.refusals;
     this.coldStarts += other.coldStarts;
     this.bootMs += other.bootMs;
     this.loadMs += other.loadMs;
@@ -211,7 +218,7 @@ export class Measurement {
     this.#gauges.merge(other);
   }
 
-  /** Version; counters; starts by layer; network, disk, batches and shared calls; errors by kind; the five sketches, an absent one as an empty one; gauges. */
+  /** Version; counters; starts by layer; network, disk, batches, shared calls and refusals; errors by kind; the five sketches, an absent one as an empty one; gauges. */
   encode(writer: ByteWriter): void {
     writer.byte(formatVersion);
     writer.varint(this.invocations);
@@ -226,6 +233,7 @@ export class Measurement {
       writer.double(this.batchWaitMs);
     }
     writer.varint(this.sharedCalls);
+    writer.varint(this.refusals);
     writer.double(this.cpuMs);
     for (const bytes of [this.peakMemoryBytes, this.requestBytes, this.responseBytes]) writer.varint(whole(bytes));
     writer.varint(this.errorsByKind.size);
@@ -275,6 +283,7 @@ export class Measurement {
     if (version >= 2) for (const layer of startLayers.keys()) this.#addStarts(layer, reader.varint());
     if (version >= 3) this.#decodeIoAndBatches(reader);
     if (version >= 4) this.sharedCalls = reader.varint();
+    if (version >= 7) this.refusals = reader.varint();
     this.cpuMs = reader.amount();
     this.peakMemoryBytes = reader.varint();
     this.requestBytes = reader.varint();

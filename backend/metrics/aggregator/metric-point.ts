@@ -17,6 +17,7 @@ export function toMetricPoint(measurement: Measurement, at: number): MetricPoint
     errors: measurement.errors,
     errorsByKind: Object.fromEntries(measurement.errorsByKind),
     throttles: measurement.throttles,
+    refusals: measurement.refusals,
     coldStarts,
     starts: Object.fromEntries(startLayers.map((layer) => [layer, measurement.starts(layer)])) as MetricPoint['starts'],
     totalMs: total && totalPercentiles ? { ...totalPercentiles, max: total.max, mean: total.mean } : null,

@@ -137,6 +137,7 @@ export class EventCounters {
   readonly #byLabels = new Map<string, VersionCounters>();
   readonly #other = new VersionCounters(other, '0');
   readonly throttles: LabelledCounter;
+  readonly refusals: LabelledCounter;
   readonly retries: LabelledCounter;
   readonly deadLetters: LabelledCounter;
   readonly lateResults: LabelledCounter;
@@ -147,6 +148,7 @@ export class EventCounters {
   constructor(maxSeries: number) {
     this.#maxSeries = maxSeries;
     this.throttles = new LabelledCounter(maxSeries);
+    this.refusals = new LabelledCounter(maxSeries);
     this.retries = new LabelledCounter(maxSeries);
     this.deadLetters = new LabelledCounter(maxSeries);
     this.lateResults = new LabelledCounter(maxSeries);
@@ -162,6 +164,9 @@ export class EventCounters {
     switch (event.kind) {
       case 'throttle':
         this.throttles.add(event.functionName, event.limit);
+        break;
+      case 'refusal':
+        this.refusals.add(event.functionName, event.reason);
         break;
       case 'retry':
         this.retries.add(event.functionName);

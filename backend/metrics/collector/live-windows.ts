@@ -48,7 +48,7 @@ export class LiveWindows {
     this.#secondAt = startOfStep(now, secondMs);
   }
 
-  /** Events that were counted as `otherFunctions`: beyond `maxSeries`, or throttles of an unknown function. */
+  /** Events that were counted as `otherFunctions`: beyond `maxSeries`, or throttles and refusals of an unknown function. */
   get overflow(): number {
     return this.#overflow;
   }
@@ -86,12 +86,12 @@ export class LiveWindows {
 
   /** A throttle belongs to no version. Undefined: a function that is not known here. */
   addThrottle(at: number, functionId: FunctionId | undefined, functionName: string): void {
-    this.advance(at);
-    const series =
-      functionId === undefined
-        ? this.#other
-        : (this.#series.get(functionId) ?? this.#open(functionId, { functionId, functionName, version: 0 }));
-    this.#measure(series).addThrottle();
+    this.#measureFunction(at, functionId, functionName).addThrottle();
+  }
+
+  /** As `addThrottle`. */
+  addRefusal(at: number, functionId: FunctionId | undefined, functionName: string): void {
+    this.#measureFunction(at, functionId, functionName).addRefusal();
   }
 
   /** Moves to the second of `now`, closing the one before. A little late is still now; far back means that the clock was set back. */
@@ -146,6 +146,13 @@ export class LiveWindows {
     for (const [key, series] of this.#series) {
       if (series.second === undefined && Math.abs(now - series.usedAt) > this.#options.idleMs) this.#series.delete(key);
     }
+  }
+
+  #measureFunction(at: number, functionId: FunctionId | undefined, functionName: string): Measurement {
+    this.advance(at);
+    if (functionId === undefined) return this.#measure(this.#other);
+    const known = this.#series.get(functionId);
+    return this.#measure(known ?? this.#open(functionId, { functionId, functionName, version: 0 }));
   }
 
   #measureVersion(at: number, version: VersionSpec): Measurement {

@@ -40,7 +40,7 @@ export interface MetricsCollectorOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly gauges: GaugeSources;
-  /** For throttles, which carry a name only; undefined for a name that is not known. */
+  /** For throttles and refusals, which carry a name only; undefined for a name that is not known. */
   readonly functionIdOf: (functionName: string) => FunctionId | undefined;
   /** 10,000 when left out. */
   readonly flushIntervalMs?: number;
@@ -146,6 +146,9 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
       if (event.kind === 'shared-call') this.#windows.addSharedCall(event.at, event.version);
       if (event.kind === 'throttle') {
         this.#windows.addThrottle(event.at, this.#options.functionIdOf(event.functionName), event.functionName);
+      }
+      if (event.kind === 'refusal') {
+        this.#windows.addRefusal(event.at, this.#options.functionIdOf(event.functionName), event.functionName);
       }
     } catch (error) {
       // A sink never breaks the call that it measures.
