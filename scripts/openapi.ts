@@ -38,7 +38,7 @@ const parts = [
   'deadLetters',
   'tokens',
 ];
-const more = ['inventory', 'directory', 'store', 'pool', 'clock'];
+const more = ['tokenGuard', 'inventory', 'directory', 'store', 'pool', 'clock'];
 
 /** The OpenAPI document as text, as it is committed. */
 export async function openApiText(): Promise<string> {

@@ -6,11 +6,11 @@ import { type Role, roles } from '../../shared/roles.ts';
 import { type Access, accessOfRole, accessOfScope, rolesWith, scopesWith } from '../control-plane/permissions.ts';
 import { type Projects, projectNotFound } from '../control-plane/projects.ts';
 import type { Sessions } from '../control-plane/sessions.ts';
+import type { TokenGuard } from '../control-plane/token-guard.ts';
 import type { Tokens } from '../control-plane/tokens.ts';
 import type { TokenRecord } from '../core/ports/store.ts';
 import { allProjects, type UserRecord } from '../core/ports/user-store.ts';
 import type { Caller } from './caller.ts';
-import type { FailureLimiter } from './failure-limiter.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -29,7 +29,7 @@ export interface AuthenticatorOptions {
   readonly tokens: Tokens;
   readonly sessions: Sessions;
   readonly projects: Projects;
-  readonly limiter: FailureLimiter;
+  readonly tokenGuard: TokenGuard;
 }
 
 /**
@@ -44,7 +44,7 @@ export class Authenticator {
   }
 
   /**
-   * Throws `unauthenticated`, `throttled`/`too_many_failures`, `not_found`/`project_not_found` (also for projects that the
+   * Throws `unauthenticated` (`token_missing`, `token_expired`, `token_invalid`), `throttled`/`too_many_failures`, `not_found`/`project_not_found` (also for projects that the
    * caller may not see) or `forbidden`/`scope_missing`.
    */
   authenticate(request: FastifyRequest, access: Access): void {
@@ -57,8 +57,9 @@ export class Authenticator {
         'send a token: `Authorization: Bearer hearth_…`; the first one is in the file admin-token of the data directory',
       );
     }
-    const caller = this.#identify(bearer.exec(header)?.[1] ?? '', request);
-    if (caller === undefined) throw this.#refuse(request.ip);
+    const secret = bearer.exec(header)?.[1] ?? '';
+    const caller = this.#identify(secret, request);
+    if (caller === undefined) throw this.#refuse(secret, request.ip);
     if (!caller.access.has(access)) throw missingAccess(caller, access);
     request.caller = caller;
   }
@@ -137,10 +138,16 @@ export class Authenticator {
     return name;
   }
 
-  #refuse(address: string): PlatformError {
-    const waitSeconds = this.#options.limiter.fail(address);
+  #refuse(secret: string, address: string): PlatformError {
+    const { tokens, sessions, tokenGuard } = this.#options;
+    // Only who has all of a token learns that: for a guess of 256 bits to hear it, it would have to be right. So it is no guess either, and not counted.
+    if (tokens.hasExpired(secret) || sessions.hasExpired(secret)) {
+      const message = 'this token has expired; make a new one, or sign in again';
+      return new PlatformError('unauthenticated', 'token_expired', message);
+    }
+    const waitSeconds = tokenGuard.fail(address);
     if (waitSeconds === undefined) {
-      return new PlatformError('unauthenticated', 'token_invalid', 'this token is unknown, expired or revoked');
+      return new PlatformError('unauthenticated', 'token_invalid', 'this token is unknown or was revoked');
     }
     return new PlatformError('throttled', 'too_many_failures', 'too many wrong tokens from this address', {
       retryAfterSeconds: waitSeconds,

@@ -22,7 +22,6 @@ import { limitBodyPauses } from '../util/body-pauses.ts';
 import { Authenticator } from './auth.ts';
 import type { ApiContext, SystemFacts } from './context.ts';
 import { mapError, rawTransportProblem, TransportError, titleOf } from './error-mapping.ts';
-import { FailureLimiter } from './failure-limiter.ts';
 import { IdleConnections } from './idle-connections.ts';
 import { parseJson } from './json-body.ts';
 import { registerOpenApi } from './openapi.ts';
@@ -78,8 +77,6 @@ export interface ApiServerOptions {
   readonly maxArchiveBytes?: number;
   /** Requests of one token or user per minute. 0, any number, when left out. */
   readonly maxRequestsPerMinute?: number;
-  /** Wrong tokens per address and minute. 10 when left out. */
-  readonly maxAuthFailuresPerMinute?: number;
   /** How event streams behave, where not as usual. */
   readonly streams?: Omit<EventStreamsOptions, 'clock' | 'isAllowed'>;
   /** How long nothing of a body may come. 30,000 ms when left out. */
@@ -119,8 +116,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   const answered = new AnsweredRequests(app.server);
   const { clock } = options.controlPlane;
   limitBodyPauses({ server: app.server, pauseMs: options.maxBodyPauseMs ?? 30_000, clock });
-  const limiter = new FailureLimiter({ clock, maxPerMinute: options.maxAuthFailuresPerMinute ?? 10 });
-  const authenticator = new Authenticator({ ...options.controlPlane, limiter });
+  const authenticator = new Authenticator(options.controlPlane);
   const streams = new EventStreams({
     clock,
     isAllowed: (request) => authenticator.isStillAllowed(request),

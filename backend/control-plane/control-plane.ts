@@ -37,6 +37,7 @@ import { Secrets } from './secrets.ts';
 import { Sessions } from './sessions.ts';
 import { SignInGuard } from './sign-in-guard.ts';
 import { TestEvents } from './test-events.ts';
+import { TokenGuard } from './token-guard.ts';
 import type { Tokens } from './tokens.ts';
 import { Users } from './users.ts';
 import { VersionCode } from './version-code.ts';
@@ -79,6 +80,8 @@ export interface ControlPlaneOptions {
   readonly levelCosts: LevelCosts;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Wrong tokens per address and minute. 10 when left out. */
+  readonly maxTokenFailuresPerMinute?: number;
   /** How long somebody who signed in stays so. 12 h when left out. */
   readonly sessionLifeMs?: number;
   /** A draft that is not called for so long is removed. 1 h when left out. */
@@ -97,6 +100,7 @@ export interface ControlPlane {
   readonly deadLetters: DeadLetters;
   readonly errorGroups: ErrorGroups;
   readonly tokens: Tokens;
+  readonly tokenGuard: TokenGuard;
   readonly projects: Projects;
   readonly users: Users;
   readonly sessions: Sessions;
@@ -146,6 +150,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const sessions = new Sessions({ store, users, guard, clock, lifeMs: options.sessionLifeMs ?? 43_200_000 });
   await users.load();
   await sessions.load();
+  const tokenGuard = new TokenGuard({ store, clock, logger, maxPerMinute: options.maxTokenFailuresPerMinute ?? 10 });
+  await tokenGuard.load();
   const invocations = new Invocations({ store, directory, scheduler, journal, callChains: options.callChains, clock });
   const secrets = new Secrets({ store, keeper: options.secrets, directory, pool, lock, clock });
   const images = new VersionImages({ images: options.containerImages, readSecret: options.readSecret });
@@ -169,6 +175,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     deadLetters: new DeadLetters({ store, directory, invocations, clock }),
     errorGroups: new ErrorGroups({ store, directory, clock }),
     tokens,
+    tokenGuard,
     projects,
     users,
     sessions,
@@ -199,6 +206,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       drafts.close();
       await gate.settled();
       await tokens.settled();
+      await tokenGuard.settled();
     },
   };
 }

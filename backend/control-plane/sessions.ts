@@ -44,13 +44,16 @@ export class Sessions {
 
   /** The session of this secret and its user; undefined when there is none, it is over, or the user may not come in any more. */
   authenticate(secret: string): { readonly record: SessionRecord; readonly user: UserRecord } | undefined {
-    const hash = hashSecret(secret);
-    const session = this.#byHash.get(hash);
-    if (session === undefined || !timingSafeEqual(session.digest, Buffer.from(hash, 'hex'))) return undefined;
-    const { record } = session;
-    if (record.expiresAt <= this.#options.clock.now()) return undefined;
+    const record = this.#find(secret);
+    if (record === undefined || record.expiresAt <= this.#options.clock.now()) return undefined;
     const user = this.#options.users.byId(record.userId);
     return user === undefined || user.isDisabled ? undefined : { record, user };
+  }
+
+  /** There is a session of this secret, whose time is over; known for as long as nobody signs in. */
+  hasExpired(secret: string): boolean {
+    const record = this.#find(secret);
+    return record !== undefined && record.expiresAt <= this.#options.clock.now();
   }
 
   /**
@@ -129,6 +132,14 @@ export class Sessions {
     for (const [hash, { record }] of this.#byHash) {
       if (record.userId === userId && record.id !== except) this.#byHash.delete(hash);
     }
+  }
+
+  #find(secret: string): SessionRecord | undefined {
+    const hash = hashSecret(secret);
+    const session = this.#byHash.get(hash);
+    return session !== undefined && timingSafeEqual(session.digest, Buffer.from(hash, 'hex'))
+      ? session.record
+      : undefined;
   }
 
   #forgetOver(now: number): void {

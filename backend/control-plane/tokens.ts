@@ -28,6 +28,8 @@ export function hashSecret(secret: string): string {
   return createHash('sha256').update(secret, 'utf8').digest('hex');
 }
 
+const isOver = ({ expiresAt }: TokenRecord, now: number) => expiresAt !== undefined && expiresAt <= now;
+
 interface IndexedToken {
   readonly record: TokenRecord;
   readonly digest: Buffer;
@@ -55,13 +57,17 @@ export class Tokens {
 
   /** The token of this secret, or undefined when there is none or it has expired. */
   authenticate(secret: string): TokenRecord | undefined {
-    const hash = hashSecret(secret);
-    const token = this.#byHash.get(hash);
-    if (token === undefined || !timingSafeEqual(token.digest, Buffer.from(hash, 'hex'))) return undefined;
+    const token = this.#find(secret);
     const now = this.#options.clock.now();
-    if (token.record.expiresAt !== undefined && token.record.expiresAt <= now) return undefined;
+    if (token === undefined || isOver(token.record, now)) return undefined;
     this.#touch(token, now);
     return token.record;
+  }
+
+  /** There is a token of this secret, whose time is over. */
+  hasExpired(secret: string): boolean {
+    const token = this.#find(secret);
+    return token !== undefined && isOver(token.record, this.#options.clock.now());
   }
 
   /** Those of a project, or all, oldest first. */
@@ -133,6 +139,12 @@ export class Tokens {
   /** Resolves when uses that are being written are on disk. */
   async settled(): Promise<void> {
     await Promise.all(this.#touches);
+  }
+
+  #find(secret: string): IndexedToken | undefined {
+    const hash = hashSecret(secret);
+    const token = this.#byHash.get(hash);
+    return token !== undefined && timingSafeEqual(token.digest, Buffer.from(hash, 'hex')) ? token : undefined;
   }
 
   #hasOtherAdmin(token: TokenRecord): boolean {

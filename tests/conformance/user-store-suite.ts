@@ -118,5 +118,19 @@ export function describeUserStore(of: () => Store): void {
       expect(await failures.note('a', 1102, 100)).toEqual({ failures: 1, startedAt: 1102 });
       expect(await failures.prune(1100)).toBe(1);
     });
+
+    it('keeps windows that were counted in memory, apart from others', async () => {
+      const { signInFailures: failures } = of();
+      await failures.note('account', 1000, 100);
+      const windows = Array.from({ length: 5 }, (_, i) => ({ key: `token ${i}`, failures: i, startedAt: 1000 + i }));
+      await failures.put([]);
+      await failures.put(windows);
+      await failures.put([{ key: 'token 0', failures: 9, startedAt: 1009 }]);
+      const found = await failures.list('token ', 1002, 3);
+      expect(found).toEqual([{ key: 'token 0', failures: 9, startedAt: 1009 }, windows[4], windows[3]]);
+      expect(await failures.prune(1003, 'token ')).toBe(2);
+      expect((await failures.list('token ', 0, 10)).map(({ key }) => key)).toEqual(['token 0', 'token 4', 'token 3']);
+      expect(await failures.note('account', 1001, 100)).toEqual({ failures: 2, startedAt: 1000 });
+    });
   });
 }

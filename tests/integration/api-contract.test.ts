@@ -41,7 +41,7 @@ const validators = new Map<string, ReturnType<Ajv2020['compile']>>();
 
 let rig: ApiRig;
 beforeAll(async () => {
-  rig = await apiRig({ maxAuthFailuresPerMinute: 1_000_000, maxJsonBytes: 512 * 1024 });
+  rig = await apiRig({ maxTokenFailuresPerMinute: 1_000_000, maxJsonBytes: 512 * 1024 });
   const create = (json: Json) =>
     rig.app.inject({ method: 'POST', url: '/api/v1/functions', headers: rig.as.admin, payload: json });
   for (const name of ['hello', 'other']) {

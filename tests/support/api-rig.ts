@@ -7,7 +7,11 @@ import { finished } from 'node:stream/promises';
 import type { FastifyInstance } from 'fastify';
 import { type ApiServerOptions, createApiServer } from '../../backend/api/server.ts';
 import { Alerts } from '../../backend/control-plane/alerts.ts';
-import { type ControlPlane, createControlPlane } from '../../backend/control-plane/control-plane.ts';
+import {
+  type ControlPlane,
+  type ControlPlaneOptions,
+  createControlPlane,
+} from '../../backend/control-plane/control-plane.ts';
 import { InMemoryFunctionDirectory } from '../../backend/control-plane/function-directory.ts';
 import { HostInventory } from '../../backend/control-plane/host-inventory.ts';
 import { hashSecret, newSecret, Tokens } from '../../backend/control-plane/tokens.ts';
@@ -307,7 +311,11 @@ export interface ApiRig extends AsyncDisposable {
 
 /** The control plane and the API over a real SQLite store, with scripted edges. Nothing listens until a test says so. */
 export async function apiRig(
-  options: Partial<ApiServerOptions> & { readonly clock?: Clock; readonly hostMemoryBytes?: number } = {},
+  options: Partial<ApiServerOptions> &
+    Pick<ControlPlaneOptions, 'maxTokenFailuresPerMinute'> & {
+      readonly clock?: Clock;
+      readonly hostMemoryBytes?: number;
+    } = {},
 ): Promise<ApiRig> {
   const directory = mkdtempSync(join(tmpdir(), 'hearth-api-'));
   const clock = options.clock ?? new SystemClock();
@@ -383,7 +391,15 @@ export async function apiRig(
       clock,
       logger,
     };
-    return createControlPlane({ store, directory: functions, inventory, tokens, ...edges });
+    const { maxTokenFailuresPerMinute = 10 } = options;
+    return createControlPlane({
+      store,
+      directory: functions,
+      inventory,
+      tokens,
+      maxTokenFailuresPerMinute,
+      ...edges,
+    });
   };
   const controlPlane = await build();
   const logs = new MemoryLogs();

@@ -48,12 +48,24 @@ export interface SessionStore {
   prune(before: number): Promise<number>;
 }
 
-/** Failed sign-ins, counted in windows that begin with the first failure. On disk, so that a restart forgives nothing. */
+/** Failed attempts to come in, counted since the first of them. */
+export interface FailureWindow {
+  readonly key: string;
+  readonly failures: number;
+  readonly startedAt: number;
+}
+
+/** Failed attempts to come in, counted in windows that begin with the first failure. On disk, so that a restart forgives nothing. */
 export interface SignInFailureStore {
   /** Counts one more; a window that began more than `windowMs` ago begins anew. Concurrent calls each get their own count. */
   note(key: string, now: number, windowMs: number): Promise<{ readonly failures: number; readonly startedAt: number }>;
   /** Takes one back. */
   forgive(key: string): Promise<void>;
   clear(key: string): Promise<void>;
-  prune(before: number): Promise<number>;
+  /** Writes windows that were counted in memory, in place of those that are there. */
+  put(windows: readonly FailureWindow[]): Promise<void>;
+  /** Windows whose key begins with `prefix` that began at `since` or later, the newest first. */
+  list(prefix: string, since: number, limit: number): Promise<readonly FailureWindow[]>;
+  /** Removes windows that began before, of all keys or those that begin with `prefix`. */
+  prune(before: number, prefix?: string): Promise<number>;
 }

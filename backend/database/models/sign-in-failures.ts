@@ -1,7 +1,24 @@
 import { sql } from 'kysely';
-import type { SignInFailureStore } from '../../core/ports/user-store.ts';
+import type { FailureWindow, SignInFailureStore } from '../../core/ports/user-store.ts';
 import type { SqlSession } from '../sql-session.ts';
+import { template } from '../template.ts';
 import { deleteInSteps } from './prune.ts';
+
+const putWindow = template<{ key: string; failures: number; started_at: number }>((db, slot) =>
+  db
+    .insertInto('sign_in_failures')
+    .values({ key: slot.key, failures: slot.failures, started_at: slot.started_at })
+    .onConflict((on) =>
+      on.column('key').doUpdateSet((eb) => ({
+        failures: eb.ref('excluded.failures'),
+        started_at: eb.ref('excluded.started_at'),
+      })),
+    ),
+);
+
+/** The first text behind all that begin with `prefix`. */
+const behind = (prefix: string): string =>
+  prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 
 /** Table `sign_in_failures`. */
 export class SignInFailureModel implements SignInFailureStore {
@@ -40,14 +57,34 @@ export class SignInFailureModel implements SignInFailureStore {
     await this.#session.db.deleteFrom('sign_in_failures').where('key', '=', key).execute();
   }
 
-  prune(before: number): Promise<number> {
-    return deleteInSteps((limit) =>
-      this.#session.db
-        .deleteFrom('sign_in_failures')
-        .where(({ eb, selectFrom }) =>
-          eb('key', 'in', selectFrom('sign_in_failures').select('key').where('started_at', '<', before).limit(limit)),
-        )
-        .executeTakeFirstOrThrow(),
+  async put(windows: readonly FailureWindow[]): Promise<void> {
+    if (windows.length === 0) return;
+    await this.#session.write(
+      windows.map(({ key, failures, startedAt }) =>
+        this.#session.step(putWindow, { key, failures, started_at: startedAt }),
+      ),
     );
+  }
+
+  async list(prefix: string, since: number, limit: number): Promise<readonly FailureWindow[]> {
+    const rows = await this.#session.db
+      .selectFrom('sign_in_failures')
+      .selectAll()
+      .where('started_at', '>=', since)
+      .where('key', '>=', prefix)
+      .where('key', '<', behind(prefix))
+      .orderBy('started_at', 'desc')
+      .limit(limit)
+      .execute();
+    return rows.map((row) => ({ key: row.key, failures: row.failures, startedAt: row.started_at }));
+  }
+
+  prune(before: number, prefix?: string): Promise<number> {
+    const { db } = this.#session;
+    return deleteInSteps((limit) => {
+      let old = db.selectFrom('sign_in_failures').select('key').where('started_at', '<', before).limit(limit);
+      if (prefix !== undefined) old = old.where('key', '>=', prefix).where('key', '<', behind(prefix));
+      return db.deleteFrom('sign_in_failures').where('key', 'in', old).executeTakeFirstOrThrow();
+    });
   }
 }
