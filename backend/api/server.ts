@@ -86,7 +86,7 @@ export interface ApiServerOptions {
 }
 
 /** Node's four time-outs, said out loud; the default for slow headers would be a minute, checked every 30 s. */
-const timeouts = { headersMs: 10_000, requestMs: 300_000, keepAliveMs: 65_000, socketMs: 930_000, checkMs: 1000 };
+const timeouts = { headersMs: 10_000, requestMs: 300_000, keepAliveMs: 65_000, socketMs: 930_000, checkMs: 500 };
 
 /** Answers of the API are data, never a page: nothing in them may run, even when a browser is made to open one. */
 const dataPolicy = "default-src 'none'; frame-ancestors 'none'; sandbox";

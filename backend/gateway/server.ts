@@ -22,7 +22,7 @@ interface GatewayTimeouts {
   readonly keepAlive: number;
   /** A connection on which nothing moves: longer than the longest call. */
   readonly socket: number;
-  /** How often the first two are looked at; Node's own default is 30 s. */
+  /** How often the first two are looked at, so how late they may be; Node's own default is 30 s. */
   readonly check: number;
 }
 
@@ -32,7 +32,7 @@ export const gatewayTimeouts: GatewayTimeouts = {
   bodyPause: 30_000,
   keepAlive: 65_000,
   socket: 930_000,
-  check: 2000,
+  check: 500,
 };
 
 const maxHeaderBytes = 32 * 1024;
