@@ -6,4 +6,7 @@ cd "$(dirname "$0")/.."
 hearth_install
 hearth_find_node
 "$NODE" scripts/build.ts >&2
-exec "$NODE" dist/server/main.mjs "$@"
+# For memory, measured in docs/performance.md ("What the process is started with"). deploy/Dockerfile has the same.
+MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-2}
+export MALLOC_ARENA_MAX
+exec "$NODE" --max-semi-space-size=8 --no-parallel-scavenge dist/server/main.mjs "$@"

@@ -34,8 +34,10 @@ async function open(url: string, count: number): Promise<readonly Socket[]> {
   return opened;
 }
 
-const residentMb = (): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${platform.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+/** Of the platform, in MiB: `VmRSS` is what it has in memory now, `VmHWM` the most that it ever had. */
+const memoryMb = (of: 'VmRSS' | 'VmHWM'): number =>
+  Number(new RegExp(`${of}:\\s+(\\d+)`).exec(readFileSync(`/proc/${platform.pid}/status`, 'utf8'))?.[1] ?? Number.NaN) /
+  1024;
 
 const listeners = [
   ['gateway', () => platform.gatewayUrl, '/echo'],
@@ -47,12 +49,12 @@ describe.each(listeners)('many connections to the %s listener', (_name, url, pat
     `${idleConnections} that are idle: others are served, and memory stays bounded${skippedFor(tooFew)}`,
     async () => {
       await fetch(`${url()}${path}`);
-      const before = residentMb();
+      const before = memoryMb('VmRSS');
       const idle = await open(url(), idleConnections);
       for (let n = 0; n < 50; n++) expect((await fetch(`${url()}${path}`)).status).toBe(200);
       expect(idle.filter((socket) => socket.destroyed || socket.readableEnded)).toEqual([]);
       // 300 MiB in all is the goal of an installation with so many.
-      expect(residentMb() - before).toBeLessThan(160);
+      expect(memoryMb('VmRSS') - before).toBeLessThan(160);
       const alive = await platform.api('GET', '/api/v1/system');
       expect(alive.status).toBe(200);
     },
@@ -65,6 +67,8 @@ it.skipIf(tooFewSlow !== undefined)(
     // Both at once, as ten seconds have to pass for each.
     const closedMs = await Promise.all(listeners.map(([, url, path]) => beside(url, path)));
     await context.annotate(`all were closed after ${closedMs.map((ms) => ms.toFixed(0)).join(' and ')} ms`);
+    // Not before their time; how long after it is measured by the bench, which has the machine for itself.
+    for (const ms of closedMs) expect(ms).toBeGreaterThan(9900);
 
     async function beside(url: () => string, path: string): Promise<number> {
       const slow = await open(url(), slowConnections);
@@ -105,7 +109,6 @@ describe('10,000 calls at once', () => {
       });
       expect(made.status).toBe(201);
       expect((await fetch(`${platform.gatewayUrl}/narrow`)).status).toBe(200);
-      const before = residentMb();
       const callers = await open(platform.gatewayUrl, idleConnections);
       const answers = await Promise.all(
         callers.map((caller) => ask(caller, 'GET /narrow HTTP/1.1\r\nHost: x\r\n\r\n')),
@@ -118,7 +121,8 @@ describe('10,000 calls at once', () => {
       // Every place is used, and never one more.
       expect(mostAtOnce(good.map(({ body }) => body))).toBe(8);
       for (const { head } of refused) expect(head.toLowerCase()).toMatch(/\r\nretry-after: [1-9]/);
-      expect(residentMb() - before).toBeLessThan(300);
+      // In all, with everything before it: 202 to 206 with these calls alone (docs/performance.md).
+      expect(memoryMb('VmHWM')).toBeLessThan(300);
       expect((await fetch(`${platform.gatewayUrl}/narrow`)).status).toBe(200);
       expect((await fetch(`${platform.gatewayUrl}/echo`)).status).toBe(200);
     },

@@ -31,6 +31,10 @@ export interface PlatformOptions {
   readonly dataDirectory?: string;
 }
 
+/** What scripts/start.sh and the container image start it with. */
+export const startEnvironment = { MALLOC_ARENA_MAX: '2' } as const;
+export const startFlags = ['--max-semi-space-size=8', '--no-parallel-scavenge'] as const;
+
 /** The environment of a platform in a test: nothing of the caller's settings, quiet, no examples, and no Docker, whose self-test takes a second. */
 export function platformEnvironment(
   dataDirectory: string,
@@ -46,6 +50,7 @@ export function platformEnvironment(
     HEARTH_DATA_DIR: dataDirectory,
     HEARTH_EXAMPLES: 'false',
     LOG_LEVEL: 'warn',
+    ...startEnvironment,
     ...more,
   };
 }
@@ -53,7 +58,7 @@ export function platformEnvironment(
 /** Starts the built platform (dist/server/main.mjs) and waits until it is ready. Rejects with its output when it ends before. */
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
   const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'hearth-data-'));
-  const child = spawn(process.execPath, [join(root, 'dist/server/main.mjs')], {
+  const child = spawn(process.execPath, [...startFlags, join(root, 'dist/server/main.mjs')], {
     cwd: root,
     env: platformEnvironment(dataDirectory, options.environment),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,0 +1,19 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { startEnvironment, startFlags } from './support/platform.ts';
+
+const read = (path: string): string => readFileSync(join(import.meta.dirname, '..', path), 'utf8');
+
+it('starts the platform in the same way by hand, in a container and in tests', () => {
+  const script = read('scripts/start.sh');
+  const image = read('deploy/Dockerfile');
+  expect(script).toContain(`exec "$NODE" ${startFlags.join(' ')} dist/server/main.mjs "$@"\n`);
+  expect(image).toContain(
+    `ENTRYPOINT ${JSON.stringify(['node', ...startFlags, 'dist/server/main.mjs']).replaceAll(',', ', ')}\n`,
+  );
+  for (const [name, value] of Object.entries(startEnvironment)) {
+    expect(script).toContain(`${name}=\${${name}:-${value}}\nexport ${name}\n`);
+    expect(image).toMatch(new RegExp(`^ENV [^#]*\\b${name}=${value}( |$)`, 'm'));
+  }
+});
