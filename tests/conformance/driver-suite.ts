@@ -16,6 +16,7 @@ import { guardSandbox } from '../../backend/execution-engine/guarded-sandbox.ts'
 import type { LimitName } from '../../shared/api/system.ts';
 import { newId } from '../../shared/ids.ts';
 import { bodyPlan } from '../support/body-plan.ts';
+import { hostState } from '../support/host-state.ts';
 import { BodyClient } from './driver-body.ts';
 
 const suiteLimits: SandboxLimits = { memoryMb: 160, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' };
@@ -49,11 +50,13 @@ export function describeDriver(name: string, options: SuiteOptions): void {
     let driver: IsolationDriver;
     let health: DriverHealth;
     const sandboxes: Sandbox[] = [];
+    let before: readonly string[];
 
     beforeAll(async () => {
       directory = mkdtempSync(join(tmpdir(), 'hearth-driver-'));
       // Passable for sandboxes, or a driver would put its state elsewhere, out of sight of the checks below.
       chmodSync(directory, 0o711);
+      before = hostState(directory);
       driver = options.makeDriver(directory);
       health = await driver.probe(never);
       if (health.status !== 'healthy')
@@ -374,6 +377,12 @@ export function describeDriver(name: string, options: SuiteOptions): void {
       } finally {
         server.close();
       }
+    });
+
+    it('has changed nothing on this host', async (context) => {
+      requireHealthy(context);
+      await Promise.all(sandboxes.splice(0).map((sandbox) => sandbox.destroy('test over')));
+      expect(hostState(directory)).toEqual(before);
     });
   });
 }
