@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { cases } from '../../tests/support/fuzz.ts';
@@ -47,4 +48,22 @@ it('turns to another key without touching the value', () => {
   expect(unseal(next, place, { sealed, wrappedKey: wrapped })).toBe('value');
   expect(() => unseal(kek, place, { sealed, wrappedKey: wrapped })).toThrow();
   expect(() => rewrap(next, kek, place, wrappedKey)).toThrow();
+});
+
+it('opens what earlier releases stored', () => {
+  const stored = {
+    sealed: Buffer.from('X0bEXSqwEftLegupmqAdFWFkzWKGD5AOnMbpvsV2P37+hjyi6Q==', 'base64'),
+    wrappedKey: Buffer.from(
+      'uCjwK4J+vKmP+6DRCLrjsfc6QJA6Zi8CYvU9TwY3N7ceK/rk1mApxIcYH9/WtGW3rYvqZTp0O+b/vWNH',
+      'base64',
+    ),
+  };
+  expect(unseal(createSecretKey(Buffer.alloc(32, 7)), place, stored)).toBe('pässword');
+});
+
+it('takes no tag that is shorter, though its bytes are the right ones', () => {
+  const { sealed, wrappedKey } = seal(kek, place, '');
+  expect(unseal(kek, place, { sealed, wrappedKey })).toBe('');
+  for (const tagBytes of [0, 4, 8, 12, 15])
+    expect(() => unseal(kek, place, { sealed: sealed.subarray(0, 12 + tagBytes), wrappedKey })).toThrow();
 });

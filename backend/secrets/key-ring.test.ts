@@ -11,6 +11,8 @@ describe('keys from a text', () => {
     );
     for (const { id, key } of others) expect([id, key.export()]).toEqual([first?.id, bytes(0xfb)]);
     expect(first?.id).toMatch(/^[0-9a-f]{16}$/);
+    // By which the database names it.
+    expect(parseKeys(bytes(7).toString('hex'), 'X')[0].id).toBe('0f1f0bee6c86409c');
   });
 
   test('are as many as there are, in their order, between commas or white space', () => {
