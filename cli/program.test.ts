@@ -194,7 +194,7 @@ describe('init and deploy', () => {
       0,
       expect.stringMatching(/^FILE +SIZE\nindex\.mjs +\d+ B\ntls\.key +2\.0 KiB\n$/),
     ]);
-    expect(stderr).toMatch(/^warning: tls\.key may be secret.*\n[\s\S]*left out: \.env\.local \(always\)\n/);
+    expect(stderr).toMatch(/^warning: tls\.key may be secret.*\n[\s\S]*left out: \.env\.local \(by default\)\n/);
     const document = JSON.parse((await run(['deploy', 'shop', '--dry-run', '--json'])).stdout);
     expect(document).toMatchObject({
       manifest: { name: 'shop' },
@@ -255,7 +255,7 @@ describe('invoke', () => {
     const head = {
       'hearth-invocation-id': 'inv_1',
       'hearth-start': 'warm',
-      'server-timing': 'queued;dur=0.2, total;dur=1.5',
+      'server-timing': 'queue;dur=0.2, total;dur=1.5',
     };
     const answers = [
       ['application/json', '{"a":1}'],
@@ -267,7 +267,7 @@ describe('invoke', () => {
       handler = (_request, response) => response.writeHead(200, { ...head, 'content-type': type }).end(body);
       documents.push(JSON.parse((await run(['invoke', 'echo', '--json'])).stdout));
     }
-    const call = { id: 'inv_1', status: 'success', start: 'warm', timing: { queuedMs: 0.2, totalMs: 1.5 } };
+    const call = { id: 'inv_1', status: 'success', start: 'warm', timing: { queueMs: 0.2, totalMs: 1.5 } };
     expect(documents).toEqual([
       { ...call, contentType: 'application/json', result: { a: 1 } },
       { ...call, contentType: 'text/plain', result: 'hi' },

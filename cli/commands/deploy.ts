@@ -128,7 +128,7 @@ function dryRun({ terminal }: CliContext, source: SourceFolder, manifest: Manife
     files.map(({ path, sizeBytes }) => [path, bytesText(sizeBytes)]),
   );
   for (const { path, by } of leftOut)
-    terminal.say(terminal.style('dim', `left out: ${printable(path)} (${by === 'default' ? 'always' : by})`));
+    terminal.say(terminal.style('dim', `left out: ${printable(path)} (${by === 'default' ? 'by default' : by})`));
   terminal.say(`${manifest.name}: ${sizeText(source)}; nothing was uploaded`);
 }
 
