@@ -1,4 +1,7 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import type { PreparedImage } from '../../backend/core/ports/isolation-driver.ts';
 import type { FakeBody } from '../../backend/execution-engine/drivers/fake/fake-script.ts';
 
 interface Reply {
@@ -112,4 +115,15 @@ export function fakeBodyAgent(channel: Duplex, body: FakeBody): void {
     }
   });
   channel.write('{"value":"ready"}\n');
+}
+
+/** A folder of files below `directory`, as the builder would leave it for a driver. */
+export function makeImage(directory: string, files: Record<string, string>): PreparedImage {
+  const place = mkdtempSync(join(directory, 'image-'));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(join(place, path, '..'), { recursive: true });
+    // Unreadable for others on purpose: the driver has to make it readable inside.
+    writeFileSync(join(place, path), text, { mode: 0o600 });
+  }
+  return { digest: 'digest' as never, directory: place, sizeBytes: 1, fileCount: Object.keys(files).length };
 }

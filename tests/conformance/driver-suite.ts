@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, type TestContext 
 import type {
   DriverHealth,
   IsolationDriver,
-  PreparedImage,
   SandboxLimits,
   SandboxSpec,
 } from '../../backend/core/ports/isolation-driver.ts';
@@ -17,7 +16,8 @@ import type { LimitName } from '../../shared/api/system.ts';
 import { newId } from '../../shared/ids.ts';
 import { bodyPlan } from '../support/body-plan.ts';
 import { hostState } from '../support/host-state.ts';
-import { BodyClient } from './driver-body.ts';
+import { StartsAhead } from '../support/starts-ahead.ts';
+import { BodyClient, makeImage } from './driver-body.ts';
 
 const suiteLimits: SandboxLimits = { memoryMb: 160, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' };
 const never = new AbortController().signal;
@@ -39,7 +39,9 @@ export interface SuiteOptions {
   readonly refusal?: RegExp;
   /** Why limits that only the kernel of a guest can enforce are not tried here. */
   readonly withoutKernel?: string;
-  /** What is left on the host of all sandboxes; must be empty after each test. */
+  /** A start takes so long that the next one is begun while a test runs. */
+  readonly startsAhead?: boolean;
+  /** What is left on the host of all sandboxes; must be empty after each test, but for the start that is ahead. */
   readonly leftovers?: (driver: IsolationDriver) => readonly string[];
 }
 
@@ -64,9 +66,11 @@ export function describeDriver(name: string, options: SuiteOptions): void {
     }, 60_000);
     afterEach(async () => {
       await Promise.all(sandboxes.splice(0).map((sandbox) => sandbox.destroy('test over')));
-      expect(options.leftovers?.(driver) ?? []).toEqual([]);
+      expect((options.leftovers?.(driver) ?? []).slice(ahead.count)).toEqual([]);
     });
     afterAll(async () => {
+      await ahead.end();
+      expect(options.leftovers?.(driver) ?? []).toEqual([]);
       await driver.close();
       rmSync(directory, { recursive: true, force: true });
     });
@@ -95,21 +99,20 @@ export function describeDriver(name: string, options: SuiteOptions): void {
       image: undefined,
       ...change,
     });
-    const start = async (change: Partial<SandboxSpec> = {}) => {
+    const startOne = async (change: Partial<SandboxSpec>, keep: (sandbox: Sandbox) => void) => {
       const sandbox = guardSandbox(await driver.create(specOf(change), never), () => undefined);
-      sandboxes.push(sandbox);
+      keep(sandbox);
       const body = new BodyClient(await sandbox.connect(never));
       await body.ready();
       return { sandbox, body };
     };
-    const makeImage = (files: Record<string, string>): PreparedImage => {
-      const place = mkdtempSync(join(directory, 'image-'));
-      for (const [path, text] of Object.entries(files)) {
-        mkdirSync(join(place, path, '..'), { recursive: true });
-        // Unreadable for others on purpose: the driver has to make it readable inside.
-        writeFileSync(join(place, path), text, { mode: 0o600 });
-      }
-      return { digest: 'digest' as never, directory: place, sizeBytes: 1, fileCount: Object.keys(files).length };
+    const ahead = new StartsAhead(async (keep) => await startOne({}, keep));
+    const start = async (change?: Partial<SandboxSpec>) => {
+      const keep = (sandbox: Sandbox) => void sandboxes.push(sandbox);
+      if (change !== undefined || options.startsAhead !== true) return await startOne(change ?? {}, keep);
+      const started = await ahead.take();
+      keep(started.sandbox);
+      return started;
     };
 
     it('echoes both ways, a mebibyte at once', async (context) => {
@@ -209,7 +212,7 @@ export function describeDriver(name: string, options: SuiteOptions): void {
     it('brings code in before and after the start, read-only', async (context) => {
       requireProcesses(context);
       context.skip(driver.capabilities.isolation === 'none', 'it has no /app');
-      const image = makeImage({ 'index.js': 'exports.a = 1', 'lib/deep/x.txt': 'deep' });
+      const image = makeImage(directory, { 'index.js': 'exports.a = 1', 'lib/deep/x.txt': 'deep' });
       const early = await start({ image });
       expect(await early.body.command('read', { path: '/app/index.js' })).toBe('exports.a = 1');
       if (!driver.capabilities.specialise) {
@@ -306,7 +309,7 @@ export function describeDriver(name: string, options: SuiteOptions): void {
     it('removes sandboxes that nobody knows', async (context) => {
       requireHealthy(context);
       const [known, lost] = [await start(), await start()];
-      await driver.sweep(new Set([known.sandbox.id]));
+      await driver.sweep(new Set([known.sandbox.id, ...(await ahead.ids())]));
       await lost.sandbox.exited;
       expect(await known.body.command('tick')).toBeTypeOf('number');
     });
@@ -381,7 +384,7 @@ export function describeDriver(name: string, options: SuiteOptions): void {
 
     it('has changed nothing on this host', async (context) => {
       requireHealthy(context);
-      await Promise.all(sandboxes.splice(0).map((sandbox) => sandbox.destroy('test over')));
+      await Promise.all([ahead.end(), ...sandboxes.splice(0).map((sandbox) => sandbox.destroy('test over'))]);
       expect(hostState(directory)).toEqual(before);
     });
   });

@@ -15,6 +15,7 @@ const reason = whyNoQemu();
 describe.skipIf(reason !== undefined)(`microVMs${skippedFor(reason)}`, { retry: 1 }, () => {
   describeDriver('qemu', {
     hasProcesses: true,
+    startsAhead: true,
     makeDriver: (place) => {
       directory = join(place, 'run');
       return new QemuDriver({
