@@ -25,9 +25,14 @@ function Row({ line, withFunction, onInvocation }: RowProps) {
       <time dateTime={line.at} className="tabular shrink-0 text-faint">
         {formatClock(line.at)}
       </time>
-      <span className={classes('w-10 shrink-0', levelClasses[line.level])}>{line.level}</span>
+      <span className={classes('w-3 shrink-0 sm:w-10', levelClasses[line.level])}>
+        <span aria-hidden="true" className="sm:hidden">
+          {line.level.charAt(0).toUpperCase()}
+        </span>
+        <span className="max-sm:sr-only">{line.level}</span>
+      </span>
       {withFunction && (
-        <span className="w-24 shrink-0 truncate text-muted sm:w-36" title={line.functionName}>
+        <span className="w-14 shrink-0 truncate text-muted sm:w-36" title={line.functionName}>
           {line.functionName}
         </span>
       )}

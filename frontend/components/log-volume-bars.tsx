@@ -1,7 +1,7 @@
 import { useMemo, useRef, useState } from 'react';
 import type { LogLine } from '../../shared/api/invocations.ts';
 import { classes } from '../ui/classes.ts';
-import { formatClock, formatCount, formatDateTime } from '../util/format.ts';
+import { counted, formatClock, formatCount, formatDateTime } from '../util/format.ts';
 import { useThrottled, useTimeRange, useUrlValue } from '../util/hooks.ts';
 import { type LogBar, logBars } from '../util/log-volume.ts';
 import { timeRanges } from '../util/time-range.ts';
@@ -51,8 +51,8 @@ export function LogVolumeBars({ functionName, filter, lines = noLines, onChoose 
         <span className="order-last inline-flex w-full flex-wrap items-center gap-x-2 sm:order-none sm:w-auto">
           <span>
             {data === undefined ? 'Counting' : `${formatCount(count)} logged`}
-            {errors > 0 && <span className="text-danger"> · {formatCount(errors)} errors</span>}
-            {warnings > 0 && <span className="text-warn"> · {formatCount(warnings)} warnings</span>}
+            {errors > 0 && <span className="text-danger"> · {counted(errors, 'error')}</span>}
+            {warnings > 0 && <span className="text-warn"> · {counted(warnings, 'warning')}</span>}
           </span>
           {range.fixed === undefined && <SpanChoice />}
         </span>
