@@ -9,7 +9,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import config from '../vitest.config.ts';
 import type { TestReport } from './test-report.ts';
+
+interface ProjectNames {
+  readonly test: { readonly projects: readonly { readonly test: { readonly name: string } }[] };
+}
 
 const root = join(import.meta.dirname, '..');
 const repeatOption = /^--repeat(?:=(?<rounds>\d+))?$/;
@@ -19,9 +24,10 @@ const repeat = given.findIndex((argument) => repeatOption.test(argument));
 const taken = repeat < 0 ? [] : given.splice(repeat, given[repeat]?.includes('=') === true ? 1 : 2);
 const rounds = taken.length === 0 ? 1 : Number(taken[1] ?? repeatOption.exec(taken[0] ?? '')?.groups?.['rounds']);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--repeat takes how often: --repeat 10');
-const isSuite = (argument: string): boolean => /^[a-z0-9]+$/.test(argument);
-const suites = given.filter(isSuite);
-const options = given.filter((argument) => !isSuite(argument));
+/** Any other word narrows the files down, as vitest does it. */
+const known = new Set((config as ProjectNames).test.projects.map((project) => project.test.name));
+const suites = given.filter((argument) => known.has(argument));
+const options = given.filter((argument) => !known.has(argument));
 const folder = mkdtempSync(join(tmpdir(), 'hearth-tests-'));
 const sum = { passed: 0, failed: 0, skipped: 0 };
 /** The tests that each reason kept from running, once whatever the number of rounds. */

@@ -121,6 +121,7 @@ it.each([['--repeat', '3'], ['--repeat=3']])(
 
 it('passes names of files on', () => {
   expect(run('good', 'broken', 'good.test.ts').lines.at(-1)).toBe('1 passed, 1 failed, 2 skipped');
+  expect(run('flaky', 'broke').lines.at(-1)).toBe('0 passed, 1 failed, 0 skipped');
 });
 
 it('fails when nothing ran', () => {
