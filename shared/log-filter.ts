@@ -13,6 +13,12 @@
  */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 type LogLevel = (typeof logLevels)[number];
+
+/** This level and those above it. */
+export function levelsAndAbove(level: LogLevel): readonly LogLevel[] {
+  return logLevels.slice(logLevels.indexOf(level));
+}
+
 const logStreams = ['stdout', 'stderr', 'platform'] as const;
 type LogStream = (typeof logStreams)[number];
 

@@ -1,5 +1,5 @@
 import { type Expression, sql } from 'kysely';
-import { logLevels } from '../../../shared/log-filter.ts';
+import { levelsAndAbove } from '../../../shared/log-filter.ts';
 import { prefixOf, projectOf } from '../../../shared/names.ts';
 import { type LogSpan, logSpan } from '../../core/policies/log-steps.ts';
 import type { LogCountFilter, LogCounts, StoredLogLine } from '../../core/ports/log-store.ts';
@@ -111,7 +111,7 @@ export class LogCountModel {
     const countedFrom = stop === undefined ? undefined : stop.at + minuteMs;
     if (countedFrom !== undefined) query = query.where('at', '>=', countedFrom);
     if (levels !== undefined) query = query.where('level', 'in', levels);
-    if (terms?.level !== undefined) query = query.where('level', 'in', levelsFrom(terms.level));
+    if (terms?.level !== undefined) query = query.where('level', 'in', levelsAndAbove(terms.level));
     if (terms?.version !== undefined) query = query.where('version', '=', terms.version);
     if (terms?.stream !== undefined) query = query.where('stream', '=', terms.stream);
     const grouped = query
@@ -162,8 +162,6 @@ function stepAt(at: Expression<number>, { stepMs }: LogSpan) {
   const step = sql.lit(stepMs);
   return sql<number>`(${at} / ${step}) * ${step}`;
 }
-
-const levelsFrom = (level: (typeof logLevels)[number]) => logLevels.slice(logLevels.indexOf(level));
 
 /** Whose counts answer the filter, or undefined: the lines themselves have to be looked at. */
 function seriesOf({ project, functionId, invocationId, search, terms }: LogCountFilter): string | undefined {

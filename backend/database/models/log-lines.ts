@@ -1,5 +1,5 @@
 import type { InvocationId } from '../../../shared/ids.ts';
-import { logLevels } from '../../../shared/log-filter.ts';
+import { levelsAndAbove } from '../../../shared/log-filter.ts';
 import type { LogLineFilter, LogPageFilter } from '../../core/ports/log-store.ts';
 import type { SqlSession } from '../sql-session.ts';
 import { ofProject } from './of-project.ts';
@@ -59,7 +59,7 @@ export function matchingLines(session: SqlSession, filter: LogLineFilter & Parti
     query = query.where('invocation_id', '=', terms.invocationId as InvocationId);
   }
   if (terms?.level !== undefined) {
-    query = query.where('level', 'in', logLevels.slice(logLevels.indexOf(terms.level)));
+    query = query.where('level', 'in', levelsAndAbove(terms.level));
   }
   if (terms?.status !== undefined) {
     const { min, max } = terms.status;

@@ -2,7 +2,7 @@ import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
 import type { LogHistogramQuery } from '../../../shared/api/log-histogram.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { InvocationId } from '../../../shared/ids.ts';
-import type { LogFilterTerms } from '../../../shared/log-filter.ts';
+import { type LogFilterTerms, levelsAndAbove, logLevels } from '../../../shared/log-filter.ts';
 import { projectOf, shortNameOf } from '../../../shared/names.ts';
 import type { LogEntry, LogScope } from '../../core/ports/log-sink.ts';
 import type { LogCountFilter, LogLineFilter, LogPageFilter, StoredLogLine } from '../../core/ports/log-store.ts';
@@ -42,11 +42,9 @@ export function toLogLine(line: StoredLogLine): LogLine {
   };
 }
 
-const levels = ['debug', 'info', 'warn', 'error'] as const satisfies readonly LogEntry['level'][];
-
-/** This level and above. */
+/** This level and above; undefined where that is all of them. */
 export function levelsFrom(level: LogEntry['level'] | undefined): readonly LogEntry['level'][] | undefined {
-  return level === undefined || level === 'debug' ? undefined : levels.slice(levels.indexOf(level));
+  return level === undefined || level === 'debug' ? undefined : levelsAndAbove(level);
 }
 
 /** Whether a line is what the terms say; the status of its call is not known here. */
@@ -57,20 +55,27 @@ export function fitsTerms(terms: LogFilterTerms | undefined, line: LogEntry): bo
     (version === undefined || line.version === version) &&
     (stream === undefined || line.stream === stream) &&
     (invocationId === undefined || line.invocationId === invocationId) &&
-    (level === undefined || levels.indexOf(line.level) >= levels.indexOf(level)) &&
+    (level === undefined || logLevels.indexOf(line.level) >= logLevels.indexOf(level)) &&
     terms.texts.every((text) => containsText(line.text, text)) &&
     !terms.notTexts.some((text) => containsText(line.text, text))
   );
+}
+
+/** What both kinds of queries ask of each line. */
+function lineFilter(of: LogScope, query: LogQuery | LogHistogramQuery): Omit<LogLineFilter, 'since' | 'until'> {
+  return {
+    ...of,
+    invocationId: query.invocation as InvocationId | undefined,
+    levels: levelsFrom(query.level),
+    search: query.search === '' ? undefined : query.search,
+  };
 }
 
 /** A query of the API as the store takes it: from the end, unless it says where to begin. */
 export function toStoreFilter(of: LogScope, query: LogQuery): LogPageFilter {
   const since = timeOf(query.since, 'since');
   return {
-    ...of,
-    invocationId: query.invocation as InvocationId | undefined,
-    levels: levelsFrom(query.level),
-    search: query.search === '' ? undefined : query.search,
+    ...lineFilter(of, query),
     since,
     until: timeOf(query.until, 'until'),
     afterSeq: query.cursor === undefined ? undefined : seqOfId(query.cursor),
@@ -78,7 +83,6 @@ export function toStoreFilter(of: LogScope, query: LogQuery): LogPageFilter {
     // One more than asked for says whether there is a next page.
     limit: query.limit + 1,
     fromEnd: query.before !== undefined || (since === undefined && query.cursor === undefined),
-    terms: of.terms,
   };
 }
 
@@ -92,10 +96,7 @@ export function toCountFilter(of: LogScope, query: LogHistogramQuery, now: numbe
     throw new PlatformError('invalid_request', 'bad_range', '`since` must not be after `until`.');
   }
   return {
-    ...of,
-    invocationId: query.invocation as InvocationId | undefined,
-    levels: levelsFrom(query.level),
-    search: query.search === '' ? undefined : query.search,
+    ...lineFilter(of, query),
     since,
     until,
     maxSteps: query.steps,
