@@ -73,10 +73,10 @@ for (const { suite, round } of runs) {
   for (const test of report.skipped.filter(({ reason }) => reason === undefined)) {
     fail(`${suite}: ${test.name}`, 'it is skipped and does not say why');
   }
-  if (report.failed === 0 && run.status !== 0) {
+  if (report.failedTests.length === 0 && run.status !== 0) {
     fail(`${suite}: the runner`, `it ended with status ${run.status ?? run.signal} and no failed test`);
   }
-  if (rounds > 1) console.log(`${suite}, round ${round}: ${report.passed} passed, ${report.failed} failed`);
+  if (rounds > 1) console.log(`${suite}, round ${round}: ${report.passed} passed, ${report.failedTests.length} failed`);
   for (const test of round === 1 ? report.skipped : []) {
     const reason = test.reason ?? 'no reason given';
     skipped.set(reason, [...(skipped.get(reason) ?? []), `${suite}: ${test.name}`]);

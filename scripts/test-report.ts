@@ -5,7 +5,6 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node';
 
 export interface TestReport {
   readonly passed: number;
-  readonly failed: number;
   /** By their full names, with the first line of what each said. What fails as a whole has the name of its file or group. */
   readonly failedTests: readonly { readonly name: string; readonly message: string }[];
   readonly skipped: readonly { readonly name: string; readonly reason: string | undefined }[];
@@ -60,7 +59,6 @@ export function reportOf(
   ];
   return {
     passed: inState('passed').length,
-    failed: failedTests.length,
     failedTests,
     skipped: inState('skipped', 'pending').map(skippedTest),
     files: modules.map((module) => ({

@@ -148,7 +148,7 @@ export function OverviewPage() {
   const live = isFollowing ? liveNow : frozen;
   const { functions: list } = useAllFunctions();
   const metrics = useQuery(queries.metrics(api, range, undefined, isLive));
-  if (list?.length === 0 || (list !== undefined && isUntouched(list))) {
+  if (list !== undefined && isUntouched(list)) {
     return (
       <>
         <PageHeader title="Overview" note="Hearth is running and waits for code." />

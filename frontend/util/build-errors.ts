@@ -1,4 +1,5 @@
 import type { BuildError } from '../../shared/api/build-errors.ts';
+import { counted } from './format.ts';
 
 type Sources = Readonly<Record<string, unknown>>;
 
@@ -35,7 +36,6 @@ export function placeText({ file, line, column }: BuildError): string {
 export function announcementOf(errors: readonly BuildError[]): string {
   const [first] = errors;
   if (first === undefined) return '';
-  const count = errors.length === 1 ? '1 error' : `${errors.length} errors`;
   const line = first.line === null ? '' : `, line ${first.line}`;
-  return `The build found ${count}${errors.length === 1 ? '' : '; the first'} in ${first.file}${line}: ${first.text}`;
+  return `The build found ${counted(errors.length, 'error')}${errors.length === 1 ? '' : '; the first'} in ${first.file}${line}: ${first.text}`;
 }

@@ -22,7 +22,7 @@ export function ownFunctions<Fn extends Pick<FunctionDocument, 'lastDeployment'>
   return functions.filter(({ lastDeployment }) => lastDeployment.by !== 'platform');
 }
 
-/** Whether there are only examples of the platform, and nobody has called one in the last hour. */
+/** Whether there is nothing, or only examples of the platform that nobody has called in the last hour. */
 export function isUntouched(functions: readonly Pick<FunctionDocument, 'lastDeployment' | 'stats'>[]): boolean {
   return ownFunctions(functions).length === 0 && functions.every(({ stats }) => (stats?.invocations ?? 0) === 0);
 }

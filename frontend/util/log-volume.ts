@@ -37,14 +37,13 @@ export function logBars(
     isPartial: startMs + index * stepMs < countedMs,
   }));
   const barAt = (atMs: number) => bars[Math.floor((atMs - startMs) / stepMs)];
-  for (const { at, debug, info, warn, error } of histogram.steps) {
-    const bar = barAt(Date.parse(at));
-    if (bar === undefined) continue;
-    bar.count += debug + info + warn + error;
-    bar.errors += error;
-    bar.warnings += warn;
-  }
-  for (const { atMs, count, errors, warnings } of fresh) {
+  const counted = histogram.steps.map(({ at, debug, info, warn, error }) => ({
+    atMs: Date.parse(at),
+    count: debug + info + warn + error,
+    errors: error,
+    warnings: warn,
+  }));
+  for (const { atMs, count, errors, warnings } of [...counted, ...fresh]) {
     const bar = barAt(atMs);
     if (bar === undefined) continue;
     bar.count += count;
