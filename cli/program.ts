@@ -7,6 +7,7 @@ import { registerCompletion } from './commands/completion.ts';
 import { registerCosts } from './commands/costs.ts';
 import { registerDeadLetters } from './commands/dead-letters.ts';
 import { registerDeploy } from './commands/deploy.ts';
+import { registerDev } from './commands/dev.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerErrorGroups } from './commands/error-groups.ts';
 import { registerFunctions } from './commands/functions.ts';
@@ -72,6 +73,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerLogin,
     registerInit,
     registerDeploy,
+    registerDev,
     registerInvoke,
     registerTestEvents,
     registerLogs,

@@ -64,6 +64,13 @@ export function uploadForm({ archive }: SourceFolder, config: Partial<Manifest>)
   return form;
 }
 
+/** What a draft has of a deployment. */
+export function draftConfig(manifest: Manifest): Partial<Manifest> {
+  const { name: _name, description: _description, tags: _tags, routes: _routes, ...more } = manifest;
+  const { schedules: _schedules, message: _message, promote: _promote, ...config } = more;
+  return config;
+}
+
 function readManifest(directory: string): Manifest {
   const path = join(directory, manifestFile);
   if (!existsSync(path)) {

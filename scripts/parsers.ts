@@ -33,7 +33,7 @@ export const parsers: readonly Parser[] = [
   ...of('backend/metrics/aggregator', ['measurement']),
   ...of(`${engine}/builder`, ['entry-path']),
   ...of(`${engine}/builder`, ['unpack'], ['staging-tree', 'tar-archive', 'zip-archive', 'unpack']),
-  ...of('backend/control-plane', ['route-trie'], ['route-pattern', 'route-trie']),
+  ...of('shared', ['route-trie'], ['route-pattern', 'route-trie']),
   ...of('backend/control-plane', ['segment-owners']),
   ...of('backend/control-plane', ['cron']),
   ...of('backend/scheduler', ['cron-ticks']),

@@ -22,6 +22,7 @@ describe('parseLogFilter', () => {
     ['LEVEL:Warn', { level: 'warn' }],
     ['fn:api', { functionName: 'api' }],
     ['function:api version:3', { functionName: 'api', version: 3 }],
+    ['version:Draft', { version: 0 }],
     ['inv:inv_1 stream:stderr', { invocationId: 'inv_1', stream: 'stderr' }],
     ['status:>=500', { status: { min: 500, max: 599 } }],
     ['status:>499', { status: { min: 500, max: 599 } }],

@@ -1,10 +1,12 @@
+import { draftVersion } from './drafts.ts';
+
 /**
  * The filter language of logs, the same in the API (`?filter=`), the CLI (`hearth logs --filter`) and the dashboard:
  * terms between spaces, all of which have to hold.
  *
  *   level:warn            this level and above (debug, info, warn, error)
  *   fn:api                lines of one function (also function:)
- *   version:3             of one version
+ *   version:3             of one version; version:draft of drafts
  *   invocation:inv_…      of one invocation (also inv:)
  *   stream:stderr         stdout, stderr or platform
  *   status:>=500          of calls that ended with such an HTTP status; also status:404, status:5xx, status:<400
@@ -89,8 +91,9 @@ function addField(draft: Draft, field: string, value: string): void {
       draft.functionName = value;
       return;
     case 'version':
-      if (!/^[1-9]\d{0,8}$/.test(value)) refuse(`version: takes a number; not ${JSON.stringify(value)}`);
-      draft.version = Number(value);
+      if (!/^(?:draft|[1-9]\d{0,8})$/i.test(value))
+        refuse(`version: takes a number or draft; not ${JSON.stringify(value)}`);
+      draft.version = /^draft$/i.test(value) ? draftVersion : Number(value);
       return;
     case 'inv':
     case 'invocation':

@@ -9,6 +9,8 @@ export interface CallResponseOptions {
   readonly maxHeldBytes: number;
   /** A response that takes longer than this after its head flows on, so that streams are seen as they come. */
   readonly maxHeldMs: number;
+  /** What goes before the body. */
+  readonly preface?: ((head: ResponseHead) => Buffer) | undefined;
 }
 
 /**
@@ -41,6 +43,7 @@ export class CallResponse implements ResponseSink {
 
   head(head: ResponseHead): void {
     this.#head = head;
+    if (this.#options.preface !== undefined) this.#held.push(this.#options.preface(head));
     this.#cancelTimer = this.#options.clock.after(this.#options.maxHeldMs, () => this.#flow());
   }
 

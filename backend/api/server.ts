@@ -10,9 +10,9 @@ import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-z
 import { PlatformError } from '../../shared/errors.ts';
 import { newId } from '../../shared/ids.ts';
 import { limits, MiB } from '../../shared/limits.ts';
+import { parseRoutePattern, splitPath } from '../../shared/route-pattern.ts';
+import { RouteTrie } from '../../shared/route-trie.ts';
 import type { ControlPlane } from '../control-plane/control-plane.ts';
-import { parseRoutePattern, splitPath } from '../control-plane/route-pattern.ts';
-import { RouteTrie } from '../control-plane/route-trie.ts';
 import type { LogCounter, LogReader } from '../core/ports/log-sink.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsReader } from '../core/ports/metrics-reader.ts';
@@ -31,7 +31,7 @@ import { accessRoutes } from './routes/access.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { backupRoutes } from './routes/backups.ts';
-import { draftRoutes, invokeDraftRoute } from './routes/drafts.ts';
+import { callDraftRoutes, draftRoutes } from './routes/drafts.ts';
 import { egressRoutes } from './routes/egress.ts';
 import { errorGroupRoutes } from './routes/error-groups.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -298,7 +298,7 @@ async function registerApi(
   secretRoutes(app, context);
   systemRoutes(app, context);
   backupRoutes(app, context);
-  for (const ofCalls of [testEventRoutes, invokeRoute, invokeDraftRoute])
+  for (const ofCalls of [testEventRoutes, invokeRoute, callDraftRoutes])
     await app.register(async (scope) => ofCalls(scope.withTypeProvider<ZodTypeProvider>(), context));
 }
 

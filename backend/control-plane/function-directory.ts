@@ -1,13 +1,13 @@
 import { PlatformError } from '../../shared/errors.ts';
 import type { FunctionId } from '../../shared/ids.ts';
 import { defaultPathOf, defaultProject, projectOf, shortNameOf } from '../../shared/names.ts';
+import { parseRoutePattern, type RoutePattern, splitPath } from '../../shared/route-pattern.ts';
+import { methodsOverlap, RouteTrie } from '../../shared/route-trie.ts';
 import { mostMinInstances } from '../core/policies/provisioned.ts';
 import type { FunctionDirectory, Resolution, RouteResult } from '../core/ports/function-directory.ts';
 import type { AliasRecord, FunctionRecord, RouteRecord, Store, VersionRecord } from '../core/ports/store.ts';
 import type { VersionSpec } from '../core/version.ts';
 import { type ChangeListener, ChangeListeners } from './change-listeners.ts';
-import { parseRoutePattern, type RoutePattern, splitPath } from './route-pattern.ts';
-import { methodsOverlap, RouteTrie } from './route-trie.ts';
 import { SegmentOwners } from './segment-owners.ts';
 
 /** Everything the platform knows of one function, in memory. Names of functions are full names (shared/names.ts) throughout. */

@@ -4,7 +4,7 @@ import { type InvocationId, idPattern, newId } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
 import { projectOf } from '../../shared/names.ts';
 import { type CallChain, withinChain } from '../core/call-chain.ts';
-import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
+import type { Invocation, InvocationReport, InvocationRequest, ResponseSink } from '../core/invocation.ts';
 import { asyncInvocation } from '../core/policies/async-invocation.ts';
 import type { CallChains } from '../core/ports/call-chains.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -63,8 +63,8 @@ export class Invocations {
     return this.#options.directory.resolve(functionName, qualifier);
   }
 
-  /** A synchronous call that is ready to run; `payload` is JSON text. */
-  prepare({ version, qualifier }: Resolution, payload: Buffer, call: CallContext): Invocation {
+  /** A synchronous call that is ready to run. */
+  prepare({ version, qualifier }: Resolution, request: InvocationRequest, call: CallContext): Invocation {
     const { clock } = this.#options;
     const acceptedAt = clock.now();
     return {
@@ -72,7 +72,7 @@ export class Invocations {
       version,
       qualifier,
       trigger: 'api',
-      request: { kind: 'event', body: payload },
+      request,
       acceptedAt,
       enteredAt: clock.monotonic(),
       ...this.#bounds(call, acceptedAt + version.config.timeoutMs),

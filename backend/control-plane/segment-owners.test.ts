@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseRoutePattern } from './route-pattern.ts';
+import { parseRoutePattern } from '../../shared/route-pattern.ts';
 import { SegmentOwners } from './segment-owners.ts';
 
 const pattern = (path: string) => parseRoutePattern(path);

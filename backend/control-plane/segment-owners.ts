@@ -1,4 +1,4 @@
-import type { RoutePattern } from './route-pattern.ts';
+import type { RoutePattern } from '../../shared/route-pattern.ts';
 
 /**
  * Which project uses which first segment of a path. Each belongs to one project at a time, so that no project can put a route

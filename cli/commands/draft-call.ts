@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { createdDraftSchema } from '../../shared/api/functions.ts';
-import type { Manifest } from '../../shared/manifest.ts';
 import type { CliContext } from '../context.ts';
-import { readSourceFolder, uploadForm, warnOfSecrets } from '../source-folder.ts';
+import { draftConfig, readSourceFolder, uploadForm, warnOfSecrets } from '../source-folder.ts';
 import { printable } from '../terminal.ts';
 
 /** Makes a draft of the function from a folder, hands the path of its calls on, and deletes it again, whatever came of the call. */
@@ -15,7 +14,7 @@ export async function withDraft(
   const source = await readSourceFolder(resolve(directory, folder));
   warnOfSecrets(source, terminal);
   const path = `/api/v1/functions/${encodeURIComponent(functionName)}/drafts`;
-  const body = uploadForm(source, configOf(source.manifest));
+  const body = uploadForm(source, draftConfig(source.manifest));
   const { draft, buildLog } = await client.send('POST', path, createdDraftSchema, { body, signal });
   for (const line of buildLog) terminal.say(terminal.style('dim', `  | ${printable(line)}`));
   try {
@@ -24,11 +23,4 @@ export async function withDraft(
     // What cannot be deleted now goes by itself.
     await client.request(`${path}/${draft.id}`, { method: 'DELETE' }).catch(() => undefined);
   }
-}
-
-/** What a draft has of a deployment. */
-function configOf(manifest: Manifest): Partial<Manifest> {
-  const { name: _name, description: _description, tags: _tags, routes: _routes, ...more } = manifest;
-  const { schedules: _schedules, message: _message, promote: _promote, ...config } = more;
-  return config;
 }

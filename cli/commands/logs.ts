@@ -53,6 +53,17 @@ async function logs(context: CliContext, name: string | undefined, options: Opti
     await follow(context, { path, filter, hasFunction: name === undefined, lastId: lines.at(-1)?.id });
 }
 
+/** Prints the lines of a function as they come, beginning now. Ends with Ctrl-C, or when the platform refuses. */
+export async function followLogs(
+  context: CliContext,
+  name: string,
+  filter: Readonly<Record<string, string>>,
+): Promise<void> {
+  const path = `/api/v1/functions/${encodeURIComponent(name)}/logs`;
+  const { items } = await context.client.get(path, logPageSchema, { ...filter, limit: '1' });
+  await follow(context, { path, filter, hasFunction: false, lastId: items.at(-1)?.id });
+}
+
 /** As many steps as fit on a screen. */
 const histogramSteps = '24';
 

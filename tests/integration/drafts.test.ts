@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { httpMessageType } from '../../shared/http-message.ts';
 import { limits } from '../../shared/limits.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { type ApiRig, apiRig } from '../support/api-rig.ts';
@@ -76,12 +77,64 @@ describe('a draft', () => {
     expect((await call('POST', `/hello/drafts/${id}/invocations`, {})).json().code).toBe('draft_not_found');
   });
 
+  test('takes an HTTP request as a message, hands it on as the gateway would, and answers with one', async () => {
+    const { id } = await draftOf('new');
+    const send = (payload: string) =>
+      rig.app.inject({
+        method: 'POST',
+        url: `/api/v1/functions/hello/drafts/${id}/requests`,
+        headers: { ...rig.as.deploy, 'content-type': httpMessageType },
+        payload,
+      });
+    const headers = [
+      ['Host', 'shop.test'],
+      ['X-Mine', 'a'],
+      ['x-mine', 'b'],
+      ['Connection', 'close'],
+      ['X-Forwarded-For', '6.6.6.6'],
+      ['Hearth-Caller', 'token root'],
+    ];
+    const head = { method: 'PUT', target: '/orders/7?x=1', headers, params: { id: '7' } };
+    const answer = await send(`${JSON.stringify(head)}\n{"a":\n1}`);
+    expect([answer.statusCode, answer.headers['content-type']]).toEqual([200, httpMessageType]);
+    expect(answer.body).toBe('{"status":200,"headers":[["content-type","application/json"]]}\nnull');
+    expect(rig.scheduler.calls[0]).toMatchObject({
+      version: { version: 0 },
+      qualifier: id,
+      request: {
+        kind: 'http',
+        method: 'PUT',
+        target: '/orders/7?x=1',
+        host: 'shop.test',
+        scheme: 'http',
+        params: { id: '7' },
+        clientAddress: '127.0.0.1',
+        body: Buffer.from('{"a":\n1}'),
+        headers: 'host,shop.test,x-mine,a,x-mine,b,x-forwarded-for,127.0.0.1,x-forwarded-proto,http'.split(','),
+      },
+    });
+    for (const [bad, path] of [
+      [{ ...head, method: 'get it' }, 'method'],
+      [{ ...head, target: 'http://elsewhere/' }, 'target'],
+      [{ ...head, headers: [['x', 'a\r\nb']] }, 'headers.0.1'],
+    ] as const)
+      expect((await send(`${JSON.stringify(bad)}\n`)).json()).toMatchObject({
+        code: 'bad_message',
+        errors: [{ path }],
+      });
+    expect((await send(JSON.stringify(head))).json()).toMatchObject({ status: 400, code: 'bad_message' });
+    expect((await send('no json\n')).json()).toMatchObject({ status: 400, code: 'bad_json' });
+    expect((await send(`${JSON.stringify(head)}\n${'x'.repeat(limits.maxRequestBytes + 1)}`)).statusCode).toBe(413);
+    expect(rig.scheduler.calls).toHaveLength(1);
+  });
+
   test('can be made, called and deleted by nobody who may not deploy', async () => {
     const { id } = await draftOf('new');
     for (const scope of ['read', 'invoke']) {
       for (const [method, path] of [
         ['POST', '/hello/drafts'],
         ['POST', `/hello/drafts/${id}/invocations`],
+        ['POST', `/hello/drafts/${id}/requests`],
         ['DELETE', `/hello/drafts/${id}`],
       ] as const)
         expect((await call(method, path, {}, scope)).json().code).toBe('scope_missing');

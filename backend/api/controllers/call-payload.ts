@@ -37,11 +37,20 @@ export function receiveCall(
   reply: FastifyReply,
 ): CallContext & { readonly payload: Buffer } {
   const payload = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  const trace = request.headers.traceparent;
+  const facts = callFactsOf(request, reply);
+  checkJson(payload);
+  return { payload, ...facts };
+}
+
+/** What the headers say about a call; its trace is named in the answer. */
+export function callFactsOf(
+  { headers }: FastifyRequest<{ Headers: z.infer<typeof callHeaders> }>,
+  reply: FastifyReply,
+): CallContext {
+  const trace = headers.traceparent;
   const traceparent = trace !== undefined && isTraceparent(trace) ? trace : undefined;
   if (traceparent !== undefined) reply.header('traceparent', traceparent);
-  checkJson(payload);
-  return { payload, traceparent, callChain: request.headers[callChainHeader] };
+  return { traceparent, callChain: headers[callChainHeader] };
 }
 
 /** Throws `payload_too_large`. */

@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PlatformError } from '../../../shared/errors.ts';
+import { httpMessageType, messageHead } from '../../../shared/http-message.ts';
 import type { FunctionFault, InvocationOutcome, PlatformFault } from '../../../shared/invocation.ts';
 import { serverTiming } from '../../../shared/phases.ts';
 import type { CallContext } from '../../control-plane/invocations.ts';
-import type { Invocation, InvocationReport } from '../../core/invocation.ts';
+import type { Invocation, InvocationReport, ResponseHead } from '../../core/invocation.ts';
 import type { Resolution } from '../../core/ports/function-directory.ts';
 import { CallResponse } from '../call-response.ts';
 import type { ApiContext } from '../context.ts';
@@ -64,7 +65,7 @@ function copyContentHeaders(reply: FastifyReply, response: CallResponse): void {
   }
 }
 
-/** Runs a synchronous call and answers with the function's own result. */
+/** Runs a synchronous call of an event and answers with the function's own result. */
 export async function answerCall(
   context: ApiContext,
   request: FastifyRequest,
@@ -72,15 +73,43 @@ export async function answerCall(
   resolution: Resolution,
   { payload, ...call }: CallContext & { readonly payload: Buffer },
 ): Promise<FastifyReply> {
-  const { invocations } = context.controlPlane;
+  const invocation = context.controlPlane.invocations.prepare(resolution, { kind: 'event', body: payload }, call);
+  return await runCall(context, request, reply, invocation, { copyHeaders: copyContentHeaders });
+}
+
+/** Runs a synchronous call of an HTTP request and answers with the function's whole response as a message (docs/drafts.md). */
+export async function answerRequest(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  invocation: Invocation,
+): Promise<FastifyReply> {
+  return await runCall(context, request, reply, invocation, {
+    preface: ({ status, headers }) => messageHead({ status, headers: pairsOf(headers) }),
+    copyHeaders: () => reply.header('content-type', httpMessageType),
+  });
+}
+
+interface AnswerForm {
+  readonly preface?: (head: ResponseHead) => Buffer;
+  readonly copyHeaders: (reply: FastifyReply, response: CallResponse) => void;
+}
+
+async function runCall(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  invocation: Invocation,
+  { preface, copyHeaders }: AnswerForm,
+): Promise<FastifyReply> {
   const { clock, maxHeldResponseBytes, maxHeldResponseMs } = context;
-  const invocation = invocations.prepare(resolution, payload, call);
-  const response = new CallResponse({ clock, maxHeldBytes: maxHeldResponseBytes, maxHeldMs: maxHeldResponseMs });
-  const running = invocations.run(invocation, response, disconnectSignal(reply));
+  const held = { maxHeldBytes: maxHeldResponseBytes, maxHeldMs: maxHeldResponseMs };
+  const response = new CallResponse({ clock, ...held, preface });
+  const running = context.controlPlane.invocations.run(invocation, response, disconnectSignal(reply));
   reply.header('hearth-invocation-id', invocation.id);
   const first = await Promise.race([running, response.flowing]);
   if (!('outcome' in first)) {
-    copyContentHeaders(reply, response);
+    copyHeaders(reply, response);
     void finishFlowing(context, request, invocation, response, running);
     return reply.code(200).send(first);
   }
@@ -90,8 +119,15 @@ export async function answerCall(
     response.fail(first.outcome.message);
     throw errorOfCall(first.outcome, invocation.id);
   }
-  copyContentHeaders(reply, response);
+  copyHeaders(reply, response);
   return reply.code(200).send(response.finish() ?? response.flowing);
+}
+
+/** Name and value of each header in a list of names and values. */
+function pairsOf(headers: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) pairs.push([headers[i] ?? '', headers[i + 1] ?? '']);
+  return pairs;
 }
 
 /** The status line is out: a failure can only be shown by cutting the connection. */

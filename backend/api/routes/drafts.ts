@@ -1,13 +1,15 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { createDraftSchema, createdDraftSchema, draftListSchema } from '../../../shared/api/functions.ts';
+import { httpMessageType, maxMessageHeadBytes } from '../../../shared/http-message.ts';
 import { limits } from '../../../shared/limits.ts';
 import { fullNameOf } from '../../../shared/names.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { callHeaders, receiveCall, refuseTooLarge, takeRawPayloads } from '../controllers/call-payload.ts';
 import { deploySource, disconnectSignal, receiveDeploy } from '../controllers/deploy.ts';
-import { answerCall } from '../controllers/invoke.ts';
+import { receiveRequest } from '../controllers/draft-request.ts';
+import { answerCall, answerRequest } from '../controllers/invoke.ts';
 import { draftDocument } from '../documents.ts';
 import { type Api, bearerOnly, nameParams, noContent, problems } from '../route-docs.ts';
 
@@ -81,14 +83,14 @@ export function draftRoutes(app: Api, context: ApiContext): void {
   });
 }
 
-export function invokeDraftRoute(app: Api, context: ApiContext): void {
+export function callDraftRoutes(app: Api, context: ApiContext): void {
   const { drafts } = context.controlPlane;
   takeRawPayloads(app, (request: FastifyRequest) => {
     const { name = '', draft = '' } = request.params as { name?: string; draft?: string };
     const fullName = fullNameOf(projectOfRequest(request), name);
     const limit = fullName === undefined ? undefined : drafts.maxRequestBytes(fullName, draft);
     // What is not there is said after the body was read.
-    return Math.max(limits.maxAsyncPayloadBytes, limit ?? 0);
+    return Math.max(limits.maxAsyncPayloadBytes, limit ?? 0) + maxMessageHeadBytes;
   });
 
   app.route({
@@ -114,6 +116,32 @@ export function invokeDraftRoute(app: Api, context: ApiContext): void {
       const call = receiveCall(request, reply);
       refuseTooLarge(call.payload, resolution.version.config);
       return answerCall(context, request, reply, resolution, call);
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/functions/:name/drafts/:draft/requests',
+    config: { access: 'deploy' },
+    schema: {
+      ...docs,
+      operationId: 'requestDraft',
+      summary: 'Send a draft an HTTP request',
+      description: `As a call through the gateway would be. The body is a message, \`${httpMessageType}\`: one line of JSON with \`method\`, \`target\` (path and query), \`headers\` (pairs of name and value) and \`params\`, a line feed, then the request's own body. The answer is a message too, with \`status\` and \`headers\`; it flows as the function writes it.`,
+      params: draftParams,
+      headers: callHeaders,
+      response: {
+        200: z.unknown().describe("The function's response as a message."),
+        ...problems(404, 409, 413, 415, 422, 502, 504, 508),
+      },
+    },
+    handler: async (request, reply) => {
+      const { name, draft } = request.params;
+      const resolution = drafts.resolve(functionNameIn(request, name), draft);
+      const { request: sent, body, ...call } = receiveRequest(request, reply);
+      refuseTooLarge(body, resolution.version.config);
+      const invocation = context.controlPlane.invocations.prepare(resolution, sent, call);
+      return answerRequest(context, request, reply, invocation);
     },
   });
 }

@@ -1,4 +1,4 @@
-import { PlatformError } from '../../shared/errors.ts';
+import { PlatformError } from './errors.ts';
 
 type PatternSegment =
   | { readonly kind: 'literal'; readonly text: string }

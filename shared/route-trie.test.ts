@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { PlatformError } from '../../shared/errors.ts';
-import { cases } from '../../tests/support/fuzz.ts';
+import { cases } from '../tests/support/fuzz.ts';
+import { PlatformError } from './errors.ts';
 import { parseRoutePattern, splitPath } from './route-pattern.ts';
 import { methodsOverlap, RouteTrie } from './route-trie.ts';
 

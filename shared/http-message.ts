@@ -1,0 +1,47 @@
+import { z } from 'zod';
+
+/**
+ * An HTTP request or response as one body: a line of JSON with its head, a line feed, then its own body as it is. Calls of drafts travel so between
+ * the command line and the platform, whose own method, headers and status are another thing (docs/drafts.md).
+ */
+export const httpMessageType = 'application/vnd.hearth.http-message';
+
+/** Bytes of the first line. A gateway takes 16 KiB of headers. */
+export const maxMessageHeadBytes = 64 * 1024;
+
+const headersSchema = z
+  .array(
+    z.tuple([
+      z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/, 'a name of a header'),
+      z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'a value of a header, without line ends'),
+    ]),
+  )
+  .max(200);
+
+export const httpRequestHeadSchema = z.strictObject({
+  method: z.string().regex(/^[A-Z]{1,32}$/, 'a method such as GET'),
+  target: z
+    .string()
+    .max(16_384)
+    .regex(/^\/[\x21-\x7e]*$/, 'a path that begins with /, and a query'),
+  headers: headersSchema,
+  params: z.record(z.string(), z.string()).default({}).describe('Of the route that matched.'),
+});
+export type HttpRequestHead = z.infer<typeof httpRequestHeadSchema>;
+
+export const httpResponseHeadSchema = z.object({
+  status: z.number().int().min(200).max(599),
+  headers: headersSchema,
+});
+export type HttpResponseHead = z.infer<typeof httpResponseHeadSchema>;
+
+/** The first line of a message, to be followed by its body. */
+export function messageHead(head: HttpRequestHead | HttpResponseHead): Buffer {
+  return Buffer.from(`${JSON.stringify(head)}\n`);
+}
+
+/** Where the body begins, or undefined when the first line has not ended within its limit. */
+export function bodyOffset(message: Uint8Array): number | undefined {
+  const end = message.subarray(0, maxMessageHeadBytes).indexOf(0x0a);
+  return end === -1 ? undefined : end + 1;
+}
