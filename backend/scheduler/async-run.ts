@@ -20,6 +20,8 @@ export class AsyncRun implements Run {
   readonly claim: Claim;
   readonly version: VersionSpec;
   readonly enteredMs: number;
+  /** Its deadline begins when it has its instance. */
+  readonly mayTravelAhead = false;
   readonly hasStreamingBody = false;
   load: FunctionLoad | undefined;
   admittedMs: number;

@@ -17,6 +17,8 @@ export interface Run {
   readonly waitUntilAt: number;
   /** Its request body is still arriving, so it cannot travel in a batch. */
   readonly hasStreamingBody: boolean;
+  /** It may be sent to an instance before that is ready: its deadline stands already. */
+  readonly mayTravelAhead: boolean;
   /** Of its request body, 0 while it is still arriving. */
   readonly bodyBytes: number;
   /** Its place in admission; set when it was admitted. */

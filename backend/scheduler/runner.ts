@@ -1,7 +1,7 @@
 import type { PlatformError } from '../../shared/errors.ts';
 import type { InvocationReport } from '../core/invocation.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { InstancePool, InstanceResult, Lease } from '../core/ports/instance-pool.ts';
+import type { InstanceCall, InstancePool, InstanceResult, Lease } from '../core/ports/instance-pool.ts';
 import type { VersionSpec } from '../core/version.ts';
 import type { Admission } from './admission.ts';
 import { Coalescer } from './coalescer.ts';
@@ -51,8 +51,7 @@ export class Runner {
   }
 
   #invoke(run: Run, lease: Lease): Promise<InvocationReport> {
-    const { sink, signal } = run;
-    return lease.instance.invoke({ invocation: run.invocation(), sink, signal }).then((result) => {
+    return (lease.ahead ?? lease.instance.invoke(callOf(run))).then((result) => {
       lease.release('healthy');
       return this.#complete(run, lease, result);
     });
@@ -67,7 +66,7 @@ export class Runner {
     const cancelTimer = clock.after(run.waitUntilAt - clock.now(), onAbort);
     let lease: Lease;
     try {
-      lease = await pool.acquire(run.version, giveUp.signal);
+      lease = await pool.acquire(run.version, giveUp.signal, 1, run.mayTravelAhead ? () => callOf(run) : undefined);
     } catch (error) {
       return this.#fail(run, giveUp.signal.aborted ? undefined : asPlatformError(error));
     } finally {
@@ -101,4 +100,8 @@ export class Runner {
     if (load !== undefined) this.#options.admission.leave(load, handlerMs);
     if (run.version.config.batch.maxSize > 1) this.#coalescer.slotFreed(run.version.versionId);
   }
+}
+
+function callOf(run: Run): InstanceCall {
+  return { invocation: run.invocation(), sink: run.sink, signal: run.signal };
 }

@@ -26,6 +26,7 @@ export class SyncRun implements Run {
   readonly sink: ResponseSink;
   readonly signal: CancelSignal;
   readonly enteredMs: number;
+  readonly mayTravelAhead = true;
   load: FunctionLoad | undefined;
   admittedMs: number;
   readonly #options: SyncRunOptions;

@@ -28,6 +28,8 @@ export interface EventAgentOptions {
   /** `fail` answers INIT with ERROR, `hang` never, `oom` and `exit` end the sandbox. */
   readonly init?: (ordinal: number) => 'ready' | 'fail' | 'hang' | 'oom' | 'exit';
   readonly initDelayMs?: number;
+  /** Calls may come behind INIT. */
+  readonly holdsCalls?: boolean;
   /** Sandboxes that are copies from a snapshot: their agents say no HELLO. */
   readonly isCopy?: (sandbox: SandboxId) => boolean;
   /** False: AFTER_RESTORE is not answered. */
@@ -42,6 +44,8 @@ interface AgentCounts {
   invoked: number;
   batches: number[];
   inits: number;
+  /** Calls that came before their sandbox was ready. */
+  early: number;
 }
 
 /**
@@ -49,7 +53,7 @@ interface AgentCounts {
  * `stubborn` does not.
  */
 export function eventAgents(options: EventAgentOptions = {}) {
-  const counts: AgentCounts = { inside: 0, maxInside: 0, invoked: 0, batches: [], inits: 0 };
+  const counts: AgentCounts = { inside: 0, maxInside: 0, invoked: 0, batches: [], inits: 0, early: 0 };
   const agent = (channel: Duplex, body: FakeBody) => new EventAgent(channel, body, options, counts);
   return { agent, counts };
 }
@@ -61,11 +65,16 @@ class EventAgent {
   readonly #counts: AgentCounts;
   readonly #encoder = new FrameEncoder();
   readonly #inside = new Map<number, NodeJS.Timeout | undefined>();
+  /** Calls that came before READY. */
+  readonly #early = new Map<number, Buffer>();
+  readonly #unwanted: number[] = [];
+  #isReady: boolean;
 
   constructor(channel: Duplex, body: FakeBody, options: EventAgentOptions, counts: AgentCounts) {
     this.#channel = channel;
     this.#body = body;
     this.#options = options;
+    this.#isReady = options.holdsCalls !== true;
     this.#counts = counts;
     const decoder = new FrameDecoder({
       receive: (type, flags, id, payload) => this.#receive(type, flags, id, payload),
@@ -73,7 +82,13 @@ class EventAgent {
     channel.on('data', (chunk: Buffer) => decoder.push(chunk));
     channel.on('close', () => this.#forget());
     if (options.isCopy?.(body.spec.id) === true) return;
-    this.#text(frameTypes.hello, 0, 0, { protocol: 1, runtime: 'fake', runtimeVersion: '1', pid: 1 });
+    this.#text(frameTypes.hello, 0, 0, {
+      protocol: 1,
+      runtime: 'fake',
+      runtimeVersion: '1',
+      pid: 1,
+      holdsCalls: options.holdsCalls,
+    });
   }
 
   #receive(type: number, flags: number, id: number, payload: Buffer): void {
@@ -82,6 +97,7 @@ class EventAgent {
     else if (type === frameTypes.afterRestore && this.#options.answersRestores?.() !== false) this.#echo(type);
     else if (type === frameTypes.invoke && (flags & frameFlags.batch) !== 0) this.#batch(id, payload);
     else if (type === frameTypes.invoke) this.#invoke(id, payload.subarray(4 + payload.readUInt32BE(0)));
+    else if (type === frameTypes.cancel && this.#early.delete(id)) this.#unwanted.push(id);
     else if (type === frameTypes.cancel) this.#cancel(id);
   }
 
@@ -91,6 +107,10 @@ class EventAgent {
     setTimeout(() => {
       if (what === 'ready') {
         this.#text(frameTypes.ready, 0, 0, { style: 'event', handlesBatch: false, importMs: 1, initMs: 1 });
+        this.#isReady = true;
+        for (const id of this.#unwanted)
+          this.#text(frameTypes.error, 0, id, { type: 'AbortError', message: 'not begun', stack: '' });
+        for (const [id, json] of this.#early) this.#invoke(id, json);
       } else if (what === 'fail') {
         this.#text(frameTypes.error, 0, 0, {
           type: 'SyntaxError',
@@ -115,6 +135,11 @@ class EventAgent {
   }
 
   #invoke(id: number, json: Buffer): void {
+    if (!this.#isReady) {
+      this.#counts.early++;
+      this.#early.set(id, json);
+      return;
+    }
     this.#counts.invoked++;
     this.#counts.inside++;
     this.#counts.maxInside = Math.max(this.#counts.maxInside, this.#counts.inside);

@@ -10,10 +10,10 @@ import type { ResourceUsage } from './sandbox.ts';
 
 export type InstanceState = 'starting' | 'idle' | 'busy' | 'paused' | 'draining' | 'dead';
 
-/** How one attempt went inside an instance. Times in ms from the INVOKE frame. */
+/** How one attempt went inside an instance. Times in ms from the INVOKE frame, or from READY when that came later. */
 export interface InstanceResult {
   readonly outcome: InvocationOutcome;
-  /** Clock.monotonic() of the INVOKE frame, or of the refusal to send one. */
+  /** Clock.monotonic() of the INVOKE frame, or of READY when that came later, or of the refusal to send one. */
   readonly startedMs: number;
   readonly httpStatus: number | undefined;
   readonly firstByteMs: number;
@@ -83,6 +83,8 @@ export interface Lease {
   readonly instance: Instance;
   readonly start: StartKind;
   readonly phases: StartPhases;
+  /** Of the call that `acquire` was given, when it is in the instance already: it must not be given to it again. */
+  readonly ahead?: Promise<InstanceResult> | undefined;
   /** `broken` destroys the instance. */
   release(verdict: 'healthy' | 'broken'): void;
 }
@@ -134,8 +136,11 @@ export interface PreWarmedView {
 export interface InstancePool {
   /** A warm lease without waiting, or undefined. The hot path. */
   tryAcquire(version: VersionSpec, slots?: number): Lease | undefined;
-  /** Waits for whatever comes first: a slot that becomes free, or a new instance. */
-  acquire(version: VersionSpec, signal: AbortSignal, slots?: number): Promise<Lease>;
+  /**
+   * Waits for whatever comes first: a slot that becomes free, or a new instance. `ahead` is what the lease is for, when it may travel behind
+   * INIT already: with a start of its own it then belongs to that one. It does not run when `acquire` rejects before the instance is ready.
+   */
+  acquire(version: VersionSpec, signal: AbortSignal, slots?: number, ahead?: () => InstanceCall): Promise<Lease>;
   /** How far the start that began first has come, or undefined when none is under way: for a call that gives up its wait. */
   startUnderWay(version: VersionSpec): StartPhases | undefined;
   /** Keeps `minInstances` of these versions warm from now on, and of no others. */

@@ -4,6 +4,7 @@ import type { InvocationOutcome } from '../../../shared/invocation.ts';
 import type { InstanceCall, InstanceResult, RunningCall } from '../../core/ports/instance-pool.ts';
 import type { OpenedSecrets } from '../../core/ports/secrets.ts';
 import type { VersionSpec } from '../../core/version.ts';
+import type { OfferAhead } from '../protocol/connection-options.ts';
 
 /** Why a link is over or about to be: the stream ended, the agent announced its end, or it broke the protocol. */
 export interface LinkClosure {
@@ -43,8 +44,11 @@ export interface AgentLink {
   running(): readonly Omit<RunningCall, 'instanceId'>[];
   /** The invocation in flight if there is exactly one, for attributing raw output. */
   readonly soleInvocation: InvocationId | undefined;
-  /** Resolves at READY. Rejects with PlatformError `function_error` when user code did not load. */
-  init(version: VersionSpec, secrets: OpenedSecrets['env'], signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves at READY. Rejects with PlatformError `function_error` when user code did not load. `ahead` is asked for a call that travels behind
+   * INIT, if this agent keeps one.
+   */
+  init(version: VersionSpec, secrets: OpenedSecrets['env'], signal: AbortSignal, ahead?: OfferAhead): Promise<void>;
   /** Resolves when the agent has fallen silent, until `afterRestore`. */
   beforeSnapshot(signal: AbortSignal): Promise<void>;
   /** Of a copy and of the original: the agent starts its random generators anew and goes on. */

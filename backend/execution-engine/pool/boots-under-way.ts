@@ -51,6 +51,11 @@ export class BootsUnderWay {
     for (const boot of this.#boots.values()) boot.staleReason = reason;
   }
 
+  /** Calls from now on must not get what comes of it. */
+  isStale(id: InstanceId): boolean {
+    return this.#boots.get(id)?.staleReason !== undefined;
+  }
+
   views(): InstanceView[] {
     return [...this.#boots.values()].map((boot) => boot.view);
   }

@@ -9,6 +9,7 @@ import type { MetricsSink } from '../../core/ports/metrics-sink.ts';
 import type { OpenedSecrets, SecretSource } from '../../core/ports/secrets.ts';
 import type { SnapshotName } from '../../core/ports/snapshot-driver.ts';
 import type { VersionSpec } from '../../core/version.ts';
+import type { OfferAhead } from '../protocol/connection-options.ts';
 import type { BootedSandbox, SandboxOwner } from './booted-sandbox.ts';
 import type { GenericSandboxes } from './generic-sandboxes.ts';
 import type { HostCapacity, Reservation } from './host-capacity.ts';
@@ -53,6 +54,8 @@ export interface InstanceStart {
   readonly signal: AbortSignal;
   /** Takes the time of each step. */
   readonly steps: StartSteps;
+  /** Asked for the call that travels behind INIT. */
+  readonly ahead: OfferAhead;
 }
 
 /** Turns a version into an instance: sandbox, files, INIT, READY, with the time that each step took. */
@@ -82,7 +85,7 @@ export class InstanceStarter {
       this.#images.delete(`${version.config.isolation} ${version.digest}`);
       throw error;
     });
-    const load = async () => await this.#load(version, id, body, signal);
+    const load = async () => await this.#load(start, body);
     const { logs, redact } = await (body.restored === 'version' ? load() : steps.time('initMs', load));
     await this.#options.snapshots.take(version, body, signal);
     // What a snapshot broke is no fault of the version's.
@@ -104,7 +107,7 @@ export class InstanceStarter {
   }
 
   /** INIT with the values of its secrets as they are now; a copy from a snapshot was loaded with them before. */
-  async #load(version: VersionSpec, id: InstanceId, sandbox: BootedSandbox, signal: AbortSignal) {
+  async #load({ version, id, signal, ahead }: InstanceStart, sandbox: BootedSandbox) {
     let redact: OpenedSecrets['redact'] = (text) => text;
     try {
       const secrets = this.#options.secrets.open(version);
@@ -113,7 +116,9 @@ export class InstanceStarter {
       sandbox.owner = initOwner(logs);
       const { metrics, clock } = this.#options;
       sandbox.sandbox.onRefused?.(packetRefusals({ version, logs, metrics, clock }));
-      if (sandbox.restored !== 'version') await sandbox.link.init(version, secrets.env, signal);
+      // A snapshot is taken before the first call.
+      const offer = this.#options.snapshots.mayTake(version) ? undefined : ahead;
+      if (sandbox.restored !== 'version') await sandbox.link.init(version, secrets.env, signal, offer);
       if (sandbox.isLost)
         throw new PlatformError('function_error', 'init_failed', 'the process ended while it started');
       return { logs, redact };

@@ -6,6 +6,7 @@ import { minInstancesAt, mostMinInstances } from '../../core/policies/provisione
 import type { RunnableBundles } from '../../core/ports/bundle-store.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type {
+  InstanceCall,
   InstancePool,
   InstanceState,
   Lease,
@@ -146,11 +147,11 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     return this.#pools.get(version.versionId)?.tryAcquire(slots);
   }
 
-  acquire(version: VersionSpec, signal: AbortSignal, slots = 1): Promise<Lease> {
+  acquire(version: VersionSpec, signal: AbortSignal, slots = 1, ahead?: () => InstanceCall): Promise<Lease> {
     if (this.#isDraining) return Promise.reject(drainingError());
     const refusal = this.#refusal(version);
     if (refusal !== undefined) return Promise.reject(refusal);
-    return this.#poolOf(version).acquire(slots, signal);
+    return this.#poolOf(version).acquire(slots, signal, ahead);
   }
 
   startUnderWay(version: VersionSpec): StartPhases | undefined {
@@ -300,7 +301,8 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
   async #boot(pool: VersionPool, start: Pick<InstanceStart, 'id' | 'from' | 'steps'>): Promise<void> {
     const { version } = pool;
     try {
-      const instance = await this.#starter.start({ ...start, version, owner: pool, signal: this.#stop.signal });
+      const ahead: InstanceStart['ahead'] = (send) => pool.sendAhead(start.id, send);
+      const instance = await this.#starter.start({ ...start, version, owner: pool, signal: this.#stop.signal, ahead });
       this.#record(pool.version, 'starting', 'idle', instance.start);
       pool.bootSucceeded(instance);
       this.#ahead.copies.used(pool.version);

@@ -153,6 +153,12 @@ export class PooledInstance implements Instance, SandboxOwner {
     return this.body.link.invokeBatch(calls).map((result) => this.#withoutSecrets(result));
   }
 
+  /** A call that was sent to it before it was ready. */
+  took(result: Promise<InstanceResult>): Promise<InstanceResult> {
+    this.invocations++;
+    return this.#withoutSecrets(result);
+  }
+
   /** Calls inside whose callers wait for them. */
   running(): readonly RunningCall[] {
     return this.body.link.running().map((call) => ({ ...call, instanceId: this.id }));

@@ -1,4 +1,4 @@
-import type { Lease, StartPhases } from '../../core/ports/instance-pool.ts';
+import type { InstanceResult, Lease, StartPhases } from '../../core/ports/instance-pool.ts';
 import type { PooledInstance } from './pooled-instance.ts';
 
 /** Who takes slots back. */
@@ -13,6 +13,7 @@ interface PooledLeaseOptions {
   readonly phases: StartPhases;
   /** Clock.monotonic() now. */
   readonly grantedMs: number;
+  readonly ahead: Promise<InstanceResult> | undefined;
 }
 
 /** Slots of one instance; a second release does nothing. */
@@ -20,6 +21,7 @@ class PooledLease implements Lease {
   readonly instance: PooledInstance;
   readonly start: Lease['start'];
   readonly phases: StartPhases;
+  readonly ahead: Promise<InstanceResult> | undefined;
   readonly #owner: LeaseOwner;
   readonly #grantedMs: number;
   #slots: number;
@@ -30,6 +32,7 @@ class PooledLease implements Lease {
     this.#slots = options.slots;
     this.start = options.start;
     this.phases = options.phases;
+    this.ahead = options.ahead;
     this.#grantedMs = options.grantedMs;
   }
 
@@ -47,6 +50,8 @@ interface Grant {
   /** When the caller began to wait, undefined when it did not. */
   readonly sinceMs: number | undefined;
   readonly grantedMs: number;
+  /** The call that the lease is for, when the instance has it already. */
+  readonly ahead?: Promise<InstanceResult> | undefined;
 }
 
 const warmPhases: StartPhases = { acquireMs: 0, bootMs: 0, loadMs: 0, initMs: 0 };
@@ -55,11 +60,11 @@ const warmPhases: StartPhases = { acquireMs: 0, bootMs: 0, loadMs: 0, initMs: 0 
  * The lease of a call. Its `start` is `warm` for everyone but the first: that one is told where the instance came from when it waited for
  * the start, and `provisioned` when configuration had started the instance before.
  */
-export function grantLease(owner: LeaseOwner, { instance, slots, sinceMs, grantedMs }: Grant): Lease {
+export function grantLease(owner: LeaseOwner, { instance, slots, sinceMs, grantedMs, ahead }: Grant): Lease {
   const isFirst = !instance.isStartReported;
   instance.isStartReported = true;
   const lease = (start: Lease['start'], phases: StartPhases) =>
-    new PooledLease(owner, { instance, slots, start, phases, grantedMs });
+    new PooledLease(owner, { instance, slots, start, phases, grantedMs, ahead });
   const ready = isFirst && instance.purpose === 'provisioned' ? 'provisioned' : 'warm';
   if (sinceMs === undefined) return lease(ready, warmPhases);
   const acquireMs = grantedMs - sinceMs;

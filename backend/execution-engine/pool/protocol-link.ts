@@ -14,7 +14,7 @@ import type { OpenedSecrets } from '../../core/ports/secrets.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import { AgentConnection } from '../protocol/agent-connection.ts';
 import type { Call } from '../protocol/call.ts';
-import type { ClosedReason } from '../protocol/connection-options.ts';
+import type { ClosedReason, OfferAhead } from '../protocol/connection-options.ts';
 import type { AgentLink, AgentLinkEvents, OpenAgentLink } from './agent-link.ts';
 
 export interface ProtocolLinkOptions {
@@ -125,7 +125,12 @@ class ProtocolLink implements AgentLink {
     await this.#connection.afterRestore(state, { signal });
   }
 
-  async init(version: VersionSpec, secrets: OpenedSecrets['env'], signal: AbortSignal): Promise<void> {
+  async init(
+    version: VersionSpec,
+    secrets: OpenedSecrets['env'],
+    signal: AbortSignal,
+    ahead?: OfferAhead,
+  ): Promise<void> {
     const { config } = version;
     const message = {
       functionName: shortNameOf(version.functionName),
@@ -140,7 +145,11 @@ class ProtocolLink implements AgentLink {
       ...logLimits,
     };
     const onTunnel = this.#wayOut(version);
-    await this.#connection.init(message, { signal, ...(onTunnel === undefined ? {} : { onTunnel }) });
+    await this.#connection.init(message, {
+      signal,
+      ...(onTunnel === undefined ? {} : { onTunnel }),
+      ...(ahead === undefined ? {} : { ahead }),
+    });
   }
 
   #wayOut(version: VersionSpec) {

@@ -54,6 +54,11 @@ export class SnapshotBook {
     return this.#driver(version)?.capabilities.pause === true ? this.find(version) : undefined;
   }
 
+  /** One of this version may be taken, or is there. */
+  mayTake(version: VersionSpec): boolean {
+    return this.#driver(version) !== undefined;
+  }
+
   /**
    * Takes one of an instance that is ready and has had no call, unless there is one; the call that waits for the instance waits a little longer. Never
    * rejects; the sandbox may be lost then.

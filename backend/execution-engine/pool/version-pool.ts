@@ -4,10 +4,12 @@ import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts
 import type { CircuitSettings } from '../../core/policies/circuit.ts';
 import type { ScaleDecision } from '../../core/policies/scaling.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { InstanceState, Lease, PoolView, StartPhases } from '../../core/ports/instance-pool.ts';
+import type { InstanceCall, InstanceState, Lease, PoolView, StartPhases } from '../../core/ports/instance-pool.ts';
 import type { VersionSpec } from '../../core/version.ts';
+import type { AheadCall, OfferAhead } from '../protocol/connection-options.ts';
 import { type BootPurpose, BootsUnderWay } from './boots-under-way.ts';
 import { FreeInstances } from './free-instances.ts';
+import { countInGrace, idleMemoryMb, longestIdleFirst } from './instance-states.ts';
 import type { VersionKeepAlive } from './keep-alive-book.ts';
 import type { InstanceOwner, PooledInstance } from './pooled-instance.ts';
 import { grantLease } from './pooled-lease.ts';
@@ -100,12 +102,14 @@ export class VersionPool implements InstanceOwner {
   }
 
   /** A lease as soon as there is one; first come, first served. */
-  acquire(slots: number, signal: AbortSignal): Promise<Lease> {
+  acquire(slots: number, signal: AbortSignal, ahead?: () => InstanceCall): Promise<Lease> {
     if (this.#circuit.state() === 'open' && this.#live === 0) return Promise.reject(this.#circuit.openError());
-    const { promise, isWaiting } = this.#line.join(Math.min(slots, this.version.config.concurrency), signal, () => {
+    const onLeave = () => {
       this.#noteQuiet();
       this.#host.demandChanged(this);
-    });
+    };
+    const wanted = Math.min(slots, this.version.config.concurrency);
+    const { promise, isWaiting } = this.#line.join(wanted, signal, onLeave, ahead);
     if (isWaiting) {
       this.#scaler.note(this.#leased + this.#line.slots);
       if (this.keepAlive.isQuiet) this.#wake(undefined);
@@ -122,13 +126,12 @@ export class VersionPool implements InstanceOwner {
 
   /** How many instances there should be, and why. */
   scale(): ScaleDecision {
-    const first = this.#line.first;
     return this.#scaler.decide({
       waitingSlots: this.#line.slots,
-      waitedMs: first === undefined ? 0 : this.#host.clock.monotonic() - first.sinceMs,
+      waitedMs: this.#line.waitedMs,
       leasedSlots: this.#leased,
       booting: this.#starting.size,
-      live: this.#live - this.#inGrace(),
+      live: this.#live - countInGrace(this.instances),
       minInstances: Math.max(this.minInstances, this.#ahead),
       maxInstances: this.version.config.maxInstances,
       concurrency: this.version.config.concurrency,
@@ -173,6 +176,11 @@ export class VersionPool implements InstanceOwner {
     return this.#starting.firstPhases();
   }
 
+  /** INIT of this boot is on its way: the call of the first waiter may follow, when nothing else could serve it sooner. */
+  sendAhead(id: InstanceId, send: Parameters<OfferAhead>[0]): void {
+    if (this.#live === 0 && this.#starting.size === 1 && !this.#starting.isStale(id)) this.#line.sendAhead(id, send);
+  }
+
   bootSucceeded(instance: PooledInstance): void {
     const boot = this.#starting.end(instance.id);
     this.#circuit.succeeded();
@@ -180,6 +188,7 @@ export class VersionPool implements InstanceOwner {
     instance.purpose = boot?.purpose ?? 'call';
     this.instances.add(instance);
     this.#live++;
+    this.#line.serveBound(instance.id, (waiter, sent) => this.#lease(instance, waiter.slots, waiter.sinceMs, sent));
     if (boot?.staleReason !== undefined) this.#outdate(instance, boot.staleReason);
     this.#free.list(instance);
     this.#serveWaiters();
@@ -195,7 +204,7 @@ export class VersionPool implements InstanceOwner {
     this.#starting.end(id);
     if (isCalledOff) return;
     const isOpen = this.#circuit.failed(error);
-    this.#line.rejectSlots(this.version.config.concurrency, error);
+    this.#line.rejectBoot(id, this.version.config.concurrency, error);
     // While it is open, provisioned instances and waiters of busy instances wait for the probe.
     if (!isOpen) this.#host.demandChanged(this);
     else if (this.#live === 0 && this.#starting.size === 0) this.#line.rejectAll(this.#circuit.openError());
@@ -251,8 +260,7 @@ export class VersionPool implements InstanceOwner {
 
   /** Idle instances that may go, the longest idle first; never so many that fewer than `minInstances` stay. */
   spareInstances(): PooledInstance[] {
-    const idle = [...this.instances].filter((instance) => instance.isIdle);
-    idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs);
+    const idle = longestIdleFirst(this.instances);
     return idle.slice(0, Math.max(0, Math.min(idle.length, this.#live - this.minInstances)));
   }
 
@@ -304,9 +312,7 @@ export class VersionPool implements InstanceOwner {
   #countIdleMemory(nowMs: number): void {
     const hours = (nowMs - this.#countedMs) / 3_600_000;
     this.#countedMs = nowMs;
-    for (const instance of this.instances) {
-      if (instance.isIdle) this.keepAlive.idleMbHours += instance.body.memoryMb * hours;
-    }
+    this.keepAlive.idleMbHours += idleMemoryMb(this.instances) * hours;
   }
 
   #scaling(): ScaleDecision {
@@ -364,13 +370,14 @@ export class VersionPool implements InstanceOwner {
   }
 
   /** `sinceMs` is when the caller began to wait, undefined when it did not. */
-  #lease(instance: PooledInstance, slots: number, sinceMs: number | undefined): Lease {
+  #lease(instance: PooledInstance, slots: number, sinceMs: number | undefined, sent?: AheadCall): Lease {
     this.#leased += slots;
     // Who waited was counted when it began to.
     if (sinceMs === undefined) this.#scaler.note(this.#leased);
     instance.takeSlots(slots);
     if (instance.freeSlots <= 0) this.#free.unlist(instance);
-    return grantLease(this, { instance, slots, sinceMs, grantedMs: this.#host.clock.monotonic() });
+    const ahead = sent === undefined ? undefined : instance.took(sent.result);
+    return grantLease(this, { instance, slots, sinceMs, grantedMs: this.#host.clock.monotonic(), ahead });
   }
 
   #whyItEnds({ isStale }: PooledInstance): string {
@@ -382,13 +389,6 @@ export class VersionPool implements InstanceOwner {
 
   get #most(): number {
     return Math.max(this.version.config.maxInstances, this.minInstances);
-  }
-
-  /** Of the live instances, those that take no more calls unless what overran its time inside stops within the grace. */
-  #inGrace(): number {
-    let count = 0;
-    for (const instance of this.instances) if (instance.isInGrace) count++;
-    return count;
   }
 
   #purpose(): BootPurpose {

@@ -12,7 +12,7 @@ import { frameFlags, frameTypes, maxPayloadBytes, maxTunnels, Violation } from '
 import { LogMeter } from './log-meter.ts';
 import { type Hello, type InitMessage, parseError, parseHello, parseLog, parseReady, type Ready } from './messages.ts';
 import { TunnelTable } from './tunnel-table.ts';
-import { Waiter } from './waiter.ts';
+import { initWait, Waiter } from './waiter.ts';
 
 /** `connecting` until HELLO, `greeted` until INIT, `initialising` until READY; `draining` after DRAIN or a fatal error. */
 export type ConnectionState = 'connecting' | 'greeted' | 'initialising' | 'ready' | 'draining' | 'closed';
@@ -39,6 +39,8 @@ export class AgentConnection {
   /** The call that ended last: between calls, what nobody caught is most likely what it left behind. */
   #lastEnded: InstanceCall['invocation']['id'] | undefined;
   #pings = 0;
+  /** The agent keeps a call that comes before it is ready. */
+  #holdsCalls = false;
   #hasFailed = false;
 
   constructor(options: AgentConnectionOptions) {
@@ -117,30 +119,18 @@ export class AgentConnection {
    * Loads a version. Rejects with `function_error`: `init_failed` with detail {type, message, stack}, `init_timeout` after
    * `message.initTimeoutMs`, `exited`, or `out_of_memory` if `explainExit` says so. The connection is closed then. With `onTunnel`
    * programs inside may connect to the agent's proxy, and each of these connections is handed over; they end with this connection.
+   * With `ahead` a call may travel behind INIT; when `init` rejects, it has not run.
    */
   async init(message: InitMessage, options: InitOptions = {}): Promise<Ready> {
     this.#expect('greeted');
     this.#state = 'initialising';
     if (options.onTunnel !== undefined) this.#tunnels.accept(options.onTunnel);
     this.#logs.limit(message);
-    const failed = (why: string) =>
-      new PlatformError('function_error', 'exited', `the function ended while it started: ${why}`);
-    const late = () =>
-      new PlatformError(
-        'function_error',
-        'init_timeout',
-        `the function did not start within ${message.initTimeoutMs} ms`,
-      );
-    const timeoutMs = message.initTimeoutMs;
-    const ready = this.#waiting.wait<Ready>('ready', {
-      timeoutMs,
-      signal: options.signal,
-      failed,
-      late,
-      name: 'READY',
-    });
+    const ready = this.#waiting.wait<Ready>('ready', initWait(message.initTimeoutMs, options.signal));
     const tunnels = options.onTunnel === undefined ? 0 : maxTunnels;
     this.#send(frameTypes.init, JSON.stringify({ ...message, maxTunnels: tunnels }));
+    this.#frames.flushNow();
+    if (this.#holdsCalls) options.ahead?.((call) => this.#sender.ahead(call));
     return this.#orClose(ready);
   }
 
@@ -249,6 +239,7 @@ export class AgentConnection {
     if (this.#state === 'connecting') this.#greet(type, id, payload);
     else if (id === 0) this.#receiveOwn(type, payload);
     else if (type >= frameTypes.tunnelOpen) this.#receiveTunnel(type, flags, id, payload);
+    else if (this.#state === 'initialising') throw new Violation('a frame of a call before READY');
     else this.#receiver.receive(type, flags, id, payload);
   }
 
@@ -261,6 +252,7 @@ export class AgentConnection {
     if (type !== frameTypes.hello || id !== 0) throw new Violation('the first frame is not HELLO');
     const hello = parseHello(payload);
     this.#state = 'greeted';
+    this.#holdsCalls = hello.holdsCalls === true;
     this.#waiting.resolve('hello', hello);
   }
 
@@ -270,6 +262,7 @@ export class AgentConnection {
     else if (type === frameTypes.ready && this.#state === 'initialising') {
       const ready = parseReady(payload);
       this.#state = 'ready';
+      for (const call of this.#calls.values()) call.begin();
       this.#waiting.resolve('ready', ready);
     } else if (type === frameTypes.error) this.#failed(payload);
     else if (type === frameTypes.pong) this.#answered(`pong ${payload.toString('hex', 0, 8)}`, payload.length === 8);

@@ -1,8 +1,17 @@
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
-import { Call, type CallHost } from './call.ts';
-import { emptyBuffer, frameFlags, frameTypes, initialCreditBytes, lastCallId, maxPayloadBytes } from './frames.ts';
+import { Call, type CallHost, tooLate } from './call.ts';
+import type { AheadCall } from './connection-options.ts';
+import {
+  emptyBuffer,
+  frameFlags,
+  frameTypes,
+  initialCreditBytes,
+  lastCallId,
+  maxChunkBytes,
+  maxPayloadBytes,
+} from './frames.ts';
 import { type Onward, requestMeta, wholeBody } from './request-meta.ts';
 
 type Resolve = (result: InstanceResult) => void;
@@ -28,6 +37,15 @@ export class CallSender {
     const refused = this.#refusal(call);
     if (refused !== undefined) return Promise.resolve(this.refused(refused));
     return new Promise((resolve) => this.#send(call, resolve));
+  }
+
+  /** Sends a call to an agent that is not ready yet; undefined: it would be refused, or its body is not whole or too large to be kept. */
+  ahead(call: InstanceCall): AheadCall | undefined {
+    const body = wholeBody(call.invocation.request.body);
+    if (body === undefined || body.length > maxChunkBytes || this.#refusal(call) !== undefined) return undefined;
+    const { promise: result, resolve } = Promise.withResolvers<InstanceResult>();
+    const sent = this.#send(call, resolve, true);
+    return { result, cancel: (reason) => sent.cancel(reason) };
   }
 
   batch(calls: readonly InstanceCall[]): readonly Promise<InstanceResult>[] {
@@ -61,26 +79,26 @@ export class CallSender {
       return {
         kind: 'function-fault',
         fault: 'timeout',
-        message: 'the deadline had passed before the function was called',
+        message: tooLate,
       };
     if (this.lastId < lastCallId) return undefined;
     const message = 'the instance has used up its call ids';
     return { kind: 'platform-fault', fault: 'sandbox-lost', message, retryable: true };
   }
 
-  #start(call: InstanceCall, resolve: Resolve): Call {
+  #start(call: InstanceCall, resolve: Resolve, isAhead = false): Call {
     const { host, clock, started } = this.#options;
     const deadlineAt = clock.monotonic() + (call.invocation.deadlineAt - clock.now());
-    const created = new Call(host, ++this.lastId, call, deadlineAt, resolve);
+    const created = new Call(host, ++this.lastId, call, deadlineAt, resolve, isAhead);
     started(created);
     if (this.lastId === lastCallId) host.exiting();
     return created;
   }
 
-  #send(instanceCall: InstanceCall, resolve: Resolve): void {
+  #send(instanceCall: InstanceCall, resolve: Resolve, isAhead = false): Call {
     const { host, onward } = this.#options;
     const { encoder, flush } = host;
-    const call = this.#start(instanceCall, resolve);
+    const call = this.#start(instanceCall, resolve, isAhead);
     const source = instanceCall.invocation.request.body;
     const whole = wholeBody(source);
     const first = whole === undefined ? emptyBuffer : whole.subarray(0, initialCreditBytes);
@@ -94,6 +112,7 @@ export class CallSender {
       call.sendBody(first.length, isWhole ? undefined : (whole?.subarray(first.length) ?? source));
     }
     flush();
+    return call;
   }
 
   #sendBatch(items: readonly BatchItem[]): void {

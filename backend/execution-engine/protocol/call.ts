@@ -11,6 +11,9 @@ const grantBytes = 262_144;
 
 export type CallPhase = 'running' | 'background' | 'given-up' | 'over';
 
+/** Of a call that was not begun in time. */
+export const tooLate = 'the deadline had passed before the function was called';
+
 /** What a call needs of the connection it runs on. */
 export interface CallHost {
   readonly encoder: FrameEncoder;
@@ -40,10 +43,11 @@ export class Call {
   logBytes = 0;
   logEntries = 0;
   #phase: CallPhase = 'running';
+  #startedMs: number;
+  /** Its agent is ready: it may run. */
+  #hasBegun: boolean;
   readonly #host: CallHost;
   readonly #resolve: (result: InstanceResult) => void;
-  /** Clock.monotonic() of the INVOKE frame. */
-  readonly startedMs: number;
   #maxResponseBytes: number;
   #body: RequestBody | undefined;
   #requestBytes = 0;
@@ -65,19 +69,33 @@ export class Call {
     call: InstanceCall,
     deadlineAt: number,
     resolve: (result: InstanceResult) => void,
+    isAhead = false,
   ) {
     this.#host = host;
     this.id = id;
     this.call = call;
     this.deadlineAt = deadlineAt;
     this.#resolve = resolve;
-    this.startedMs = host.monotonic();
+    this.#startedMs = host.monotonic();
+    this.#hasBegun = !isAhead;
     this.#maxResponseBytes = call.invocation.version.config.maxResponseBytes;
     call.signal.addEventListener('abort', this);
   }
 
   get phase(): CallPhase {
     return this.#phase;
+  }
+
+  /** Clock.monotonic() of the INVOKE frame, or of READY if that came later. */
+  get startedMs(): number {
+    return this.#startedMs;
+  }
+
+  /** READY, of an agent that was sent it ahead. */
+  begin(nowMs = this.#host.monotonic()): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#startedMs = nowMs;
   }
 
   /** `sent` body bytes went out with INVOKE; the rest follows from `source`. */
@@ -117,7 +135,7 @@ export class Call {
     const body = payload.subarray(bodyAt);
     this.#receive(body.length);
     if (this.#phase === 'running') {
-      this.#firstByteMs = this.#host.monotonic() - this.startedMs;
+      this.#firstByteMs = this.#host.monotonic() - this.#startedMs;
       const checked = this.#checkHead(meta);
       if (!checked.ok) this.#fault('bad-response', checked.message);
       else if (
@@ -172,7 +190,9 @@ export class Call {
   expire(): void {
     if (this.#phase !== 'running' && this.#phase !== 'background') return;
     const { acceptedAt, deadlineAt } = this.call.invocation;
-    const message = `the function did not finish within ${Math.max(0, Math.round(deadlineAt - acceptedAt))} ms`;
+    const message = this.#hasBegun
+      ? `the function did not finish within ${Math.max(0, Math.round(deadlineAt - acceptedAt))} ms`
+      : tooLate;
     this.#giveUp({ kind: 'function-fault', fault: 'timeout', message }, 'deadline');
   }
 
@@ -273,14 +293,16 @@ export class Call {
   }
 
   #settle(outcome: InvocationOutcome, cpuMs: number, peakMemoryBytes: number): void {
+    const nowMs = this.#host.monotonic();
+    this.begin(nowMs);
     this.call.signal.removeEventListener('abort', this);
     this.#body?.stop();
     this.#resolve({
       outcome,
-      startedMs: this.startedMs,
+      startedMs: this.#startedMs,
       httpStatus: this.#httpStatus,
       firstByteMs: this.#firstByteMs,
-      handlerMs: this.#host.monotonic() - this.startedMs,
+      handlerMs: nowMs - this.#startedMs,
       cpuMs,
       peakMemoryBytes,
       requestBytes: this.#requestBytes + (this.#body?.sentBytes ?? 0),

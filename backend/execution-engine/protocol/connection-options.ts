@@ -3,6 +3,7 @@ import type { InvocationId } from '../../../shared/ids.ts';
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
 import type { CallChains } from '../../core/ports/call-chains.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 
 /** One log entry of user code, attributed by the agent. */
 export interface AgentLogLine {
@@ -59,4 +60,16 @@ export interface InitOptions {
   readonly signal?: AbortSignal;
   /** Takes over a connection that a program inside has opened to the agent's proxy. Must not throw. Without it there is no proxy. */
   readonly onTunnel?: (stream: Duplex) => void;
+  /** Asked for a call as soon as INIT is on its way, when the agent keeps one until it is ready. Must not throw. */
+  readonly ahead?: OfferAhead;
 }
+
+/** A call that was sent behind INIT. It runs once the agent is ready, unless it was cancelled or out of time before. */
+export interface AheadCall {
+  readonly result: Promise<InstanceResult>;
+  /** Nobody waits for it any more. */
+  cancel(reason: string): void;
+}
+
+/** Takes the way to send one call behind INIT; undefined from it: this one cannot travel so, and nothing was sent. */
+export type OfferAhead = (send: (call: InstanceCall) => AheadCall | undefined) => void;

@@ -70,6 +70,11 @@ export class FrameStream {
     });
   }
 
+  /** Writes what was encoded now: the other side need not wait for the rest of this turn. */
+  flushNow(): void {
+    this.#write();
+  }
+
   /** Ends the stream; nothing is received any more. What was encoded and not written yet is lost. */
   close(error: unknown): void {
     if (this.#over) return;

@@ -7,6 +7,7 @@ const helloSchema = z.object({
   runtime: z.string().max(64),
   runtimeVersion: z.string().max(64),
   pid: z.number().int().min(0),
+  holdsCalls: z.boolean().optional(),
 });
 /** What an agent says of itself. Said from inside: for display only. */
 export type Hello = z.infer<typeof helloSchema>;

@@ -1,4 +1,4 @@
-import type { PlatformError } from '../../../shared/errors.ts';
+import { PlatformError } from '../../../shared/errors.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 
 export interface WaitOptions {
@@ -86,4 +86,17 @@ export class Waiter {
     this.#failure = why;
     for (const entry of [...this.#entries.values()]) entry.reject(entry.failed(why));
   }
+}
+
+/** How READY is waited for: why a version did not start is the function's fault. */
+export function initWait(timeoutMs: number, signal: AbortSignal | undefined): WaitOptions {
+  const fault = (code: 'exited' | 'init_timeout', message: string) =>
+    new PlatformError('function_error', code, message);
+  return {
+    timeoutMs,
+    signal,
+    failed: (why) => fault('exited', `the function ended while it started: ${why}`),
+    late: () => fault('init_timeout', `the function did not start within ${timeoutMs} ms`),
+    name: 'READY',
+  };
 }

@@ -3,6 +3,7 @@ import { Call, type CallEnvironment } from '../../nodejs/guest/call.ts';
 import { Channel } from '../../nodejs/guest/channel.ts';
 import type { ChannelStream } from '../../nodejs/guest/channel-stream.ts';
 import { clockOffset } from '../../nodejs/guest/context.ts';
+import { EarlyCalls } from '../../nodejs/guest/early-calls.ts';
 import { describeError, type StackPaths } from '../../nodejs/guest/errors.ts';
 import { LogCapture } from '../../nodejs/guest/logs.ts';
 import type { CancelReason, InitMessage, InvokeMeta } from '../../nodejs/guest/messages.ts';
@@ -55,6 +56,7 @@ export class ProxyAgent {
   readonly #paths: StackPaths;
   #env: CallEnvironment | undefined;
   #isReady = false;
+  readonly #early = new EarlyCalls();
   #isDraining = false;
   #isExiting = false;
   #startedAt = 0;
@@ -74,7 +76,13 @@ export class ProxyAgent {
   }
 
   start(): void {
-    const hello = { protocol: 1, runtime: this.#backend.runtime, runtimeVersion: process.version, pid: process.pid };
+    const hello = {
+      protocol: 1,
+      runtime: this.#backend.runtime,
+      runtimeVersion: process.version,
+      pid: process.pid,
+      holdsCalls: true,
+    };
     this.#send(frameTypes.hello, 0, hello);
     this.#channel.flushNow();
     startUsage();
@@ -87,6 +95,7 @@ export class ProxyAgent {
   }
 
   #receive(type: number, flags: number, id: number, payload: Buffer): void {
+    if (!this.#early.isOpen && this.#early.keeps(type, () => this.#receive(type, flags, id, payload))) return;
     switch (type) {
       case frameTypes.invoke:
         this.#invoke(flags, id, payload);
@@ -161,6 +170,8 @@ export class ProxyAgent {
     this.#isReady = true;
     const initMs = monotonic() - this.#startedAt;
     this.#send(frameTypes.ready, 0, { style: 'event', handlesBatch: false, importMs: 0, initMs });
+    this.#channel.flushNow();
+    this.#early.open();
   }
 
   /** Calls of a batch are handed out one by one. */
@@ -183,7 +194,8 @@ export class ProxyAgent {
     if (this.#env === undefined) return;
     const call = new Call(this.#env, id, meta, first, isComplete);
     this.#calls.add(call);
-    void this.#backend.offer(call);
+    // Not at once: what was read with it may say that nobody wants it.
+    void Promise.resolve().then(() => (call.isOver ? undefined : this.#backend.offer(call)));
   }
 
   #cancel(id: number, reason: CancelReason): void {

@@ -7,6 +7,7 @@ import { collectYoung } from './collect-young.ts';
 import { takeCompileCache } from './compile-cache.ts';
 import { compiledAtOnce, holdCompilers, releaseCompilers } from './compilers.ts';
 import { clockOffset } from './context.ts';
+import { EarlyCalls } from './early-calls.ts';
 import { describeError, type StackPaths } from './errors.ts';
 import { runBatch, runCall } from './invoke.ts';
 import { type LoadedFunction, loadFunction } from './loader.ts';
@@ -55,6 +56,7 @@ export class Agent {
   #env: CallEnvironment | undefined;
   #loaded: LoadedFunction | undefined;
   #warmUp: WarmUp | undefined;
+  readonly #early = new EarlyCalls();
   #isDraining = false;
   #isExiting = false;
 
@@ -81,7 +83,13 @@ export class Agent {
 
   /** `waits`: INIT is not on its way, so there is time to get ready for it. */
   start(waits: boolean): void {
-    const hello = { protocol: 1, runtime: 'nodejs', runtimeVersion: process.version, pid: process.pid };
+    const hello = {
+      protocol: 1,
+      runtime: 'nodejs',
+      runtimeVersion: process.version,
+      pid: process.pid,
+      holdsCalls: true,
+    };
     this.#send(frameTypes.hello, 0, hello);
     this.#channel.flushNow();
     this.#logs.install();
@@ -106,6 +114,7 @@ export class Agent {
   }
 
   #receive(type: number, flags: number, id: number, payload: Buffer): void {
+    if (!this.#early.isOpen && this.#early.keeps(type, () => this.#receive(type, flags, id, payload))) return;
     switch (type) {
       case frameTypes.invoke:
         this.#invoke(flags, id, payload);
@@ -211,6 +220,8 @@ export class Agent {
       const handlesBatch = loaded.handleBatch !== undefined;
       const importMs = importedAt - startedAt;
       this.#send(frameTypes.ready, 0, { style, handlesBatch, importMs, initMs: monotonic() - importedAt });
+      this.#channel.flushNow();
+      this.#early.open();
     } catch (error) {
       this.#crash([], error);
     }

@@ -33,6 +33,7 @@ export async function runCall(loaded: LoadedFunction, init: InitMessage, call: C
 export async function runBatch(handleBatch: BatchHandler, init: InitMessage, calls: readonly Call[]): Promise<void> {
   try {
     const events = await Promise.all(calls.map((call) => eventOf(call, init)));
+    if (calls.length === 1) calls[0]?.expectWanted();
     const results = batchResults(await handleBatch(events, batchContext(calls)), calls);
     await Promise.all(calls.map((call, i) => settleItem(call, results[i])));
   } catch (error) {

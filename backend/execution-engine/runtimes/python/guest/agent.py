@@ -36,6 +36,7 @@ import types
     HELLO, INIT, READY, INVOKE, BODY, END, RESPONSE, ERROR, CANCEL, LOG, WINDOW, PING, PONG, DRAIN,
     BEFORE_SNAPSHOT, AFTER_RESTORE, TUNNEL_OPEN, TUNNEL_DATA, TUNNEL_WINDOW, TUNNEL_CLOSE,
 ) = range(1, 21)
+CALL_FRAMES = frozenset((INVOKE, BODY, END, CANCEL, WINDOW, DRAIN))
 FLAG_END = 1
 FLAG_BATCH = 2
 INITIAL_CREDIT = 1_048_576
@@ -1152,6 +1153,10 @@ def load_module(settings):
 # --- the agent -------------------------------------------------------------------------------------------------------
 
 
+def cancel_reason_in(payload):
+    return decode_json(payload.decode("utf-8")).get("reason", "deadline")
+
+
 class Batch:
     """Calls that travel to handle_batch together."""
 
@@ -1170,6 +1175,9 @@ class Agent:
         self.logs = Logs(channel)
         self.calls = self.logs.calls
         self.ready = collections.deque()
+        # Frames of calls wait in `early` until READY has been sent.
+        self.takes_calls = False
+        self.early = []
         self.settings = None
         self.handler = None
         self.batch_handler = None
@@ -1197,7 +1205,7 @@ class Agent:
     # -- life --
 
     def run(self):
-        hello = {"protocol": 1, "runtime": "python", "runtimeVersion": "%d.%d.%d" % sys.version_info[:3], "pid": os.getpid()}
+        hello = {"protocol": 1, "runtime": "python", "runtimeVersion": "%d.%d.%d" % sys.version_info[:3], "pid": os.getpid(), "holdsCalls": True}
         self.channel.frame(HELLO, 0, 0, to_json(hello))
         while self.settings is None:
             self.read_frames()
@@ -1217,10 +1225,30 @@ class Agent:
         self.end_busy()
         self.finish_logs()
         self.channel.frame(READY, 0, 0, to_json(ready))
+        self.take_calls()
         if self.loop is not None:
             self.run_loop()
         else:
             self.run_sync()
+
+    def take_calls(self):
+        """What came before READY begins, once all that the host sent meanwhile has been read: it may not want it any more."""
+        try:
+            data = self.channel.read_now()
+            for frame in self.parser.feed(data) if data is not None else ():
+                self.on_frame(*frame)
+        except (ChannelClosed, OSError):
+            os._exit(0)
+        self.takes_calls = True
+        early, self.early = self.early, []
+        cancelled = {call_id: payload for kind, _, call_id, payload in early if kind == CANCEL}
+        for kind, flags, call_id, payload in early:
+            if kind == INVOKE and call_id in cancelled:
+                call = self.call_of(flags, call_id, payload)
+                call.cancel(cancel_reason_in(cancelled[call_id]))
+                self.is_unwanted(call)
+            elif call_id not in cancelled:
+                self.on_frame(kind, flags, call_id, payload)
 
     def redirect_output(self):
         sys.stdout = LogStream(self.logs, 0, LEVEL_INFO)
@@ -1376,25 +1404,25 @@ class Agent:
         self.handed_back.release()
 
     def on_watched_frame(self, kind, flags, call_id, payload):
-        if self.loop is None or kind == PING or kind >= TUNNEL_OPEN:
+        if self.loop is None or not self.takes_calls or kind == PING or kind >= TUNNEL_OPEN:
             self.on_frame(kind, flags, call_id, payload)
             return
         if kind == CANCEL:
             call = self.calls.get(call_id)
             if call is not None:
-                call.cancel(decode_json(payload.decode("utf-8")).get("reason", "deadline"))
+                call.cancel(cancel_reason_in(payload))
         self.loop.call_soon_threadsafe(self.on_frame, kind, flags, call_id, payload)
 
     # -- frames --
 
     def on_frame(self, kind, flags, call_id, payload):
-        if kind == INVOKE:
+        if not self.takes_calls and kind in CALL_FRAMES:
+            self.early.append((kind, flags, call_id, payload))
+        elif kind == INVOKE:
             if flags & FLAG_BATCH:
                 self.on_batch(call_id, payload)
                 return
-            body_at = 4 + U32.unpack_from(payload)[0]
-            call = Call(call_id, decode_json(str(payload[4:body_at], "utf-8")), payload[body_at:], bool(flags & FLAG_END))
-            self.calls[call_id] = call
+            call = self.call_of(flags, call_id, payload)
             if call.body_whole or self.style == "asgi":
                 self.start(call)
             else:
@@ -1407,7 +1435,7 @@ class Agent:
                 call.credit += U32.unpack(payload)[0]
                 self.notify(call)
         elif kind == CANCEL:
-            self.on_cancel(self.calls.get(call_id), decode_json(payload.decode("utf-8")).get("reason", "deadline"))
+            self.on_cancel(self.calls.get(call_id), cancel_reason_in(payload))
         elif kind == PING:
             self.channel.frame(PONG, 0, 0, payload)
         elif kind == DRAIN:
@@ -1426,6 +1454,12 @@ class Agent:
             reseed(binascii.a2b_base64(decode_json(payload.decode("utf-8")).get("entropy", "")))
             self.channel.frame(AFTER_RESTORE, 0, 0, b"")
             self.channel.release()
+
+    def call_of(self, flags, call_id, payload):
+        body_at = 4 + U32.unpack_from(payload)[0]
+        call = Call(call_id, decode_json(str(payload[4:body_at], "utf-8")), payload[body_at:], bool(flags & FLAG_END))
+        self.calls[call_id] = call
+        return call
 
     def on_batch(self, first_id, payload):
         at = 4 + U32.unpack_from(payload)[0]
