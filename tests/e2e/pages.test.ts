@@ -9,10 +9,11 @@ import { allPages, inhabit } from './support/inhabited.ts';
 
 /** Pictures of every page, for people to look at. Not kept in the repository. */
 const pictures = join(import.meta.dirname, 'screenshots');
-const views = (['light', 'dark'] as const).flatMap((theme) => [
-  { theme, screen: 'desktop', width: 1366 },
-  { theme, screen: 'phone', width: 390 },
-]);
+const screens = [
+  { screen: 'desktop', width: 1366, narrowest: 1366 },
+  { screen: 'phone', width: 390, narrowest: 320 },
+] as const;
+const themes = ['light', 'dark'] as const;
 
 /** Every page, as people see it who have functions and traffic: in both themes, on a desk and in a hand. */
 describe.skipIf(whyNoChromium !== undefined)(`every page${skippedFor(whyNoChromium)}`, () => {
@@ -51,29 +52,36 @@ describe.skipIf(whyNoChromium !== undefined)(`every page${skippedFor(whyNoChromi
     return failed;
   }
 
-  it.each(views)(
-    'has nothing wrong with it: $theme, $screen',
+  /** Of its picture. */
+  function nameOf(path: string): string {
+    const name = path
+      .slice(1)
+      .replaceAll('/', '-')
+      .replace(/\d[\w-]{20,}/, 'one');
+    return path === '/' ? 'overview' : name.slice(0, 60);
+  }
+
+  it.each(screens)(
+    'has nothing wrong with it, in both themes: $screen, down to $narrowest pixels',
     { timeout: 300_000 },
-    async ({ theme, screen, width }) => {
-      const folder = join(pictures, `${screen}-${theme}`);
-      mkdirSync(folder, { recursive: true });
-      const { page, complaints } = await openDashboard(browser, platform, { theme, width });
+    async ({ screen, width, narrowest }) => {
+      for (const theme of themes) mkdirSync(join(pictures, `${screen}-${theme}`), { recursive: true });
+      const { page, complaints } = await openDashboard(browser, platform, { width });
       const failed = watchRequests(page);
       for (const path of pages) {
         await show(page, path);
-        const isNowhere = path.includes('no-such-function');
-        expect(await accessibilityFaults(page), path).toEqual([]);
+        for (const theme of themes) {
+          await page.emulateMedia({ colorScheme: theme });
+          expect(await accessibilityFaults(page), `${path}, ${theme}`).toEqual([]);
+          expect(await overflowPx(page), `${path}, ${theme}`).toBeLessThanOrEqual(0);
+          await page.screenshot({ path: join(pictures, `${screen}-${theme}`, `${nameOf(path)}.png`), fullPage: true });
+        }
+        await page.setViewportSize({ width: narrowest, height: 768 });
         expect(await overflowPx(page), path).toBeLessThanOrEqual(0);
-        const name =
-          path === '/'
-            ? 'overview'
-            : path
-                .slice(1)
-                .replaceAll('/', '-')
-                .replace(/\d[\w-]{20,}/, 'one')
-                .slice(0, 60);
-        await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+        await page.setViewportSize({ width, height: 768 });
+        await page.emulateMedia({ colorScheme: 'light' });
         expect(complaints, path).toEqual([]);
+        const isNowhere = path.includes('no-such-function');
         expect(
           failed.splice(0).filter((line) => !(isNowhere && line.startsWith('404'))),
           path,
@@ -82,15 +90,6 @@ describe.skipIf(whyNoChromium !== undefined)(`every page${skippedFor(whyNoChromi
       await page.context().close();
     },
   );
-
-  it('fits on a screen of 320 pixels', async () => {
-    const { page } = await openDashboard(browser, platform, { width: 320 });
-    for (const path of pages) {
-      await show(page, path);
-      expect(await overflowPx(page), path).toBeLessThanOrEqual(0);
-    }
-    await page.context().close();
-  });
 
   it.each([390, 320])('shows functions, invocations and versions whole in a window of %i pixels', async (width) => {
     const { page } = await openDashboard(browser, platform, { width });
