@@ -119,10 +119,9 @@ export function describeExamples(
         await expect(deployExample(other, example)).rejects.toThrow(why);
         return;
       }
-      await deployExample(inProcess, example);
-      await deployExample(other, example);
+      await Promise.all([deployExample(inProcess, example), deployExample(other, example)]);
       for (const step of steps[example] ?? []) {
-        const [wanted, got] = [await answer(inProcess, step), await answer(other, step)];
+        const [wanted, got] = await Promise.all([answer(inProcess, step), answer(other, step)]);
         expect(got).toEqual(wanted);
       }
       const listed = (await (await other.api('GET', '/api/v1/functions?limit=200')).json()) as {
