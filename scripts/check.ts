@@ -37,7 +37,7 @@ const checks: readonly Check[] = [
 
 async function run(
   check: Check,
-): Promise<{ readonly check: Check; readonly isOk: boolean; readonly output: string; readonly tookMs: number }> {
+): Promise<{ readonly isOk: boolean; readonly output: string; readonly tookMs: number }> {
   const startedAt = performance.now();
   return await new Promise((resolve) => {
     const child = spawn(process.execPath, [...check.argv], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -48,21 +48,23 @@ async function run(
     child.stderr.on('data', (chunk: Buffer) => {
       output += chunk.toString();
     });
-    child.on('close', (code) => resolve({ check, isOk: code === 0, output, tookMs: performance.now() - startedAt }));
+    child.on('close', (code) => resolve({ isOk: code === 0, output, tookMs: performance.now() - startedAt }));
   });
 }
 
 const wanted = process.argv.slice(2);
 const selected = checks.filter((check) => wanted.length === 0 || wanted.some((name) => check.name.includes(name)));
 let isOk = true;
-// Two at a time: the machines that this runs on have few processors.
-for (let i = 0; i < selected.length; i += 2) {
-  for (const result of await Promise.all(selected.slice(i, i + 2).map(run))) {
-    console.log(`${result.isOk ? 'ok  ' : 'FAIL'} ${result.check.name} (${(result.tookMs / 1000).toFixed(1)} s)`);
-    if (!result.isOk) {
-      isOk = false;
-      console.log(result.output.trim().replace(/^/gm, '     '));
-    }
+const waiting = [...selected];
+async function runOnes(): Promise<void> {
+  for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
+    const result = await run(check);
+    console.log(`${result.isOk ? 'ok  ' : 'FAIL'} ${check.name} (${(result.tookMs / 1000).toFixed(1)} s)`);
+    if (result.isOk) continue;
+    isOk = false;
+    console.log(result.output.trim().replace(/^/gm, '     '));
   }
 }
+// Two at a time: the machines that this runs on have few processors.
+await Promise.all([runOnes(), runOnes()]);
 process.exitCode = isOk ? 0 : 1;
