@@ -20,7 +20,7 @@ done
 
 # Guests of microVMs need a kernel. Where none is installed, one is unpacked aside: installing it would change how the machine boots.
 kernel_home=/var/lib/hearth/guest-kernel
-if [ "${1:-}" = "--tests" ] && ! ls /boot/vmlinuz-* "$kernel_home"/boot/vmlinuz-* >/dev/null 2>&1; then missing="$missing guest-kernel"; fi
+if [ "${1:-}" = "--tests" ] && ! find /boot "$kernel_home/boot" -maxdepth 1 -name 'vmlinuz-*' 2>/dev/null | grep -q .; then missing="$missing guest-kernel"; fi
 
 if [ -z "$missing" ]; then
   echo "All system packages are there."
