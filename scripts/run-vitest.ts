@@ -26,6 +26,8 @@ const rounds = taken.length === 0 ? 1 : Number(taken[1] ?? repeatOption.exec(tak
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--repeat takes how often: --repeat 10');
 /** Any other word narrows the files down, as vitest does it. */
 const known = new Set((config as ProjectNames).test.projects.map((project) => project.test.name));
+/** A suite is one project, and the one of its files that run alone. */
+const projectsOf = (suite: string) => [suite, `${suite}-alone`].filter((name) => known.has(name));
 const suites = given.filter((argument) => known.has(argument));
 const options = given.filter((argument) => !known.has(argument));
 const folder = mkdtempSync(join(tmpdir(), 'hearth-tests-'));
@@ -49,8 +51,7 @@ for (const { suite, round } of runs) {
     [
       join(root, 'node_modules/vitest/vitest.mjs'),
       'run',
-      '--project',
-      suite,
+      ...projectsOf(suite).map((project) => `--project=${project}`),
       '--reporter=default',
       `--reporter=${join(root, 'scripts/test-report.ts')}`,
       ...options,

@@ -71,6 +71,7 @@ describe('settings that pages name', () => {
   const ofTests = new Set([
     'HEARTH_BENCH_ORPHANS',
     'HEARTH_BENCH_SOAK_MINUTES',
+    'HEARTH_TEST_FILES_AT_ONCE',
     'HEARTH_TEST_FUZZ_CASES',
     'HEARTH_TEST_FUZZ_FACTOR',
     'HEARTH_TEST_FUZZ_SEED',
@@ -109,7 +110,7 @@ describe('settings that pages name', () => {
     const sources = globSync('{cli,backend/execution-engine/runtimes/*/guest}/**/*.{ts,py}', { cwd: root });
     const text = sources.map((path) => readFileSync(join(root, path), 'utf8')).join('\n');
     expect([...others].filter((name) => name !== 'HEARTH_CONFIG' && !text.includes(name))).toEqual([]);
-    const tests = globSync('{bench/**/*,tests/**/*,backend/**/*.test}.ts', { cwd: root })
+    const tests = globSync('{bench/**/*,tests/**/*,backend/**/*.test,vitest.config}.ts', { cwd: root })
       .map((path) => readFileSync(join(root, path), 'utf8'))
       .join('\n');
     expect([...ofTests].filter((name) => !tests.includes(`env['${name}']`))).toEqual([]);
