@@ -24,6 +24,7 @@ import { registerProjects } from './commands/projects.ts';
 import { registerRollback } from './commands/rollback.ts';
 import { registerSchedules } from './commands/schedules.ts';
 import { registerSecrets } from './commands/secrets.ts';
+import { registerStacks } from './commands/stacks.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerTestEvents } from './commands/test-events.ts';
 import { registerTokens } from './commands/tokens.ts';
@@ -74,6 +75,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerInit,
     registerDeploy,
     registerDev,
+    registerStacks,
     registerInvoke,
     registerTestEvents,
     registerLogs,

@@ -64,10 +64,21 @@ export function uploadForm({ archive }: SourceFolder, config: Partial<Manifest>)
   return form;
 }
 
+/** What belongs to the function as a whole is not part of a version. */
+export function versionPart(manifest: Manifest): Partial<Manifest> {
+  const { name: _name, description: _description, tags: _tags, ...version } = manifest;
+  return version;
+}
+
 /** What a draft has of a deployment. */
 export function draftConfig(manifest: Manifest): Partial<Manifest> {
-  const { name: _name, description: _description, tags: _tags, routes: _routes, ...more } = manifest;
-  const { schedules: _schedules, message: _message, promote: _promote, ...config } = more;
+  const {
+    routes: _routes,
+    schedules: _schedules,
+    message: _message,
+    promote: _promote,
+    ...config
+  } = versionPart(manifest);
   return config;
 }
 

@@ -9,12 +9,14 @@ import { z } from 'zod';
 import { createApiServer } from '../backend/api/server.ts';
 import type { ControlPlane } from '../backend/control-plane/control-plane.ts';
 import { manifestSchema, manifestSchemaPath } from '../shared/manifest.ts';
+import { stackSchema, stackSchemaPath } from '../shared/stack.ts';
 import { rolesPage } from './roles-page.ts';
 
 const root = join(import.meta.dirname, '..');
 const path = join(root, 'docs/openapi.json');
 const rolesPath = join(root, 'docs/roles.md');
 const manifestPath = join(root, 'frontend/public', manifestSchemaPath);
+const stackPath = join(root, 'frontend/public', stackSchemaPath);
 const isSame = (file: string, text: string) => existsSync(file) && readFileSync(file, 'utf8') === text;
 
 /** Stands in for a part that describing the API does not need; any use of it is a mistake. */
@@ -73,9 +75,12 @@ export async function openApiText(): Promise<string> {
 }
 
 /** The JSON Schema of hearth.json as text: what somebody may write, so that nothing with a default is required. */
-export function manifestSchemaText(): string {
-  const schema = z.toJSONSchema(manifestSchema, { io: 'input', unrepresentable: 'any' });
-  return `${JSON.stringify({ ...schema, title: 'hearth.json' }, null, 2)}\n`;
+export const manifestSchemaText = (): string => schemaText(manifestSchema, 'hearth.json');
+const stackSchemaText = (): string => schemaText(stackSchema, 'hearth.stack.json');
+
+function schemaText(of: z.ZodType, title: string): string {
+  const schema = z.toJSONSchema(of, { io: 'input', unrepresentable: 'any' });
+  return `${JSON.stringify({ ...schema, title }, null, 2)}\n`;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
@@ -84,14 +89,18 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     writeFileSync(path, text);
     writeFileSync(rolesPath, rolesPage(text));
     writeFileSync(manifestPath, manifestSchemaText());
-    process.stdout.write(`wrote docs/openapi.json (${text.length} bytes), docs/roles.md and ${manifestPath}\n`);
+    writeFileSync(stackPath, stackSchemaText());
+    process.stdout.write(
+      `wrote docs/openapi.json (${text.length} bytes), docs/roles.md and the schemas in frontend/public\n`,
+    );
   } else if (
     !isSame(path, text) ||
     !isSame(rolesPath, rolesPage(text)) ||
-    !isSame(manifestPath, manifestSchemaText())
+    !isSame(manifestPath, manifestSchemaText()) ||
+    !isSame(stackPath, stackSchemaText())
   ) {
     process.stderr.write(
-      'docs/openapi.json, docs/roles.md or the schema of hearth.json is out of step; run: node scripts/openapi.ts\n',
+      'docs/openapi.json, docs/roles.md or a schema in frontend/public is out of step; run: node scripts/openapi.ts\n',
     );
     process.exitCode = 1;
   }

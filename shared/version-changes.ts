@@ -16,16 +16,22 @@ function isBuilt(path: string, names: ReadonlySet<string>): boolean {
   return sourceEndings.some((ending) => `${stem}${ending}` !== output && names.has(`${stem}${ending}`));
 }
 
+/** What somebody wrote of these files, without what a build made and noted down nothing about. */
+export function writtenFiles<File extends { readonly path: string }>(files: readonly File[]): readonly File[] {
+  const names = new Set(files.map(({ path }) => path));
+  return files.filter(({ path }) => !isBuilt(path, names));
+}
+
 /** What can be edited of a bundle, and the names of what cannot (binary, or too large to be sent). Without what the build made. */
-export function splitFiles(deployed: Pick<VersionFiles, 'files'>): {
+export function splitFiles(deployed: {
+  readonly files: readonly Pick<VersionFiles['files'][number], 'path' | 'text'>[];
+}): {
   readonly texts: Files;
   readonly opaque: readonly string[];
 } {
   const texts: Record<string, string> = {};
   const opaque: string[] = [];
-  const names = new Set(deployed.files.map((file) => file.path));
-  for (const file of deployed.files) {
-    if (isBuilt(file.path, names)) continue;
+  for (const file of writtenFiles(deployed.files)) {
     if (file.text === null) opaque.push(file.path);
     else texts[file.path] = file.text;
   }

@@ -42,6 +42,7 @@ import type { Tokens } from './tokens.ts';
 import { Users } from './users.ts';
 import { VersionCode } from './version-code.ts';
 import { VersionImages, type VersionImagesOptions } from './version-images.ts';
+import { VersionPreview } from './version-preview.ts';
 import { Versions } from './versions.ts';
 
 export interface ControlPlaneOptions {
@@ -94,6 +95,7 @@ export interface ControlPlane {
   readonly deployments: Deployments;
   readonly drafts: Drafts;
   readonly versions: Versions;
+  readonly versionPreview: VersionPreview;
   readonly aliases: Aliases;
   readonly schedules: Schedules;
   readonly invocations: Invocations;
@@ -169,6 +171,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     deployments: new Deployments({ ...options, code, gate, rollout, reservations, lock, secrets }),
     drafts,
     versions: new Versions({ store, directory, bundles }),
+    versionPreview: new VersionPreview({ ...options, secrets }),
     aliases: new Aliases({ store, directory, rollout, reservations, lock, clock, secrets }),
     schedules: new Schedules({ store, directory, invocations, clock }),
     invocations,

@@ -10,7 +10,7 @@ import {
 import type { Manifest } from '../../shared/manifest.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
-import { readSourceFolder, type SourceFolder, uploadForm, warnOfSecrets } from '../source-folder.ts';
+import { readSourceFolder, type SourceFolder, uploadForm, versionPart, warnOfSecrets } from '../source-folder.ts';
 import { bytesText, printable, type Terminal } from '../terminal.ts';
 import { withPullProgress } from './pull-progress.ts';
 
@@ -60,7 +60,7 @@ async function deploy(context: CliContext, directory: string, options: Options):
   const present = await find(context, manifest.name);
   const stable = options.canary === undefined ? undefined : stableOf(manifest.name, present, options);
   step(`${present === undefined ? 'Creating' : 'Updating'} ${manifest.name} ...`);
-  const deployed = await send(context, source, manifest, present === undefined);
+  const deployed = await sendFolder(context, source, manifest, present === undefined);
   for (const line of terminal.isJson ? [] : deployed.buildLog)
     terminal.say(terminal.style('dim', `  | ${printable(line)}`));
   step('Uploaded, built and kept');
@@ -76,8 +76,13 @@ async function deploy(context: CliContext, directory: string, options: Options):
   terminal.result(deployed, deployed.url);
 }
 
-/** What belongs to the function as a whole is sent by itself where the function is there. */
-async function send(context: CliContext, source: SourceFolder, manifest: Manifest, isNew: boolean): Promise<Deployed> {
+/** Uploads a folder as a new function or version. What belongs to the function as a whole is sent by itself where the function is there. */
+export async function sendFolder(
+  context: CliContext,
+  source: SourceFolder,
+  manifest: Manifest,
+  isNew: boolean,
+): Promise<Deployed> {
   const { client, signal } = context;
   const config = isNew ? manifest : versionPart(manifest);
   const path = isNew ? '/api/v1/functions' : `/api/v1/functions/${manifest.name}/versions`;
@@ -147,12 +152,6 @@ function withOptions(manifest: Manifest, options: Options): Manifest {
     ...(Object.keys(env).length === 0 ? {} : { env }),
     ...(options.promote && options.canary === undefined ? {} : { promote: false }),
   };
-}
-
-/** What belongs to the function as a whole is not part of a version. */
-function versionPart(manifest: Manifest): Partial<Manifest> {
-  const { name: _name, description: _description, tags: _tags, ...version } = manifest;
-  return version;
 }
 
 async function find({ client }: CliContext, name: string): Promise<FunctionDocument | undefined> {

@@ -71,6 +71,16 @@ export const createVersionSchema = versionConfigInputSchema.extend({
 });
 export type CreateVersion = z.input<typeof createVersionSchema>;
 
+export const previewVersionSchema = createVersionSchema.omit({ files: true, message: true, promote: true });
+export const versionPreviewSchema = z.object({
+  fields: z
+    .array(z.object({ key: z.string(), before: z.string(), after: z.string() }))
+    .describe(
+      'Settings, routes and schedules that would be others, by their dotted names, as JSON. Values of variables are fingerprints.',
+    ),
+  warnings: z.array(z.string()),
+});
+
 export const createDraftSchema = versionConfigInputSchema.extend({
   files: filesSchema.optional().describe('The code, inline. In a multipart request the part `bundle` takes its place.'),
 });
@@ -282,6 +292,8 @@ export const versionFilesSchema = z.object({
     z.object({
       path: z.string(),
       sizeBytes: z.number().int(),
+      sha256: z.string().describe('Of its content, in hexadecimal digits.'),
+      executable: z.boolean(),
       text: z.string().nullable().describe('Null when binary or over 256 KiB.'),
     }),
   ),

@@ -205,6 +205,8 @@ const steps: readonly Step[] = [
 const without: Readonly<Record<string, string>> = {
   invokeFunction: 'a call; it has a record of its own',
   invokeDraft: 'a call; it has a record of its own',
+  requestDraft: 'a call; it has a record of its own',
+  previewVersion: 'says what a deployment would change',
   putStreamTopics: 'what an open stream shows to its own reader',
   testAlert: 'sends a trial message; the list of deliveries shows it',
   measureDriver: 'driver.measure, with what was found; needs instances',

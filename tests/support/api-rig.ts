@@ -17,7 +17,7 @@ import { HostInventory } from '../../backend/control-plane/host-inventory.ts';
 import { hashSecret, newSecret, Tokens } from '../../backend/control-plane/tokens.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../../backend/core/invocation.ts';
 import type { BundleBuilder } from '../../backend/core/ports/bundle-builder.ts';
-import type { BundleStore } from '../../backend/core/ports/bundle-store.ts';
+import type { BundleFile, BundleStore } from '../../backend/core/ports/bundle-store.ts';
 import type { Clock } from '../../backend/core/ports/clock.ts';
 import type { DriverHealth, IsolationDriver } from '../../backend/core/ports/isolation-driver.ts';
 import type { LogCounter, LogReader } from '../../backend/core/ports/log-sink.ts';
@@ -80,7 +80,7 @@ function runtime(name: 'nodejs' | 'python', health: () => RuntimeHealth): Runtim
 
 /** Bundles in memory; a file `broken` fails the build. */
 class MemoryBundles implements BundleStore, BundleBuilder {
-  readonly held = new Map<BundleDigest, { path: string; sizeBytes: number; text: string | null }[]>();
+  readonly held = new Map<BundleDigest, BundleFile[]>();
   builds = 0;
   /** A build waits for this. */
   gate: Promise<void> = Promise.resolve();
@@ -96,7 +96,8 @@ class MemoryBundles implements BundleStore, BundleBuilder {
     }
     const files = texts.map(([path, content]) => {
       const text = typeof content === 'string' ? content : null;
-      return { path, sizeBytes: text?.length ?? 0, text };
+      const sha256 = createHash('sha256').update(JSON.stringify(content)).digest('hex');
+      return { path, sizeBytes: text?.length ?? 0, sha256, executable: false, text };
     });
     const digest = createHash('sha256').update(JSON.stringify(texts)).digest('hex') as BundleDigest;
     this.held.set(digest, files);

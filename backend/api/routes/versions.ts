@@ -8,9 +8,11 @@ import {
   deployedSchema,
   deploymentsQuerySchema,
   deploymentsSchema,
+  previewVersionSchema,
   putAliasSchema,
   versionFilesSchema,
   versionPageSchema,
+  versionPreviewSchema,
   versionSchema,
 } from '../../../shared/api/functions.ts';
 import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
@@ -27,7 +29,7 @@ const aliasParams = nameParams.extend({ alias: nameSchema });
 const docs = { tags: ['functions'], security: bearerOnly };
 
 export function versionRoutes(app: Api, context: ApiContext): void {
-  const { versions, deployments } = context.controlPlane;
+  const { versions, versionPreview, deployments } = context.controlPlane;
 
   app.route({
     method: 'POST',
@@ -58,6 +60,26 @@ export function versionRoutes(app: Api, context: ApiContext): void {
       reply.header('location', `/api/v1/functions/${request.params.name}/versions/${deployment.version.version}`);
       reply.header('etag', etagOf(revision));
       return reply.code(201).send(deployedDocument(deployment, context.facts.gatewayUrl()));
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/functions/:name/versions/preview',
+    config: { access: 'deploy' },
+    schema: {
+      ...docs,
+      operationId: 'previewVersion',
+      summary: 'What a new version would change',
+      description:
+        'Compares with the latest version, without building or changing anything, and refuses what a deployment would refuse. Of code it says nothing: the files of a version have their hashes.',
+      params: nameParams,
+      body: previewVersionSchema,
+      response: { 200: versionPreviewSchema, ...problems(404, 409, 413, 415, 422) },
+    },
+    handler: async (request) => {
+      const { fields, warnings } = await versionPreview.of(functionNameIn(request, request.params.name), request.body);
+      return { fields: [...fields], warnings: [...warnings] };
     },
   });
 

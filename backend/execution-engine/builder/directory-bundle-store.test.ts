@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,15 +107,17 @@ test('an unknown or malformed digest is not found', async () => {
   await expect(store.open('../../etc' as BundleDigest)).rejects.toMatchObject({ kind: 'not_found' });
 });
 
-test('lists files with text, and null for what is binary or large', async () => {
+const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
+
+test('lists files with what they are, their text, and null for what is binary or large', async () => {
   const store = new DirectoryBundleStore({ directory: bundles });
   const from = await source({ 'a.js': 'é', large: 'x'.repeat(300_000) });
-  await writeFile(join(from, 'binary'), Buffer.from([0xff, 0xfe, 0x80]));
+  await writeFile(join(from, 'binary'), Buffer.from([0xff, 0xfe, 0x80]), { mode: 0o755 });
   const { digest } = await store.put(from);
   expect(await store.files(digest)).toEqual([
-    { path: 'a.js', sizeBytes: 2, text: 'é' },
-    { path: 'binary', sizeBytes: 3, text: null },
-    { path: 'large', sizeBytes: 300_000, text: null },
+    { path: 'a.js', sizeBytes: 2, sha256: sha256('é'), executable: false, text: 'é' },
+    { path: 'binary', sizeBytes: 3, sha256: sha256(Buffer.from([0xff, 0xfe, 0x80])), executable: true, text: null },
+    { path: 'large', sizeBytes: 300_000, sha256: sha256('x'.repeat(300_000)), executable: false, text: null },
   ]);
 });
 

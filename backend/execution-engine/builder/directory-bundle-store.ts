@@ -2,7 +2,7 @@ import { chmod, cp, lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, writeF
 import { dirname, join } from 'node:path';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { BundleDigest } from '../../../shared/ids.ts';
-import type { BundleStore } from '../../core/ports/bundle-store.ts';
+import type { BundleFile, BundleStore } from '../../core/ports/bundle-store.ts';
 import type { PreparedImage } from '../../core/ports/isolation-driver.ts';
 import { syncDirectoryTree, syncPath } from '../../util/durability.ts';
 import { type BundleManifest, digestOf, hashFile, manifestSchema, readManifest, sizeOf } from './bundle-manifest.ts';
@@ -70,18 +70,21 @@ export class DirectoryBundleStore implements BundleStore {
     return this.#image(digest, manifest);
   }
 
-  async files(
-    digest: BundleDigest,
-    wants: (path: string) => boolean = () => true,
-  ): Promise<readonly { readonly path: string; readonly sizeBytes: number; readonly text: string | null }[]> {
+  async files(digest: BundleDigest, wants: (path: string) => boolean = () => true): Promise<readonly BundleFile[]> {
     const image = await this.open(digest);
     const manifest = await this.#manifest(digest);
     const decoder = new TextDecoder('utf-8', { fatal: true });
-    const listed = [];
-    for (const { path, sizeBytes } of manifest.files) {
+    const listed: BundleFile[] = [];
+    for (const { path, sizeBytes, sha256, executable } of manifest.files) {
       if (!wants(path)) continue;
       const bytes = sizeBytes <= maxTextBytes ? await readFile(join(image.directory, path)) : undefined;
-      listed.push({ path, sizeBytes, text: bytes === undefined ? null : decodeText(decoder, bytes) });
+      listed.push({
+        path,
+        sizeBytes,
+        sha256,
+        executable,
+        text: bytes === undefined ? null : decodeText(decoder, bytes),
+      });
     }
     return listed;
   }
