@@ -73,7 +73,7 @@ const problem = (status: number, code: string, detail: string, more: object = {}
   ...more,
 });
 const access = { project: 'default', isPlatformWide: true, access: ['read'] };
-const whoami = { tokenId: 'tok_1', name: 'admin', scope: 'admin', ...access };
+const whoami = { tokenId: 'tok_1', kind: 'token', name: 'admin', scope: 'admin', ...access };
 
 describe('function', () => {
   it('disables and enables several, and stops at the first that is refused', async () => {

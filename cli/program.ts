@@ -18,6 +18,7 @@ import { registerInvocations } from './commands/invocations.ts';
 import { registerInvoke } from './commands/invoke.ts';
 import { registerLogin } from './commands/login.ts';
 import { registerLogs } from './commands/logs.ts';
+import { registerMembers } from './commands/members.ts';
 import { registerMetrics } from './commands/metrics.ts';
 import { registerOpen } from './commands/open.ts';
 import { registerProjects } from './commands/projects.ts';
@@ -97,6 +98,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerGuest,
     registerProjects,
     registerUsers,
+    registerMembers,
     registerTokens,
     registerAudit,
     registerBackup,

@@ -16,6 +16,7 @@ import { PlatformError } from '../../shared/errors.ts';
 import { defaultPathOf, shortNameOf } from '../../shared/names.ts';
 import type { Draft } from '../control-plane/drafts.ts';
 import type { FunctionEntry } from '../control-plane/function-directory.ts';
+import type { ProjectContents } from '../control-plane/projects.ts';
 import type { ScheduleView } from '../control-plane/schedules.ts';
 import type { SecretView } from '../control-plane/secrets.ts';
 import type { AliasMoveRecord } from '../core/ports/alias-store.ts';
@@ -249,8 +250,12 @@ export function userDocument(record: UserRecord): UserDocument {
   };
 }
 
-export function projectDocument({ id, name, description, createdAt }: ProjectRecord): ProjectDocument {
-  return { id, name, description, createdAt: timeText(createdAt) };
+/** `contents`: undefined for callers who may not know. */
+export function projectDocument(
+  { id, name, description, createdAt }: ProjectRecord,
+  contents: ProjectContents | undefined,
+): ProjectDocument {
+  return { id, name, description, createdAt: timeText(createdAt), contents: contents ?? null };
 }
 
 /** Everything but the value. */

@@ -140,6 +140,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     directory,
     lock,
     clock,
+    countIn: (name) => ({
+      members: users.members(name).length,
+      tokens: tokens.list(name).length,
+      secrets: options.secrets.list(name).length,
+    }),
     onRemoved: (name) => {
       tokens.forgetProject(name);
       users.forgetProject(name);

@@ -9,9 +9,19 @@ import type { ChangeLock } from '../util/change-lock.ts';
 import { type Actor, auditRecord } from './audit.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
 
+/** How many there are of what belongs to a project. */
+export interface ProjectContents {
+  readonly functions: number;
+  readonly members: number;
+  readonly tokens: number;
+  readonly secrets: number;
+}
+
 export interface ProjectsOptions {
   readonly store: Store;
   readonly directory: InMemoryFunctionDirectory;
+  /** Of what other parts hold of a project. */
+  readonly countIn: (name: string) => Omit<ProjectContents, 'functions'>;
   readonly lock: ChangeLock;
   readonly clock: Clock;
   /** What was the project's alone goes with it. */
@@ -46,6 +56,11 @@ export class Projects {
     const project = this.#byName.get(name);
     if (project !== undefined) return project;
     throw projectNotFound(name);
+  }
+
+  contentsOf(name: string): ProjectContents {
+    const { directory, countIn } = this.#options;
+    return { functions: directory.entriesOf(name).length, ...countIn(name) };
   }
 
   /** Rejects with `conflict`/`project_taken`, also when the name belonged to a project that was deleted. */

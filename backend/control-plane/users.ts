@@ -95,18 +95,25 @@ export class Users {
     return this.#change(name, () => change, 'user.update', actor, isSignedOut);
   }
 
-  /** Gives a role in one project. Rejects with `not_found`/`user_not_found`. */
+  /** Gives a role in one project. Rejects with `not_found`/`user_not_found`, `conflict`/`last_owner`. */
   setRole(name: string, project: string, role: Role, actor: Actor): Promise<UserRecord> {
-    const change = ({ roles }: UserRecord) => ({ roles: [...except(roles, project), { project, role }] });
+    const change = (user: UserRecord) => {
+      if (role !== 'owner') this.#refuseWithoutOwnerOf(project, user);
+      return { roles: [...except(user.roles, project), { project, role }] };
+    };
     return this.#change(name, change, 'member.put', actor, false);
   }
 
-  /** Takes the role in one project away. A user who has none there is answered as one who does not exist. */
+  /** Takes the role in one project away. A user who has none there is answered as one who does not exist. Rejects with `conflict`/`last_owner`. */
   async removeMember(name: string, project: string, actor: Actor): Promise<UserRecord> {
     if (!this.members(project).some((member) => member.name === name)) {
       throw new PlatformError('not_found', 'member_not_found', `${name} has no role in this project`);
     }
-    return this.#change(name, ({ roles }) => ({ roles: except(roles, project) }), 'member.delete', actor, false);
+    const change = (user: UserRecord) => {
+      this.#refuseWithoutOwnerOf(project, user);
+      return { roles: except(user.roles, project) };
+    };
+    return this.#change(name, change, 'member.delete', actor, false);
   }
 
   /** A user's own new password. */
@@ -177,6 +184,14 @@ export class Users {
     throw new PlatformError('conflict', 'last_owner', message);
   }
 
+  /** Members cannot lock themselves out of their project: its last owner stays one, until an owner of all projects takes the role away from the user. */
+  #refuseWithoutOwnerOf(project: string, leaving: UserRecord): void {
+    if (!ownsProject(leaving, project)) return;
+    if (this.list().some((user) => user.id !== leaving.id && ownsProject(user, project))) return;
+    const message = `${leaving.name} is the last owner of ${project}; make somebody else an owner first`;
+    throw new PlatformError('conflict', 'last_owner', message);
+  }
+
   #checkRoles(roles: NonNullable<CreateUser['roles']>): UserRecord['roles'] {
     const byProject = new Map<string, Role>();
     for (const { project, role } of roles) {
@@ -198,8 +213,10 @@ export class Users {
 
 const except = (roles: UserRecord['roles'], project: string) => roles.filter((held) => held.project !== project);
 
-const ownsAll = ({ isDisabled, roles }: UserRecord) =>
-  !isDisabled && roles.some(({ project, role }) => project === allProjects && role === 'owner');
+/** A disabled user owns nothing. */
+const ownsProject = ({ isDisabled, roles }: UserRecord, name: string) =>
+  !isDisabled && roles.some(({ project, role }) => project === name && role === 'owner');
+const ownsAll = (user: UserRecord) => ownsProject(user, allProjects);
 
 /** Without what must never be read again. */
 const audited = ({ isDisabled, roles, identities }: UserRecord) => ({ isDisabled, roles, identities });

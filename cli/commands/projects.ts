@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { projectPageSchema, projectSchema } from '../../shared/api/access.ts';
-import type { ContextFactory } from '../context.ts';
+import { type ProjectDocument, projectPageSchema, projectSchema } from '../../shared/api/access.ts';
+import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { allPages } from '../pages.ts';
 import { storeProject } from '../profile.ts';
@@ -36,6 +36,23 @@ export function registerProjects(program: Command, context: ContextFactory): voi
       terminal.answer(project, `Created ${name}. Work in it with --project ${name}, or: hearth project use ${name}`);
     });
   projects
+    .command('show')
+    .description('one project, with what is in it for those who may delete it')
+    .argument('<name>')
+    .action(async (name: string) => {
+      const given = context();
+      show(given, await given.client.get(path(name), projectSchema));
+    });
+  projects
+    .command('update')
+    .description('change what is said of a project; its name never changes')
+    .argument('<name>')
+    .requiredOption('-d, --description <text>', 'what it is for')
+    .action(async (name: string, { description }: { readonly description: string }) => {
+      const given = context();
+      show(given, await given.client.send('PATCH', path(name), projectSchema, { json: { description } }));
+    });
+  projects
     .command('use')
     .description('keep the project for later commands')
     .argument('[name]', 'that of the token again when left out')
@@ -60,4 +77,13 @@ export function registerProjects(program: Command, context: ContextFactory): voi
       await given.client.request(path(name), { method: 'DELETE' });
       given.terminal.answer({ deleted: name }, `Deleted ${name}`);
     });
+}
+
+function show({ terminal }: CliContext, project: ProjectDocument): void {
+  const { name, description, contents } = project;
+  const inside =
+    contents === null
+      ? []
+      : Object.entries(contents).map(([what, count]) => `${count} ${count === 1 ? what.slice(0, -1) : what}`);
+  terminal.answer(project, [`${name}: ${description || 'no description'}`, ...inside].join('\n'));
 }

@@ -53,6 +53,16 @@ export function registerUsers(program: Command, context: ContextFactory): void {
     .argument('<name>')
     .argument('<project>')
     .action(async (name: string, project: string) => await changeRoles(context(), name, project, undefined));
+  users
+    .command('password')
+    .description('give a user another password, which ends all sessions; yours is changed with hearth password')
+    .argument('<name>')
+    .option('--password-file <file>', 'a file with the password; - reads it from stdin')
+    .action(async (name: string, options: { readonly passwordFile?: string }) => {
+      const given = context();
+      const password = await newPassword(given, name, { ...options, password: true });
+      show(given, await given.client.send('PATCH', path(name), userSchema, { json: { password } }));
+    });
   for (const [command, isDisabled] of [
     ['disable', true],
     ['enable', false],
@@ -85,7 +95,8 @@ interface CreateOptions {
   readonly password: boolean;
 }
 
-const isRole = (text: string): text is Role => (roles as readonly string[]).includes(text);
+/** Whether it is the name of a role. */
+export const isRole = (text: string): text is Role => (roles as readonly string[]).includes(text);
 
 function addRole(text: string, before: readonly Held[]): readonly Held[] {
   const at = text.lastIndexOf('=');
@@ -94,7 +105,11 @@ function addRole(text: string, before: readonly Held[]): readonly Held[] {
   throw new CliError(exitCodes.usage, `${text} is not project=role`, { hint: `Roles are ${roles.join(', ')}.` });
 }
 
-async function newPassword(context: CliContext, name: string, options: CreateOptions): Promise<string | undefined> {
+async function newPassword(
+  context: CliContext,
+  name: string,
+  options: Omit<CreateOptions, 'role'>,
+): Promise<string | undefined> {
   if (!options.password) return undefined;
   if (options.passwordFile !== undefined) return await readSecret(context, options.passwordFile);
   const password = await askPassword(context, `Password for ${name}: `);

@@ -7,6 +7,15 @@ export const projectSchema = z.object({
   name: z.string(),
   description: z.string(),
   createdAt: timeSchema,
+  contents: z
+    .object({
+      functions: z.number().int(),
+      members: z.number().int(),
+      tokens: z.number().int(),
+      secrets: z.number().int(),
+    })
+    .nullable()
+    .describe('How many there are of what belongs to it; null for callers who may not delete it.'),
 });
 export type ProjectDocument = z.infer<typeof projectSchema>;
 export const projectPageSchema = pageOf(projectSchema);
@@ -62,6 +71,7 @@ export const updateUserSchema = z.strictObject({
 export type UpdateUser = z.infer<typeof updateUserSchema>;
 
 export const memberSchema = z.object({ name: z.string(), role: z.enum(roles) });
+export type MemberDocument = z.infer<typeof memberSchema>;
 export const memberPageSchema = pageOf(memberSchema);
 export const putMemberSchema = z.strictObject({ role: z.enum(roles) });
 

@@ -186,6 +186,14 @@ describe('users', () => {
     expect((await call('GET', '/whoami', undefined, await signedIn('new-hand'))).json().project).toBe('acme');
     expect((await call('DELETE', '/members/new-hand', undefined, boss)).statusCode).toBe(204);
     expect((await call('DELETE', '/members/new-hand', undefined, boss)).json().code).toBe('member_not_found');
+    expect((await call('DELETE', '/members/matrix-owner', undefined, boss)).statusCode).toBe(204);
+    expect((await put('boss', 'developer')).json().code).toBe('last_owner');
+    expect((await call('DELETE', '/members/boss', undefined, boss)).json().code).toBe('last_owner');
+    expect((await put('new-hand', 'owner')).statusCode).toBe(200);
+    await call('PATCH', '/users/new-hand', { isDisabled: true });
+    expect((await put('boss', 'viewer')).json().code).toBe('last_owner');
+    await call('PATCH', '/users/new-hand', { isDisabled: false });
+    expect((await call('DELETE', '/members/new-hand', undefined, boss)).statusCode).toBe(204);
     const lost = await call('GET', '/functions', undefined, await signedIn('new-hand'));
     expect([lost.statusCode, lost.json().code]).toEqual([403, 'role_missing']);
   });

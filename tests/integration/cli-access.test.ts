@@ -64,6 +64,16 @@ test('people, projects, tokens and the audit trail, from the first token to the 
   expect((await run('ada', ['project', 'use', 'default'])).exitCode).toBe(4);
   expect((await run('ada', ['project', 'use', 'acme'])).exitCode).toBe(0);
 
+  await run('root', ['user', 'create', 'bob', '--no-password']);
+  expect((await run('ada', ['member', 'set', 'bob', 'boss'])).exitCode).toBe(2);
+  expect((await run('ada', ['member', 'set', 'bob', 'operator'])).stderr).toBe('bob is operator\n');
+  expect((await run('ada', ['members', 'list'])).stdout).toMatch(/^NAME +ROLE\nada +owner\nbob +operator\n$/);
+  expect((await run('ada', ['member', 'remove', 'ada'])).stderr).toContain('the last owner of acme');
+  expect((await run('ada', ['member', 'remove', 'bob'])).exitCode).toBe(0);
+  expect((await run('root', ['project', 'update', 'acme', '-d', 'The store'])).stderr).toContain('acme: The store');
+  expect((await run('root', ['project', 'show', 'acme'])).stderr).toContain('1 member\n');
+  expect((await run('ada', ['project', 'show', 'acme'])).stderr).toBe('acme: The store\n');
+
   const token = await run('ada', ['token', 'create', 'ci', '--scope', 'read', '--expires-days', '7']);
   expect(token.stdout).toMatch(/^hearth_\S+\n$/);
   const listed = JSON.parse((await run('ada', ['tokens', 'list', '--json'])).stdout);
@@ -88,6 +98,9 @@ test('people, projects, tokens and the audit trail, from the first token to the 
   expect((await run('ada', ['logout'])).exitCode).toBe(0);
   expect(rig.controlPlane.sessions.authenticate(session)).toBeUndefined();
   expect((await run('ada', ['whoami'])).exitCode).toBe(3);
+  const another = ['user', 'password', 'ada', '--password-file', '-'];
+  expect((await run('root', another, 'tired donkey clip\n')).stderr).toBe('ada: active, acme=owner\n');
+  expect((await run('ada', ['login', '--user', 'ada', '--password-file', '-'], `${password}\n`)).exitCode).toBe(3);
   expect((await run('root', ['user', 'disable', 'ada'])).stderr).toBe('ada: disabled, acme=owner\n');
   expect((await run('root', ['user', 'revoke', 'ada', 'acme'])).stderr).toBe('ada: disabled, no role\n');
   expect((await run('root', ['user', 'delete', 'ada', '--yes'])).exitCode).toBe(0);

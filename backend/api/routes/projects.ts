@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import {
   createProjectSchema,
@@ -7,6 +8,7 @@ import {
 } from '../../../shared/api/access.ts';
 import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
 import { projectNotFound } from '../../control-plane/projects.ts';
+import type { ProjectRecord } from '../../core/ports/project-store.ts';
 import { actorOf, callerOf } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { projectDocument } from '../documents.ts';
@@ -18,6 +20,10 @@ const projectParams = z.object({ project: nameSchema });
 
 export function projectRoutes(app: Api, context: ApiContext): void {
   const { projects } = context.controlPlane;
+  const documentFor = (request: FastifyRequest, record: ProjectRecord) => {
+    const maySeeAll = callerOf(request).access.has('platform');
+    return projectDocument(record, maySeeAll ? projects.contentsOf(record.name) : undefined);
+  };
 
   app.route({
     method: 'GET',
@@ -35,7 +41,7 @@ export function projectRoutes(app: Api, context: ApiContext): void {
       const caller = callerOf(request);
       const seen = projects.list().filter(({ name }) => caller.sees(name));
       const page = pageInMemory(seen, (project) => project.name, { limit, cursor });
-      return { items: page.items.map(projectDocument), nextCursor: page.nextCursor };
+      return { items: page.items.map((record) => documentFor(request, record)), nextCursor: page.nextCursor };
     },
   });
 
@@ -53,7 +59,7 @@ export function projectRoutes(app: Api, context: ApiContext): void {
     handler: async (request, reply) => {
       const record = await projects.create(request.body, actorOf(request));
       reply.header('location', `/api/v1/projects/${record.name}`);
-      return reply.code(201).send(projectDocument(record));
+      return reply.code(201).send(documentFor(request, record));
     },
   });
 
@@ -71,7 +77,7 @@ export function projectRoutes(app: Api, context: ApiContext): void {
     handler: async (request) => {
       const { project } = request.params;
       if (!callerOf(request).sees(project)) throw projectNotFound(project);
-      return projectDocument(projects.get(project));
+      return documentFor(request, projects.get(project));
     },
   });
 
@@ -88,7 +94,7 @@ export function projectRoutes(app: Api, context: ApiContext): void {
       response: { 200: projectSchema, ...problems(404, 413, 415) },
     },
     handler: async (request) =>
-      projectDocument(await projects.update(request.params.project, request.body, actorOf(request))),
+      documentFor(request, await projects.update(request.params.project, request.body, actorOf(request))),
   });
 
   app.route({

@@ -138,7 +138,7 @@ export function memberRoutes(app: Api, context: ApiContext): void {
       summary: 'Give a user a role in the project',
       params: userParams,
       body: putMemberSchema,
-      response: { 200: memberSchema, ...problems(404, 413, 415) },
+      response: { 200: memberSchema, ...problems(404, 409, 413, 415) },
     },
     handler: async (request) => {
       const { user } = request.params;
@@ -156,8 +156,9 @@ export function memberRoutes(app: Api, context: ApiContext): void {
       ...docs,
       operationId: 'deleteMember',
       summary: 'Take away the role of a user in the project',
+      description: 'The last owner of the project stays.',
       params: userParams,
-      response: { 204: noContent, ...problems(404) },
+      response: { 204: noContent, ...problems(404, 409) },
     },
     handler: async (request, reply) => {
       await users.removeMember(request.params.user, projectOfRequest(request), actorOf(request));
