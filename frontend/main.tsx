@@ -1,5 +1,5 @@
 import './util/validation.ts';
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { MutationCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -30,6 +30,13 @@ const client = new ApiClient({ session, baseUrl: '', fetch: globalThis.fetch });
 const events = new LiveEvents({ client, isSignedIn: () => session.token !== undefined });
 const live = new LiveTicks(events);
 const queryClient = new QueryClient({
+  mutationCache: new MutationCache({
+    // Somebody took a role away since: what is offered has to be asked for again.
+    onError: (error) => {
+      if (error instanceof ApiError && error.status === 403)
+        void queryClient.invalidateQueries({ queryKey: ['whoami'] });
+    },
+  }),
   defaultOptions: {
     queries: {
       staleTime: 2000,

@@ -32,6 +32,8 @@ export const paths = {
   system: () => '/system',
   secrets: () => '/secrets',
   tokens: () => '/tokens',
+  projects: () => '/projects',
+  project: (name: string) => `/projects/${segment(name)}`,
   users: () => '/users',
   audit: () => '/audit',
 } as const;

@@ -126,6 +126,14 @@ const routeTree = rootRoute.addChildren([
     lazyRouteComponent(() => import('./pages/tokens.tsx'), 'TokensPage'),
   ),
   page(
+    '/projects',
+    lazyRouteComponent(() => import('./pages/projects.tsx'), 'ProjectsPage'),
+  ),
+  page(
+    '/projects/$name',
+    lazyRouteComponent(() => import('./pages/project.tsx'), 'ProjectPage'),
+  ),
+  page(
     '/users',
     lazyRouteComponent(() => import('./pages/users.tsx'), 'UsersPage'),
   ),

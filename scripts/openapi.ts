@@ -1,22 +1,23 @@
 /**
- * Writes docs/openapi.json from the schemas that validate, docs/roles.md, and the JSON Schema of hearth.json that the dashboard's files have. `node scripts/openapi.ts --check` only compares,
+ * Writes docs/openapi.json from the schemas that validate, docs/roles.md, shared/operation-access.ts, and the JSON Schema of hearth.json that the dashboard's files have. `node scripts/openapi.ts --check` only compares,
  * and fails when a file is out of step.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { createApiServer } from '../backend/api/server.ts';
 import type { ControlPlane } from '../backend/control-plane/control-plane.ts';
 import { manifestSchema, manifestSchemaPath } from '../shared/manifest.ts';
 import { stackSchema, stackSchemaPath } from '../shared/stack.ts';
-import { rolesPage } from './roles-page.ts';
+import { operationAccessFile, rolesPage } from './roles-page.ts';
 
 const root = join(import.meta.dirname, '..');
 const path = join(root, 'docs/openapi.json');
 const rolesPath = join(root, 'docs/roles.md');
 const manifestPath = join(root, 'frontend/public', manifestSchemaPath);
 const stackPath = join(root, 'frontend/public', stackSchemaPath);
+const accessPath = join(root, 'shared/operation-access.ts');
 const isSame = (file: string, text: string) => existsSync(file) && readFileSync(file, 'utf8') === text;
 
 /** Stands in for a part that describing the API does not need; any use of it is a mistake. */
@@ -83,25 +84,26 @@ function schemaText(of: z.ZodType, title: string): string {
   return `${JSON.stringify({ ...schema, title }, null, 2)}\n`;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+/** What is written, by file. */
+async function pages(): Promise<readonly (readonly [file: string, text: string])[]> {
   const text = await openApiText();
-  if (!process.argv.includes('--check')) {
-    writeFileSync(path, text);
-    writeFileSync(rolesPath, rolesPage(text));
-    writeFileSync(manifestPath, manifestSchemaText());
-    writeFileSync(stackPath, stackSchemaText());
-    process.stdout.write(
-      `wrote docs/openapi.json (${text.length} bytes), docs/roles.md and the schemas in frontend/public\n`,
-    );
-  } else if (
-    !isSame(path, text) ||
-    !isSame(rolesPath, rolesPage(text)) ||
-    !isSame(manifestPath, manifestSchemaText()) ||
-    !isSame(stackPath, stackSchemaText())
-  ) {
-    process.stderr.write(
-      'docs/openapi.json, docs/roles.md or a schema in frontend/public is out of step; run: node scripts/openapi.ts\n',
-    );
-    process.exitCode = 1;
+  return [
+    [path, text],
+    [rolesPath, rolesPage(text)],
+    [accessPath, operationAccessFile(text)],
+    [manifestPath, manifestSchemaText()],
+    [stackPath, stackSchemaText()],
+  ];
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const isCheck = process.argv.includes('--check');
+  for (const [file, text] of await pages()) {
+    if (isSame(file, text)) continue;
+    const name = relative(root, file);
+    if (isCheck) process.stderr.write(`${name} is out of step; run: node scripts/openapi.ts\n`);
+    else writeFileSync(file, text);
+    if (isCheck) process.exitCode = 1;
+    else process.stdout.write(`wrote ${name}\n`);
   }
 }

@@ -1,5 +1,6 @@
-import { type Access, rolesWith, scopesWith } from '../backend/control-plane/permissions.ts';
+import { type Access, rolesWith, scopesWith } from '../shared/permissions.ts';
 
+/** What an operation of the OpenAPI document says of itself. */
 interface Operation {
   readonly operationId: string;
   readonly 'x-hearth-access'?: Access;
@@ -13,9 +14,30 @@ Made from the routes themselves by \`node scripts/openapi.ts\`; a test calls eve
 | --- | --- | --- |
 `;
 
+type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+const pathsOf = (openApi: string): Paths => (JSON.parse(openApi) as { paths: Paths }).paths;
+
+/** shared/operation-access.ts, from the text of the OpenAPI document: the dashboard asks it what an operation needs. */
+export function operationAccessFile(openApi: string): string {
+  const rows = Object.values(pathsOf(openApi)).flatMap((methods) =>
+    Object.values(methods).flatMap(({ operationId, 'x-hearth-access': access }) =>
+      access === undefined ? [] : [`  ${operationId}: '${access}',\n`],
+    ),
+  );
+  return `import type { Access } from './permissions.ts';
+
+/** What each operation of the API needs. Made from the routes themselves by \`node scripts/openapi.ts\`. */
+export const operationAccess = {
+${rows.sort().join('')}} as const satisfies Readonly<Record<string, Access>>;
+
+/** The \`operationId\` of an operation that not everybody may call. */
+export type Operation = keyof typeof operationAccess;
+`;
+}
+
 /** docs/roles.md, from the text of the OpenAPI document. */
 export function rolesPage(openApi: string): string {
-  const { paths } = JSON.parse(openApi) as { paths: Record<string, Record<string, Operation>> };
+  const paths = pathsOf(openApi);
   const rows = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).flatMap(([method, operation]) => {
       const access = operation['x-hearth-access'];

@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import { PlatformError } from '../../shared/errors.ts';
 import { namePattern, type SessionId } from '../../shared/ids.ts';
 import { defaultProject } from '../../shared/names.ts';
+import { type Access, accessOfRole, accessOfScope, refusalText } from '../../shared/permissions.ts';
 import { type Role, roles } from '../../shared/roles.ts';
-import { type Access, accessOfRole, accessOfScope, rolesWith, scopesWith } from '../control-plane/permissions.ts';
 import { type Projects, projectNotFound } from '../control-plane/projects.ts';
 import type { Sessions } from '../control-plane/sessions.ts';
 import type { TokenGuard } from '../control-plane/token-guard.ts';
@@ -159,12 +159,6 @@ const strongest = (...held: readonly (Role | undefined)[]) => roles.findLast((ro
 
 /** The error of a caller who is known and may not do this. */
 export function missingAccess(caller: Caller, access: Access): PlatformError {
-  const needed = `the role ${rolesWith(access).join(' or ')}`;
-  if (caller.kind === 'user') {
-    const where = caller.project === undefined ? 'you have no role in any project' : `you are ${caller.role} here`;
-    return new PlatformError('forbidden', 'role_missing', `${where}; this needs ${needed}`);
-  }
-  const scopes = scopesWith(access).join(' or ');
-  const message = `a token with scope ${caller.role} may not do this; it needs ${scopes}`;
-  return new PlatformError('forbidden', 'scope_missing', message);
+  const code = caller.kind === 'user' ? 'role_missing' : 'scope_missing';
+  return new PlatformError('forbidden', code, refusalText(caller, access));
 }

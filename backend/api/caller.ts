@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import { PlatformError } from '../../shared/errors.ts';
 import type { SessionId } from '../../shared/ids.ts';
 import { fullNameOf } from '../../shared/names.ts';
+import type { Access } from '../../shared/permissions.ts';
 import type { Actor } from '../control-plane/audit.ts';
-import type { Access } from '../control-plane/permissions.ts';
 import type { UserRecord } from '../core/ports/user-store.ts';
 
 /** Who sent a request, and in which project it is to be understood. */

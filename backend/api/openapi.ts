@@ -86,7 +86,7 @@ function completeOperations(document: JsonObject): void {
 
 type Transform = ReturnType<typeof createJsonSchemaTransform>;
 
-/** Says what each route needs (control-plane/permissions.ts), and that it can be asked in a project. */
+/** Says what each route needs (shared/permissions.ts), and that it can be asked in a project. */
 function withAccess(transform: Transform): Transform {
   return (input) => {
     const { schema, url } = transform(input);

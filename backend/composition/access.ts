@@ -1,5 +1,5 @@
 import { projectOf } from '../../shared/names.ts';
-import { accessOfRole, accessOfScope } from '../control-plane/permissions.ts';
+import { accessOfRole, accessOfScope } from '../../shared/permissions.ts';
 import { allProjects } from '../core/ports/user-store.ts';
 import { GatewayAuthenticator } from '../gateway/auth/gateway-authenticator.ts';
 import { CallGate } from '../gateway/call-gate.ts';

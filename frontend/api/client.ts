@@ -80,7 +80,8 @@ export class ApiClient {
     if (response.ok) return response;
     const problem = await readProblem(response);
     // The project was deleted, or its role taken away: back to that of the token instead of an error on every page.
-    if (problem?.code === 'project_not_found' && project === this.#session.project)
+    const isOfShown = project !== undefined && headers.get('hearth-project') === project;
+    if (problem?.code === 'project_not_found' && isOfShown && project === this.#session.project)
       this.#session.showProject(undefined);
     // Only when the token that was refused is still the present one: an old request must not end a new session.
     if (response.status === 401 && token === this.#session.token) this.#session.signOut(true);

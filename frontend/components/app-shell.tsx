@@ -4,9 +4,11 @@ import { Flame, LogOut, Menu, Search } from 'lucide-react';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { accessApi } from '../api/access.ts';
 import { useBackend } from '../api/context.tsx';
+import { usePermission } from '../api/permission.ts';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
 import { Button, IconButton } from '../ui/button.tsx';
+import { classes } from '../ui/classes.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { Skeleton } from '../ui/spinner.tsx';
 import { Toaster } from '../ui/toast.tsx';
@@ -14,12 +16,14 @@ import { ErrorBoundary } from './error-boundary.tsx';
 import { LiveChanges } from './live-changes.tsx';
 import { ProjectSwitcher } from './project-switcher.tsx';
 import { SafetyBanner } from './safety-banner.tsx';
-import { sections } from './sections.ts';
+import { pageOf, useSections } from './sections.ts';
 import { ThemePicker } from './theme-picker.tsx';
 
 const CommandPalette = lazy(() =>
   import('./command-palette.tsx').then((module) => ({ default: module.CommandPalette })),
 );
+
+const NotPermitted = lazy(() => import('./not-permitted.tsx').then((module) => ({ default: module.NotPermitted })));
 
 const Shortcuts = lazy(() => import('./shortcuts.tsx').then((module) => ({ default: module.Shortcuts })));
 
@@ -35,9 +39,11 @@ function Brand() {
   );
 }
 
+/** The sections that the person may read; while that is not known yet they hold their place unseen. */
 function Navigation({ onNavigate }: { readonly onNavigate?: () => void }) {
+  const { sections, isKnown } = useSections();
   return (
-    <nav aria-label="Main" className="flex flex-col gap-0.5">
+    <nav aria-label="Main" className={classes('flex flex-col gap-0.5', !isKnown && 'invisible')}>
       {sections.map(({ path, label, Icon }) => (
         <Link
           key={path}
@@ -106,6 +112,14 @@ function usePalette(): readonly [boolean, (isOpen: boolean) => void] {
   return [isOpen, setIsOpen];
 }
 
+/** The page of the address, or why the person may not read it. */
+function Page({ path }: { readonly path: string }) {
+  const page = pageOf(path);
+  const refusal = usePermission(page?.reads ?? 'whoami');
+  if (page === undefined || refusal === undefined) return <Outlet />;
+  return <NotPermitted title={page.label} reason={refusal} />;
+}
+
 /** The frame around every page: the rail (a menu on narrow screens), warnings, the page. */
 export function AppShell() {
   const path = useRouterState({ select: (state) => state.location.pathname });
@@ -119,7 +133,7 @@ export function AppShell() {
       >
         Skip to the content
       </a>
-      <aside className="sticky top-0 hidden h-screen flex-col gap-4 border-r border-line px-3 py-4 lg:flex">
+      <aside className="sticky top-0 hidden h-screen flex-col gap-4 overflow-y-auto border-r border-line px-3 py-4 lg:flex [&>*]:shrink-0">
         <div className="px-2.5">
           <Brand />
         </div>
@@ -150,7 +164,7 @@ export function AppShell() {
         <main id="main" tabIndex={-1} className="mx-auto w-full max-w-[88rem] grow px-4 py-5 outline-none sm:px-6">
           <ErrorBoundary resetKey={path}>
             <Suspense fallback={<Skeleton lines={8} />}>
-              <Outlet />
+              <Page path={path} />
             </Suspense>
           </ErrorBoundary>
         </main>

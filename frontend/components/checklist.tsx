@@ -4,6 +4,7 @@ import { Circle, CircleCheck, X } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
 import { useApi } from '../api/context.tsx';
+import { usePermission } from '../api/permission.ts';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
 import { IconButton } from '../ui/button.tsx';
@@ -37,7 +38,9 @@ export function Checklist({ functions }: { readonly functions: readonly Function
     rememberChecklist(localStorage, next);
     setMemory(next);
   }, [isNews, memory, done]);
-  if (memory.isDismissed || done.length === stepIds.length || schedules === undefined) return null;
+  const refusal = usePermission('createFunction');
+  if (refusal !== undefined || memory.isDismissed || done.length === stepIds.length || schedules === undefined)
+    return null;
   const dismiss = () => {
     const next = { isDismissed: true, done };
     rememberChecklist(localStorage, next);

@@ -3,18 +3,21 @@ import { useNavigate } from '@tanstack/react-router';
 import { Dialog as Radix } from 'radix-ui';
 import { useState } from 'react';
 import { useApi } from '../api/context.tsx';
+import { usePermission } from '../api/permission.ts';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
 import { classes } from '../ui/classes.ts';
 import { setTheme, themes } from '../ui/theme.ts';
 import { type Command, matchCommands } from '../util/commands.ts';
 import { useSettled } from '../util/hooks.ts';
-import { sections } from './sections.ts';
+import { useSections } from './sections.ts';
 
 function useCommands(search: string): readonly Command[] {
   // Of "logs of hello" the platform is asked for hello; the labels are then compared with all words.
   const name = search.trim().split(/\s+/).at(-1) ?? '';
   const { data } = useInfiniteQuery(queries.functions(useApi(), useSettled(name, 150)));
+  const { sections } = useSections();
+  const mayCreate = usePermission('createFunction') === undefined;
   const functions = (data?.pages ?? []).flatMap((page) => page.items);
   return [
     ...functions.slice(0, 50).flatMap((fn): readonly Command[] => [
@@ -28,7 +31,9 @@ function useCommands(search: string): readonly Command[] {
         path: paths.function(fn.name, 'versions'),
       },
     ]),
-    { id: 'new', label: 'New function', group: 'Action', path: paths.newFunction() },
+    ...(mayCreate
+      ? [{ id: 'new', label: 'New function', group: 'Action', path: paths.newFunction() } satisfies Command]
+      : []),
     ...sections.map(
       (section): Command => ({ id: section.path, label: section.label, group: 'Page', path: section.path }),
     ),

@@ -6,7 +6,6 @@ import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
 import { Badge, type Tone } from '../ui/badge.tsx';
-import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { CodeBlock } from '../ui/copy-button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
@@ -18,6 +17,7 @@ import { toast } from '../ui/toast.tsx';
 import { formatAgo, formatCount, formatDateTime } from '../util/format.ts';
 import { useNow, useUrlValue } from '../util/hooks.ts';
 import { LoadMore } from './load-more.tsx';
+import { PermittedButton } from './permitted-button.tsx';
 import { QueryView } from './query-view.tsx';
 
 const stateTones: Readonly<Record<ErrorGroup['state'], Tone>> = {
@@ -139,9 +139,14 @@ function Details({ group }: { readonly group: ErrorGroup }) {
         {actions
           .filter((action) => action.state !== group.state)
           .map((action) => (
-            <Button key={action.state} isBusy={change.isPending} onClick={() => change.mutate(action)}>
+            <PermittedButton
+              operation="updateErrorGroup"
+              key={action.state}
+              isBusy={change.isPending}
+              onClick={() => change.mutate(action)}
+            >
               {action.label}
-            </Button>
+            </PermittedButton>
           ))}
       </div>
       <ul className="list-disc pl-4 text-sm">

@@ -1,10 +1,12 @@
 import { Link } from '@tanstack/react-router';
 import { Rocket } from 'lucide-react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
+import { usePermission } from '../api/permission.ts';
 import { templateCards } from '../forms/template-cards.ts';
 import { paths } from '../path-builder.ts';
 import { buttonClasses } from '../ui/button.tsx';
 import { CodeBlock } from '../ui/copy-button.tsx';
+import { EmptyState } from '../ui/empty-state.tsx';
 
 const commands = [
   'hearth init hello        # a folder with a function that runs',
@@ -51,6 +53,17 @@ function ExamplesNote({ functions }: { readonly functions: readonly FunctionDocu
 
 /** What somebody sees who has no function yet: three ways to the first answer. */
 export function FirstRun({ examples = [] }: { readonly examples?: readonly FunctionDocument[] }) {
+  const refusal = usePermission('createFunction');
+  if (refusal !== undefined) {
+    return (
+      <>
+        <EmptyState icon={<Rocket />} title="Nobody has deployed a function here yet">
+          Deploying one {refusal}.
+        </EmptyState>
+        <ExamplesNote functions={examples} />
+      </>
+    );
+  }
   return (
     <div className="mx-auto flex max-w-4xl flex-col gap-6 py-6">
       <ExamplesNote functions={examples} />

@@ -2,6 +2,7 @@ import { useState } from 'react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
 import { Button } from '../ui/button.tsx';
 import { DisableDialog } from './disable-dialog.tsx';
+import { PermittedButton } from './permitted-button.tsx';
 import type { Selection } from './use-selection.ts';
 import { useSetEnabled } from './use-set-enabled.ts';
 
@@ -37,22 +38,24 @@ export function FunctionSelection({
       <Button tone="ghost" size="small" onClick={() => selection.choose(functions.map(({ id }) => id))}>
         Select all {functions.length}
       </Button>
-      <Button
+      <PermittedButton
+        operation="updateFunction"
         size="small"
         isBusy={setEnabled.isPending}
         disabledReason={none ?? (off.length === 0 ? 'All of them are enabled' : undefined)}
         onClick={() => setEnabled.mutate({ names: off, enabled: true })}
       >
         Enable
-      </Button>
-      <Button
+      </PermittedButton>
+      <PermittedButton
+        operation="updateFunction"
         size="small"
         isBusy={setEnabled.isPending}
         disabledReason={none ?? (on.length === 0 ? 'All of them are disabled' : undefined)}
         onClick={() => setAsked(on)}
       >
         Disable
-      </Button>
+      </PermittedButton>
       <DisableDialog
         names={asked}
         isOpen={asked.length > 0}

@@ -7,13 +7,13 @@ import { isDraft } from '../../shared/drafts.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
-import { Button } from '../ui/button.tsx';
 import { CopyButton } from '../ui/copy-button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { toast } from '../ui/toast.tsx';
 import { formatDateTime } from '../util/format.ts';
 import { versionText } from '../util/version-text.ts';
 import { InvocationResult } from './invocation-result.tsx';
+import { PermittedButton } from './permitted-button.tsx';
 import { QueryView } from './query-view.tsx';
 import { isOver } from './status.tsx';
 
@@ -82,22 +82,24 @@ function Actions({ detail }: { readonly detail: InvocationDetail }) {
       : 'Its event was not kept, so it cannot be sent again';
   return (
     <div className="flex flex-wrap gap-2">
-      <Button
+      <PermittedButton
+        operation="replayInvocation"
         icon={<RotateCcw className="size-3.5" aria-hidden="true" />}
         isBusy={replay.isPending}
         disabledReason={whyNot}
         onClick={() => replay.mutate()}
       >
         Replay
-      </Button>
+      </PermittedButton>
       {!isOver(detail.status) && (
-        <Button
+        <PermittedButton
+          operation="cancelInvocation"
           icon={<Ban className="size-3.5" aria-hidden="true" />}
           isBusy={cancel.isPending}
           onClick={() => cancel.mutate()}
         >
           Cancel
-        </Button>
+        </PermittedButton>
       )}
     </div>
   );

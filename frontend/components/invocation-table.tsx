@@ -18,6 +18,7 @@ import { fillOf, phasesOf } from '../util/timing.ts';
 import { versionText } from '../util/version-text.ts';
 import { InvocationPanel } from './invocation-panel.tsx';
 import { LoadMore } from './load-more.tsx';
+import { PermittedButton } from './permitted-button.tsx';
 import { QueryView } from './query-view.tsx';
 import { RangeChoice } from './range-picker.tsx';
 import { selectColumn } from './select-column.tsx';
@@ -191,14 +192,15 @@ export function InvocationTable({
               Select all {shown.length}
             </Button>
           )}
-          <Button
+          <PermittedButton
+            operation="replayInvocation"
             icon={<RotateCcw className="size-4" aria-hidden="true" />}
             isBusy={replay.isPending}
             disabledReason={selected.size === 0 ? 'Select calls first' : undefined}
             onClick={() => replay.mutate([...selected])}
           >
             Replay {selected.size > 0 ? selected.size : ''}
-          </Button>
+          </PermittedButton>
         </span>
       </div>
       <div className={query.data === undefined ? 'p-4' : ''}>

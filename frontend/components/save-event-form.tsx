@@ -7,6 +7,7 @@ import { saveObstacle } from '../forms/test-event.ts';
 import { Button } from '../ui/button.tsx';
 import { Input, Select } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
+import { PermittedButton } from './permitted-button.tsx';
 
 export interface SaveEventFormProps {
   readonly functionName: string;
@@ -65,9 +66,16 @@ export function SaveEventForm({ functionName, event, saved, first, onDone }: Sav
         options={visibilities}
         onChange={(change) => setVisibility(change.target.value === 'shared' ? 'shared' : 'private')}
       />
-      <Button type="submit" size="small" tone="primary" isBusy={save.isPending} disabledReason={reason}>
+      <PermittedButton
+        operation="putTestEvent"
+        type="submit"
+        size="small"
+        tone="primary"
+        isBusy={save.isPending}
+        disabledReason={reason}
+      >
         {before === undefined ? 'Save' : 'Overwrite'}
-      </Button>
+      </PermittedButton>
       <Button size="small" onClick={() => onDone()}>
         Cancel
       </Button>

@@ -3,6 +3,7 @@ import { Save, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import type { TestEvent } from '../../shared/api/test-events.ts';
 import { useApi } from '../api/context.tsx';
+import { usePermission } from '../api/permission.ts';
 import { type TestEventName, testEventsApi, testEventsQuery } from '../api/test-events.ts';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
 import { IconButton } from '../ui/button.tsx';
@@ -58,6 +59,7 @@ export function SavedEvents({ functionName, event, onChoose }: SavedEventsProps)
       await renew();
     },
   });
+  const refusals = { save: usePermission('putTestEvent'), remove: usePermission('deleteTestEvent') };
   const item = saved.find((candidate) => keyOf(candidate) === chosen);
   const ofBrowser = browser.events.find((candidate) => browserKey(candidate) === chosen);
   const choose = (key: string) => {
@@ -98,13 +100,15 @@ export function SavedEvents({ functionName, event, onChoose }: SavedEventsProps)
             options={optionsOf(saved, browser.events)}
             onChange={(change) => choose(change.target.value)}
           />
-          <IconButton label="Save this event" onClick={() => setIsSaving(true)}>
+          <IconButton label="Save this event" disabledReason={refusals.save} onClick={() => setIsSaving(true)}>
             <Save className="size-4" aria-hidden="true" />
           </IconButton>
           {name !== '' && (
             <IconButton
               label={`Delete the ${item?.visibility === 'shared' ? 'shared' : 'saved'} event ${name}`}
               isBusy={remove.isPending}
+              // What this browser alone keeps is its own.
+              disabledReason={ofBrowser === undefined ? refusals.remove : undefined}
               onClick={askOrRemove}
             >
               <Trash2 className="size-4" aria-hidden="true" />

@@ -2,7 +2,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { Dialog } from '../ui/dialog.tsx';
 import { areShortcutsOn, type ShortcutAction, ShortcutReader, setShortcuts } from '../util/shortcuts.ts';
-import { sections } from './sections.ts';
+import { useSections } from './sections.ts';
 
 const others: readonly (readonly [string, string])[] = [
   ['Ctrl K', 'Search and commands'],
@@ -49,16 +49,19 @@ function Key({ text }: { readonly text: string }) {
 /** Single keys for those who know them, with a list of them and a switch. Does nothing while somebody types. */
 export function Shortcuts() {
   const navigate = useNavigate();
+  const { sections } = useSections();
   const [isOpen, setIsOpen] = useState(false);
   const [isOn, setIsOn] = useState(() => areShortcutsOn(localStorage));
   const reader = useRef(new ShortcutReader());
+  const reachable = useRef(sections);
+  reachable.current = sections;
   useEffect(() => {
     function act(action: ShortcutAction): boolean {
       if (action.kind === 'row') moveRow(action.step);
       else if (action.kind === 'choose') chooseRow();
       else if (action.kind === 'help') setIsOpen(true);
       else if (action.kind === 'go') {
-        const section = sections.find(({ key }) => key === action.key);
+        const section = reachable.current.find(({ key }) => key === action.key);
         if (section === undefined) return false;
         navigate({ to: section.path }).catch(() => undefined);
       } else press(action.kind);

@@ -5,6 +5,7 @@ import type { InvocationDetail } from '../../shared/api/invocations.ts';
 import type { ObjectSchema } from '../../shared/event-schema.ts';
 import type { Api } from '../api/api.ts';
 import { useApi } from '../api/context.tsx';
+import { usePermission } from '../api/permission.ts';
 import { queries } from '../api/queries.ts';
 import { processServerError, type ServerError } from '../api/server-error.ts';
 import { eventOf } from '../forms/event-values.ts';
@@ -153,7 +154,9 @@ export function TestPanel({ functionName, firstEvent, inputSchema, draft, onRead
     onSettled: () => queryClient.invalidateQueries({ queryKey: ['metrics'] }),
   });
   const wrong = jsonError(event);
-  const reason = wrong === undefined ? (formObstacle ?? tried.draft?.obstacle) : 'The event is not valid JSON';
+  const refusals = { live: usePermission('invokeFunction'), draft: usePermission('invokeDraft') };
+  const obstacle = wrong === undefined ? (formObstacle ?? tried.draft?.obstacle) : 'The event is not valid JSON';
+  const reason = refusals[tried.target] ?? obstacle;
   const run = () => {
     if (reason === undefined && !test.isPending) test.mutate();
   };

@@ -1,23 +1,19 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { type Role, roles } from '../../shared/roles.ts';
-import { accessApi, accessQueries } from '../api/access.ts';
+import type { Role } from '../../shared/roles.ts';
+import { accessQueries } from '../api/access.ts';
 import { useApi } from '../api/context.tsx';
+import { peopleApi } from '../api/people.ts';
 import { processServerError } from '../api/server-error.ts';
 import { Button } from '../ui/button.tsx';
 import { ErrorCallout } from '../ui/callout.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Field, Input, Select } from '../ui/field.tsx';
+import { allProjects, projectLabel } from './held-roles.ts';
+import { PasswordField, passwordProblem } from './password-field.tsx';
+import { RoleSelect } from './role-select.tsx';
 
-const roleTexts: Readonly<Record<Role, string>> = {
-  viewer: 'viewer: look only',
-  operator: 'operator: call, replay, roll back',
-  developer: 'developer: deploy and change functions',
-  owner: 'owner: tokens, members, audit too',
-};
-const roleOptions = roles.map((role) => ({ value: role, label: roleTexts[role] }));
-
-/** Makes a user with one role; more are given with `hearth user grant`. */
+/** Makes a user with one role; more are given on the page Users afterwards. */
 export function CreateUserDialog({ onClose }: { readonly onClose: () => void }) {
   const api = useApi();
   const queryClient = useQueryClient();
@@ -27,17 +23,16 @@ export function CreateUserDialog({ onClose }: { readonly onClose: () => void }) 
   const [project, setProject] = useState('default');
   const [role, setRole] = useState<Role>('developer');
   const create = useMutation({
-    mutationFn: () => accessApi.createUser(api, { name: name.trim(), password, roles: [{ project, role }] }),
+    mutationFn: () => peopleApi.createUser(api, { name: name.trim(), password, roles: [{ project, role }] }),
     onSuccess: async () => {
       onClose();
       await queryClient.invalidateQueries({ queryKey: ['users'] });
     },
   });
-  const reason =
-    name.trim() === '' ? 'Give a name' : password.length < 10 ? 'The password needs 10 characters' : undefined;
+  const reason = name.trim() === '' ? 'Give a name' : passwordProblem(password);
   const projectOptions = [
     ...projects.map((item) => ({ value: item.name, label: item.name })),
-    { value: '*', label: 'all projects' },
+    { value: allProjects, label: projectLabel(allProjects) },
   ];
   return (
     <Dialog
@@ -72,18 +67,7 @@ export function CreateUserDialog({ onClose }: { readonly onClose: () => void }) 
             />
           )}
         </Field>
-        <Field label="Password" hint="At least 10 characters; the user can change it with hearth password.">
-          {(control) => (
-            <Input
-              {...control}
-              type="password"
-              autoComplete="new-password"
-              maxLength={256}
-              value={password}
-              onChange={(event) => setPassword(event.target.value)}
-            />
-          )}
-        </Field>
+        <PasswordField value={password} onChange={setPassword} />
         <Field label="Project">
           {(control) => (
             <Select
@@ -94,16 +78,7 @@ export function CreateUserDialog({ onClose }: { readonly onClose: () => void }) 
             />
           )}
         </Field>
-        <Field label="Role">
-          {(control) => (
-            <Select
-              {...control}
-              options={roleOptions}
-              value={role}
-              onChange={(event) => setRole(roles.find((item) => item === event.target.value) ?? 'viewer')}
-            />
-          )}
-        </Field>
+        <Field label="Role">{(control) => <RoleSelect {...control} value={role} onChange={setRole} />}</Field>
         {create.error !== null && <ErrorCallout error={processServerError(create.error)} />}
       </form>
     </Dialog>

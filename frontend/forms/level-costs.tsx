@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Gauge } from 'lucide-react';
 import type { DriverDocument } from '../../shared/api/system.ts';
 import { useApi } from '../api/context.tsx';
-import { Button } from '../ui/button.tsx';
+import { PermittedButton } from '../components/permitted-button.tsx';
 import { toast } from '../ui/toast.tsx';
 import { costFigures, documentedCosts } from '../util/level-costs.ts';
 
@@ -20,7 +20,8 @@ function MeasureButton({ name, isMeasured }: { readonly name: string; readonly i
   });
   const text = measure.isPending ? 'Measuring' : isMeasured ? 'Measure again' : 'Measure here';
   return (
-    <Button
+    <PermittedButton
+      operation="measureDriver"
       size="small"
       icon={<Gauge className="size-3.5" aria-hidden="true" />}
       isBusy={measure.isPending}
@@ -28,7 +29,7 @@ function MeasureButton({ name, isMeasured }: { readonly name: string; readonly i
       onClick={() => measure.mutate()}
     >
       {text}
-    </Button>
+    </PermittedButton>
   );
 }
 

@@ -4,6 +4,7 @@ import type { PriceTable } from '../../shared/api/cost.ts';
 import { putPrices } from '../api/alerts.ts';
 import { useApi } from '../api/context.tsx';
 import { processServerError } from '../api/server-error.ts';
+import { PermittedButton } from '../components/permitted-button.tsx';
 import { Button } from '../ui/button.tsx';
 import { ErrorCallout } from '../ui/callout.tsx';
 import { Dialog } from '../ui/dialog.tsx';
@@ -49,9 +50,16 @@ export function PricesDialog({ prices, onClose }: { readonly prices: PriceTable;
       footer={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form="prices" tone="primary" isBusy={save.isPending} disabledReason={reason}>
+          <PermittedButton
+            operation="putPrices"
+            type="submit"
+            form="prices"
+            tone="primary"
+            isBusy={save.isPending}
+            disabledReason={reason}
+          >
             Save
-          </Button>
+          </PermittedButton>
         </>
       }
     >

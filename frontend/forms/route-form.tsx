@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import type { RouteInput } from '../../shared/api/functions.ts';
-import { Button } from '../ui/button.tsx';
+import { PermittedButton } from '../components/permitted-button.tsx';
 import { Field, Input, Select } from '../ui/field.tsx';
 
 /** The methods a route can be bound to (the schema of routes in shared/api has the same; it would bring zod along). */
@@ -48,9 +48,14 @@ export function RouteForm({ isBusy, onAdd }: RouteFormProps) {
           />
         )}
       </Field>
-      <Button type="submit" isBusy={isBusy} disabledReason={path.startsWith('/') ? undefined : 'A path begins with /'}>
+      <PermittedButton
+        operation="updateFunction"
+        type="submit"
+        isBusy={isBusy}
+        disabledReason={path.startsWith('/') ? undefined : 'A path begins with /'}
+      >
         Add route
-      </Button>
+      </PermittedButton>
     </form>
   );
 }

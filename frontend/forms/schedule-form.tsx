@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import type { ScheduleInput } from '../../shared/api/functions.ts';
-import { Button } from '../ui/button.tsx';
+import { PermittedButton } from '../components/permitted-button.tsx';
 import { Field, Input } from '../ui/field.tsx';
 import { cronWords } from '../util/cron-words.ts';
 import { nameError } from './names.ts';
@@ -54,9 +54,9 @@ export function ScheduleForm({ isBusy, taken, onAdd }: ScheduleFormProps) {
       <Field label="Time zone" className="w-36">
         {(control) => <Input {...control} value={timeZone} onChange={(event) => setTimeZone(event.target.value)} />}
       </Field>
-      <Button type="submit" isBusy={isBusy} disabledReason={reason}>
+      <PermittedButton operation="updateFunction" type="submit" isBusy={isBusy} disabledReason={reason}>
         Add schedule
-      </Button>
+      </PermittedButton>
       {words !== undefined && <p className="tabular w-full text-xs text-muted">{words}</p>}
     </form>
   );

@@ -1,8 +1,8 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { History } from 'lucide-react';
 import type { AuditEntry } from '../../shared/api/system.ts';
-import { accessQueries } from '../api/access.ts';
 import { useApi } from '../api/context.tsx';
+import { peopleQueries } from '../api/people.ts';
 import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { QueryView } from '../components/query-view.tsx';
@@ -32,7 +32,7 @@ const columns: readonly TableColumn<AuditEntry>[] = [
 
 /** Who changed what. */
 export function AuditPage() {
-  const query = useInfiniteQuery(accessQueries.audit(useApi()));
+  const query = useInfiniteQuery(peopleQueries.audit(useApi()));
   const items = query.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>

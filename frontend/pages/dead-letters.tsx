@@ -10,11 +10,11 @@ import { FunctionFilter } from '../components/function-filter.tsx';
 import { InvocationPanel } from '../components/invocation-panel.tsx';
 import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
+import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
 import { paths } from '../path-builder.ts';
 import { Badge } from '../ui/badge.tsx';
-import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
@@ -69,16 +69,17 @@ function columns(now: number, actions: Actions): readonly TableColumn<DeadLetter
       isNumber: true,
       cell: (row) => (
         <span className="inline-flex gap-1.5">
-          <Button size="small" tone="ghost" onClick={() => actions.discard(row)}>
+          <PermittedButton operation="deleteDeadLetter" size="small" tone="ghost" onClick={() => actions.discard(row)}>
             Discard
-          </Button>
-          <Button
+          </PermittedButton>
+          <PermittedButton
+            operation="redriveDeadLetter"
             size="small"
             icon={<RotateCcw className="size-3.5" aria-hidden="true" />}
             onClick={() => actions.redrive(row)}
           >
             Redrive
-          </Button>
+          </PermittedButton>
         </span>
       ),
     },
@@ -132,7 +133,8 @@ export function DeadLettersPage() {
         actions={
           <>
             <FunctionFilter />
-            <Button
+            <PermittedButton
+              operation="redriveDeadLetters"
               isBusy={redrive.isPending}
               disabledReason={
                 functionName === '' ? 'Choose a function first' : letters.length === 0 ? 'There is nothing' : undefined
@@ -141,7 +143,7 @@ export function DeadLettersPage() {
               onClick={() => redrive.mutate(undefined)}
             >
               Redrive all
-            </Button>
+            </PermittedButton>
           </>
         }
       />

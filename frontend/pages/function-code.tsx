@@ -11,6 +11,7 @@ import { queries } from '../api/queries.ts';
 import { DependenciesCard } from '../components/dependencies-card.tsx';
 import { DeployProgress } from '../components/deploy-progress.tsx';
 import { ImageCard, type ImageCardProps } from '../components/image-card.tsx';
+import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { TestPanel } from '../components/test-panel.tsx';
 import { useFunction } from '../components/use-function.ts';
@@ -167,7 +168,8 @@ function Editor({ fn, inputSchema, version, deployed, runtime }: EditorProps) {
             value={message}
             onChange={(event) => setMessage(event.target.value)}
           />
-          <Button
+          <PermittedButton
+            operation="createVersion"
             type="submit"
             tone="primary"
             icon={<Rocket className="size-4" aria-hidden="true" />}
@@ -175,7 +177,7 @@ function Editor({ fn, inputSchema, version, deployed, runtime }: EditorProps) {
             disabledReason={reason}
           >
             Deploy new version
-          </Button>
+          </PermittedButton>
           {hasChanges && (
             <Button tone="ghost" icon={<Undo2 className="size-4" aria-hidden="true" />} onClick={code.discard}>
               Discard changes

@@ -5,9 +5,11 @@ import type { CreateVersion, VersionDocument } from '../../shared/api/functions.
 import { changedFields, splitFiles } from '../../shared/version-changes.ts';
 import type { FunctionChange } from '../api/api.ts';
 import { useApi } from '../api/context.tsx';
+import { usePermission } from '../api/permission.ts';
 import { queries } from '../api/queries.ts';
 import { DeployProgress } from '../components/deploy-progress.tsx';
 import { FieldChanges } from '../components/field-changes.tsx';
+import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { useFunction } from '../components/use-function.ts';
 import { useSetEnabled } from '../components/use-set-enabled.ts';
@@ -17,7 +19,6 @@ import { checkImage, emptyImage, type ImageDraft, imageDraftOf, imageOf } from '
 import { ImageFields } from '../forms/image-fields.tsx';
 import { SettingsFields } from '../forms/settings-fields.tsx';
 import { paths } from '../path-builder.ts';
-import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { Field, Input } from '../ui/field.tsx';
 import { Switch } from '../ui/switch.tsx';
@@ -92,9 +93,15 @@ function VersionSettings({ version, isLatest }: { readonly version: VersionDocum
         {changes.length > 0 && <FieldChanges title="What changes" fields={changes} />}
         <DeployProgress isDeploying={deploy.isPending} error={deploy.error} buildLog={undefined} isImage={isImage} />
         <div>
-          <Button type="submit" tone="primary" isBusy={deploy.isPending} disabledReason={reason}>
+          <PermittedButton
+            operation="createVersion"
+            type="submit"
+            tone="primary"
+            isBusy={deploy.isPending}
+            disabledReason={reason}
+          >
             Save as new version
-          </Button>
+          </PermittedButton>
         </div>
       </form>
     </Card>
@@ -142,9 +149,9 @@ function Description() {
           {(control) => <Input {...control} value={tags} onChange={(event) => setTags(event.target.value)} />}
         </Field>
         <div>
-          <Button type="submit" isBusy={save.isPending}>
+          <PermittedButton operation="updateFunction" type="submit" isBusy={save.isPending}>
             Save
-          </Button>
+          </PermittedButton>
         </div>
       </form>
     </Card>
@@ -156,12 +163,14 @@ function Service() {
   const fn = useFunction();
   const noteId = useId();
   const setEnabled = useSetEnabled();
+  const refusal = usePermission('updateFunction');
   return (
     <Card title="In service">
       <Switch
         label="Answers calls"
         isOn={fn.enabled}
         isBusy={setEnabled.isPending}
+        disabledReason={refusal}
         describedBy={noteId}
         onChange={(enabled) => setEnabled.mutate({ names: [fn.name], enabled })}
       />
@@ -195,9 +204,9 @@ function DangerZone() {
         Deleting removes the function with its versions, aliases, routes and schedules. Its records stay until their
         retention ends.
       </p>
-      <Button tone="danger" onClick={() => setIsAsking(true)}>
+      <PermittedButton operation="deleteFunction" tone="danger" onClick={() => setIsAsking(true)}>
         Delete this function
-      </Button>
+      </PermittedButton>
       <ConfirmDialog
         isOpen={isAsking}
         onClose={() => setIsAsking(false)}

@@ -4,12 +4,12 @@ import type { Route, Schedule, ScheduleInput } from '../../shared/api/functions.
 import type { FunctionChange } from '../api/api.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
+import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { useFunction } from '../components/use-function.ts';
 import { httpMethods, RouteForm } from '../forms/route-form.tsx';
 import { ScheduleForm } from '../forms/schedule-form.tsx';
 import { Badge } from '../ui/badge.tsx';
-import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { toast } from '../ui/toast.tsx';
@@ -64,7 +64,8 @@ function RouteRow({
         {route.path}
       </code>
       <span className="text-xs text-faint">→ {route.alias}</span>
-      <Button
+      <PermittedButton
+        operation="updateFunction"
         size="small"
         tone="ghost"
         className="ml-auto"
@@ -72,7 +73,7 @@ function RouteRow({
         aria-label={`Remove the route ${route.path}`}
       >
         Remove
-      </Button>
+      </PermittedButton>
     </li>
   );
 }
@@ -143,20 +144,33 @@ function ScheduleRow({
         <span className="text-xs text-faint">{schedule.timeZone}</span>
         <Badge tone={schedule.enabled ? 'ok' : 'neutral'}>{schedule.enabled ? 'on' : 'paused'}</Badge>
         <span className="ml-auto flex gap-1">
-          <Button size="small" tone="ghost" onClick={onRun} aria-label={`Run now: ${schedule.name}`}>
+          <PermittedButton
+            operation="runSchedule"
+            size="small"
+            tone="ghost"
+            onClick={onRun}
+            aria-label={`Run now: ${schedule.name}`}
+          >
             Run now
-          </Button>
-          <Button
+          </PermittedButton>
+          <PermittedButton
+            operation="updateFunction"
             size="small"
             tone="ghost"
             onClick={onToggle}
             aria-label={`${schedule.enabled ? 'Pause' : 'Resume'} ${schedule.name}`}
           >
             {schedule.enabled ? 'Pause' : 'Resume'}
-          </Button>
-          <Button size="small" tone="ghost" onClick={onRemove} aria-label={`Remove ${schedule.name}`}>
+          </PermittedButton>
+          <PermittedButton
+            operation="updateFunction"
+            size="small"
+            tone="ghost"
+            onClick={onRemove}
+            aria-label={`Remove ${schedule.name}`}
+          >
             Remove
-          </Button>
+          </PermittedButton>
         </span>
       </div>
       {words !== undefined && <p className="tabular mt-1 text-sm">{words}</p>}

@@ -5,6 +5,7 @@ import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { AliasHistory } from '../components/alias-history.tsx';
 import { LoadMore } from '../components/load-more.tsx';
+import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { useFunction } from '../components/use-function.ts';
 import { VersionDiff } from '../components/version-diff.tsx';
@@ -97,15 +98,24 @@ function columns(
                 <Button size="small" tone="ghost" onClick={() => choose({ kind: 'diff', version: row })}>
                   Compare
                 </Button>
-                <Button size="small" tone="ghost" onClick={() => choose({ kind: 'split', version: row })}>
+                <PermittedButton
+                  operation="putAlias"
+                  size="small"
+                  tone="ghost"
+                  onClick={() => choose({ kind: 'split', version: row })}
+                >
                   Split
-                </Button>
+                </PermittedButton>
               </>
             )}
             {!isWhole && (
-              <Button size="small" onClick={() => choose({ kind: 'promote', version: row })}>
+              <PermittedButton
+                operation="putAlias"
+                size="small"
+                onClick={() => choose({ kind: 'promote', version: row })}
+              >
                 {isOlder ? 'Roll back' : 'Make live'}
-              </Button>
+              </PermittedButton>
             )}
           </span>
         );

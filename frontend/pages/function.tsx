@@ -6,11 +6,12 @@ import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { processServerError } from '../api/server-error.ts';
 import { PageHeader } from '../components/page-header.tsx';
+import { PermittedButton } from '../components/permitted-button.tsx';
 import { RuntimeBadge } from '../components/runtime-badge.tsx';
 import { useSetEnabled } from '../components/use-set-enabled.ts';
 import { type FunctionTab, functionTabs, paths } from '../path-builder.ts';
 import { Badge, Dot } from '../ui/badge.tsx';
-import { Button, buttonClasses } from '../ui/button.tsx';
+import { buttonClasses } from '../ui/button.tsx';
 import { Callout, ErrorCallout } from '../ui/callout.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Skeleton } from '../ui/spinner.tsx';
@@ -50,9 +51,13 @@ function Disabled({ name }: { readonly name: string }) {
         tone="warn"
         title="This function is disabled"
         actions={
-          <Button isBusy={setEnabled.isPending} onClick={() => setEnabled.mutate({ names: [name], enabled: true })}>
+          <PermittedButton
+            operation="updateFunction"
+            isBusy={setEnabled.isPending}
+            onClick={() => setEnabled.mutate({ names: [name], enabled: true })}
+          >
             Enable it
-          </Button>
+          </PermittedButton>
         }
       >
         Every call is answered with 503, schedules skip their ticks, and queued calls wait.

@@ -3,6 +3,7 @@ import { FlaskConical, Plus, ScrollText, SearchX } from 'lucide-react';
 import { useState } from 'react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
 import { MiB } from '../../shared/limits.ts';
+import { usePermission } from '../api/permission.ts';
 import { FirstRun } from '../components/first-run.tsx';
 import { FunctionSelection } from '../components/function-selection.tsx';
 import { LoadMore } from '../components/load-more.tsx';
@@ -247,12 +248,19 @@ export function FunctionsPage() {
   const { query, functions = [] } = useAllFunctions(settled);
   const selection = useSelection();
   useSlashFocus('function-search');
-  const newButton = (
-    <Link to={paths.newFunction()} className={buttonClasses('primary')}>
-      <Plus className="size-4" aria-hidden="true" />
-      New function
-    </Link>
-  );
+  const refusal = usePermission('createFunction');
+  const plus = <Plus className="size-4" aria-hidden="true" />;
+  const newButton =
+    refusal === undefined ? (
+      <Link to={paths.newFunction()} className={buttonClasses('primary')}>
+        {plus}
+        New function
+      </Link>
+    ) : (
+      <Button tone="primary" icon={plus} disabledReason={refusal}>
+        New function
+      </Button>
+    );
   return (
     <>
       <PageHeader title="Functions" actions={newButton} />

@@ -6,10 +6,10 @@ import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
+import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { paths } from '../path-builder.ts';
 import { Badge } from '../ui/badge.tsx';
-import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
@@ -71,9 +71,14 @@ function columns(now: number, onRun: (schedule: Schedule) => void): readonly Tab
       isLabelHidden: true,
       isNumber: true,
       cell: (row) => (
-        <Button size="small" onClick={() => onRun(row)} aria-label={`Run now: ${row.functionName} ${row.name}`}>
+        <PermittedButton
+          operation="runSchedule"
+          size="small"
+          onClick={() => onRun(row)}
+          aria-label={`Run now: ${row.functionName} ${row.name}`}
+        >
           Run now
-        </Button>
+        </PermittedButton>
       ),
     },
   ];

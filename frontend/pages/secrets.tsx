@@ -7,11 +7,11 @@ import { useApi } from '../api/context.tsx';
 import { secretsApi, secretsQuery } from '../api/secrets.ts';
 import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
+import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
 import { SecretDialog } from '../forms/secret-dialog.tsx';
 import { paths } from '../path-builder.ts';
-import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
@@ -72,12 +72,24 @@ function columns(now: number, { onReplace, onDelete }: RowActions): readonly Tab
       isNumber: true,
       cell: (row) => (
         <>
-          <Button size="small" tone="ghost" onClick={() => onReplace(row)} aria-label={`Replace value: ${row.name}`}>
+          <PermittedButton
+            operation="putSecret"
+            size="small"
+            tone="ghost"
+            onClick={() => onReplace(row)}
+            aria-label={`Replace value: ${row.name}`}
+          >
             Replace value
-          </Button>
-          <Button size="small" tone="ghost" onClick={() => onDelete(row)} aria-label={`Delete ${row.name}`}>
+          </PermittedButton>
+          <PermittedButton
+            operation="deleteSecret"
+            size="small"
+            tone="ghost"
+            onClick={() => onDelete(row)}
+            aria-label={`Delete ${row.name}`}
+          >
             Delete
-          </Button>
+          </PermittedButton>
         </>
       ),
     },
@@ -131,9 +143,14 @@ export function SecretsPage() {
         title="Secrets"
         note="Encrypted at rest, given to the functions that list them, and never shown again."
         actions={
-          <Button tone="primary" icon={<Plus className="size-4" aria-hidden="true" />} onClick={() => setEditing('')}>
+          <PermittedButton
+            operation="putSecret"
+            tone="primary"
+            icon={<Plus className="size-4" aria-hidden="true" />}
+            onClick={() => setEditing('')}
+          >
             New secret
-          </Button>
+          </PermittedButton>
         }
       />
       <Card isFlush>

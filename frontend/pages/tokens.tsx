@@ -6,11 +6,11 @@ import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
+import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
 import { CreateTokenDialog } from '../forms/create-token.tsx';
 import { Badge } from '../ui/badge.tsx';
-import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
@@ -39,9 +39,15 @@ function columns(now: number, onRevoke: (token: TokenDocument) => void): readonl
       isLabelHidden: true,
       isNumber: true,
       cell: (row) => (
-        <Button size="small" tone="ghost" onClick={() => onRevoke(row)} aria-label={`Revoke ${row.name}`}>
+        <PermittedButton
+          operation="deleteToken"
+          size="small"
+          tone="ghost"
+          onClick={() => onRevoke(row)}
+          aria-label={`Revoke ${row.name}`}
+        >
           Revoke
-        </Button>
+        </PermittedButton>
       ),
     },
   ];
@@ -70,13 +76,14 @@ export function TokensPage() {
         title="Tokens"
         note="One for each person, pipeline and machine, so that each can be revoked alone."
         actions={
-          <Button
+          <PermittedButton
+            operation="createToken"
             tone="primary"
             icon={<Plus className="size-4" aria-hidden="true" />}
             onClick={() => setIsCreating(true)}
           >
             New token
-          </Button>
+          </PermittedButton>
         }
       />
       <Card isFlush>

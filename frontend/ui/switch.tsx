@@ -1,4 +1,6 @@
+import { useId } from 'react';
 import { classes } from './classes.ts';
+import { Tooltip } from './tooltip.tsx';
 
 /** On or off, at once: `label` names what is on. Reachable while busy, so that the focus stays where it is. */
 export function Switch(props: {
@@ -6,18 +8,22 @@ export function Switch(props: {
   readonly isOn: boolean;
   readonly isBusy?: boolean;
   readonly describedBy?: string;
+  /** Why it cannot be changed now. It stays reachable, so that the reason can be read. */
+  readonly disabledReason?: string | undefined;
   readonly onChange: (isOn: boolean) => void;
 }) {
-  const isBusy = props.isBusy === true;
-  return (
+  const isDisabled = props.isBusy === true || props.disabledReason !== undefined;
+  const reasonId = useId();
+  const describedBy = [props.disabledReason === undefined ? undefined : reasonId, props.describedBy];
+  const button = (
     <button
       type="button"
       role="switch"
       aria-checked={props.isOn}
-      aria-disabled={isBusy || undefined}
-      aria-describedby={props.describedBy}
+      aria-disabled={isDisabled || undefined}
+      aria-describedby={describedBy.filter((id) => id !== undefined).join(' ') || undefined}
       onClick={() => {
-        if (!isBusy) props.onChange(!props.isOn);
+        if (!isDisabled) props.onChange(!props.isOn);
       }}
       className="inline-flex min-h-7 items-center gap-2.5 text-sm font-medium aria-disabled:opacity-60"
     >
@@ -32,5 +38,14 @@ export function Switch(props: {
       </span>
       {props.label}
     </button>
+  );
+  if (props.disabledReason === undefined) return button;
+  return (
+    <>
+      <Tooltip text={props.disabledReason}>{button}</Tooltip>
+      <span id={reasonId} hidden>
+        {props.disabledReason}
+      </span>
+    </>
   );
 }

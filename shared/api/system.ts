@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tokenScopes } from '../roles.ts';
 import { isolationLevels, runtimeNames } from '../version-config.ts';
 import { timeSchema } from './paging.ts';
 
@@ -224,7 +225,7 @@ export type Readiness = z.infer<typeof readinessSchema>;
 export const tokenSchema = z.object({
   id: z.string(),
   name: z.string(),
-  scope: z.enum(['admin', 'deploy', 'invoke', 'read']),
+  scope: z.enum(tokenScopes),
   project: z.string().nullable().describe('Null: good for all projects.'),
   createdAt: timeSchema,
   expiresAt: timeSchema.nullable(),
@@ -234,7 +235,7 @@ export type TokenDocument = z.infer<typeof tokenSchema>;
 export const createTokenSchema = z.strictObject({
   name: z.string().min(1).max(100),
   scope: z
-    .enum(['admin', 'deploy', 'invoke', 'read'])
+    .enum(tokenScopes)
     .default('admin')
     .describe(
       'admin: all. deploy: all but tokens. invoke: call functions and read their invocations. read: look only.',
@@ -251,12 +252,14 @@ export type CreatedToken = z.infer<typeof createdTokenSchema>;
 
 export const whoamiSchema = z.object({
   tokenId: z.string(),
+  kind: z.enum(['token', 'user']),
   name: z.string(),
-  scope: z.string(),
+  scope: z.string().describe('Of a token; of a user the role in the project, or `none`.'),
   project: z.string().nullable().describe('In which requests without `Hearth-Project` are understood.'),
   isPlatformWide: z.boolean().describe('Good for all projects.'),
   access: z.array(z.string()).describe('What may be done there.'),
 });
+export type WhoamiDocument = z.infer<typeof whoamiSchema>;
 export const auditEntrySchema = z.object({
   id: z.string(),
   at: timeSchema,

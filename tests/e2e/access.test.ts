@@ -22,6 +22,11 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
         password,
         roles: [{ project: '*', role: 'owner' }],
       }),
+      await platform.api('POST', '/api/v1/users', {
+        name: 'vera',
+        password,
+        roles: [{ project: 'default', role: 'viewer' }],
+      }),
       await platform.api('POST', '/api/v1/functions', {
         name: 'ours',
         files: { 'index.mjs': 'export const handler = 1;' },
@@ -82,6 +87,28 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
     expect(await page.content()).not.toContain(password);
   });
 
+  it('gives roles in a project, and keeps its last owner', async () => {
+    await page.goto(`${platform.url}/users`);
+    await button('Roles: bob').click();
+    await page.getByLabel('Role in acme', { exact: true }).selectOption('owner');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await button('Save').click();
+    await page.getByRole('cell', { name: 'acme: owner' }).waitFor();
+    await page.getByRole('link', { name: 'Projects and members' }).click();
+    await page.getByRole('link', { name: 'acme', exact: true }).click();
+    await page.getByLabel('Role of bob', { exact: true }).waitFor();
+    expect(await button('Remove bob').getAttribute('aria-disabled')).toBe('true');
+    await page.getByLabel('User', { exact: true }).fill('vera');
+    await page.getByLabel('User', { exact: true }).press('Enter');
+    await page.getByLabel('Role of vera', { exact: true }).selectOption('operator');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await expect
+      .poll(async () => (await platform.api('GET', '/api/v1/users/vera')).json())
+      .toMatchObject({
+        roles: [{ project: 'default' }, { project: 'acme', role: 'operator' }],
+      });
+  });
+
   it('ends the session at the platform when somebody signs out', async () => {
     const token = (await page.evaluate('sessionStorage.getItem("hearth.token")')) as string;
     expect(token).toMatch(/^hearth_/);
@@ -89,5 +116,37 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
     await page.getByText('Sign in to Hearth').waitFor();
     const headers = { authorization: `Bearer ${token}` };
     expect((await fetch(`${platform.url}/api/v1/whoami`, { headers })).status).toBe(401);
+  });
+
+  it('offers a viewer what a viewer may do, and says why not the rest', async () => {
+    await page.goto(`${platform.url}/functions/ours/settings`);
+    await page.getByRole('tab', { name: 'User and password' }).click();
+    await page.getByLabel('User', { exact: true }).fill('vera');
+    await page.getByLabel('Password', { exact: true }).fill(password);
+    await page.getByLabel('Password', { exact: true }).press('Enter');
+    const reason = 'needs the role developer in this project; you are viewer here';
+    await button('Delete this function')
+      .and(page.locator(`[data-tooltip="${reason}"]`))
+      .waitFor();
+    const rail = page.getByRole('navigation', { name: 'Main' }).getByRole('link');
+    expect((await rail.allInnerTexts()).map((text) => text.trim())).toEqual(
+      expect.not.arrayContaining(['Tokens', 'Users', 'Audit']),
+    );
+    // With the keyboard: the reason describes the control that has the focus.
+    await page.getByRole('switch', { name: 'Answers calls' }).focus();
+    await page.keyboard.press('Tab');
+    const described = page.locator(':focus');
+    expect(await described.innerText()).toBe('Delete this function');
+    await expect.poll(() => described.getAttribute('aria-describedby')).not.toBeNull();
+    const id = await described.getAttribute('aria-describedby');
+    expect(await page.locator(`[id="${id}"]`).innerText()).toBe(reason);
+    await page.keyboard.press('Enter');
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    await page.keyboard.press('Escape');
+    await page.getByRole('tooltip').waitFor({ state: 'detached' });
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.goto(`${platform.url}/users`);
+    await page.getByText('Not for your role').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
   });
 });

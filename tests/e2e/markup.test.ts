@@ -66,7 +66,7 @@ export function handler(event) {
     ...functionTabs.map((tab) => paths.function('planted', tab)),
     ...[paths.overview(), paths.functions(), paths.newFunction(), paths.invocations(), paths.logs(), paths.errors()],
     ...[paths.schedules(), paths.deadLetters(), paths.alerts(), paths.costs(), paths.system(), paths.tokens()],
-    ...[paths.users(), paths.audit()],
+    ...[paths.projects(), paths.project('default'), paths.users(), paths.audit()],
   ];
 
   it('is shown as text on every page', async () => {

@@ -3,9 +3,9 @@ import type { AlertEvent, DeploymentEvent, FunctionTick } from '../../../shared/
 import { PlatformError } from '../../../shared/errors.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
 import { projectOf, shortNameOf } from '../../../shared/names.ts';
+import type { Access } from '../../../shared/permissions.ts';
 import { parseTopic, type Topic } from '../../../shared/topics.ts';
 import type { FunctionEntry } from '../../control-plane/function-directory.ts';
-import type { Access } from '../../control-plane/permissions.ts';
 import type { LogScope } from '../../core/ports/log-sink.ts';
 import { missingAccess } from '../auth.ts';
 import { callerOf, functionNameIn, projectOfRequest, shownProject } from '../caller.ts';

@@ -24,8 +24,8 @@ export function accessRoutes(app: Api, context: ApiContext): void {
       response: { 200: whoamiSchema, ...problems() },
     },
     handler: async (request) => {
-      const { id, name, role, project, isPlatformWide, access } = callerOf(request);
-      return { tokenId: id, name, scope: role, project: project ?? null, isPlatformWide, access: [...access] };
+      const { id, kind, name, role, project, isPlatformWide, access } = callerOf(request);
+      return { tokenId: id, kind, name, scope: role, project: project ?? null, isPlatformWide, access: [...access] };
     },
   });
 

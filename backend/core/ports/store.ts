@@ -17,6 +17,7 @@ import type {
   TriggerKind,
   Usage,
 } from '../../../shared/invocation.ts';
+import type { TokenScope } from '../../../shared/roles.ts';
 import type { VersionConfig } from '../../../shared/version-config.ts';
 import type { CanaryAbort, CanaryGuard } from '../policies/canary.ts';
 import type { AlertStore } from './alert-store.ts';
@@ -269,7 +270,7 @@ export interface MetricPointStore {
 export interface TokenRecord {
   readonly id: TokenId;
   readonly name: string;
-  readonly scope: 'admin' | 'deploy' | 'invoke' | 'read';
+  readonly scope: TokenScope;
   /** SHA-256 of the secret, lower-case hex; the secret is never stored. */
   readonly hash: string;
   /** Undefined: good for every project, and for the installation as a whole. */

@@ -94,11 +94,12 @@ export async function allPages(platform: Platform): Promise<readonly string[]> {
   const [latest] = invocationPageSchema.parse(await answer.json()).items;
   if (latest === undefined) throw new Error('there is no invocation to show');
   // What is left out of here is `function` (below, tab by tab), `newFunction`, and the page of who is not signed in.
-  const { function: _function, invocation, signIn: _signIn, newFunction, ...single } = paths;
+  const { function: _function, invocation, project, signIn: _signIn, newFunction, ...single } = paths;
   return [
     ...Object.values(single).map((path) => path()),
     newFunction(),
     invocation(latest.id),
+    project('default'),
     ...functionTabs.map((tab) => paths.function('shop', tab)),
     paths.function(longName),
     paths.function(longName, 'settings'),

@@ -1,10 +1,10 @@
-import type { Role } from '../../shared/roles.ts';
-import type { TokenRecord } from '../core/ports/store.ts';
+import type { Role, TokenScope } from './roles.ts';
 
 /**
- * What a route needs. `none`: nothing, it is open to everybody. `any`: to be somebody. `invocations`: look at invocations and their logs. `read`: look at everything of
- * the project but tokens and the audit trail. `invoke`: call functions. `operate`: keep what is deployed running (move
- * aliases, replay, redrive). `deploy`: change functions. `admin`: tokens, members and audit trail of the project.
+ * What a route needs. This file is the one place that says which roles and scopes may do it, for the API and for the dashboard.
+ * `none`: nothing, it is open to everybody. `any`: to be somebody. `invocations`: look at invocations and their logs. `read`: look
+ * at everything of the project but tokens and the audit trail. `invoke`: call functions. `operate`: keep what is deployed running
+ * (move aliases, replay, redrive). `deploy`: change functions. `admin`: tokens, members and audit trail of the project.
  * `platform`: the installation as a whole (users, projects, images).
  */
 export type Access = 'any' | 'invocations' | 'read' | 'invoke' | 'operate' | 'deploy' | 'admin' | 'platform' | 'none';
@@ -21,7 +21,7 @@ const ofRole: Readonly<Record<Role, ReadonlySet<Access>>> = {
   developer: new Set(developer),
   owner: new Set(owner),
 };
-const ofScope: Readonly<Record<TokenRecord['scope'], ReadonlySet<Access>>> = {
+const ofScope: Readonly<Record<TokenScope, ReadonlySet<Access>>> = {
   read: new Set(viewer),
   invoke: new Set(['any', 'invocations', 'invoke']),
   deploy: new Set(developer),
@@ -35,7 +35,7 @@ export function accessOfRole(role: Role, isPlatformWide: boolean): ReadonlySet<A
 }
 
 /** `isPlatformWide`: the token is good in all projects. */
-export function accessOfScope(scope: TokenRecord['scope'], isPlatformWide: boolean): ReadonlySet<Access> {
+export function accessOfScope(scope: TokenScope, isPlatformWide: boolean): ReadonlySet<Access> {
   return scope === 'admin' && isPlatformWide ? wholePlatform : ofScope[scope];
 }
 
@@ -48,4 +48,24 @@ export function rolesWith(access: Access): readonly string[] {
 export function scopesWith(access: Access): readonly string[] {
   if (access === 'platform') return ['admin for all projects'];
   return Object.entries(ofScope).flatMap(([scope, accesses]) => (accesses.has(access) ? [scope] : []));
+}
+
+/** Who is refused: what `GET whoami` tells of the caller. */
+export interface RefusedCaller {
+  readonly kind: 'token' | 'user';
+  /** The scope of the token, or the role of the user in the project of the request; `none`: no role there. */
+  readonly role: string;
+  /** None: the user has no role in any project. */
+  readonly project: string | null | undefined;
+}
+
+/** Why a caller who is known may not do what needs `access`, in words for people: the message of a refusal, and of what the dashboard does not offer. */
+export function refusalText({ kind, role, project }: RefusedCaller, access: Access): string {
+  if (kind === 'token') {
+    return `a token with scope ${role} may not do this; it needs ${scopesWith(access).join(' or ')}`;
+  }
+  const needed =
+    access === 'platform' ? 'the role owner in all projects' : `the role ${rolesWith(access)[0]} in this project`;
+  const held = project == null ? 'you have no role in any project' : `you are ${role} here`;
+  return `needs ${needed}; ${held}`;
 }
