@@ -111,3 +111,19 @@ describe.each(Object.keys(runtimes) as (keyof typeof runtimes)[])('%s', (runtime
     expect(raw.received.filter((frame) => frame.id === call)).toEqual([]);
   });
 });
+
+it.each(['Node.js', 'Python'] as const)(
+  '%s: DRAIN ends an agent that waits for a version, and lets a call behind INIT be finished',
+  async (runtime) => {
+    const waiting = started(runtime);
+    await waiting.next((frame) => frame.type === frames.hello);
+    waiting.send(frames.drain, 0);
+    expect(await waiting.exited).toBe(0);
+    const loads = started(runtime);
+    await loading(loads, runtime);
+    const call = loads.invoke('early');
+    loads.send(frames.drain, 0);
+    expect(await loads.result(call)).toEqual(['early', 1]);
+    expect(await loads.exited).toBe(0);
+  },
+);

@@ -8,7 +8,9 @@ export class EarlyCalls {
 
   /** True: `receive` is called when calls may begin, and the frame is not to be looked at now. */
   keeps(type: number, receive: () => void): boolean {
-    if (this.#isOpen || !ofCalls.includes(type)) return false;
+    if (this.#isOpen) return false;
+    // DRAIN lets what was sent before it be finished; when nothing was, it is for an agent that waits.
+    if (!ofCalls.includes(type) && !(type === frameTypes.drain && this.#kept.length > 0)) return false;
     this.#kept[this.#kept.length] = receive;
     return true;
   }
@@ -37,6 +39,4 @@ const ofCalls: readonly number[] = [
   frameTypes.end,
   frameTypes.cancel,
   frameTypes.window,
-  // What was sent before it is to be finished.
-  frameTypes.drain,
 ];

@@ -36,7 +36,7 @@ import types
     HELLO, INIT, READY, INVOKE, BODY, END, RESPONSE, ERROR, CANCEL, LOG, WINDOW, PING, PONG, DRAIN,
     BEFORE_SNAPSHOT, AFTER_RESTORE, TUNNEL_OPEN, TUNNEL_DATA, TUNNEL_WINDOW, TUNNEL_CLOSE,
 ) = range(1, 21)
-CALL_FRAMES = frozenset((INVOKE, BODY, END, CANCEL, WINDOW, DRAIN))
+CALL_FRAMES = frozenset((INVOKE, BODY, END, CANCEL, WINDOW))
 FLAG_END = 1
 FLAG_BATCH = 2
 INITIAL_CREDIT = 1_048_576
@@ -1416,7 +1416,8 @@ class Agent:
     # -- frames --
 
     def on_frame(self, kind, flags, call_id, payload):
-        if not self.takes_calls and kind in CALL_FRAMES:
+        # DRAIN lets what was sent before it be finished; when nothing was, it is for an agent that waits.
+        if not self.takes_calls and (kind in CALL_FRAMES or (kind == DRAIN and self.early)):
             self.early.append((kind, flags, call_id, payload))
         elif kind == INVOKE:
             if flags & FLAG_BATCH:
