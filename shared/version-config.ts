@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { callerAuthSchema, rateLimitSchema } from './caller-auth.ts';
+import { captureSchema, defaultCapture } from './capture.ts';
 import { egressSchema, egressSecrets } from './egress.ts';
 import { envName, reservedEnv, secretNameSchema } from './env-names.ts';
 import { limits, MiB } from './limits.ts';
@@ -201,6 +202,7 @@ export const versionConfigSchema = z.strictObject({
       'In microVMs (`qemu`), starts may be copies of the first good start, with everything that the function drew, opened or read while it was loaded. False: each start loads the version anew.',
     ),
   retry: retrySchema,
+  capture: captureSchema,
   egress: egressSchema,
   maxRequestBytes: z
     .number()
@@ -269,6 +271,7 @@ export function defaultVersionConfig(runtime: VersionConfig['runtime'], isolatio
     singleFlight: false,
     snapshots: true,
     retry: defaultRetry,
+    capture: defaultCapture,
     egress: 'none',
     maxRequestBytes: limits.maxRequestBytes,
     maxResponseBytes: limits.maxStreamBytes,

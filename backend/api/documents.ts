@@ -193,6 +193,7 @@ export function invocationDocument(record: InvocationRecord): InvocationDocument
     traceparent: record.traceparent ?? null,
     nextAttemptAt: timeOrNull(record.nextAttemptAt),
     replayOf: record.replayOf ?? null,
+    hasRequest: record.hasRequest ?? false,
   };
 }
 

@@ -41,6 +41,7 @@ import {
   invocationSchema,
   logLineSchema,
 } from '../../shared/api/invocations.ts';
+import { keptRequestSchema } from '../../shared/api/kept-requests.ts';
 import { logHistogramSchema, logStepSchema } from '../../shared/api/log-histogram.ts';
 import { gaugePointSchema, gaugeSeriesSchema, metricPointSchema, metricsSchema } from '../../shared/api/metrics.ts';
 import { problemSchema } from '../../shared/api/paging.ts';
@@ -113,6 +114,7 @@ add(scheduleSchema, 'Schedule');
 add(invocationSchema, 'Invocation');
 add(invocationDetailSchema, 'InvocationDetail');
 add(deadLetterSchema, 'DeadLetter');
+add(keptRequestSchema, 'KeptRequest');
 add(logLineSchema, 'LogLine');
 add(logStepSchema, 'LogStep');
 add(logHistogramSchema, 'LogHistogram');

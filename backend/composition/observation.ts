@@ -1,8 +1,9 @@
+import { MiB } from '../../shared/limits.ts';
 import type { EgressProxy } from '../execution-engine/egress/egress-proxy.ts';
 import { GroupedJournal } from '../metrics/collector/grouped-journal.ts';
 import { HostSampler } from '../metrics/collector/host-sampler.ts';
 import { MetricsCollector, type MetricsCollectorOptions } from '../metrics/collector/metrics-collector.ts';
-import { Retention, storeRetentionTargets } from '../metrics/collector/retention.ts';
+import { Retention, requestRetentionTarget, storeRetentionTargets } from '../metrics/collector/retention.ts';
 import { EgressRefusalRecorder } from '../metrics/egress/egress-refusals.ts';
 import { ErrorGroups } from '../metrics/errors/error-groups.ts';
 import { LevelCostRecorder } from '../metrics/level-costs.ts';
@@ -10,10 +11,13 @@ import { LogHub } from '../metrics/logs/log-hub.ts';
 import { PrometheusPage } from '../metrics/prometheus.ts';
 import { OtlpExporter } from '../metrics/telemetry/otlp-exporter.ts';
 import { withoutDrafts } from '../metrics/without-drafts.ts';
+import { RequestCapture } from '../scheduler/request-capture.ts';
 import { type Foundation, here } from './foundation.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
+/** In between, kept requests may grow beyond their bounds by what a flood of failures may write. */
+const requestRetentionMs = 30_000;
 
 type Gauges = MetricsCollectorOptions['gauges'];
 
@@ -59,6 +63,7 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
   const exporter = createExporter(foundation);
   const errors = new ErrorGroups({ store, clock, logger });
   const refusals = new EgressRefusalRecorder({ store, clock, logger });
+  const capture = new RequestCapture({ isOn: settings.HEARTH_KEEP_REQUESTS, secrets: foundation.secrets, clock });
   const levelCosts = new LevelCostRecorder();
   // Each takes of it what is for it; the collector everything.
   const sink = withoutDrafts({
@@ -86,6 +91,19 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
       ...metrics.retentionTargets(),
     ],
   });
+  const requestRetention = new Retention({
+    clock,
+    logger,
+    intervalMs: requestRetentionMs,
+    targets: [
+      requestRetentionTarget({
+        store,
+        keepRequestsMs: settings.HEARTH_RETENTION_REQUESTS_HOURS * hourMs,
+        maxBytes: settings.HEARTH_KEEP_REQUESTS_MIB * MiB,
+        maxBytesPerFunction: settings.HEARTH_KEEP_REQUESTS_FUNCTION_MIB * MiB,
+      }),
+    ],
+  });
   const prometheus = new PrometheusPage({
     counters: metrics.counters,
     gauges: () => metrics.gauges(),
@@ -93,6 +111,11 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
     extraCounters: [
       { name: 'log_lines_dropped_total', help: 'Log lines given up under load.', value: () => logs.dropped },
       { name: 'records_dropped_total', help: 'Invocation records given up under load.', value: () => journal.dropped },
+      {
+        name: 'requests_not_kept_total',
+        help: 'Requests of failed calls that were not kept: too many at once.',
+        value: () => capture.dropped,
+      },
       { name: 'metric_points_dropped_total', help: 'Points given up.', value: () => metrics.health.droppedPoints },
       {
         name: 'store_write_failures_total',
@@ -120,6 +143,7 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
       { name: 'spans_dropped_total', help: 'Sampled attempts not exported.', value: () => exporter?.dropped ?? 0 },
     ],
   });
-  return { host, logs, journal, metrics, errors, refusals, levelCosts, sink, exporter, retention, prometheus };
+  const bounds = { retention, requestRetention };
+  return { host, logs, journal, metrics, errors, refusals, levelCosts, capture, sink, exporter, ...bounds, prometheus };
 }
 export type Observation = ReturnType<typeof createObservation>;

@@ -74,6 +74,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
   parts.metrics.start();
   parts.exporter?.start();
   parts.retention.start();
+  parts.requestRetention.start();
   // Before anything is started for functions, so that a taken port ends a start that has left no trace.
   const controlPort = await listenForControl(api, settings);
   const gatewayPort = await gateway.listen(settings.HEARTH_HOST, settings.HEARTH_GATEWAY_PORT);
@@ -106,6 +107,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
       await Promise.all(parts.drivers.map(async (driver) => await driver.close()));
       await Promise.all([
         parts.retention.close(),
+        parts.requestRetention.close(),
         controlPlane.settled(),
         parts.builder.close(),
         parts.bundles.close(),

@@ -21,7 +21,7 @@ const noDriver: DriverHealth = {
 export function createScheduling(
   { settings, logger, clock, store, secrets, callChains, directory }: Foundation,
   { adapters, drivers, inventory, bundles }: Engine,
-  { logs, journal, sink }: Observation,
+  { logs, journal, sink, capture }: Observation,
   egress: EgressGate,
 ) {
   const pool = new LocalInstancePool({
@@ -67,6 +67,7 @@ export function createScheduling(
     directory,
     journal,
     metrics: sink,
+    capture,
     clock,
     logger,
     owner: newId('instance'),

@@ -167,6 +167,18 @@ export const settingsSchema = z.object({
     .describe('After SIGTERM, how long running invocations may take to finish.'),
 
   HEARTH_RETENTION_INVOCATIONS_HOURS: count(1, 87_600).default(168).describe('How long finished invocations are kept.'),
+  HEARTH_KEEP_REQUESTS: flag
+    .prefault('true')
+    .describe(
+      'Keeps requests of calls over HTTP as their versions say (`capture`), to be looked at and replayed (docs/payloads.md). `false`: none, whatever versions say.',
+    ),
+  HEARTH_KEEP_REQUESTS_MIB: count(1, 1_048_576)
+    .default(256)
+    .describe('Kept requests with their responses, all functions together, in MiB; the oldest go first.'),
+  HEARTH_KEEP_REQUESTS_FUNCTION_MIB: count(1, 1_048_576).default(32).describe('The same for one function.'),
+  HEARTH_RETENTION_REQUESTS_HOURS: count(1, 87_600)
+    .default(72)
+    .describe('How long requests are kept, at most as long as their invocations.'),
   HEARTH_RETENTION_LOGS_HOURS: count(1, 87_600).default(168).describe('How long log lines are kept.'),
   HEARTH_RETENTION_ERRORS_DAYS: count(1, 3650)
     .default(30)

@@ -35,7 +35,7 @@ export class DeadLetters {
   async redrive(project: string, id: string, actor: Actor): Promise<SubmitResult> {
     const invocation = await this.#find(project, id);
     if (invocation?.status !== 'dead-letter' || invocation.payload === undefined) throw notFound();
-    return this.#redriveOne(invocation, invocation.payload, actor);
+    return this.#redriveOne({ invocation, payload: invocation.payload, request: invocation.request }, actor);
   }
 
   /** Redrives the dead letters of a function, at most 10,000 at once; returns how many, and whether that was all. */
@@ -49,7 +49,7 @@ export class DeadLetters {
         { functionId },
         { limit: redrivePage, cursor: undefined },
       );
-      for (const { invocation, payload } of page.items) await this.#redriveOne(invocation, payload, actor);
+      for (const deadLetter of page.items) await this.#redriveOne(deadLetter, actor);
       redriven += page.items.length;
       if (page.items.length < redrivePage) return { redriven, isComplete: true };
     }
@@ -70,7 +70,10 @@ export class DeadLetters {
   }
 
   /** The idempotency key makes a crash between the two writes harmless: redriving again finds the first. */
-  async #redriveOne(invocation: DeadLetterRecord['invocation'], payload: Buffer, actor: Actor): Promise<SubmitResult> {
+  async #redriveOne(
+    { invocation, payload, request }: Omit<DeadLetterRecord, 'reason' | 'deadAt'>,
+    actor: Actor,
+  ): Promise<SubmitResult> {
     const { store, invocations, clock } = this.#options;
     const resolution = invocations.resolve(invocation.functionName, invocation.qualifier);
     const submitted = await invocations.submit(resolution, payload, {
@@ -80,6 +83,7 @@ export class DeadLetters {
       traceparent: undefined,
       callChain: undefined,
       replayOf: invocation.id,
+      request,
     });
     await store.invocations.removeDeadLetter(invocation.id);
     const detail = { redriven: submitted.id };

@@ -5,6 +5,7 @@ import { limits } from '../../shared/limits.ts';
 import { projectOf } from '../../shared/names.ts';
 import { type CallChain, withinChain } from '../core/call-chain.ts';
 import type { Invocation, InvocationReport, InvocationRequest, ResponseSink } from '../core/invocation.ts';
+import { type KeptRequest, replayObstacle } from '../core/kept-request.ts';
 import { asyncInvocation } from '../core/policies/async-invocation.ts';
 import type { CallChains } from '../core/ports/call-chains.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -44,6 +45,8 @@ export interface SubmitContext extends CallContext {
   readonly delayMs: number;
   readonly idempotencyKey: string | undefined;
   readonly replayOf: InvocationId | undefined;
+  /** It replays a call over HTTP; the payload is its body. */
+  readonly request?: KeptRequest | undefined;
 }
 
 export type StoredInvocation = InvocationRecord & Partial<InvocationPayload>;
@@ -101,12 +104,13 @@ export class Invocations {
       now: this.#options.clock.now(),
       delayMs: context.delayMs,
       trigger: context.trigger,
-      payload: payload.length === 0 ? Buffer.from('null') : payload,
+      payload: payload.length === 0 && context.request === undefined ? Buffer.from('null') : payload,
       idempotencyKey: context.idempotencyKey,
       traceparent: context.traceparent,
       // It outlives its caller on purpose; only the depth goes on.
       depth: this.#bounds(context, Number.POSITIVE_INFINITY).depth,
       replayOf: context.replayOf,
+      request: context.request,
     });
     return this.#options.scheduler.submit(item);
   }
@@ -114,10 +118,10 @@ export class Invocations {
   /** Of a project, newest first. Synchronous calls that run are on the first page, and take up at most half of it unless only running ones are asked for. */
   async list(
     project: string,
-    { functionName, status, trigger, from, to }: Partial<InvocationFilter>,
+    { functionName, status, trigger, from, to, version, minDurationMs, search }: Partial<InvocationFilter>,
     page: PageRequest,
   ): Promise<Page<InvocationRecord>> {
-    const filter = { project, functionName, status, trigger, from, to };
+    const filter = { project, functionName, status, trigger, from, to, version, minDurationMs, search };
     const running = page.cursor === undefined ? this.#runningOf(filter, page.limit) : [];
     const stored = await this.#options.store.invocations.list(filter, { ...page, limit: page.limit - running.length });
     if (running.length === 0) return stored;
@@ -128,13 +132,17 @@ export class Invocations {
   }
 
   #runningOf(filter: InvocationFilter, limit: number): readonly InvocationRecord[] {
-    const { project, functionName, status, trigger, from = 0, to = Number.POSITIVE_INFINITY } = filter;
-    if (status !== undefined && status !== 'running') return [];
+    const { project, functionName, status, trigger, version, search = '' } = filter;
+    const { from = 0, to = Number.POSITIVE_INFINITY } = filter;
+    // What runs has neither taken its time nor failed yet.
+    if ((status !== undefined && status !== 'running') || filter.minDurationMs !== undefined) return [];
     const most = status === 'running' ? limit - 1 : Math.floor(limit / 2);
     const fits = (record: InvocationRecord): boolean =>
       projectOf(record.functionName) === project &&
       (functionName ?? record.functionName) === record.functionName &&
       (trigger ?? record.trigger) === record.trigger &&
+      (version ?? record.version) === record.version &&
+      (record.id.startsWith(search.toLowerCase()) || record.traceparent?.includes(search.toLowerCase()) === true) &&
       record.createdAt >= from &&
       record.createdAt < to;
     return this.#options.scheduler.running().filter(fits).sort(newestFirst).slice(0, most);
@@ -157,6 +165,15 @@ export class Invocations {
     );
   }
 
+  /** What was kept of a call over HTTP, or of a replay of one. Rejects with `not_found`: `invocation_not_found` or `request_not_kept`. */
+  async request(project: string, id: string): Promise<KeptRequest> {
+    const { request } = await this.get(project, id);
+    if (request !== undefined) return request;
+    const message =
+      'no request was kept of it: it was no call over HTTP, its version does not keep it, or it is too old';
+    throw new PlatformError('not_found', 'request_not_kept', message);
+  }
+
   /** Cancels one that waits or runs. Rejects with `conflict`/`invocation_over` when it is too late. */
   async cancel(project: string, id: string, actor: Actor): Promise<void> {
     const { scheduler, store, clock } = this.#options;
@@ -169,7 +186,7 @@ export class Invocations {
     await store.audit.append(auditRecord(clock.now(), actor, 'invocation.cancel', id));
   }
 
-  /** Runs the kept payload once more, asynchronously, on whatever its qualifier means now. */
+  /** Runs it once more with what was kept of it, asynchronously, on whatever its qualifier means now. */
   async replay(project: string, id: string, actor: Actor): Promise<SubmitResult> {
     const { store, clock } = this.#options;
     const original = await this.get(project, id);
@@ -177,21 +194,16 @@ export class Invocations {
       const message = 'it ran a draft; call the draft again, or deploy it and call the function';
       throw new PlatformError('conflict', 'draft_not_replayed', message);
     }
-    if (original.payload === undefined) {
-      throw new PlatformError(
-        'conflict',
-        'payload_not_kept',
-        'its payload was not kept, so it cannot be replayed; payloads of HTTP calls and very large ones are not',
-      );
-    }
+    const { payload, request } = whatToReplay(original);
     const resolution = this.resolve(original.functionName, original.qualifier);
-    const submitted = await this.submit(resolution, original.payload, {
+    const submitted = await this.submit(resolution, payload, {
       trigger: 'replay',
       delayMs: 0,
       idempotencyKey: undefined,
       traceparent: undefined,
       callChain: undefined,
       replayOf: original.id,
+      request,
     });
     await store.audit.append(auditRecord(clock.now(), actor, 'invocation.replay', id, { replay: submitted.id }));
     return submitted;
@@ -202,5 +214,24 @@ export class Invocations {
     return withinChain(caller, deadlineAt);
   }
 }
+
+/** Throws `conflict`: `payload_not_kept`, `request_cut` or `request_masked`. */
+function whatToReplay({ payload, request }: StoredInvocation) {
+  if (request === undefined) {
+    if (payload !== undefined) return { payload, request };
+    const message =
+      'its payload was not kept, so it cannot be replayed: see `capture` of its version for calls over HTTP';
+    throw new PlatformError('conflict', 'payload_not_kept', message);
+  }
+  const obstacle = replayObstacle(request);
+  if (obstacle !== undefined) throw new PlatformError('conflict', obstacle, obstacleTexts[obstacle]);
+  // What came of the first one is not what comes of this one.
+  return { payload: request.body, request: { ...request, response: undefined } };
+}
+
+const obstacleTexts = {
+  request_cut: 'its body was longer than `capture.maxBytes` of its version and was cut, so it cannot be replayed',
+  request_masked: 'a credential was taken out of its path or body, so it is not the same request any more',
+};
 
 const newestFirst = (a: InvocationRecord, b: InvocationRecord): number => b.createdAt - a.createdAt;

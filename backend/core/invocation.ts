@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { InstanceId, InvocationId } from '../../shared/ids.ts';
 import type { InvocationOutcome, StartKind, Timing, TriggerKind, Usage } from '../../shared/invocation.ts';
+import type { BodyBeginning } from './body-beginning.ts';
 import type { VersionSpec } from './version.ts';
 
 /** A body that is whole, or one that is still arriving (then the protocol reads it under flow control). */
@@ -23,9 +24,13 @@ export type InvocationRequest =
       /** Parameters of the route that matched, for example `{id: "7"}`. */
       readonly params: Readonly<Record<string, string>>;
       readonly body: Body;
+      /** Takes note of a body that is still arriving, where it may be kept. */
+      readonly beginning?: BodyBeginning;
       /** The client asks for a WebSocket; the function may answer 101, and the bodies carry messages (docs/protocol.md). */
       readonly isWebSocket?: boolean;
     };
+
+export type HttpRequest = Extract<InvocationRequest, { readonly kind: 'http' }>;
 
 /** One attempt of one call on its way through scheduler, pool and protocol. */
 export interface Invocation {
@@ -65,6 +70,14 @@ export interface ResponseSink {
   head(head: ResponseHead): void;
   /** A promise means "full": the sender gets no more credit until it settles. `data` is the sink's to keep. */
   chunk(data: Buffer): Promise<void> | undefined;
+  /** What came first, as far as the sink still holds it. Left out: nobody can look at it later. */
+  seen?(): SeenResponse | undefined;
+}
+
+export interface SeenResponse {
+  readonly head: ResponseHead;
+  /** The beginning of the body, or all of it. */
+  readonly body: Buffer | undefined;
 }
 
 /** How one attempt went, with everything that is recorded of it. */

@@ -25,6 +25,7 @@ import type { DeadLetterReason } from '../core/ports/invocation-queue.ts';
 import type { LogEntry } from '../core/ports/log-sink.ts';
 import type { TokenRecord } from '../core/ports/store.ts';
 import type { AliasMoveRow, CanaryAbortRow } from './alias-tables.ts';
+import type { RequestRow } from './request-row.ts';
 import type { TestEventRow } from './test-event-row.ts';
 
 /** 0 or 1: neither of our engines is asked for a boolean, so both store the same. */
@@ -309,7 +310,6 @@ export interface ErrorTallyRow {
   hour_at: Time;
   version: number;
   count: number;
-  /** `config` and `memory` as JSON: nobody looks for their parts. */
 }
 
 export interface EgressRefusalRow {
@@ -368,6 +368,7 @@ export interface Tables {
   schedules: ScheduleRow;
   invocations: InvocationRow;
   payloads: PayloadRow;
+  requests: RequestRow;
   invocation_queue: QueueRow;
   dead_letters: DeadLetterRow;
   idempotency_keys: IdempotencyKeyRow;

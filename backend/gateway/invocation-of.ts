@@ -1,4 +1,5 @@
-import type { Body, Invocation } from '../core/invocation.ts';
+import { BodyBeginning } from '../core/body-beginning.ts';
+import type { Body, HttpRequest, Invocation } from '../core/invocation.ts';
 import type { RouteMatch } from '../core/ports/function-directory.ts';
 import type { Exchange } from './http/exchange.ts';
 import type { RequestHeaders } from './request-headers.ts';
@@ -31,7 +32,7 @@ export function invocationOf(
       host: headers.forwardedHost ?? headers.host ?? '',
       params: match.params,
       body,
-      ...(isWebSocket === true ? { isWebSocket: true } : {}),
+      ...(Buffer.isBuffer(body) ? undefined : ofStream(match, isWebSocket)),
     },
     acceptedAt: call.acceptedAt,
     enteredAt: call.enteredAt,
@@ -41,6 +42,13 @@ export function invocationOf(
     depth: call.depth,
     replayOf: undefined,
   };
+}
+
+/** What is said of a body that is still arriving. */
+function ofStream({ version }: RouteMatch, isWebSocket = false): Pick<HttpRequest, 'isWebSocket' | 'beginning'> {
+  if (isWebSocket) return { isWebSocket };
+  const { requests, maxBytes } = version.config.capture;
+  return requests === 'none' ? {} : { beginning: new BodyBeginning(maxBytes) };
 }
 
 /** Who calls: the peer, or whom a trusted proxy saw. */

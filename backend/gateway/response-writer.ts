@@ -1,5 +1,5 @@
 import { serverTiming } from '../../shared/phases.ts';
-import type { InvocationReport, ResponseHead, ResponseSink } from '../core/invocation.ts';
+import type { InvocationReport, ResponseHead, ResponseSink, SeenResponse } from '../core/invocation.ts';
 import { isCorsHeader } from './cors.ts';
 import { type FaultResponse, renderFault } from './fault-responses.ts';
 import { type Exchange, hasNoBody } from './http/exchange.ts';
@@ -15,6 +15,8 @@ export class ResponseWriter implements ResponseSink {
   #head: ResponseHead | undefined;
   #held: Buffer | undefined;
   #isStreaming = false;
+  /** The first piece of a failure that is streamed. */
+  #first: Buffer | undefined;
   #moreHeaders: readonly string[] = [];
 
   constructor(exchange: Exchange, invocationId: string, corsHeaders: readonly string[] | undefined) {
@@ -47,7 +49,13 @@ export class ResponseWriter implements ResponseSink {
       }
       this.startStreaming();
     }
+    if (this.#head !== undefined && this.#head.status >= 500) this.#first ??= data;
     return this.#exchange.write(data);
+  }
+
+  /** Of a response that is streamed only the head, and the first piece of one that says that the server failed: others may last for hours. */
+  seen(): SeenResponse | undefined {
+    return this.#head && { head: this.#head, body: this.#held ?? this.#first };
   }
 
   /** The function's response is complete. */
@@ -91,6 +99,7 @@ export class ResponseWriter implements ResponseSink {
     this.#exchange.start(this.#head.status, this.#headers(this.#head, false));
     const held = this.#held;
     this.#held = undefined;
+    if (this.#head.status >= 500) this.#first = held;
     if (held !== undefined) void this.#exchange.write(held);
   }
 

@@ -1,5 +1,6 @@
 import type { InvocationId } from '../../shared/ids.ts';
 import type { Invocation, InvocationReport, ResponseSink } from '../core/invocation.ts';
+import { requestOf } from '../core/kept-request.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Claim } from '../core/ports/invocation-queue.ts';
 import type { VersionSpec } from '../core/version.ts';
@@ -83,7 +84,7 @@ export class AsyncRun implements Run {
       version: this.version,
       qualifier: item.qualifier,
       trigger: item.trigger,
-      request: { kind: 'event', body: item.payload },
+      request: item.request === undefined ? { kind: 'event', body: item.payload } : requestOf(item.request),
       acceptedAt: item.acceptedAt,
       enteredAt: this.enteredMs,
       deadlineAt: this.#options.clock.now() + this.version.config.timeoutMs,

@@ -1,7 +1,7 @@
-import { errorOfOutcome } from '../../shared/invocation.ts';
+import { errorOfOutcome, type InvocationOutcome } from '../../shared/invocation.ts';
 import type { VersionConfig } from '../../shared/version-config.ts';
 import type { InvocationReport } from '../core/invocation.ts';
-import { decideRetry } from '../core/policies/retry.ts';
+import { decideRetry, hasNotRun, type RetryDecision } from '../core/policies/retry.ts';
 import type { Claim, Disposition } from '../core/ports/invocation-queue.ts';
 
 export interface DispositionInput {
@@ -23,6 +23,8 @@ export function dispositionOf(input: DispositionInput): Disposition {
   const { maxAttempts, expiresAt } = claim.item;
   const { outcome } = report;
   const decision = decideRetry({ outcome, attempt, maxAttempts, minBackoffMs, maxBackoffMs, now, expiresAt, random });
+  // As a call over HTTP itself: once it may have run, it is not tried again, and its failure is its result.
+  if (claim.item.request !== undefined && endsReplay(decision, outcome)) return { kind: 'done', report, result };
   const error = errorOfOutcome(outcome);
   switch (decision.kind) {
     case 'done':
@@ -36,4 +38,8 @@ export function dispositionOf(input: DispositionInput): Disposition {
     case 'dead-letter':
       return { kind: 'dead-letter', reason: decision.reason, report, error };
   }
+}
+
+function endsReplay({ kind }: RetryDecision, outcome: InvocationOutcome): boolean {
+  return kind === 'dead-letter' || (kind === 'retry' && !hasNotRun(outcome));
 }

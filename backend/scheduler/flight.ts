@@ -1,6 +1,6 @@
 import type { InvocationOutcome } from '../../shared/invocation.ts';
 import { Cancellation, type CancelSignal } from '../core/cancel-signal.ts';
-import type { Invocation, InvocationReport, ResponseHead, ResponseSink } from '../core/invocation.ts';
+import type { Invocation, InvocationReport, ResponseHead, ResponseSink, SeenResponse } from '../core/invocation.ts';
 import { isForEverybody } from '../core/policies/call-identity.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import { answeredByAnother, withoutAnswer } from './reports.ts';
@@ -93,6 +93,11 @@ export class Flight implements ResponseSink {
     this.#held.push(data);
     this.#heldBytes += data.length;
     return this.#heldBytes > maxSharedBytes ? this.#giveToOne() : undefined;
+  }
+
+  seen(): SeenResponse | undefined {
+    if (this.#owner !== undefined) return this.#owner.sink.seen?.();
+    return this.#head && { head: this.#head, body: this.#held[0] };
   }
 
   /** The response goes to the first who waits, as it comes; the promise is that of its sink. */

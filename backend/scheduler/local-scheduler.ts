@@ -10,11 +10,12 @@ import type { InvocationQueue, NewAsyncInvocation } from '../core/ports/invocati
 import type { Logger } from '../core/ports/logger.ts';
 import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import type { Scheduler, SchedulerStats, SubmitResult } from '../core/ports/scheduler.ts';
-import type { FunctionStore, InvocationRecord, ScheduleStore } from '../core/ports/store.ts';
+import type { FunctionStore, InvocationPayload, InvocationRecord, ScheduleStore } from '../core/ports/store.ts';
 import { refusalOf } from '../core/refusals.ts';
 import { Admission } from './admission.ts';
 import { AsyncDispatcher } from './async-dispatcher.ts';
 import { outcomeOfWait, reportWithoutInstance } from './reports.ts';
+import type { RequestCapture } from './request-capture.ts';
 import type { Run } from './run.ts';
 import { Runner } from './runner.ts';
 import { ScheduleTicker } from './schedule-ticker.ts';
@@ -31,6 +32,7 @@ export interface LocalSchedulerOptions {
   readonly directory: FunctionDirectory;
   readonly journal: InvocationJournal;
   readonly metrics: MetricsSink;
+  readonly capture: Pick<RequestCapture, 'keep'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Names this process in leases of the durable queue; another value after every start. */
@@ -245,9 +247,14 @@ export class LocalScheduler implements Scheduler {
     const at = clock.now();
     const invocation = run.invocation();
     metrics.record({ kind: 'invocation', at, version: run.version, trigger: invocation.trigger, report, invocation });
-    journal.append(recordOf(invocation, report, at), run.payload());
+    journal.append(recordOf(invocation, report, at), run.payload() ?? this.#requestOf(run, report));
     this.#ended(run);
   };
+
+  #requestOf(run: SyncRun, report: InvocationReport): InvocationPayload | undefined {
+    const request = this.#options.capture.keep(run.invocation(), report, run.sink);
+    return request === undefined ? undefined : { payload: undefined, result: undefined, request };
+  }
 
   readonly #onRefused = (run: SyncRun): void => this.#ended(run);
 

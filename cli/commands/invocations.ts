@@ -5,11 +5,13 @@ import {
   invocationDetailSchema,
   invocationPageSchema,
 } from '../../shared/api/invocations.ts';
+import { type KeptRequestDocument, keptRequestSchema } from '../../shared/api/kept-requests.ts';
 import { isDraft } from '../../shared/drafts.ts';
 import type { Timing } from '../../shared/invocation.ts';
+import { curlOf } from '../../shared/request-curl.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { printLogLine } from '../log-lines.ts';
-import { ago, bytesText, type Terminal } from '../terminal.ts';
+import { ago, bytesText, printable, type Terminal } from '../terminal.ts';
 
 const path = (id: string): string => `/api/v1/invocations/${encodeURIComponent(id)}`;
 
@@ -19,6 +21,9 @@ interface ListOptions {
   readonly trigger?: string;
   readonly from?: string;
   readonly to?: string;
+  readonly ofVersion?: string;
+  readonly minDuration?: string;
+  readonly search?: string;
   readonly limit: string;
 }
 
@@ -32,6 +37,9 @@ export function registerInvocations(program: Command, context: ContextFactory): 
     .option('--trigger <trigger>', 'only with this trigger: http, api, async, schedule …')
     .option('--from <time>', 'not before this time, for example 2026-05-01T12:00:00Z')
     .option('--to <time>', 'before this time')
+    .option('--of-version <number>', 'only of this version')
+    .option('--min-duration <ms>', 'only those that took at least so long')
+    .option('--search <text>', 'an id or its beginning, a trace id, or a part of what the error says')
     .option('-n, --limit <count>', 'how many', '20')
     .action(async (options: ListOptions) => await list(context(), options));
   invocations
@@ -45,8 +53,20 @@ export function registerInvocations(program: Command, context: ContextFactory): 
       else showInvocation(terminal, detail);
     });
   invocations
+    .command('request')
+    .description('the request of a call over HTTP that was kept, and what the function answered')
+    .argument('<id>')
+    .option('--curl', 'as a command that sends it again')
+    .action(async (id: string, options: { readonly curl?: boolean }) => {
+      const { client, terminal } = context();
+      const request = await client.get(`${path(id)}/request`, keptRequestSchema);
+      if (terminal.isJson) terminal.json(request);
+      else if (options.curl === true) terminal.print(curlOf(request));
+      else showRequest(terminal, request);
+    });
+  invocations
     .command('replay')
-    .description('run the payload that was kept once more, asynchronously; prints the id of the new invocation')
+    .description('run what was kept of it once more, asynchronously; prints the id of the new invocation')
     .argument('<id...>')
     .action(async (ids: readonly string[]) => {
       const { client, terminal } = context();
@@ -66,6 +86,32 @@ export function registerInvocations(program: Command, context: ContextFactory): 
     });
 }
 
+/** The request and the response, as they went over the wire. */
+function showRequest(terminal: Terminal, request: KeptRequestDocument): void {
+  const { method, url, headers, redacted, replayObstacle, response, isCut, bodyBytes } = request;
+  terminal.print(printable(`${method} ${url}`));
+  showMessage(terminal, headers, request);
+  if (isCut) terminal.say(`the body was cut; it had ${bodyBytes === null ? 'more' : bytesText(bodyBytes)}`);
+  if (redacted.length > 0) terminal.say(`left out: ${redacted.join(', ')}`);
+  if (replayObstacle !== null) terminal.say('it cannot be replayed: it is not whole');
+  if (response === null) return;
+  terminal.print('');
+  terminal.print(`HTTP ${response.status}`);
+  showMessage(terminal, response.headers, response);
+  if (response.isCut) terminal.say('the response was longer');
+}
+
+function showMessage(
+  terminal: Terminal,
+  headers: KeptRequestDocument['headers'],
+  { body, isBase64Encoded }: Pick<KeptRequestDocument, 'body' | 'isBase64Encoded'>,
+): void {
+  for (const { name, value } of headers) terminal.print(terminal.style('dim', printable(`${name}: ${value}`)));
+  if (body === '') return;
+  terminal.print('');
+  terminal.print(isBase64Encoded ? `base64 ${body}` : printable(body));
+}
+
 function showInvocation(terminal: Terminal, detail: InvocationDetail): void {
   const { timing, usage, error } = detail;
   terminal.fields({
@@ -83,6 +129,7 @@ function showInvocation(terminal: Terminal, detail: InvocationDetail): void {
     instance: detail.instanceId ?? undefined,
     traceparent: detail.traceparent ?? undefined,
     error: error === null ? undefined : (error.stack ?? `${error.type}: ${error.message}`),
+    request: detail.hasRequest ? `kept: hearth invocation request ${detail.id}` : undefined,
     payload: detail.payload === null ? undefined : JSON.stringify(detail.payload),
     result: detail.result === null ? undefined : JSON.stringify(detail.result),
   });
@@ -105,6 +152,9 @@ async function list({ client, terminal }: CliContext, options: ListOptions): Pro
     trigger: options.trigger,
     from: options.from,
     to: options.to,
+    version: options.ofVersion,
+    minDurationMs: options.minDuration,
+    search: options.search,
     limit: options.limit,
   });
   terminal.list(page.items, ['id', 'function', 'version', 'trigger', 'status', 'start', 'total', 'when'], (item) => [

@@ -1,6 +1,7 @@
 import { ArrowUp, CalendarRange, ScrollText } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { logLevels, parseLogFilter, withLevel } from '../../shared/log-filter.ts';
+import { shellQuote } from '../../shared/request-curl.ts';
 import { type LogTail, useLogTail } from '../api/use-log-tail.ts';
 import { CustomRangeDialog } from '../forms/custom-range.tsx';
 import { Dot } from '../ui/badge.tsx';
@@ -14,7 +15,6 @@ import { Input, Select } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
 import { formatCount, formatDateTime } from '../util/format.ts';
 import { useSettled, useSlashFocus, useTimeRange, useUrlValue, useZoom } from '../util/hooks.ts';
-import { shellQuote } from '../util/snippets.ts';
 import { InvocationPanel } from './invocation-panel.tsx';
 import { LogList } from './log-list.tsx';
 import { LogVolumeBars } from './log-volume-bars.tsx';

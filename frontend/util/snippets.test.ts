@@ -1,22 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cliSnippet, curlSnippet, fetchSnippet, shellQuote } from './snippets.ts';
-
-describe('shellQuote', () => {
-  it('survives a real shell, whatever the text', () => {
-    const text = fc.string({ unit: 'grapheme-ascii', maxLength: 40 });
-    fc.assert(
-      fc.property(fc.array(text, { minLength: 1, maxLength: 8 }), (texts) => {
-        const script = texts.map((part) => `printf '%s\\0' ${shellQuote(part)}`).join('\n');
-        expect(execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' })).toBe(
-          texts.map((part) => `${part}\0`).join(''),
-        );
-      }),
-      { numRuns: 20 },
-    );
-  });
-});
+import { cliSnippet, curlSnippet, fetchSnippet } from './snippets.ts';
 
 describe('snippets', () => {
   it('leaves out what a call without a body does not need', () => {

@@ -1,9 +1,6 @@
-/** How to call a function from elsewhere, ready to be pasted. */
+import { shellQuote } from '../../shared/request-curl.ts';
 
-/** For a POSIX shell, whatever the text contains. */
-export function shellQuote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
+/** How to call a function from elsewhere, ready to be pasted. */
 
 export function curlSnippet(url: string, body: string | undefined): string {
   if (body === undefined) return `curl -i ${shellQuote(url)}`;

@@ -31,6 +31,7 @@ export const invocationSchema = z.object({
   traceparent: z.string().nullable(),
   nextAttemptAt: timeSchema.nullable().describe('While it waits for a retry.'),
   replayOf: z.string().nullable(),
+  hasRequest: z.boolean().describe('Its request over HTTP was kept: `GET /invocations/{id}/request`.'),
 });
 export type InvocationDocument = z.infer<typeof invocationSchema>;
 export const invocationPageSchema = pageOf(invocationSchema);
@@ -82,6 +83,13 @@ export const invocationListQuerySchema = pageQuerySchema.extend({
   trigger: z.enum(triggerKinds).optional(),
   from: timeSchema.optional(),
   to: timeSchema.optional(),
+  version: z.coerce.number().int().min(0).optional(),
+  minDurationMs: z.coerce.number().min(0).max(86_400_000).optional().describe('Took at least so long in all.'),
+  search: z
+    .string()
+    .max(256)
+    .optional()
+    .describe('An id or its beginning, a trace id, or a part of what the error says; plain text, case does not count.'),
 });
 
 export const logQuerySchema = pageQuerySchema.extend({

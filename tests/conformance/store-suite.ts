@@ -7,6 +7,7 @@ import { describeAliasMoves } from './alias-moves-suite.ts';
 import { describeCanaryAborts } from './canary-aborts-suite.ts';
 import { describeEgressRefusals } from './egress-refusals-suite.ts';
 import { describeErrorGroups } from './error-groups-suite.ts';
+import { describeKeptRequests } from './kept-requests-suite.ts';
 import { describeLogFilter } from './log-filter-suite.ts';
 import { describeQueue } from './queue-suite.ts';
 import { describeSecrets } from './secrets-suite.ts';
@@ -160,7 +161,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         const record = versionRecord(id, 1);
         const newer = {
           ...{ provisionedWindows: [], maxConcurrency: null, reservedConcurrency: 0, weight: 10, singleFlight: false },
-          ...{ snapshots: true, inputSchema: null },
+          ...{ snapshots: true, inputSchema: null, capture: { requests: 'errors', maxBytes: 65_536 } },
         };
         const older = Object.fromEntries(Object.entries(record.config).filter(([key]) => !(key in newer)));
         const batch = { maxSize: 4, windowMs: 9 };
@@ -693,6 +694,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
     describeAliasMoves(() => store);
     describeCanaryAborts(() => store);
     describeTestEvents(() => store);
+    describeKeptRequests(() => store);
     describeLogFilter(() => store);
   });
 }

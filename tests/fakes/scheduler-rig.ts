@@ -9,9 +9,11 @@ import type { InvocationPayload, InvocationRecord, Store } from '../../backend/c
 import type { VersionSpec } from '../../backend/core/version.ts';
 import { openSqliteStore } from '../../backend/database/sqlite/open-sqlite-store.ts';
 import { LocalScheduler } from '../../backend/scheduler/local-scheduler.ts';
+import { RequestCapture } from '../../backend/scheduler/request-capture.ts';
 import { defaultSchedulerSettings, type SchedulerSettings } from '../../backend/scheduler/scheduler-settings.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { type FunctionId, newId } from '../../shared/ids.ts';
+import { noSecrets } from '../support/no-secrets.ts';
 import { invocationOf, KeepingSink, type PoolRigOptions, poolRig, quietLogger } from './pool-rig.ts';
 
 /** A directory that knows exactly the versions it was given; every alias names the newest. */
@@ -66,6 +68,7 @@ export async function schedulerRig(options: SchedulerRigOptions = {}) {
         flush: () => Promise.resolve(),
         dropped: 0,
       },
+      capture: new RequestCapture({ isOn: true, secrets: noSecrets, clock }),
       metrics: { record: (event) => void rig.events.push(event), flush: () => Promise.resolve() },
       clock,
       logger: quietLogger,

@@ -228,6 +228,31 @@ test('invocations are replayed and cancelled by id', async () => {
   expect(listed.map((item) => item.id)).toEqual([waiting]);
 });
 
+test('requests over HTTP that were kept are shown, as a command too, and replayed', async () => {
+  expect(
+    (await platform.api('POST', '/api/v1/functions/orders/versions', { capture: { requests: 'all' } })).status,
+  ).toBe(201);
+  const url = `${platform.gatewayUrl}/orders/7?token=planted&a=1`;
+  const sent = await fetch(url, { method: 'PUT', headers: { 'x-a': "it's", cookie: 'c=planted' }, body: 'no JSON' });
+  const id = sent.headers.get('hearth-invocation-id') ?? '';
+  const shown = await run(['invocation', 'request', id]);
+  expect(shown.stdout).toMatch(
+    /^PUT http:.*\/orders\/7\?token=redacted&a=1\n[\s\S]*x-a: it's\n[\s\S]*\n\nno JSON\n\nHTTP 200\n/,
+  );
+  expect(shown.stderr).toBe('left out: header cookie, query token\n');
+  expect((await run(['invocation', 'request', id, '--curl'])).stdout).toMatch(
+    /^curl -i -X PUT 'http:.*' \\\n[\s\S]*-H 'x-a: it'\\''s'[\s\S]*--data-raw 'no JSON'\n$/,
+  );
+  expect(await json(['invocation', 'request', id])).toMatchObject({ method: 'PUT', body: 'no JSON' });
+  expect((await run(['invocation', 'show', id])).stdout).toContain(`kept: hearth invocation request ${id}\n`);
+  const again = JSON.parse((await run(['invoke', 'orders', '--replay', id])).stdout);
+  expect(JSON.parse(again.body)).toMatchObject({ got: { rawPath: '/7', body: 'no JSON' } });
+  const { version }: { version: number } = await json(['invocation', 'show', id]);
+  const found: { id: string }[] = await json(['invocation', 'list', '--search', id, '--of-version', String(version)]);
+  expect(found.map((item) => item.id)).toEqual([id]);
+  expect((await run(['invocation', 'request', 'inv_none'])).code).toBe(4);
+});
+
 test('a schedule is seen with its next run and run by hand', async () => {
   const schedules: { id: string }[] = await json(['schedule', 'list', '--function', 'orders']);
   expect(schedules).toMatchObject([{ name: 'nightly', cron: '0 3 * * *', timeZone: 'UTC', enabled: true }]);

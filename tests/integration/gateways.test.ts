@@ -43,6 +43,18 @@ test('a change is seen by all of them at once, and every call is counted once', 
   });
 });
 
+test('requests of calls that fail are kept, small ones and streams', async () => {
+  await deploy('down', 'export const handler = async () => ({ statusCode: 503 });');
+  for (const body of ['small', 'x'.repeat(70_000)]) {
+    const answer = await fetch(`${platform.gatewayUrl}/down/a`, { method: 'PUT', body });
+    const id = answer.headers.get('hearth-invocation-id');
+    const kept = await (await platform.api('GET', `/api/v1/invocations/${id}/request`)).json();
+    const isCut = body.length > 65_536;
+    expect(kept).toMatchObject({ method: 'PUT', path: '/a', bodyBytes: body.length, isCut });
+    expect((kept as { body: string }).body).toBe(body.slice(0, 65_536));
+  }
+});
+
 test('a WebSocket, a stream in both directions, and the client that leaves them', async () => {
   const source = `export default { async fetch(request, env, ctx) {
     if (!request.url.endsWith('/ws')) return new Response(request.body);

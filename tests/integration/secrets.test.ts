@@ -136,6 +136,7 @@ describe('a planted secret', () => {
         console.error(JSON.stringify({ value }), encodeURIComponent(value), btoa(value), btoa('user:' + value));
         process.stdout.write('raw ' + value + '\\n');
         console.log('x'.repeat(16384 - 12) + value);
+        if (event.rawPath !== undefined) return { statusCode: 500, headers: { 'x-a': value }, body: value };
         if (event.how === 'throw') throw Object.assign(new TypeError('failed with ' + value), { name: 'E' + value });
         if (event.how === 'crash') setTimeout(() => { throw new Error('late ' + value); });
         return 'done';
@@ -155,13 +156,28 @@ describe('a planted secret', () => {
     const queued = await platform.api('POST', '/api/v1/functions/spread/invocations?mode=async', { how: 'throw' });
     expect(queued.status).toBe(202);
     await call('spread');
+    // A caller that sends it everywhere, in a call whose request is kept.
+    const sent = await fetch(`${platform.gatewayUrl}/spread/${planted}?a=${planted}&b=${btoa(`:${planted}`)}`, {
+      method: 'POST',
+      headers: {
+        'x-plain': planted,
+        'x-basic': btoa(`user:${planted}`),
+        authorization: planted,
+        cookie: `a=${planted}`,
+      },
+      body: JSON.stringify({ value: planted, more: btoa(planted) }),
+    });
+    expect(sent.status).toBe(500);
+    const kept = `/api/v1/invocations/${sent.headers.get('hearth-invocation-id')}/request`;
+    const keptText = await (await platform.api('GET', kept)).text();
+    expect(keptText).toContain('"redacted":["header authorization"');
 
     // Lines arrive in the store a moment after they were written.
     await eventually(async () => {
       const logs = await (await platform.api('GET', '/api/v1/functions/spread/logs?limit=200')).text();
       expect(logs.match(/\[redacted\]/g)?.length).toBeGreaterThan(8);
     });
-    const seen = [problem, start, platform.output()];
+    const seen = [problem, start, keptText, platform.output()];
     for (const path of [
       'functions/spread/logs?limit=200',
       'invocations?limit=200',

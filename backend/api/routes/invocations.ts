@@ -9,6 +9,7 @@ import {
   invokeQuerySchema,
   redrivenSchema,
 } from '../../../shared/api/invocations.ts';
+import { keptRequestSchema } from '../../../shared/api/kept-requests.ts';
 import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
 import { type ErrorKind, PlatformError } from '../../../shared/errors.ts';
 import { limits } from '../../../shared/limits.ts';
@@ -20,6 +21,7 @@ import { sendAccepted } from '../controllers/accepted.ts';
 import { callHeaders, receiveCall, refuseTooLarge, takeRawPayloads } from '../controllers/call-payload.ts';
 import { answerCall } from '../controllers/invoke.ts';
 import { deadLetterDocument, invocationDocument, jsonValue } from '../documents.ts';
+import { keptRequestDocument } from '../kept-request-document.ts';
 import { type Api, bearerOnly, idParams, nameParams, noContent, problems } from '../route-docs.ts';
 
 const docs = { tags: ['invocations'], security: bearerOnly };
@@ -116,20 +118,19 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
       operationId: 'listInvocations',
       summary: 'List invocations, newest first',
       description:
-        'Synchronous calls that run are on the first page, at most half of it without `status=running`; those that wait for an instance are not listed.',
+        'Synchronous calls that run are on the first page, at most half of it without `status=running`; those that wait for an instance are not listed. With `version`, `minDurationMs` or `search` a page looks at 20,000 invocations: it may be short or empty and still have a `nextCursor`.',
       querystring: invocationListQuerySchema,
       response: { 200: invocationPageSchema, ...problems() },
     },
     handler: async (request) => {
-      const { function: name, status, trigger, from, to, limit, cursor } = request.query;
+      const { function: name, from, to, limit, cursor, ...asked } = request.query;
       const project = projectOfRequest(request);
       const functionName = name === undefined ? undefined : fullNameOf(project, name);
       // What is no name of a function has no invocations.
       if (name !== undefined && functionName === undefined) return { items: [], nextCursor: null };
       const filter = {
+        ...asked,
         functionName,
-        status,
-        trigger,
         from: from === undefined ? undefined : Date.parse(from),
         to: to === undefined ? undefined : Date.parse(to),
       };
@@ -165,6 +166,24 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
   });
 
   app.route({
+    method: 'GET',
+    url: '/invocations/:id/request',
+    // Who may not call a function has no business with what others called it with.
+    config: { access: 'invoke' },
+    schema: {
+      ...docs,
+      operationId: 'getInvocationRequest',
+      summary: 'The request of a call over HTTP that was kept, and what the function answered',
+      params: idParams,
+      response: { 200: keptRequestSchema, ...problems(404) },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      return keptRequestDocument(id, await invocations.request(projectOfRequest(request), id));
+    },
+  });
+
+  app.route({
     method: 'DELETE',
     url: '/invocations/:id',
     config: { access: 'invoke' },
@@ -190,7 +209,9 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
     schema: {
       ...docs,
       operationId: 'replayInvocation',
-      summary: 'Run the kept payload of an invocation once more, asynchronously',
+      summary: 'Run an invocation once more with what was kept of it, asynchronously',
+      description:
+        'A call over HTTP runs with the same method, path, headers and body, without credentials, and is not tried again once it ran.',
       params: idParams,
       body: z.strictObject({}).nullish(),
       response: { 202: acceptedSchema, ...problems(404, 409, 413, 415, 422) },

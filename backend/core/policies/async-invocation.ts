@@ -3,7 +3,7 @@ import type { Resolution } from '../ports/function-directory.ts';
 import type { NewAsyncInvocation } from '../ports/invocation-queue.ts';
 
 type Given = Pick<NewAsyncInvocation, 'trigger' | 'payload'> &
-  Partial<Pick<NewAsyncInvocation, 'idempotencyKey' | 'traceparent' | 'depth' | 'replayOf'>> & {
+  Partial<Pick<NewAsyncInvocation, 'idempotencyKey' | 'traceparent' | 'depth' | 'replayOf' | 'request'>> & {
     /** Clock.now() of the acceptance. */
     readonly now: number;
     readonly delayMs?: number;
@@ -33,5 +33,6 @@ export function asyncInvocation({ version, qualifier }: Resolution, given: Given
     traceparent: given.traceparent,
     depth: given.depth ?? 0,
     replayOf: given.replayOf,
+    request: given.request,
   };
 }

@@ -41,15 +41,19 @@ export function decideRetry(input: RetryInput): RetryDecision {
   const { outcome } = input;
   if (outcome.kind === 'success') return { kind: 'done' };
   if (outcome.kind === 'cancelled') return { kind: 'cancelled' };
-  let neverRan = false;
   if (outcome.kind === 'platform-fault') {
     if (outcome.fault === 'shutting-down') return { kind: 'release' };
     if (!outcome.retryable) return { kind: 'dead-letter', reason: 'attempts-exhausted' };
-    neverRan = outcome.fault === 'capacity' || outcome.fault === 'driver';
   }
-  if (!neverRan && input.attempt >= input.maxAttempts) return { kind: 'dead-letter', reason: 'attempts-exhausted' };
+  if (!hasNotRun(outcome) && input.attempt >= input.maxAttempts)
+    return { kind: 'dead-letter', reason: 'attempts-exhausted' };
   const limits = { minMs: input.minBackoffMs, maxMs: Math.max(input.minBackoffMs, input.maxBackoffMs) };
   const runAt = input.now + backoffMs(input.attempt, limits, input.random);
   if (runAt > input.expiresAt) return { kind: 'dead-letter', reason: 'too-old' };
   return { kind: 'retry', runAt };
+}
+
+/** There was no instance to run it in. */
+export function hasNotRun(outcome: InvocationOutcome): boolean {
+  return outcome.kind === 'platform-fault' && (outcome.fault === 'capacity' || outcome.fault === 'driver');
 }

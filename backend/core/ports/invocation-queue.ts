@@ -1,6 +1,7 @@
 import type { FunctionId, InvocationId, VersionId } from '../../../shared/ids.ts';
 import type { InvocationError, TriggerKind } from '../../../shared/invocation.ts';
 import type { InvocationReport } from '../invocation.ts';
+import type { KeptRequest } from '../kept-request.ts';
 
 /** What is stored of an asynchronous call before 202 is answered. */
 export interface NewAsyncInvocation {
@@ -22,6 +23,8 @@ export interface NewAsyncInvocation {
   readonly traceparent: string | undefined;
   readonly depth: number;
   readonly replayOf: InvocationId | undefined;
+  /** It replays a call over HTTP: the function is given this instead of an event; `payload` is its body. */
+  readonly request?: KeptRequest | undefined;
 }
 
 /** A leased invocation. The token fences: whoever holds an older one can no longer settle. */

@@ -19,6 +19,7 @@ import type {
 } from '../../../shared/invocation.ts';
 import type { TokenScope } from '../../../shared/roles.ts';
 import type { VersionConfig } from '../../../shared/version-config.ts';
+import type { KeptRequest } from '../kept-request.ts';
 import type { CanaryAbort, CanaryGuard } from '../policies/canary.ts';
 import type { AlertStore } from './alert-store.ts';
 import type { AliasStore } from './alias-store.ts';
@@ -111,7 +112,7 @@ export interface FunctionStore {
     change: Partial<Pick<FunctionRecord, 'description' | 'tags' | 'isEnabled' | 'latestVersion'>>,
     now: number,
   ): Promise<FunctionRecord>;
-  /** Removes the function with versions, aliases, routes, schedules and test events. Invocations, logs and metrics stay until their retention ends. */
+  /** Removes the function with versions, aliases, routes, schedules, test events and kept requests. Invocations, logs and metrics stay until their retention ends. */
   remove(id: FunctionId, expectedRevision: number | undefined): Promise<void>;
 }
 
@@ -208,11 +209,21 @@ export interface InvocationRecord {
   readonly traceparent: string | undefined;
   readonly nextAttemptAt: number | undefined;
   readonly replayOf: InvocationId | undefined;
+  /** Its request over HTTP was kept. */
+  readonly hasRequest?: boolean | undefined;
 }
 /** JSON text of what went in and out, where it was kept. */
 export interface InvocationPayload {
   readonly payload: Buffer | undefined;
   readonly result: Buffer | undefined;
+  /** Of a call over HTTP, and of a replay of one. */
+  readonly request?: KeptRequest | undefined;
+}
+/** How many bytes of kept requests there may be, and from when. */
+export interface RequestBounds {
+  readonly before: number;
+  readonly maxBytes: number;
+  readonly maxBytesPerFunction: number;
 }
 export interface InvocationFilter {
   readonly project?: string | undefined;
@@ -221,12 +232,21 @@ export interface InvocationFilter {
   readonly trigger: TriggerKind | undefined;
   readonly from: number | undefined;
   readonly to: number | undefined;
+  readonly version?: number | undefined;
+  /** Took at least so long in all. */
+  readonly minDurationMs?: number | undefined;
+  /** An id, or its beginning; a trace id; a part of what the error says. */
+  readonly search?: string | undefined;
+  /** Most invocations that one page looks at to find what `version`, `minDurationMs` and `search` ask for. 20,000 when left out. */
+  readonly maxLookedAt?: number | undefined;
 }
 export interface DeadLetterRecord {
   readonly invocation: InvocationRecord;
   readonly reason: DeadLetterReason;
   readonly deadAt: number;
   readonly payload: Buffer;
+  /** Of a replay of a call over HTTP. */
+  readonly request?: KeptRequest | undefined;
 }
 export interface InvocationStore {
   /** Many finished synchronous invocations in one transaction. An id that exists is left as it is. */
@@ -235,7 +255,7 @@ export interface InvocationStore {
   ): Promise<void>;
   /** With a project: one of another is not there, in the same time. */
   find(id: InvocationId, project?: string): Promise<(InvocationRecord & InvocationPayload) | undefined>;
-  /** Newest first. */
+  /** Newest first. A page that looked at many without finding enough ends early: it may be empty and have a cursor. */
   list(filter: InvocationFilter, page: PageRequest): Promise<Page<InvocationRecord>>;
   deadLetters(
     filter: { readonly project?: string | undefined; readonly functionId?: FunctionId | undefined },
@@ -244,6 +264,11 @@ export interface InvocationStore {
   removeDeadLetter(id: InvocationId): Promise<boolean>;
   /** Deletes finished invocations older than this; dead letters stay. Works in small steps; returns how many. */
   prune(before: number): Promise<number>;
+  /**
+   * Deletes kept requests that are too old or too many, the oldest first; the invocations stay, and requests that are still to be run too. Works
+   * in small steps; returns how many.
+   */
+  pruneRequests(bounds: RequestBounds): Promise<number>;
 }
 
 /** One step of one version, with its sketches in a binary form that only metrics/ understands. */

@@ -5,6 +5,7 @@ import { secretsMigration } from './0004-secrets.ts';
 import { errorGroupsMigration } from './0009-error-groups.ts';
 import { alertsMigration } from './0010-alerts.ts';
 import { documentsMigration } from './0011-documents.ts';
+import { requestsMigration } from './0012-requests.ts';
 import { canariesMigration } from './0015-canaries.ts';
 import { egressRefusalsMigration } from './0017-egress-refusals.ts';
 import { canaryAbortsMigration } from './0018-canary-aborts.ts';
@@ -25,6 +26,7 @@ export const migrations: readonly Migration[] = [
   errorGroupsMigration,
   alertsMigration,
   documentsMigration,
+  requestsMigration,
   canariesMigration,
   egressRefusalsMigration,
   canaryAbortsMigration,

@@ -9,6 +9,7 @@ import type { DeadLetterRow, InvocationRow, PayloadRow } from '../tables.ts';
 import { template } from '../template.ts';
 import { toInvocationRecord } from './invocation-rows.ts';
 import { ofProject } from './of-project.ts';
+import { toKeptRequest } from './requests.ts';
 
 export const insertDeadLetter = template<Omit<DeadLetterRow, 'seq'>>((db, slot) =>
   db.insertInto('dead_letters').values({
@@ -30,6 +31,8 @@ type Joined = Selectable<InvocationRow> & {
   readonly reason: DeadLetterReason;
   readonly dead_at: number;
   readonly dead_seq: number;
+  readonly request_head: string | null;
+  readonly request_body: Uint8Array | null;
 };
 
 /** Table `dead_letters`: invocations that were given up, kept with their payload until somebody removes them. */
@@ -54,7 +57,9 @@ export class DeadLetterModel {
       .leftJoin('payloads as p', (on) =>
         on.onRef('p.invocation_id', '=', 'd.invocation_id').on('p.kind', '=', 'payload'),
       )
+      .leftJoin('requests as r', 'r.invocation_id', 'd.invocation_id')
       .selectAll('i')
+      .select(['r.head as request_head', 'r.body as request_body'])
       .select(['p.body', 'd.reason', 'd.dead_at', 'd.seq as dead_seq'])
       .orderBy('d.dead_at', 'desc')
       .orderBy('d.seq', 'desc')
@@ -85,5 +90,6 @@ function toRecord(row: Joined): DeadLetterRecord {
     reason: row.reason,
     deadAt: row.dead_at,
     payload: row.body === null ? Buffer.alloc(0) : bufferOf(row.body),
+    request: toKeptRequest({ head: row.request_head, body: row.request_body, response_body: null }),
   };
 }

@@ -104,6 +104,7 @@ export class FunctionModel implements FunctionStore {
     let query = this.#session.db.deleteFrom('functions').where('id', '=', id).returning('id');
     if (expectedRevision !== undefined) query = query.where('revision', '=', expectedRevision);
     if ((await query.executeTakeFirst()) === undefined) throw await this.#whyUntouched(id);
+    await this.#session.db.deleteFrom('requests').where('function_id', '=', id).execute();
   }
 
   async #whyUntouched(id: FunctionId): Promise<PlatformError> {

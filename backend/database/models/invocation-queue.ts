@@ -22,6 +22,7 @@ import { insertDeadLetter } from './dead-letters.ts';
 import { insertNewInvocation } from './invocation-rows.ts';
 import { payloadSteps } from './payloads.ts';
 import * as statements from './queue-statements.ts';
+import { requestSteps, toKeptRequest } from './requests.ts';
 
 /** How long an idempotency key answers with the first invocation. */
 const idempotencyKeyLifeMs = 24 * 3_600_000;
@@ -31,7 +32,7 @@ type LeasedRow = Omit<QueueRow, 'lease_owner' | 'lease_token'> &
     InvocationRow,
     'function_name' | 'version' | 'qualifier' | 'trigger_kind' | 'created_at' | 'traceparent' | 'replay_of'
   > &
-  Pick<PayloadRow, 'body'>;
+  Pick<PayloadRow, 'body'> & { readonly request_head: string | null; readonly request_body: Uint8Array | null };
 
 /** Where `onReady` hears from; inside a transaction it waits for the commit. */
 export interface ReadySource {
@@ -127,6 +128,7 @@ export class InvocationQueueModel implements InvocationQueue {
         replay_of: item.replayOf ?? null,
       }),
       ...payloadSteps(this.#session, item.id, 'payload', item.payload),
+      ...requestSteps(this.#session, { ...item, keptAt: item.acceptedAt }, item.request),
       this.#session.step(statements.insertQueued, {
         invocation_id: item.id,
         function_id: item.functionId,
@@ -306,6 +308,7 @@ function toClaim(row: LeasedRow, token: string): Claim {
       traceparent: row.traceparent ?? undefined,
       depth: row.depth,
       replayOf: row.replay_of ?? undefined,
+      request: toKeptRequest({ head: row.request_head, body: row.request_body, response_body: null }),
     },
     attempt: row.attempts,
     token,

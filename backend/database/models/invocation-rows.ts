@@ -76,7 +76,9 @@ function timingOf(text: string | null): Timing | undefined {
   return timing === undefined ? undefined : { ...timing, flushMs: timing.flushMs ?? 0 };
 }
 
-export function toInvocationRecord(row: Selectable<InvocationRow>): InvocationRecord {
+export function toInvocationRecord(
+  row: Selectable<InvocationRow> & { readonly has_request?: number },
+): InvocationRecord {
   return {
     id: row.id,
     functionId: row.function_id,
@@ -98,5 +100,6 @@ export function toInvocationRecord(row: Selectable<InvocationRow>): InvocationRe
     traceparent: row.traceparent ?? undefined,
     nextAttemptAt: row.next_attempt_at ?? undefined,
     replayOf: row.replay_of ?? undefined,
+    ...(row.has_request === undefined ? {} : { hasRequest: row.has_request === 1 }),
   };
 }

@@ -1,6 +1,6 @@
 import { type Selectable, sql } from 'kysely';
 import type { InvocationId } from '../../../shared/ids.ts';
-import { prefixOf, projectOf } from '../../../shared/names.ts';
+import { prefixOf } from '../../../shared/names.ts';
 import type {
   InvocationFilter,
   InvocationPayload,
@@ -8,17 +8,19 @@ import type {
   InvocationStore,
   Page,
   PageRequest,
+  RequestBounds,
 } from '../../core/ports/store.ts';
 import { bufferOf } from '../columns.ts';
-import { decodeCursor, encodeCursor, pageOf } from '../cursor.ts';
-import { rowsOf, type SqlSession, type Step } from '../sql-session.ts';
+import type { RequestRow } from '../request-row.ts';
+import { rest, rowsOf, type SqlSession, type Step } from '../sql-session.ts';
 import type { InvocationRow, PayloadRow } from '../tables.ts';
 import { template } from '../template.ts';
 import { DeadLetterModel } from './dead-letters.ts';
+import { listInvocations } from './invocation-list.ts';
 import { insertInvocation, toInvocationRecord, toInvocationRow } from './invocation-rows.ts';
-import { ofProject } from './of-project.ts';
 import { payloadSteps } from './payloads.ts';
 import { deleteInSteps } from './prune.ts';
+import { pruneRequests, requestSteps, toKeptRequest } from './requests.ts';
 
 const selectInvocation = template<{ readonly id: InvocationId }>((db, slot) =>
   db.selectFrom('invocations').selectAll().where('id', '=', slot.id),
@@ -35,7 +37,11 @@ const selectPayloads = template<{ readonly id: InvocationId }>((db, slot) =>
   db.selectFrom('payloads').select(['kind', 'body']).where('invocation_id', '=', slot.id),
 );
 
-/** Table `invocations`, with `payloads` and, for its list, `dead_letters`. */
+const selectRequest = template<{ readonly id: InvocationId }>((db, slot) =>
+  db.selectFrom('requests').select(['head', 'body', 'response_body']).where('invocation_id', '=', slot.id),
+);
+
+/** Table `invocations`, with `payloads`, `requests` and, for its list, `dead_letters`. */
 export class InvocationModel implements InvocationStore {
   readonly #session: SqlSession;
   readonly #deadLetters: DeadLetterModel;
@@ -54,6 +60,7 @@ export class InvocationModel implements InvocationStore {
       const bodies = [
         ...payloadSteps(this.#session, record.id, 'payload', payload?.payload),
         ...payloadSteps(this.#session, record.id, 'result', payload?.result),
+        ...requestSteps(this.#session, { ...record, keptAt: record.createdAt }, payload?.request),
       ];
       steps.push(this.#session.step(insertInvocation, toInvocationRow(record), bodies.length), ...bodies);
     }
@@ -63,50 +70,25 @@ export class InvocationModel implements InvocationStore {
   async find(id: InvocationId, project?: string): Promise<(InvocationRecord & InvocationPayload) | undefined> {
     const record =
       project === undefined
-        ? this.#session.step(selectInvocation, { id }, 1)
-        : this.#session.step(selectOwnInvocation, { id, prefix: prefixOf(project) }, 1);
-    const [found, bodies] = await this.#session.read([record, this.#session.step(selectPayloads, { id })]);
-    const [row] = rowsOf<Selectable<InvocationRow>>(found);
+        ? this.#session.step(selectInvocation, { id }, rest)
+        : this.#session.step(selectOwnInvocation, { id, prefix: prefixOf(project) }, rest);
+    const steps = [record, this.#session.step(selectPayloads, { id }), this.#session.step(selectRequest, { id })];
+    const [records, bodies, requests] = await this.#session.read(steps);
+    const [row] = rowsOf<Selectable<InvocationRow>>(records);
     if (row === undefined) return undefined;
     const kept = rowsOf<Pick<PayloadRow, 'kind' | 'body'>>(bodies);
     const bodyOf = (kind: PayloadRow['kind']) => {
       const body = kept.find((candidate) => candidate.kind === kind)?.body;
       return body && bufferOf(body);
     };
-    return { ...toInvocationRecord(row), payload: bodyOf('payload'), result: bodyOf('result') };
+    const [requestRow] = rowsOf<Pick<RequestRow, 'head' | 'body' | 'response_body'>>(requests);
+    const request = requestRow && toKeptRequest(requestRow);
+    const found = { ...toInvocationRecord(row), payload: bodyOf('payload'), result: bodyOf('result') };
+    return request === undefined ? found : { ...found, request, hasRequest: true };
   }
 
-  /** From `from` (included) to `to` (not included). */
-  async list(filter: InvocationFilter, page: PageRequest): Promise<Page<InvocationRecord>> {
-    const { project, functionName, status, trigger, from, to } = filter;
-    const { flavour } = this.#session;
-    const key = decodeCursor('invocations', ['n', 'n'], page.cursor);
-    const isOfOther = project !== undefined && functionName !== undefined && projectOf(functionName) !== project;
-    if (isOfOther) return { items: [], nextCursor: null };
-    let query = this.#session.db
-      .selectFrom('invocations')
-      .selectAll()
-      .orderBy('created_at', 'desc')
-      .orderBy('seq', 'desc')
-      .limit(page.limit + 1);
-    // A full name says its project. With both in the query SQLite walks all that the project did to find one function.
-    if (functionName !== undefined) query = query.where('function_name', '=', functionName);
-    else if (project !== undefined) query = query.where(({ ref }) => ofProject(flavour, ref('function_name'), project));
-    if (status !== undefined) query = query.where('status', '=', status);
-    // Says to the planner that the index of the rare statuses can answer.
-    if (status !== undefined && status !== 'success') query = query.where(sql<boolean>`status <> 'success'`);
-    if (trigger !== undefined) query = query.where('trigger_kind', '=', trigger);
-    // The same for the triggers that are rarer than calls over HTTP.
-    if (trigger !== undefined && trigger !== 'http') query = query.where(sql<boolean>`trigger_kind <> 'http'`);
-    if (from !== undefined) query = query.where('created_at', '>=', from);
-    if (to !== undefined) query = query.where('created_at', '<', to);
-    if (key !== undefined) {
-      const [at, seq] = key.map(Number);
-      query = query.where(sql<boolean>`(created_at, seq) < (${at}, ${seq})`);
-    }
-    return pageOf(await query.execute(), page.limit, toInvocationRecord, (row) =>
-      encodeCursor('invocations', [row.created_at, row.seq]),
-    );
+  list(filter: InvocationFilter, page: PageRequest): Promise<Page<InvocationRecord>> {
+    return listInvocations(this.#session, filter, page);
   }
 
   deadLetters(...request: Parameters<InvocationStore['deadLetters']>): ReturnType<InvocationStore['deadLetters']> {
@@ -153,5 +135,9 @@ export class InvocationModel implements InvocationStore {
         .executeTakeFirstOrThrow(),
     );
     return invocations;
+  }
+
+  pruneRequests(bounds: RequestBounds): Promise<number> {
+    return pruneRequests(this.#session, bounds);
   }
 }

@@ -124,6 +124,7 @@ export const selectLeased = template<{ readonly token: string }>((db, slot) =>
     .innerJoin('payloads as p', (on) =>
       on.onRef('p.invocation_id', '=', 'q.invocation_id').on('p.kind', '=', 'payload'),
     )
+    .leftJoin('requests as r', 'r.invocation_id', 'q.invocation_id')
     .select([
       'q.invocation_id',
       'q.function_id',
@@ -143,6 +144,8 @@ export const selectLeased = template<{ readonly token: string }>((db, slot) =>
       'i.traceparent',
       'q.depth',
       'i.replay_of',
+      'r.head as request_head',
+      'r.body as request_body',
     ])
     .where('q.lease_token', '=', slot.token)
     .orderBy('q.due_at')

@@ -103,10 +103,12 @@ export class Call {
     this.#requestBytes = sent;
     if (source === undefined) return;
     const { encoder } = this.#host;
+    const { request } = this.call.invocation;
     const options = {
       id: this.id,
       encoder,
       source,
+      beginning: request.kind === 'http' ? request.beginning : undefined,
       isWritable: () => this.#host.isWritable(),
       flush: () => this.#host.flush(),
       onBroken: () => this.#disconnected('the request body ended early'),

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { BodyBeginning } from '../../core/body-beginning.ts';
 import type { FrameEncoder } from './frame-encoder.ts';
 import { emptyBuffer, frameFlags, frameTypes, initialCreditBytes, maxChunkBytes } from './frames.ts';
 
@@ -6,6 +7,8 @@ export interface RequestBodyOptions {
   readonly id: number;
   readonly encoder: FrameEncoder;
   readonly source: Buffer | Readable;
+  /** Takes note of what a source that is a stream gives. */
+  readonly beginning?: BodyBeginning | undefined;
   /** False while the stream to the agent is full. */
   readonly isWritable: () => boolean;
   readonly flush: () => void;
@@ -90,12 +93,14 @@ export class RequestBody {
 
   readonly #data = (chunk: Buffer | string): void => {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    this.#options.beginning?.take(bytes);
     this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     this.pump();
   };
 
   readonly #end = (): void => {
     this.#sourceEnded = true;
+    this.#options.beginning?.end();
     if (this.#over || this.#rest.length > 0) return;
     this.#options.encoder.raw(frameTypes.end, 0, this.#options.id, emptyBuffer);
     this.stop();

@@ -1,3 +1,4 @@
+import { bytesOfRequest } from '../../core/kept-request.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InvocationJournal } from '../../core/ports/invocation-journal.ts';
 import type { Logger } from '../../core/ports/logger.ts';
@@ -67,7 +68,9 @@ export class GroupedJournal implements InvocationJournal {
   pending(id: string): (InvocationRecord & Partial<InvocationPayload>) | undefined {
     let found: Entry | undefined;
     for (const entry of this.#writer.unwritten()) if (entry.record.id === id) found = entry;
-    return found === undefined ? undefined : { ...found.record, ...found.payload };
+    if (found === undefined) return undefined;
+    const hasRequest = found.payload?.request !== undefined;
+    return { ...found.record, ...found.payload, ...(hasRequest ? { hasRequest } : {}) };
   }
 
   flush(): Promise<void> {
@@ -83,5 +86,6 @@ export class GroupedJournal implements InvocationJournal {
 function bytesOf({ record, payload }: Entry): number {
   const error = record.error;
   const errorChars = error === undefined ? 0 : error.message.length + (error.stack?.length ?? 0);
-  return recordBytes + errorChars * 2 + (payload?.payload?.length ?? 0) + (payload?.result?.length ?? 0);
+  const request = payload?.request === undefined ? 0 : bytesOfRequest(payload.request);
+  return recordBytes + errorChars * 2 + (payload?.payload?.length ?? 0) + (payload?.result?.length ?? 0) + request;
 }

@@ -100,6 +100,21 @@ export interface StoreRetention {
   readonly keepErrorGroupsMs: number;
 }
 
+export interface RequestRetention {
+  readonly store: Pick<Store, 'invocations'>;
+  readonly keepRequestsMs: number;
+  readonly maxBytes: number;
+  readonly maxBytesPerFunction: number;
+}
+
+/** Requests of calls over HTTP: bounded by bytes too, so they are looked at more often than what is bounded by age alone. */
+export function requestRetentionTarget({ store, keepRequestsMs, ...bounds }: RequestRetention): RetentionTarget {
+  return {
+    name: 'kept requests',
+    prune: (now) => store.invocations.pruneRequests({ ...bounds, before: now - keepRequestsMs }),
+  };
+}
+
 /** Invocations, logs, groups of errors, refused attempts to get out and canaries that were taken back; those of the metric points come from `MetricsCollector.retentionTargets`. */
 export function storeRetentionTargets(options: StoreRetention): readonly RetentionTarget[] {
   const { store, keepInvocationsMs, keepLogsMs, keepErrorGroupsMs } = options;
