@@ -172,6 +172,14 @@ describe('the statements of the models', () => {
     await store.invocations.list({ ...none, trigger: 'schedule' }, page);
     await store.invocations.list({ ...none, version: 2, minDurationMs: 5, search: 'x' }, page);
     await store.invocations.list({ ...none, project: 'acme', search: newId('invocation') }, page);
+    for (const project of ['default', 'acme'])
+      for (const more of [
+        {},
+        { functionName: 'resize' },
+        { status: 'function-error' as const },
+        { trigger: 'http' as const },
+      ])
+        await store.invocations.list({ ...none, ...more, project, version: 2 }, page);
     await store.invocations.deadLetters({ project: 'default' }, page);
     await store.invocations.deadLetters({}, page);
     await store.invocations.deadLetters({ functionId }, page);

@@ -13,6 +13,9 @@ const gaugeRefreshMs = 120_000;
  * Query options, one per document. Keys begin with the noun, so that `invalidateQueries({queryKey: ['functions']})` reaches
  * everything that a deployment may have changed.
  */
+const isSearched = ({ version, minDurationMs, search }: QueryValues): boolean =>
+  [version, minDurationMs, search].some((value) => value !== undefined && value !== '');
+
 export const queries = {
   functions: (api: Api, search = '') =>
     infiniteQueryOptions({
@@ -77,7 +80,8 @@ export const queries = {
       },
       ...byCursor,
       placeholderData: keepPreviousData,
-      refetchInterval: 5000,
+      // What has to be looked for takes the platform longer, and is old mostly.
+      refetchInterval: isSearched(filter) ? false : 5000,
     }),
   invocation: (api: Api, id: string) =>
     queryOptions({

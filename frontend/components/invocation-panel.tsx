@@ -3,14 +3,17 @@ import { Link } from '@tanstack/react-router';
 import { Ban, RotateCcw } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { InvocationDetail } from '../../shared/api/invocations.ts';
+import type { ReplayObstacle } from '../../shared/api/kept-requests.ts';
 import { isDraft } from '../../shared/drafts.ts';
 import { useApi } from '../api/context.tsx';
+import { keptRequestQuery } from '../api/kept-requests.ts';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
 import { CopyButton } from '../ui/copy-button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { toast } from '../ui/toast.tsx';
-import { formatDateTime } from '../util/format.ts';
+import { formatBytes, formatDateTime } from '../util/format.ts';
+import { obstacleTexts, traceIdOf } from '../util/kept-request.ts';
 import { versionText } from '../util/version-text.ts';
 import { InvocationResult } from './invocation-result.tsx';
 import { PermittedButton } from './permitted-button.tsx';
@@ -27,6 +30,7 @@ function Fact({ label, children }: { readonly label: string; readonly children: 
 }
 
 function Facts({ detail }: { readonly detail: InvocationDetail }) {
+  const traceId = traceIdOf(detail.traceparent);
   return (
     <dl className="tabular grid grid-cols-2 gap-x-4 gap-y-2 sm:grid-cols-3">
       <Fact label="Function">
@@ -43,6 +47,17 @@ function Facts({ detail }: { readonly detail: InvocationDetail }) {
       <Fact label="Instance">
         <span className="font-mono text-xs break-all">{detail.instanceId ?? '–'}</span>
       </Fact>
+      {detail.usage !== null && (
+        <Fact label="Bytes in and out">
+          {formatBytes(detail.usage.requestBytes)} · {formatBytes(detail.usage.responseBytes)}
+        </Fact>
+      )}
+      {traceId !== undefined && (
+        <Fact label="Trace">
+          <span className="font-mono text-xs break-all">{traceId}</span>
+          <CopyButton text={traceId} label="Copy the trace id" />
+        </Fact>
+      )}
       {detail.replayOf !== null && (
         <Fact label="Replay of">
           <Link to={paths.invocation(detail.replayOf)} className="font-mono text-xs break-all text-accent underline">
@@ -74,12 +89,8 @@ function Actions({ detail }: { readonly detail: InvocationDetail }) {
     },
     onError: (error) => toast.failed('Not cancelled', error),
   });
-  const hasPayload = detail.payload !== null && detail.payload !== undefined;
-  const whyNot = isDraft(detail)
-    ? 'It ran a draft: test it again where its code is'
-    : hasPayload
-      ? undefined
-      : 'Its event was not kept, so it cannot be sent again';
+  const kept = useQuery({ ...keptRequestQuery(api, detail.id), enabled: detail.hasRequest });
+  const whyNot = whyNotReplayed(detail, kept.data?.replayObstacle ?? undefined);
   return (
     <div className="flex flex-wrap gap-2">
       <PermittedButton
@@ -103,6 +114,13 @@ function Actions({ detail }: { readonly detail: InvocationDetail }) {
       )}
     </div>
   );
+}
+
+function whyNotReplayed(detail: InvocationDetail, obstacle: ReplayObstacle | undefined): string | undefined {
+  if (isDraft(detail)) return 'It ran a draft: test it again where its code is';
+  if (obstacle !== undefined) return obstacleTexts[obstacle];
+  if (detail.hasRequest || (detail.payload !== null && detail.payload !== undefined)) return undefined;
+  return `Its ${detail.trigger === 'http' ? 'request' : 'event'} was not kept, so it cannot be sent again`;
 }
 
 /** Everything that is known of one invocation. */

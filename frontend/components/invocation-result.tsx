@@ -8,6 +8,8 @@ import { CodeBlock } from '../ui/copy-button.tsx';
 import { Tabs } from '../ui/tabs.tsx';
 import { TimingBar } from '../ui/timing-bar.tsx';
 import { formatBytes, formatMs, prettyJson } from '../util/format.ts';
+import { notKeptText } from '../util/kept-request.ts';
+import { KeptRequest } from './kept-request.tsx';
 import { LogLines } from './log-lines.tsx';
 import { isOver, StartBadge, StatusBadge } from './status.tsx';
 
@@ -24,7 +26,8 @@ function ResultBlock({ detail, body }: { readonly detail: InvocationDetail; read
   if (detail.error !== null) return <ErrorBlock error={detail.error} />;
   const text = body ?? (detail.result === null || detail.result === undefined ? '' : prettyJson(detail.result));
   if (text === '') {
-    const why = isOver(detail.status) ? 'No result was kept.' : 'It is not over yet.';
+    const kept = detail.hasRequest ? 'What it answered is with its request.' : 'No result was kept.';
+    const why = isOver(detail.status) ? kept : 'It is not over yet.';
     return <p className="text-sm text-muted">{why}</p>;
   }
   return <CodeBlock text={prettyJson(text)} label="result" />;
@@ -62,13 +65,14 @@ export function InvocationResult({ detail, body }: { readonly detail: Invocation
           { id: 'logs', label: `Logs (${detail.logs.length})`, content: <LogLines lines={detail.logs} /> },
           {
             id: 'payload',
-            label: 'Event',
-            content:
-              detail.payload === null || detail.payload === undefined ? (
-                <p className="text-sm text-muted">The event was not kept.</p>
-              ) : (
-                <CodeBlock text={prettyJson(detail.payload)} label="event" />
-              ),
+            label: detail.hasRequest ? 'Request' : 'Event',
+            content: detail.hasRequest ? (
+              <KeptRequest detail={detail} />
+            ) : detail.payload === null || detail.payload === undefined ? (
+              <p className="text-sm text-muted">{notKeptText(detail.trigger)}</p>
+            ) : (
+              <CodeBlock text={prettyJson(detail.payload)} label="event" />
+            ),
           },
         ]}
       />

@@ -9,20 +9,20 @@ import { queries } from '../api/queries.ts';
 import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
-import { Select } from '../ui/field.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { formatBytes, formatDateTime, formatMs } from '../util/format.ts';
 import { useTimeRange, useUrlValue } from '../util/hooks.ts';
 import { fillOf, phasesOf } from '../util/timing.ts';
 import { versionText } from '../util/version-text.ts';
+import { InvocationFilters, useInvocationFilter } from './invocation-filters.tsx';
 import { InvocationPanel } from './invocation-panel.tsx';
 import { LoadMore } from './load-more.tsx';
 import { PermittedButton } from './permitted-button.tsx';
 import { QueryView } from './query-view.tsx';
 import { RangeChoice } from './range-picker.tsx';
 import { selectColumn } from './select-column.tsx';
-import { StartBadge, StatusBadge, statusLabels } from './status.tsx';
+import { StartBadge, StatusBadge } from './status.tsx';
 import { type Selection, useSelection } from './use-selection.ts';
 
 /** A bar as long as the call took, in relation to the longest one shown; its pieces are the phases. */
@@ -107,15 +107,6 @@ function columns(
   ];
 }
 
-const statusOptions = [
-  { value: '', label: 'All statuses' },
-  ...Object.entries(statusLabels).map(([value, label]) => ({ value, label })),
-];
-const triggerOptions = [
-  { value: '', label: 'All triggers' },
-  ...['http', 'api', 'async', 'schedule', 'replay'].map((value) => ({ value, label: value })),
-];
-
 /** Replays what is selected, one after the other; a call whose event was not kept is counted, not hidden. */
 function useBulkReplay(onDone: () => void) {
   const api = useApi();
@@ -151,35 +142,23 @@ export function InvocationTable({
   readonly functionName?: string;
   readonly filters?: ReactNode;
 }) {
-  const [status, setStatus] = useUrlValue('status');
-  const [trigger, setTrigger] = useUrlValue('trigger');
   const [fn] = useUrlValue('function');
   const [openId, setOpenId] = useUrlValue('invocation');
   const [rangeId] = useUrlValue('range');
   const [range] = useTimeRange();
-  const filter = { function: functionName ?? fn, status, trigger };
+  const asked = useInvocationFilter();
+  const filter = { function: functionName ?? fn, ...asked };
   const query = useInfiniteQuery(queries.invocations(useApi(), filter, rangeId === '' ? undefined : range));
   const selection = useSelection();
   const selected = selection.ids;
   const replay = useBulkReplay(() => selection.choose([]));
   const shown = query.data?.pages.flatMap((page) => page.items) ?? [];
-  const isFiltered = status !== '' || trigger !== '' || fn !== '' || rangeId !== '';
+  const isFiltered = Object.values(asked).some((value) => value !== '') || fn !== '' || rangeId !== '';
   return (
     <Card isFlush>
       <div className="flex flex-wrap items-center gap-2 border-b border-line px-4 py-2.5">
         {filters}
-        <Select
-          aria-label="Status"
-          options={statusOptions}
-          value={status}
-          onChange={(event) => setStatus(event.target.value)}
-        />
-        <Select
-          aria-label="Trigger"
-          options={triggerOptions}
-          value={trigger}
-          onChange={(event) => setTrigger(event.target.value)}
-        />
+        <InvocationFilters />
         <RangeChoice isOptional />
         <span className="ml-auto inline-flex flex-wrap items-center gap-2">
           {selected.size > 0 && (
@@ -207,7 +186,7 @@ export function InvocationTable({
         <QueryView query={query} lines={8}>
           {({ pages }) => {
             const rows = pages.flatMap((page) => page.items);
-            if (rows.length === 0) return <NoInvocations isFiltered={isFiltered} />;
+            if (rows.length === 0) return <NoInvocations isFiltered={isFiltered} hasMore={query.hasNextPage} />;
             const longestMs = Math.max(...rows.map((row) => row.timing?.totalMs ?? 0));
             return (
               <Table
@@ -228,7 +207,9 @@ export function InvocationTable({
   );
 }
 
-function NoInvocations({ isFiltered }: { readonly isFiltered: boolean }) {
+function NoInvocations({ isFiltered, hasMore }: { readonly isFiltered: boolean; readonly hasMore: boolean }) {
+  if (hasMore)
+    return <EmptyState icon={<ListTree />} title="Nothing among the newest; older calls were not looked at yet" />;
   if (isFiltered) return <EmptyState icon={<ListTree />} title="Nothing matches these filters" />;
   return (
     <EmptyState icon={<ListTree />} title="No invocations yet">

@@ -81,4 +81,32 @@ describe.skipIf(whyNoChromium !== undefined)(`lists of the dashboard${skippedFor
     await expect.poll(() => rows.count()).toBe(3);
     expect(page.url()).not.toContain('range=');
   });
+
+  it('find a call by what its error says, and show and replay its request', async () => {
+    const source = "export const handler = async () => { throw new TypeError('no such order'); };";
+    expect((await create('functions', { name: 'orders', files: { 'index.mjs': source } })).status).toBe(201);
+    const init = { method: 'PUT', headers: { cookie: 'planted=1', 'x-a': 'b' }, body: '{"sku":"A-1"}' };
+    expect((await fetch(`${platform.gatewayUrl}/orders/17?token=planted`, init)).status).toBe(502);
+    await go('/invocations');
+    await page.getByRole('searchbox', { name: 'Id, trace id or error' }).fill('SUCH order');
+    await page.waitForURL(/q=SUCH/);
+    const rows = page.getByRole('row').filter({ hasText: 'orders' });
+    await expect.poll(() => rows.count()).toBe(1);
+    await rows.getByRole('button').click();
+    const panel = page.getByRole('dialog');
+    await panel.getByRole('tab', { name: 'Request' }).click();
+    await panel.getByText('/orders/17?token=redacted').waitFor();
+    await panel.getByText('"sku": "A-1"').waitFor();
+    await panel.getByText('left out: header cookie, query token').waitFor();
+    await isFine();
+    await panel.getByRole('button', { name: 'Save as test event' }).click();
+    await panel.getByLabel('Name of the event').fill('seventeen');
+    await panel.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText('Only you can see it.').waitFor();
+    await panel.getByRole('button', { name: 'Replay' }).click();
+    await page.getByText('Replay queued').waitFor();
+    await page.keyboard.press('Escape');
+    await go('/invocations?trigger=replay');
+    await expect.poll(() => rows.count()).toBe(1);
+  });
 });

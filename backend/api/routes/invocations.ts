@@ -118,7 +118,7 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
       operationId: 'listInvocations',
       summary: 'List invocations, newest first',
       description:
-        'Synchronous calls that run are on the first page, at most half of it without `status=running`; those that wait for an instance are not listed. With `version`, `minDurationMs` or `search` a page looks at 20,000 invocations: it may be short or empty and still have a `nextCursor`.',
+        'Synchronous calls that run are on the first page, at most half of it without `status=running`; those that wait for an instance are not listed. With `version`, `minDurationMs` or `search` a page looks at 50,000 invocations: it may be short or empty and still have a `nextCursor`.',
       querystring: invocationListQuerySchema,
       response: { 200: invocationPageSchema, ...problems() },
     },

@@ -237,7 +237,7 @@ export interface InvocationFilter {
   readonly minDurationMs?: number | undefined;
   /** An id, or its beginning; a trace id; a part of what the error says. */
   readonly search?: string | undefined;
-  /** Most invocations that one page looks at to find what `version`, `minDurationMs` and `search` ask for. 20,000 when left out. */
+  /** Most invocations that one page looks at to find what `version`, `minDurationMs` and `search` ask for. 50,000 when left out. */
   readonly maxLookedAt?: number | undefined;
 }
 export interface DeadLetterRecord {

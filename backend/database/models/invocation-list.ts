@@ -1,6 +1,6 @@
 import { type SelectQueryBuilder, sql } from 'kysely';
 import { type InvocationId, idPattern } from '../../../shared/ids.ts';
-import { projectOf } from '../../../shared/names.ts';
+import { prefixOf, projectOf } from '../../../shared/names.ts';
 import type { InvocationFilter, InvocationRecord, Page, PageRequest } from '../../core/ports/store.ts';
 import { decodeCursor, encodeCursor, pageOf } from '../cursor.ts';
 import type { SqlSession } from '../sql-session.ts';
@@ -9,7 +9,7 @@ import { toInvocationRecord } from './invocation-rows.ts';
 import { ofProject } from './of-project.ts';
 
 /** What one page looks at where no index knows the answer. */
-const defaultMaxLookedAt = 20_000;
+const defaultMaxLookedAt = 50_000;
 
 type Query<Row> = SelectQueryBuilder<Tables, 'invocations', Row>;
 type Key = readonly [at: number, seq: number];
@@ -81,6 +81,18 @@ function lookedAt<Row>(
   );
 }
 
+/** As much of a filter as one index answers without a look at the invocations themselves. */
+function ofOneIndex({ from, to, ...filter }: InvocationFilter): InvocationFilter {
+  const { functionName, status, trigger, project } = filter;
+  const none = { functionName: undefined, status: undefined, trigger: undefined, from, to };
+  // The index by time is the one of the default project, of successes and of calls over HTTP.
+  const named = project === undefined || prefixOf(project) === '' ? {} : { project };
+  if (functionName !== undefined) return { ...none, functionName };
+  if (status !== undefined && status !== 'success') return { ...none, ...named, status };
+  if (trigger !== undefined && trigger !== 'http') return { ...none, trigger };
+  return { ...none, ...named };
+}
+
 /** The last of the invocations that this page looks at; undefined where there are no more than that, or an index finds what is asked for. */
 async function stopOf(session: SqlSession, filter: InvocationFilter, after: Key | undefined): Promise<Key | undefined> {
   const { version, minDurationMs, search = '', maxLookedAt = defaultMaxLookedAt } = filter;
@@ -88,7 +100,7 @@ async function stopOf(session: SqlSession, filter: InvocationFilter, after: Key 
   if (!isLooking || idPattern.test(search)) return undefined;
   const keys = session.db.selectFrom('invocations').select(['created_at', 'seq']);
   // One more: there has to be something behind it.
-  const rows = await alongIndex(session, keys, filter, after)
+  const rows = await alongIndex(session, keys, ofOneIndex(filter), after)
     .offset(maxLookedAt - 1)
     .limit(2)
     .execute();
