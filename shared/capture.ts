@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { KiB, limits } from './limits.ts';
 
 /** Of which calls over HTTP the request is kept: none, those that failed (no success, or a status from 500), or all. */
-export const capturedRequests = ['none', 'errors', 'all'] as const;
+const capturedRequests = ['none', 'errors', 'all'] as const;
 export type CapturedRequests = (typeof capturedRequests)[number];
 
 export const defaultCapture = { requests: 'errors', maxBytes: 64 * KiB } as const;

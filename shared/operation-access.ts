@@ -37,6 +37,7 @@ export const operationAccess = {
   getErrorGroup: 'read',
   getFunction: 'read',
   getInvocation: 'invocations',
+  getInvocationRequest: 'invoke',
   getPools: 'read',
   getPrices: 'read',
   getProject: 'any',

@@ -2,8 +2,6 @@ import type { Generated } from 'kysely';
 import type { ErrorGroupState } from '../../shared/api/error-groups.ts';
 import type { EgressRefusalReason } from '../../shared/egress.ts';
 import type {
-  AlertDeliveryId,
-  AlertRuleId,
   BundleDigest,
   FunctionId,
   InstanceId,
@@ -19,11 +17,11 @@ import type {
 } from '../../shared/ids.ts';
 import type { InvocationStatus, StartKind, TriggerKind } from '../../shared/invocation.ts';
 import type { Role } from '../../shared/roles.ts';
-import type { AlertDeliveryRecord } from '../core/ports/alert-store.ts';
 import type { ErrorGroupId } from '../core/ports/error-groups.ts';
 import type { DeadLetterReason } from '../core/ports/invocation-queue.ts';
 import type { LogEntry } from '../core/ports/log-sink.ts';
 import type { TokenRecord } from '../core/ports/store.ts';
+import type { AlertDeliveryRow, AlertRuleRow } from './alert-tables.ts';
 import type { AliasMoveRow, CanaryAbortRow } from './alias-tables.ts';
 import type { RequestRow } from './request-row.ts';
 import type { TestEventRow } from './test-event-row.ts';
@@ -320,28 +318,6 @@ export interface EgressRefusalRow {
   count: number;
   first_at: Time;
   last_at: Time;
-}
-
-export interface AlertRuleRow {
-  id: AlertRuleId;
-  config: Json;
-  memory: Json;
-  silenced_until: Time | null;
-  created_at: Time;
-  updated_at: Time;
-}
-
-export interface AlertDeliveryRow {
-  id: AlertDeliveryId;
-  rule_id: AlertRuleId;
-  event: AlertDeliveryRecord['event'];
-  channel: Json;
-  body: Json;
-  state: AlertDeliveryRecord['state'];
-  attempts: number;
-  created_at: Time;
-  next_attempt_at: Time | null;
-  last_error: string | null;
 }
 
 interface DocumentRow {

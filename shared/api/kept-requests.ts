@@ -7,7 +7,7 @@ const bodySchema = {
 };
 
 /** Why a request that was kept cannot be replayed. */
-export const replayObstacles = ['request_cut', 'request_masked'] as const;
+const replayObstacles = ['request_cut', 'request_masked'] as const;
 export type ReplayObstacle = (typeof replayObstacles)[number];
 
 /** What was kept of a call over HTTP: docs/payloads.md. */

@@ -691,10 +691,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
     describeQueue(() => store);
     describeErrorGroups(() => store);
     describeEgressRefusals(() => store);
-    describeAliasMoves(() => store);
-    describeCanaryAborts(() => store);
-    describeTestEvents(() => store);
-    describeKeptRequests(() => store);
-    describeLogFilter(() => store);
+    const parts = [describeAliasMoves, describeCanaryAborts, describeTestEvents, describeKeptRequests];
+    for (const describePart of [...parts, describeLogFilter]) describePart(() => store);
   });
 }

@@ -2,9 +2,9 @@ import type { CreateAlertRule } from '../../../shared/api/alerts.ts';
 import type { AlertDeliveryId, AlertRuleId } from '../../../shared/ids.ts';
 import type { AlertMemory } from '../../core/policies/alert-state.ts';
 import type { AlertDeliveryRecord, AlertRuleRecord, AlertStore } from '../../core/ports/alert-store.ts';
+import type { AlertDeliveryRow, AlertRuleRow } from '../alert-tables.ts';
 import { fromJson } from '../columns.ts';
 import type { SqlSession } from '../sql-session.ts';
-import type { AlertDeliveryRow, AlertRuleRow } from '../tables.ts';
 
 /** Tables `alert_rules` and `alert_deliveries`. */
 export class AlertModel implements AlertStore {
