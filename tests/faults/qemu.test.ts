@@ -41,7 +41,7 @@ describe.skipIf(why !== undefined)(`qemu${skippedFor(why)}`, () => {
     expect(await driver.probe(never)).toMatchObject({ status: 'healthy' });
     // Makes what these guests boot from, so that each test can damage it, also when it runs alone.
     await (await create()).destroy('made');
-  });
+  }, 300_000);
   afterEach(() => {
     expect(slots()).toEqual([]);
   });

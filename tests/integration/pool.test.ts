@@ -473,7 +473,8 @@ describe('retiring and draining', () => {
     await Promise.all(load);
     expect(outcomes).toHaveLength(320);
     expect(new Set(outcomes)).toEqual(new Set(['success']));
-    expect(r.pool.pools().filter((view) => view.version === old && view.instances.length > 0)).toEqual([]);
+    const ofOld = () => r.pool.pools().filter((view) => view.version === old && view.instances.length > 0);
+    await expect.poll(ofOld).toEqual([]);
   });
 
   it('does not wait for calls that were given up and go on inside', async () => {

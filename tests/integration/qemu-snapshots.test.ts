@@ -36,7 +36,8 @@ describe.skipIf(why !== undefined)(`functions in microVMs that start from snapsh
     platform = await startPlatform({ environment });
     const files = { 'index.mjs': source };
     const own = { name: 'frozen', handler: 'index.handler', files, isolation: 'qemu', timeoutMs: 90_000 };
-    expect((await platform.api('POST', '/api/v1/functions', own)).status).toBe(201);
+    const made = await platform.api('POST', '/api/v1/functions', own);
+    expect(made.status, await made.text()).toBe(201);
     const answers = [await call(platform)];
     for (let i = 0; i < 2; i++) {
       // Behind every start one more copy is restored, and stands still.

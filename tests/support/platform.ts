@@ -139,7 +139,7 @@ async function waitUntilReady(
 }
 
 /** Tries until the check holds; fails with its last error. For states that another process reaches in its own time. */
-export async function eventually<T>(check: () => Promise<T> | T, timeoutMs = 20_000): Promise<T> {
+export async function eventually<T>(check: () => Promise<T> | T, timeoutMs = 60_000): Promise<T> {
   const until = performance.now() + timeoutMs;
   for (;;) {
     try {
