@@ -33,6 +33,7 @@ function unneeded<T extends object>(name: string): T {
 const parts = [
   'functions',
   'deployments',
+  'builds',
   'drafts',
   'versions',
   'aliases',

@@ -3,7 +3,7 @@
  *
  * function: named, mutable record. version: immutable number + bundle digest + configuration.
  * alias: name -> weighted versions. draft: code and configuration that are tried before they are deployed as a version.
- * qualifier: version, alias or draft in a call. runtime: language adapter.
+ * build: how a version came about, or did not: its steps, its log, its end. qualifier: version, alias or draft in a call. runtime: language adapter.
  * handler: entry point in user code. bundle: uploaded code, content-addressed. invocation: one call, with attempts.
  * outcome: how it ended. trigger: route, schedule or queue that starts invocations. driver: isolation technology.
  * sandbox: isolated body made by a driver. instance: sandbox with a version loaded. lease: right to use an instance.
@@ -18,6 +18,7 @@ export type Branded<Kind extends string> = string & { readonly [brand]: Kind };
 export type FunctionId = Branded<'function'>;
 export type VersionId = Branded<'version'>;
 export type DraftId = Branded<'draft'>;
+export type BuildId = Branded<'build'>;
 export type InvocationId = Branded<'invocation'>;
 export type SandboxId = Branded<'sandbox'>;
 export type InstanceId = Branded<'instance'>;
@@ -36,6 +37,7 @@ const prefixes = {
   function: 'fn',
   version: 'ver',
   draft: 'drf',
+  build: 'bld',
   invocation: 'inv',
   sandbox: 'sbx',
   instance: 'ins',

@@ -31,6 +31,10 @@ export const limits = {
   cancelGraceMs: 500,
   /** Drafts of one function; a newer one takes the place of that which was not called for longest. */
   maxDraftsPerFunction: 5,
+  /** Builds that are kept of one function, or of a name without one; older ones go. */
+  maxBuildsPerFunction: 50,
+  /** Builds that nobody waits for, at a time. */
+  maxUnattendedBuilds: 32,
   /** A function calling a function: how deep a chain may go. */
   maxCallDepth: 16,
 } as const;

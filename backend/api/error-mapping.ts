@@ -21,6 +21,8 @@ const statusOfKind: Readonly<Record<ErrorKind, number>> = {
   loop_detected: 508,
 };
 
+export const statusOf = (kind: ErrorKind): number => statusOfKind[kind];
+
 const titleOfStatus: Readonly<Record<number, string>> = {
   400: 'Invalid request',
   401: 'Unauthenticated',

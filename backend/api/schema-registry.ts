@@ -11,6 +11,7 @@ import {
   updateUserSchema,
   userSchema,
 } from '../../shared/api/access.ts';
+import { buildLineSchema, buildSchema } from '../../shared/api/builds.ts';
 import {
   alertEventSchema,
   changeTopicsSchema,
@@ -128,6 +129,8 @@ add(gapSchema, 'Gap');
 add(logEventSchema, 'LogEvent');
 add(functionTickSchema, 'FunctionTick');
 add(deploymentEventSchema, 'DeploymentEvent');
+add(buildSchema, 'Build');
+add(buildLineSchema, 'BuildLine');
 add(alertEventSchema, 'AlertEvent');
 add(changeTopicsSchema, 'ChangeTopics', { topics: ['metrics', 'logs:hello?tail=200'] });
 add(projectSchema, 'Project');

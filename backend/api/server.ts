@@ -31,6 +31,7 @@ import { accessRoutes } from './routes/access.ts';
 import { alertRoutes } from './routes/alerts.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { backupRoutes } from './routes/backups.ts';
+import { buildRoutes } from './routes/builds.ts';
 import { callDraftRoutes, draftRoutes } from './routes/drafts.ts';
 import { egressRoutes } from './routes/egress.ts';
 import { errorGroupRoutes } from './routes/error-groups.ts';
@@ -279,6 +280,7 @@ async function registerApi(
   functionRoutes(app, context);
   versionRoutes(app, context);
   aliasRoutes(app, context);
+  buildRoutes(app, context);
   draftRoutes(app, context);
   triggerRoutes(app, context);
   invocationRoutes(app, context);

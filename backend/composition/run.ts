@@ -98,7 +98,7 @@ export async function run(parts: Parts, warnings: readonly string[]): Promise<Ru
       isDraining = true;
       inventory.stopWatching();
       const deadlineAt = clock.now() + graceMs;
-      await Promise.all([gateway.close(graceMs), scheduler.drain(deadlineAt)]);
+      await Promise.all([gateway.close(graceMs), scheduler.drain(deadlineAt), controlPlane.builds.close(graceMs)]);
       await controlPlane.backups.close();
       await api.close();
       await parts.alerting.close();

@@ -182,7 +182,9 @@ export const settingsSchema = z.object({
   HEARTH_RETENTION_LOGS_HOURS: count(1, 87_600).default(168).describe('How long log lines are kept.'),
   HEARTH_RETENTION_ERRORS_DAYS: count(1, 3650)
     .default(30)
-    .describe('How long groups of errors, and refused attempts to get out, are kept after they were last seen.'),
+    .describe(
+      'How long groups of errors, refused attempts to get out, and builds with their logs are kept after they were last seen.',
+    ),
   HEARTH_RETENTION_METRICS_10S_HOURS: count(1, 8760).default(6).describe('How long metric points of 10 s are kept.'),
   HEARTH_RETENTION_METRICS_1M_DAYS: count(1, 3650).default(7).describe('How long metric points of 1 min are kept.'),
   HEARTH_RETENTION_METRICS_1H_DAYS: count(1, 36_500).default(90).describe('How long metric points of 1 h are kept.'),

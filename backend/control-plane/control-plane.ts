@@ -18,6 +18,7 @@ import { ChangeLock } from '../util/change-lock.ts';
 import type { Alerts } from './alerts.ts';
 import { Aliases } from './aliases.ts';
 import { Backups } from './backups.ts';
+import { Builds } from './builds.ts';
 import { BundleGate } from './bundle-gate.ts';
 import { Costs } from './costs.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -93,6 +94,7 @@ export interface ControlPlaneOptions {
 export interface ControlPlane {
   readonly functions: Functions;
   readonly deployments: Deployments;
+  readonly builds: Builds;
   readonly drafts: Drafts;
   readonly versions: Versions;
   readonly versionPreview: VersionPreview;
@@ -163,6 +165,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const secrets = new Secrets({ store, keeper: options.secrets, directory, pool, lock, clock });
   const images = new VersionImages({ images: options.containerImages, readSecret: options.readSecret });
   const code = new VersionCode({ ...options, images });
+  const builds = new Builds({ store, directory, clock, logger });
+  await builds.recover();
   const drafts: Drafts = new Drafts({
     ...options,
     code,
@@ -173,7 +177,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   });
   return {
     functions: new Functions({ store, directory, rollout, lock, clock }),
-    deployments: new Deployments({ ...options, code, gate, rollout, reservations, lock, secrets }),
+    deployments: new Deployments({ ...options, code, builds, gate, rollout, reservations, lock, secrets }),
+    builds,
     drafts,
     versions: new Versions({ store, directory, bundles }),
     versionPreview: new VersionPreview({ ...options, secrets }),

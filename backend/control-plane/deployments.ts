@@ -1,8 +1,10 @@
+import type { BuildSource } from '../../shared/api/builds.ts';
 import type { CreateFunction, CreateVersion } from '../../shared/api/functions.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { newId } from '../../shared/ids.ts';
 import { shortNameOf } from '../../shared/names.ts';
 import type { VersionConfig } from '../../shared/version-config.ts';
+import type { StoredBuild } from '../core/ports/build-store.ts';
 import type { BundleSource } from '../core/ports/bundle-builder.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type {
@@ -14,8 +16,10 @@ import type {
   VersionRecord,
 } from '../core/ports/store.ts';
 import type { ChangeLock } from '../util/change-lock.ts';
+import type { ActiveBuild } from './active-build.ts';
 import { type Actor, auditRecord } from './audit.ts';
 import { auditedConfig, auditedFunction, auditedRoutes, auditedSchedules, changed } from './audited.ts';
+import { type Builds, type StartedBuild, storeEnd } from './builds.ts';
 import type { BundleGate } from './bundle-gate.ts';
 import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
 import type { HostInventory } from './host-inventory.ts';
@@ -30,6 +34,7 @@ export interface DeploymentsOptions {
   readonly store: Store;
   readonly directory: InMemoryFunctionDirectory;
   readonly code: Pick<VersionCode, 'make'>;
+  readonly builds: Pick<Builds, 'start'>;
   readonly gate: BundleGate;
   readonly inventory: HostInventory;
   readonly rollout: Rollout;
@@ -49,7 +54,9 @@ export interface Deployment {
 
 export interface DeployContext {
   readonly actor: Actor;
-  readonly signal: AbortSignal;
+  /** Aborts when the caller is gone; undefined when nobody waits, and the build goes on by itself. */
+  readonly signal: AbortSignal | undefined;
+  readonly source: BuildSource;
   /** The function's revision that the caller saw, from `If-Match`. */
   readonly expectedRevision?: number | undefined;
 }
@@ -66,15 +73,16 @@ export class Deployments {
   }
 
   /**
-   * Creates a function with its first version. `source` is undefined when the caller sent no code. Rejects with
+   * Begins to create a function with its first version. `source` is undefined when the caller sent no code. Rejects at once with
    * `conflict` (`name_taken`, `route_taken`), `invalid_request` (`code_missing`, `bad_route`, `bad_schedule`, …),
-   * `unprocessable` (what the host cannot run, `build_failed` with detail {buildLog}).
+   * `unprocessable` (what the host cannot run); the build with `unprocessable`/`build_failed` with detail {buildLog},
+   * `conflict`/`build_cancelled`, and what has become true meanwhile.
    */
   async createFunction(
     input: CreateFunction,
     source: BundleSource | undefined,
     context: DeployContext,
-  ): Promise<Deployment> {
+  ): Promise<StartedBuild<Deployment>> {
     const { directory, clock, gate, lock, code } = this.#options;
     this.#refuseTakenName(input.name);
     const { config, chosen } = resolveConfig(input, undefined, this.#options.inventory.defaultIsolation);
@@ -98,29 +106,39 @@ export class Deployments {
     refuse();
     const warnings = await this.#options.inventory.check(config, chosen);
     if (source === undefined && config.image === null) throw codeMissing();
-    return gate.deploy(async () => {
-      const { log, ...made } = await code.make(input.name, { source, latest: undefined, config }, context.signal);
-      const version = this.#versionRecord(record, 1, made, input.message, context.actor);
-      return lock.run(async () => {
-        this.#refuseTakenName(input.name);
-        directory.checkRoutes(input.name, routes);
-        refuse();
-        const entry = await this.#commitCreate(record, version, routes, schedules, aliasNames, context);
-        return { entry, version, buildLog: [...log, ...warnings] };
-      });
-    });
+    return await this.#build(input.name, input.message, context, (build) =>
+      gate.deploy(async () => {
+        const { log, ...made } = await code.make(
+          input.name,
+          { source, latest: undefined, config },
+          build,
+          build.signal,
+        );
+        const version = this.#versionRecord(record, 1, made, input.message, context.actor);
+        beginActivation(build, warnings);
+        return lock.run(async () => {
+          build.refuseCancelled();
+          this.#refuseTakenName(input.name);
+          directory.checkRoutes(input.name, routes);
+          refuse();
+          const entry = await this.#commitCreate(build, record, version, routes, schedules, aliasNames, context);
+          return { entry, version, buildLog: [...log, ...warnings] };
+        });
+      }),
+    );
   }
 
   /**
-   * Adds a version to a function. Settings that are left out are those of the latest version; without code the latest
+   * Begins to add a version to a function. Settings that are left out are those of the latest version; without code the latest
    * version's bundle is used again, as long as runtime and handler stay the same. `promote` (the default) moves `live`.
+   * Rejects as `createFunction`.
    */
   async createVersion(
     name: string,
     input: CreateVersion,
     source: BundleSource | undefined,
     context: DeployContext,
-  ): Promise<Deployment> {
+  ): Promise<StartedBuild<Deployment>> {
     const { directory, clock, gate, lock, inventory, code } = this.#options;
     const before = directory.get(name);
     checkRevision(before.record, context.expectedRevision);
@@ -132,23 +150,41 @@ export class Deployments {
     const refuse = () => this.#refuse(before.record, config, input.promote !== false);
     refuse();
     const warnings = await inventory.check(config, chosen);
-    return gate.deploy(async () => {
-      const { log, ...made } = await code.make(name, { source, latest, config }, context.signal);
-      return lock.run(async () => {
-        const current = directory.get(name);
-        if (current.record.id !== before.record.id) throw changedMeanwhile(name);
-        checkRevision(current.record, context.expectedRevision);
-        if (routes !== undefined) directory.checkRoutes(name, routes);
-        refuse();
-        const number = current.record.latestVersion + 1;
-        const version = this.#versionRecord(current.record, number, made, input.message, context.actor);
-        const entry = await this.#commitVersion(current, version, routes, schedules, input.promote !== false, context);
-        return { entry, version, buildLog: [...log, ...warnings] };
-      });
-    });
+    return await this.#build(name, input.message, context, (build) =>
+      gate.deploy(async () => {
+        const { log, ...made } = await code.make(name, { source, latest, config }, build, build.signal);
+        beginActivation(build, warnings);
+        return lock.run(async () => {
+          build.refuseCancelled();
+          const current = directory.get(name);
+          if (current.record.id !== before.record.id) throw changedMeanwhile(name);
+          checkRevision(current.record, context.expectedRevision);
+          if (routes !== undefined) directory.checkRoutes(name, routes);
+          refuse();
+          const number = current.record.latestVersion + 1;
+          const version = this.#versionRecord(current.record, number, made, input.message, context.actor);
+          const entry = await this.#commitVersion(build, current, version, routes, schedules, {
+            ...context,
+            isPromoted: input.promote !== false,
+          });
+          return { entry, version, buildLog: [...log, ...warnings] };
+        });
+      }),
+    );
+  }
+
+  #build(
+    functionName: string,
+    message: string | undefined,
+    { actor, source, signal }: DeployContext,
+    work: (build: ActiveBuild) => Promise<Deployment>,
+  ): Promise<StartedBuild<Deployment>> {
+    const request = { functionName, message: message ?? '', by: actor.name, source, signal };
+    return this.#options.builds.start(request, work);
   }
 
   async #commitCreate(
+    build: ActiveBuild,
     record: FunctionRecord,
     version: VersionRecord,
     routes: readonly RouteRecord[],
@@ -157,7 +193,7 @@ export class Deployments {
     { actor }: DeployContext,
   ): Promise<FunctionEntry> {
     const { store, directory, rollout, clock } = this.#options;
-    const aliases = await store.transaction(async (tx) => {
+    const { aliases, ended } = await store.transaction(async (tx) => {
       await tx.functions.create(record);
       await tx.versions.create(version);
       const made: AliasRecord[] = [];
@@ -168,26 +204,27 @@ export class Deployments {
       const after = { ...auditedFunction(record), digest: version.digest, config: auditedConfig(version.config) };
       const detail = { version: 1, after: { ...after, ...triggers } };
       await tx.audit.append(auditRecord(clock.now(), actor, 'function.create', record.name, detail));
-      return made;
+      return { aliases: made, ended: await storeReady(tx, build, version) };
     });
     const entry = directory.apply({ record, addedVersions: [version], aliases, routes });
     rollout.afterChange(record.id, []);
+    build.end(ended);
     return entry;
   }
 
   async #commitVersion(
+    build: ActiveBuild,
     current: FunctionEntry,
     version: VersionRecord,
     routes: readonly RouteRecord[] | undefined,
     schedules: readonly ScheduleRecord[] | undefined,
-    isPromoted: boolean,
-    { actor, expectedRevision }: DeployContext,
+    { actor, expectedRevision, isPromoted }: DeployContext & { readonly isPromoted: boolean },
   ): Promise<FunctionEntry> {
     const { store, directory, rollout, clock } = this.#options;
     const { id, name } = current.record;
     const aliasNames = new Set([...current.aliases.keys(), ...(isPromoted ? ['live'] : [])]);
     checkTriggerAliases([...(routes ?? []), ...(schedules ?? [])], aliasNames, name);
-    const { record, aliases } = await store.transaction(async (tx) => {
+    const { record, aliases, ended } = await store.transaction(async (tx) => {
       const updated = await tx.functions.update(id, expectedRevision, { latestVersion: version.version }, clock.now());
       await tx.versions.create(version);
       const present = current.aliases.get('live')?.versions ?? [];
@@ -207,12 +244,14 @@ export class Deployments {
       const detail = { version: version.version, promoted: isPromoted, before, after };
       await tx.audit.append(auditRecord(clock.now(), actor, 'version.create', name, detail));
       const others = [...current.aliases.values()].filter((alias) => alias.name !== live?.name);
-      return { record: updated, aliases: live === undefined ? others : [...others, live] };
+      const stored = await storeReady(tx, build, version);
+      return { record: updated, aliases: live === undefined ? others : [...others, live], ended: stored };
     });
     const before = directory.referenced(id);
     const stored = routes === undefined ? {} : { routes };
     const entry = directory.apply({ record, addedVersions: [version], aliases, ...stored });
     rollout.afterChange(id, before);
+    build.end(ended);
     return entry;
   }
 
@@ -250,6 +289,22 @@ export class Deployments {
       `there is a function ${shortNameOf(name)} already; deploy a new version of it, or choose another name`,
     );
   }
+}
+
+function beginActivation(build: ActiveBuild, warnings: readonly string[]): void {
+  build.step('activate');
+  for (const warning of warnings) build.line(warning);
+}
+
+/** With the version, so that a platform that is killed has both or none. */
+async function storeReady(
+  tx: Pick<Store, 'builds'>,
+  build: ActiveBuild,
+  { version }: VersionRecord,
+): Promise<StoredBuild> {
+  const record = build.over('ready', { version, error: undefined });
+  await storeEnd(tx, record, build.lines);
+  return record;
 }
 
 /** Moves an alias to a new version, with its deployment. */

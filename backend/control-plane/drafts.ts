@@ -5,6 +5,7 @@ import { type BundleDigest, type DraftId, type FunctionId, newId } from '../../s
 import { limits } from '../../shared/limits.ts';
 import { shortNameOf } from '../../shared/names.ts';
 import type { VersionConfig } from '../../shared/version-config.ts';
+import { unwatched } from '../core/ports/build-watcher.ts';
 import type { BundleSource } from '../core/ports/bundle-builder.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Resolution } from '../core/ports/function-directory.ts';
@@ -16,7 +17,7 @@ import type { ChangeLock } from '../util/change-lock.ts';
 import { type Actor, auditRecord } from './audit.ts';
 import { auditedConfig, changed } from './audited.ts';
 import type { BundleGate } from './bundle-gate.ts';
-import { changedMeanwhile, type DeployContext } from './deployments.ts';
+import { changedMeanwhile } from './deployments.ts';
 import { type FunctionEntry, functionDisabled, type InMemoryFunctionDirectory } from './function-directory.ts';
 import type { HostInventory } from './host-inventory.ts';
 import type { Secrets } from './secrets.ts';
@@ -83,7 +84,7 @@ export class Drafts {
     name: string,
     input: CreateDraft,
     source: BundleSource | undefined,
-    { actor, signal }: Pick<DeployContext, 'actor' | 'signal'>,
+    { actor, signal }: { readonly actor: Actor; readonly signal: AbortSignal },
   ): Promise<{ readonly draft: Draft; readonly buildLog: readonly string[] }> {
     const { directory, inventory, secrets, gate, lock, code } = this.#options;
     const before = directory.get(name);
@@ -93,7 +94,7 @@ export class Drafts {
     secrets.refuseMissing(name, config);
     const warnings = await inventory.check(config, chosen);
     return gate.deploy(async () => {
-      const { log, ...made } = await code.make(name, { source, latest, config }, signal);
+      const { log, ...made } = await code.make(name, { source, latest, config }, unwatched, signal);
       return lock.run(async () => {
         const entry = directory.get(name);
         if (entry.record.id !== before.record.id) throw changedMeanwhile(name);

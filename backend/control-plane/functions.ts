@@ -1,5 +1,6 @@
 import type { UpdateFunction } from '../../shared/api/functions.ts';
 import type { FunctionId } from '../../shared/ids.ts';
+import { projectOf } from '../../shared/names.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Page, PageRequest, ScheduleRecord, Store } from '../core/ports/store.ts';
 import type { ChangeLock } from '../util/change-lock.ts';
@@ -95,6 +96,7 @@ export class Functions {
       const before = { id: record.id, ...auditedFunction(record), routes: auditedRoutes(routes) };
       await store.transaction(async (tx) => {
         await tx.functions.remove(record.id, expectedRevision);
+        await tx.builds.removeOf({ project: projectOf(name), functionName: name });
         await tx.audit.append(auditRecord(clock.now(), actor, 'function.delete', name, { before }));
       });
       directory.remove(record.id);

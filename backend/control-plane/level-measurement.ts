@@ -2,6 +2,7 @@ import { PlatformError } from '../../shared/errors.ts';
 import { newId } from '../../shared/ids.ts';
 import type { IsolationLevel, RuntimeName } from '../../shared/version-config.ts';
 import type { Invocation, ResponseSink } from '../core/invocation.ts';
+import { unwatched } from '../core/ports/build-watcher.ts';
 import type { BundleBuilder } from '../core/ports/bundle-builder.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { InstancePool, Lease } from '../core/ports/instance-pool.ts';
@@ -76,7 +77,7 @@ export class LevelMeasurement {
     const input = { runtime, handler: handlers[runtime], isolation: level, snapshots: false } as const;
     const { config } = resolveConfig(input, undefined, inventory.defaultIsolation);
     await inventory.check(config, new Set(['isolation']));
-    const { image } = await builder.build({ kind: 'inline', files: echoes[runtime] }, config, () => undefined, signal);
+    const { image } = await builder.build({ kind: 'inline', files: echoes[runtime] }, config, unwatched, signal);
     const spec = (memoryMb: number): VersionSpec => ({
       versionId: newId('version'),
       functionId: newId('function'),

@@ -115,6 +115,7 @@ export class Projects {
       const now = clock.now();
       await store.transaction(async (tx) => {
         await tx.projects.remove(name, now);
+        await tx.builds.removeOf({ project: name });
         await tx.audit.append(auditRecord(now, actor, 'project.delete', name, { before: { description } }));
       });
       this.#byName.delete(name);

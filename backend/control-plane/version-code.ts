@@ -1,10 +1,12 @@
+import type { BuildStepName } from '../../shared/api/builds.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import type { BundleDigest } from '../../shared/ids.ts';
 import type { VersionConfig } from '../../shared/version-config.ts';
+import type { BuildWatcher } from '../core/ports/build-watcher.ts';
 import type { BundleBuilder, BundleSource } from '../core/ports/bundle-builder.ts';
 import type { BundleStore } from '../core/ports/bundle-store.ts';
 import type { Clock } from '../core/ports/clock.ts';
-import type { MetricsSink } from '../core/ports/metrics-sink.ts';
+import type { BuildOutcome, MetricsSink } from '../core/ports/metrics-sink.ts';
 import type { VersionRecord } from '../core/ports/store.ts';
 import type { VersionImages } from './version-images.ts';
 
@@ -53,38 +55,53 @@ export class VersionCode {
   async make(
     name: string,
     { source, latest, config }: CodeRequest,
+    watcher: BuildWatcher,
     signal: AbortSignal,
   ): Promise<Code & { readonly log: readonly string[] }> {
     const { image } = config;
     if (image !== null) {
       if (source !== undefined) throw imageWithCode();
-      return await this.#options.images.resolve(name, { ...config, image }, signal);
+      watcher.step('image');
+      const resolved = await this.#options.images.resolve(name, { ...config, image }, signal);
+      for (const line of resolved.log) watcher.line(line);
+      return resolved;
     }
-    const made = source === undefined ? await this.#reuse(latest, config) : await this.#build(source, config, signal);
+    const made =
+      source === undefined
+        ? await this.#reuse(latest, config, watcher)
+        : await this.#build(source, config, watcher, signal);
     return { ...made, config };
   }
 
-  async #build(source: BundleSource, config: VersionConfig, signal: AbortSignal) {
+  async #build(source: BundleSource, config: VersionConfig, watcher: BuildWatcher, signal: AbortSignal) {
     const { builder, clock, metrics } = this.#options;
-    const startedAt = clock.monotonic();
-    let isSuccess = false;
+    // Waiting for its turn is not part of it.
+    let startedAt: number | undefined;
+    const step = (name: BuildStepName): void => {
+      startedAt ??= clock.monotonic();
+      watcher.step(name);
+    };
+    let outcome: BuildOutcome = 'failure';
     try {
-      // The lines come back with the result; the callback is for those who watch a build while it runs.
-      const built = await builder.build(source, config, () => undefined, signal);
-      isSuccess = true;
+      const built = await builder.build(source, config, { step, line: (text) => watcher.line(text) }, signal);
+      outcome = 'success';
       const { digest, sizeBytes, fileCount } = built.image;
       const log = built.log.slice(-maxBuildLogLines);
       return { bundle: { digest, sizeBytes, fileCount }, log };
     } finally {
-      metrics.record({ kind: 'build', at: clock.now(), tookMs: clock.monotonic() - startedAt, isSuccess });
+      if (outcome === 'failure' && signal.aborted) outcome = 'cancelled';
+      const now = clock.monotonic();
+      metrics.record({ kind: 'build', at: clock.now(), tookMs: now - (startedAt ?? now), outcome });
     }
   }
 
-  async #reuse(latest: VersionRecord | undefined, config: VersionConfig) {
+  async #reuse(latest: VersionRecord | undefined, config: VersionConfig, watcher: BuildWatcher) {
     const isSameEntry = latest?.config.runtime === config.runtime && latest.config.handler === config.handler;
     if (latest === undefined || !isSameEntry) throw codeMissing();
     const { digest, sizeBytes, fileCount } = await this.#options.bundles.open(latest.digest);
-    return { bundle: { digest, sizeBytes, fileCount }, log: [`reused the bundle of version ${latest.version}`] };
+    const said = `reused the bundle of version ${latest.version}`;
+    watcher.line(said);
+    return { bundle: { digest, sizeBytes, fileCount }, log: [said] };
   }
 }
 

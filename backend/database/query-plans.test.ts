@@ -195,6 +195,11 @@ describe('the statements of the models', () => {
     await store.egressRefusals.list(functionId, 10);
     await store.aliases.moves(functionId, undefined, page);
     await store.aliases.moves(functionId, 'live', page);
+    await store.builds.find('acme', newId('build'));
+    await store.builds.log(newId('build'));
+    await store.builds.list({ project: 'acme' }, page);
+    await store.builds.list({ project: 'acme', functionName: 'acme/resize' }, page);
+    await store.builds.unfinished();
     await store.canaryAborts.list({ functionId, from: 1, to: 9, limit: 10 });
     await store.testEvents.list(functionId, 'usr_1');
     await store.testEvents.body({ functionId, owner: undefined, name: 'order' });
@@ -264,6 +269,10 @@ describe('the statements of the models', () => {
     await store.egressRefusals.prune(10);
     await store.canaryAborts.prune(10);
     await store.invocations.pruneRequests({ before: 10, maxBytes: 0, maxBytesPerFunction: 0 });
+    await store.builds.prune(10);
+    await store.builds.keepNewest('resize', 5);
+    await store.builds.removeOf({ project: 'acme', functionName: 'acme/resize' });
+    await store.builds.removeOf({ project: 'acme' });
     expect(lane.seen.flatMap(walks)).toEqual([]);
   });
 });

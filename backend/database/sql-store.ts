@@ -1,6 +1,7 @@
 import type { AlertStore } from '../core/ports/alert-store.ts';
 import type { AliasStore } from '../core/ports/alias-store.ts';
 import type { StoreCopy } from '../core/ports/backups.ts';
+import type { BuildStore } from '../core/ports/build-store.ts';
 import type { CanaryAbortStore } from '../core/ports/canary-aborts.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { DocumentStore } from '../core/ports/document-store.ts';
@@ -29,6 +30,7 @@ import type { Migration } from './migrations/migration.ts';
 import { AlertModel } from './models/alerts.ts';
 import { AliasModel } from './models/aliases.ts';
 import { AuditModel } from './models/audit.ts';
+import { BuildModel } from './models/builds.ts';
 import { CanaryAbortModel } from './models/canary-aborts.ts';
 import { DocumentModel } from './models/documents.ts';
 import { EgressRefusalModel } from './models/egress-refusals.ts';
@@ -96,6 +98,7 @@ export class SqlStore implements Store {
   readonly egressRefusals: EgressRefusalStore;
   readonly canaryAborts: CanaryAbortStore;
   readonly testEvents: TestEventStore;
+  readonly builds: BuildStore;
   readonly #options: SqlStoreOptions;
   readonly #ready: ReadySignal;
   #closing: Promise<void> | undefined;
@@ -127,6 +130,7 @@ export class SqlStore implements Store {
     this.egressRefusals = new EgressRefusalModel({ session });
     this.canaryAborts = new CanaryAbortModel({ session });
     this.testEvents = new TestEventModel({ session });
+    this.builds = new BuildModel({ session });
   }
 
   migrate(): Promise<readonly string[]> {

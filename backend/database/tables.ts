@@ -23,6 +23,7 @@ import type { LogEntry } from '../core/ports/log-sink.ts';
 import type { TokenRecord } from '../core/ports/store.ts';
 import type { AlertDeliveryRow, AlertRuleRow } from './alert-tables.ts';
 import type { AliasMoveRow, CanaryAbortRow } from './alias-tables.ts';
+import type { BuildRow } from './build-row.ts';
 import type { RequestRow } from './request-row.ts';
 import type { TestEventRow } from './test-event-row.ts';
 
@@ -368,6 +369,7 @@ export interface Tables {
   alias_moves: AliasMoveRow;
   canary_aborts: CanaryAbortRow;
   test_events: TestEventRow;
+  builds: BuildRow;
   alert_rules: AlertRuleRow;
   alert_deliveries: AlertDeliveryRow;
   documents: DocumentRow;

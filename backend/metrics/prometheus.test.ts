@@ -40,7 +40,7 @@ describe('PrometheusPage', () => {
     collector.record({ kind: 'retry', at: startAt, functionName: 'a' });
     collector.record({ kind: 'refusal', at: startAt, functionName: 'a', reason: 'unauthenticated' });
     collector.record({ kind: 'late-result', at: startAt, functionName: 'a' });
-    collector.record({ kind: 'build', at: startAt, tookMs: 1_500, isSuccess: false });
+    collector.record({ kind: 'build', at: startAt, tookMs: 1_500, outcome: 'failure' });
     const io = { networkReceivedBytes: 5, networkSentBytes: 7, diskReadBytes: 0, diskWrittenBytes: 9 };
     collector.record({ kind: 'instance-io', at: startAt, version: versionA1, io });
     collector.record({ kind: 'batch', at: startAt, version: versionA1, size: 12, waitMs: 3 });

@@ -130,10 +130,15 @@ export class PrometheusPage {
       ({ batchWait }) => batchWait,
     );
     histogram('init_duration_seconds', 'Cold starts: boot, load and init.', ({ init }) => init);
-    this.#add('histogram', 'build_duration_seconds', 'Building bundles, by result.', (fullName) => [
-      ...histogramSamples(fullName, counters.builds.succeeded, { result: 'success' }),
-      ...histogramSamples(fullName, counters.builds.failed, { result: 'failure' }),
-    ]);
+    this.#add(
+      'histogram',
+      'build_duration_seconds',
+      'Building bundles from the begin of their turn, by result.',
+      (fullName) =>
+        Object.entries(counters.builds).flatMap(([result, histogram]) =>
+          histogramSamples(fullName, histogram, { result }),
+        ),
+    );
   }
 
   #addEvents(counters: EventCounters): void {

@@ -15,7 +15,7 @@ it('lets everything through but what happens to a draft', async () => {
   });
   const draft = { ...versionA1, version: draftVersion };
   const ofVersion = invocation({ at: startAt, version: versionA1 });
-  const ofNone: MetricEvent = { kind: 'build', at: startAt, tookMs: 1, isSuccess: true };
+  const ofNone: MetricEvent = { kind: 'build', at: startAt, tookMs: 1, outcome: 'success' };
   const refusal = { kind: 'egress-refused', at: startAt, host: 'example.org:443', reason: 'not-on-list' } as const;
   for (const event of [
     invocation({ at: startAt, version: draft }),

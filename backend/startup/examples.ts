@@ -25,7 +25,8 @@ export async function deployExamples(
   for (const { files, ...input } of await readExamples(packageRoot)) {
     try {
       const source = files === undefined ? undefined : ({ kind: 'inline', files } as const);
-      await deployments.createFunction(input, source, { actor, signal: AbortSignal.timeout(60_000) });
+      const context = { actor, source: 'platform', signal: AbortSignal.timeout(60_000) } as const;
+      await (await deployments.createFunction(input, source, context)).done;
       tryPath ??= exampleTryPath;
     } catch (error) {
       logger.warn({ err: error, example: input.name }, 'an example function was not deployed');

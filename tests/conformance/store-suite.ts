@@ -4,6 +4,7 @@ import type { FunctionId } from '../../shared/ids.ts';
 import { newId } from '../../shared/ids.ts';
 import { describeAlerts } from './alert-store-suite.ts';
 import { describeAliasMoves } from './alias-moves-suite.ts';
+import { describeBuilds } from './builds-suite.ts';
 import { describeCanaryAborts } from './canary-aborts-suite.ts';
 import { describeEgressRefusals } from './egress-refusals-suite.ts';
 import { describeErrorGroups } from './error-groups-suite.ts';
@@ -691,7 +692,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
     describeQueue(() => store);
     describeErrorGroups(() => store);
     describeEgressRefusals(() => store);
-    const parts = [describeAliasMoves, describeCanaryAborts, describeTestEvents, describeKeptRequests];
+    const parts = [describeAliasMoves, describeBuilds, describeCanaryAborts, describeTestEvents, describeKeptRequests];
     for (const describePart of [...parts, describeLogFilter]) describePart(() => store);
   });
 }

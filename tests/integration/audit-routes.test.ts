@@ -104,6 +104,18 @@ const steps: readonly Step[] = [
     url: async () => `/schedules/${(await send('GET', '/schedules')).json().items[0].id}/run`,
     action: 'schedule.run',
   },
+  {
+    route: 'cancelBuild',
+    prepare: async () => {
+      // Held back, so that there is something to cancel.
+      rig.bundles.gate = new Promise(() => undefined);
+      const begun = await send('POST', '/functions?wait=false', { name: 'begun', files });
+      Object.assign(ids, { build: begun.json().id });
+      rig.bundles.gate = Promise.resolve();
+    },
+    url: idOf('build')('/builds/{}'),
+    action: 'build.cancel',
+  },
   { route: 'cancelInvocation', url: async () => `/invocations/${await queued()}`, action: 'invocation.cancel' },
   { route: 'replayInvocation', url: async () => `/invocations/${await givenUp()}/replay`, action: 'invocation.replay' },
   {

@@ -18,6 +18,7 @@ import { PythonAdapter } from '../../backend/execution-engine/runtimes/python/ad
 import type { InlineFiles } from '../../shared/api/functions.ts';
 import type { PlatformError } from '../../shared/errors.ts';
 import type { RuntimeName } from '../../shared/version-config.ts';
+import { sandboxedIn } from '../support/npm-registry.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const nodePath = process.execPath;
@@ -42,9 +43,11 @@ const pipProblem = await registryProblem('https://pypi.org/simple/six/');
 let work: string;
 let builder: EsbuildBundleBuilder;
 let log: string[];
+let steps: string[];
 beforeEach(async () => {
   work = await mkdtemp(join(tmpdir(), 'hearth-build-'));
   log = [];
+  steps = [];
   builder = makeBuilder();
 });
 afterEach(async () => {
@@ -72,7 +75,8 @@ function makeBuilder(options: Partial<SandboxedBuildToolsOptions> = {}): Esbuild
 
 const never = new AbortController().signal;
 function build(files: InlineFiles, handler = 'index.handler', runtime: 'nodejs' | 'python' = 'nodejs', signal = never) {
-  return builder.build({ kind: 'inline', files }, { runtime, handler }, (line) => log.push(line), signal);
+  const watcher = { step: (name: string) => void steps.push(name), line: (text: string) => void log.push(text) };
+  return builder.build({ kind: 'inline', files }, { runtime, handler }, watcher, signal);
 }
 
 async function call(directory: string, file: string): Promise<unknown> {
@@ -92,6 +96,7 @@ test('several TypeScript files become one module; the map names each source', as
     'src/index.handler',
   );
   expect(await call(image.directory, 'src/index.mjs')).toEqual([4, 'hello', 'string']);
+  expect(steps).toEqual(['unpack', 'compile', 'check']);
   const map = JSON.parse(await readFile(join(image.directory, 'src/index.mjs.map'), 'utf8')) as { sources: string[] };
   expect(map.sources.sort()).toEqual(['index.ts', 'lib/twice.ts', 'words.json']);
   expect(await readFile(join(image.directory, 'assets/logo.txt'), 'utf8')).toBe('kept');
@@ -233,6 +238,7 @@ test.skipIf(pipProblem)(`requirements.txt is installed into site-packages${skipp
   );
   expect(await readdir(join(image.directory, 'site-packages'))).toContain('six.py');
   expect(log.join('\n')).toContain('Successfully installed six-1.16.0');
+  expect(steps).toEqual(['unpack', 'install', 'check']);
   const record = JSON.parse(await readFile(join(image.directory, '.hearth/build.json'), 'utf8')) as BuildRecord;
   expect(record).toMatchObject({ made: ['site-packages/'], packages: { items: [{ name: 'six', version: '1.16.0' }] } });
 });
@@ -258,12 +264,20 @@ test('an abort ends the build and leaves nothing', async () => {
   await builder.close();
   builder = makeBuilder({ npmRegistry: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` });
   const stop = new AbortController();
-  server.once('request', () => stop.abort());
+  let running: readonly number[] = [];
+  server.once('request', () => {
+    running = sandboxedIn(work);
+    stop.abort();
+  });
   const files = { 'index.mjs': '', 'package.json': '{"dependencies":{"a":"1"}}' };
   try {
     await expect(build(files, 'index.handler', 'nodejs', stop.signal)).rejects.toMatchObject({
       code: 'build_cancelled',
     });
+    expect(steps).toEqual(['unpack', 'install']);
+    // bubblewrap, our entry and npm ran; when the build says that it is over, so are they.
+    expect(running.length).toBeGreaterThan(0);
+    expect(sandboxedIn(work)).toEqual([]);
   } finally {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));

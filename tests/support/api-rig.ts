@@ -85,9 +85,15 @@ class MemoryBundles implements BundleStore, BundleBuilder {
   /** A build waits for this. */
   gate: Promise<void> = Promise.resolve();
 
-  async build(source: Parameters<BundleBuilder['build']>[0]): ReturnType<BundleBuilder['build']> {
+  async build(...[source, , watcher, signal]: Parameters<BundleBuilder['build']>): ReturnType<BundleBuilder['build']> {
     this.builds++;
-    await this.gate;
+    watcher.step('unpack');
+    watcher.line('unpacking');
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+    await Promise.race([this.gate, aborted]);
+    watcher.step('check');
     const texts = source.kind === 'inline' ? Object.entries(source.files) : [['archive', source.format] as const];
     if (texts.some(([path]) => path === 'broken')) {
       throw new PlatformError('unprocessable', 'build_failed', 'the build failed', {

@@ -1,10 +1,21 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { type BuildSource, buildIdHeader, clientHeader, type deployQuerySchema } from '../../../shared/api/builds.ts';
 import type { Deployed, InlineFiles } from '../../../shared/api/functions.ts';
 import { PlatformError } from '../../../shared/errors.ts';
-import type { Deployment } from '../../control-plane/deployments.ts';
+import { shortNameOf } from '../../../shared/names.ts';
+import type { StartedBuild } from '../../control-plane/builds.ts';
+import type { DeployContext, Deployment } from '../../control-plane/deployments.ts';
 import type { BundleSource } from '../../core/ports/bundle-builder.ts';
+import { buildDocument } from '../build-documents.ts';
+import { actorOf, projectOfRequest } from '../caller.ts';
+import type { ApiContext } from '../context.ts';
 import { functionDocument, functionUrl, versionDocument } from '../documents.ts';
+import { etagOf } from '../etag.ts';
 import { receiveUpload, type UploadLimits } from '../uploads.ts';
+
+export const noWaitDescription =
+  'With `Prefer: respond-async` or `?wait=false` the answer is 202 and the build as it begins, at `Location`, whatever comes of it; else 201 when it is over. The header `hearth-build-id` names the build either way.';
 
 /** A multipart deploy is taken apart before validation, so that one schema checks both forms. */
 export async function receiveDeploy(request: FastifyRequest, limits: UploadLimits): Promise<void> {
@@ -27,6 +38,53 @@ export function disconnectSignal(reply: FastifyReply): AbortSignal {
     if (!reply.raw.writableFinished) controller.abort();
   });
   return controller.signal;
+}
+
+/** Answers a deploy: at once with 202 where the caller asks for that (RFC 7240, or `?wait=false`), else with 201 when it is over. */
+export async function answerDeploy(
+  { controlPlane, facts }: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  start: (how: Omit<DeployContext, 'expectedRevision'>) => Promise<StartedBuild<Deployment>>,
+): Promise<FastifyReply> {
+  const isDetached = asksForNoWait(request);
+  const started = await start({
+    actor: actorOf(request),
+    source: sourceOf(request),
+    signal: isDetached ? undefined : disconnectSignal(reply),
+  });
+  const { id } = started.build.record;
+  reply.header(buildIdHeader, id);
+  if (isDetached) {
+    keepUpload(request, started.done);
+    reply.header('location', `/api/v1/builds/${id}`).header('preference-applied', 'respond-async');
+    return reply.code(202).send(buildDocument(await controlPlane.builds.get(projectOfRequest(request), id)));
+  }
+  const deployment = await started.done;
+  const { entry, version } = deployment;
+  const name = shortNameOf(entry.record.name);
+  const isFirst = version.version === 1;
+  reply.header('location', `/api/v1/functions/${name}${isFirst ? '' : `/versions/${version.version}`}`);
+  reply.header('etag', etagOf(entry.record.revision));
+  return reply.code(201).send(deployedDocument(deployment, facts.gatewayUrl()));
+}
+
+function asksForNoWait({ query, headers }: FastifyRequest): boolean {
+  if ((query as z.infer<typeof deployQuerySchema>).wait === 'false') return true;
+  return /(?:^|,)\s*respond-async\s*(?:[,;]|$)/i.test(String(headers['prefer'] ?? ''));
+}
+
+function sourceOf({ headers }: FastifyRequest): BuildSource {
+  const named = headers[clientHeader];
+  return named === 'cli' || named === 'dashboard' ? named : 'api';
+}
+
+/** Else it goes with the request, which is over long before the build. */
+function keepUpload(request: FastifyRequest, done: Promise<unknown>): void {
+  const { upload } = request;
+  request.upload = undefined;
+  const discard = () => void upload?.discard().catch(() => undefined);
+  done.then(discard, discard);
 }
 
 export function deployedDocument({ entry, version, buildLog }: Deployment, gatewayUrl: string): Deployed {

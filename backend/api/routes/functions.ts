@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { buildSchema, deployQuerySchema } from '../../../shared/api/builds.ts';
 import {
   createFunctionSchema,
   deployedSchema,
@@ -10,7 +11,7 @@ import {
 import { pageQuerySchema } from '../../../shared/api/paging.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
-import { deployedDocument, deploySource, disconnectSignal, receiveDeploy } from '../controllers/deploy.ts';
+import { answerDeploy, deploySource, noWaitDescription, receiveDeploy } from '../controllers/deploy.ts';
 import { functionDocument } from '../documents.ts';
 import { etagOf, expectedRevision } from '../etag.ts';
 import { type Api, bearerOnly, ifMatchHeaders, nameParams, noContent, problems } from '../route-docs.ts';
@@ -38,21 +39,18 @@ export function functionRoutes(app: Api, context: ApiContext): void {
       ...docs,
       operationId: 'createFunction',
       summary: 'Create a function with its first version',
-      description: 'Everything but `name` and the code has a default.',
+      description: `Everything but \`name\` and the code has a default. ${noWaitDescription}`,
       consumes: ['application/json'],
+      querystring: deployQuerySchema,
       body: createFunctionSchema,
-      response: { 201: deployedSchema, ...problems(409, 413, 415, 422) },
+      response: { 201: deployedSchema, 202: buildSchema, ...problems(409, 413, 415, 422) },
     },
     handler: async (request, reply) => {
       const source = deploySource(request, request.body.files);
       const name = functionNameIn(request, request.body.name);
-      const deployment = await deployments.createFunction({ ...request.body, name }, source, {
-        actor: actorOf(request),
-        signal: disconnectSignal(reply),
-      });
-      reply.header('location', `/api/v1/functions/${request.body.name}`);
-      reply.header('etag', etagOf(deployment.entry.record.revision));
-      return reply.code(201).send(deployedDocument(deployment, gatewayUrl()));
+      return await answerDeploy(context, request, reply, (how) =>
+        deployments.createFunction({ ...request.body, name }, source, how),
+      );
     },
   });
 

@@ -1,4 +1,5 @@
 import { aliasMovePageSchema, aliasMovesQuerySchema } from '../../../shared/api/alias-moves.ts';
+import { buildSchema, deployQuerySchema } from '../../../shared/api/builds.ts';
 import {
   aliasPageSchema,
   aliasSchema,
@@ -19,7 +20,7 @@ import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
 import { shortNameOf } from '../../../shared/names.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
-import { deployedDocument, deploySource, disconnectSignal, receiveDeploy } from '../controllers/deploy.ts';
+import { answerDeploy, deploySource, noWaitDescription, receiveDeploy } from '../controllers/deploy.ts';
 import { aliasDocument, aliasMoveDocument, timeText, versionDocument } from '../documents.ts';
 import { etagOf, expectedRevision } from '../etag.ts';
 import { type Api, bearerOnly, ifMatchHeaders, nameParams, noContent, problems, versionNumber } from '../route-docs.ts';
@@ -40,26 +41,21 @@ export function versionRoutes(app: Api, context: ApiContext): void {
       ...docs,
       operationId: 'createVersion',
       summary: 'Deploy a new version',
-      description:
-        'Settings that are left out are those of the latest version. Without code the latest bundle is used again. Unless `promote` is false, `live` moves to the new version when it is whole; until then the old one serves.',
+      description: `Settings that are left out are those of the latest version. Without code the latest bundle is used again. Unless \`promote\` is false, \`live\` moves to the new version when it is whole; until then the old one serves. ${noWaitDescription}`,
       consumes: ['application/json'],
       params: nameParams,
       headers: ifMatchHeaders,
+      querystring: deployQuerySchema,
       body: createVersionSchema,
-      response: { 201: deployedSchema, ...problems(404, 409, 412, 413, 415, 422) },
+      response: { 201: deployedSchema, 202: buildSchema, ...problems(404, 409, 412, 413, 415, 422) },
     },
     handler: async (request, reply) => {
       const source = deploySource(request, request.body.files);
       const fullName = functionNameIn(request, request.params.name);
-      const deployment = await deployments.createVersion(fullName, request.body, source, {
-        actor: actorOf(request),
-        signal: disconnectSignal(reply),
-        expectedRevision: expectedRevision(request.headers['if-match']),
-      });
-      const { revision } = deployment.entry.record;
-      reply.header('location', `/api/v1/functions/${request.params.name}/versions/${deployment.version.version}`);
-      reply.header('etag', etagOf(revision));
-      return reply.code(201).send(deployedDocument(deployment, context.facts.gatewayUrl()));
+      const revision = expectedRevision(request.headers['if-match']);
+      return await answerDeploy(context, request, reply, (how) =>
+        deployments.createVersion(fullName, request.body, source, { ...how, expectedRevision: revision }),
+      );
     },
   });
 

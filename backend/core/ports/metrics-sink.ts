@@ -80,7 +80,10 @@ export type MetricEvent =
     }
   /** `late-result`: an attempt ended after its lease was lost, and its result was dropped. */
   | { readonly kind: 'retry' | 'dead-letter' | 'late-result'; readonly at: number; readonly functionName: string }
-  | { readonly kind: 'build'; readonly at: number; readonly tookMs: number; readonly isSuccess: boolean };
+  | { readonly kind: 'build'; readonly at: number; readonly tookMs: number; readonly outcome: BuildOutcome };
+
+/** How the building of a bundle ended, its waiting for a turn left out. */
+export type BuildOutcome = 'success' | 'failure' | 'cancelled';
 
 /** Synchronous, never throws, bounded memory. */
 export interface MetricsSink {

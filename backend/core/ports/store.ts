@@ -24,6 +24,7 @@ import type { CanaryAbort, CanaryGuard } from '../policies/canary.ts';
 import type { AlertStore } from './alert-store.ts';
 import type { AliasStore } from './alias-store.ts';
 import type { StoreCopy } from './backups.ts';
+import type { BuildStore } from './build-store.ts';
 import type { CanaryAbortStore } from './canary-aborts.ts';
 import type { DocumentStore } from './document-store.ts';
 import type { EgressRefusalStore } from './egress-refusals.ts';
@@ -63,6 +64,7 @@ export interface Store {
   readonly egressRefusals: EgressRefusalStore;
   readonly canaryAborts: CanaryAbortStore;
   readonly testEvents: TestEventStore;
+  readonly builds: BuildStore;
   /** Brings the schema up to date under a lock; returns the names of the migrations that ran. Refuses a newer schema. */
   migrate(): Promise<readonly string[]>;
   /** All or nothing. Inside, use only the store that is passed in. */

@@ -6,6 +6,7 @@ import { errorGroupsMigration } from './0009-error-groups.ts';
 import { alertsMigration } from './0010-alerts.ts';
 import { documentsMigration } from './0011-documents.ts';
 import { requestsMigration } from './0012-requests.ts';
+import { buildsMigration } from './0014-builds.ts';
 import { canariesMigration } from './0015-canaries.ts';
 import { egressRefusalsMigration } from './0017-egress-refusals.ts';
 import { canaryAbortsMigration } from './0018-canary-aborts.ts';
@@ -36,4 +37,5 @@ export const migrations: readonly Migration[] = [
   testEventsMigration,
   aliasMovesMigration,
   logCountsMigration,
+  buildsMigration,
 ];

@@ -1,3 +1,6 @@
+import type { BuildStepName } from '../../../shared/api/builds.ts';
+import type { BuildWatcher } from '../../core/ports/build-watcher.ts';
+
 const maxLines = 2000;
 const maxLineChars = 2000;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal escapes and control characters are what is removed
@@ -6,15 +9,20 @@ const escapes = /\u001b\[[0-9;?]*[ -/]*[@-~]|[\u0000-\u0008\u000b-\u001f\u007f]/
 /** The lines of one build, bounded: tools that talk without end cost no memory, and the reader learns that lines are missing. */
 export class BuildLog {
   readonly #lines: string[] = [];
-  readonly #onLine: (line: string) => void;
+  readonly #watcher: BuildWatcher;
   #isCut = false;
 
-  constructor(onLine: (line: string) => void) {
-    this.#onLine = onLine;
+  constructor(watcher: BuildWatcher) {
+    this.#watcher = watcher;
   }
 
   get lines(): readonly string[] {
     return this.#lines;
+  }
+
+  /** Lines from now on are of this step. */
+  begin(step: BuildStepName): void {
+    this.#watcher.step(step);
   }
 
   add(text: string): void {
@@ -32,6 +40,6 @@ export class BuildLog {
 
   #push(line: string): void {
     this.#lines.push(line);
-    this.#onLine(line);
+    this.#watcher.line(line);
   }
 }

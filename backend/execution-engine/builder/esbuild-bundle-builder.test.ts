@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { InlineFiles } from '../../../shared/api/functions.ts';
 import type { PlatformError } from '../../../shared/errors.ts';
+import { unwatched } from '../../core/ports/build-watcher.ts';
 import type { BundleIssue, RuntimeAdapter } from '../../core/ports/runtime-adapter.ts';
 import type { BuildContext, BuildTools } from './build-context.ts';
 import { DirectoryBundleStore } from './directory-bundle-store.ts';
@@ -58,7 +59,7 @@ function makeBuilder(options: Partial<EsbuildBundleBuilderOptions> = {}): Esbuil
 
 const never = new AbortController().signal;
 function build(files: InlineFiles, handler = 'index.handler', runtime: 'nodejs' | 'python' = 'nodejs', signal = never) {
-  return builder.build({ kind: 'inline', files }, { runtime, handler }, () => undefined, signal);
+  return builder.build({ kind: 'inline', files }, { runtime, handler }, unwatched, signal);
 }
 
 test('plain JavaScript is shipped byte for byte', async () => {
@@ -229,7 +230,7 @@ test('at most two builds run; one that waits can be aborted', async () => {
   const waiting = build(files(4), 'main.handler', 'python', stop.signal);
   await vi.waitFor(() => expect(running).toBe(2));
   stop.abort();
-  await expect(waiting).rejects.toMatchObject({ kind: 'unavailable', code: 'build_cancelled' });
+  await expect(waiting).rejects.toMatchObject({ kind: 'conflict', code: 'build_cancelled' });
   gate.resolve();
   await Promise.all(builds);
   expect(peak).toBe(2);

@@ -4,6 +4,7 @@ import { PlatformError } from '../../../shared/errors.ts';
 import type { BundleDigest } from '../../../shared/ids.ts';
 import type { RuntimeName, VersionConfig } from '../../../shared/version-config.ts';
 import { recordFolder } from '../../core/build-record.ts';
+import type { BuildWatcher } from '../../core/ports/build-watcher.ts';
 import type { BuiltBundle, BundleBuilder, BundleSource } from '../../core/ports/bundle-builder.ts';
 import type { BundleStore } from '../../core/ports/bundle-store.ts';
 import type { PreparedImage } from '../../core/ports/isolation-driver.ts';
@@ -69,10 +70,10 @@ export class EsbuildBundleBuilder implements BundleBuilder {
   async build(
     source: BundleSource,
     config: Pick<VersionConfig, 'runtime' | 'handler'>,
-    onLog: (line: string) => void,
+    watcher: BuildWatcher,
     signal: AbortSignal,
   ): Promise<BuiltBundle> {
-    const log = new BuildLog(onLog);
+    const log = new BuildLog(watcher);
     const timeout = AbortSignal.timeout(this.#maxBuildMs);
     const either = AbortSignal.any([signal, timeout]);
     try {
@@ -114,6 +115,7 @@ export class EsbuildBundleBuilder implements BundleBuilder {
       throw new PlatformError('unprocessable', 'runtime_unavailable', `this platform has no runtime ${config.runtime}`);
     }
     const handler = parseHandler(config.handler, config.runtime);
+    log.begin('unpack');
     const buildDirectory = await mkdtemp(join(this.#workDirectory, buildPrefix));
     let context: BuildContext | undefined;
     try {
@@ -125,16 +127,25 @@ export class EsbuildBundleBuilder implements BundleBuilder {
       if (config.runtime === 'nodejs') await this.#node.run(context);
       else if (config.runtime === 'python') await buildPython(context, this.#tools);
       signal.throwIfAborted();
+      log.begin('check');
       await this.#checkSize(root);
       await validate(adapter, root, config.handler);
       signal.throwIfAborted();
       const image = await this.#store.put(root);
-      if (await this.#compileAhead?.(image, config.runtime, signal)) log.add('compiled ahead of the first start');
+      await this.#compile(image, config.runtime, log, signal);
       return { image, log: log.lines };
     } finally {
       if (context !== undefined) await this.#tools.close(context);
       await rm(buildDirectory, { recursive: true, force: true });
     }
+  }
+
+  async #compile(image: PreparedImage, runtime: RuntimeName, log: BuildLog, signal: AbortSignal): Promise<void> {
+    if (this.#compileAhead === undefined) return;
+    log.begin('compile-ahead');
+    if (await this.#compileAhead(image, runtime, signal)) log.add('compiled ahead of the first start');
+    // It does not reject when it is cut short, as a bundle runs without it too.
+    signal.throwIfAborted();
   }
 
   /** Dependencies count too. */
@@ -152,7 +163,7 @@ export class EsbuildBundleBuilder implements BundleBuilder {
     const detail = { buildLog: log.lines };
     if (signal.aborted && !(error instanceof PlatformError)) {
       if (signal.reason instanceof PlatformError) return signal.reason;
-      return new PlatformError('unavailable', 'build_cancelled', 'the build was cancelled; deploy again', { detail });
+      return new PlatformError('conflict', 'build_cancelled', 'the build was cancelled; deploy again', { detail });
     }
     if (timeout.aborted && !(error instanceof PlatformError)) {
       return new PlatformError(

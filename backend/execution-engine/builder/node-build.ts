@@ -49,6 +49,7 @@ export class NodeBuild {
     const bringsModules = await exists(join(context.root, 'node_modules'));
     const installs = manifest.hasDependencies && !bringsModules;
     if (!installs && !entry.isCompiled) {
+      context.log.begin('check');
       await checkSyntax(context.root, entry.path, this.#transformer);
       return;
     }
@@ -56,11 +57,13 @@ export class NodeBuild {
       await this.#transform(context, entry);
       return;
     }
+    if (installs) context.log.begin('install');
     const installed = installs ? await this.#tools.installNpm(context) : undefined;
     await this.#bundle(context, entry, manifest, installed);
   }
 
   async #transform(context: BuildContext, entry: Entry): Promise<void> {
+    context.log.begin('compile');
     const output = outputPath(context, entry);
     const result = await this.#transformer.transform(entry.text, {
       sourcefile: entry.path,
@@ -86,6 +89,7 @@ export class NodeBuild {
     manifest: PackageManifest,
     installed: string | undefined,
   ): Promise<void> {
+    context.log.begin('compile');
     const output = outputPath(context, entry);
     const request: BundleRequest = { entry: entry.path, output, format: entry.format, packages: 'bundle' };
     const addon = await findAddon(installed ?? join(context.root, 'node_modules'));

@@ -11,6 +11,7 @@ export async function buildPython(context: BuildContext, tools: BuildTools): Pro
   });
   const asksForSomething = text.split('\n').some((line) => line.trim() !== '' && !line.trim().startsWith('#'));
   if (!asksForSomething) return;
+  context.log.begin('install');
   await tools.installPip(context);
   const packages = await pipPackages(join(context.root, 'site-packages'));
   await writeRecord(context.root, { made: ['site-packages/'], packages }, undefined);

@@ -8,7 +8,7 @@ import {
   triggerKinds,
 } from '../../../shared/invocation.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
-import type { MetricEvent } from '../../core/ports/metrics-sink.ts';
+import type { BuildOutcome, MetricEvent } from '../../core/ports/metrics-sink.ts';
 import { type IoUsage, ioFields } from '../../core/ports/sandbox.ts';
 import type { VersionSpec } from '../../core/version.ts';
 import { errorKindOf } from '../aggregator/error-kind.ts';
@@ -143,7 +143,11 @@ export class EventCounters {
   readonly lateResults: LabelledCounter;
   readonly instanceChanges: LabelledCounter;
   readonly egressRefusals: LabelledCounter;
-  readonly builds = { succeeded: new DurationHistogram(), failed: new DurationHistogram() };
+  readonly builds: Readonly<Record<BuildOutcome, DurationHistogram>> = {
+    success: new DurationHistogram(),
+    failure: new DurationHistogram(),
+    cancelled: new DurationHistogram(),
+  };
 
   constructor(maxSeries: number) {
     this.#maxSeries = maxSeries;
@@ -196,7 +200,7 @@ export class EventCounters {
         this.#of(event.version).sharedCalls++;
         break;
       case 'build':
-        (event.isSuccess ? this.builds.succeeded : this.builds.failed).addMs(event.tookMs);
+        this.builds[event.outcome].addMs(event.tookMs);
         break;
     }
   }

@@ -83,6 +83,7 @@ describe('Retention', () => {
       errorGroups: { prune: prune('error groups') },
       egressRefusals: { prune: prune('refused attempts') },
       canaryAborts: { prune: prune('canaries') },
+      builds: { prune: prune('builds') },
       logs: Object.assign(new MemoryLogs(), { prune: prune('logs') }),
     };
     const keep = { keepInvocationsMs: 700, keepLogsMs: 300, keepErrorGroupsMs: 100 };
@@ -93,6 +94,7 @@ describe('Retention', () => {
       ['error groups', 900],
       ['refused attempts', 900],
       ['canaries', 900],
+      ['builds', 900],
       ['logs', 700],
     ]);
   });

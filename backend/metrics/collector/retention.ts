@@ -93,10 +93,10 @@ export class Retention {
 }
 
 export interface StoreRetention {
-  readonly store: Pick<Store, 'invocations' | 'logs' | 'errorGroups' | 'egressRefusals' | 'canaryAborts'>;
+  readonly store: Pick<Store, 'invocations' | 'logs' | 'errorGroups' | 'egressRefusals' | 'canaryAborts' | 'builds'>;
   readonly keepInvocationsMs: number;
   readonly keepLogsMs: number;
-  /** Refused attempts to get out and canaries that were taken back too. */
+  /** Refused attempts to get out, canaries that were taken back, and builds too. */
   readonly keepErrorGroupsMs: number;
 }
 
@@ -115,7 +115,7 @@ export function requestRetentionTarget({ store, keepRequestsMs, ...bounds }: Req
   };
 }
 
-/** Invocations, logs, groups of errors, refused attempts to get out and canaries that were taken back; those of the metric points come from `MetricsCollector.retentionTargets`. */
+/** Invocations, logs, groups of errors, refused attempts to get out, canaries that were taken back and builds; those of the metric points come from `MetricsCollector.retentionTargets`. */
 export function storeRetentionTargets(options: StoreRetention): readonly RetentionTarget[] {
   const { store, keepInvocationsMs, keepLogsMs, keepErrorGroupsMs } = options;
   return [
@@ -123,6 +123,7 @@ export function storeRetentionTargets(options: StoreRetention): readonly Retenti
     { name: 'error groups', prune: (now) => store.errorGroups.prune(now - keepErrorGroupsMs) },
     { name: 'refused attempts to get out', prune: (now) => store.egressRefusals.prune(now - keepErrorGroupsMs) },
     { name: 'canaries that were taken back', prune: (now) => store.canaryAborts.prune(now - keepErrorGroupsMs) },
+    { name: 'builds', prune: (now) => store.builds.prune(now - keepErrorGroupsMs) },
     { name: 'log lines', prune: (now) => store.logs.prune(now - keepLogsMs) },
   ];
 }
