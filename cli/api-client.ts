@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { clientHeader } from '../shared/api/builds.ts';
 import { type Problem, problemSchema } from '../shared/api/paging.ts';
 import { CliError, exitCodeOfStatus, exitCodes } from './exit-codes.ts';
 import type { Profile } from './profile.ts';
@@ -55,7 +56,7 @@ export class ApiClient {
     for (const [name, value] of Object.entries(options.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
-    const headers: Record<string, string> = { accept: 'application/json', ...options.headers };
+    const headers: Record<string, string> = { accept: 'application/json', [clientHeader]: 'cli', ...options.headers };
     if (this.#profile.token !== undefined) headers['authorization'] = `Bearer ${this.#profile.token}`;
     if (this.#profile.project !== undefined) headers['hearth-project'] ??= this.#profile.project;
     let body = options.body;

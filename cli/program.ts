@@ -3,6 +3,7 @@ import { registerAlerts } from './commands/alerts.ts';
 import { registerAliases } from './commands/aliases.ts';
 import { registerAudit } from './commands/audit.ts';
 import { registerBackup } from './commands/backup.ts';
+import { registerBuilds } from './commands/builds.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerCosts } from './commands/costs.ts';
 import { registerDeadLetters } from './commands/dead-letters.ts';
@@ -82,6 +83,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     registerLogs,
     registerFunctions,
     registerVersions,
+    registerBuilds,
     registerRollback,
     registerAliases,
     registerInvocations,

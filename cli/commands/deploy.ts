@@ -1,13 +1,15 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { type BuildDocument, buildSchema } from '../../shared/api/builds.ts';
 import {
   aliasSchema,
   type Deployed,
-  deployedSchema,
   type FunctionDocument,
   functionSchema,
+  versionSchema,
 } from '../../shared/api/functions.ts';
 import type { Manifest } from '../../shared/manifest.ts';
+import { buildError, followBuild, StepPrinter } from '../build-progress.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { readSourceFolder, type SourceFolder, uploadForm, versionPart, warnOfSecrets } from '../source-folder.ts';
@@ -23,6 +25,8 @@ interface Options {
   readonly isolation?: string;
   readonly env: readonly string[];
   readonly dryRun?: boolean;
+  readonly wait: boolean;
+  readonly verbose?: boolean;
 }
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
@@ -43,11 +47,17 @@ export function registerDeploy(program: Command, context: ContextFactory): void 
     .option('--isolation <level>', 'another isolation level than the one in hearth.json')
     .option('-e, --env <KEY=value>', 'an environment variable; may be repeated', collect, [])
     .option('--dry-run', 'list what would be uploaded and what not, with sizes, and stop')
-    .action(async (directory: string, options: Options) => await deploy(context(), directory, options));
+    .option('--no-wait', 'do not wait until it is built; `hearth builds view` says how it goes')
+    .option('--verbose', 'say every line of the build, and not only those of a step that fails')
+    .action(
+      async (directory: string, _options: Options, command: Command) =>
+        await deploy(context(), directory, command.optsWithGlobals<Options>()),
+    );
 }
 
 async function deploy(context: CliContext, directory: string, options: Options): Promise<void> {
   const { terminal } = context;
+  refuseCanaryUnseen(options);
   const step = stopwatch(terminal);
   const source = await readSourceFolder(resolve(context.directory, directory));
   const manifest = withOptions(source.manifest, options);
@@ -60,9 +70,17 @@ async function deploy(context: CliContext, directory: string, options: Options):
   const present = await find(context, manifest.name);
   const stable = options.canary === undefined ? undefined : stableOf(manifest.name, present, options);
   step(`${present === undefined ? 'Creating' : 'Updating'} ${manifest.name} ...`);
-  const deployed = await sendFolder(context, source, manifest, present === undefined);
-  for (const line of terminal.isJson ? [] : deployed.buildLog)
-    terminal.say(terminal.style('dim', `  | ${printable(line)}`));
+  const build = await begin(context, source, manifest, present === undefined);
+  if (!options.wait) {
+    if (present !== undefined) await describe(context, manifest);
+    step('Uploaded');
+    if (!terminal.isJson) terminal.say(`It is built now: hearth builds log ${build.id} --follow`);
+    terminal.result(build, build.id);
+    return;
+  }
+  const printer = terminal.isJson ? undefined : new StepPrinter({ terminal, isVerbose: options.verbose === true });
+  const deployed = await built(context, build, manifest, printer);
+  if (present !== undefined) await describe(context, manifest);
   step('Uploaded, built and kept');
   const { version } = deployed;
   let traffic = version.aliases.includes('live') ? 'live' : 'not live';
@@ -76,26 +94,78 @@ async function deploy(context: CliContext, directory: string, options: Options):
   terminal.result(deployed, deployed.url);
 }
 
-/** Uploads a folder as a new function or version. What belongs to the function as a whole is sent by itself where the function is there. */
+/** Uploads a folder as a new function or version, and waits for it. */
 export async function sendFolder(
   context: CliContext,
   source: SourceFolder,
   manifest: Manifest,
   isNew: boolean,
 ): Promise<Deployed> {
+  const deployed = await built(context, await begin(context, source, manifest, isNew), manifest, undefined);
+  if (!isNew) await describe(context, manifest);
+  return deployed;
+}
+
+async function begin(
+  context: CliContext,
+  source: SourceFolder,
+  manifest: Manifest,
+  isNew: boolean,
+): Promise<BuildDocument> {
   const { client, signal } = context;
   const config = isNew ? manifest : versionPart(manifest);
   const path = isNew ? '/api/v1/functions' : `/api/v1/functions/${manifest.name}/versions`;
-  const isImage = isOfImage(manifest);
-  const content = isImage ? { json: config } : { body: uploadForm(source, config) };
-  const sent = client.send('POST', path, deployedSchema, { ...content, signal });
-  const deployed = isImage ? await withPullProgress(context, sent) : await sent;
-  const { description, tags } = manifest;
-  if (!isNew && (description !== undefined || tags !== undefined)) {
-    const json = { ...(description === undefined ? {} : { description }), ...(tags === undefined ? {} : { tags }) };
-    await client.send('PATCH', `/api/v1/functions/${manifest.name}`, functionSchema, { json });
+  const content = isOfImage(manifest) ? { json: config } : { body: uploadForm(source, config) };
+  const headers = { prefer: 'respond-async' };
+  return await client.send('POST', path, buildSchema, { ...content, headers, signal });
+}
+
+/** What belongs to the function as a whole is sent by itself where the function is there. */
+async function describe({ client }: CliContext, { name, description, tags }: Manifest): Promise<void> {
+  if (description === undefined && tags === undefined) return;
+  const json = { ...(description === undefined ? {} : { description }), ...(tags === undefined ? {} : { tags }) };
+  await client.send('PATCH', `/api/v1/functions/${name}`, functionSchema, { json });
+}
+
+/** Follows a build to what it makes. Ctrl-C cancels it. */
+async function built(
+  context: CliContext,
+  { id }: BuildDocument,
+  manifest: Manifest,
+  printer: StepPrinter | undefined,
+): Promise<Deployed> {
+  const { client, signal } = context;
+  const buildLog: string[] = [];
+  const following = followBuild(context, id, {
+    build: (build) => printer?.build(build),
+    line: (line) => {
+      buildLog.push(line.text);
+      printer?.line(line);
+    },
+  });
+  try {
+    const over = isOfImage(manifest) ? await withPullProgress(context, following) : await following;
+    if (over.version === null) throw buildError(over, buildLog, printer !== undefined);
+    const path = `/api/v1/functions/${encodeURIComponent(manifest.name)}`;
+    const version = await client.get(`${path}/versions/${over.version}`, versionSchema);
+    const made = await client.get(path, functionSchema);
+    return { function: made, version, buildLog, url: made.url };
+  } catch (error) {
+    if (signal.aborted) await cancel(context, id);
+    throw error;
   }
-  return deployed;
+}
+
+async function cancel({ client, terminal }: CliContext, id: string): Promise<void> {
+  try {
+    await client.request(`/api/v1/builds/${encodeURIComponent(id)}`, { method: 'DELETE' });
+    terminal.say('Cancelled; nothing was deployed');
+  } catch (error) {
+    const isLate = error instanceof CliError && error.problem?.code === 'build_over';
+    terminal.say(
+      isLate ? 'It was built already; see hearth builds view' : `The build ${id} may go on: ${String(error)}`,
+    );
+  }
 }
 
 const isOfImage = ({ image }: Manifest): boolean => image !== undefined && image !== null;
@@ -167,6 +237,17 @@ function percentOf(text: string): number {
   const percent = /^\d{1,2}(?:\.\d+)?$/.test(text) ? Number(text) : 0;
   if (percent > 0) return percent;
   throw new CliError(exitCodes.usage, `--canary ${text}: write a share of the traffic, more than 0 and below 100`);
+}
+
+function refuseCanaryUnseen({ wait, canary }: Options): void {
+  if (wait || canary === undefined) return;
+  throw new CliError(
+    exitCodes.usage,
+    '--canary and --no-wait are both given; traffic moves when the version is built',
+    {
+      hint: 'Leave one out, or move the traffic later with `hearth alias set`.',
+    },
+  );
 }
 
 /** The version that keeps the rest of the traffic: asked for before anything is uploaded. */

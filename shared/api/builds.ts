@@ -3,14 +3,14 @@ import { buildErrorSchema } from './build-errors.ts';
 import { pageOf, pageQuerySchema, timeSchema } from './paging.ts';
 
 /** In the order in which they come; a build has those that it needs. */
-export const buildSteps = ['unpack', 'image', 'install', 'compile', 'check', 'compile-ahead', 'activate'] as const;
+const buildSteps = ['unpack', 'image', 'install', 'compile', 'check', 'compile-ahead', 'activate'] as const;
 export type BuildStepName = (typeof buildSteps)[number];
 
-export const buildStates = ['queued', 'building', 'checking', 'ready', 'failed', 'cancelled'] as const;
+const buildStates = ['queued', 'building', 'checking', 'ready', 'failed', 'cancelled'] as const;
 export type BuildState = (typeof buildStates)[number];
 
 /** What asked for a build, as far as it said so. */
-export const buildSources = ['api', 'cli', 'dashboard', 'platform'] as const;
+const buildSources = ['api', 'cli', 'dashboard', 'platform'] as const;
 export type BuildSource = (typeof buildSources)[number];
 
 /** The header by which a client says what it is; anything else is `api`. */

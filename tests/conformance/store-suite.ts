@@ -35,11 +35,7 @@ export interface StoreFixture {
 
 const first = { limit: 2, cursor: undefined };
 const noFilter = {
-  functionName: undefined,
-  status: undefined,
-  trigger: undefined,
-  from: undefined,
-  to: undefined,
+  ...{ functionName: undefined, status: undefined, trigger: undefined, from: undefined, to: undefined },
 };
 
 /** Everything that holds for every Store, whatever it stands on. `open` gives an empty, migrated database. */

@@ -87,7 +87,7 @@ function keepUpload(request: FastifyRequest, done: Promise<unknown>): void {
   done.then(discard, discard);
 }
 
-export function deployedDocument({ entry, version, buildLog }: Deployment, gatewayUrl: string): Deployed {
+function deployedDocument({ entry, version, buildLog }: Deployment, gatewayUrl: string): Deployed {
   return {
     function: functionDocument(entry, gatewayUrl, undefined),
     version: versionDocument(version, entry),
