@@ -36,11 +36,11 @@ export async function saveState(qmp: QmpClient, slotDirectory: string): Promise<
 
 /**
  * Gives a QEMU that was started with `-incoming defer` its state; resolves when the guest runs, which QEMU sees to by itself where no state says that the guest was
- * stopped. All of it is on its way before QEMU has begun, so that nothing waits for the host in between. One that cannot load its state ends (`vmm_lost`).
+ * stopped. All of it is on its way before QEMU has begun, or as soon as there is a `state`, so that nothing waits for the host in between. One that cannot load its state ends (`vmm_lost`).
  */
-export async function loadState(qmp: QmpClient, channel: Writable, state: Buffer): Promise<void> {
-  channel.end(state);
+export async function loadState(qmp: QmpClient, channel: Writable, state: Promise<Buffer>): Promise<void> {
   await Promise.all([
+    state.then((bytes) => channel.end(bytes)),
     qmp.open(),
     qmp.execute('migrate-set-capabilities', withoutMemory),
     qmp.execute('migrate-incoming', { uri: `fd:${descriptors.state}` }),

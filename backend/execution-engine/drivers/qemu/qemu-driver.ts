@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
@@ -24,7 +23,6 @@ import type {
 import { GuestNetworks } from '../support/egress/guest-networks.ts';
 import { packetRateOf } from '../support/egress/packet-rates.ts';
 import { beginGuest } from '../support/guest/begin-guest.ts';
-import { copyMemory } from '../support/guest/copy-memory.ts';
 import { explainDiskFull } from '../support/guest/disk-full.ts';
 import { type DiskRate, diskRateOf } from '../support/guest/disk-rate.ts';
 import { beforeHanging } from '../support/guest/guest-ending.ts';
@@ -266,6 +264,9 @@ export class QemuDriver implements SnapshotDriver {
     // A copy that has no version yet is to be snapshotted once it has one, which needs memory of its own.
     const ownsMemory = snapshot === undefined || image === undefined;
     const memory = ownsMemory ? await this.#ownMemory(guestDirectory, spec, snapshot) : snapshot.memory;
+    // A guest goes on when it has its state; QEMU begins while its memory is filled.
+    const state = snapshot === undefined ? undefined : memory.filled.then(() => snapshot.state);
+    state?.catch(() => undefined);
     const slot = host.slots.take();
     let sandbox: QemuSandbox;
     let way: LaunchParts['way'];
@@ -292,7 +293,7 @@ export class QemuDriver implements SnapshotDriver {
     this.#fits.set(spec.id, this.#fitOf(spec, boot));
     const start = async (): Promise<void> => {
       const devices = accelerator === 'kvm' ? [kvmDevice] : [];
-      await sandbox.start(qemuJailArguments({ host, root, slot, devices }), snapshot?.state);
+      await sandbox.start(qemuJailArguments({ host, root, slot, devices }), state);
       if (parts.waitsForGuest) await beforeHanging(sandbox.control.started, bootPatienceMs, hungMessage);
     };
     await beginGuest({ sandbox, what, signal, start, isClear: ({ code }) => code === 'guest_hung' });
@@ -311,21 +312,10 @@ export class QemuDriver implements SnapshotDriver {
     return { network, program: await placeProgram(this.#options.guestDirectory, 'tap', program, what) };
   }
 
-  /** For a guest that boots, or filled with a snapshot's. */
+  /** For a guest that boots, or with a snapshot's. */
   async #ownMemory(directory: string, { limits }: SandboxSpec, from?: LoadedSnapshot): Promise<GuestMemory> {
-    // The store may close its own meanwhile.
-    const source = from === undefined ? undefined : openSync(`/proc/self/fd/${from.memory.descriptor}`, 'r');
-    const memory = await GuestMemory.make(directory, guestMemoryMb(limits) * MiB);
-    if (source === undefined) return memory;
-    try {
-      await copyMemory(source, memory.descriptor, memory.sizeBytes);
-      return memory;
-    } catch (error) {
-      memory.close();
-      throw error;
-    } finally {
-      closeSync(source);
-    }
+    if (from !== undefined) return await GuestMemory.copyOf(from.memory, directory);
+    return await GuestMemory.make(directory, guestMemoryMb(limits) * MiB);
   }
 
   /** What must be the same where a snapshot of such a guest is restored: QEMU, processor, command line, kernel, runtime, init, limits. */

@@ -122,7 +122,7 @@ export class QemuSandbox implements Sandbox {
   }
 
   /** Joins the control group, lets bwrap begin, and resolves when QEMU takes commands; a clone gets its `state`, and then its guest has gone on. */
-  async start(bwrapArguments: Buffer, state?: Buffer): Promise<void> {
+  async start(bwrapArguments: Buffer, state?: Promise<Buffer>): Promise<void> {
     const { pid } = this.#child;
     if (pid !== undefined) await this.#cgroup.join(pid);
     pipeOf(this.#child, descriptors.arguments).end(bwrapArguments);

@@ -43,6 +43,21 @@ describe('memory of guests', () => {
     memory.close();
   });
 
+  it('gets what another has, which may be closed meanwhile, and may be closed itself before that is there', async () => {
+    const from = await GuestMemory.make(directory, sizeBytes);
+    writeSync(from.descriptor, 'data', far);
+    writeSync(from.descriptor, 'last', sizeBytes - 4);
+    const copies = [GuestMemory.copyOf(from, directory), GuestMemory.copyOf(from, directory)] as const;
+    from.close();
+    const [whole, given] = await Promise.all(copies);
+    const { filled } = given;
+    given.close();
+    await Promise.all([whole.filled, filled]);
+    expect([textAt(whole, far), textAt(whole, sizeBytes - 4)]).toEqual(['data', 'last']);
+    expect(() => closeSync(given.descriptor)).toThrow('EBADF');
+    whole.close();
+  });
+
   it('cannot be changed once it is sealed, not even by one who may open it for writing', async () => {
     const memory = await GuestMemory.make(directory, sizeBytes, async (descriptor) => {
       writeSync(descriptor, 'kept', far);
