@@ -69,9 +69,8 @@ describe.skipIf(reason !== undefined)(`a guest that talks over vsock${skippedFor
     );
     qemu.stdout?.resume();
     for (const [name] of ports) sockets[name] = await connectSoon(join(directory, name));
-    control = new GuestControl(socketOf('control'), {
-      exited: (status, oomKills) => exit.resolve({ status, oomKills }),
-    });
+    const exited = (status: number, oomKills: number) => exit.resolve({ status, oomKills });
+    control = new GuestControl(socketOf('control'), { exited }, { transport: 'vsock' });
     await control.started;
   }, bootMs);
   afterAll(async () => {

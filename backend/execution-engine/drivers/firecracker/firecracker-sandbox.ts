@@ -241,7 +241,7 @@ export class FirecrackerSandbox implements Sandbox {
     this.#output.attach('stdout', streams.stdout);
     this.#output.attach('stderr', streams.stderr);
     const exited = (status: number, oomKills: number) => void this.#agentExited(status, oomKills);
-    this.#control = new GuestControl(streams.control, { exited }, isAnew);
+    this.#control = new GuestControl(streams.control, { exited }, { isRestored: isAnew, transport: 'vsock' });
     await this.#control.started;
     if (this.#options.isRestored) await this.#control.settle();
   }

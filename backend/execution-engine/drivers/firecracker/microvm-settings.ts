@@ -5,12 +5,12 @@ import { guestCard, tapName } from '../support/egress/guest-network.ts';
 import type { PacketRate } from '../support/egress/packet-rates.ts';
 import type { FirecrackerClient } from '../support/firecracker-api/client.ts';
 import { diskRateOf } from '../support/guest/disk-rate.ts';
+import { guestDevices } from '../support/guest/guest-init.ts';
 import { guestMemoryMb, guestProcessors } from '../support/guest/guest-size.ts';
 import { kernelArguments } from '../support/guest/kernel-arguments.ts';
 import { jailed } from './jail-directory.ts';
 
 /** Drives as the guest sees them, in the order in which they are added. */
-const devices = { root: '/dev/vda', code: '/dev/vdb' } as const;
 /** Any but 0 to 2; each guest has a vsock of its own. */
 const guestContext = 3;
 /** Seeds for a generator, not a stream of random bytes. */
@@ -49,7 +49,7 @@ export async function startMicrovm(
   await setSinks(client, signal);
   const processors = guestProcessors(limits);
   await client.setMachine({ vcpu_count: processors, mem_size_mib: guestMemoryMb(limits), smt: false }, signal);
-  const boot_args = kernelArguments({ ...devices, hasCode, isEmulated: false, reboot: 'k' });
+  const boot_args = kernelArguments({ ...guestDevices, hasCode, isEmulated: false, reboot: 'k' });
   await client.setBootSource({ kernel_image_path: jailed.kernel, initrd_path: jailed.initrd, boot_args }, signal);
   for (const name of ['root', 'code'] as const) {
     await client.addDrive(

@@ -100,7 +100,7 @@ describe('the control port', () => {
     expect(got.map((chunk) => chunk.length)).toEqual(['freeze\n'.length, 16 + settleEntropyBytes]);
     expect(got[1]?.readBigInt64LE(0)).toBe(5n);
     const [own, guest] = duplexPair();
-    const copy = new GuestControl(own, { exited: () => undefined }, true);
+    const copy = new GuestControl(own, { exited: () => undefined }, { isRestored: true });
     await copy.started;
     guest.once('data', () => guest.write('settled 0\n'));
     await expect(copy.settle()).rejects.toMatchObject({ code: 'guest_not_settled' });

@@ -118,7 +118,7 @@ export class QemuSandbox implements Sandbox {
     pipeOf(child, descriptors.status).resume();
     this.#qmp = new QmpClient(pipeOf(child, descriptors.qmp));
     const exited = (status: number, oomKills: number) => void this.#agentExited(status, oomKills);
-    this.control = new GuestControl(pipeOf(child, descriptors.control), { exited }, options.isClone);
+    this.control = new GuestControl(pipeOf(child, descriptors.control), { exited }, { isRestored: options.isClone });
   }
 
   /** Joins the control group, lets bwrap begin, and resolves when QEMU takes commands; a clone gets its `state`, and then its guest has gone on. */

@@ -12,7 +12,8 @@ function guest(stream: Duplex, delaysMs: readonly number[]): { readonly tolds: n
   let bytes = Buffer.alloc(0);
   stream.on('data', (chunk: Buffer) => {
     bytes = Buffer.concat([bytes, chunk]);
-    const request = 'settle\n';
+    // For init, behind the program that let it go on.
+    const request = '\nsettle\n';
     if (bytes.toString('latin1', 0, request.length) === request) {
       bytes = bytes.subarray(request.length);
       stream.write('time\n');
@@ -36,14 +37,48 @@ describe('the clock of a guest', () => {
   ])('is told %s', async (_what, delaysMs, times) => {
     const [near, far] = duplexPair();
     const { tolds } = guest(far, delaysMs);
-    await new GuestControl(near, { exited: () => undefined }, true).settle();
+    await new GuestControl(near, { exited: () => undefined }, { isRestored: true }).settle();
     expect(tolds).toHaveLength(times);
   });
 
   it('is told once where it is not to be right', async () => {
     const [near, far] = duplexPair();
     const { tolds } = guest(far, [6000]);
-    await new GuestControl(near, { exited: () => undefined }, true).settle(Date.UTC(2100, 0, 1));
+    await new GuestControl(near, { exited: () => undefined }, { isRestored: true }).settle(Date.UTC(2100, 0, 1));
     expect(tolds).toHaveLength(1);
+  });
+});
+
+describe('requests to a guest that was let go on', () => {
+  /** What came until each answer, by the transport. */
+  async function askedOver(transport: 'serial' | 'vsock'): Promise<readonly string[]> {
+    const [near, far] = duplexPair();
+    const control = new GuestControl(near, { exited: () => undefined }, { isRestored: true, transport });
+    const asked: string[] = [];
+    far.on('data', (chunk: Buffer) => {
+      const text = chunk.length === settlementBytes ? 'time' : chunk.toString();
+      asked.push(text);
+      const answers = { time: 'settled 1', c: 'code 1', 'code\n': 'code 1', 'freeze\n': 'frozen 1\ntime' };
+      far.write(`${answers[text.trimStart() as keyof typeof answers] ?? 'usage 1 2 3 4'}\n`);
+    });
+    await control.settle();
+    await control.loadCode();
+    await control.usage();
+    await control.usage();
+    await control.freeze();
+    await expect(control.loadCode()).rejects.toMatchObject({ code: 'guest_silent' });
+    await control.settle();
+    await control.usage();
+    return asked;
+  }
+
+  it('are for the program that stays, or say that they are for init', async () => {
+    const asked = ['time', 'c', '\nusage\n', 'usage\n', 'freeze\n', 'time', '\nusage\n'];
+    expect(await askedOver('serial')).toEqual(asked);
+  });
+
+  it('are all for init where that program only waits', async () => {
+    const asked = ['time', 'code\n', 'usage\n', 'usage\n', 'freeze\n', 'time', 'usage\n'];
+    expect(await askedOver('vsock')).toEqual(asked);
   });
 });

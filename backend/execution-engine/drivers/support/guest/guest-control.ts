@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { PlatformError } from '../../../../../shared/errors.ts';
+import { type GuestTransport, goOnBytes } from './guest-init.ts';
 import { settleEntropyBytes } from './guest-programs.ts';
 import { readLines } from './line-channel.ts';
 
@@ -39,13 +40,24 @@ export class GuestControl {
   /** performance.now() when a time was told last. */
   #toldAt = 0;
   #isFrozen: boolean;
+  readonly #transport: GuestTransport;
+  /** The program that let the guest go on stays between it and init until a request is init's (`goOnBytes`). */
+  #goesOn = false;
   #isOver = false;
 
   /** `isRestored`: init has started the agent long ago. */
-  constructor(stream: Duplex, events: GuestControlEvents, isRestored = false) {
+  constructor(
+    stream: Duplex,
+    events: GuestControlEvents,
+    {
+      isRestored = false,
+      transport = 'serial',
+    }: { readonly isRestored?: boolean; readonly transport?: GuestTransport } = {},
+  ) {
     this.#stream = stream;
     this.#events = events;
     this.#isFrozen = isRestored;
+    this.#transport = transport;
     if (isRestored) this.#started.resolve();
     this.#started.promise.catch(() => undefined);
     readLines(
@@ -72,19 +84,22 @@ export class GuestControl {
 
   /** Mounts what is on the code device. Rejects with `unavailable` (`code_not_loaded`) when the guest cannot read it. */
   async loadCode(): Promise<void> {
-    const [isDone] = await this.#ask('code');
+    const mounts = () => (this.#goesOn && !this.#isFrozen ? Buffer.of(goOnBytes.code) : undefined);
+    const [isDone] = await this.#ask('code', mounts);
     if (isDone !== '1')
       throw new PlatformError('unavailable', 'code_not_loaded', 'the guest cannot read the code image');
   }
 
   /** Stops the function's processes until `settle`; nothing else can be asked before. */
   async freeze(): Promise<void> {
-    this.#isFrozen = true;
     const hasAsked = Promise.withResolvers<readonly string[]>();
     hasAsked.promise.catch(() => undefined);
     this.#answers.set('time', hasAsked);
     try {
-      await this.#ask('freeze', 'freeze\n');
+      await this.#ask('freeze', () => {
+        this.#isFrozen = true;
+        return this.#toInit('freeze');
+      });
       await withinPatience(hasAsked, 'freeze');
     } finally {
       this.#answers.delete('time');
@@ -103,13 +118,14 @@ export class GuestControl {
   }
 
   async #settleOnce(nowMs: number | undefined): Promise<void> {
-    // A frozen guest has asked already.
-    const request = this.#isFrozen ? this.#settlement(nowMs) : 'settle\n';
     this.#toldMs = nowMs;
+    // A frozen guest has asked already.
+    const request = () => (this.#isFrozen ? this.#settlement(nowMs) : this.#toInit('settle'));
     const [isDone] = await this.#ask('settle', request).finally(() => {
       this.#toldMs = undefined;
       this.#isFrozen = false;
     });
+    this.#goesOn = this.#transport === 'serial';
     if (isDone !== '1')
       throw new PlatformError('unavailable', 'guest_not_settled', 'the clock of a guest could not be set');
   }
@@ -124,18 +140,26 @@ export class GuestControl {
     return settlement(nowMs);
   }
 
-  /** One request at a time: init is a loop. `bytes` are what is sent, the line when left out. */
-  async #ask(request: string, bytes?: string | Buffer): Promise<readonly string[]> {
+  /** A line for init. */
+  #toInit(request: string): string {
+    const first = this.#goesOn ? String.fromCharCode(goOnBytes.init) : '';
+    this.#goesOn = false;
+    return `${first}${request}\n`;
+  }
+
+  /** One request at a time: init is a loop. `bytes` gives what is sent, a line when left out, which a frozen guest does not take. */
+  async #ask(request: string, bytes?: () => string | Buffer | undefined): Promise<readonly string[]> {
     const previous = this.#requests;
     const turn = Promise.withResolvers<void>();
     this.#requests = turn.promise;
     try {
       await previous;
       if (this.#isOver) throw lost();
-      if (this.#isFrozen && bytes === undefined) throw silent(request);
+      const own = bytes?.();
+      if (this.#isFrozen && own === undefined) throw silent(request);
       const answer = Promise.withResolvers<readonly string[]>();
       this.#answers.set(request, answer);
-      this.#stream.write(bytes ?? `${request}\n`);
+      this.#stream.write(own ?? this.#toInit(request));
       try {
         return await withinPatience(answer, request);
       } finally {

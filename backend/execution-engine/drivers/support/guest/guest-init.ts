@@ -17,6 +17,15 @@ export const bridgeDescriptors = { channel: 9, stdout: 3, stderr: 1, control: 4 
 /** Where the program `go-on` has the file that lets the function's processes run again: cgroup.freeze, open for writing. */
 export const thawDescriptor = 3;
 
+/** How the program `go-on` ends when something fails: the time could not be set, or the code is not mounted. */
+export const goOnStatus = { failed: 1, noCode: 2 } as const;
+
+/** Over `serial`, what a request to a guest whose `go-on` waits begins with: a line for init follows, or nothing, and `go-on` mounts the code. */
+export const goOnBytes = { init: 0x0a, code: 0x63 } as const;
+
+/** What guests name their disks. */
+export const guestDevices = { root: '/dev/vda', code: '/dev/vdb' } as const;
+
 /** Where the agent finds the channel to the host. */
 const guestChannelPath = '/dev/hearth-channel';
 
@@ -144,7 +153,7 @@ exec dial /bin/sh /bridge
  * Process 1 of every guest. Sets the guest up, starts the agent inside its control group, and then obeys the host on the control port, one
  * command a line: `usage`, `code` (mount the code device), `settle` (sets the time), `freeze` (the function's processes stop, until the time is set: the program for that
  * is started ahead, for starting one takes an emulated copy 90 ms). That program, `go-on`, and `settle`, which init runs once by itself, ask for the `time` and are sent
- * 80 bytes: the time, and fresh random bytes. `go-on` answers by itself, and ends when the next command comes. Init says `started`, and
+ * 80 bytes: the time, and fresh random bytes. `go-on` answers by itself, and ends when the next command comes, or (over `serial`) mounts the code before (`goOnBytes`). Init says `started`, and
  * `exit <status> <processes killed for lack of memory>` when the agent ends. Commands that fork are few: each costs milliseconds under emulation.
  * The kernel's command line says where things are: hearth.root, hearth.code (devices), hearth.load (code is there from the start).
  */
@@ -223,6 +232,10 @@ while IFS= read -r word; do set -- "$@" "$word"; done </hearth/command
 ${release}
 settle_and_go() {
   go-on <&5 ${thawDescriptor}>/cgroup/function/cgroup.freeze && return
+  if [ $? = ${goOnStatus.noCode} ]; then
+    echo 'code 0' >&5
+    return
+  fi
   echo 0 >/cgroup/function/cgroup.freeze
   echo 'settled 0' >&5
 }

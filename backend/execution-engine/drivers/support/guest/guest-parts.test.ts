@@ -5,7 +5,16 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeCpio } from './cpio.ts';
-import { bridgeDescriptors, guestBridge, guestInit, guestPorts, vsockDescriptors, vsockPorts } from './guest-init.ts';
+import {
+  bridgeDescriptors,
+  goOnBytes,
+  goOnStatus,
+  guestBridge,
+  guestInit,
+  guestPorts,
+  vsockDescriptors,
+  vsockPorts,
+} from './guest-init.ts';
 import { dialProgram, goOnProgram, pairProgram, settleEntropyBytes, settleProgram } from './guest-programs.ts';
 import { kernelArguments } from './kernel-arguments.ts';
 import { uncompressedKernel } from './kernel-image.ts';
@@ -119,45 +128,88 @@ describe.skipIf(process.arch !== 'x64')('static programs', () => {
 
   it('change no clock without the whole of what they need', () => {
     const tooLittle = Buffer.alloc(16 + settleEntropyBytes - 1);
-    for (const program of [settleProgram(), goOnProgram()])
+    for (const program of [settleProgram(), goOnProgram('serial'), goOnProgram('vsock')])
       expect(run(program, tooLittle)).toMatchObject({ status: 1, stdout: '' });
   });
 
-  it('say that the time is set before they thaw, and stay until there is something to read', (context) => {
-    const path = join(directory, 'go-on');
-    writeFileSync(path, goOnProgram(), { mode: 0o755 });
-    // strace answers in place of the kernel: neither clock nor generator of this machine change.
-    const pretend = ['clock_settime:retval=0', 'ioctl:retval=0', 'open:retval=5', 'poll:retval=1'];
-    const injections = pretend.flatMap((what) => ['-e', `inject=${what}`]);
-    const trace = ['-e', 'trace=open,dup2,read,write,clock_settime,ioctl,poll', ...injections, path];
-    const files = ['thawed', 'generator'].map((name) => openSync(join(directory, name), 'w'));
-    const [thawed = 0, generator = 0] = files;
-    const input = Buffer.alloc(16 + settleEntropyBytes, 1);
-    const stdio = ['pipe', 'pipe', 'pipe', thawed, 'ignore', generator] as const;
-    const traced = spawnSync('strace', trace, { input, stdio: [...stdio], encoding: 'utf8' });
-    for (const file of files) closeSync(file);
-    context.skip(traced.error !== undefined, 'strace is not installed');
-    const lines = traced.stderr.split('\n');
-    const order = [
+  it('end early when a byte is the one that they wait for, and with the status of the step that failed', () => {
+    const program = new StaticProgram(9).data('byte', Buffer.alloc(1)).readExactly('byte', 1).endIfByte('byte', 0x61);
+    const rest = program.failWith(7).call(3, 77).build();
+    expect(run(rest, 'a')).toMatchObject({ status: 0 });
+    expect(run(rest, 'b')).toMatchObject({ status: 7 });
+    expect(run(rest, '')).toMatchObject({ status: 9 });
+  });
+
+  describe('that let a guest go on', () => {
+    /** strace answers in place of the kernel: neither clock, generator nor mounts of this machine change. */
+    const trace = (program: Buffer, asked: Buffer | string, mounting: string) => {
+      const path = join(directory, 'go-on');
+      writeFileSync(path, program, { mode: 0o755 });
+      const pretend = [
+        'clock_settime:retval=0',
+        'ioctl:retval=0',
+        'open:retval=5',
+        'poll:retval=1',
+        `mount:${mounting}`,
+      ];
+      const injections = pretend.flatMap((what) => ['-e', `inject=${what}`]);
+      const args = ['-e', 'trace=open,dup2,read,write,clock_settime,ioctl,poll,mount', ...injections, path];
+      const files = ['thawed', 'generator'].map((name) => openSync(join(directory, name), 'w'));
+      const [thawed = 0, generator = 0] = files;
+      const input = Buffer.concat([Buffer.alloc(16 + settleEntropyBytes, 1), Buffer.from(asked)]);
+      const stdio = ['pipe', 'pipe', 'pipe', thawed, 'ignore', generator] as const;
+      const traced = spawnSync('strace', args, { input, stdio: [...stdio], encoding: 'utf8' });
+      for (const file of files) closeSync(file);
+      return traced;
+    };
+    const thaws = [
       /^open\("\/dev\/urandom"/,
       /^dup2\(5, 4\)/,
       /^write\(0, "time/,
       /^read\(0/,
       /^clock_settime/,
       /^write\(4/,
-    ];
-    const rest = [
       /^ioctl\(4/,
       /^write\(0, "settled 1/,
       /^write\(3, "0", 1\)/,
-      /^poll\(\[\{fd=0, events=POLLIN\}\], 1, -1\)/,
     ];
-    let at = -1;
-    for (const pattern of [...order, ...rest]) {
-      at = lines.findIndex((line, index) => index > at && pattern.test(line));
-      expect(at, `${pattern} in ${traced.stderr}`).toBeGreaterThanOrEqual(0);
-    }
-    expect(readFileSync(join(directory, 'thawed'), 'utf8')).toBe('0');
+    const inOrder = (stderr: string, patterns: readonly RegExp[]): void => {
+      const lines = stderr.split('\n');
+      let at = -1;
+      for (const pattern of patterns) {
+        at = lines.findIndex((line, index) => index > at && pattern.test(line));
+        expect(at, `${pattern} in ${stderr}`).toBeGreaterThanOrEqual(0);
+      }
+    };
+    const mounts = /^mount\("\/dev\/vdb", "\/root\/app", "erofs", MS_RDONLY\|MS_NOSUID\|MS_NODEV, NULL\)/;
+
+    it('say that the time is set before they thaw, and stay until there is something to read', (context) => {
+      const traced = trace(goOnProgram('vsock'), '', 'retval=0');
+      context.skip(traced.error !== undefined, 'strace is not installed');
+      inOrder(traced.stderr, [...thaws, /^poll\(\[\{fd=0, events=POLLIN\}\], 1, -1\)/]);
+      expect(readFileSync(join(directory, 'thawed'), 'utf8')).toBe('0');
+    });
+
+    it('leave a request that is for init to it, and mount the code by themselves', (context) => {
+      const forInit = trace(goOnProgram('serial'), Buffer.of(goOnBytes.init, 0x75), 'retval=0');
+      context.skip(forInit.error !== undefined, 'strace is not installed');
+      inOrder(forInit.stderr, [...thaws, /^read\(0, "\\n", 1\)/]);
+      expect(forInit).toMatchObject({ status: 0 });
+      expect(forInit.stderr).not.toMatch(/mount\(|"u"/);
+      const { code, init } = goOnBytes;
+      const loaded = trace(goOnProgram('serial'), Buffer.of(code, init, 0x75), 'retval=0');
+      const answers = [/^read\(0, "c", 1\)/, mounts, /^write\(0, "code 1\\n", 7\)/, /^read\(0, "\\n", 1\)/];
+      inOrder(loaded.stderr, [...thaws, ...answers]);
+      expect(loaded).toMatchObject({ status: 0 });
+    });
+
+    it('tell init by their status that the code cannot be mounted', (context) => {
+      const refused = trace(goOnProgram('serial'), Buffer.of(goOnBytes.code), 'error=EINVAL');
+      context.skip(refused.error !== undefined, 'strace is not installed');
+      inOrder(refused.stderr, [...thaws, mounts]);
+      expect(refused).toMatchObject({ status: goOnStatus.noCode });
+      expect(refused.stderr).not.toContain('code 1');
+    });
   });
 
   it('call the host, put each connection where init has it, and become another program', (context) => {

@@ -176,7 +176,7 @@ export class GuestStore {
       { kind: 'file', path: 'init', mode: 0o700, bytes: Buffer.from(guestInit(this.#transport)) },
       { kind: 'file', path: 'bin/busybox', mode: 0o700, bytes: tools },
       { kind: 'file', path: 'bin/settle', mode: 0o700, bytes: settleProgram() },
-      { kind: 'file', path: 'bin/go-on', mode: 0o700, bytes: goOnProgram() },
+      { kind: 'file', path: 'bin/go-on', mode: 0o700, bytes: goOnProgram(this.#transport) },
       ...this.#bridge(),
       ...applets.map((name): CpioEntry => ({ kind: 'symlink', path: `bin/${name}`, target: 'busybox' })),
       ...(await guestModules(source, this.#transport)),

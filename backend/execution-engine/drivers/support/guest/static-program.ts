@@ -18,7 +18,7 @@ export class StaticProgram {
   readonly #fixups: { readonly at: number; readonly name: string }[] = [];
   readonly #data: Buffer[] = [];
   readonly #places = new Map<string, number>();
-  readonly #failureStatus: number;
+  #failureStatus: number;
   #dataBytes = 0;
 
   constructor(failureStatus: number) {
@@ -64,6 +64,21 @@ export class StaticProgram {
     // add r12, rax; sub r13, rax; jnz loop
     this.#emit(0x49, 0x01, 0xc4, 0x49, 0x29, 0xc5, 0x75);
     this.#emit((loop - (this.#code.length + 1)) & 0xff);
+    return this;
+  }
+
+  /** The status that calls end the program with from here on. */
+  failWith(status: number): this {
+    this.#failureStatus = status;
+    return this;
+  }
+
+  /** Ends the program with 0 when the first byte of `name` is this one. */
+  endIfByte(name: string, byte: number): this {
+    this.#move('rax', { data: name });
+    // cmp byte [rax], imm8; jne over the exit
+    this.#emit(0x80, 0x38, byte, 0x75, 12);
+    this.#exit(0);
     return this;
   }
 
