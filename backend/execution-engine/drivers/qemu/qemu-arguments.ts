@@ -1,7 +1,7 @@
 import type { SandboxLimits } from '../../../core/ports/isolation-driver.ts';
 import { guestCard } from '../support/egress/guest-network.ts';
 import { type DiskRate, throttling } from '../support/guest/disk-rate.ts';
-import { guestPorts } from '../support/guest/guest-init.ts';
+import { guestDevices, guestPorts } from '../support/guest/guest-init.ts';
 import { guestMemoryMb, guestProcessors } from '../support/guest/guest-size.ts';
 import { type Accelerator, jailedQemu } from '../support/guest/jailed-qemu.ts';
 import { kernelArguments } from '../support/guest/kernel-arguments.ts';
@@ -30,6 +30,11 @@ export const descriptors = {
 } as const;
 
 const machine = 'microvm,acpi=on,rtc=off,pit=off,pic=off,isa-serial=on';
+/**
+ * Without fast string instructions: QEMU carries them out byte by byte, and the guest's kernel and C library then copy and clear memory eight bytes at a time, which
+ * takes a sixth off the CPU time of a boot.
+ */
+const emulatedProcessor = 'max,erms=off,fsrm=off';
 /** What QEMU needs beside the guest's memory: its own code and heap, and translated code under emulation. */
 const translationMb = 64;
 const vmmOverheadMb = 96;
@@ -65,7 +70,7 @@ export function qemuCommand(options: {
 }): readonly string[] {
   const { limits, accelerator, isClone, ownsMemory, diskRate } = options;
   const isEmulated = accelerator === 'tcg';
-  const append = kernelArguments({ root: '/dev/vda', code: '/dev/vdb', hasCode: options.hasCode, isEmulated });
+  const append = kernelArguments({ ...guestDevices, hasCode: options.hasCode, isEmulated });
   const kernel = [
     '-kernel',
     inherited(descriptors.kernel),
@@ -82,7 +87,7 @@ export function qemuCommand(options: {
     ...['-accel', isEmulated ? `tcg,thread=multi,tb-size=${translationMb}` : 'kvm'],
     ...[
       '-cpu',
-      isEmulated ? 'max' : 'host',
+      isEmulated ? emulatedProcessor : 'host',
       '-smp',
       String(guestProcessors(limits)),
       '-m',
