@@ -103,9 +103,10 @@ export class Agent {
     });
   }
 
-  #warmUpWhileIdle(isCopy: boolean): void {
+  #warmUpWhileIdle(isCopy: boolean): WarmUp {
     const { agentPath } = this.#paths;
     this.#warmUp = warmUpWhileIdle((other) => new Agent(other, agentPath, undefined, () => undefined), isCopy);
+    return this.#warmUp;
   }
 
   #send(type: number, id: number, value: object): void {
@@ -190,6 +191,7 @@ export class Agent {
       for (const bytes of writer.take()) reader.push(bytes);
       writer.recycle();
       Math.random();
+      if (this.#env === undefined) void this.#warmUpWhileIdle(true).stop();
       this.#channel.hold();
       this.#channel.release();
     }
@@ -198,7 +200,6 @@ export class Agent {
   async #init(message: InitMessage): Promise<void> {
     const init = this.#codeDirectory === undefined ? message : { ...message, codeDirectory: this.#codeDirectory };
     const startedAt = monotonic();
-    releaseCompilers();
     const rehearsing = this.#warmUp?.stop();
     if (rehearsing !== undefined) await rehearsing;
     try {
@@ -213,7 +214,10 @@ export class Agent {
       takeCompileCache(init.codeDirectory);
       const loaded = await loadFunction(init.codeDirectory, init.handler);
       const importedAt = monotonic();
-      await loaded.init?.();
+      if (loaded.init !== undefined) {
+        releaseCompilers();
+        await loaded.init();
+      }
       this.#loaded = loaded;
       const style = loaded.fetch === undefined ? 'event' : 'fetch';
       if (style === 'fetch') warmUpFetch();

@@ -1,3 +1,5 @@
+import { releaseCompilers } from './compilers.ts';
+
 /** Where a bundle's image has what its Node compiled ahead: `<version>-<architecture>-<tag of V8>/`. */
 const folder = '.hearth-compiled';
 
@@ -8,6 +10,8 @@ const folder = '.hearth-compiled';
 export function takeCompileCache(codeDirectory: string): void {
   const fs = process.getBuiltinModule('node:fs');
   if (!fs.existsSync(`${codeDirectory}/${folder}`)) return;
+  // The tag and what was compiled are of the flags that functions run with.
+  releaseCompilers();
   const tag = process.getBuiltinModule('node:v8').cachedDataVersionTag().toString(16).padStart(8, '0');
   const name = `${process.version}-${process.arch}-${tag}`;
   const compiled = `${codeDirectory}/${folder}/${name}`;

@@ -1,15 +1,17 @@
 import type { Socket } from 'node:net';
 import { type ChannelStream, DuplexStream, pipeBeneath } from './channel-stream.ts';
 import type { HttpMeta, InitMessage } from './messages.ts';
-import { cancelTimer, joinBytes, startTimer, stringifyJson } from './originals.ts';
+import { cancelTimer, joinBytes, monotonic, startTimer, stringifyJson } from './originals.ts';
 import { FrameReader, FrameWriter, flagEnd, frameTypes } from './wire.ts';
 
 /** Makes an agent at the end of this stream, which must not end the process. */
 export type ConnectAgent = (stream: ChannelStream) => unknown;
 
 const callsPerLife = 3;
-/** A step takes a millisecond or two. */
-const stepMs = 500;
+/** A step takes a millisecond or two; in an emulated guest on a busy host hundreds. Of all lives together: who waits for a snapshot waits for them. */
+const allStepsMs = 8000;
+/** Of the step at work, once the real life is due. */
+const hurriedStepMs = 500;
 const traceparent = `00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-00`;
 const common = { invocationId: 'rehearsal', deadlineMs: 0, attempt: 1, trigger: 'api', depth: 0, traceparent };
 const eventMeta = stringifyJson({ ...common, kind: 'event' }) ?? '';
@@ -46,12 +48,49 @@ const sources: Readonly<Record<string, string>> = {
   'index.cjs': "exports.handler = async () => ({ statusCode: 200, body: 'x' });",
 };
 
+/** How long rehearsals may take, from the first step on. */
+export class Patience {
+  #until: number | undefined;
+  readonly #endings = new Set<() => void>();
+
+  /** From now on no step may take longer than half a second: an INIT in earnest waits for the one that is at work. */
+  hurry(): void {
+    startTimer(() => {
+      for (const end of this.#endings) end();
+    }, hurriedStepMs).unref();
+  }
+
+  /** A step; rejects when `start` settles neither way in time. */
+  within<T>(start: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
+    const now = monotonic();
+    this.#until ??= now + allStepsMs;
+    const leftMs = this.#until - now;
+    return new Promise<T>((resolve, reject) => {
+      const end = () => settled(reject)(new Error('the rehearsal took too long'));
+      const timer = startTimer(end, leftMs);
+      this.#endings.add(end);
+      const settled =
+        <V>(settle: (value: V) => void) =>
+        (value: V) => {
+          cancelTimer(timer);
+          this.#endings.delete(end);
+          settle(value);
+        };
+      start(settled(resolve), settled(reject));
+    });
+  }
+}
+
 /**
  * A whole life of an agent beside the real one: a version is loaded and called, and every byte goes the way that it will go in earnest, so that V8
  * has compiled all of it and Node's loaders are ready. Leaves no files; sets the variables and `process.argv` that INIT sets anew.
- * Rejects where that cannot be had, at the latest after half a second.
+ * Rejects where that cannot be had, at the latest when `patience` is over.
  */
-export async function rehearseLife(connect: ConnectAgent, file: keyof typeof sources): Promise<void> {
+export async function rehearseLife(
+  connect: ConnectAgent,
+  file: keyof typeof sources,
+  patience: Patience,
+): Promise<void> {
   const fs = process.getBuiltinModule('node:fs');
   const path = process.getBuiltinModule('node:path');
   const cwd = process.cwd();
@@ -59,7 +98,7 @@ export async function rehearseLife(connect: ConnectAgent, file: keyof typeof sou
   const folder = fs.mkdtempSync(path.join(process.env['TMPDIR'] ?? '/tmp', 'hearth-'));
   try {
     fs.writeFileSync(path.join(folder, file), sources[file] ?? '');
-    host = await RehearsalHost.open(path.join(folder, 'host'), connect);
+    host = await RehearsalHost.open(path.join(folder, 'host'), connect, patience);
     await host.send(frameTypes.ready, (to) => to.text(frameTypes.init, 0, 0, stringifyJson(initMessage(folder)) ?? ''));
     for (let id = 1; id <= callsPerLife * 2; id++) {
       const meta = id % 2 === 0 ? httpMeta : eventMeta;
@@ -87,12 +126,14 @@ class RehearsalHost {
   readonly #writer = new FrameWriter();
   readonly #own: Socket;
   readonly #agents: Socket;
+  readonly #patience: Patience;
   #expected = 0;
   #settle: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
 
-  private constructor(own: Socket, agents: Socket) {
+  private constructor(own: Socket, agents: Socket, patience: Patience) {
     this.#own = own;
     this.#agents = agents;
+    this.#patience = patience;
     const reader = new FrameReader((type) => {
       if (type === this.#expected) this.#settle?.resolve();
       else if (type === frameTypes.error) this.#settle?.reject(new Error('the rehearsal failed'));
@@ -104,17 +145,17 @@ class RehearsalHost {
   }
 
   /** Rejects where there are no Unix sockets. */
-  static open(path: string, connect: ConnectAgent): Promise<RehearsalHost> {
+  static open(path: string, connect: ConnectAgent, patience: Patience): Promise<RehearsalHost> {
     const net = process.getBuiltinModule('node:net');
     const server = net.createServer();
     let agents: Socket | undefined;
-    const opened = inTime<RehearsalHost>((resolve, reject) => {
+    const opened = patience.within<RehearsalHost>((resolve, reject) => {
       server.on('error', reject);
       const accepted = new Promise<Socket>((accept) => server.once('connection', accept));
       server.listen(path, () => {
         const socket = net.connect(path, () => {
           connect(streamOn(socket));
-          void accepted.then((own) => resolve(new RehearsalHost(own, socket)));
+          void accepted.then((own) => resolve(new RehearsalHost(own, socket, patience)));
         });
         agents = socket;
         socket.on('error', reject);
@@ -127,7 +168,7 @@ class RehearsalHost {
   /** Sends what `write` writes; resolves when a frame of this type comes back. */
   send(expected: number, write: (to: FrameWriter) => void): Promise<void> {
     write(this.#writer);
-    return inTime((resolve, reject) => {
+    return this.#patience.within((resolve, reject) => {
       this.#expected = expected;
       this.#settle = { resolve, reject };
       this.#own.write(joinBytes(this.#writer.take()));
@@ -141,18 +182,4 @@ class RehearsalHost {
     this.#agents.destroy();
     this.#own.destroy();
   }
-}
-
-/** An INIT in earnest waits for the life that is at work, so nothing in it may take for ever, whatever the system around it does. */
-function inTime<T>(start: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const timer = startTimer(() => reject(new Error('the rehearsal took too long')), stepMs);
-    const settled =
-      <V>(settle: (value: V) => void) =>
-      (value: V) => {
-        cancelTimer(timer);
-        settle(value);
-      };
-    start(settled(resolve), settled(reject));
-  });
 }

@@ -1,5 +1,6 @@
+import { keepCompiled } from './compilers.ts';
 import { cancelTimer, later, startTimer } from './originals.ts';
-import { type ConnectAgent, rehearseLife } from './rehearsal.ts';
+import { type ConnectAgent, Patience, rehearseLife } from './rehearsal.ts';
 
 /** An INIT that is due comes sooner than this; an agent that waits longer was started ahead and has time. */
 const idleMs = 25;
@@ -42,14 +43,18 @@ export interface WarmUp {
  */
 export function warmUpWhileIdle(connect: ConnectAgent, isCopy = false): WarmUp {
   const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  const patience = new Patience();
   let canRehearse = true;
   const rehearse = async (file: string): Promise<void> => {
     if (!canRehearse) return;
     canRehearse = false;
-    await rehearseLife(connect, file);
+    await rehearseLife(connect, file, patience);
+    // The agent that rehearsed has let go of it.
+    keepCompiled();
     canRehearse = true;
   };
   const preparations: (() => unknown)[] = [
+    keepCompiled,
     () => process.getBuiltinModule('node:util').inspect({ a: [1, 'b'] }),
     () => process.getBuiltinModule('node:module').createRequire('/'),
     () => import(emptyModule),
@@ -77,6 +82,7 @@ export function warmUpWhileIdle(connect: ConnectAgent, isCopy = false): WarmUp {
     steps.length = 0;
     cancelTimer(timer);
     end();
+    if (running !== undefined) patience.hurry();
     return running;
   };
   return { stop, over };
