@@ -197,7 +197,7 @@ export function invocationDocument(record: InvocationRecord): InvocationDocument
   };
 }
 
-export function deadLetterDocument({ invocation, reason, deadAt, payload }: DeadLetterRecord): DeadLetter {
+export function deadLetterDocument({ invocation, reason, deadAt, payload, request }: DeadLetterRecord): DeadLetter {
   return {
     invocationId: invocation.id,
     functionName: shortNameOf(invocation.functionName),
@@ -207,7 +207,7 @@ export function deadLetterDocument({ invocation, reason, deadAt, payload }: Dead
     error: invocation.error ?? null,
     createdAt: timeText(invocation.createdAt),
     deadAt: timeText(deadAt),
-    payload: jsonValue(payload),
+    payload: request === undefined ? jsonValue(payload) : null,
   };
 }
 

@@ -45,7 +45,11 @@ export class AsyncRun implements Run {
     this.admittedMs = clock.monotonic();
     // It waits since it was due: the first time, or for this attempt.
     this.enteredMs = this.admittedMs - Math.max(0, clock.now() - claim.item.runAt);
-    this.#kept = new KeptBody({ maxBytes: options.maxResultBytes, next: undefined });
+    this.#kept = new KeptBody({
+      maxBytes: options.maxResultBytes,
+      next: undefined,
+      leavesOutCredentials: claim.item.request !== undefined,
+    });
   }
 
   get id(): InvocationId {

@@ -24,6 +24,12 @@ describe('KeptBody', () => {
     });
   });
 
+  it('leaves out headers with credentials where that is asked for', () => {
+    const kept = new KeptBody({ maxBytes: 100, next: undefined, leavesOutCredentials: true });
+    kept.head({ status: 200, headers: ['Set-Cookie', 'a=1', 'x-b', 'c'], isEventResult: false });
+    expect(JSON.parse(kept.json()?.toString() ?? '').headers).toEqual({ 'x-b': 'c' });
+  });
+
   it('keeps nothing over the limit, but passes everything on with its back-pressure', async () => {
     const seen: Buffer[] = [];
     const full = Promise.resolve();

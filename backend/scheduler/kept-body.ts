@@ -1,10 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import type { ResponseHead, ResponseSink } from '../core/invocation.ts';
+import { withoutCredentialHeaders } from '../core/policies/credential-names.ts';
 
 export interface KeptBodyOptions {
   readonly maxBytes: number;
   /** Gets everything too; undefined: nobody listens. */
   readonly next: ResponseSink | undefined;
+  /** Of an HTTP response, headers with credentials are left out. */
+  readonly leavesOutCredentials?: boolean;
 }
 
 /** Keeps a response in memory up to a limit, and passes it on. Over the limit nothing is kept, and the response goes on. */
@@ -40,9 +43,11 @@ export class KeptBody implements ResponseSink {
     if (this.#head.isEventResult) return body.length === 0 ? undefined : body;
     const isText = isUtf8(body);
     const headers: Record<string, string> = {};
-    for (let i = 0; i + 1 < this.#head.headers.length; i += 2) {
-      const name = (this.#head.headers[i] ?? '').toLowerCase();
-      const value = this.#head.headers[i + 1] ?? '';
+    const { leavesOutCredentials = false } = this.#options;
+    const given = leavesOutCredentials ? withoutCredentialHeaders(this.#head.headers).headers : this.#head.headers;
+    for (let i = 0; i + 1 < given.length; i += 2) {
+      const name = (given[i] ?? '').toLowerCase();
+      const value = given[i + 1] ?? '';
       headers[name] = Object.hasOwn(headers, name) ? `${headers[name]}, ${value}` : value;
     }
     const document = {

@@ -72,7 +72,19 @@ function columns(
           },
         ]
       : []),
-    { id: 'status', label: 'Status', onPhone: 'bare', cell: (row) => <StatusBadge status={row.status} /> },
+    {
+      id: 'status',
+      label: 'Status',
+      onPhone: 'bare',
+      cell: (row) => (
+        <span className="inline-flex items-center gap-1.5">
+          <StatusBadge status={row.status} />
+          {row.httpStatus !== null && row.httpStatus >= 400 && (
+            <span className="tabular text-xs text-muted">{row.httpStatus}</span>
+          )}
+        </span>
+      ),
+    },
     { id: 'version', label: 'Version', isNumber: true, isSecondary: true, cell: versionText },
     { id: 'trigger', label: 'Trigger', isSecondary: true, cell: (row) => row.trigger },
     { id: 'start', label: 'Start', isSecondary: true, cell: (row) => <StartBadge start={row.start} /> },

@@ -84,6 +84,8 @@ test('a call that fails is kept and runs again as the same request', async () =>
   expect(again).toMatchObject({ trigger: 'replay', replayOf: id, status: 'success', httpStatus: 503, attempts: 1 });
   const { statusCode, body } = again.result as { statusCode: number; body: string };
   expect(statusCode).toBe(503);
+  expect(again.payload).toBeNull();
+  expect(JSON.stringify(again.result)).not.toContain('set-cookie');
   const given = JSON.parse(body);
   expect(given).toMatchObject({ rawPath: '/orders/7', method: 'POST', body: '{"n": 1}' });
   expect(given.rawQueryString).toBe('dry=1&access_token=redacted');

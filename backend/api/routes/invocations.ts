@@ -159,7 +159,8 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
       return {
         ...invocationDocument(found),
         result: jsonValue(found.result),
-        payload: jsonValue(found.payload),
+        // What came over HTTP is asked for by itself, by those who may call the function.
+        payload: found.request === undefined ? jsonValue(found.payload) : null,
         logs: [...logs.items],
       };
     },
