@@ -142,6 +142,7 @@ describe('settings', () => {
         singleFlight: { headers: ['x-tenant'] },
         snapshots: false,
         reservedConcurrency: 3,
+        capture: { requests: 'all', maxBytes: 10 },
         inputSchema: { type: 'object', properties: { id: { type: 'integer' } } },
       },
       retry: { maxAttempts: 1, maxAgeMs: 1000, minBackoffMs: 10, maxBackoffMs: 10 },

@@ -128,7 +128,7 @@ export class InvocationQueueModel implements InvocationQueue {
         replay_of: item.replayOf ?? null,
       }),
       ...payloadSteps(this.#session, item.id, 'payload', item.payload),
-      ...requestSteps(this.#session, { ...item, keptAt: item.acceptedAt }, item.request),
+      ...requestSteps(this.#session, item, item.acceptedAt, item.request),
       this.#session.step(statements.insertQueued, {
         invocation_id: item.id,
         function_id: item.functionId,

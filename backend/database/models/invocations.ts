@@ -60,7 +60,7 @@ export class InvocationModel implements InvocationStore {
       const bodies = [
         ...payloadSteps(this.#session, record.id, 'payload', payload?.payload),
         ...payloadSteps(this.#session, record.id, 'result', payload?.result),
-        ...requestSteps(this.#session, { ...record, keptAt: record.createdAt }, payload?.request),
+        ...requestSteps(this.#session, record, record.createdAt, payload?.request),
       ];
       steps.push(this.#session.step(insertInvocation, toInvocationRow(record), bodies.length), ...bodies);
     }

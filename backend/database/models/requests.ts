@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { FunctionId, InvocationId } from '../../../shared/ids.ts';
 import { bytesOfRequest, type KeptRequest, type KeptResponse } from '../../core/kept-request.ts';
-import type { RequestBounds } from '../../core/ports/store.ts';
+import type { InvocationRecord, RequestBounds } from '../../core/ports/store.ts';
 import { bufferOf, fromJson } from '../columns.ts';
 import type { RequestRow } from '../request-row.ts';
 import type { SqlSession, Step } from '../sql-session.ts';
@@ -29,21 +29,20 @@ type StoredHead = Omit<KeptRequest, 'body' | 'response' | 'bodyBytes'> & {
   readonly response: Omit<KeptResponse, 'body'> | null;
 };
 
-interface Owner {
-  readonly id: InvocationId;
-  readonly functionId: FunctionId;
-  readonly keptAt: number;
-}
-
-/** The step that stores a request, or none when there is none. */
-export function requestSteps(session: SqlSession, owner: Owner, request: KeptRequest | undefined): Step[] {
+/** The step that stores a request, or none when there is none: of most calls there is none. */
+export function requestSteps(
+  session: SqlSession,
+  owner: Pick<InvocationRecord, 'id' | 'functionId'>,
+  keptAt: number,
+  request: KeptRequest | undefined,
+): Step[] {
   if (request === undefined) return [];
   const { body, response, bodyBytes, ...rest } = request;
   const head: StoredHead = { ...rest, bodyBytes: bodyBytes ?? null, response: response ? headOf(response) : null };
   const row = {
     invocation_id: owner.id,
     function_id: owner.functionId,
-    kept_at: owner.keptAt,
+    kept_at: keptAt,
     bytes: bytesOfRequest(request),
     head: JSON.stringify(head),
     body,
