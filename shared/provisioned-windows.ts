@@ -13,7 +13,7 @@ function isTimeZone(name: string): boolean {
 
 const timeOfDay = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'a time such as 08:30');
 
-const provisionedWindowSchema = z
+export const provisionedWindowSchema = z
   .strictObject({
     minInstances: z.number().int().min(1).max(100).describe('Kept warm within the window.'),
     days: z

@@ -1,3 +1,4 @@
+import { numberConflicts } from '../../shared/config-conflicts.ts';
 import { type ErrorIssue, PlatformError } from '../../shared/errors.ts';
 import { eventSchemaIssues } from '../../shared/event-schema-check.ts';
 import {
@@ -9,7 +10,6 @@ import {
   type VersionConfigInput,
   versionConfigSchema,
 } from '../../shared/version-config.ts';
-import { mostInFlight } from '../core/policies/host-places.ts';
 
 type ConfigKey = keyof VersionConfig;
 const configKeys = Object.keys(versionConfigSchema.shape) as ConfigKey[];
@@ -27,22 +27,7 @@ function inputSchemaIssues({ inputSchema }: VersionConfig): readonly ErrorIssue[
 }
 
 function crossFieldIssues(config: VersionConfig): readonly ErrorIssue[] {
-  const issues: ErrorIssue[] = [];
-  if (config.minInstances > config.maxInstances) {
-    issues.push({ path: 'minInstances', message: `must not be more than maxInstances (${config.maxInstances})` });
-  }
-  if (config.reservedConcurrency > mostInFlight(config)) {
-    const message = `must not be more than the ${mostInFlight(config)} calls that the function can have in flight`;
-    issues.push({ path: 'reservedConcurrency', message });
-  }
-  for (const [i, window] of config.provisionedWindows.entries()) {
-    if (window.minInstances <= config.maxInstances) continue;
-    const path = `provisionedWindows.${i}.minInstances`;
-    issues.push({ path, message: `must not be more than maxInstances (${config.maxInstances})` });
-  }
-  if (config.retry.minBackoffMs > config.retry.maxBackoffMs) {
-    issues.push({ path: 'retry.minBackoffMs', message: `must not be more than maxBackoffMs` });
-  }
+  const issues: ErrorIssue[] = [...numberConflicts(config)];
   if ((config.image === null) !== (config.runtime !== 'image')) {
     const message =
       config.image === null ? 'must name an image for runtime "image"' : 'goes with runtime "image" alone';

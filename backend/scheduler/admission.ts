@@ -1,10 +1,11 @@
+import { mostInFlight } from '../../shared/config-conflicts.ts';
 import { isDraft } from '../../shared/drafts.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import type { FunctionId, VersionId } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
 import { shortNameOf } from '../../shared/names.ts';
 import { FairQueue, type FairQueueTicket } from '../core/policies/fair-queue.ts';
-import { HostPlaces, mostInFlight, type PlaceHolder } from '../core/policies/host-places.ts';
+import { HostPlaces, type PlaceHolder } from '../core/policies/host-places.ts';
 import type { VersionSpec } from '../core/version.ts';
 import type { SchedulerSettings } from './scheduler-settings.ts';
 

@@ -159,6 +159,11 @@ const corsFields: Readonly<Record<string, keyof AccessDraft>> = {
   maxAgeSeconds: 'corsMaxAgeSeconds',
 };
 
+/** The field of the form for a field of `auth` or `cors`. */
+export function accessKeyOf(part: 'auth' | 'cors', field: string): keyof AccessDraft {
+  return part === 'auth' ? (authFields[field] ?? 'auth') : (corsFields[field] ?? 'corsOrigins');
+}
+
 function words(issue: z.core.$ZodIssue, value: unknown): string {
   const [, item] = issue.path;
   const subject = typeof item === 'number' && Array.isArray(value) ? `"${String(value[item])}": ` : '';

@@ -1,38 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { createFunctionSchema, versionSchema } from '../../shared/api/functions.ts';
 import { egressSchema } from '../../shared/egress.ts';
+import { defaultVersionConfig, versionConfigInputSchema, versionConfigSchema } from '../../shared/version-config.ts';
 import {
   changedConfigOf,
   checkSettings,
   chosenConfigOf,
   configOf,
   emptySettings,
-  parseEnv,
+  errorsAt,
   type SettingsDraft,
   settingsOfTemplate,
   settingsOfVersion,
 } from './draft.ts';
 import { egressDraft } from './egress-text.ts';
+import { checkNumbers, numberKeys, numberSettings, numbersOf } from './number-settings.ts';
 import { templates } from './templates.ts';
-
-describe('parseEnv', () => {
-  it('reads what stands in .env files', () => {
-    const text = ['# comment', 'A=1', 'export B = two words', 'C="line\\nbreak"', "D='single'", 'E=', 'F=a=b', ''].join(
-      '\r\n',
-    );
-    expect(parseEnv(text)).toEqual({
-      env: { A: '1', B: 'two words', C: 'line\nbreak', D: 'single', E: '', F: 'a=b' },
-      error: undefined,
-    });
-  });
-
-  it('names the line that it does not understand', () => {
-    expect(parseEnv('A=1\n2B=3').error).toBe('line 2: expected NAME=value');
-  });
-
-  it('keeps text in quotes that is no JSON string', () =>
-    expect(parseEnv('A="C:\\dir"').env).toEqual({ A: 'C:\\dir' }));
-});
+import { checkWindows, emptyWindow, maxWindows, windowOf } from './window-draft.ts';
 
 describe('settings', () => {
   it('are accepted by the platform as they stand', () => {
@@ -62,7 +46,7 @@ describe('settings', () => {
   });
 
   it('say that calls share and places are reserved when that was chosen', () => {
-    const draft = { ...emptySettings, singleFlight: true, snapshots: false, reservedConcurrency: '5' };
+    const draft = { ...emptySettings, singleFlight: 'on' as const, snapshots: false, reservedConcurrency: '5' };
     expect(chosenConfigOf(draft)).toMatchObject({ singleFlight: true, snapshots: false, reservedConcurrency: 5 });
     expect(Object.keys(checkSettings({ ...draft, reservedConcurrency: '-1' }))).toEqual(['reservedConcurrency']);
   });
@@ -116,7 +100,7 @@ describe('settings', () => {
         tmpMb: 64,
       },
       ...{
-        env: { A: 'plain', B: 'two\nlines', C: ' padded "x"' },
+        env: { A: 'plain', B: 'two\nlines', C: ' padded "x"', D: "'quoted'", E: 'a #b' },
         secrets: ['TOKEN'],
         concurrency: 2,
         minInstances: 1,
@@ -131,9 +115,9 @@ describe('settings', () => {
         maxResponseBytes: 1,
         cors: null,
         image: null,
-        provisionedWindows: [],
-        maxConcurrency: null,
-        weight: 10,
+        provisionedWindows: [{ minInstances: 2, days: ['mon'], from: '08:00', to: '18:00', timeZone: 'Europe/Berlin' }],
+        maxConcurrency: 7,
+        weight: 20,
         auth: null,
         rateLimits: [
           { by: 'address', requests: 100, windowSeconds: 60 },
@@ -161,32 +145,9 @@ describe('settings', () => {
       createdBy: '',
       aliases: [],
     });
-    const { handler, isolation, timeoutMs, memoryMb, cpus, concurrency, minInstances, maxInstances } = version.config;
-    const { env, egress, secrets, batch, singleFlight, snapshots, reservedConcurrency } = version.config;
-    const { retry, idleTimeoutMs, auth, cors, inputSchema, rateLimits } = version.config;
-    expect(configOf(settingsOfVersion(version))).toEqual({
-      handler,
-      isolation,
-      timeoutMs,
-      memoryMb,
-      cpus,
-      concurrency,
-      minInstances,
-      maxInstances,
-      env,
-      egress,
-      secrets,
-      batch,
-      singleFlight,
-      snapshots,
-      reservedConcurrency,
-      retry,
-      idleTimeoutMs,
-      auth,
-      cors,
-      inputSchema,
-      rateLimits,
-    });
+    const { runtime: _runtime, image: _image, ...shown } = version.config;
+    expect(configOf(settingsOfVersion(version))).toEqual(shown);
+    const { retry, inputSchema } = version.config;
     const before = settingsOfVersion(version);
     expect(changedConfigOf(before, before)).toEqual({});
     const after = { ...before, idleTimeoutMs: '', retryMaxAttempts: '2' };
@@ -216,8 +177,96 @@ describe('settings', () => {
       idleTimeoutMs: 'A whole number from 1000 to 86400000',
       retryMaxAttempts: 'A whole number from 1 to 20',
       retryMaxAgeMs: 'A whole number from 1000 to 604800000',
-      retryMinBackoffMs: 'Not more than the longest wait',
+      retryMinBackoffMs: 'Must not be more than maxBackoffMs',
     });
+  });
+});
+
+describe('the form', () => {
+  /** Fields of a version that the form does not have, and why. */
+  const elsewhere: Readonly<Record<string, string>> = {
+    runtime: 'chosen when the function is made; another one is another program',
+    image: 'has a form of its own, image-draft.ts',
+  };
+  /** What a deployment takes beside the settings, and why the form does not have it. */
+  const besides: Readonly<Record<string, string>> = {
+    files: 'the code, edited on the page Code',
+    message: 'asked for beside the changes',
+    routes: 'edited on the page Triggers, without a new version',
+    schedules: 'edited on the page Triggers, without a new version',
+    promote: 'moved on the page Versions; settings go live at once',
+    name: 'chosen when the function is made',
+    description: 'belongs to the function, not to a version: the card About',
+    tags: 'belongs to the function, not to a version: the card About',
+  };
+  const everything = configOf({ ...emptySettings, isolation: 'process', egress: 'none' });
+
+  it('has every field that a deployment takes, but for those that are said to be elsewhere', () => {
+    const config = versionConfigSchema.keyof().options.filter((key) => !(key in elsewhere));
+    expect(Object.keys(everything).sort()).toEqual([...config].sort());
+    const whole = createFunctionSchema.keyof().options.filter((key) => !(key in elsewhere) && !(key in besides));
+    expect([...whole].sort()).toEqual([...config].sort());
+  });
+
+  it('has every field of batches and retries', () => {
+    const { batch, retry } = versionConfigSchema.shape;
+    expect(Object.keys(everything.batch ?? {}).sort()).toEqual(Object.keys(batch.shape).sort());
+    expect(Object.keys(everything.retry ?? {}).sort()).toEqual(Object.keys(retry.shape).sort());
+  });
+
+  it('begins with the defaults of the platform, within the ranges of the platform', () => {
+    const { handler, isolation, egress, runtime, image, ...defaults } = defaultVersionConfig('nodejs', 'process');
+    expect(everything).toEqual({ ...defaults, handler, isolation, egress });
+    for (const key of numberKeys) {
+      const { path, min, max } = numberSettings[key];
+      for (const [value, isFine] of [
+        [min, true],
+        [max, true],
+        [min - 1, false],
+        [max + 1, false],
+      ] as const) {
+        const draft = { ...emptySettings, [key]: String(value) };
+        expect(checkNumbers(draft)[key] === undefined, `${key} ${value}`).toBe(isFine);
+        const input = numbersOf(draft);
+        const [field = ''] = path.split('.');
+        const sent = { [field]: input[field as keyof typeof input] };
+        expect(versionConfigInputSchema.safeParse(sent).success, `${path} ${value}`).toBe(isFine);
+      }
+    }
+  });
+
+  it('says what the platform refuses beside the field that it is about', () => {
+    const issue = (path: string) => ({ path, message: 'is wrong' });
+    const paths = ['memoryMb', 'retry.maxAgeMs', 'batch.maxSize', 'env.A', 'auth.jwksUrl', 'cors.maxAgeSeconds'];
+    expect(errorsAt([...paths, 'egress.allow.0', 'provisionedWindows.0.to', 'nothing'].map(issue))).toEqual({
+      ...{ memoryMb: 'Is wrong', retryMaxAgeMs: 'Is wrong', batchMaxSize: 'Is wrong', env: 'Is wrong' },
+      ...{ jwksUrl: 'Is wrong', corsMaxAgeSeconds: 'Is wrong', egressHosts: 'Is wrong' },
+      provisionedWindows: 'Is wrong',
+    });
+  });
+
+  it('refuses what contradicts itself, in the words of the platform', () => {
+    const window = { ...emptyWindow('UTC'), minInstances: '21' };
+    const draft = { ...emptySettings, minInstances: '21', reservedConcurrency: '22', provisionedWindows: [window] };
+    expect(checkSettings(draft)).toEqual({
+      minInstances: 'Must not be more than maxInstances (20)',
+      reservedConcurrency: 'Must not be more than the 21 calls that the function can have in flight',
+      provisionedWindows: 'Window 1: must not be more than maxInstances (20)',
+    });
+    const wrong = { ...window, minInstances: '', days: [], to: '08:00', timeZone: 'Mars' };
+    expect(checkWindows([wrong])).toEqual([
+      { minInstances: 'A whole number from 1 to 100', days: 'Choose at least one day', timeZone: expect.any(String) },
+    ]);
+    expect(checkWindows([{ ...window, minInstances: '1', to: '08:00' }])).toEqual([{ to: 'must differ from `from`' }]);
+    const many = (count: number) => Array.from({ length: count }, () => windowOf(window));
+    expect(versionConfigSchema.shape.provisionedWindows.safeParse(many(maxWindows)).success).toBe(true);
+    expect(versionConfigSchema.shape.provisionedWindows.safeParse(many(maxWindows + 1)).success).toBe(false);
+    expect(checkSettings({ ...emptySettings, env: 'PATH=/bin' }).env).toContain('set by the platform');
+    const shared = { ...emptySettings, singleFlight: 'headers' as const, singleFlightHeaders: 'X-Tenant, accept' };
+    expect(configOf(shared).singleFlight).toEqual({ headers: ['x-tenant', 'accept'] });
+    expect(checkSettings({ ...shared, singleFlightHeaders: 'é' }).singleFlightHeaders).toBe(
+      'Names of headers, at most 20',
+    );
   });
 });
 

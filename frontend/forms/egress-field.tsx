@@ -5,7 +5,9 @@ import type { EgressChoice } from './egress-text.ts';
 interface EgressFieldProps {
   readonly draft: SettingsDraft;
   readonly error: string | undefined;
-  readonly onChange: (draft: SettingsDraft) => void;
+  /** Why nothing but `all` can be chosen here, if that is so. */
+  readonly unenforced: string | undefined;
+  readonly onChange: (change: Partial<SettingsDraft>) => void;
 }
 
 const choices: readonly { readonly value: EgressChoice; readonly label: string }[] = [
@@ -16,18 +18,21 @@ const choices: readonly { readonly value: EgressChoice; readonly label: string }
 ];
 
 /** What of the network the code may reach. */
-export function EgressField({ draft, error, onChange }: EgressFieldProps) {
+export function EgressField({ draft, error, unenforced, onChange }: EgressFieldProps) {
   return (
     <>
-      <Field label="Outgoing network" hint="What the code may reach">
+      <Field label="Outgoing network" hint={unenforced ?? 'What the code may reach'}>
         {(control) => (
           <Select
             {...control}
             value={draft.egress}
-            options={choices}
+            options={choices.map((choice) => ({
+              ...choice,
+              isDisabled: unenforced !== undefined && choice.value !== 'all' && choice.value !== '',
+            }))}
             onChange={(event) => {
               const chosen = choices.find(({ value }) => value === event.target.value);
-              onChange({ ...draft, egress: chosen?.value ?? '' });
+              onChange({ egress: chosen?.value ?? '' });
             }}
           />
         )}
@@ -44,7 +49,7 @@ export function EgressField({ draft, error, onChange }: EgressFieldProps) {
               rows={4}
               className="font-mono"
               value={draft.egressHosts}
-              onChange={(event) => onChange({ ...draft, egressHosts: event.target.value })}
+              onChange={(event) => onChange({ egressHosts: event.target.value })}
             />
           )}
         </Field>

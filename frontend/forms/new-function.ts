@@ -11,6 +11,7 @@ import {
 } from './draft.ts';
 import { checkImage, emptyImage, type ImageDraft, type ImageErrors, imageOf } from './image-draft.ts';
 import { nameError } from './names.ts';
+import { type NumberKey, numberSettings } from './number-settings.ts';
 import { bootstrapName, type Program } from './program.ts';
 import type { Template } from './templates.ts';
 
@@ -60,9 +61,9 @@ export function checkFunction(draft: FunctionDraft): FunctionErrors {
   const settings = checkSettings(draft.settings);
   const image = draft.runtime === 'image' ? checkImage(draft.image) : {};
   const firstOf = (where: string, errors: object) =>
-    Object.values(errors)
+    Object.entries(errors)
       .slice(0, 1)
-      .map((error) => `${where}: ${error}`)[0];
+      .map(([key, error]) => `${key in numberSettings ? numberSettings[key as NumberKey].label : where}: ${error}`)[0];
   const first =
     firstOf('Name', name === undefined ? {} : { name }) ?? firstOf('Image', image) ?? firstOf('Settings', settings);
   return { name, settings, image, first };

@@ -1,13 +1,20 @@
+import type { ReactNode } from 'react';
 import type { DriverDocument } from '../../shared/api/system.ts';
 import type { RuntimeName } from '../../shared/version-config.ts';
-import { Field, Input, Select, TextArea } from '../ui/field.tsx';
-import { formatMs } from '../util/format.ts';
+import { Field, Input, TextArea } from '../ui/field.tsx';
+import { unenforcedLimits } from '../util/enforced-limits.ts';
 import { AccessFields } from './access-fields.tsx';
 import type { SettingsDraft, SettingsErrors } from './draft.ts';
 import { EgressField } from './egress-field.tsx';
-import { LevelCosts } from './level-costs.tsx';
+import { EnvironmentFields } from './environment-fields.tsx';
+import { IsolationFields } from './isolation-fields.tsx';
+import { NumberFields } from './number-fields.tsx';
+import { batchSettings, limitSettings, retrySettings, scalingSettings } from './number-settings.ts';
 import { RateLimitFields } from './rate-limit-fields.tsx';
 import { SecretPicker } from './secret-picker.tsx';
+import { isFound, type SettingsSection, sectionAnchor, settingsSections } from './settings-sections.ts';
+import { SingleFlightField } from './single-flight-field.tsx';
+import { WindowFields } from './window-fields.tsx';
 
 export interface SettingsFieldsProps {
   readonly draft: SettingsDraft;
@@ -16,164 +23,17 @@ export interface SettingsFieldsProps {
   /** An image has no handler, and runs in containers alone. */
   readonly runtime: RuntimeName;
   readonly onChange: (draft: SettingsDraft) => void;
+  /** Only sections that have it; all when left out. */
+  readonly search?: string;
+  /** Most people leave all but the first alone: the others are folded. */
+  readonly isFolded?: boolean;
+  /** Before the first field. */
+  readonly children?: ReactNode;
 }
 
-const numberFields = [
-  { key: 'timeoutMs', label: 'Timeout (ms)', hint: 'Up to 900000' },
-  { key: 'memoryMb', label: 'Memory (MiB)', hint: 'Hard limit' },
-  { key: 'cpus', label: 'CPUs', hint: 'Fractions are allowed' },
-  { key: 'concurrency', label: 'Concurrency', hint: 'Calls at once in one instance' },
-  { key: 'minInstances', label: 'Kept warm', hint: 'Instances that always run' },
-  { key: 'maxInstances', label: 'Most instances', hint: 'Further calls wait' },
-  { key: 'reservedConcurrency', label: 'Reserved places', hint: 'Of the host, for this function alone' },
-  { key: 'idleTimeoutMs', label: 'Kept idle (ms)', hint: 'Empty: decided from when it is called' },
-] as const;
-
-const batchFields = [
-  { key: 'batchMaxSize', label: 'Most calls', hint: '1: no batches' },
-  { key: 'batchWindowMs', label: 'Window (ms)', hint: 'Longest wait for more; none while idle' },
-  { key: 'batchMaxBytes', label: 'Most bytes', hint: 'Of the bodies of one batch' },
-] as const;
-
-const retryFields = [
-  { key: 'retryMaxAttempts', label: 'Attempts', hint: 'The first included; 1: no retry' },
-  { key: 'retryMaxAgeMs', label: 'Maximum age (ms)', hint: 'No attempt after this age' },
-  { key: 'retryMinBackoffMs', label: 'First wait (ms)', hint: 'Doubles each time, with jitter' },
-  { key: 'retryMaxBackoffMs', label: 'Longest wait (ms)', hint: 'Between two attempts' },
-] as const;
-
-const levelNames: Readonly<Record<DriverDocument['isolation'], string>> = {
-  none: 'no isolation',
-  process: 'sandboxed process',
-  container: 'container',
-  microvm: 'microVM',
-  unikernel: 'unikernel',
+type PartProps = Omit<SettingsFieldsProps, 'onChange'> & {
+  readonly onChange: (change: Partial<SettingsDraft>) => void;
 };
-
-/** Levels that this host cannot give are shown, but cannot be chosen; the reason and the fix stand below. */
-function IsolationField({ draft, drivers, onChange }: Pick<SettingsFieldsProps, 'draft' | 'drivers' | 'onChange'>) {
-  const defaultDriver = drivers.find((driver) => driver.isDefault);
-  const missing = drivers.filter((driver) => driver.status !== 'healthy' && driver.name !== 'fake');
-  const options = [
-    { value: '', label: `Default${defaultDriver === undefined ? '' : ` (${defaultDriver.name})`}` },
-    ...drivers.map((driver) => ({
-      value: driver.name,
-      label: `${driver.name}: ${levelNames[driver.isolation]}${driver.status === 'healthy' ? '' : ' (not available here)'}`,
-      isDisabled: driver.status !== 'healthy',
-    })),
-  ];
-  return (
-    <div className="flex flex-col gap-1.5">
-      <Field label="Isolation" hint="How the code is kept apart from the host and from other functions">
-        {(control) => (
-          <Select
-            {...control}
-            options={options}
-            value={draft.isolation}
-            onChange={(event) => {
-              const name = drivers.find((driver) => driver.name === event.target.value)?.name;
-              onChange({ ...draft, isolation: name ?? '' });
-            }}
-          />
-        )}
-      </Field>
-      <LevelCosts drivers={drivers} />
-      {missing.length > 0 && (
-        <details className="text-xs text-muted">
-          <summary className="min-h-6 leading-6">
-            Why {missing.length} {missing.length === 1 ? 'level is' : 'levels are'} not available
-          </summary>
-          <ul className="mt-1 flex flex-col gap-1">
-            {missing.map((driver) => (
-              <li key={driver.name}>
-                <strong className="font-medium text-text">{driver.name}</strong>: {driver.reason ?? 'not found'}
-                {driver.fix !== null && <> Fix: {driver.fix}</>}
-              </li>
-            ))}
-          </ul>
-        </details>
-      )}
-    </div>
-  );
-}
-
-interface NumberFieldsProps extends Pick<SettingsFieldsProps, 'draft' | 'errors' | 'onChange'> {
-  readonly fields: typeof numberFields | typeof batchFields | typeof retryFields;
-}
-
-/** A minute and more in milliseconds is hard to read. */
-function inWords(key: string, text: string): string {
-  const value = Number(text);
-  return key.endsWith('Ms') && value >= 60_000 ? ` (${formatMs(value)})` : '';
-}
-
-function NumberFields({ fields, draft, errors, onChange }: NumberFieldsProps) {
-  return (
-    <div className="grid grid-cols-2 gap-3">
-      {fields.map(({ key, label, hint }) => (
-        <Field key={key} label={label} hint={hint + inWords(key, draft[key])} error={errors[key]}>
-          {(control) => (
-            <Input
-              {...control}
-              inputMode="decimal"
-              className="tabular"
-              value={draft[key]}
-              onChange={(event) => onChange({ ...draft, [key]: event.target.value })}
-            />
-          )}
-        </Field>
-      ))}
-    </div>
-  );
-}
-
-/** Which headers tell calls apart is kept when a version says so, and chosen with the API. */
-function SingleFlightField({ draft, onChange }: Pick<SettingsFieldsProps, 'draft' | 'onChange'>) {
-  const { singleFlight } = draft;
-  const hasHeaders = typeof singleFlight === 'object';
-  const options = [
-    { value: 'off', label: 'Each runs' },
-    { value: 'on', label: 'Share one invocation' },
-    ...(hasHeaders ? [{ value: 'headers', label: 'Share one, by chosen headers' }] : []),
-  ];
-  return (
-    <Field label="The same GET at the same time" hint="Share only what is the same for everybody who asks the same">
-      {(control) => (
-        <Select
-          {...control}
-          options={options}
-          value={hasHeaders ? 'headers' : singleFlight ? 'on' : 'off'}
-          onChange={(event) => {
-            if (event.target.value !== 'headers') onChange({ ...draft, singleFlight: event.target.value === 'on' });
-          }}
-        />
-      )}
-    </Field>
-  );
-}
-
-const levelsWithSnapshots: readonly string[] = ['qemu', 'firecracker'];
-
-/** Only where it means something: other levels load the version at every start anyway. */
-function SnapshotsField({ draft, onChange }: Pick<SettingsFieldsProps, 'draft' | 'onChange'>) {
-  if (!levelsWithSnapshots.includes(draft.isolation)) return null;
-  const options = [
-    { value: 'on', label: 'Copies of a loaded microVM' },
-    { value: 'off', label: 'Load the code each time' },
-  ];
-  return (
-    <Field label="New instances" hint="Copies share what the code drew, opened or read while it was loaded">
-      {(control) => (
-        <Select
-          {...control}
-          options={options}
-          value={draft.snapshots ? 'on' : 'off'}
-          onChange={(event) => onChange({ ...draft, snapshots: event.target.value === 'on' })}
-        />
-      )}
-    </Field>
-  );
-}
 
 const handlerHints: Readonly<Record<Exclude<RuntimeName, 'image'>, string>> = {
   nodejs: 'file.export',
@@ -181,10 +41,10 @@ const handlerHints: Readonly<Record<Exclude<RuntimeName, 'image'>, string>> = {
   custom: 'What bootstrap finds in _HANDLER',
 };
 
-/** The settings of a version, for a new function and for a new version. */
-export function SettingsFields({ draft, errors, drivers, runtime, onChange }: SettingsFieldsProps) {
+function GeneralFields({ draft, errors, runtime, children, onChange }: PartProps) {
   return (
-    <div className="flex flex-col gap-4">
+    <>
+      {children}
       {runtime !== 'image' && (
         <Field label="Handler" hint={handlerHints[runtime]} error={errors.handler}>
           {(control) => (
@@ -192,41 +52,11 @@ export function SettingsFields({ draft, errors, drivers, runtime, onChange }: Se
               {...control}
               className="font-mono"
               value={draft.handler}
-              onChange={(event) => onChange({ ...draft, handler: event.target.value })}
+              onChange={(event) => onChange({ handler: event.target.value })}
             />
           )}
         </Field>
       )}
-      {runtime !== 'image' && <IsolationField draft={draft} drivers={drivers} onChange={onChange} />}
-      <NumberFields fields={numberFields} draft={draft} errors={errors} onChange={onChange} />
-      <fieldset className="min-w-0">
-        <legend className="mb-2 text-sm font-medium">Batches of waiting calls</legend>
-        <NumberFields fields={batchFields} draft={draft} errors={errors} onChange={onChange} />
-      </fieldset>
-      <fieldset className="min-w-0">
-        <legend className="mb-2 text-sm font-medium">Retries of asynchronous and scheduled calls</legend>
-        <NumberFields fields={retryFields} draft={draft} errors={errors} onChange={onChange} />
-      </fieldset>
-      <AccessFields draft={draft} errors={errors} onChange={(change) => onChange({ ...draft, ...change })} />
-      <RateLimitFields
-        limits={draft.rateLimits}
-        hasAuth={draft.auth !== 'public'}
-        onChange={(rateLimits) => onChange({ ...draft, rateLimits })}
-      />
-      <SnapshotsField draft={draft} onChange={onChange} />
-      <SingleFlightField draft={draft} onChange={onChange} />
-      <EgressField draft={draft} error={errors.egressHosts} onChange={onChange} />
-      <Field label="Environment" hint="NAME=value, one a line; a .env file can be pasted" error={errors.env}>
-        {(control) => (
-          <TextArea
-            {...control}
-            rows={4}
-            className="font-mono"
-            value={draft.env}
-            onChange={(event) => onChange({ ...draft, env: event.target.value })}
-          />
-        )}
-      </Field>
       <Field
         label="Schema of the event"
         hint="JSON Schema; the test has a form for it. Empty: none. Calls are not checked."
@@ -238,15 +68,138 @@ export function SettingsFields({ draft, errors, drivers, runtime, onChange }: Se
             rows={draft.inputSchema === '' ? 2 : 8}
             className="font-mono"
             value={draft.inputSchema}
-            onChange={(event) => onChange({ ...draft, inputSchema: event.target.value })}
+            onChange={(event) => onChange({ inputSchema: event.target.value })}
           />
         )}
       </Field>
-      <SecretPicker
-        chosen={draft.secrets}
-        error={errors.secrets}
-        onChange={(secrets) => onChange({ ...draft, secrets })}
+    </>
+  );
+}
+
+function ScalingFields({ draft, errors, onChange }: PartProps) {
+  return (
+    <>
+      <NumberFields group={scalingSettings} draft={draft} errors={errors} onChange={onChange} />
+      <WindowFields
+        windows={draft.provisionedWindows}
+        error={errors.provisionedWindows}
+        onChange={(provisionedWindows) => onChange({ provisionedWindows })}
       />
+    </>
+  );
+}
+
+function AccessPart({ draft, errors, onChange }: PartProps) {
+  return (
+    <>
+      <AccessFields draft={draft} errors={errors} onChange={onChange} />
+      <RateLimitFields
+        limits={draft.rateLimits}
+        hasAuth={draft.auth !== 'public'}
+        onChange={(rateLimits) => onChange({ rateLimits })}
+      />
+    </>
+  );
+}
+
+/** What stands in each section. An image runs in containers alone: its level is no choice. */
+function SectionFields({ id, ...props }: PartProps & { readonly id: SettingsSection['id'] }) {
+  const { draft, errors, drivers, runtime, onChange } = props;
+  const unenforced = unenforcedLimits(runtime === 'image' ? 'docker' : draft.isolation, drivers);
+  const numbers = { draft, errors, onChange };
+  switch (id) {
+    case 'general':
+      return <GeneralFields {...props} />;
+    case 'limits':
+      return <NumberFields group={limitSettings} unenforced={unenforced} {...numbers} />;
+    case 'scaling':
+      return <ScalingFields {...props} />;
+    case 'batching':
+      return (
+        <>
+          <NumberFields group={batchSettings} {...numbers} />
+          <SingleFlightField draft={draft} error={errors.singleFlightHeaders} onChange={onChange} />
+        </>
+      );
+    case 'retries':
+      return <NumberFields group={retrySettings} {...numbers} />;
+    case 'network':
+      return (
+        <EgressField draft={draft} error={errors.egressHosts} unenforced={unenforced.network} onChange={onChange} />
+      );
+    case 'access':
+      return <AccessPart {...props} />;
+    case 'environment':
+      return (
+        <>
+          <EnvironmentFields text={draft.env} error={errors.env} onChange={(env) => onChange({ env })} />
+          <SecretPicker chosen={draft.secrets} error={errors.secrets} onChange={(secrets) => onChange({ secrets })} />
+        </>
+      );
+    case 'isolation':
+      return runtime === 'image' ? (
+        <p className="text-sm text-muted">A container image runs in a container: docker.</p>
+      ) : (
+        <IsolationFields draft={draft} drivers={drivers} error={errors.isolation} onChange={onChange} />
+      );
+  }
+}
+
+const unfolded: readonly SettingsSection['id'][] = ['general', 'environment'];
+const notes: Readonly<Partial<Record<SettingsSection['id'], string>>> = {
+  batching: 'Waiting calls travel and run together',
+  retries: 'Of asynchronous and scheduled calls; others are never repeated',
+  access: 'Through the gateway',
+};
+
+interface SectionProps {
+  readonly section: Pick<SettingsSection, 'id' | 'title'>;
+  readonly isFolded: boolean;
+  readonly children: ReactNode;
+}
+
+function Section({ section: { id, title }, isFolded, children }: SectionProps) {
+  const titleId = `${sectionAnchor(id)}-title`;
+  const heading = (
+    <h3 id={titleId} className="inline-flex flex-wrap items-baseline gap-x-2 font-semibold">
+      {title} {notes[id] !== undefined && <span className="text-xs font-normal text-faint">{notes[id]}</span>}
+    </h3>
+  );
+  const body = 'flex flex-col gap-4 pt-4';
+  return (
+    <section
+      id={sectionAnchor(id)}
+      aria-labelledby={titleId}
+      className="scroll-mt-16 border-t border-line pt-4 first:border-0 first:pt-0"
+    >
+      {isFolded ? (
+        <details>
+          <summary className="min-h-6">{heading}</summary>
+          <div className={body}>{children}</div>
+        </details>
+      ) : (
+        <>
+          {heading}
+          <div className={body}>{children}</div>
+        </>
+      )}
+    </section>
+  );
+}
+
+/** The settings of a version, for a new function and for a new version. */
+export function SettingsFields({ search = '', isFolded = false, ...props }: SettingsFieldsProps) {
+  const { draft, onChange } = props;
+  const change = (part: Partial<SettingsDraft>) => onChange({ ...draft, ...part });
+  return (
+    <div className="@container flex flex-col gap-4">
+      {settingsSections
+        .filter((section) => isFound(section, search))
+        .map((section) => (
+          <Section key={section.id} section={section} isFolded={isFolded && !unfolded.includes(section.id)}>
+            <SectionFields id={section.id} {...props} onChange={change} />
+          </Section>
+        ))}
     </div>
   );
 }

@@ -234,6 +234,7 @@ export function NewFunctionPage() {
               errors={isTried ? errors.settings : {}}
               drivers={drivers}
               runtime={draft.runtime}
+              isFolded
               onChange={(settings) => setDraft({ ...draft, settings })}
             />
           </Card>

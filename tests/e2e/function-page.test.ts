@@ -161,6 +161,7 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
       await isFine();
     }
     await page.getByRole('group', { name: 'Rate limit 1' }).getByLabel('Requests').fill('50');
+    await page.getByRole('button', { name: /^\d+ changes$/ }).click();
     const changes = page.locator('section', { has: page.getByRole('heading', { name: 'What changes' }) });
     await changes.getByText('rateLimits', { exact: true }).waitFor();
     await changes.getByText('auth.type', { exact: true }).waitFor();

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { defaultVersionConfig } from '../../../shared/version-config.ts';
-import { HostPlaces, mostInFlight, type PlaceHolder, reservablePlaces } from './host-places.ts';
+import { HostPlaces, type PlaceHolder, reservablePlaces } from './host-places.ts';
 
 const holder = (): PlaceHolder => ({ inFlight: 0, reserved: 0 });
 
@@ -75,13 +74,5 @@ describe('HostPlaces', () => {
 describe('what may be reserved', () => {
   it('is nine tenths of the host, and never all of it', () => {
     expect([1, 2, 10, 15, 1000].map(reservablePlaces)).toEqual([0, 1, 9, 13, 900]);
-  });
-
-  it('is no more than what a function can have in flight', () => {
-    const config = { ...defaultVersionConfig('nodejs', 'process'), maxInstances: 5, concurrency: 4 };
-    expect(mostInFlight(config)).toBe(20);
-    expect(mostInFlight({ ...config, batch: { ...config.batch, maxSize: 16 } })).toBe(80);
-    expect(mostInFlight({ ...config, maxConcurrency: 7 })).toBe(7);
-    expect(mostInFlight({ ...config, minInstances: 6 })).toBe(24);
   });
 });

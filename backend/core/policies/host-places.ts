@@ -1,18 +1,9 @@
-import type { VersionConfig } from '../../../shared/version-config.ts';
-
 /** Of a hundred places, how many functions without a reservation always have: nobody can be locked out of a host. */
 const sharedPercent = 10;
 
 /** How many places of a host may be reserved, all functions together. */
 export function reservablePlaces(hostPlaces: number): number {
   return hostPlaces - Math.max(1, Math.ceil((hostPlaces * sharedPercent) / 100));
-}
-
-/** Most invocations of a function that can be in flight, by the configuration of a version. */
-export function mostInFlight(config: VersionConfig): number {
-  const { maxInstances, minInstances, maxConcurrency, concurrency, batch } = config;
-  const capacity = Math.max(maxInstances, minInstances) * Math.max(concurrency, batch.maxSize);
-  return Math.min(capacity, maxConcurrency ?? capacity);
 }
 
 /** What takes places: a function. Changed by `HostPlaces` alone. */
