@@ -25,6 +25,7 @@ export const paths = {
   invocation: (id: string) => `/invocations/${segment(id)}`,
   logs: () => '/logs',
   errors: () => '/errors',
+  routes: () => '/routes',
   schedules: () => '/schedules',
   deadLetters: () => '/dead-letters',
   alerts: () => '/alerts',

@@ -98,6 +98,10 @@ const routeTree = rootRoute.addChildren([
     lazyRouteComponent(() => import('./pages/errors.tsx'), 'ErrorsPage'),
   ),
   page(
+    '/routes',
+    lazyRouteComponent(() => import('./pages/routes.tsx'), 'RoutesPage'),
+  ),
+  page(
     '/schedules',
     lazyRouteComponent(() => import('./pages/schedules.tsx'), 'SchedulesPage'),
   ),

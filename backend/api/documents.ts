@@ -7,6 +7,7 @@ import type {
   FunctionStats,
   Route,
   Schedule,
+  ScheduleRun,
   VersionDocument,
 } from '../../shared/api/functions.ts';
 import type { DeadLetter, InvocationDocument } from '../../shared/api/invocations.ts';
@@ -17,7 +18,7 @@ import { defaultPathOf, shortNameOf } from '../../shared/names.ts';
 import type { Draft } from '../control-plane/drafts.ts';
 import type { FunctionEntry } from '../control-plane/function-directory.ts';
 import type { ProjectContents } from '../control-plane/projects.ts';
-import type { ScheduleView } from '../control-plane/schedules.ts';
+import type { ScheduleRunView, ScheduleView } from '../control-plane/schedules.ts';
 import type { SecretView } from '../control-plane/secrets.ts';
 import type { AliasMoveRecord } from '../core/ports/alias-store.ts';
 import type { ProjectRecord } from '../core/ports/project-store.ts';
@@ -156,7 +157,7 @@ export function aliasMoveDocument({
   return { ...same, id: String(seq), before: [...before], after: [...after], at: timeText(at) };
 }
 
-export function scheduleDocument({ record, functionName, nextTicks }: ScheduleView): Schedule {
+export function scheduleDocument({ record, functionName, nextTicks, wouldRunAt }: ScheduleView): Schedule {
   return {
     id: record.id,
     functionName: shortNameOf(functionName),
@@ -164,11 +165,23 @@ export function scheduleDocument({ record, functionName, nextTicks }: ScheduleVi
     cron: record.cron,
     timeZone: record.timeZone,
     payload: jsonValue(Buffer.from(record.payload)),
+    payloadText: record.payload,
     alias: record.alias,
     misfire: record.misfire,
     enabled: record.isEnabled,
     lastTickAt: timeOrNull(record.lastTickAt),
     nextTicks: nextTicks.map(timeText),
+    wouldRunAt: timeOrNull(wouldRunAt),
+  };
+}
+
+export function scheduleRunDocument({ run, status }: ScheduleRunView): ScheduleRun {
+  const { at, isManual, invocationId } = run;
+  return {
+    at: timeText(at),
+    kind: isManual ? 'manual' : invocationId === undefined ? 'skipped' : 'tick',
+    invocationId: invocationId ?? null,
+    status: status ?? null,
   };
 }
 

@@ -183,7 +183,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     versions: new Versions({ store, directory, bundles }),
     versionPreview: new VersionPreview({ ...options, secrets }),
     aliases: new Aliases({ store, directory, rollout, reservations, lock, clock, secrets }),
-    schedules: new Schedules({ store, directory, invocations, clock }),
+    schedules: new Schedules({ store, directory, invocations, rollout, lock, clock }),
     invocations,
     deadLetters: new DeadLetters({ store, directory, invocations, clock }),
     errorGroups: new ErrorGroups({ store, directory, clock }),

@@ -19,6 +19,19 @@ export function routeRecords(functionId: FunctionId, inputs: readonly RouteInput
   }));
 }
 
+/** JSON, to the letter when it was given as text. */
+function payloadOf({ name, payload, payloadText }: ScheduleInput): string {
+  if (payloadText === undefined) return JSON.stringify(payload ?? null);
+  const wrong = (why: string) => new PlatformError('invalid_request', 'bad_schedule', `schedule ${name}: ${why}`);
+  if (payload !== undefined) throw wrong('give payload or payloadText, not both');
+  try {
+    JSON.parse(payloadText);
+  } catch (error) {
+    throw wrong(`payloadText is not JSON: ${(error as Error).message}`);
+  }
+  return payloadText;
+}
+
 /** Schedules as they are stored. Throws `invalid_request`/`bad_schedule`. */
 export function scheduleRecords(
   functionId: FunctionId,
@@ -33,7 +46,7 @@ export function scheduleRecords(
       throw new PlatformError('invalid_request', 'bad_schedule', `schedule ${input.name} is given twice`);
     }
     names.add(input.name);
-    const payload = JSON.stringify(input.payload ?? null);
+    const payload = payloadOf(input);
     if (Buffer.byteLength(payload) > limits.maxAsyncPayloadBytes) {
       throw new PlatformError(
         'payload_too_large',

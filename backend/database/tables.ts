@@ -9,7 +9,6 @@ import type {
   ProjectId,
   RouteId,
   SandboxId,
-  ScheduleId,
   SessionId,
   TokenId,
   UserId,
@@ -25,6 +24,7 @@ import type { AlertDeliveryRow, AlertRuleRow } from './alert-tables.ts';
 import type { AliasMoveRow, CanaryAbortRow } from './alias-tables.ts';
 import type { BuildRow } from './build-row.ts';
 import type { RequestRow } from './request-row.ts';
+import type { ScheduleRow, ScheduleRunRow } from './schedule-tables.ts';
 import type { TestEventRow } from './test-event-row.ts';
 
 /** 0 or 1: neither of our engines is asked for a boolean, so both store the same. */
@@ -75,21 +75,6 @@ export interface RouteRow {
   path: string;
   methods: Json;
   alias: string;
-}
-
-export interface ScheduleRow {
-  id: ScheduleId;
-  function_id: FunctionId;
-  position: number;
-  name: string;
-  cron: string;
-  time_zone: string;
-  payload: Json;
-  alias: string;
-  misfire: 'skip' | 'run-once';
-  is_enabled: Flag;
-  created_at: Time;
-  last_tick_at: Time | null;
 }
 
 export interface InvocationRow {
@@ -343,6 +328,7 @@ export interface Tables {
   aliases: AliasRow;
   routes: RouteRow;
   schedules: ScheduleRow;
+  schedule_runs: ScheduleRunRow;
   invocations: InvocationRow;
   payloads: PayloadRow;
   requests: RequestRow;

@@ -3,7 +3,7 @@ import { newId, type ScheduleId } from '../../shared/ids.ts';
 import { ManualClock } from '../../tests/fakes/manual-clock.ts';
 import { quietLogger, versionOf } from '../../tests/fakes/pool-rig.ts';
 import { ListDirectory } from '../../tests/fakes/scheduler-rig.ts';
-import type { FunctionRecord, ScheduleRecord, Store } from '../core/ports/store.ts';
+import type { FunctionRecord, ScheduleRecord, ScheduleStore, Store } from '../core/ports/store.ts';
 import { ScheduleTicker } from './schedule-ticker.ts';
 
 const start = Date.UTC(2030, 0, 1, 12, 0, 30);
@@ -34,7 +34,7 @@ function rig(change: Partial<ScheduleRecord> = {}) {
   };
   const schedules = [schedule];
   const tx = { queue: { enqueue: async () => void state.enqueued++ } } as unknown as Store;
-  const fireTick = async (_: ScheduleId, tickAt: number, enqueue: ((tx: Store) => Promise<void>) | undefined) => {
+  const fireTick = async (_: ScheduleId, tickAt: number, enqueue: Parameters<ScheduleStore['fireTick']>[2]) => {
     if (state.failures > 0) {
       state.failures--;
       throw new Error('disk full');
@@ -47,7 +47,7 @@ function rig(change: Partial<ScheduleRecord> = {}) {
   };
   const record = { id: version.functionId, name: version.functionName } as FunctionRecord;
   const ticker = new ScheduleTicker({
-    schedules: { all: async () => schedules, fireTick, list: async () => schedules, replace: async () => undefined },
+    schedules: { all: async () => schedules, fireTick },
     functions: { all: async () => [record] },
     directory,
     clock,

@@ -11,7 +11,7 @@ import { type CronTicks, cronTicks } from './cron-ticks.ts';
 import type { SchedulerSettings } from './scheduler-settings.ts';
 
 export interface ScheduleTickerOptions {
-  readonly schedules: ScheduleStore;
+  readonly schedules: Pick<ScheduleStore, 'all' | 'fireTick'>;
   readonly functions: Pick<FunctionStore, 'all'>;
   readonly directory: FunctionDirectory;
   readonly clock: Clock;
@@ -155,6 +155,7 @@ export class ScheduleTicker {
     const item = this.#itemOf(entry, target);
     const isFired = await schedules.fireTick(id, tickAt, async (tx) => {
       await tx.queue.enqueue(item);
+      return item.id;
     });
     if (isFired) this.#options.onFired();
   }

@@ -1,9 +1,15 @@
 import type { Command } from 'commander';
-import { schedulePageSchema } from '../../shared/api/functions.ts';
+import { type Schedule, schedulePageSchema, scheduleSchema } from '../../shared/api/functions.ts';
 import { acceptedSchema } from '../../shared/api/invocations.ts';
 import type { ContextFactory } from '../context.ts';
 import { allPages } from '../pages.ts';
 import { ago } from '../terminal.ts';
+
+/** When it runs next; of one that is paused, when it would. */
+const nextText = ({ enabled, nextTicks, wouldRunAt }: Schedule): string =>
+  enabled ? (nextTicks[0] ?? '-') : `paused${wouldRunAt === null ? '' : ` (would run ${wouldRunAt})`}`;
+
+const schedulePath = (id: string): string => `/api/v1/schedules/${encodeURIComponent(id)}`;
 
 export function registerSchedules(program: Command, context: ContextFactory): void {
   const schedules = program
@@ -26,7 +32,7 @@ export function registerSchedules(program: Command, context: ContextFactory): vo
         item.cron,
         item.timeZone,
         item.lastTickAt === null ? 'never' : ago(item.lastTickAt),
-        item.enabled ? (item.nextTicks[0] ?? '-') : 'off',
+        nextText(item),
       ]);
     });
   schedules
@@ -35,8 +41,27 @@ export function registerSchedules(program: Command, context: ContextFactory): vo
     .argument('<id>')
     .action(async (id: string) => {
       const { client, terminal } = context();
-      const path = `/api/v1/schedules/${encodeURIComponent(id)}/run`;
-      const accepted = await client.send('POST', path, acceptedSchema, { json: {} });
+      const accepted = await client.send('POST', `${schedulePath(id)}/run`, acceptedSchema, { json: {} });
       terminal.result(accepted, accepted.id);
     });
+  const setEnabled = async (ids: readonly string[], enabled: boolean) => {
+    const { client, terminal } = context();
+    const done: Schedule[] = [];
+    for (const id of ids) {
+      const item = await client.send('PATCH', schedulePath(id), scheduleSchema, { json: { enabled } });
+      done.push(item);
+      terminal.say(`${item.functionName} ${item.name}: ${enabled ? `next run ${nextText(item)}` : nextText(item)}`);
+    }
+    if (terminal.isJson) terminal.json(done);
+  };
+  schedules
+    .command('pause')
+    .description('run schedules no more until they are resumed; what is missed is not made up for')
+    .argument('<id...>')
+    .action(async (ids: readonly string[]) => await setEnabled(ids, false));
+  schedules
+    .command('resume')
+    .description('run paused schedules again, from their next tick on')
+    .argument('<id...>')
+    .action(async (ids: readonly string[]) => await setEnabled(ids, true));
 }

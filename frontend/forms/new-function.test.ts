@@ -42,6 +42,8 @@ describe('a new function', () => {
   it('says where its first fault is', () => {
     const draft = draftOfTemplate(templateOf('cron'));
     expect(checkFunction({ ...draft, name: 'No!' }).first).toMatch(/^Name: /);
-    expect(checkFunction({ ...draft, settings: { ...draft.settings, memoryMb: '1' } }).first).toMatch(/^Memory \(MiB\): /);
+    expect(checkFunction({ ...draft, settings: { ...draft.settings, memoryMb: '1' } }).first).toMatch(
+      /^Memory \(MiB\): /,
+    );
   });
 });

@@ -51,11 +51,14 @@ function columns(now: number, onRun: (schedule: Schedule) => void): readonly Tab
       cell: (row) => (
         <span title={row.nextTicks.map((tick) => formatDateTime(tick)).join('\n')} className="whitespace-nowrap">
           {row.enabled && row.nextTicks[0] !== undefined ? formatAgo(row.nextTicks[0], now) : '–'}
+          {row.wouldRunAt !== null && (
+            <span className="ml-2 text-xs text-faint">would run {formatAgo(row.wouldRunAt, now)}</span>
+          )}
           {row.enabled && row.nextTicks.length > 1 && (
             <span className="ml-2 hidden text-xs text-faint xl:inline">
               then{' '}
               {row.nextTicks
-                .slice(1)
+                .slice(1, 3)
                 .map((tick) => formatDateTime(tick))
                 .join(', ')}
             </span>

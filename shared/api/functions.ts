@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { invocationStatusSchema } from '../invocation.ts';
+import { limits } from '../limits.ts';
 import { isolationLevels, versionConfigInputSchema, versionConfigSchema } from '../version-config.ts';
 import { nameSchema, pageOf, timeSchema } from './paging.ts';
 
@@ -25,13 +27,20 @@ export const routeSchema = z.object({
   alias: z.string(),
 });
 export type Route = z.infer<typeof routeSchema>;
-export const routePageSchema = pageOf(routeSchema);
 
 const scheduleInputSchema = z.strictObject({
   name: nameSchema,
   cron: z.string().min(6).max(120).describe('Five or six fields, or @daily and the like.'),
   timeZone: z.string().max(64).default('UTC').describe('IANA name.'),
-  payload: z.unknown().optional(),
+  payload: z.unknown().optional().describe('What the function is given; null when left out.'),
+  payloadText: z
+    .string()
+    .max(limits.maxAsyncPayloadBytes)
+    .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
+    .optional()
+    .describe(
+      'Instead of `payload`: JSON that is kept and given to the function as it is written, layout and numbers that programs cannot hold included.',
+    ),
   alias: nameSchema.default('live'),
   misfire: z
     .enum(['skip', 'run-once'])
@@ -47,14 +56,40 @@ export const scheduleSchema = z.object({
   cron: z.string(),
   timeZone: z.string(),
   payload: z.unknown(),
+  payloadText: z.string().describe('The same to the letter.'),
   alias: z.string(),
   misfire: z.enum(['skip', 'run-once']),
   enabled: z.boolean(),
   lastTickAt: timeSchema.nullable(),
-  nextTicks: z.array(timeSchema).describe('The next three.'),
+  nextTicks: z.array(timeSchema).describe('The next five; none while the schedule is paused or its function disabled.'),
+  wouldRunAt: timeSchema.nullable().describe('Of a paused schedule: when it would run next. Else null.'),
 });
 export type Schedule = z.infer<typeof scheduleSchema>;
 export const schedulePageSchema = pageOf(scheduleSchema);
+export const updateScheduleSchema = z.strictObject({
+  enabled: z
+    .boolean()
+    .describe('False pauses it: its ticks are neither run nor made up for. True resumes it with its next tick.'),
+});
+
+const scheduleRunSchema = z.object({
+  at: timeSchema.describe('Of the tick, or of the request that asked for it.'),
+  kind: z.enum(['tick', 'skipped', 'manual']).describe('skipped: missed under `skip`, or the function could not run.'),
+  invocationId: z.string().nullable().describe('Null when it was skipped.'),
+  status: invocationStatusSchema.nullable().describe('Of the invocation; null when it is not kept any more.'),
+});
+export type ScheduleRun = z.infer<typeof scheduleRunSchema>;
+export const scheduleRunsSchema = z.object({ items: z.array(scheduleRunSchema).describe('The newest first.') });
+export const scheduleRunsQuerySchema = z.object({ limit: z.coerce.number().int().min(1).max(20).default(10) });
+
+/** Who may call a route through the gateway; `mixed`: the versions of its alias differ. */
+export const routeAccess = ['public', 'token', 'signature', 'jwt', 'mixed'] as const;
+const listedRouteSchema = routeSchema.extend({
+  access: z.enum(routeAccess).nullable().describe('Null: its alias has no version.'),
+  isDefault: z.boolean().describe('The address of a function without routes of its own.'),
+});
+export type ListedRoute = z.infer<typeof listedRouteSchema>;
+export const routePageSchema = pageOf(listedRouteSchema);
 
 /** Inline source files: path inside the bundle -> text, or base64 for binary. */
 const filesSchema = z

@@ -11,6 +11,7 @@ import { describeErrorGroups } from './error-groups-suite.ts';
 import { describeKeptRequests } from './kept-requests-suite.ts';
 import { describeLogFilter } from './log-filter-suite.ts';
 import { describeQueue } from './queue-suite.ts';
+import { describeSchedules } from './schedules-suite.ts';
 import { describeSecrets } from './secrets-suite.ts';
 import {
   anyLogLines,
@@ -218,7 +219,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
       });
     });
 
-    describe('routes and schedules', () => {
+    describe('routes', () => {
       it('replaces routes and keeps their order', async () => {
         const id = await newFunction();
         const route = (path: string) => ({ id: newId('route'), functionId: id, path, methods: ['GET'], alias: 'live' });
@@ -232,49 +233,6 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         });
         await store.routes.replace(id, []);
         expect(await store.routes.list(id)).toEqual([]);
-      });
-
-      it('keeps id and last tick of a schedule whose name and cron stay', async () => {
-        const id = await newFunction();
-        const kept = scheduleRecord(id, 'kept');
-        const changed = scheduleRecord(id, 'changed');
-        await store.schedules.replace(id, [kept, changed]);
-        for (const schedule of [kept, changed]) await store.schedules.fireTick(schedule.id, 1000, undefined);
-        const again = scheduleRecord(id, 'kept', { payload: '{"new":1}' });
-        const moved = scheduleRecord(id, 'changed', { cron: '5 * * * *' });
-        await store.schedules.replace(id, [moved, again]);
-        expect(await store.schedules.list(id)).toEqual([moved, { ...again, id: kept.id, lastTickAt: 1000 }]);
-        expect(await store.schedules.all()).toHaveLength(2);
-      });
-
-      it('fires a tick once, also when many try at the same time', async () => {
-        const id = await newFunction();
-        const schedule = scheduleRecord(id, 'nightly');
-        await store.schedules.replace(id, [schedule]);
-        const fire = (tickAt: number) =>
-          store.schedules.fireTick(schedule.id, tickAt, async (tx) => {
-            await tx.queue.enqueue(newItem({ functionId: id }));
-          });
-        const fired = await Promise.all(Array.from({ length: 10 }, () => fire(60_000)));
-        expect(fired.filter(Boolean)).toHaveLength(1);
-        expect(await fire(59_000)).toBe(false);
-        expect(await fire(120_000)).toBe(true);
-        expect(await store.queue.depth(id)).toBe(2);
-        expect(await store.schedules.fireTick(newId('schedule'), 1, undefined)).toBe(false);
-      });
-
-      it('does not mark a tick whose enqueue fails', async () => {
-        const id = await newFunction();
-        const schedule = scheduleRecord(id, 'nightly');
-        await store.schedules.replace(id, [schedule]);
-        await expect(
-          store.schedules.fireTick(schedule.id, 60_000, async (tx) => {
-            await tx.queue.enqueue(newItem({ functionId: id }));
-            throw new Error('no');
-          }),
-        ).rejects.toThrow('no');
-        expect(await store.queue.depth()).toBe(0);
-        expect(await store.schedules.fireTick(schedule.id, 60_000, undefined)).toBe(true);
       });
     });
 
@@ -688,7 +646,14 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
     describeQueue(() => store);
     describeErrorGroups(() => store);
     describeEgressRefusals(() => store);
-    const parts = [describeAliasMoves, describeBuilds, describeCanaryAborts, describeTestEvents, describeKeptRequests];
+    const parts = [
+      describeSchedules,
+      describeAliasMoves,
+      describeBuilds,
+      describeCanaryAborts,
+      describeTestEvents,
+      describeKeptRequests,
+    ];
     for (const describePart of [...parts, describeLogFilter]) describePart(() => store);
   });
 }

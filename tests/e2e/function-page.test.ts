@@ -244,6 +244,27 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
         .getByText(/^(At|Every) /)
         .count(),
     ).toBe(0);
+    await button('Pause weekdays').click();
+    await row('weekdays')
+      .getByText(/^Paused; would run 20/)
+      .waitFor();
+    await button('Change weekdays').click();
+    const form = page.getByRole('form', { name: 'Schedule weekdays' });
+    await form.getByLabel('Payload').fill('{ "id": 12345678901234567890 }');
+    await form.getByLabel('Cron').fill('0 3 * * 1-6x');
+    await button('Save schedule').click();
+    await form.getByRole('alert').getByText('bad_schedule').waitFor();
+    await isFine();
+    await form.getByLabel('Cron').fill('0 3 * * 1-6');
+    await button('Save schedule').click();
+    await row('weekdays').getByText('At 03:00, Monday to Saturday').waitFor();
+    const saved = await (await platform.api('GET', '/api/v1/schedules?function=shop')).json();
+    expect(saved.items).toMatchObject([
+      { name: 'either', enabled: true },
+      { name: 'weekdays', enabled: false, payloadText: '{ "id": 12345678901234567890 }' },
+    ]);
+    await button('Run now: either').click();
+    await row('either').getByText('run by hand').waitFor();
     await page.getByLabel('Cron').fill('*/15 9-17 * * *');
     await page.getByText('Every 15 minutes from 09:00 to 17:59').waitFor();
     for (const [theme, width] of themes) {

@@ -458,12 +458,15 @@ describe('triggers', () => {
     expect((await deploy('timed', { schedules })).statusCode).toBe(201);
     const listed = (await call('GET', '/api/v1/schedules?function=timed')).json();
     expect(listed.items[0]).toMatchObject({ name: 'nightly', payload: { a: 1 }, enabled: true, alias: 'live' });
-    expect(listed.items[0].nextTicks).toHaveLength(3);
+    expect(listed.items[0].nextTicks).toHaveLength(5);
     const run = await call('POST', `/api/v1/schedules/${listed.items[0].id}/run`);
     expect(run.statusCode, run.body).toBe(202);
     const routes = (await call('GET', '/api/v1/routes?function=timed')).json();
     expect(routes.items).toEqual([
-      { id: 'default:timed', functionName: 'timed', path: '/timed/*', methods: [], alias: 'live' },
+      {
+        ...{ id: 'default:timed', functionName: 'timed', path: '/timed/*', methods: [], alias: 'live' },
+        ...{ access: 'public', isDefault: true },
+      },
     ]);
     for (const bad of [
       { name: 'x', cron: '99 * * * *' },
@@ -476,6 +479,55 @@ describe('triggers', () => {
     expect(
       (await call('PATCH', '/api/v1/functions/timed', { routes: [{ path: '/a', alias: 'beta' }] })).json().code,
     ).toBe('alias_missing');
+  });
+
+  test('a schedule is paused and resumed, says when it would run, and what it did', async () => {
+    const schedule = { name: 'nightly', cron: '0 3 * * *' };
+    expect((await deploy('pausing', { schedules: [schedule] })).statusCode).toBe(201);
+    const { items } = (await call('GET', '/api/v1/schedules?function=pausing')).json();
+    const path = `/api/v1/schedules/${items[0].id}`;
+    expect(items[0]).toMatchObject({ enabled: true, wouldRunAt: null });
+    const { etag } = (await call('GET', '/api/v1/functions/pausing')).headers;
+    const paused = await call('PATCH', path, { enabled: false });
+    expect(paused.json()).toMatchObject({ enabled: false, nextTicks: [], wouldRunAt: items[0].nextTicks[0] });
+    // Who sends back what was read before would resume it unseen.
+    const stale = await call(
+      'PATCH',
+      '/api/v1/functions/pausing',
+      { schedules: [schedule] },
+      { 'if-match': `${etag}` },
+    );
+    expect(stale.statusCode).toBe(412);
+    const run = (await call('POST', `${path}/run`)).json();
+    const runs = (await call('GET', `${path}/runs?limit=5`)).json();
+    expect(runs.items).toMatchObject([{ kind: 'manual', invocationId: run.id, status: expect.any(String) }]);
+    expect((await call('PATCH', path, { enabled: true })).json()).toMatchObject({
+      ...{ id: items[0].id, enabled: true, nextTicks: items[0].nextTicks, wouldRunAt: null },
+    });
+    for (const [method, url] of [
+      ['PATCH', ''],
+      ['GET', '/runs'],
+    ] as const) {
+      const missing = await call(
+        method,
+        `/api/v1/schedules/sch_none${url}`,
+        method === 'PATCH' ? { enabled: true } : undefined,
+      );
+      expect(missing.json().code).toBe('schedule_not_found');
+    }
+  });
+
+  test('a payload as text is kept to the letter', async () => {
+    const payloadText = '{ "id": 12345678901234567890,\n  "price": 1.10 }';
+    const schedules = [{ name: 'exact', cron: '@daily', payloadText }];
+    expect((await deploy('exact', { schedules })).statusCode).toBe(201);
+    const { items } = (await call('GET', '/api/v1/schedules?function=exact')).json();
+    expect(items[0]).toMatchObject({ payloadText, payload: { price: 1.1 } });
+    const change = async (more: object) =>
+      (await call('PATCH', '/api/v1/functions/exact', { schedules: [{ ...schedules[0], ...more }] })).json();
+    expect(await change({ payloadText: '{' })).toMatchObject({ code: 'bad_schedule' });
+    expect((await change({ payload: 1 })).detail).toContain('not both');
+    expect((await change({ payloadText: `"${'x'.repeat(1_048_576)}"` })).status).toBe(400);
   });
 });
 

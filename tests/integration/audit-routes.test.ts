@@ -116,6 +116,13 @@ const steps: readonly Step[] = [
     url: idOf('build')('/builds/{}'),
     action: 'build.cancel',
   },
+  {
+    route: 'updateSchedule',
+    url: async () => `/schedules/${(await send('GET', '/schedules')).json().items[0].id}`,
+    body: { enabled: false },
+    action: 'schedule.update',
+    has: 'both',
+  },
   { route: 'cancelInvocation', url: async () => `/invocations/${await queued()}`, action: 'invocation.cancel' },
   { route: 'replayInvocation', url: async () => `/invocations/${await givenUp()}/replay`, action: 'invocation.replay' },
   {

@@ -257,7 +257,11 @@ test('a schedule is seen with its next run and run by hand', async () => {
   const schedules: { id: string }[] = await json(['schedule', 'list', '--function', 'orders']);
   expect(schedules).toMatchObject([{ name: 'nightly', cron: '0 3 * * *', timeZone: 'UTC', enabled: true }]);
   expect((await run(['schedules', 'list'])).stdout).toMatch(/nightly .*T03:00:00\.000Z\n$/);
-  const id = (await run(['schedule', 'run', schedules[0]?.id ?? ''])).stdout.trim();
+  const schedule = schedules[0]?.id ?? '';
+  expect((await run(['schedules', 'pause', schedule])).stdout).toMatch(/orders nightly: paused \(would run .*T03:00/);
+  expect((await run(['schedules', 'list'])).stdout).toMatch(/paused \(would run 20.*T03:00:00\.000Z\)\n$/);
+  expect((await run(['schedules', 'resume', schedule])).stdout).toMatch(/orders nightly: next run 20.*T03:00/);
+  const id = (await run(['schedule', 'run', schedule])).stdout.trim();
   await eventually(async () =>
     expect(await json(['invocation', 'show', id])).toMatchObject({ status: 'success', trigger: 'schedule' }),
   );

@@ -180,13 +180,35 @@ export interface ScheduleRecord {
   /** The newest tick that was fired or skipped. */
   readonly lastTickAt: number | undefined;
 }
+/** A schedule did something, or would have: of each the newest are kept. */
+export interface ScheduleRunRecord {
+  /** Of the tick, or of the call that asked for it. */
+  readonly at: number;
+  /** Asked for, beside the ticks. */
+  readonly isManual: boolean;
+  /** Undefined: the tick was skipped. */
+  readonly invocationId: InvocationId | undefined;
+}
 export interface ScheduleStore {
-  /** Replaces a function's schedules; one that keeps its name and cron expression keeps id and lastTickAt. */
+  /** Replaces a function's schedules; one that keeps its name and cron expression keeps id and lastTickAt, one that keeps its name its runs. */
   replace(functionId: FunctionId, schedules: readonly ScheduleRecord[]): Promise<void>;
   list(functionId: FunctionId): Promise<readonly ScheduleRecord[]>;
   all(): Promise<readonly ScheduleRecord[]>;
-  /** Marks the tick and, in the same transaction, runs `enqueue`. False, and nothing done, when this tick or a later one was marked already. */
-  fireTick(id: ScheduleId, tickAt: number, enqueue: ((tx: Store) => Promise<void>) | undefined): Promise<boolean>;
+  /** Pauses or resumes it; its ticks count from `now` on then (createdAt), so that none of the pause is made up for. False: it is gone. */
+  setEnabled(id: ScheduleId, isEnabled: boolean, now: number): Promise<boolean>;
+  /**
+   * Marks the tick and, in the same transaction, runs `enqueue`, which gives the invocation. False, and nothing done, when this
+   * tick or a later one was marked already.
+   */
+  fireTick(
+    id: ScheduleId,
+    tickAt: number,
+    enqueue: ((tx: Store) => Promise<InvocationId>) | undefined,
+  ): Promise<boolean>;
+  /** Notes a run of a schedule that is there. */
+  noteRun(id: ScheduleId, run: ScheduleRunRecord): Promise<void>;
+  /** The newest first. */
+  runs(id: ScheduleId, limit: number): Promise<readonly ScheduleRunRecord[]>;
 }
 
 /** An invocation as it is stored; synchronous ones are written once, when they are over. */

@@ -16,6 +16,7 @@ import { projectStatusesMigration } from './0022-project-statuses.ts';
 import { testEventsMigration } from './0023-test-events.ts';
 import { aliasMovesMigration } from './0024-alias-moves.ts';
 import { logCountsMigration } from './0026-log-counts.ts';
+import { scheduleRunsMigration } from './0027-schedule-runs.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. Add at the end; never change or remove one that was released. */
@@ -38,4 +39,5 @@ export const migrations: readonly Migration[] = [
   aliasMovesMigration,
   logCountsMigration,
   buildsMigration,
+  scheduleRunsMigration,
 ];
