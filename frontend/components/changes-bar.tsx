@@ -5,6 +5,7 @@ import { classes } from '../ui/classes.ts';
 import { Field, Input } from '../ui/field.tsx';
 import { counted } from '../util/format.ts';
 import { FieldChanges } from './field-changes.tsx';
+import { PermittedButton } from './permitted-button.tsx';
 
 export interface ChangesBarProps {
   readonly changes: readonly FieldChange[];
@@ -74,9 +75,15 @@ export function ChangesBar({ changes, isChanged, errors, isBusy, message, onMess
             Discard
           </Button>
         )}
-        <Button type="submit" tone="primary" isBusy={isBusy} disabledReason={isChanged ? error : 'Nothing was changed'}>
+        <PermittedButton
+          operation="createVersion"
+          type="submit"
+          tone="primary"
+          isBusy={isBusy}
+          disabledReason={isChanged ? error : 'Nothing was changed'}
+        >
           Save as new version
-        </Button>
+        </PermittedButton>
       </div>
     </div>
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { callerAuthSchema } from '../../shared/caller-auth.ts';
-import { type VersionConfig, versionConfigSchema } from '../../shared/version-config.ts';
+import { type VersionConfig, versionConfigInputSchema, versionConfigSchema } from '../../shared/version-config.ts';
 import { type AccessDraft, accessDraftOf, accessOf, checkAccess, emptyAccess } from './access-draft.ts';
 
 const names = new Set(['HOOK_KEY']);
@@ -33,6 +33,15 @@ describe('who may call', () => {
     const draft = accessDraftOf({ auth, cors: null });
     expect(checkAccess(draft, names)).toEqual({});
     expect(accessOf(draft)).toEqual({ auth, cors: null });
+  });
+
+  it('has every way that the API knows, and sends what the API accepts', () => {
+    const known = callerAuthSchema.options.map(({ shape }) => shape.type.value);
+    expect(new Set(all.flatMap((auth) => auth?.type ?? []))).toEqual(new Set(known));
+    for (const auth of all) {
+      const sent = accessOf(accessDraftOf({ auth, cors: null }));
+      expect(versionConfigInputSchema.safeParse(sent).success, JSON.stringify(sent)).toBe(true);
+    }
   });
 
   it('names each wrong field of JSON Web Tokens', () => {

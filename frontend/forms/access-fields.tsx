@@ -35,12 +35,17 @@ function TextField({ name, label, hint, lines = 1, draft, errors, onChange }: Te
   );
 }
 
-const callers: readonly { readonly value: AccessDraft['auth']; readonly label: string }[] = [
-  { value: 'public', label: 'Everybody' },
-  { value: 'token', label: 'Tokens of Hearth' },
-  { value: 'signature', label: 'Signed messages (HMAC)' },
-  { value: 'jwt', label: 'JSON Web Tokens (JWT)' },
-];
+/** Every way that the API knows: a record, so that none is forgotten. */
+const callerLabels: Readonly<Record<AccessDraft['auth'], string>> = {
+  public: 'Everybody',
+  token: 'Tokens of Hearth',
+  signature: 'Signed messages (HMAC)',
+  jwt: 'JSON Web Tokens (JWT)',
+};
+const callers = (Object.keys(callerLabels) as AccessDraft['auth'][]).map((value) => ({
+  value,
+  label: callerLabels[value],
+}));
 
 const callerHints: Readonly<Record<AccessDraft['auth'], string>> = {
   public: 'Through the gateway; calls over the API need a token anyway',

@@ -10,14 +10,16 @@ import { PageHeader } from '../components/page-header.tsx';
 import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
+import { ImportSecrets } from '../forms/import-secrets.tsx';
 import { SecretDialog } from '../forms/secret-dialog.tsx';
 import { paths } from '../path-builder.ts';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
+import { Select } from '../ui/field.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
-import { formatAgo } from '../util/format.ts';
-import { useNow } from '../util/hooks.ts';
+import { formatAgo, formatDateTime } from '../util/format.ts';
+import { useNow, useUrlValue } from '../util/hooks.ts';
 
 /** Functions behind whose aliases a version lists the secret, each once with its versions. */
 function UsedBy({ usedBy }: Pick<SecretDocument, 'usedBy'>) {
@@ -35,6 +37,24 @@ function UsedBy({ usedBy }: Pick<SecretDocument, 'usedBy'>) {
     </ul>
   );
 }
+
+/** When it got its value; one that has its first is said to have it since it was made. */
+function Rotated({ secret, now }: { readonly secret: SecretDocument; readonly now: number }) {
+  const { version, createdAt, updatedAt } = secret;
+  const first = version === 1 ? 'never, set ' : '';
+  return (
+    <span title={`Set first ${formatDateTime(createdAt)}`}>
+      {first}
+      {formatDateTime(updatedAt).slice(0, 10)} <span className="text-xs text-faint">{formatAgo(updatedAt, now)}</span>
+    </span>
+  );
+}
+
+const uses = [
+  { value: '', label: 'All' },
+  { value: 'used', label: 'In use' },
+  { value: 'unused', label: 'Not in use' },
+] as const;
 
 interface RowActions {
   readonly onReplace: (secret: SecretDocument) => void;
@@ -59,10 +79,10 @@ function columns(now: number, { onReplace, onDelete }: RowActions): readonly Tab
     },
     {
       id: 'updated',
-      label: 'Set',
+      label: 'Rotated',
       className: 'whitespace-nowrap',
       isSecondary: true,
-      cell: (row) => formatAgo(row.updatedAt, now),
+      cell: (row) => <Rotated secret={row} now={now} />,
     },
     { id: 'by', label: 'By', isSecondary: true, cell: (row) => row.updatedBy },
     {
@@ -119,11 +139,16 @@ function DeleteSecret({ secret, onClose }: { readonly secret: SecretDocument; re
       typed={secret.name}
       onConfirm={() => remove.mutate()}
     >
-      <p>
-        {secret.usedBy.length === 0
-          ? 'Its value cannot be brought back. Earlier versions that list it cannot be rolled back to.'
-          : 'Versions behind aliases list it, so that the platform will refuse. Deploy them without it first.'}
-      </p>
+      {secret.usedBy.length === 0 ? (
+        <p>Its value cannot be brought back. Earlier versions that list it cannot be rolled back to.</p>
+      ) : (
+        <>
+          <p className="mb-1">
+            Versions behind aliases list it, so that the platform will refuse. Deploy them without it first:
+          </p>
+          <UsedBy usedBy={secret.usedBy} />
+        </>
+      )}
     </ConfirmDialog>
   );
 }
@@ -132,7 +157,10 @@ function DeleteSecret({ secret, onClose }: { readonly secret: SecretDocument; re
 export function SecretsPage() {
   const now = useNow();
   const query = useInfiniteQuery(secretsQuery(useApi()));
+  const [use, setUse] = useUrlValue('use');
   const items = query.data?.pages.flatMap((page) => page.items) ?? [];
+  const shown = items.filter(({ usedBy }) => use === '' || (use === 'used') === usedBy.length > 0);
+  const [isImporting, setIsImporting] = useState(false);
   /** An empty name makes a new one. */
   const [editing, setEditing] = useState<string | undefined>();
   const [deleting, setDeleting] = useState<SecretDocument | undefined>();
@@ -143,14 +171,25 @@ export function SecretsPage() {
         title="Secrets"
         note="Encrypted at rest, given to the functions that list them, and never shown again."
         actions={
-          <PermittedButton
-            operation="putSecret"
-            tone="primary"
-            icon={<Plus className="size-4" aria-hidden="true" />}
-            onClick={() => setEditing('')}
-          >
-            New secret
-          </PermittedButton>
+          <>
+            <Select
+              aria-label="Which secrets"
+              options={uses}
+              value={uses.some(({ value }) => value === use) ? use : ''}
+              onChange={(event) => setUse(event.target.value)}
+            />
+            <PermittedButton operation="putSecret" onClick={() => setIsImporting(true)}>
+              Import a .env file
+            </PermittedButton>
+            <PermittedButton
+              operation="putSecret"
+              tone="primary"
+              icon={<Plus className="size-4" aria-hidden="true" />}
+              onClick={() => setEditing('')}
+            >
+              New secret
+            </PermittedButton>
+          </>
         }
       />
       <Card isFlush>
@@ -162,14 +201,19 @@ export function SecretsPage() {
                   Set one here or with <code className="font-mono text-text">hearth secrets set DB_PASSWORD</code>, then
                   list its name in the settings of a function: it finds the value in its environment.
                 </EmptyState>
+              ) : shown.length === 0 ? (
+                <EmptyState icon={<LockKeyhole />} title={use === 'unused' ? 'All are in use' : 'None is in use'} />
               ) : (
-                <Table label="Secrets" columns={columns(now, actions)} rows={items} rowKey={(row) => row.name} />
+                <Table label="Secrets" columns={columns(now, actions)} rows={shown} rowKey={(row) => row.name} />
               )
             }
           </QueryView>
           <LoadMore query={query} />
         </div>
       </Card>
+      {isImporting && (
+        <ImportSecrets known={new Set(items.map(({ name }) => name))} onClose={() => setIsImporting(false)} />
+      )}
       {editing !== undefined && (
         <SecretDialog name={editing === '' ? undefined : editing} onClose={() => setEditing(undefined)} />
       )}

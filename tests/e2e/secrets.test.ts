@@ -80,6 +80,25 @@ describe.skipIf(whyNoChromium !== undefined)(`secrets in the dashboard${skippedF
     for (const value of [first, 'value-4712']) expect(await page.content()).not.toContain(value);
   });
 
+  it('comes with others from a pasted .env file, by names alone', async () => {
+    await button('Import a .env file').click();
+    const dialog = page.getByRole('dialog');
+    const text = dialog.getByLabel('Text of a .env file');
+    await text.fill('PATH=/bin\n');
+    await dialog.getByText('this name is set by the platform').waitFor();
+    await text.fill('# pasted\nexport FIRST_OF_TWO="line one\nplanted-4713" # why\nSECOND_OF_TWO=planted-4714\n');
+    await dialog.getByRole('listitem').filter({ hasText: 'FIRST_OF_TWO' }).getByText('new').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await button('Import 2 secrets').click();
+    await page.getByText('2 secrets are set').waitFor();
+    await page.getByLabel('Which secrets').selectOption('unused');
+    await page.getByRole('cell', { name: 'FIRST_OF_TWO', exact: true }).waitFor();
+    expect(await page.getByRole('cell', { name: 'PASSWORD_OF_DB', exact: true }).count()).toBe(0);
+    expect(await page.content()).not.toContain('planted-47');
+    for (const name of ['FIRST_OF_TWO', 'SECOND_OF_TWO'])
+      expect((await platform.api('DELETE', `/api/v1/secrets/${name}`)).status).toBe(204);
+  });
+
   it('is given to a function in its settings, together with batches', async () => {
     await page.goto(`${platform.url}/functions/reader/settings`);
     await page.getByLabel('PASSWORD_OF_DB').waitFor();
