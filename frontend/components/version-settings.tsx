@@ -14,13 +14,18 @@ import {
   type SettingsErrors,
   settingsOfVersion,
 } from '../forms/draft.ts';
+import { EnvImportDialog } from '../forms/env-import-dialog.tsx';
 import { checkImage, emptyImage, type ImageDraft, imageDraftOf, imageOf } from '../forms/image-draft.ts';
 import { ImageFields } from '../forms/image-fields.tsx';
+import { RateLimitFields } from '../forms/rate-limit-fields.tsx';
 import { SettingsFields } from '../forms/settings-fields.tsx';
+import { WindowFields } from '../forms/window-fields.tsx';
 import { Card } from '../ui/card.tsx';
 import { toast } from '../ui/toast.tsx';
 import { ChangesBar } from './changes-bar.tsx';
 import { DeployProgress } from './deploy-progress.tsx';
+
+const parts = { WindowFields, EnvImportDialog, RateLimitFields };
 
 /** All that the form holds. */
 interface FormState {
@@ -122,6 +127,7 @@ export function VersionSettings({ version, isLatest, search }: VersionSettingsPr
           errors={{ ...refused, ...errors }}
           drivers={drivers}
           runtime={runtime}
+          parts={parts}
           search={search}
           onChange={(settings) => setState({ ...state, settings })}
         >

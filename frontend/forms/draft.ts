@@ -120,7 +120,7 @@ export function settingsOfVersion(version: VersionDocument): SettingsDraft {
 }
 
 /** The field of the form for a place in what was sent; undefined: it has none. */
-export function settingAt(path: string): keyof SettingsDraft | undefined {
+function settingAt(path: string): keyof SettingsDraft | undefined {
   const [first = '', ...rest] = path.split('.');
   const number = numberKeys.find((key) => numberSettings[key].path === path);
   if (number !== undefined) return number;

@@ -1,13 +1,15 @@
-import { useState } from 'react';
+import { type ComponentType, useState } from 'react';
 import { Button } from '../ui/button.tsx';
 import { Field, TextArea } from '../ui/field.tsx';
-import { EnvImportDialog } from './env-import-dialog.tsx';
+import type { EnvImportDialogProps } from './env-import-dialog.tsx';
 import { parseEnv, withVariables } from './env-text.ts';
 
 interface EnvironmentFieldsProps {
   /** As in a .env file. */
   readonly text: string;
   readonly error: string | undefined;
+  /** Takes in a whole .env file; undefined: it can be pasted as text alone. */
+  readonly ImportDialog: ComponentType<EnvImportDialogProps> | undefined;
   readonly onChange: (text: string) => void;
 }
 
@@ -38,7 +40,7 @@ function Masked({ text, onShow }: { readonly text: string; readonly onShow: () =
 }
 
 /** Variables as text, with what is set hidden until somebody asks for it. */
-export function EnvironmentFields({ text, error, onChange }: EnvironmentFieldsProps) {
+export function EnvironmentFields({ text, error, ImportDialog, onChange }: EnvironmentFieldsProps) {
   const [isMasked, setIsMasked] = useState(text !== '');
   const [isImporting, setIsImporting] = useState(false);
   const { env, error: syntax } = parseEnv(text);
@@ -67,17 +69,19 @@ export function EnvironmentFields({ text, error, onChange }: EnvironmentFieldsPr
             Hide values
           </Button>
         )}
-        <Button
-          size="small"
-          disabledReason={syntax === undefined ? undefined : `Mend the text above first: ${syntax}`}
-          onClick={() => setIsImporting(true)}
-        >
-          Paste a .env file
-        </Button>
+        {ImportDialog !== undefined && (
+          <Button
+            size="small"
+            disabledReason={syntax === undefined ? undefined : `Mend the text above first: ${syntax}`}
+            onClick={() => setIsImporting(true)}
+          >
+            Paste a .env file
+          </Button>
+        )}
       </div>
       {isMasked && canMask && error !== undefined && <p className="text-xs text-danger">{error}</p>}
-      {isImporting && (
-        <EnvImportDialog
+      {isImporting && ImportDialog !== undefined && (
+        <ImportDialog
           title="Variables from a .env file"
           noun="variable"
           known={new Set(Object.keys(env))}

@@ -3,7 +3,7 @@ import { Button, IconButton } from '../ui/button.tsx';
 import { Field, Input, Select } from '../ui/field.tsx';
 import { checkRateLimits, emptyRateLimit, maxRateLimits, type RateLimitDraft } from './rate-limit-draft.ts';
 
-interface RateLimitFieldsProps {
+export interface RateLimitFieldsProps {
   readonly limits: readonly RateLimitDraft[];
   readonly hasAuth: boolean;
   readonly onChange: (limits: readonly RateLimitDraft[]) => void;

@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import type { ComponentType, ReactNode } from 'react';
 import type { DriverDocument } from '../../shared/api/system.ts';
 import type { RuntimeName } from '../../shared/version-config.ts';
 import { Field, Input, TextArea } from '../ui/field.tsx';
@@ -6,15 +6,16 @@ import { unenforcedLimits } from '../util/enforced-limits.ts';
 import { AccessFields } from './access-fields.tsx';
 import type { SettingsDraft, SettingsErrors } from './draft.ts';
 import { EgressField } from './egress-field.tsx';
+import type { EnvImportDialogProps } from './env-import-dialog.tsx';
 import { EnvironmentFields } from './environment-fields.tsx';
 import { IsolationFields } from './isolation-fields.tsx';
 import { NumberFields } from './number-fields.tsx';
 import { batchSettings, limitSettings, retrySettings, scalingSettings } from './number-settings.ts';
-import { RateLimitFields } from './rate-limit-fields.tsx';
+import type { RateLimitFieldsProps } from './rate-limit-fields.tsx';
 import { SecretPicker } from './secret-picker.tsx';
 import { isFound, type SettingsSection, sectionAnchor, settingsSections } from './settings-sections.ts';
 import { SingleFlightField } from './single-flight-field.tsx';
-import { WindowFields } from './window-fields.tsx';
+import type { WindowFieldsProps } from './window-fields.tsx';
 
 export interface SettingsFieldsProps {
   readonly draft: SettingsDraft;
@@ -27,6 +28,12 @@ export interface SettingsFieldsProps {
   readonly search?: string;
   /** Most people leave all but the first alone: the others are folded. */
   readonly isFolded?: boolean;
+  /** What only the page of a function has: that of a new one is to load quickly. */
+  readonly parts?: {
+    readonly WindowFields: ComponentType<WindowFieldsProps>;
+    readonly EnvImportDialog: ComponentType<EnvImportDialogProps>;
+    readonly RateLimitFields: ComponentType<RateLimitFieldsProps>;
+  };
   /** Before the first field. */
   readonly children?: ReactNode;
 }
@@ -76,28 +83,32 @@ function GeneralFields({ draft, errors, runtime, children, onChange }: PartProps
   );
 }
 
-function ScalingFields({ draft, errors, onChange }: PartProps) {
+function ScalingFields({ draft, errors, parts, onChange }: PartProps) {
   return (
     <>
       <NumberFields group={scalingSettings} draft={draft} errors={errors} onChange={onChange} />
-      <WindowFields
-        windows={draft.provisionedWindows}
-        error={errors.provisionedWindows}
-        onChange={(provisionedWindows) => onChange({ provisionedWindows })}
-      />
+      {parts !== undefined && (
+        <parts.WindowFields
+          windows={draft.provisionedWindows}
+          error={errors.provisionedWindows}
+          onChange={(provisionedWindows) => onChange({ provisionedWindows })}
+        />
+      )}
     </>
   );
 }
 
-function AccessPart({ draft, errors, onChange }: PartProps) {
+function AccessPart({ draft, errors, parts, onChange }: PartProps) {
   return (
     <>
       <AccessFields draft={draft} errors={errors} onChange={onChange} />
-      <RateLimitFields
-        limits={draft.rateLimits}
-        hasAuth={draft.auth !== 'public'}
-        onChange={(rateLimits) => onChange({ rateLimits })}
-      />
+      {parts !== undefined && (
+        <parts.RateLimitFields
+          limits={draft.rateLimits}
+          hasAuth={draft.auth !== 'public'}
+          onChange={(rateLimits) => onChange({ rateLimits })}
+        />
+      )}
     </>
   );
 }
@@ -132,7 +143,12 @@ function SectionFields({ id, ...props }: PartProps & { readonly id: SettingsSect
     case 'environment':
       return (
         <>
-          <EnvironmentFields text={draft.env} error={errors.env} onChange={(env) => onChange({ env })} />
+          <EnvironmentFields
+            text={draft.env}
+            error={errors.env}
+            ImportDialog={props.parts?.EnvImportDialog}
+            onChange={(env) => onChange({ env })}
+          />
           <SecretPicker chosen={draft.secrets} error={errors.secrets} onChange={(secrets) => onChange({ secrets })} />
         </>
       );

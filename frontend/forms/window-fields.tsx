@@ -15,7 +15,7 @@ import {
   windowOf,
 } from './window-draft.ts';
 
-interface WindowFieldsProps {
+export interface WindowFieldsProps {
   readonly windows: readonly WindowDraft[];
   readonly error: string | undefined;
   readonly onChange: (windows: readonly WindowDraft[]) => void;

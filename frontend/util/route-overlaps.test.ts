@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseRoutePattern, splitPath } from '../../backend/control-plane/route-pattern.ts';
-import { RouteTrie } from '../../backend/control-plane/route-trie.ts';
+import { parseRoutePattern, splitPath } from '../../shared/route-pattern.ts';
+import { RouteTrie } from '../../shared/route-trie.ts';
 import { overlapsOf, type RouteShape, yieldsTo } from './route-overlaps.ts';
 
 const route = (path: string, ...methods: string[]): RouteShape => ({ path, methods });

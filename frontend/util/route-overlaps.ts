@@ -1,3 +1,5 @@
+import { methodsOverlap } from '../../shared/route-trie.ts';
+
 /** What decides whether a request fits a route. */
 export interface RouteShape {
   readonly path: string;
@@ -10,13 +12,9 @@ const segmentsOf = (path: string): readonly string[] => path.split('/').filter((
 const rankOf = (segment: string | undefined): number =>
   segment === '*' ? 2 : segment?.startsWith(':') === true ? 1 : 0;
 
-function methodsMeet(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === 0 || b.length === 0 || a.some((method) => b.includes(method));
-}
-
 /** Whether some request fits both, and the gateway gives it to `other`. */
 export function yieldsTo(route: RouteShape, other: RouteShape): boolean {
-  if (!methodsMeet(route.methods, other.methods)) return false;
+  if (!methodsOverlap(route.methods, other.methods)) return false;
   const [mine, theirs] = [segmentsOf(route.path), segmentsOf(other.path)];
   // Below zero: this route wins. The first segment in which they differ decides, when both fit at all.
   let lead = 0;

@@ -83,7 +83,7 @@ export const scheduleRunsSchema = z.object({ items: z.array(scheduleRunSchema).d
 export const scheduleRunsQuerySchema = z.object({ limit: z.coerce.number().int().min(1).max(20).default(10) });
 
 /** Who may call a route through the gateway; `mixed`: the versions of its alias differ. */
-export const routeAccess = ['public', 'token', 'signature', 'jwt', 'mixed'] as const;
+const routeAccess = ['public', 'token', 'signature', 'jwt', 'mixed'] as const;
 const listedRouteSchema = routeSchema.extend({
   access: z.enum(routeAccess).nullable().describe('Null: its alias has no version.'),
   isDefault: z.boolean().describe('The address of a function without routes of its own.'),
