@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { parsers } from './scripts/parsers.ts';
+import { alone, longest } from './scripts/suites.ts';
 
 /**
  * Two files at a time, also of the suites that start platforms: much of a file is waiting, and the machines that this runs on have two processors, one of
@@ -9,44 +10,24 @@ import { parsers } from './scripts/parsers.ts';
 const maxWorkers = Number(process.env['HEARTH_TEST_FILES_AT_ONCE'] ?? 2);
 const shared = { globalSetup: ['tests/support/build-once.ts'], pool: 'forks' as const, maxWorkers };
 
-/**
- * Files that have the host for themselves, once the others of their suite have ended: they look at networks, rules and listeners of all of it, take all of
- * its processors, or tell by a clock what it did.
- */
-const alone = {
-  drivers: ['docker-egress', 'qemu-egress', 'packet-rates', 'process-attacks'],
-  integration: ['timing'],
-  e2e: ['quality-bars'],
-  faults: ['busy-host', 'connections', 'hostile'],
-} as const;
-
-/** Against tests that hang, of the suites without real processes: none takes more than seconds on a machine that is not busy. */
+/** Against tests that hang; none takes so long on a machine that is not busy. */
 const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
-
-/** What takes longest goes first, so that no processor is idle while the last file runs. */
-const longest = [
-  ...['tests/conformance/qemu-driver', 'tests/conformance/podman', 'tests/conformance/docker-socket-proxy'],
-  ...['tests/integration/examples-qemu', 'tests/integration/qemu-snapshots', 'tests/integration/examples-docker'],
-  ...['tests/e2e/pages', 'tests/e2e/dashboard', 'tests/e2e/function-page'],
-  ...['tests/faults/power-cut', 'tests/faults/kill-loop', 'tests/faults/qemu', 'tests/faults/docker'],
-  ...['tests/test-report', 'backend/gateway/server', 'backend/backup/backup', 'tests/import-direction'],
-  'backend/database/migrations/every-schema',
-].map((file) => `/${file}.test.ts`);
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files);
-    const isLong = ({ moduleId }: TestSpecification) => longest.some((path) => moduleId.endsWith(path));
-    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+    const place = ({ moduleId }: TestSpecification) => {
+      const index = longest.findIndex((path) => moduleId.endsWith(`/${path}`));
+      return index < 0 ? longest.length : index;
+    };
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
   }
 }
 
 /** A suite of real processes as two projects, which scripts/run-vitest.ts runs under the name of the first. */
-function suite(name: keyof typeof alone, folder: string, limits: { testTimeout: number; hookTimeout: number }) {
-  const files = alone[name].map((file) => `${folder}/${file}.test.ts`);
+function suite(name: keyof typeof alone, folder: string, limits = patience) {
   return [
-    { test: { ...shared, ...limits, name, include: [`${folder}/**/*.test.ts`], exclude: files } },
-    { test: { ...shared, ...limits, name: `${name}-alone`, include: files, fileParallelism: false } },
+    { test: { ...shared, ...limits, name, include: [`${folder}/**/*.test.ts`], exclude: [...alone[name]] } },
+    { test: { ...shared, ...limits, name: `${name}-alone`, include: [...alone[name]], fileParallelism: false } },
   ];
 }
 
@@ -81,10 +62,10 @@ export default defineConfig({
           ...patience,
         },
       },
-      ...suite('drivers', 'tests/conformance', { testTimeout: 120_000, hookTimeout: 120_000 }),
-      ...suite('integration', 'tests/integration', { testTimeout: 120_000, hookTimeout: 120_000 }),
-      ...suite('e2e', 'tests/e2e', { testTimeout: 120_000, hookTimeout: 120_000 }),
-      ...suite('faults', 'tests/faults', { testTimeout: 300_000, hookTimeout: 120_000 }),
+      ...suite('drivers', 'tests/conformance'),
+      ...suite('integration', 'tests/integration'),
+      ...suite('e2e', 'tests/e2e'),
+      ...suite('faults', 'tests/faults', { ...patience, testTimeout: 300_000 }),
     ],
   },
 });
