@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCgroupMounts } from '../../backend/execution-engine/drivers/support/cgroup-hierarchies.ts';
 import { buildStale } from '../../scripts/build.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
-import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { eventually, type Platform, startPlatform, untilHealthy } from '../support/platform.ts';
 import { platformTree } from '../support/process-tree.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
@@ -34,6 +34,7 @@ describe.each(levels)(
       beforeAll(async () => {
         await buildStale(['guest', 'server']);
         platform = await startPlatform({ environment: { ...environment, HEARTH_ISOLATION: isolation } });
+        await untilHealthy(platform, isolation);
         const wait = `import { setTimeout as sleep } from 'node:timers/promises';
         export async function handler(event) { await sleep(event?.ms ?? 0); return { waited: true }; }`;
         await deploy('calm', wait, { timeoutMs: 30_000 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemSchema } from '../../shared/api/system.ts';
 import { OwnDaemon, whyNoDaemon } from '../support/docker-daemon.ts';
-import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { eventually, type Platform, startPlatform, untilHealthy } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const why = whyNoDaemon();
@@ -29,6 +29,7 @@ describe.skipIf(why !== undefined)(`a platform whose Docker daemon comes and goe
   const call = (ms: number, query = '') => platform.api('POST', `/api/v1/functions/works/invocations${query}`, { ms });
 
   it('fails calls as documented, retries by policy, and is unhealthy and healthy again by itself', async () => {
+    await untilHealthy(platform, 'docker');
     const created = await platform.api('POST', '/api/v1/functions', {
       name: 'works',
       isolation: 'docker',
@@ -57,7 +58,8 @@ describe.skipIf(why !== undefined)(`a platform whose Docker daemon comes and goe
     });
 
     await daemon.start();
-    await eventually(async () => expect(await docker()).toMatchObject({ status: 'healthy', reason: null }));
+    await untilHealthy(platform, 'docker');
+    expect(await docker()).toMatchObject({ reason: null });
     expect((await call(0)).status).toBe(200);
     await eventually(async () => {
       const record = await (await platform.api('GET', `/api/v1/invocations/${accepted.id}`)).json();

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildStale } from '../../scripts/build.ts';
 import { isolationLevels } from '../support/isolation-levels.ts';
-import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { eventually, type Platform, startPlatform, untilHealthy } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 /** Loopback, but not what programs inside take for their own. */
@@ -125,6 +125,7 @@ describe.each(isolationLevels)('a flood through the way out of a function in $is
           HEARTH_PREWARM: '0',
         },
       });
+      await untilHealthy(platform, isolation);
       await deploy('neighbour', 'export const handler = () => ({ fine: true });', { minInstances: 1, timeoutMs });
       await call('neighbour', {});
     }, 2 * slowMs);

@@ -11,7 +11,7 @@ import { fateOf, filesOf, groupsOf, type Outcome, type RowGroup } from '../suppo
 import { attackScript, hostileRows } from '../support/hostile-rows.ts';
 import { type IsolationLevel, isolationLevels } from '../support/isolation-levels.ts';
 import { type Listener, listeners, listenersSince } from '../support/listening-sockets.ts';
-import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { eventually, type Platform, startPlatform, untilHealthy } from '../support/platform.ts';
 import { platformTree, readProcess } from '../support/process-tree.ts';
 import { markOf, nameOf, pidsOfHost, processesOfHost, remaining, tracesOf } from '../support/sandbox-traces.ts';
 import { skippedFor } from '../support/skip-reason.ts';
@@ -68,6 +68,7 @@ describe.each(isolationLevels)('hostile functions at isolation $isolation', (lev
       platform = await startPlatform({
         environment: { ...environment, HEARTH_ISOLATION: isolation, PLANTED_IN_ENVIRONMENT: marker },
       });
+      await untilHealthy(platform, isolation);
       const fine = 'export const handler = () => ({ fine: true });';
       await deploy('neighbour', 'nodejs', { 'index.mjs': fine }, startsSlowly ? { timeoutMs: slowStartMs } : {});
       await eventually(expectUnharmed, 3 * slowStartMs);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OwnDaemon, whyNoDaemon } from '../support/docker-daemon.ts';
 import { largePython, loadableModule } from '../support/large-sources.ts';
-import { type Platform, startPlatform } from '../support/platform.ts';
+import { type Platform, startPlatform, untilHealthy } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 /** Says whether what Python imported has a compiled file, made by a Python that writes as this one reads. */
@@ -37,6 +37,7 @@ describe.skipIf(noDaemon !== undefined)(`docker${skippedFor(noDaemon)}`, () => {
     const environment = { HEARTH_DOCKER_HOST: daemon.host, HEARTH_COMPILE_AHEAD: isAhead };
     const platform = await startPlatform({ environment });
     try {
+      await untilHealthy(platform, 'docker');
       const { node, python } = await firstCalls(platform);
       // Node is shown only what has its version, its architecture and V8's own tag in the name.
       expect(node).toEqual(['2the text of f1', isAhead === 'true' ? expect.stringContaining('/hearth-') : null]);

@@ -6,7 +6,7 @@ import { type TarEntry, writeTar } from '../../backend/execution-engine/drivers/
 import { deployedSchema } from '../../shared/api/functions.ts';
 import { logPageSchema } from '../../shared/api/invocations.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
-import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { eventually, type Platform, startPlatform, untilHealthy } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import {
   compileStatic,
@@ -40,6 +40,7 @@ describe.skipIf(reason !== undefined)(`functions that are container images${skip
     };
     await load(await makeTestImage({ entries: [bootstrap], config: { Cmd: ['/bootstrap'] } }), 'hearth-test/lambda:1');
     platform = await startPlatform({ environment: { HEARTH_DOCKER_HOST: dockerHost, HEARTH_PREWARM: '0' } });
+    await untilHealthy(platform, 'docker');
   });
   afterAll(async () => {
     await platform.dispose();

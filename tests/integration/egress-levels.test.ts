@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { whyNoEngine } from '../support/docker-daemon.ts';
-import { type Platform, startPlatform } from '../support/platform.ts';
+import { type Platform, startPlatform, untilHealthy } from '../support/platform.ts';
 import { whyNoQemu } from '../support/qemu-programs.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
@@ -58,10 +58,11 @@ describe.each(levels)('an allow-list of hosts in $isolation', ({ isolation, why,
     return `http://${host}:${(server.address() as AddressInfo).port}/`;
   };
   beforeAll(async () => {
-    if (why === undefined)
-      platform = await startPlatform({
-        environment: { ...environment, HEARTH_EGRESS_PRIVATE: 'true', HEARTH_PREWARM: '0' },
-      });
+    if (why !== undefined) return;
+    platform = await startPlatform({
+      environment: { ...environment, HEARTH_EGRESS_PRIVATE: 'true', HEARTH_PREWARM: '0' },
+    });
+    await untilHealthy(platform, isolation);
   });
   afterAll(async () => {
     await platform?.dispose();

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Pools } from '../../shared/api/system.ts';
-import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { eventually, type Platform, startPlatform, untilHealthy } from '../support/platform.ts';
 import { whyNoQemu } from '../support/qemu-programs.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
@@ -34,6 +34,7 @@ describe.skipIf(why !== undefined)(`functions in microVMs that start from snapsh
 
   it('boots once, restores from then on, also after a restart, and drops the snapshot with the function', async () => {
     platform = await startPlatform({ environment });
+    await untilHealthy(platform, 'qemu');
     const files = { 'index.mjs': source };
     const own = { name: 'frozen', handler: 'index.handler', files, isolation: 'qemu', timeoutMs: 90_000 };
     const made = await platform.api('POST', '/api/v1/functions', own);

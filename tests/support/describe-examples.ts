@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IsolationLevel } from '../../shared/version-config.ts';
 import { deployExample, examplesDirectory } from './deploy-example.ts';
-import { type Platform, startPlatform } from './platform.ts';
+import { type Platform, startPlatform, untilHealthy } from './platform.ts';
 import { skippedFor } from './skip-reason.ts';
 
 const csv = `kind,value\n${Array.from({ length: 80_000 }, (_, i) => `${i % 2 === 0 ? 'even' : 'odd'},${i},`).join('\n')}\n`;
@@ -79,6 +79,7 @@ export function describeExamples(
       );
       if (inProcess === undefined || other === undefined) throw new Error('a platform did not start');
       platforms = { process: inProcess, other };
+      await untilHealthy(other, level);
     });
     afterAll(async () => {
       await Promise.all([platforms.process.dispose(), platforms.other.dispose()]);

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { systemSchema } from '../../shared/api/system.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -149,4 +150,16 @@ export async function eventually<T>(check: () => Promise<T> | T, timeoutMs = 60_
       await sleep(25);
     }
   }
+}
+
+/**
+ * Until a platform has found that this isolation level works here. On a busy host what it tries out at its start may take too long; it is tried again, and
+ * what is deployed before that is refused.
+ */
+export async function untilHealthy(platform: Platform, level: string): Promise<void> {
+  await eventually(async () => {
+    const { drivers } = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
+    const driver = drivers.find(({ name }) => name === level);
+    if (driver?.status !== 'healthy') throw new Error(`${level} is ${driver?.status}: ${driver?.reason}`);
+  });
 }
