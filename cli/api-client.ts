@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { clientHeader } from '../shared/api/builds.ts';
 import { type Problem, problemSchema } from '../shared/api/paging.ts';
+import { clientHeader } from '../shared/build-states.ts';
 import { CliError, exitCodeOfStatus, exitCodes } from './exit-codes.ts';
 import type { Profile } from './profile.ts';
 

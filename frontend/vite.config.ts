@@ -29,11 +29,11 @@ export default defineConfig(({ command }) => {
           codeSplitting: {
             // What several pages share comes as one file with the first load, instead of a dozen of a few hundred bytes, each a request.
             // Not the chart, which asks for what draws it as soon as it is there.
-            // Nor words for cron expressions, which only the pages of schedules say.
+            // Nor words for cron expressions, which only the pages of schedules say, nor builds, which only pages that deploy follow.
             groups: [
               {
                 name: 'shared',
-                test: /[\\/]frontend[\\/](ui[\\/](?!chart\.)|util[\\/](?!cron-words\.)|api[\\/])|lucide-react/,
+                test: /[\\/]frontend[\\/](ui[\\/](?!chart\.)|util[\\/](?!cron-words\.|build-progress\.)|api[\\/](?!builds\.|use-build\.))|lucide-react/,
                 minShareCount: 3,
               },
             ],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { buildErrorSchema } from '../../shared/api/build-errors.ts';
-import { type BuildSource, isOver } from '../../shared/api/builds.ts';
+import type { BuildSource } from '../../shared/api/builds.ts';
+import { isOver } from '../../shared/build-states.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { type BuildId, idPattern, newId } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';

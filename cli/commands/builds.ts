@@ -5,8 +5,8 @@ import {
   buildLogSchema,
   buildPageSchema,
   buildSchema,
-  isOver,
 } from '../../shared/api/builds.ts';
+import { isOver } from '../../shared/build-states.ts';
 import { durationText, followBuild, stepWords } from '../build-progress.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { allPages } from '../pages.ts';

@@ -6,7 +6,6 @@ import type {
   CreateDraft,
   CreatedDraft,
   CreateFunction,
-  CreateVersion,
   Deployed,
   Deployment,
   FunctionDocument,
@@ -35,6 +34,7 @@ import type {
   SystemDocument,
   TokenDocument,
 } from '../../shared/api/system.ts';
+import { clientHeader } from '../../shared/build-states.ts';
 import type { ApiClient, QueryValues } from './client.ts';
 
 export interface Page<T> {
@@ -99,7 +99,7 @@ export class Api {
   }
 
   createFunction(body: CreateFunction): Promise<Deployed> {
-    return this.client.json('POST', `${root}/functions`, { body });
+    return this.client.json('POST', `${root}/functions`, { body, headers: { [clientHeader]: 'dashboard' } });
   }
 
   updateFunction(name: string, body: FunctionChange, etag: string | null): Promise<FunctionDocument> {
@@ -120,10 +120,6 @@ export class Api {
 
   versionFiles(name: string, version: number, signal?: AbortSignal): Promise<VersionFiles> {
     return this.#get(`${functionPath(name)}/versions/${version}/files`, undefined, signal);
-  }
-
-  createVersion(name: string, body: CreateVersion): Promise<Deployed> {
-    return this.client.json('POST', `${functionPath(name)}/versions`, { body });
   }
 
   deployments(query: QueryValues, signal?: AbortSignal) {

@@ -50,7 +50,7 @@ export interface DeployProgressProps {
   readonly isImage?: boolean;
 }
 
-/** How a deployment goes: running, refused with the build's own words, or done. */
+/** How a first deployment goes: running, refused with the build's own words, or done. Without steps (deploy-steps.tsx), for which the page of a new function has no room. */
 export function DeployProgress({ isDeploying, error, buildLog, isImage }: DeployProgressProps) {
   if (isDeploying) {
     return (

@@ -2,9 +2,11 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import type { CreateVersion, VersionDocument } from '../../shared/api/functions.ts';
 import { changedFields, splitFiles } from '../../shared/version-changes.ts';
+import { buildApi } from '../api/builds.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { processServerError } from '../api/server-error.ts';
+import { useOwnBuild } from '../api/use-build.ts';
 import {
   changedConfigOf,
   checkSettings,
@@ -23,7 +25,7 @@ import { WindowFields } from '../forms/window-fields.tsx';
 import { Card } from '../ui/card.tsx';
 import { toast } from '../ui/toast.tsx';
 import { ChangesBar } from './changes-bar.tsx';
-import { DeployProgress } from './deploy-progress.tsx';
+import { DeploySteps } from './deploy-steps.tsx';
 
 const parts = { WindowFields, EnvImportDialog, RateLimitFields };
 
@@ -56,24 +58,27 @@ interface Submission {
 function useDeploySettings(version: VersionDocument, isLatest: boolean) {
   const api = useApi();
   const queryClient = useQueryClient();
-  return useMutation({
+  const own = useOwnBuild();
+  const deploy = useMutation({
+    onMutate: own.forget,
     mutationFn: async ({ state, message }: Submission) => {
       const body = changedConfig(version, state, message);
       // The platform takes the code of the latest version when none is sent; any other code has to be sent again.
       const isSameHandler = state.settings.handler === version.config.handler;
       if (version.config.image !== null || (isLatest && isSameHandler))
-        return api.createVersion(version.functionName, body);
+        return await own.finish(await buildApi.createVersion(api, version.functionName, body));
       const { texts, opaque } = splitFiles(await api.versionFiles(version.functionName, version.version));
       if (opaque.length > 0) {
         throw new Error(`${opaque[0] ?? 'A file'} cannot be sent from a browser; deploy this change with the CLI`);
       }
-      return api.createVersion(version.functionName, { ...body, files: texts });
+      return await own.finish(await buildApi.createVersion(api, version.functionName, { ...body, files: texts }));
     },
     onSuccess: async (done) => {
-      toast.done(`Version ${done.version.version} is live`, 'Same code, new settings');
+      toast.done(`Version ${done.version} is live`, 'Same code, new settings');
       await queryClient.invalidateQueries({ queryKey: ['functions'] });
     },
   });
+  return { deploy, own };
 }
 
 /** Links to a section lead there also when the page has to be loaded first. */
@@ -102,7 +107,7 @@ export function VersionSettings({ version, isLatest, search }: VersionSettingsPr
   const [state, setState] = useState(before);
   const [message, setMessage] = useState('');
   const drivers = useQuery(queries.system(useApi())).data?.drivers ?? [];
-  const deploy = useDeploySettings(version, isLatest);
+  const { deploy, own } = useDeploySettings(version, isLatest);
   useAnchorOnce();
   const errors = checkSettings(state.settings);
   const imageErrors = isImage ? checkImage(state.image) : {};
@@ -140,7 +145,7 @@ export function VersionSettings({ version, isLatest, search }: VersionSettingsPr
             />
           )}
         </SettingsFields>
-        <DeployProgress isDeploying={deploy.isPending} error={deploy.error} buildLog={undefined} isImage={isImage} />
+        <DeploySteps isDeploying={deploy.isPending} error={deploy.error} watched={own} isImage={isImage} />
         <ChangesBar
           changes={isReady ? changesOf(before, state) : []}
           isChanged={isChanged}

@@ -6,10 +6,12 @@ import type { ObjectSchema } from '../../shared/event-schema.ts';
 import { asEventSchema } from '../../shared/event-schema-check.ts';
 import { splitFiles } from '../../shared/version-changes.ts';
 import type { RuntimeName } from '../../shared/version-config.ts';
+import { buildApi } from '../api/builds.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
+import { useOwnBuild } from '../api/use-build.ts';
 import { DependenciesCard } from '../components/dependencies-card.tsx';
-import { DeployProgress } from '../components/deploy-progress.tsx';
+import { DeploySteps } from '../components/deploy-steps.tsx';
 import { ImageCard, type ImageCardProps } from '../components/image-card.tsx';
 import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
@@ -90,11 +92,14 @@ function Editor({ fn, inputSchema, version, deployed, runtime }: EditorProps) {
     onBuilt: errors.succeeded,
     onFailed: errors.failed,
   });
+  const own = useOwnBuild();
   const deploy = useMutation({
+    onMutate: own.forget,
     mutationFn: async (built: typeof sent) => {
       // A deployment replaces code, not settings: they are taken over from the version that was edited.
       const { config } = await api.version(fn.name, version);
-      return api.createVersion(fn.name, { ...config, files: built, ...(message === '' ? {} : { message }) });
+      const body = { ...config, files: built, ...(message === '' ? {} : { message }) };
+      return await own.finish(await buildApi.createVersion(api, fn.name, body));
     },
     onError: errors.failed,
     onSuccess: async (done) => {
@@ -102,10 +107,7 @@ function Editor({ fn, inputSchema, version, deployed, runtime }: EditorProps) {
       setMessage('');
       setProgram(undefined);
       code.deployed();
-      toast.done(
-        `Version ${done.version.version} is live`,
-        'The version before is one click away on the page Versions.',
-      );
+      toast.done(`Version ${done.version} is live`, 'The version before is one click away on the page Versions.');
       await queryClient.invalidateQueries({ queryKey: ['functions'] });
     },
   });
@@ -189,10 +191,10 @@ function Editor({ fn, inputSchema, version, deployed, runtime }: EditorProps) {
               (code.isKept ? ' · changes are kept in this browser' : ' · too large to be kept over a reload')}
           </span>
         </form>
-        <DeployProgress
+        <DeploySteps
           isDeploying={deploy.isPending}
           error={errors.isOver ? undefined : (deploy.error ?? (hasChanges ? draft.buildError : undefined))}
-          buildLog={deploy.data?.buildLog}
+          watched={own}
         />
         {(runtime === 'nodejs' || runtime === 'python') && (
           <DependenciesCard

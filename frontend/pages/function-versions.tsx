@@ -4,6 +4,7 @@ import type { Alias, VersionDocument } from '../../shared/api/functions.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { AliasHistory } from '../components/alias-history.tsx';
+import { BuildList } from '../components/build-list.tsx';
 import { LoadMore } from '../components/load-more.tsx';
 import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
@@ -216,6 +217,7 @@ export function FunctionVersionsTab() {
           />
         )}
       </Card>
+      <BuildList functionName={fn.name} />
       <AliasHistory functionName={fn.name} />
     </>
   );

@@ -13,13 +13,8 @@ export type BuildState = (typeof buildStates)[number];
 const buildSources = ['api', 'cli', 'dashboard', 'platform'] as const;
 export type BuildSource = (typeof buildSources)[number];
 
-/** The header by which a client says what it is; anything else is `api`. */
-export const clientHeader = 'hearth-client';
 /** On answers to deploys: the build's id. */
 export const buildIdHeader = 'hearth-build-id';
-
-/** Nothing comes after it. */
-export const isOver = (state: BuildState): boolean => state === 'ready' || state === 'failed' || state === 'cancelled';
 
 const buildStepSchema = z.object({
   name: z

@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { versionPageSchema, versionSchema } from '../../shared/api/functions.ts';
+import { NpmRegistry } from '../support/npm-registry.ts';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
@@ -15,13 +16,15 @@ const patience = { timeout: 20_000 } as const;
 
 /** The page of one function: its versions, settings and triggers in a real browser. */
 describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(whyNoChromium)}`, () => {
+  let registry: NpmRegistry;
   let platform: Platform;
   let browser: Browser;
   let page: Page;
   let complaints: string[];
 
   beforeAll(async () => {
-    ({ platform, browser } = await startWithBrowser());
+    registry = await NpmRegistry.start();
+    ({ platform, browser } = await startWithBrowser({ environment: { HEARTH_NPM_REGISTRY: registry.url } }));
     const deploy = async (path: string, text: string, more: object) => {
       const files = { 'index.mjs': `export const handler = async () => '${text}';\n` };
       expect((await platform.api('POST', `/api/v1/functions${path}`, { files, ...more })).status).toBe(201);
@@ -35,6 +38,7 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
   afterAll(async () => {
     await browser?.close();
     await platform?.dispose();
+    await registry?.close();
   });
 
   afterEach(() => {
@@ -397,6 +401,32 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
     await expect.poll(() => errors.count(), patience).toBe(0);
     await source('index.ts').press('ControlOrMeta+Enter');
     await page.getByLabel('result').getByText('4', { exact: true }).waitFor();
+  });
+
+  it('shows how a deploy is built, cancels it, and keeps what failed', async () => {
+    await page.goto(`${platform.url}/functions/till/versions`);
+    const logs = page.getByRole('button', { name: /^Log of the build/ });
+    await logs.first().click();
+    await page.getByRole('log').getByText('Unexpected ";"').waitFor();
+    await isFine();
+    await page.keyboard.press('Escape');
+
+    registry.gate = new Promise(() => undefined);
+    const body = { files: { 'index.mjs': '', 'package.json': '{"dependencies":{"a":"1"}}' } };
+    await platform.api('POST', '/api/v1/functions/till/versions?wait=false', body);
+    await page.getByText('building', { exact: true }).waitFor();
+    await logs.first().click();
+    const status = page.getByRole('dialog').getByRole('status');
+    await status.getByText('Installing packages').waitFor();
+    await isFine();
+    await button('Cancel').click();
+    await page
+      .getByRole('dialog')
+      .getByText(/^The build was cancelled/)
+      .waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByText('cancelled', { exact: true }).waitFor();
+    registry.gate = Promise.resolve();
   });
 
   it('moves files between folders by the mouse, and finds each file as it was left', async () => {

@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { type BuildSource, buildIdHeader, clientHeader, type deployQuerySchema } from '../../../shared/api/builds.ts';
+import { type BuildSource, buildIdHeader, type deployQuerySchema } from '../../../shared/api/builds.ts';
 import type { Deployed, InlineFiles } from '../../../shared/api/functions.ts';
+import { clientHeader } from '../../../shared/build-states.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import { shortNameOf } from '../../../shared/names.ts';
 import type { StartedBuild } from '../../control-plane/builds.ts';

@@ -1,4 +1,4 @@
-import { isOver } from '../../../shared/api/builds.ts';
+import { isOver } from '../../../shared/build-states.ts';
 import type { Builds } from '../../control-plane/builds.ts';
 import type { StoredBuild, StoredLine } from '../../core/ports/build-store.ts';
 import { buildDocument, buildLine } from '../build-documents.ts';

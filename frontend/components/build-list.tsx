@@ -1,0 +1,149 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import type { BuildDocument } from '../../shared/api/builds.ts';
+import { isOver } from '../../shared/build-states.ts';
+import { buildQueries } from '../api/builds.ts';
+import { useApi } from '../api/context.tsx';
+import { useBuild } from '../api/use-build.ts';
+import { Badge } from '../ui/badge.tsx';
+import { Button } from '../ui/button.tsx';
+import { Callout, ErrorCallout } from '../ui/callout.tsx';
+import { Card } from '../ui/card.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { Skeleton } from '../ui/spinner.tsx';
+import { Table, type TableColumn } from '../ui/table.tsx';
+import { failureText, stateTones, tookMs } from '../util/build-progress.ts';
+import { formatAgo, formatDateTime, formatMs } from '../util/format.ts';
+import { useNow } from '../util/hooks.ts';
+import { EndedBuild, LiveBuild } from './build-view.tsx';
+import { LoadMore } from './load-more.tsx';
+import { QueryView } from './query-view.tsx';
+
+const sources = { api: 'API', cli: 'CLI', dashboard: 'dashboard', platform: 'platform' } as const;
+
+function columns(now: number, open: (build: BuildDocument) => void): readonly TableColumn<BuildDocument>[] {
+  return [
+    {
+      id: 'state',
+      label: 'State',
+      onPhone: 'bare',
+      cell: (row) => <Badge tone={stateTones[row.state]}>{row.state}</Badge>,
+    },
+    {
+      id: 'version',
+      label: 'Version',
+      onPhone: 'bare',
+      cell: (row) => (row.version === null ? <span className="text-faint">–</span> : `v${row.version}`),
+    },
+    {
+      id: 'message',
+      label: 'What came of it',
+      onPhone: 'line',
+      className: 'max-w-96 min-w-32 break-words',
+      cell: (row) => <span className="line-clamp-2">{summary(row)}</span>,
+    },
+    {
+      id: 'when',
+      label: 'Begun',
+      onPhone: 'bare',
+      cell: (row) => (
+        <time dateTime={row.createdAt} title={formatDateTime(row.createdAt)} className="whitespace-nowrap">
+          {formatAgo(row.createdAt, now)}
+        </time>
+      ),
+    },
+    {
+      id: 'took',
+      label: 'Took',
+      isNumber: true,
+      isSecondary: true,
+      cell: (row) => formatMs(tookMs({ startedAt: row.createdAt, finishedAt: row.finishedAt }, now)),
+    },
+    { id: 'by', label: 'By', isSecondary: true, cell: (row) => `${row.createdBy}, ${sources[row.source]}` },
+    {
+      id: 'log',
+      label: 'Log',
+      isLabelHidden: true,
+      isNumber: true,
+      onPhone: 'bare',
+      cell: (row) => (
+        <Button
+          size="small"
+          tone="ghost"
+          onClick={() => open(row)}
+          aria-label={`Log of the build of ${formatDateTime(row.createdAt)}`}
+        >
+          Log
+        </Button>
+      ),
+    },
+  ];
+}
+
+function summary({ error, message }: BuildDocument) {
+  if (error !== null) return failureText(error.message);
+  return message === '' ? <span className="text-faint">no message</span> : message;
+}
+
+function BuildDetails({ id }: { readonly id: string }) {
+  const watched = useBuild(id);
+  const { build } = watched.progress;
+  if (watched.error !== undefined) return <ErrorCallout error={watched.error} />;
+  if (build === undefined) {
+    if (watched.isLost) return <Callout tone="warn" title="The platform does not answer. Trying again …" isAlert />;
+    return <Skeleton lines={4} />;
+  }
+  if (!isOver(build.state)) return <LiveBuild {...watched} />;
+  return (
+    <div className="flex flex-col gap-3">
+      {build.error !== null && (
+        <Callout tone={build.state === 'failed' ? 'danger' : 'info'} title={failureText(build.error.message)}>
+          Code <code className="font-mono">{build.error.code}</code>
+        </Callout>
+      )}
+      <EndedBuild progress={watched.progress} />
+      {watched.progress.lines.length === 0 && <p className="text-sm text-muted">It said nothing.</p>}
+    </div>
+  );
+}
+
+/** Every deploy of a function, also those of which nothing came, with their steps and logs. */
+export function BuildList({ functionName }: { readonly functionName: string }) {
+  const now = useNow();
+  const query = useInfiniteQuery(buildQueries.ofFunction(useApi(), functionName));
+  const [open, setOpen] = useState<BuildDocument>();
+  const rows = query.data?.pages.flatMap((page) => page.items) ?? [];
+  return (
+    <Card title="Deployments" note="those that failed or were cancelled too; the newest 50" isFlush className="mt-4">
+      <div className={query.data === undefined ? 'p-4' : ''}>
+        <QueryView query={query} lines={4}>
+          {() =>
+            rows.length === 0 ? (
+              <p className="px-4 py-3 text-sm text-muted">Deployments from now on are listed here.</p>
+            ) : (
+              <Table
+                label="Deployments"
+                isStacked
+                columns={columns(now, setOpen)}
+                rows={rows}
+                rowKey={(row) => row.id}
+              />
+            )
+          }
+        </QueryView>
+        <LoadMore query={query} />
+      </div>
+      {open !== undefined && (
+        <Dialog
+          isOpen
+          shape="side"
+          title={`Deployment of ${formatDateTime(open.createdAt)}`}
+          description={`By ${open.createdBy}, ${sources[open.source]}${open.message === '' ? '' : `: ${open.message}`}`}
+          onClose={() => setOpen(undefined)}
+        >
+          <BuildDetails id={open.id} />
+        </Dialog>
+      )}
+    </Card>
+  );
+}
