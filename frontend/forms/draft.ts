@@ -3,7 +3,7 @@ import type { CreateFunction, VersionDocument } from '../../shared/api/functions
 import { numberConflicts } from '../../shared/config-conflicts.ts';
 import { limits } from '../../shared/limits.ts';
 import { type SingleFlightConfig, singleFlightSchema } from '../../shared/single-flight.ts';
-import { type IsolationLevel, versionConfigSchema } from '../../shared/version-config.ts';
+import { type IsolationLevel, type VersionConfig, versionConfigSchema } from '../../shared/version-config.ts';
 import { type AccessDraft, accessDraftOf, accessKeyOf, accessOf, checkAccess, emptyAccess } from './access-draft.ts';
 import { type EgressChoice, egressDraft, egressOf, parseEgressHosts } from './egress-text.ts';
 import { envText, parseEnv } from './env-text.ts';
@@ -50,6 +50,7 @@ export interface SettingsDraft extends AccessDraft, NumberDraft {
   /** By name, in the order in which they were chosen. */
   readonly secrets: readonly string[];
   readonly rateLimits: readonly RateLimitDraft[];
+  readonly captureRequests: VersionConfig['capture']['requests'];
   readonly singleFlight: 'off' | 'on' | 'headers';
   /** With `headers`: those that tell calls apart, separated by commas. */
   readonly singleFlightHeaders: string;
@@ -71,6 +72,7 @@ export const emptySettings: SettingsDraft = {
   env: '',
   secrets: [],
   rateLimits: [],
+  captureRequests: 'errors',
   singleFlight: 'off',
   singleFlightHeaders: '',
   snapshots: true,
@@ -113,6 +115,7 @@ export function settingsOfVersion(version: VersionDocument): SettingsDraft {
     secrets: config.secrets,
     ...accessDraftOf(config),
     rateLimits: config.rateLimits.map(rateLimitDraftOf),
+    captureRequests: config.capture.requests,
     ...singleFlightDraftOf(config.singleFlight),
     snapshots: config.snapshots,
     inputSchema: schemaText(config.inputSchema),
@@ -214,9 +217,11 @@ function singleFlightOf({ singleFlight, singleFlightHeaders }: SettingsDraft): S
 
 /** What is sent of checked settings. */
 export function configOf(draft: SettingsDraft): Partial<CreateFunction> {
+  const numbers = numbersOf(draft);
   return {
     handler: draft.handler,
-    ...numbersOf(draft),
+    ...numbers,
+    capture: { requests: draft.captureRequests, ...numbers.capture },
     provisionedWindows: draft.provisionedWindows.map(windowOf),
     env: parseEnv(draft.env).env,
     secrets: [...draft.secrets],

@@ -25,7 +25,7 @@ interface Bounded {
 }
 
 const { shape } = versionConfigSchema;
-const { retry, batch } = { retry: shape.retry.shape, batch: shape.batch.shape };
+const { retry, batch, capture } = { retry: shape.retry.shape, batch: shape.batch.shape, capture: shape.capture.shape };
 const defaults = defaultVersionConfig('nodejs', 'process');
 
 /** What stands at a dotted path of a configuration. */
@@ -120,7 +120,22 @@ export const retrySettings = {
   ),
 } as const;
 
-export const numberSettings = { ...limitSettings, ...scalingSettings, ...batchSettings, ...retrySettings } as const;
+export const captureSettings = {
+  captureMaxBytes: setting(
+    'capture.maxBytes',
+    capture.maxBytes.unwrap(),
+    'Most bytes',
+    'Of a request body, and of a response; what is cut cannot be replayed',
+  ),
+} as const;
+
+export const numberSettings = {
+  ...limitSettings,
+  ...scalingSettings,
+  ...batchSettings,
+  ...retrySettings,
+  ...captureSettings,
+} as const;
 export type NumberKey = keyof typeof numberSettings;
 /** Numbers are text until they are sent. */
 export type NumberDraft = Readonly<Record<NumberKey, string>>;
@@ -153,7 +168,7 @@ export function checkNumbers(draft: NumberDraft): Partial<Record<NumberKey, stri
 type NumberConfig = Pick<
   VersionConfig,
   Extract<keyof VersionConfig, keyof typeof limitSettings | keyof typeof scalingSettings> | 'batch' | 'retry'
->;
+> & { readonly capture: Pick<VersionConfig['capture'], 'maxBytes'> };
 
 /** What is sent of checked numbers. */
 export function numbersOf(draft: NumberDraft): NumberConfig {

@@ -4,6 +4,7 @@ import type { RuntimeName } from '../../shared/version-config.ts';
 import { Field, Input, TextArea } from '../ui/field.tsx';
 import { unenforcedLimits } from '../util/enforced-limits.ts';
 import { AccessFields } from './access-fields.tsx';
+import { CaptureFields } from './capture-fields.tsx';
 import type { SettingsDraft, SettingsErrors } from './draft.ts';
 import { EgressField } from './egress-field.tsx';
 import type { EnvImportDialogProps } from './env-import-dialog.tsx';
@@ -134,6 +135,8 @@ function SectionFields({ id, ...props }: PartProps & { readonly id: SettingsSect
       );
     case 'retries':
       return <NumberFields group={retrySettings} {...numbers} />;
+    case 'capture':
+      return <CaptureFields {...numbers} />;
     case 'network':
       return (
         <EgressField draft={draft} error={errors.egressHosts} unenforced={unenforced.network} onChange={onChange} />
@@ -165,6 +168,7 @@ const unfolded: readonly SettingsSection['id'][] = ['general', 'environment'];
 const notes: Readonly<Partial<Record<SettingsSection['id'], string>>> = {
   batching: 'Waiting calls travel and run together',
   retries: 'Of asynchronous and scheduled calls; others are never repeated',
+  capture: 'Of calls over HTTP',
   access: 'Through the gateway',
 };
 

@@ -1,4 +1,11 @@
-import { batchSettings, limitSettings, type NumberSetting, retrySettings, scalingSettings } from './number-settings.ts';
+import {
+  batchSettings,
+  captureSettings,
+  limitSettings,
+  type NumberSetting,
+  retrySettings,
+  scalingSettings,
+} from './number-settings.ts';
 
 type NumberGroup = Readonly<Record<string, NumberSetting>>;
 const termsOf = (group: NumberGroup): readonly string[] =>
@@ -19,6 +26,11 @@ export const settingsSections = [
     terms: [...termsOf(batchSettings), 'batch', 'The same GET at the same time', 'singleFlight', 'headers'],
   },
   { id: 'retries', title: 'Retries', terms: [...termsOf(retrySettings), 'retry'] },
+  {
+    id: 'capture',
+    title: 'Kept requests',
+    terms: [...termsOf(captureSettings), 'Requests that are kept', 'capture', 'replay', 'payload'],
+  },
   { id: 'network', title: 'Network', terms: ['Outgoing network', 'egress', 'hosts', 'allow-list'] },
   {
     id: 'access',
