@@ -60,6 +60,7 @@ const bodies: Readonly<Record<string, (ids: Ids) => unknown>> = {
   putTestEvent: () => ({ hello: 1 }),
   invokeDraft: () => ({ hello: 1 }),
   updateErrorGroup: () => ({ state: 'resolved' }),
+  updateSchedule: () => ({ enabled: false }),
 };
 
 /** Users are the installation's: an owner may give any of them a role, so whether one exists is not a secret to owners. */
