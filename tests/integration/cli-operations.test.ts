@@ -258,9 +258,9 @@ test('a schedule is seen with its next run and run by hand', async () => {
   expect(schedules).toMatchObject([{ name: 'nightly', cron: '0 3 * * *', timeZone: 'UTC', enabled: true }]);
   expect((await run(['schedules', 'list'])).stdout).toMatch(/nightly .*T03:00:00\.000Z\n$/);
   const schedule = schedules[0]?.id ?? '';
-  expect((await run(['schedules', 'pause', schedule])).stdout).toMatch(/orders nightly: paused \(would run .*T03:00/);
+  expect((await run(['schedules', 'pause', schedule])).stderr).toMatch(/orders nightly: paused \(would run .*T03:00/);
   expect((await run(['schedules', 'list'])).stdout).toMatch(/paused \(would run 20.*T03:00:00\.000Z\)\n$/);
-  expect((await run(['schedules', 'resume', schedule])).stdout).toMatch(/orders nightly: next run 20.*T03:00/);
+  expect((await run(['schedules', 'resume', schedule])).stderr).toMatch(/orders nightly: next run 20.*T03:00/);
   const id = (await run(['schedule', 'run', schedule])).stdout.trim();
   await eventually(async () =>
     expect(await json(['invocation', 'show', id])).toMatchObject({ status: 'success', trigger: 'schedule' }),
