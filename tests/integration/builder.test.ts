@@ -262,11 +262,14 @@ test('an abort ends the build and leaves nothing', async () => {
   const server = createServer(() => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   await builder.close();
-  builder = makeBuilder({ npmRegistry: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` });
+  const npmRegistry = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  builder = makeBuilder({ npmRegistry });
   const stop = new AbortController();
   let running: readonly number[] = [];
+  // On the command line of each; the folder is not, where builds have another that their user can reach.
+  const sandboxed = () => sandboxedIn(`--registry=${npmRegistry}`);
   server.once('request', () => {
-    running = sandboxedIn(work);
+    running = sandboxed();
     stop.abort();
   });
   const files = { 'index.mjs': '', 'package.json': '{"dependencies":{"a":"1"}}' };
@@ -277,7 +280,7 @@ test('an abort ends the build and leaves nothing', async () => {
     expect(steps).toEqual(['unpack', 'install']);
     // bubblewrap, our entry and npm ran; when the build says that it is over, so are they.
     expect(running.length).toBeGreaterThan(0);
-    expect(sandboxedIn(work)).toEqual([]);
+    expect(sandboxed()).toEqual([]);
   } finally {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
