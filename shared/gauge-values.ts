@@ -1,7 +1,7 @@
 import type { GaugeName, Gauges } from './api/metrics.ts';
 
 /** The gauges of one moment under the names that their history has. What is not known counts as 0. */
-export function gaugeValues({ host, instances, inFlight, queued, asyncDepth }: Gauges): Record<GaugeName, number> {
+export function gaugeValues({ host, instances, inFlight, queued, ...async }: Gauges): Record<GaugeName, number> {
   const { diskFreeBytes, ...rest } = host;
   return {
     ...rest,
@@ -11,6 +11,7 @@ export function gaugeValues({ host, instances, inFlight, queued, asyncDepth }: G
     instancesBusy: instances.busy,
     inFlight,
     queued,
-    asyncDepth: asyncDepth ?? 0,
+    asyncDepth: async.asyncDepth ?? 0,
+    asyncOldestMs: async.asyncOldestMs ?? 0,
   };
 }

@@ -35,7 +35,7 @@ function gatewayServer(): Server {
       running: () => [],
       findRunning: () => undefined,
       schedulesChanged: () => undefined,
-      stats: () => ({ inFlight: 0, places: 1, reserved: 0, queued: 0, asyncDepth: 0 }),
+      stats: () => ({ inFlight: 0, places: 1, reserved: 0, queued: 0, asyncDepth: 0, asyncOldestMs: 0 }),
     },
     clock: new SystemClock(),
     logger: { error: () => undefined },

@@ -88,6 +88,17 @@ describe('AsyncDispatcher', () => {
     expect(first.disposition.report?.timing).toMatchObject({ queuedMs: 3001, totalMs: 3001, acquireMs: 0 });
   });
 
+  it('knows how long the one that was due first has waited', async () => {
+    const r = rig();
+    expect([r.dispatcher.depth, r.dispatcher.oldestMs]).toEqual([0, 0]);
+    await r.add(versionOf());
+    await r.clock.advanceAsync(4000);
+    await r.add(versionOf());
+    expect(r.dispatcher.depth).toBe(0);
+    await r.clock.advanceAsync(1000);
+    expect([r.dispatcher.depth, r.dispatcher.oldestMs]).toEqual([2, 5000]);
+  });
+
   it('does not spin on what it holds back', async () => {
     const r = rig(2);
     let claims = 0;

@@ -55,6 +55,7 @@ export class AsyncDispatcher {
   #emptied: (() => void) | undefined;
   #depth = 0;
   #depthAtMs = Number.NEGATIVE_INFINITY;
+  #oldestDueAt: number | undefined;
 
   constructor(options: AsyncDispatcherOptions) {
     this.#options = options;
@@ -64,6 +65,11 @@ export class AsyncDispatcher {
   get depth(): number {
     this.#refreshDepth();
     return this.#depth;
+  }
+
+  /** How long the one that was due first has waited, as far as known when `depth` was last asked for. */
+  get oldestMs(): number {
+    return this.#oldestDueAt === undefined ? 0 : Math.max(0, this.#options.clock.now() - this.#oldestDueAt);
   }
 
   async start(): Promise<void> {
@@ -335,9 +341,10 @@ export class AsyncDispatcher {
     const nowMs = clock.monotonic();
     if (nowMs - this.#depthAtMs < depthRefreshMs) return;
     this.#depthAtMs = nowMs;
-    queue.depth().then(
-      (depth) => {
+    Promise.all([queue.depth(), queue.nextDueAt()]).then(
+      ([depth, dueAt]) => {
         this.#depth = depth;
+        this.#oldestDueAt = depth === 0 ? undefined : dueAt;
       },
       (error: unknown) => logger.debug({ err: error }, 'could not read the depth of the queue'),
     );

@@ -157,6 +157,7 @@ export class LocalScheduler implements Scheduler {
       reserved: this.#admission.places.reserved,
       queued: this.#admission.queued,
       asyncDepth: this.#dispatcher.depth,
+      asyncOldestMs: this.#dispatcher.oldestMs,
     };
   }
 

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { startLayers } from '../invocation.ts';
 import { timeSchema } from './paging.ts';
 
+const middleAndSlow = z.object({ p50: z.number(), p95: z.number() });
+
 /** One step of a series. Latencies are percentiles of merged sketches, null where nothing happened: a gap is a gap. */
 export const metricPointSchema = z.object({
   at: timeSchema,
@@ -32,6 +34,18 @@ export const metricPointSchema = z.object({
     .object({ p50: z.number(), p95: z.number(), p99: z.number(), boot: z.number(), load: z.number(), init: z.number() })
     .nullable()
     .describe('Cold starts: percentiles of the whole and mean of each phase.'),
+  coldPhases: z
+    .object({
+      queuedMs: middleAndSlow,
+      acquireMs: middleAndSlow,
+      bootMs: middleAndSlow,
+      loadMs: middleAndSlow,
+      initMs: middleAndSlow,
+    })
+    .nullable()
+    .describe(
+      'Cold starts: percentiles of each phase; `acquireMs` contains the three after it. Null without a cold start.',
+    ),
   cpuMs: z.number(),
   peakMemoryBytes: z.number().describe('The most that an instance had held when a call ended.'),
   memoryBytes: z
@@ -79,6 +93,31 @@ export const metricsSchema = z.object({
 });
 export type Metrics = z.infer<typeof metricsSchema>;
 
+/** The sketch that a histogram is of, by the field of a point that has its percentiles. */
+const histogramFields = ['totalMs', 'queuedMs', 'handlerMs', 'coldMs'] as const;
+
+export type HistogramField = (typeof histogramFields)[number];
+
+export const histogramQuerySchema = metricsQuerySchema.extend({
+  of: z.enum(histogramFields).default('totalMs').describe('Of what; `coldMs`: of cold starts alone.'),
+});
+
+/** How many calls took how long, over time. */
+export const histogramSchema = z.object({
+  from: timeSchema,
+  to: timeSchema,
+  stepMs: z.number(),
+  edgesMs: z
+    .array(z.number())
+    .describe(
+      'Bucket i is from edge i (excluded, but for 0) to edge i + 1; only buckets between used ones. Empty: no calls.',
+    ),
+  points: z
+    .array(z.object({ at: timeSchema, counts: z.array(z.number().int()).describe('One per bucket.') }))
+    .describe('Steps without calls are left out.'),
+});
+export type Histogram = z.infer<typeof histogramSchema>;
+
 /** What the host and the pool are doing right now. */
 const gaugesSchema = z.object({
   at: timeSchema,
@@ -96,6 +135,10 @@ const gaugesSchema = z.object({
     .number()
     .nullable()
     .describe('Invocations in the durable queue; of the whole platform only, null in the numbers of one project.'),
+  asyncOldestMs: z
+    .number()
+    .nullable()
+    .describe('How long the one in the durable queue has waited that was due first; null like `asyncDepth`.'),
   host: z.object({
     cpuPercent: z.number(),
     cpus: z.number(),
@@ -127,6 +170,7 @@ export const gaugeNames = [
   'inFlight',
   'queued',
   'asyncDepth',
+  'asyncOldestMs',
 ] as const;
 export type GaugeName = (typeof gaugeNames)[number];
 

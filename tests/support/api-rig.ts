@@ -188,7 +188,7 @@ class ScriptedScheduler implements Scheduler {
   reserve = (places: ReadonlyMap<FunctionId, number>): void => {
     this.reserved = places;
   };
-  stats = () => ({ inFlight: 0, places: 100, reserved: 0, queued: 0, asyncDepth: 0 });
+  stats = () => ({ inFlight: 0, places: 100, reserved: 0, queued: 0, asyncDepth: 0, asyncOldestMs: 0 });
 }
 
 /** What the pool was told. */
@@ -261,6 +261,13 @@ class EmptyMetrics implements MetricsReader {
     stepMs: stepMs ?? 10_000,
     points: [],
     total: null,
+  });
+  histogram: MetricsReader['histogram'] = async ({ from, to, stepMs }) => ({
+    from: new Date(from).toISOString(),
+    to: new Date(to).toISOString(),
+    stepMs: stepMs ?? 10_000,
+    edgesMs: [],
+    points: [],
   });
   functionStats: MetricsReader['functionStats'] = async (ids, windowMs) =>
     new Map(

@@ -1,8 +1,12 @@
+import type { FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import { costSchema, priceTableSchema } from '../../../shared/api/cost.ts';
 import {
   type GaugeSeries,
   gaugeSeriesSchema,
   gaugesQuerySchema,
+  histogramQuerySchema,
+  histogramSchema,
   hostGaugeNames,
   metricsQuerySchema,
   metricsSchema,
@@ -12,9 +16,13 @@ import { actorOf, functionNameIn, shownProject } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { type Api, bearerOnly, problems, textResponse } from '../route-docs.ts';
 
+type MetricsQuery = z.infer<typeof metricsQuerySchema>;
+
 const docs = { tags: ['metrics'], security: bearerOnly };
 const defaultRangeMs = 3_600_000;
 const maxPoints = 10_000;
+/** Each has a number per bucket. */
+const maxHistogramPoints = 720;
 
 /** [from, to) in ms since 1970; the last hour where nothing is said. */
 function rangeOf(query: { readonly from?: string | undefined; readonly to?: string | undefined }, now: number) {
@@ -25,11 +33,15 @@ function rangeOf(query: { readonly from?: string | undefined; readonly to?: stri
 }
 
 /** The same for a chart, whose steps are not without number. */
-function stepsOf(query: Parameters<typeof rangeOf>[0] & { readonly stepMs?: number | undefined }, now: number) {
+function stepsOf(
+  query: Parameters<typeof rangeOf>[0] & { readonly stepMs?: number | undefined },
+  now: number,
+  most = maxPoints,
+) {
   const { from, to } = rangeOf(query, now);
   const { stepMs } = query;
-  if (stepMs !== undefined && (to - from) / stepMs > maxPoints) {
-    const message = `that would be more than ${maxPoints} points; take a longer stepMs or a shorter range`;
+  if (stepMs !== undefined && (to - from) / stepMs > most) {
+    const message = `that would be more than ${most} points; take a longer stepMs or a shorter range`;
     throw new PlatformError('invalid_request', 'bad_range', message);
   }
   return { from, to, stepMs };
@@ -48,6 +60,15 @@ function ofHostAlone(series: GaugeSeries): GaugeSeries {
 }
 
 export function metricsRoutes(app: Api, context: ApiContext): void {
+  /** Whose numbers are asked for. Throws `not_found`/`function_not_found`. */
+  const subjectOf = (request: FastifyRequest, { function: name, version }: Omit<MetricsQuery, 'from' | 'to'>) => {
+    const { directory } = context.controlPlane;
+    const functionId = name === undefined ? undefined : directory.get(functionNameIn(request, name)).record.id;
+    const project = shownProject(request);
+    const functionIds = project === undefined ? undefined : directory.entriesOf(project).map(({ record }) => record.id);
+    return { functionId, functionIds, version };
+  };
+
   app.route({
     method: 'GET',
     url: '/metrics',
@@ -62,14 +83,27 @@ export function metricsRoutes(app: Api, context: ApiContext): void {
       response: { 200: metricsSchema, ...problems(404) },
     },
     handler: async (request) => {
-      const { function: name, version } = request.query;
-      const { from, to, stepMs } = stepsOf(request.query, context.clock.now());
-      const { directory } = context.controlPlane;
-      const functionId = name === undefined ? undefined : directory.get(functionNameIn(request, name)).record.id;
-      const project = shownProject(request);
-      const functionIds =
-        project === undefined ? undefined : directory.entriesOf(project).map(({ record }) => record.id);
-      return context.metrics.series({ functionId, functionIds, version, from, to, stepMs });
+      const steps = stepsOf(request.query, context.clock.now());
+      return context.metrics.series({ ...subjectOf(request, request.query), ...steps });
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/metrics/histogram',
+    config: { access: 'read' },
+    schema: {
+      ...docs,
+      operationId: 'queryHistogram',
+      summary: 'How many calls took how long, over time',
+      description:
+        'From the same sketches as the percentiles of `/metrics`, for the same functions. Buckets are a half wider than the one below; a value may be one per cent off at an edge.',
+      querystring: histogramQuerySchema,
+      response: { 200: histogramSchema, ...problems(404) },
+    },
+    handler: async (request) => {
+      const steps = stepsOf(request.query, context.clock.now(), maxHistogramPoints);
+      return context.metrics.histogram({ ...subjectOf(request, request.query), ...steps }, request.query.of);
     },
   });
 

@@ -1,5 +1,5 @@
 import type { FunctionStats } from '../../../shared/api/functions.ts';
-import type { GaugeSeries, Gauges, LiveTick, Metrics } from '../../../shared/api/metrics.ts';
+import type { GaugeSeries, Gauges, Histogram, HistogramField, LiveTick, Metrics } from '../../../shared/api/metrics.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
 import type { VersionTotals } from '../policies/cost.ts';
 
@@ -17,6 +17,8 @@ export interface SeriesQuery {
 
 export interface MetricsReader {
   series(query: SeriesQuery): Promise<Metrics>;
+  /** How many calls took how long, in the steps of `series`. */
+  histogram(query: SeriesQuery, field: HistogramField): Promise<Histogram>;
   /** What `gauges` were, in the resolutions of `series`, also before this process. */
   gaugeSeries(query: Pick<SeriesQuery, 'from' | 'to' | 'stepMs'>): Promise<GaugeSeries>;
   /** Of the last `windowMs`, for lists of functions, from memory and the store in one go. */

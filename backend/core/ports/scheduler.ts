@@ -17,6 +17,8 @@ export interface SchedulerStats {
   readonly reserved: number;
   readonly queued: number;
   readonly asyncDepth: number;
+  /** How long the invocation in the durable queue that was due first has waited; 0 where none is late. */
+  readonly asyncOldestMs: number;
 }
 
 /** Admission, dispatch, the durable queue and schedules. Gateway and API know nothing deeper than this. */

@@ -105,9 +105,21 @@ export class DdSketch {
         seen += this.#at(index);
       }
       if (index < this.#lowest) return 0;
-      const value = (2 * gamma ** index) / (gamma + 1);
-      return Math.min(Math.max(value, this.#min), this.#max);
+      return Math.min(Math.max(representativeOf(index), this.#min), this.#max);
     });
+  }
+
+  /** Adds to `counts` how many values are at most each of the ascending `edges` and above the one before; larger ones go to the last. */
+  addTo(counts: number[], edges: readonly number[]): void {
+    counts[0] = (counts[0] ?? 0) + this.#zeros;
+    let edge = 0;
+    for (let index = this.#lowest; index <= this.#highest; index++) {
+      const count = this.#at(index);
+      if (count === 0) continue;
+      const value = representativeOf(index);
+      while (edge < edges.length - 1 && value > (edges[edge] as number)) edge++;
+      counts[edge] = (counts[edge] ?? 0) + count;
+    }
   }
 
   /** Version, count; then, unless empty: zeros, sum, min, max, number of buckets, and per bucket its distance and count. */
@@ -209,6 +221,11 @@ export class DdSketch {
 
 function indexOf(value: number): number {
   return Math.ceil(Math.log(value) * inverseLogGamma);
+}
+
+/** What stands for everything in a bucket. */
+function representativeOf(index: number): number {
+  return (2 * gamma ** index) / (gamma + 1);
 }
 
 interface Encoded {

@@ -211,14 +211,36 @@ describe('Measurement', () => {
     [4, 'gauges were kept', 1],
     [5, 'memory of instances was kept', 1],
     [6, 'refusals were counted', 1],
+    [7, 'phases of cold starts were kept', 0],
   ])('reads what version %d stored, before %s', (version, _what, missing) => {
     const now = encode(measure([base]));
     const rest = 4 + startLayers.length + 7;
-    // At the end stand the empty sketch of memory, of two bytes, and the gauges.
-    const end = version >= 6 ? now.subarray(-3) : version >= 5 ? now.subarray(-1) : Buffer.alloc(0);
+    // At the end stand the empty sketch of memory, of two bytes, the gauges, and an empty sketch for the phases.
+    const end = version >= 6 ? now.subarray(-5, -2) : version >= 5 ? now.subarray(-3, -2) : Buffer.alloc(0);
     const counts = now.subarray(1, rest - missing);
-    const before = Buffer.concat([Buffer.from([version]), counts, now.subarray(rest, -3), end]);
+    const before = Buffer.concat([Buffer.from([version]), counts, now.subarray(rest, -5), end]);
     expect(toMetricPoint(Measurement.decode(before), 0)).toEqual(toMetricPoint(measure([base]), 0));
+  });
+
+  test('keeps the phases of cold starts, and says nothing of those that were not kept', () => {
+    const starts = [1, 2, 3].map((factor) => ({
+      ...base,
+      start: 'cold' as const,
+      timing: { ...base.timing, queuedMs: factor, acquireMs: 60 * factor, bootMs: 30 * factor, loadMs: 0, initMs: 20 },
+    }));
+    const sum = measure([base, ...starts.slice(0, 1)]);
+    sum.merge(measure(starts.slice(1, 2)));
+    sum.mergeEncoded(encode(measure(starts.slice(2))));
+    const { coldPhases } = toMetricPoint(Measurement.decode(encode(sum)), 0);
+    const near = (value: number) => expect.closeTo(value, 0);
+    expect(coldPhases).toEqual({
+      queuedMs: { p50: near(2), p95: near(3) },
+      acquireMs: { p50: expect.closeTo(120, -1), p95: expect.closeTo(180, -1) },
+      bootMs: { p50: near(60), p95: expect.closeTo(90, -1) },
+      loadMs: { p50: 0, p95: 0 },
+      initMs: { p50: near(20), p95: near(20) },
+    });
+    expect(toMetricPoint(measure([base]), 0).coldPhases).toBeNull();
   });
 
   test('leaves the handler out for invocations that never reached one', () => {
@@ -292,8 +314,8 @@ describe('Measurement', () => {
       writer.text(kind);
       writer.varint(count);
     }
-    // In front of the five empty sketches of two bytes and the gauges stands the number of kinds.
-    const at = nothing.length - 5 * 2 - 1 - 1;
+    // In front of the five empty sketches of two bytes, the gauges and that of the phases stands the number of kinds.
+    const at = nothing.length - 5 * 2 - 1 - 2 - 1;
     return Buffer.concat([nothing.subarray(0, at), writer.copy(), nothing.subarray(at + 1)]);
   }
   const kinds = (count: number) => Array.from({ length: count }, (_, i) => [`kind-${i}`, i + 1] as const);

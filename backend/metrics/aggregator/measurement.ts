@@ -2,12 +2,13 @@ import { isColdStart, isStartLayer, type StartLayer, startLayers } from '../../.
 import type { InvocationReport } from '../../core/invocation.ts';
 import { type IoUsage, ioFields } from '../../core/ports/sandbox.ts';
 import { ByteReader, type ByteWriter, badEncoding } from '../../util/byte-codec.ts';
+import { ColdPhases } from './cold-phases.ts';
 import { DdSketch } from './dd-sketch.ts';
 import { errorKindOf } from './error-kind.ts';
 import { type GaugeSample, GaugeSums } from './gauge-sums.ts';
 
-/** Version 1 had no starts by layer, version 2 no network, disk and batches, version 3 no shared calls, version 4 no gauges, version 5 no memory of instances, version 6 no refusals; they are still read. */
-const formatVersion = 7;
+/** Version 1 had no starts by layer, version 2 no network, disk and batches, version 3 no shared calls, version 4 no gauges, version 5 no memory of instances, version 6 no refusals, version 7 no phases of cold starts; they are still read. */
+const formatVersion = 8;
 /** Kinds are a closed set of ours; the bounds keep a damaged point from becoming a large one. */
 const maxErrorKinds = 64;
 const maxErrorKindBytes = 64;
@@ -52,6 +53,7 @@ export class Measurement {
   #queued: DdSketch | undefined;
   #handler: DdSketch | undefined;
   #cold: DdSketch | undefined;
+  #coldPhases: ColdPhases | undefined;
   #memory: DdSketch | undefined;
   #gauges: GaugeSums | undefined;
 
@@ -88,6 +90,10 @@ export class Measurement {
   get cold(): DdSketch | undefined {
     return this.#cold;
   }
+  /** Undefined: no cold start, or none since their phases are kept. */
+  get coldPhases(): ColdPhases | undefined {
+    return this.#coldPhases;
+  }
   /** Bytes that instances held, one value each time that one was looked at. */
   get memory(): DdSketch | undefined {
     return this.#memory;
@@ -115,6 +121,8 @@ export class Measurement {
       this.coldStarts++;
       this.#cold ??= new DdSketch();
       this.#cold.add(timing.acquireMs);
+      this.#coldPhases ??= new ColdPhases();
+      this.#coldPhases.add(timing);
       this.bootMs += amount(timing.bootMs);
       this.loadMs += amount(timing.loadMs);
       this.initMs += amount(timing.initMs);
@@ -167,6 +175,7 @@ export class Measurement {
     this.#cold = merged(this.#cold, other.#cold);
     this.#memory = merged(this.#memory, other.#memory);
     this.#mergeGauges(other.#gauges);
+    this.#mergeColdPhases(other.#coldPhases);
   }
 
   /**
@@ -180,9 +189,11 @@ export class Measurement {
     const { offset } = reader;
     for (let i = 0; i < (version >= 6 ? 5 : 4); i++) DdSketch.skip(reader);
     const gauges = version >= 5 ? GaugeSums.decode(reader) : undefined;
+    const coldPhases = version >= 8 ? ColdPhases.decode(reader) : undefined;
     reader.end();
     this.#mergeCounts(counts);
     this.#mergeGauges(gauges);
+    this.#mergeColdPhases(coldPhases);
     const sketches = new ByteReader(bytes, offset);
     this.#total = mergedEncoded(this.#total, sketches);
     this.#queued = mergedEncoded(this.#queued, sketches);
@@ -218,7 +229,13 @@ export class Measurement {
     this.#gauges.merge(other);
   }
 
-  /** Version; counters; starts by layer; network, disk, batches, shared calls and refusals; errors by kind; the five sketches, an absent one as an empty one; gauges. */
+  #mergeColdPhases(other: ColdPhases | undefined): void {
+    if (other === undefined) return;
+    this.#coldPhases ??= new ColdPhases();
+    this.#coldPhases.merge(other);
+  }
+
+  /** Version; counters; starts by layer; network, disk, batches, shared calls and refusals; errors by kind; the five sketches, an absent one as an empty one; gauges; phases of cold starts. */
   encode(writer: ByteWriter): void {
     writer.byte(formatVersion);
     writer.varint(this.invocations);
@@ -244,6 +261,7 @@ export class Measurement {
     const sketches = [this.#total, this.#queued, this.#handler, this.#cold, this.#memory];
     for (const sketch of sketches) (sketch ?? empty).encode(writer);
     (this.#gauges ?? noGauges).encode(writer);
+    ColdPhases.encode(this.#coldPhases, writer);
   }
 
   /** Throws `internal`/`bad_encoding` for anything that `encode` cannot have written. */
@@ -257,6 +275,7 @@ export class Measurement {
     measurement.#cold = present(DdSketch.decode(reader));
     if (version >= 6) measurement.#memory = present(DdSketch.decode(reader));
     if (version >= 5) measurement.#gauges = GaugeSums.decode(reader);
+    if (version >= 8) measurement.#coldPhases = ColdPhases.decode(reader);
     reader.end();
     return measurement;
   }

@@ -1,5 +1,6 @@
 import type { MetricPoint } from '../../../shared/api/metrics.ts';
 import { startLayers } from '../../../shared/invocation.ts';
+import type { ColdPhases } from './cold-phases.ts';
 import type { DdSketch } from './dd-sketch.ts';
 import type { Measurement } from './measurement.ts';
 
@@ -32,6 +33,7 @@ export function toMetricPoint(measurement: Measurement, at: number): MetricPoint
           init: measurement.initMs / coldStarts,
         }
       : null,
+    coldPhases: coldPhasesOf(measurement.coldPhases, cold),
     cpuMs: measurement.cpuMs,
     peakMemoryBytes: measurement.peakMemoryBytes,
     memoryBytes: memory && memoryPercentiles ? { ...memoryPercentiles, max: memory.max } : null,
@@ -43,6 +45,21 @@ export function toMetricPoint(measurement: Measurement, at: number): MetricPoint
     networkSentBytes: measurement.networkSentBytes,
     diskReadBytes: measurement.diskReadBytes,
     diskWrittenBytes: measurement.diskWrittenBytes,
+  };
+}
+
+function coldPhasesOf(phases: ColdPhases | undefined, cold: DdSketch | undefined): MetricPoint['coldPhases'] {
+  if (phases === undefined) return null;
+  const of = (sketch: DdSketch | undefined) => {
+    const [p50 = 0, p95 = 0] = sketch?.quantiles([0.5, 0.95]) ?? [];
+    return { p50, p95 };
+  };
+  return {
+    queuedMs: of(phases.of('queuedMs')),
+    acquireMs: of(cold),
+    bootMs: of(phases.of('bootMs')),
+    loadMs: of(phases.of('loadMs')),
+    initMs: of(phases.of('initMs')),
   };
 }
 

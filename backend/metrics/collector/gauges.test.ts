@@ -49,7 +49,7 @@ test('counts instances by state, pre-warmed sandboxes and what waits', () => {
   const gauges = readGauges(
     {
       pool: () => pool,
-      scheduler: () => ({ inFlight: 4, places: 9, reserved: 2, queued: 5, asyncDepth: 6 }),
+      scheduler: () => ({ inFlight: 4, places: 9, reserved: 2, queued: 5, asyncDepth: 6, asyncOldestMs: 600 }),
       host: () => quietHost,
     },
     0,
@@ -60,6 +60,7 @@ test('counts instances by state, pre-warmed sandboxes and what waits', () => {
     inFlight: 4,
     queued: 5,
     asyncDepth: 6,
+    asyncOldestMs: 600,
   });
   expect(gauges.host).toEqual({ ...quietHost, sandboxMemoryBytes: 60 });
 });

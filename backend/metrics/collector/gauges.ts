@@ -39,8 +39,13 @@ export function readGauges(sources: GaugeSources, now: number, project?: string)
     at: new Date(now).toISOString(),
     instances,
     ...(project === undefined
-      ? { inFlight: scheduler?.inFlight ?? 0, queued: scheduler?.queued ?? 0, asyncDepth: scheduler?.asyncDepth ?? 0 }
-      : { inFlight, queued: waiting, asyncDepth: null }),
+      ? ofPlatform(scheduler)
+      : { inFlight, queued: waiting, asyncDepth: null, asyncOldestMs: null }),
     host: { ...sources.host(), sandboxMemoryBytes },
   };
+}
+
+function ofPlatform(stats: SchedulerStats | undefined) {
+  const { inFlight = 0, queued = 0, asyncDepth = 0, asyncOldestMs = 0 } = stats ?? {};
+  return { inFlight, queued, asyncDepth, asyncOldestMs };
 }

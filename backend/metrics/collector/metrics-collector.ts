@@ -1,5 +1,5 @@
 import type { FunctionStats } from '../../../shared/api/functions.ts';
-import type { GaugeSeries, Gauges, LiveTick, Metrics } from '../../../shared/api/metrics.ts';
+import type { GaugeSeries, Gauges, Histogram, HistogramField, LiveTick, Metrics } from '../../../shared/api/metrics.ts';
 import { gaugeValues } from '../../../shared/gauge-values.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
 import type { VersionTotals } from '../../core/policies/cost.ts';
@@ -17,7 +17,7 @@ import { EventCounters } from './event-counters.ts';
 import { type GaugeSources, readGauges } from './gauges.ts';
 import { LiveTicks } from './live-ticks.ts';
 import { type ClosedSeries, LiveWindows } from './live-windows.ts';
-import { queryGauges, querySeries, queryTotals } from './queries.ts';
+import { queryGauges, queryHistogram, querySeries, queryTotals } from './queries.ts';
 import type { RetentionTarget } from './retention.ts';
 import { SlotWriter } from './slot-writer.ts';
 
@@ -164,6 +164,10 @@ export class MetricsCollector implements MetricsSink, MetricsReader {
 
   series(query: SeriesQuery): Promise<Metrics> {
     return querySeries(this.#reader, query, this.#availability());
+  }
+
+  histogram(query: SeriesQuery, field: HistogramField): Promise<Histogram> {
+    return queryHistogram(this.#reader, query, field, this.#availability());
   }
 
   gaugeSeries(query: Pick<SeriesQuery, 'from' | 'to' | 'stepMs'>): Promise<GaugeSeries> {

@@ -1,8 +1,15 @@
-import { type GaugeSeries, gaugeNames, type Metrics } from '../../../shared/api/metrics.ts';
+import {
+  type GaugeSeries,
+  gaugeNames,
+  type Histogram,
+  type HistogramField,
+  type Metrics,
+} from '../../../shared/api/metrics.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
 import type { VersionTotals } from '../../core/policies/cost.ts';
 import type { SeriesQuery } from '../../core/ports/metrics-reader.ts';
+import { histogramOf } from '../aggregator/latency-histogram.ts';
 import { Measurement } from '../aggregator/measurement.ts';
 import { toMetricPoint } from '../aggregator/metric-point.ts';
 import type { SeriesReader } from '../aggregator/series-reader.ts';
@@ -13,16 +20,38 @@ type Availability = Pick<StepRequest, 'now' | 'secondsSince' | 'keepSlotsMs' | '
 
 /** A chart: one point per step in which something happened, and the whole range as one. */
 export async function querySeries(reader: SeriesReader, query: SeriesQuery, available: Availability): Promise<Metrics> {
+  const { plan, steps } = await stepsOf(reader, query, available);
+  const total = new Measurement();
+  for (const [, step] of steps) total.merge(step);
+  const points = steps.map(([at, step]) => toMetricPoint(step, at));
+  return { ...headOf(plan), points, total: total.isQuiet ? null : toMetricPoint(total, plan.from) };
+}
+
+const sketches = {
+  totalMs: (step: Measurement) => step.total,
+  queuedMs: (step: Measurement) => step.queued,
+  handlerMs: (step: Measurement) => step.handler,
+  coldMs: (step: Measurement) => step.cold,
+} as const satisfies Record<HistogramField, unknown>;
+
+/** A heat map: per step how many calls took how long. */
+export async function queryHistogram(
+  reader: SeriesReader,
+  query: SeriesQuery,
+  field: HistogramField,
+  available: Availability,
+): Promise<Histogram> {
+  const { plan, steps } = await stepsOf(reader, query, available);
+  return { ...headOf(plan), ...histogramOf(steps.map(([at, step]) => [at, sketches[field](step)])) };
+}
+
+async function stepsOf(reader: SeriesReader, query: SeriesQuery, available: Availability) {
   if (query.functionId === undefined && query.version !== undefined) {
     throw new PlatformError('invalid_request', 'version_without_function', 'A version needs its `function`.');
   }
   const plan = planSteps({ ...available, from: query.from, to: query.to, stepMs: query.stepMs });
   const functionIds = query.functionId === undefined ? (query.functionIds ?? [allFunctions]) : [query.functionId];
-  const steps = await readSteps(reader, plan, functionIds, query.version);
-  const total = new Measurement();
-  for (const [, step] of steps) total.merge(step);
-  const points = steps.map(([at, step]) => toMetricPoint(step, at));
-  return { ...headOf(plan), points, total: total.isQuiet ? null : toMetricPoint(total, plan.from) };
+  return { plan, steps: await readSteps(reader, plan, functionIds, query.version) };
 }
 
 /** What the host and the platform were doing: one point per step in which somebody looked. */
