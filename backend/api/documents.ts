@@ -16,7 +16,7 @@ import type { AuditEntry, TokenDocument } from '../../shared/api/system.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { defaultPathOf, shortNameOf } from '../../shared/names.ts';
 import type { Draft } from '../control-plane/drafts.ts';
-import type { FunctionEntry } from '../control-plane/function-directory.ts';
+import { type FunctionEntry, liveVersionOf } from '../control-plane/function-directory.ts';
 import type { ProjectContents } from '../control-plane/projects.ts';
 import type { ScheduleRunView, ScheduleView } from '../control-plane/schedules.ts';
 import type { SecretView } from '../control-plane/secrets.ts';
@@ -64,12 +64,6 @@ export function functionUrl(entry: FunctionEntry, gatewayUrl: string): string {
   return gatewayUrl.replace(/\/$/, '') + path;
 }
 
-function liveVersionOf(entry: FunctionEntry): number | null {
-  const targets = entry.aliases.get('live')?.versions ?? [];
-  const heaviest = [...targets].sort((a, b) => b.weight - a.weight || b.version - a.version)[0];
-  return heaviest?.version ?? null;
-}
-
 export function functionDocument(
   entry: FunctionEntry,
   gatewayUrl: string,
@@ -80,7 +74,7 @@ export function functionDocument(
   if (latest === undefined) {
     throw new PlatformError('internal', 'latest_version_missing', `function ${record.name} has no latest version`);
   }
-  const liveVersion = liveVersionOf(entry);
+  const liveVersion = liveVersionOf(entry) ?? null;
   const live = liveVersion === null ? undefined : versions.get(liveVersion);
   return {
     id: record.id,

@@ -1,5 +1,6 @@
 import type { ErrorGroupState } from '../../shared/api/error-groups.ts';
 import { PlatformError } from '../../shared/errors.ts';
+import type { FunctionId } from '../../shared/ids.ts';
 import { shortNameOf } from '../../shared/names.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import {
@@ -10,7 +11,7 @@ import {
 } from '../core/ports/error-groups.ts';
 import type { Page, PageRequest, Store } from '../core/ports/store.ts';
 import { type Actor, auditRecord } from './audit.ts';
-import type { InMemoryFunctionDirectory } from './function-directory.ts';
+import { type InMemoryFunctionDirectory, liveVersionOf } from './function-directory.ts';
 
 export interface ErrorGroupsOptions {
   readonly store: Pick<Store, 'errorGroups' | 'audit' | 'transaction'>;
@@ -21,6 +22,8 @@ export interface ErrorGroupsOptions {
 /** A group with its failures per version and hour of the last day. */
 export interface TalliedErrorGroup extends ErrorGroupRecord {
   readonly tallies: readonly ErrorTally[];
+  /** That its function runs now. */
+  readonly liveVersion: number | undefined;
 }
 
 const hourMs = 3_600_000;
@@ -87,6 +90,15 @@ export class ErrorGroups {
   async #withTallies(groups: readonly ErrorGroupRecord[]): Promise<readonly TalliedErrorGroup[]> {
     const ids = groups.map((group) => group.id);
     const tallies = await this.#options.store.errorGroups.tallies(ids, this.talliedFrom);
-    return groups.map((group) => ({ ...group, tallies: tallies.get(group.id) ?? [] }));
+    return groups.map((group) => ({
+      ...group,
+      tallies: tallies.get(group.id) ?? [],
+      liveVersion: this.#liveVersionOf(group.functionId),
+    }));
+  }
+
+  #liveVersionOf(id: FunctionId): number | undefined {
+    const entry = this.#options.directory.byId(id);
+    return entry && liveVersionOf(entry);
   }
 }

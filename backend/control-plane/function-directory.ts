@@ -18,6 +18,12 @@ export interface FunctionEntry {
   readonly routes: readonly RouteRecord[];
 }
 
+/** The version of `live` that has most of the traffic; undefined where nothing is live. */
+export function liveVersionOf(entry: FunctionEntry): number | undefined {
+  const targets = entry.aliases.get('live')?.versions ?? [];
+  return targets.toSorted((a, b) => b.weight - a.weight || b.version - a.version)[0]?.version;
+}
+
 /** What a committed change did to one function; parts left out stay as they are. */
 export interface DirectoryChange {
   readonly record: FunctionRecord;

@@ -284,6 +284,9 @@ export interface ErrorGroupRow {
   count: number;
   first_seen_at: Time;
   last_seen_at: Time;
+  /** 0: not known. */
+  first_version: number;
+  last_version: number;
   last_invocation_id: InvocationId;
   state: ErrorGroupState;
   state_at: Time;

@@ -16,6 +16,17 @@ export const errorGroupSchema = z.object({
   count: z.number().int(),
   firstSeenAt: timeSchema,
   lastSeenAt: timeSchema,
+  firstVersion: z
+    .number()
+    .int()
+    .nullable()
+    .describe('In which it was seen first; null where that is not known any more.'),
+  lastVersion: z.number().int().nullable().describe('Of the newest failure.'),
+  liveVersion: z
+    .number()
+    .int()
+    .nullable()
+    .describe('That the function runs now, the one with most traffic; null where none is live.'),
   lastInvocationId: z.string(),
   state: stateSchema.describe('resolved: opens again with the next failure. ignored: stays so.'),
   stateAt: timeSchema,

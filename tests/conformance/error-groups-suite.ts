@@ -22,6 +22,8 @@ export function describeErrorGroups(current: () => Store): void {
         count: 3,
         firstSeenAt: 200,
         lastSeenAt: 250,
+        firstVersion: 1,
+        lastVersion: 2,
         tallies: [
           { version: 1, hourAt: 0, count: 1 },
           { version: 2, hourAt: hourMs, count: 2 },
@@ -33,11 +35,18 @@ export function describeErrorGroups(current: () => Store): void {
         count: 4,
         firstSeenAt: 100,
         lastSeenAt: 250,
+        firstVersion: 1,
+        lastVersion: 2,
         lastInvocationId: second.lastInvocationId,
       });
+      // What comes late is not what was seen last.
+      await errorGroups.add([
+        errorOccurrences(first.id, { functionId: first.functionId, lastSeenAt: 240, lastVersion: 1 }),
+      ]);
+      expect(await errorGroups.find('default', first.id)).toMatchObject({ lastSeenAt: 250, lastVersion: 2 });
       const tallies = await errorGroups.tallies([first.id, idOf('b')], 0);
       expect(tallies.get(first.id)).toEqual([
-        { version: 1, hourAt: 0, count: 2 },
+        { version: 1, hourAt: 0, count: 3 },
         { version: 2, hourAt: hourMs, count: 2 },
       ]);
       expect(tallies.get(idOf('b'))).toBeUndefined();

@@ -197,6 +197,8 @@ export function errorOccurrences(id: ErrorGroupId, over: Partial<ErrorOccurrence
     count: 1,
     firstSeenAt: 100,
     lastSeenAt: 100,
+    firstVersion: 1,
+    lastVersion: 1,
     lastInvocationId: newId('invocation'),
     tallies: [{ version: 1, hourAt: 0, count: 1 }],
     ...over,

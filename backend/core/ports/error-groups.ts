@@ -21,6 +21,9 @@ export interface ErrorGroupRecord {
   readonly count: number;
   readonly firstSeenAt: number;
   readonly lastSeenAt: number;
+  /** Of the failure seen first, and of the one seen last; 0 where it is not known. */
+  readonly firstVersion: number;
+  readonly lastVersion: number;
   readonly lastInvocationId: InvocationId;
   readonly state: ErrorGroupState;
   readonly stateAt: number;

@@ -15,6 +15,7 @@ import { fewerIndexesMigration } from './0021-fewer-indexes.ts';
 import { projectStatusesMigration } from './0022-project-statuses.ts';
 import { testEventsMigration } from './0023-test-events.ts';
 import { aliasMovesMigration } from './0024-alias-moves.ts';
+import { errorVersionsMigration } from './0025-error-versions.ts';
 import { logCountsMigration } from './0026-log-counts.ts';
 import { scheduleRunsMigration } from './0027-schedule-runs.ts';
 import type { Migration } from './migration.ts';
@@ -37,6 +38,7 @@ export const migrations: readonly Migration[] = [
   projectStatusesMigration,
   testEventsMigration,
   aliasMovesMigration,
+  errorVersionsMigration,
   logCountsMigration,
   buildsMigration,
   scheduleRunsMigration,

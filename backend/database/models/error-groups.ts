@@ -32,6 +32,8 @@ const addGroup = template<ErrorGroupRow>((db, slot) =>
       count: slot.count,
       first_seen_at: slot.first_seen_at,
       last_seen_at: slot.last_seen_at,
+      first_version: slot.first_version,
+      last_version: slot.last_version,
       last_invocation_id: slot.last_invocation_id,
       state: slot.state,
       state_at: slot.state_at,
@@ -43,6 +45,8 @@ const addGroup = template<ErrorGroupRow>((db, slot) =>
         stack: sql`excluded.stack`,
         last_invocation_id: sql`excluded.last_invocation_id`,
         count: sql`error_groups.count + excluded.count`,
+        last_version: sql`case when excluded.last_seen_at >= error_groups.last_seen_at
+          then excluded.last_version else error_groups.last_version end`,
         last_seen_at: sql`case when excluded.last_seen_at > error_groups.last_seen_at
           then excluded.last_seen_at else error_groups.last_seen_at end`,
         state: sql`case when error_groups.state = 'resolved' and excluded.last_seen_at > error_groups.state_at
@@ -196,6 +200,8 @@ function toRow(record: Omit<ErrorOccurrences, 'tallies'>): ErrorGroupRow {
     count: record.count,
     first_seen_at: record.firstSeenAt,
     last_seen_at: record.lastSeenAt,
+    first_version: record.firstVersion,
+    last_version: record.lastVersion,
     last_invocation_id: record.lastInvocationId,
     state: 'open',
     state_at: record.firstSeenAt,
@@ -214,6 +220,8 @@ function toRecord(row: ErrorGroupRow): ErrorGroupRecord {
     count: row.count,
     firstSeenAt: row.first_seen_at,
     lastSeenAt: row.last_seen_at,
+    firstVersion: row.first_version,
+    lastVersion: row.last_version,
     lastInvocationId: row.last_invocation_id,
     state: row.state,
     stateAt: row.state_at,

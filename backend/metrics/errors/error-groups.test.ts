@@ -44,6 +44,8 @@ describe('ErrorGroups', () => {
         count: 3,
         firstSeenAt: startAt,
         lastSeenAt: startAt + 9,
+        firstVersion: 1,
+        lastVersion: 2,
         tallies: [
           { version: 1, hourAt: startAt, count: 1 },
           { version: 2, hourAt: startAt, count: 2 },

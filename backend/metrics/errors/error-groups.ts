@@ -79,6 +79,8 @@ export class ErrorGroups {
       count: 1,
       firstSeenAt: at,
       lastSeenAt: at,
+      firstVersion: version.version,
+      lastVersion: version.version,
       lastInvocationId: invocation.id,
       tallies: [{ version: version.version, hourAt, count: 1 }],
     });
@@ -99,5 +101,6 @@ function sumOf(older: ErrorOccurrences, newer: ErrorOccurrences): ErrorOccurrenc
     if (known === undefined) tallies.push(tally);
     else tallies[at] = { ...known, count: known.count + tally.count };
   }
-  return { ...newer, firstSeenAt: older.firstSeenAt, count: older.count + newer.count, tallies };
+  const { firstSeenAt, firstVersion } = older;
+  return { ...newer, firstSeenAt, firstVersion, count: older.count + newer.count, tallies };
 }
