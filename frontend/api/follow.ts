@@ -18,6 +18,11 @@ export interface FollowOptions {
   readonly maxRetryMs?: number;
   /** An event or comment is due within this; silence longer than it means a dead connection. */
   readonly silenceMs?: number;
+  /** The first event is due within this; without one, somebody in between holds the stream back, and it is over. */
+  readonly firstEventMs?: number;
+  readonly onHeld?: () => void;
+  /** The platform ends each stream by itself, and is asked again after so long: nothing is wrong with that. */
+  readonly pollMs?: number;
 }
 
 /** Waits, or returns early when the signal aborts. */
@@ -77,6 +82,14 @@ export function followEvents(options: FollowOptions): () => void {
     const attempt = new AbortController();
     const signal = AbortSignal.any([stop.signal, attempt.signal]);
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let hasEvents = false;
+    const { firstEventMs, onHeld } = options;
+    const giveUp = () => {
+      if (hasEvents) return;
+      stop.abort();
+      onHeld?.();
+    };
+    const held = firstEventMs === undefined ? undefined : setTimeout(giveUp, firstEventMs);
     const touch = () => {
       clearTimeout(timer);
       timer = setTimeout(() => attempt.abort(), options.silenceMs ?? 45_000);
@@ -90,11 +103,13 @@ export function followEvents(options: FollowOptions): () => void {
       retryMs = minRetryMs;
       const parser = new EventStreamParser();
       await readStream(response, parser, options, touch, (id) => {
+        hasEvents = true;
         lastEventId = id;
       });
       retryMs = Math.max(retryMs, parser.retryMs ?? 0);
     } finally {
       clearTimeout(timer);
+      clearTimeout(held);
       attempt.abort();
     }
   }
@@ -104,6 +119,10 @@ export function followEvents(options: FollowOptions): () => void {
       options.onState?.('connecting');
       try {
         await connectOnce();
+        if (options.pollMs !== undefined) {
+          await pause(options.pollMs, stop.signal);
+          continue;
+        }
       } catch (error) {
         if (stop.signal.aborted) break;
         if (isFinal(error)) {

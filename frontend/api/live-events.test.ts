@@ -18,12 +18,13 @@ const isMissing = (topic: string) => topic.includes('nobody');
 
 interface Opened {
   readonly topics: readonly string[];
+  readonly forMs: string | null;
   readonly lastEventId: string | undefined;
   readonly response: ServerResponse;
 }
 
-/** A platform that carries whatever is asked for, and remembers it. */
-async function setUp(options: Partial<LiveEventsOptions> = {}) {
+/** A platform that carries whatever is asked for, and remembers it. `holds`: a proxy before it passes on whole responses alone. */
+async function setUp({ holds = false, ...options }: Partial<LiveEventsOptions> & { readonly holds?: boolean } = {}) {
   const opened: Opened[] = [];
   const changes: string[][] = [];
   const server = createServer((request, response) => {
@@ -35,10 +36,19 @@ async function setUp(options: Partial<LiveEventsOptions> = {}) {
         response.end(JSON.stringify({ code: 'function_not_found', detail: 'there is no function', status: 404 }));
         return;
       }
-      opened.push({ topics, lastEventId: request.headers['last-event-id']?.toString(), response });
+      opened.push({
+        topics,
+        forMs: url.searchParams.get('forMs'),
+        lastEventId: request.headers['last-event-id']?.toString(),
+        response,
+      });
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       const stream = `evs_${opened.length}`;
-      send(response, 'open', { stream, topics, refused: topics.filter(isMissing).map(refusal) }, `${stream}~0`);
+      const isHeld = holds && url.searchParams.get('forMs') === null;
+      if (isHeld) return;
+      const refused = topics.filter(isMissing).map(refusal);
+      send(response, 'open', { stream, version: '1.2.3', topics, refused }, `${stream}~0`);
+      if (holds) response.end();
       return;
     }
     let body = '';
@@ -100,6 +110,28 @@ describe('LiveEvents', () => {
     expect(metrics.heard).toEqual([{ kind: 'tick', data: { topic: 'metrics', at: '1' } }]);
     expect(again.heard).toEqual(metrics.heard);
     expect(opened.map(({ topics }) => topics)).toEqual([['metrics', 'logs:hello']]);
+  });
+
+  it('asks again and again where a stream does not come through, and goes on where it was', async () => {
+    const { events, opened, hear, changes } = await setUp({ holds: true, firstEventMs: 50, pollMs: 5 });
+    const states: string[] = [];
+    events.watch(() => states.push(events.state()));
+    hear('metrics');
+    await vi.waitFor(() => expect(opened.length).toBeGreaterThan(3), patience);
+    // What is asked for later is in the next answer.
+    hear('logs');
+    await vi.waitFor(() => expect(opened.at(-1)?.topics).toEqual(['metrics', 'logs']), patience);
+    expect(opened.map(({ forMs }) => forMs).slice(0, 3)).toEqual([null, '5', '5']);
+    expect(opened[2]?.lastEventId).toBe('evs_2~0');
+    expect([events.state(), events.version(), changes]).toEqual(['polling', '1.2.3', []]);
+    expect(states.filter((state) => state === 'waiting')).toEqual([]);
+  });
+
+  it('tries a stream again after a while of asking', async () => {
+    const { opened, hear } = await setUp({ holds: true, firstEventMs: 20, pollMs: 5, retryStreamMs: 1 });
+    hear('metrics');
+    await vi.waitFor(() => expect(opened.filter(({ forMs }) => forMs === null)).toHaveLength(3), patience);
+    expect(opened.filter(({ forMs }) => forMs !== null).length).toBeGreaterThan(1);
   });
 
   it('changes the topics of the open stream instead of opening another', async () => {

@@ -6,8 +6,8 @@ import { followEvents, type StreamState } from './follow.ts';
 import { ApiError } from './server-error.ts';
 import { type TopicEvent, type TopicHandler, TopicTable } from './topic-table.ts';
 
-/** `paused`: the tab is hidden. */
-export type LiveState = StreamState | 'paused';
+/** `paused`: the tab is hidden. `polling`: a stream does not come through, so what is new is asked for again and again. */
+export type LiveState = StreamState | 'paused' | 'polling';
 
 export interface LiveEventsOptions {
   readonly client: ApiClient;
@@ -17,6 +17,11 @@ export interface LiveEventsOptions {
   /** How long a tab is hidden before it stops listening. */
   readonly hiddenMs?: number;
   readonly minRetryMs?: number;
+  /** How long the first event of a stream may take; after that it is taken to be held back by a proxy. */
+  readonly firstEventMs?: number;
+  /** How long each answer gathers events while a stream does not come through, and how long until a stream is tried again. */
+  readonly pollMs?: number;
+  readonly retryStreamMs?: number;
   /** Defaults to the visibility of the page. */
   readonly visibility?: { isVisible(): boolean; onChange(listener: () => void): () => void };
 }
@@ -65,6 +70,9 @@ export class LiveEvents {
   #hiding: ReturnType<typeof setTimeout> | undefined;
   #isHidden = false;
   #isChanging = false;
+  /** A stream does not come through. */
+  #isPolling = false;
+  #version: string | undefined;
 
   constructor(options: LiveEventsOptions) {
     this.#options = options;
@@ -75,7 +83,10 @@ export class LiveEvents {
 
   readonly state = (): LiveState => this.#state;
 
-  /** Calls `listener` when the state changes. */
+  /** Of the platform, as it said last. */
+  readonly version = (): string | undefined => this.#version;
+
+  /** Calls `listener` when the state or the version changes. */
   readonly watch = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -133,25 +144,40 @@ export class LiveEvents {
   #open(): void {
     const connection = ++this.#connection;
     const isPresent = () => connection === this.#connection;
+    const { pollMs = 1500, firstEventMs = 8000, retryStreamMs = 600_000 } = this.#options;
+    const isPolling = this.#isPolling;
+    const pollsUntil = Date.now() + retryStreamMs;
+    const turnTo = (polling: boolean) => {
+      if (!isPresent()) return;
+      this.#isPolling = polling;
+      this.#close('connecting');
+      this.#adjust();
+    };
     this.#stop = followEvents({
       client: this.#options.client,
+      ...(isPolling ? { pollMs: this.#options.minRetryMs ?? 500 } : { firstEventMs, onHeld: () => turnTo(true) }),
       path: () => {
         const topics = this.#table.wanted;
         this.#stream = undefined;
         this.#asked = new Set(topics);
         this.#renewed.clear();
-        return apiPaths.events(topics);
+        return apiPaths.events(topics, isPolling ? pollMs : undefined);
       },
       silenceMs: 45_000,
       ...(this.#lastEventId === undefined ? {} : { lastEventId: this.#lastEventId }),
       ...(this.#options.minRetryMs === undefined ? {} : { minRetryMs: this.#options.minRetryMs }),
       onEvents: (events) => {
-        if (isPresent()) this.#take(events);
+        if (!isPresent()) return;
+        this.#take(events);
+        if (!isPolling) return;
+        if (Date.now() < pollsUntil) this.#polled();
+        else turnTo(false);
       },
       onState: (state) => {
         if (!isPresent()) return;
         if (state !== 'open') this.#stream = undefined;
-        this.#show(state);
+        // One answer after the other is no news; that none comes is.
+        if (!isPolling || state === 'waiting') this.#show(state);
       },
       onRefused: (error) => {
         if (isPresent()) this.#refuseAll(error);
@@ -183,8 +209,17 @@ export class LiveEvents {
     this.#table.deliver(ofTopics);
   }
 
-  #opened({ stream, refused }: OpenStream): void {
+  #polled(): void {
+    // The next answer carries what is wanted then.
+    this.#stream = undefined;
+    this.#show('polling');
+  }
+
+  #opened({ stream, refused, version }: OpenStream): void {
     this.#stream = stream;
+    const isNews = this.#version !== version;
+    this.#version = version;
+    if (isNews) this.#notify();
     for (const one of refused) this.#table.refuse(one);
     // What was asked for while it opened.
     this.#adjust();
@@ -236,6 +271,10 @@ export class LiveEvents {
   #show(state: LiveState): void {
     if (this.#state === state) return;
     this.#state = state;
+    this.#notify();
+  }
+
+  #notify(): void {
     for (const listener of [...this.#listeners]) listener();
   }
 }

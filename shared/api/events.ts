@@ -12,7 +12,16 @@ export const eventsQuerySchema = z.object({
     .describe(
       'Repeatable: `metrics`, `metrics:<function>`, `logs`, `logs:<function>`, both with `?filter=` and `?tail=` (lines of the past, 0 to 200), `deployments`, `alerts`.',
     ),
+  forMs: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .max(30_000)
+    .optional()
+    .describe('Ends the stream after so long, for readers behind a proxy that passes on whole responses alone.'),
 });
+
+export type EventsQuery = z.infer<typeof eventsQuerySchema>;
 
 export const changeTopicsSchema = z.strictObject({
   topics: z.array(topicSchema).max(maxTopics).describe('All that the stream is to carry from now on.'),
@@ -30,6 +39,7 @@ export type RefusedTopic = z.infer<typeof refusedTopicSchema>;
 /** Data of the first event, `open`; and the answer to a change of topics. */
 export const openStreamSchema = z.object({
   stream: z.string().describe('Names the stream where its topics are changed.'),
+  version: z.string().describe('Of the platform.'),
   topics: z.array(z.string()),
   refused: z.array(refusedTopicSchema),
 });

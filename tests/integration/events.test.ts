@@ -101,6 +101,16 @@ describe('one stream of many topics', () => {
     second.close();
   });
 
+  test('ends after a time that was asked for, so that a proxy which waits for the whole passes it on', async () => {
+    const path = `${eventsPath(['metrics'])}&forMs=100`;
+    const response = await fetch(url.replace('/api/v1', '') + path, { headers: rig.as.admin });
+    expect(await response.text()).toMatch(/event: open\ndata: .*"version":".+"/);
+    const tooLong = await fetch(url.replace('/api/v1', '') + path.replace('=100', '=1000000'), {
+      headers: rig.as.admin,
+    });
+    expect(tooLong.status).toBe(400);
+  });
+
   test('where memory has moved on, the gap is marked', async () => {
     const first = await open(['metrics']);
     await first.until(({ event }) => event === 'open');
@@ -154,6 +164,7 @@ describe('one stream of many topics', () => {
     const topics = ['metrics', 'logs:hello?tail=1', 'metrics:nobody'];
     const changed = await send('PUT', `/events/${stream}/topics`, { topics });
     expect(await changed.json()).toEqual({
+      version: expect.any(String),
       stream,
       topics: ['metrics', 'logs:hello?tail=1'],
       refused: [{ topic: 'metrics:nobody', status: 404, code: 'function_not_found', detail: expect.any(String) }],

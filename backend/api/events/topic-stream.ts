@@ -18,6 +18,8 @@ export interface TopicStreamOptions {
   readonly stream: EventStream;
   /** Who opened it; topics are looked at again in its name. */
   readonly request: FastifyRequest;
+  /** Of the platform. */
+  readonly version: string;
   readonly hub: EventHub;
   readonly logs: LogReader;
   readonly logger: Logger;
@@ -78,8 +80,7 @@ export class TopicStream implements Outlet {
   begin(topics: readonly ResolvedTopic[], refused: readonly RefusedTopic[]): void {
     const { cursor } = this.#options;
     this.#add(topics, cursor);
-    const opened: OpenStream = { stream: this.id, topics: [...this.#carried.keys()], refused: [...refused] };
-    this.send('open', JSON.stringify(opened));
+    this.send('open', JSON.stringify(this.#opened(refused)));
     this.#pump();
   }
 
@@ -90,7 +91,12 @@ export class TopicStream implements Outlet {
     for (const text of [...this.#carried.keys()]) if (!wanted.has(text)) this.#drop(text);
     this.#add(topics, undefined);
     this.#pump();
-    return { stream: this.id, topics: [...this.#carried.keys()], refused: [...refused] };
+    return this.#opened(refused);
+  }
+
+  #opened(refused: readonly RefusedTopic[]): OpenStream {
+    const { version } = this.#options;
+    return { stream: this.id, version, topics: [...this.#carried.keys()], refused: [...refused] };
   }
 
   #add(topics: readonly ResolvedTopic[], cursor: Cursor | undefined): void {

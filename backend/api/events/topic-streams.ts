@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { OpenStream, RefusedTopic } from '../../../shared/api/events.ts';
+import type { EventsQuery, OpenStream, RefusedTopic } from '../../../shared/api/events.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import { callerOf } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
@@ -28,17 +28,18 @@ export class TopicStreams {
     this.#hub = new EventHub({ clock: context.clock });
   }
 
-  /** Answers with a stream; throws why the first topic is refused where all of them are. */
-  open(request: FastifyRequest, reply: FastifyReply, texts: readonly string[]): EventStream {
+  /** Answers with a stream, which ends after `forMs`; throws why the first topic is refused where all of them are. */
+  open(request: FastifyRequest, reply: FastifyReply, { topic: texts, forMs }: EventsQuery): EventStream {
     const { carried, refused, firstError } = this.#choose(request, texts);
     if (carried.length === 0) throw firstError;
     checkCount(carried);
-    const { streams, logs, logger } = this.#context;
+    const { streams, logs, logger, clock, facts } = this.#context;
     const stream = streams.open(request, reply);
     const lastEventId = request.headers['last-event-id'];
     const topicStream = new TopicStream({
       stream,
       request,
+      version: facts.version,
       hub: this.#hub,
       logs,
       logger,
@@ -48,6 +49,7 @@ export class TopicStreams {
     this.#open.set(topicStream.id, topicStream);
     stream.onClose(() => this.#open.delete(topicStream.id));
     topicStream.begin(carried, refused);
+    if (forMs !== undefined) stream.onClose(clock.after(forMs, () => stream.end()));
     return stream;
   }
 

@@ -38,7 +38,7 @@ export function eventRoutes(app: Api, context: ApiContext): void {
       },
     },
     handler: async (request, reply) => {
-      const stream = streams.open(request, reply, request.query.topic);
+      const stream = streams.open(request, reply, request.query);
       return reply.send(stream.body as never);
     },
   });
