@@ -14,6 +14,7 @@ import { createDashboardRouter } from './routes.tsx';
 import './styles/index.css';
 import { applyTheme } from './ui/theme.ts';
 import { TooltipLayer } from './ui/tooltip.tsx';
+import { withTabRange } from './util/tab-range.ts';
 
 applyTheme();
 
@@ -25,6 +26,8 @@ function adoptToken(): void {
 }
 adoptToken();
 globalThis.addEventListener('hashchange', adoptToken);
+const query = withTabRange(location.search, sessionStorage);
+if (query !== undefined) history.replaceState(history.state, '', location.pathname + query + location.hash);
 
 const client = new ApiClient({ session, baseUrl: '', fetch: globalThis.fetch });
 const events = new LiveEvents({ client, isSignedIn: () => session.token !== undefined });

@@ -4,6 +4,7 @@ import { useIsSignedIn, useShownProject } from './api/context.tsx';
 import { AppShell } from './components/app-shell.tsx';
 import { NotFoundPage } from './pages/not-found.tsx';
 import { paths } from './path-builder.ts';
+import { keepRange, rememberRange } from './util/tab-range.ts';
 
 // Most visits begin signed in.
 const SignInPage = lazy(() => import('./pages/sign-in.tsx').then((module) => ({ default: module.SignInPage })));
@@ -20,7 +21,11 @@ function Gate() {
   );
 }
 
-const rootRoute = createRootRoute({ component: Gate, notFoundComponent: NotFoundPage });
+const rootRoute = createRootRoute({
+  component: Gate,
+  notFoundComponent: NotFoundPage,
+  search: { middlewares: [keepRange] },
+});
 const page = <Path extends string>(path: Path, component: ReturnType<typeof lazyRouteComponent>) =>
   createRoute({ getParentRoute: () => rootRoute, path, component });
 
@@ -148,10 +153,12 @@ const routeTree = rootRoute.addChildren([
 ]);
 
 export function createDashboardRouter() {
-  return createRouter({
+  const router = createRouter({
     routeTree,
     defaultPreload: 'intent',
     scrollRestoration: true,
     defaultNotFoundComponent: NotFoundPage,
   });
+  router.subscribe('onResolved', ({ toLocation }) => rememberRange(toLocation.search, sessionStorage));
+  return router;
 }

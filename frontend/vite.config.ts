@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import manifest from '../package.json' with { type: 'json' };
 
 /** `HEARTH_CONTROL_URL` names the platform that `vite dev` talks to; the built dashboard is served by that platform itself. */
 const controlUrl = process.env['HEARTH_CONTROL_URL'] ?? 'http://127.0.0.1:3000';
@@ -12,6 +13,7 @@ export default defineConfig(({ command }) => {
   return {
     root: import.meta.dirname,
     base: '/',
+    define: { __HEARTH_VERSION__: JSON.stringify(manifest.version) },
     plugins: [react(), tailwindcss()],
     server: { proxy: { '/api': controlUrl, '/openapi.json': controlUrl, '/docs': controlUrl } },
     build: {

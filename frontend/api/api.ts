@@ -24,7 +24,7 @@ import type {
   LogLine,
   Redriven,
 } from '../../shared/api/invocations.ts';
-import type { GaugeSeries, Metrics } from '../../shared/api/metrics.ts';
+import type { GaugeSeries, Histogram, Metrics } from '../../shared/api/metrics.ts';
 import type {
   CreatedToken,
   CreateToken,
@@ -65,9 +65,12 @@ const ifMatch = (etag: string | null): { headers?: Record<string, string> } =>
 const withSignal = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal });
 
 export const apiPaths = {
-  /** The one stream of this tab, with its topics. */
-  events: (topics: readonly string[]) =>
-    `${root}/events?${new URLSearchParams(topics.map((topic): [string, string] => ['topic', topic]))}`,
+  /** The one stream of this tab, with its topics; with `forMs` an answer that ends after so long. */
+  events: (topics: readonly string[], forMs?: number) => {
+    const query = new URLSearchParams(topics.map((topic): [string, string] => ['topic', topic]));
+    if (forMs !== undefined) query.set('forMs', String(forMs));
+    return `${root}/events?${query}`;
+  },
   eventTopics: (stream: string) => `${root}/events/${segment(stream)}/topics`,
   /** Of one function, or of all. */
   logs: (name: string | undefined) => (name === undefined ? `${root}/logs` : `${functionPath(name)}/logs`),
@@ -239,6 +242,10 @@ export class Api {
 
   metrics(query: QueryValues, signal?: AbortSignal): Promise<Metrics> {
     return this.#get(`${root}/metrics`, query, signal);
+  }
+
+  histogram(query: QueryValues, signal?: AbortSignal): Promise<Histogram> {
+    return this.#get(`${root}/metrics/histogram`, query, signal);
   }
 
   gauges(query: QueryValues, signal?: AbortSignal): Promise<GaugeSeries> {

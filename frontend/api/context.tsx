@@ -1,6 +1,6 @@
 import { createContext, type ReactNode, useContext, useEffect, useRef, useSyncExternalStore } from 'react';
 import type { Api } from './api.ts';
-import type { LiveEvents } from './live-events.ts';
+import type { LiveEvents, LiveState } from './live-events.ts';
 import type { LiveSnapshot, LiveTicks } from './live-ticks.ts';
 import type { Session } from './session.ts';
 import type { TopicEvent } from './topic-table.ts';
@@ -43,6 +43,14 @@ export function useTopic(topic: string, onEvents: (events: readonly TopicEvent[]
 export function useLive(): LiveSnapshot {
   const { live } = useBackend();
   return useSyncExternalStore(live.subscribe, live.snapshot);
+}
+
+/** How the stream of this tab is doing, and the version of the platform that it comes from. */
+export function useConnection(): { readonly state: LiveState; readonly version: string | undefined } {
+  const { events } = useBackend();
+  const state = useSyncExternalStore(events.watch, events.state);
+  const version = useSyncExternalStore(events.watch, events.version);
+  return { state, version };
 }
 
 /** The project that the dashboard shows; undefined: that of the token. */

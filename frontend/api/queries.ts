@@ -139,6 +139,18 @@ export const queries = {
       staleTime: isLive ? range.refreshMs / 2 : Number.POSITIVE_INFINITY,
       refetchInterval: isLive ? range.refreshMs : false,
     }),
+  /** How long the calls of a function took, in the steps of `metrics`. */
+  histogram: (api: Api, range: TimeRange, functionName: string, isLive: boolean) =>
+    queryOptions({
+      queryKey: ['metrics', 'histogram', range.id, functionName],
+      queryFn: ({ signal }) => {
+        const window = windowOf(range, Date.now());
+        return api.histogram({ ...window, function: functionName, stepMs: range.stepMs }, signal);
+      },
+      placeholderData: keepPreviousData,
+      staleTime: isLive ? range.refreshMs / 2 : Number.POSITIVE_INFINITY,
+      refetchInterval: isLive ? Math.max(range.refreshMs, 10_000) : false,
+    }),
   /** What host and pool did. The live numbers go on with it, so that it is renewed only now and then. */
   gauges: (api: Api, range: TimeRange, isLive: boolean) =>
     queryOptions({

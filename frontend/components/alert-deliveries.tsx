@@ -2,6 +2,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import type { AlertDeliveryDocument, AlertRuleDocument } from '../../shared/api/alerts.ts';
 import { alertApi, alertQueries } from '../api/alerts.ts';
 import { useApi } from '../api/context.tsx';
+import { Ago } from '../ui/ago.tsx';
 import { Badge, type Tone } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { CodeBlock } from '../ui/copy-button.tsx';
@@ -9,7 +10,6 @@ import { Dialog } from '../ui/dialog.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { channelText } from '../util/alert-text.ts';
-import { formatAgo } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 import { QueryView } from './query-view.tsx';
 
@@ -21,7 +21,7 @@ const tones: Readonly<Record<AlertDeliveryDocument['state'], Tone>> = {
 
 function columns(now: number): readonly TableColumn<AlertDeliveryDocument>[] {
   return [
-    { id: 'at', label: 'When', cell: (row) => formatAgo(row.createdAt, now) },
+    { id: 'at', label: 'When', cell: (row) => <Ago at={row.createdAt} now={now} /> },
     { id: 'event', label: 'What', cell: (row) => row.event },
     {
       id: 'to',

@@ -3,11 +3,12 @@ import { useState } from 'react';
 import type { AliasMove } from '../../shared/api/alias-moves.ts';
 import { aliasMoveQueries } from '../api/alias-moves.ts';
 import { useApi } from '../api/context.tsx';
+import { Ago } from '../ui/ago.tsx';
 import { Badge, type Tone } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
-import { formatAgo, formatCount, formatDateTime, formatMs, formatPercent } from '../util/format.ts';
+import { formatCount, formatDateTime, formatMs, formatPercent } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 import { shareOf, type Weighted } from '../util/traffic.ts';
 import { LoadMore } from './load-more.tsx';
@@ -36,11 +37,7 @@ function columns(now: number, onCompare: (move: AliasMove) => void): readonly Ta
       id: 'when',
       label: 'When',
       onPhone: 'bare',
-      cell: (row) => (
-        <time dateTime={row.at} title={formatDateTime(row.at)} className="whitespace-nowrap">
-          {formatAgo(row.at, now)}
-        </time>
-      ),
+      cell: (row) => <Ago at={row.at} now={now} />,
     },
     {
       id: 'what',

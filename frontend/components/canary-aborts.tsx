@@ -3,8 +3,8 @@ import { Link } from '@tanstack/react-router';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
+import { Ago } from '../ui/ago.tsx';
 import { Callout } from '../ui/callout.tsx';
-import { formatAgo, formatDateTime } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 import { timeRangeOf } from '../util/time-range.ts';
 
@@ -26,11 +26,7 @@ export function CanaryAborts({ functionName }: { readonly functionName?: string 
               <Link to={paths.function(abort.functionName, 'versions')} className="font-medium wrap-anywhere">
                 {abort.functionName}
               </Link>
-              {abort.alias === 'live' ? '' : ` (${abort.alias})`},{' '}
-              <time dateTime={abort.at} title={formatDateTime(abort.at)}>
-                {formatAgo(abort.at, now)}
-              </time>
-              : {abort.reason}
+              {abort.alias === 'live' ? '' : ` (${abort.alias})`}, <Ago at={abort.at} now={now} />: {abort.reason}
             </li>
           ))}
           {items.length > mostShown && <li>and {items.length - mostShown} more</li>}

@@ -1,58 +1,78 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { Dialog as Radix } from 'radix-ui';
 import { useState } from 'react';
-import { useApi } from '../api/context.tsx';
+import { accessQueries } from '../api/access.ts';
+import { useApi, useBackend } from '../api/context.tsx';
 import { usePermission } from '../api/permission.ts';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
 import { classes } from '../ui/classes.ts';
-import { setTheme, themes } from '../ui/theme.ts';
-import { type Command, matchCommands } from '../util/commands.ts';
+import { copyText } from '../ui/copy-button.tsx';
+import { setTheme } from '../ui/theme.ts';
+import { toast } from '../ui/toast.tsx';
+import { allCommands, type Command, type Effect, matchCommands } from '../util/commands.ts';
 import { useSettled } from '../util/hooks.ts';
+import { setTimeZone } from '../util/time-zone.ts';
 import { useSections } from './sections.ts';
 
 function useCommands(search: string): readonly Command[] {
+  const api = useApi();
   // Of "logs of hello" the platform is asked for hello; the labels are then compared with all words.
   const name = search.trim().split(/\s+/).at(-1) ?? '';
-  const { data } = useInfiniteQuery(queries.functions(useApi(), useSettled(name, 150)));
+  const { data } = useInfiniteQuery(queries.functions(api, useSettled(name, 150)));
+  const { data: projects } = useQuery(accessQueries.projects(api));
   const { sections } = useSections();
   const mayCreate = usePermission('createFunction') === undefined;
-  const functions = (data?.pages ?? []).flatMap((page) => page.items);
-  return [
-    ...functions.slice(0, 50).flatMap((fn): readonly Command[] => [
-      { id: `fn ${fn.name}`, label: fn.name, group: 'Function', path: paths.function(fn.name) },
-      { id: `test ${fn.name}`, label: `Test ${fn.name}`, group: 'Action', path: paths.function(fn.name, 'code') },
-      { id: `logs ${fn.name}`, label: `Logs of ${fn.name}`, group: 'Action', path: paths.function(fn.name, 'logs') },
-      {
-        id: `ver ${fn.name}`,
-        label: `Versions of ${fn.name}`,
-        group: 'Action',
-        path: paths.function(fn.name, 'versions'),
-      },
-    ]),
-    ...(mayCreate
-      ? [{ id: 'new', label: 'New function', group: 'Action', path: paths.newFunction() } satisfies Command]
-      : []),
-    ...sections.map(
-      (section): Command => ({ id: section.path, label: section.label, group: 'Page', path: section.path }),
-    ),
-    ...themes.map((theme): Command => ({ id: `theme ${theme}`, label: `Theme: ${theme}`, group: 'Action', theme })),
-  ];
+  return allCommands({
+    functions: (data?.pages ?? []).flatMap((page) => page.items),
+    sections,
+    projects: (projects?.items ?? []).map((project) => project.name),
+    here: location.href,
+    mayCreate,
+  });
+}
+
+/** Does what a command says, and says what came of it where that is not seen. */
+function useEffectOf(): (effect: Effect) => void {
+  const { api, session } = useBackend();
+  const navigate = useNavigate();
+  const invoke = async (name: string) => {
+    const { status, invocationId } = await api.invoke(name, '{}', { qualifier: 'live' }, new AbortController().signal);
+    toast.done(`${name} answered ${status}`);
+    if (invocationId !== undefined) await navigate({ to: paths.invocation(invocationId) });
+  };
+  return (effect) => {
+    if (effect.kind === 'theme') setTheme(effect.theme);
+    else if (effect.kind === 'time-zone') setTimeZone(effect.zone);
+    else if (effect.kind === 'go') void navigate({ to: effect.path, search: effect.search ?? {} });
+    else if (effect.kind === 'project') {
+      void navigate({ to: paths.overview() });
+      session.showProject(effect.project);
+    } else if (effect.kind === 'copy') {
+      copyText(effect.text).then(
+        () => toast.done(`${effect.what} is copied`),
+        (error: unknown) => toast.failed('Not copied', error),
+      );
+    } else {
+      invoke(effect.functionName).catch((error: unknown) =>
+        toast.failed(`${effect.functionName} was not invoked`, error),
+      );
+    }
+  };
 }
 
 /** Ctrl+K: go anywhere, do the common things, by typing. */
 export function CommandPalette({ onClose }: { readonly onClose: () => void }) {
   const [search, setSearch] = useState('');
   const [active, setActive] = useState(0);
-  const navigate = useNavigate();
+  const act = useEffectOf();
   const found = matchCommands(useCommands(search), search).slice(0, 12);
   const current = found[Math.min(active, found.length - 1)];
   const run = (command: Command | undefined) => {
     if (command === undefined) return;
     onClose();
-    if (command.theme !== undefined) setTheme(command.theme);
-    if (command.path !== undefined) navigate({ to: command.path }).catch(() => undefined);
+    act(command.effect);
   };
   const onKey = (key: string): boolean => {
     if (key === 'ArrowDown') setActive(Math.min(active + 1, found.length - 1));

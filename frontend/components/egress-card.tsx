@@ -4,9 +4,10 @@ import type { Metrics } from '../../shared/api/metrics.ts';
 import type { Egress } from '../../shared/egress.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
+import { Ago } from '../ui/ago.tsx';
 import { Card } from '../ui/card.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
-import { formatAgo, formatBytes, formatCount } from '../util/format.ts';
+import { formatBytes, formatCount } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 
 function columns(now: number): readonly TableColumn<EgressRefusalDocument>[] {
@@ -24,7 +25,7 @@ function columns(now: number): readonly TableColumn<EgressRefusalDocument>[] {
     },
     { id: 'version', label: 'Version', isNumber: true, isSecondary: true, cell: ({ version }) => `v${version}` },
     { id: 'count', label: 'Attempts', isNumber: true, cell: ({ count }) => formatCount(count) },
-    { id: 'last', label: 'Last', isNumber: true, cell: ({ lastAt }) => formatAgo(lastAt, now) },
+    { id: 'last', label: 'Last', isNumber: true, cell: ({ lastAt }) => <Ago at={lastAt} now={now} /> },
   ];
 }
 

@@ -5,6 +5,7 @@ import type { ErrorGroup } from '../../shared/api/error-groups.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
+import { Ago } from '../ui/ago.tsx';
 import { Badge, type Tone } from '../ui/badge.tsx';
 import { Card } from '../ui/card.tsx';
 import { CodeBlock } from '../ui/copy-button.tsx';
@@ -14,7 +15,8 @@ import { Select } from '../ui/field.tsx';
 import { Sparkline } from '../ui/sparkline.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
-import { formatAgo, formatCount, formatDateTime } from '../util/format.ts';
+import { errorStory } from '../util/error-story.ts';
+import { formatCount, formatDateTime } from '../util/format.ts';
 import { useNow, useUrlValue } from '../util/hooks.ts';
 import { LoadMore } from './load-more.tsx';
 import { PermittedButton } from './permitted-button.tsx';
@@ -38,6 +40,17 @@ const actions: readonly { readonly state: ErrorGroup['state']; readonly label: s
 ];
 
 const versionsText = (group: ErrorGroup) => group.versions.map((version) => `v${version}`).join(', ');
+
+/** Where it began, and whether what is live still fails so. */
+function Story({ group }: { readonly group: ErrorGroup }) {
+  const { beginning, now, isInLive } = errorStory(group);
+  return (
+    <>
+      <span className="block whitespace-nowrap">{beginning || versionsText(group)}</span>
+      {now !== '' && <span className={isInLive ? 'text-xs text-danger' : 'text-xs text-faint'}>{now}</span>}
+    </>
+  );
+}
 
 function columns(now: number, withFunction: boolean, onOpen: (id: string) => void): readonly TableColumn<ErrorGroup>[] {
   return [
@@ -88,11 +101,17 @@ function columns(now: number, withFunction: boolean, onOpen: (id: string) => voi
       id: 'versions',
       label: 'Versions',
       isSecondary: true,
-      className: 'max-w-32 truncate',
-      cell: (row) => versionsText(row),
+      className: 'max-w-56',
+      cell: (row) => <Story group={row} />,
     },
-    { id: 'first', label: 'First', isNumber: true, isSecondary: true, cell: (row) => formatAgo(row.firstSeenAt, now) },
-    { id: 'last', label: 'Last', isNumber: true, cell: (row) => formatAgo(row.lastSeenAt, now) },
+    {
+      id: 'first',
+      label: 'First',
+      isNumber: true,
+      isSecondary: true,
+      cell: (row) => <Ago at={row.firstSeenAt} now={now} />,
+    },
+    { id: 'last', label: 'Last', isNumber: true, cell: (row) => <Ago at={row.lastSeenAt} now={now} /> },
     { id: 'state', label: 'State', cell: (row) => <Badge tone={stateTones[row.state]}>{row.state}</Badge> },
   ];
 }
@@ -108,12 +127,15 @@ function Details({ group }: { readonly group: ErrorGroup }) {
     },
     onError: (error) => toast.failed('Not changed', error),
   });
+  const story = errorStory(group);
   const facts: readonly (readonly [string, string])[] = [
     ['State', `${group.state} since ${formatDateTime(group.stateAt)}`],
     ['Failures', formatCount(group.count)],
     ['First seen', formatDateTime(group.firstSeenAt)],
     ['Last seen', formatDateTime(group.lastSeenAt)],
     ['Versions, 24 h', versionsText(group) || 'none'],
+    ['Began', story.beginning || 'not known any more'],
+    ['Now', story.now || 'no version is live'],
     ['Thrown in', group.frame || 'unknown'],
   ];
   return (

@@ -7,12 +7,13 @@ import { queries } from '../api/queries.ts';
 import { setScheduleEnabled } from '../api/triggers.ts';
 import { inputOfSchedule } from '../forms/schedule-draft.ts';
 import { ScheduleForm } from '../forms/schedule-form.tsx';
+import { Ago } from '../ui/ago.tsx';
 import { Badge } from '../ui/badge.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { toast } from '../ui/toast.tsx';
 import { cronWords } from '../util/cron-words.ts';
-import { formatAgo, formatDateTime } from '../util/format.ts';
+import { formatDateTime } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 import { PermittedButton } from './permitted-button.tsx';
 import { QueryView } from './query-view.tsx';
@@ -143,7 +144,7 @@ function ScheduleRow({ schedule, others, withChange }: ScheduleRowProps) {
       {words !== undefined && <p className="tabular mt-1 text-sm">{words}</p>}
       <p className="tabular mt-1 text-xs text-muted">
         {nextText(schedule)}
-        {' · '}last {formatAgo(schedule.lastTickAt, now)} · after downtime: {schedule.misfire}
+        {' · '}last <Ago at={schedule.lastTickAt} now={now} /> · after downtime: {schedule.misfire}
       </p>
       {isEditing ? (
         <ScheduleForm

@@ -36,6 +36,7 @@ export function HostCharts({ range, isLive, markers, syncKey, isWhole = false }:
   const last = (name: Parameters<GaugeGrid['column']>[0]) =>
     grid.column(name).findLast((value) => value !== null) ?? undefined;
   const memory = last('memoryTotalBytes');
+  const queue = grid.column('asyncDepth', 'max');
   const shared = {
     x: grid.x,
     markers,
@@ -84,6 +85,16 @@ export function HostCharts({ range, isLive, markers, syncKey, isWhole = false }:
           { label: 'Platform', values: grid.column('platformRssBytes', 'max'), color: '--series-4', dash: [2, 3] },
         ]}
       />
+      <Chart
+        {...shared}
+        {...(data === undefined || isKnown(queue) ? {} : { emptyText: 'Known of the whole platform alone' })}
+        title="Durable queue"
+        note="most calls at a time"
+        shape="lines"
+        canLog
+        format={wholes}
+        series={[{ label: 'Waiting', values: queue, color: '--series-4' }]}
+      />
       {isWhole && <MachineCharts grid={grid} shared={shared} disk={last('diskTotalBytes')} />}
     </>
   );
@@ -121,13 +132,16 @@ function MachineCharts({
         series={[
           { label: 'In flight', values: grid.column('inFlight', 'max'), color: '--series-1' },
           { label: 'Waiting', values: grid.column('queued', 'max'), color: '--series-2', dash: [6, 3] },
-          {
-            label: 'In the durable queue',
-            values: grid.column('asyncDepth', 'max'),
-            color: '--series-4',
-            dash: [2, 3],
-          },
         ]}
+      />
+      <Chart
+        {...shared}
+        title="Oldest waiting call"
+        note="of the durable queue, since it was due"
+        shape="lines"
+        canLog
+        format={formatMs}
+        series={[{ label: 'Waited', values: grid.column('asyncOldestMs', 'max'), color: '--series-2' }]}
       />
       <Chart
         {...shared}
@@ -150,4 +164,5 @@ function MachineCharts({
   );
 }
 
+const isKnown = (column: Column) => column.some((value) => value !== null);
 const shares = (column: Column): Column => column.map((value) => (value === null ? null : value / 100));

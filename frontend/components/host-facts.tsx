@@ -56,6 +56,7 @@ export function HostFacts() {
             ['Delay of the platform’s event loop', formatMs(host.loopLagMs)],
             ['Calls in flight, waiting', `${formatCount(gauges.inFlight)}, ${formatCount(gauges.queued)}`],
             ['In the durable queue', formatCount(gauges.asyncDepth)],
+            ['Oldest waiting call', formatMs(gauges.asyncOldestMs)],
           ].map(([name, value]) => (
             <div
               key={name}

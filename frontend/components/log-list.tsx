@@ -1,12 +1,15 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { ArrowDown } from 'lucide-react';
+import { ArrowDown, Copy, Link2 } from 'lucide-react';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { LogLine } from '../../shared/api/invocations.ts';
 import { Button } from '../ui/button.tsx';
 import { classes } from '../ui/classes.ts';
+import { copyText } from '../ui/copy-button.tsx';
 import { ScrollArea } from '../ui/scroll-area.tsx';
+import { toast } from '../ui/toast.tsx';
 import { stripAnsi } from '../util/ansi.ts';
 import { formatClock } from '../util/format.ts';
+import { lineLink } from '../util/line-link.ts';
 import { versionText } from '../util/version-text.ts';
 import { levelClasses } from './log-lines.tsx';
 
@@ -15,10 +18,53 @@ const rowPx = 24;
 interface RowProps {
   readonly line: LogLine;
   readonly withFunction: boolean;
+  /** Shows all of a line, on as many rows as that takes. */
+  readonly isWrapped: boolean;
   readonly onInvocation: (id: string) => void;
 }
 
-function Row({ line, withFunction, onInvocation }: RowProps) {
+function copy(text: string, done: string): void {
+  copyText(text).then(
+    () => toast.done(done),
+    (error: unknown) => toast.failed('Not copied', error),
+  );
+}
+
+const copyClasses = 'grid size-6 place-items-center rounded text-muted hover:text-accent';
+
+/** Shown on the row that somebody points at or has the focus in. */
+function CopyLine({ line }: { readonly line: LogLine }) {
+  return (
+    <span className="absolute top-0 right-20 flex bg-raised opacity-0 group-hover:opacity-100 focus-within:opacity-100 max-sm:hidden">
+      <button
+        type="button"
+        title="Copy the line"
+        className={copyClasses}
+        onClick={(event) => {
+          event.stopPropagation();
+          copy(line.text, 'The line is copied');
+        }}
+      >
+        <Copy className="size-3.5" aria-hidden="true" />
+        <span className="sr-only">Copy the line</span>
+      </button>
+      <button
+        type="button"
+        title="Copy a link to the line"
+        className={copyClasses}
+        onClick={(event) => {
+          event.stopPropagation();
+          copy(lineLink(line, location.origin), 'A link to the line is copied');
+        }}
+      >
+        <Link2 className="size-3.5" aria-hidden="true" />
+        <span className="sr-only">Copy a link to the line</span>
+      </button>
+    </span>
+  );
+}
+
+function Row({ line, withFunction, isWrapped, onInvocation }: RowProps) {
   const { invocationId } = line;
   return (
     <>
@@ -39,14 +85,22 @@ function Row({ line, withFunction, onInvocation }: RowProps) {
       <span className="hidden w-9 shrink-0 text-faint sm:inline">{versionText(line)}</span>
       <span
         title={line.text}
-        className={classes('min-w-0 grow truncate whitespace-pre', line.stream === 'platform' && 'text-muted italic')}
+        className={classes(
+          'min-w-0 grow',
+          isWrapped ? 'break-words whitespace-pre-wrap' : 'truncate whitespace-pre',
+          line.stream === 'platform' && 'text-muted italic',
+        )}
       >
-        {stripAnsi(line.text).replaceAll('\n', ' ⏎ ')}
+        {isWrapped ? stripAnsi(line.text) : stripAnsi(line.text).replaceAll('\n', ' ⏎ ')}
       </span>
+      <CopyLine line={line} />
       {invocationId !== null && (
         <button
           type="button"
-          className="h-6 min-w-6 shrink-0 text-faint hover:text-accent hover:underline"
+          className={classes(
+            'min-w-6 shrink-0 text-faint hover:text-accent hover:underline',
+            isWrapped ? 'min-h-6 self-start leading-4' : 'h-6',
+          )}
           onClick={() => onInvocation(invocationId)}
         >
           <span className="sr-only">Invocation </span>
@@ -71,11 +125,12 @@ export interface LogListProps {
   readonly dropped?: number;
   /** The lines are of several functions. */
   readonly withFunction?: boolean;
+  readonly isWrapped?: boolean;
   readonly onInvocation: (id: string) => void;
 }
 
 /** A tail of any length: only what is visible is in the page. Scrolling up stops the following; the button goes on. */
-export function LogList({ lines, dropped = 0, withFunction = false, onInvocation }: LogListProps) {
+export function LogList({ lines, dropped = 0, withFunction = false, isWrapped = false, onInvocation }: LogListProps) {
   const area = useRef<HTMLElement>(null);
   const lastTop = useRef(0);
   const lastDropped = useRef(dropped);
@@ -87,6 +142,8 @@ export function LogList({ lines, dropped = 0, withFunction = false, onInvocation
     estimateSize: () => rowPx,
     overscan: 20,
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: heights of before say nothing once lines are wrapped, or not any more
+  useLayoutEffect(() => virtual.measure(), [isWrapped]);
   const lastId = lines.at(-1)?.id ?? '';
   useEffect(() => {
     const element = area.current;
@@ -130,15 +187,18 @@ export function LogList({ lines, dropped = 0, withFunction = false, onInvocation
               // biome-ignore lint/a11y/useKeyWithClickEvents: see above
               <div
                 key={line.id}
+                data-index={item.index}
+                {...(isWrapped ? { ref: virtual.measureElement } : {})}
                 onClick={() => openUnlessSelecting(line, onInvocation)}
                 className={classes(
-                  'absolute top-0 left-0 flex w-full items-center gap-3 px-4 hover:bg-raised',
+                  'group absolute top-0 left-0 flex w-full gap-3 px-4 hover:bg-raised',
+                  isWrapped ? 'items-start py-1' : 'items-center',
                   line.invocationId !== null && 'cursor-pointer',
                   line.level === 'error' && 'bg-danger-soft',
                 )}
-                style={{ height: rowPx, transform: `translateY(${item.start}px)` }}
+                style={{ ...(isWrapped ? {} : { height: rowPx }), transform: `translateY(${item.start}px)` }}
               >
-                <Row line={line} withFunction={withFunction} onInvocation={onInvocation} />
+                <Row line={line} withFunction={withFunction} isWrapped={isWrapped} onInvocation={onInvocation} />
               </div>
             );
           })}

@@ -1,4 +1,4 @@
-import { ArrowUp, CalendarRange, ScrollText } from 'lucide-react';
+import { ArrowUp, CalendarRange, ScrollText, WrapText } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { logLevels, parseLogFilter, withLevel } from '../../shared/log-filter.ts';
 import { shellQuote } from '../../shared/request-curl.ts';
@@ -79,11 +79,12 @@ function Tail({
   tail,
   functionName,
   filter,
-  onInvocation,
+  ...list
 }: {
   readonly tail: LogTail;
   readonly functionName: string | undefined;
   readonly filter: string;
+  readonly isWrapped: boolean;
   readonly onInvocation: (id: string) => void;
 }) {
   const isEmpty = tail.lines.length === 0 && tail.error === undefined;
@@ -103,12 +104,7 @@ function Tail({
           <CodeBlock text={command(functionName, filter)} label="command" className="text-left" />
         </EmptyState>
       ) : (
-        <LogList
-          lines={tail.lines}
-          dropped={tail.dropped}
-          withFunction={functionName === undefined}
-          onInvocation={onInvocation}
-        />
+        <LogList lines={tail.lines} dropped={tail.dropped} withFunction={functionName === undefined} {...list} />
       )}
     </>
   );
@@ -168,6 +164,8 @@ function FilterNote({
 export function LogPanel({ functionName }: { readonly functionName?: string }) {
   const [filter, setFilter] = useUrlValue('filter');
   const [openId, setOpenId] = useUrlValue('invocation');
+  const [wrap, setWrap] = useUrlValue('wrap');
+  const isWrapped = wrap !== '';
   useSlashFocus('log-filter');
   const parsed = useMemo(() => parseLogFilter(filter), [filter]);
   const settled = useSettled(parsed.isValid ? filter.trim() : '', 300);
@@ -203,6 +201,9 @@ export function LogPanel({ functionName }: { readonly functionName?: string }) {
           onChange={(event) => setFilter(withLevel(filter, event.target.value))}
         />
         <TimeChoice />
+        <IconButton label="Wrap long lines" aria-pressed={isWrapped} onClick={() => setWrap(isWrapped ? '' : '1')}>
+          <WrapText className={classes('size-4', isWrapped && 'text-accent')} aria-hidden="true" />
+        </IconButton>
         {fixed === undefined && <TailControls paused={paused} name={functionName ?? 'logs'} />}
         {fixed === undefined && canFollow ? (
           <TailState paused={paused} />
@@ -228,13 +229,14 @@ export function LogPanel({ functionName }: { readonly functionName?: string }) {
         />
       )}
       {fixed === undefined ? (
-        <Tail tail={tail} functionName={functionName} filter={settled} onInvocation={setOpenId} />
+        <Tail tail={tail} functionName={functionName} filter={settled} isWrapped={isWrapped} onInvocation={setOpenId} />
       ) : (
         <StoredLines
           functionName={functionName}
           filter={settled}
           since={new Date(fixed.fromMs).toISOString()}
           until={new Date(fixed.toMs).toISOString()}
+          isWrapped={isWrapped}
           onInvocation={setOpenId}
         />
       )}

@@ -1,8 +1,8 @@
 import type { Metrics } from '../../shared/api/metrics.ts';
 import { Chart, type ChartMarker } from '../ui/chart.tsx';
-import { formatMs, formatRate } from '../util/format.ts';
+import { formatMs, formatPercent, formatRate } from '../util/format.ts';
 import { useZoom } from '../util/hooks.ts';
-import { errorKindColumns, gridOf, requestColumns, requestGroups } from '../util/series.ts';
+import { errorColumn, errorKindColumns, gridOf, requestColumns, requestGroups } from '../util/series.ts';
 
 const groupColors = {
   Success: '--series-1',
@@ -51,6 +51,7 @@ export function MetricCharts({ metrics, syncKey, markers, cores }: MetricChartsP
         title="Latency"
         note="as the caller saw it"
         shape="lines"
+        canLog
         format={formatMs}
         emptyText="No requests in this range"
         series={[
@@ -71,6 +72,15 @@ export function MetricCharts({ metrics, syncKey, markers, cores }: MetricChartsP
           values,
           color: kindColors[index] ?? '--series-5',
         }))}
+      />
+      <Chart
+        {...shared}
+        title="Error rate"
+        note="of the calls that ran"
+        shape="lines"
+        format={formatPercent}
+        emptyText="No requests in this range"
+        series={[{ label: 'Failed', values: errorColumn(points), color: '--series-3' }]}
       />
       <Chart
         {...shared}

@@ -2,12 +2,13 @@ import { CalendarRange, Pause, Play, ZoomOut } from 'lucide-react';
 import { useState } from 'react';
 import { useLive } from '../api/context.tsx';
 import { CustomRangeDialog } from '../forms/custom-range.tsx';
+import { Ago } from '../ui/ago.tsx';
 import { Dot } from '../ui/badge.tsx';
 import { Button, IconButton } from '../ui/button.tsx';
 import { classes } from '../ui/classes.ts';
 import { formatDateTime } from '../util/format.ts';
-import { useTimeRange, useUrlValue } from '../util/hooks.ts';
-import { liveTexts } from '../util/live-text.ts';
+import { useNow, useTimeRange, useUrlValue } from '../util/hooks.ts';
+import { isFollowing, liveTexts } from '../util/live-text.ts';
 import { defaultTimeRange, timeRanges } from '../util/time-range.ts';
 
 export interface RangePickerProps {
@@ -69,10 +70,21 @@ export function RangeChoice({ isOptional = false }: { readonly isOptional?: bool
   );
 }
 
+/** `updated 1 s ago`: that the numbers move, or since when they do not. `at`: the second that was heard of last. */
+function Updated({ at }: { readonly at: string | undefined }) {
+  const now = useNow(1000);
+  if (at === undefined) return null;
+  return (
+    <span className="tabular min-w-28 text-xs text-faint max-sm:hidden">
+      updated <Ago at={at} now={now} />
+    </span>
+  );
+}
+
 /** The range of the charts (in the address) and whether they follow the clock. */
 export function RangePicker({ isLive, onLive }: RangePickerProps) {
   const [{ fixed }] = useTimeRange();
-  const { state } = useLive();
+  const { state, ticks } = useLive();
   return (
     <div className="flex flex-wrap items-center gap-2">
       <RangeChoice />
@@ -86,9 +98,13 @@ export function RangePicker({ isLive, onLive }: RangePickerProps) {
           isLive ? <Pause className="size-3.5" aria-hidden="true" /> : <Play className="size-3.5" aria-hidden="true" />
         }
       >
-        <Dot tone={isLive ? (state === 'open' ? 'ok' : 'warn') : 'neutral'} isPulsing={isLive && state === 'open'} />
+        <Dot
+          tone={isLive ? (isFollowing(state) ? 'ok' : 'warn') : 'neutral'}
+          isPulsing={isLive && isFollowing(state)}
+        />
         {isLive ? liveTexts[state] : 'Paused'}
       </Button>
+      {isLive && <Updated at={ticks.at(-1)?.at} />}
     </div>
   );
 }

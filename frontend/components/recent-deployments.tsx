@@ -3,8 +3,8 @@ import { Link } from '@tanstack/react-router';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
+import { Ago } from '../ui/ago.tsx';
 import { Card } from '../ui/card.tsx';
-import { formatAgo, formatDateTime } from '../util/format.ts';
 import { useNow, useTimeRange } from '../util/hooks.ts';
 
 /** What the markers in the charts stand for. */
@@ -31,9 +31,7 @@ export function RecentDeployments() {
               {item.message}
             </span>
             <span className="min-w-0 shrink-0 truncate text-xs text-faint">
-              <time dateTime={item.at} title={formatDateTime(item.at)}>
-                {formatAgo(item.at, now)}
-              </time>
+              <Ago at={item.at} now={now} />
               <span className="hidden 2xl:inline"> by {item.by}</span>
             </span>
           </li>

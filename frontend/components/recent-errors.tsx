@@ -3,10 +3,11 @@ import { Link } from '@tanstack/react-router';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
+import { Ago } from '../ui/ago.tsx';
 import { buttonClasses } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { Sparkline } from '../ui/sparkline.tsx';
-import { formatAgo, formatCount } from '../util/format.ts';
+import { formatCount } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 
 const shown = 5;
@@ -43,7 +44,7 @@ export function RecentErrors({ functionName }: { readonly functionName: string }
                 {group.type}: <span className="font-normal">{group.message}</span>
               </Link>
               <p className="truncate text-xs text-faint">
-                {formatAgo(group.lastSeenAt, now)} · <span className="font-mono">{group.frame}</span>
+                <Ago at={group.lastSeenAt} now={now} /> · <span className="font-mono">{group.frame}</span>
               </p>
             </div>
             <span className="tabular inline-flex shrink-0 items-center gap-2.5 text-sm">

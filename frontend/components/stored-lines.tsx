@@ -13,11 +13,12 @@ export interface StoredLinesProps {
   /** RFC 3339, both included. */
   readonly since: string;
   readonly until: string;
+  readonly isWrapped: boolean;
   readonly onInvocation: (id: string) => void;
 }
 
 /** The lines of a part of the past, oldest first, more when asked for. */
-export function StoredLines({ functionName, filter, since, until, onInvocation }: StoredLinesProps) {
+export function StoredLines({ functionName, filter, since, until, ...list }: StoredLinesProps) {
   const query = useInfiniteQuery(queries.storedLogs(useApi(), functionName, { filter, since, until }));
   return (
     <>
@@ -25,8 +26,7 @@ export function StoredLines({ functionName, filter, since, until, onInvocation }
         <QueryView query={query} lines={8}>
           {({ pages }) => {
             const lines = pages.flatMap((page) => page.items);
-            if (lines.length > 0)
-              return <LogList lines={lines} withFunction={functionName === undefined} onInvocation={onInvocation} />;
+            if (lines.length > 0) return <LogList lines={lines} withFunction={functionName === undefined} {...list} />;
             return (
               <EmptyState
                 icon={<ScrollText />}

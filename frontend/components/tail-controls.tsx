@@ -6,7 +6,7 @@ import { Dot } from '../ui/badge.tsx';
 import { Button, IconButton } from '../ui/button.tsx';
 import { saveText } from '../util/csv.ts';
 import { counted } from '../util/format.ts';
-import { liveTexts } from '../util/live-text.ts';
+import { isFollowing, liveTexts } from '../util/live-text.ts';
 
 export interface PausedTail {
   /** What to show: the newest lines, or those that were there when somebody paused. */
@@ -73,7 +73,7 @@ export function TailControls({ paused, name }: { readonly paused: PausedTail; re
 /** Whether the lines are followed, how many there are, and how many wait for the end of a pause. */
 export function TailState({ paused }: { readonly paused: PausedTail }) {
   const { shown, isPaused, toggle, news } = paused;
-  const isOpen = shown.state === 'open';
+  const isOpen = isFollowing(shown.state);
   return (
     <>
       <span role="status" className="ml-auto inline-flex items-center gap-2 text-sm text-muted">

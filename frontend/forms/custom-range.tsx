@@ -3,6 +3,7 @@ import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Field, Input } from '../ui/field.tsx';
 import { fixedRange, type TimeRange, windowOf } from '../util/time-range.ts';
+import { isUtc, wallClock } from '../util/time-zone.ts';
 
 export interface CustomRangeDialogProps {
   readonly range: TimeRange;
@@ -10,11 +11,13 @@ export interface CustomRangeDialogProps {
   readonly onClose: () => void;
 }
 
-/** Local time as `<input type="datetime-local">` wants it. */
+/** Time on the chosen clock as `<input type="datetime-local">` wants it. */
 function localText(at: string): string {
-  const date = new Date(at);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+  const { year, month, day, hours, minutes, seconds } = wallClock(Date.parse(at));
+  return `${year}-${month}-${day}T${hours}:${minutes}:${seconds}`;
 }
+
+const parseLocal = (text: string): number => Date.parse(isUtc() ? `${text}Z` : text);
 
 /** The same as dragging in a chart, for the keyboard and for exact times. */
 export function CustomRangeDialog({ range, onChoose, onClose }: CustomRangeDialogProps) {
@@ -22,14 +25,14 @@ export function CustomRangeDialog({ range, onChoose, onClose }: CustomRangeDialo
     const window = windowOf(range, Date.now());
     return [localText(window.from), localText(window.to)] as const;
   });
-  const chosen = fixedRange(Date.parse(from), Date.parse(to));
+  const chosen = fixedRange(parseLocal(from), parseLocal(to));
   const error = chosen === undefined ? 'The first time has to be before the second, by at most 400 days' : undefined;
   return (
     <Dialog
       isOpen
       onClose={onClose}
       title="Choose two times"
-      description="In the time zone of this browser. Dragging across a chart does the same."
+      description={`${isUtc() ? 'In UTC' : 'In the time zone of this browser'}. Dragging across a chart does the same.`}
     >
       <form
         className="flex flex-col gap-4"

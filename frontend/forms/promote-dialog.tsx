@@ -5,7 +5,7 @@ import { ConfirmDialog } from './confirm-dialog.tsx';
 export interface PromoteDialogProps {
   readonly functionName: string;
   readonly version: number;
-  /** The version is older than the live one. */
+  /** The version was live before. */
   readonly isRollback: boolean;
   readonly isBusy: boolean;
   readonly onClose: () => void;

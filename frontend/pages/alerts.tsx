@@ -11,6 +11,7 @@ import { PageHeader } from '../components/page-header.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { AlertRuleDialog } from '../forms/alert-rule-dialog.tsx';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
+import { Ago } from '../ui/ago.tsx';
 import { Badge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
@@ -18,7 +19,6 @@ import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { conditionText, formatAlertValue, stateOf } from '../util/alert-text.ts';
-import { formatAgo } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 
 const hourMs = 3_600_000;
@@ -58,7 +58,7 @@ function columns(now: number, actions: Actions): readonly TableColumn<AlertRuleD
       label: 'Since',
       className: 'whitespace-nowrap',
       isSecondary: true,
-      cell: (row) => (row.since === null ? '–' : formatAgo(row.since, now)),
+      cell: (row) => (row.since === null ? '–' : <Ago at={row.since} now={now} />),
     },
     {
       id: 'actions',

@@ -6,6 +6,7 @@ import { costQueries } from '../api/alerts.ts';
 import { useApi } from '../api/context.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { QueryView } from '../components/query-view.tsx';
+import { WasteCard } from '../components/waste-card.tsx';
 import { PricesDialog } from '../forms/prices-dialog.tsx';
 import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
@@ -103,6 +104,7 @@ export function CostsPage() {
                 />
               )}
             </Card>
+            <WasteCard />
           </div>
         )}
       </QueryView>

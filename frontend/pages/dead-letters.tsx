@@ -14,12 +14,12 @@ import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
 import { paths } from '../path-builder.ts';
+import { Ago } from '../ui/ago.tsx';
 import { Badge } from '../ui/badge.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
-import { formatAgo } from '../util/format.ts';
 import { useNow, useUrlValue } from '../util/hooks.ts';
 
 const reasons: Readonly<Record<DeadLetter['reason'], string>> = {
@@ -61,7 +61,7 @@ function columns(now: number, actions: Actions): readonly TableColumn<DeadLetter
       ),
     },
     { id: 'attempts', label: 'Attempts', isNumber: true, isSecondary: true, cell: (row) => row.attempts },
-    { id: 'dead', label: 'Given up', isNumber: true, cell: (row) => formatAgo(row.deadAt, now) },
+    { id: 'dead', label: 'Given up', isNumber: true, cell: (row) => <Ago at={row.deadAt} now={now} /> },
     {
       id: 'actions',
       label: 'Actions',

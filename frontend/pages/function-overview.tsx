@@ -3,14 +3,15 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
 import type { MetricPoint, Metrics } from '../../shared/api/metrics.ts';
-import type { StartLayer } from '../../shared/invocation.ts';
 import { MiB } from '../../shared/limits.ts';
 import type { VersionConfig } from '../../shared/version-config.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { CanaryAborts } from '../components/canary-aborts.tsx';
+import { ColdPhaseCharts, ColdStartsCard } from '../components/cold-starts.tsx';
 import { EgressCard } from '../components/egress-card.tsx';
 import { InstancesCard } from '../components/instances-card.tsx';
+import { LatencyHeat } from '../components/latency-heat.tsx';
 import { MetricCharts } from '../components/metric-charts.tsx';
 import { MetricTiles } from '../components/metric-tiles.tsx';
 import { QueryView } from '../components/query-view.tsx';
@@ -27,7 +28,7 @@ import { Card } from '../ui/card.tsx';
 import { Chart, type ChartProps } from '../ui/chart.tsx';
 import { CodeBlock, CopyButton } from '../ui/copy-button.tsx';
 import { Tabs } from '../ui/tabs.tsx';
-import { counted, formatBytes, formatCount, formatMs, formatPercent, formatRate } from '../util/format.ts';
+import { counted, formatBytes, formatCount, formatMs, formatRate } from '../util/format.ts';
 import { useTimeRange, useZoom } from '../util/hooks.ts';
 import { gridOf } from '../util/series.ts';
 import { cliSnippet, curlSnippet, fetchSnippet } from '../util/snippets.ts';
@@ -76,79 +77,6 @@ function CallCard({ fn }: { readonly fn: FunctionDocument }) {
           content: <CodeBlock text={item.text} label={`${item.label} call`} />,
         }))}
       />
-    </Card>
-  );
-}
-
-const coldPhases = [
-  { key: 'boot', label: 'Boot', note: 'the sandbox starts', color: '--series-3' },
-  { key: 'load', label: 'Specialise', note: 'the code becomes visible', color: '--series-2' },
-  { key: 'init', label: 'Init', note: 'imports and init()', color: '--series-4' },
-] as const;
-
-const layers = {
-  preloaded: 'as copies of preloaded processes',
-  'pre-warmed': 'in pre-warmed sandboxes',
-  restored: 'from snapshots',
-  cold: 'in new sandboxes',
-} as const satisfies Partial<Record<StartLayer, string>>;
-
-/** `Started: 12 in pre-warmed sandboxes, 1 in new sandboxes.` */
-function startsText(total: Metrics['total']): string {
-  const found = Object.entries(layers).flatMap(([layer, text]) => {
-    const count = total?.starts[layer as StartLayer] ?? 0;
-    return count === 0 ? [] : [`${formatCount(count)} ${text}`];
-  });
-  return `Started: ${found.join(', ')}.`;
-}
-
-function ColdStarts({ total }: { readonly total: Metrics['total'] }) {
-  const cold = total?.coldMs ?? null;
-  const share = total === null || total.invocations === 0 ? null : total.coldStarts / total.invocations;
-  const sum = cold === null ? 0 : cold.boot + cold.load + cold.init;
-  return (
-    <Card title="Cold starts" note={`${formatPercent(share)} of calls`}>
-      {cold === null || sum === 0 ? (
-        <p className="text-sm text-muted">
-          No cold start in this range: every call met an instance that was ready. After a deployment, or a pause longer
-          than the keep-alive, the first call shows here what its start consisted of.
-        </p>
-      ) : (
-        <div className="flex flex-col gap-3">
-          <p className="tabular text-sm text-muted">
-            p50 <strong className="font-semibold text-text">{formatMs(cold.p50)}</strong> · p95{' '}
-            <strong className="font-semibold text-text">{formatMs(cold.p95)}</strong> · p99{' '}
-            <strong className="font-semibold text-text">{formatMs(cold.p99)}</strong>
-          </p>
-          <div aria-hidden="true" className="flex h-4 overflow-hidden rounded bg-raised">
-            {coldPhases.map((phase) => (
-              <span
-                key={phase.key}
-                style={{ width: `${(cold[phase.key] / sum) * 100}%`, background: `var(${phase.color})` }}
-              />
-            ))}
-          </div>
-          <dl className="text-sm">
-            {coldPhases.map((phase) => (
-              <div
-                key={phase.key}
-                className="flex min-h-7 items-center justify-between border-b border-line last:border-0"
-              >
-                <dt className="flex items-center gap-2">
-                  <span
-                    aria-hidden="true"
-                    className="size-2 rounded-sm"
-                    style={{ background: `var(${phase.color})` }}
-                  />
-                  {phase.label} <span className="text-xs text-faint">{phase.note}</span>
-                </dt>
-                <dd className="tabular">{formatMs(cold[phase.key])}</dd>
-              </div>
-            ))}
-          </dl>
-          <p className="text-sm text-muted">{startsText(total)}</p>
-        </div>
-      )}
     </Card>
   );
 }
@@ -219,6 +147,7 @@ function Charts({ metrics, fn, isLive }: { metrics: Metrics; fn: FunctionDocumen
   return (
     <>
       <MetricCharts metrics={series} syncKey="function" markers={markers} cores={undefined} />
+      <LatencyHeat shared={shared} range={range} functionName={fn.name} isLive={isLive} />
       <Chart
         {...shared}
         title="Memory"
@@ -272,6 +201,7 @@ function Charts({ metrics, fn, isLive }: { metrics: Metrics; fn: FunctionDocumen
           },
         ]}
       />
+      <ColdPhaseCharts shared={shared} points={points} />
     </>
   );
 }
@@ -320,7 +250,7 @@ export function FunctionOverviewTab() {
             <Charts metrics={data} fn={fn} isLive={isLive} />
             <LiveCards fn={fn} />
             <CallCard fn={fn} />
-            <ColdStarts total={data.total} />
+            <ColdStartsCard total={data.total} />
             <ScalingCard functionName={fn.name} version={fn.liveVersion ?? fn.latestVersion} />
             <TogetherCard total={data.total} />
             <WayOut fn={fn} total={data.total} />

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Alias, VersionDocument } from '../../shared/api/functions.ts';
+import { aliasMoveQueries } from '../api/alias-moves.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { AliasHistory } from '../components/alias-history.tsx';
@@ -12,15 +13,16 @@ import { useFunction } from '../components/use-function.ts';
 import { VersionDiff } from '../components/version-diff.tsx';
 import { PromoteDialog } from '../forms/promote-dialog.tsx';
 import { TrafficDialog } from '../forms/traffic-dialog.tsx';
+import { Ago } from '../ui/ago.tsx';
 import { Badge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { Callout } from '../ui/callout.tsx';
 import { Card } from '../ui/card.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
-import { formatAgo, formatBytes, formatDateTime, formatPercent } from '../util/format.ts';
-import { useNow } from '../util/hooks.ts';
-import { mainVersion, shareOf } from '../util/traffic.ts';
+import { formatBytes, formatPercent } from '../util/format.ts';
+import { useNow, useUrlValue } from '../util/hooks.ts';
+import { mainVersion, shareOf, versionBefore, wereLive } from '../util/traffic.ts';
 
 /** What is to have the live traffic. */
 interface Move {
@@ -35,6 +37,7 @@ type Choice = { readonly kind: 'promote' | 'split' | 'diff'; readonly version: V
 function columns(
   live: Alias | undefined,
   now: number,
+  isRollback: (version: number) => boolean,
   choose: (choice: Choice) => void,
 ): readonly TableColumn<VersionDocument>[] {
   const shares = live?.versions ?? [];
@@ -75,11 +78,7 @@ function columns(
       id: 'when',
       label: 'Deployed',
       onPhone: 'bare',
-      cell: (row) => (
-        <span title={formatDateTime(row.createdAt)} className="whitespace-nowrap">
-          {formatAgo(row.createdAt, now)}
-        </span>
-      ),
+      cell: (row) => <Ago at={row.createdAt} now={now} />,
     },
     { id: 'by', label: 'By', isSecondary: true, cell: (row) => row.createdBy },
     { id: 'size', label: 'Size', isNumber: true, isSecondary: true, cell: (row) => formatBytes(row.sizeBytes) },
@@ -91,7 +90,6 @@ function columns(
       onPhone: 'bare',
       cell: (row) => {
         const isWhole = shareOf(shares, row.version) === 1;
-        const isOlder = main !== undefined && row.version < main;
         return (
           <span className="inline-flex gap-1.5">
             {row.version !== main && (
@@ -115,7 +113,7 @@ function columns(
                 size="small"
                 onClick={() => choose({ kind: 'promote', version: row })}
               >
-                {isOlder ? 'Roll back' : 'Make live'}
+                {isRollback(row.version) ? 'Roll back' : 'Make live'}
               </PermittedButton>
             )}
           </span>
@@ -135,7 +133,17 @@ export function FunctionVersionsTab() {
   const live = aliases.data?.items.find((alias) => alias.name === 'live');
   const main = mainVersion(live?.versions ?? []);
   const [choice, setChoice] = useState<Choice>();
-  const close = () => setChoice(undefined);
+  const [wish, setWish] = useUrlValue('do');
+  const close = () => {
+    setChoice(undefined);
+    if (wish !== '') setWish('');
+  };
+  const moves = useInfiniteQuery(aliasMoveQueries.moves(api, fn.name));
+  const moved = moves.data?.pages.flatMap((page) => page.items) ?? [];
+  const formerlyLive = wereLive(moved);
+  // Of moves that are not loaded yet, the number of a version tells.
+  const isRollback = (version: number) =>
+    formerlyLive.has(version) || (moves.hasNextPage && main !== undefined && version < main);
   const move = useMutation({
     mutationFn: ({ shares, stable, message = '' }: Move) => {
       const canary = stable !== undefined && shares.length > 1 ? { canary: { stable } } : {};
@@ -151,21 +159,33 @@ export function FunctionVersionsTab() {
     },
     onError: (error) => toast.failed('Traffic was not moved', error),
   });
-  const promoted = choice?.version.version ?? 0;
   const loaded = versions.data?.pages.flatMap((page) => page.items) ?? [];
+  // As the command palette asks for it.
+  const wished = wish === 'rollback' && main !== undefined ? versionBefore(moved, main) : undefined;
+  const promoted = choice?.version.version ?? wished ?? 0;
   return (
     <>
       <Card title="Versions" note="never change; live points at one or several" isFlush>
         {live !== undefined && live.aborted !== null && (
           <div className="p-4">
-            <Callout tone="warn" title={`A canary was taken back ${formatAgo(live.aborted.at, now)}`}>
+            <Callout
+              tone="warn"
+              title={
+                <>
+                  A canary was taken back <Ago at={live.aborted.at} now={now} />
+                </>
+              }
+            >
               {live.aborted.reason}
             </Callout>
           </div>
         )}
         {live !== undefined && live.message !== '' && (
-          <p className="px-4 pt-3 text-sm break-words" title={formatDateTime(live.updatedAt)}>
-            <span className="text-faint">Moved {formatAgo(live.updatedAt, now)}:</span> {live.message}
+          <p className="px-4 pt-3 text-sm break-words">
+            <span className="text-faint">
+              Moved <Ago at={live.updatedAt} now={now} />:
+            </span>{' '}
+            {live.message}
           </p>
         )}
         <div className={versions.data === undefined ? 'p-4' : ''}>
@@ -177,7 +197,7 @@ export function FunctionVersionsTab() {
                   <Table
                     label="Versions"
                     isStacked
-                    columns={columns(live, now, setChoice)}
+                    columns={columns(live, now, isRollback, setChoice)}
                     rows={loaded}
                     rowKey={(row) => row.id}
                   />
@@ -187,11 +207,11 @@ export function FunctionVersionsTab() {
           </QueryView>
           <LoadMore query={versions} />
         </div>
-        {choice?.kind === 'promote' && (
+        {(choice?.kind === 'promote' || (choice === undefined && wished !== undefined)) && (
           <PromoteDialog
             functionName={fn.name}
             version={promoted}
-            isRollback={main !== undefined && promoted < main}
+            isRollback={isRollback(promoted)}
             isBusy={move.isPending}
             onClose={close}
             onConfirm={(message) => move.mutate({ shares: [{ version: promoted, weight: 100 }], message })}

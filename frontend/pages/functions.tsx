@@ -20,11 +20,18 @@ import { Card } from '../ui/card.tsx';
 import { classes } from '../ui/classes.ts';
 import { CopyButton } from '../ui/copy-button.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
-import { Input } from '../ui/field.tsx';
+import { Input, Select } from '../ui/field.tsx';
 import { Sparkline } from '../ui/sparkline.tsx';
-import { Table, type TableColumn, type TableSort } from '../ui/table.tsx';
+import { Table, type TableColumn } from '../ui/table.tsx';
 import { formatAgo, formatCount, formatDateTime, formatMs, formatPercent } from '../util/format.ts';
-import { type FunctionSortKey, memoryShare, sortFunctions, stateOf } from '../util/function-state.ts';
+import {
+  functionSortOf,
+  functionSortText,
+  functionStates,
+  memoryShare,
+  sortFunctions,
+  stateOf,
+} from '../util/function-state.ts';
 import { useNow, useSettled, useSlashFocus, useUrlValue } from '../util/hooks.ts';
 import { curlSnippet } from '../util/snippets.ts';
 
@@ -198,8 +205,6 @@ function columns(
   ];
 }
 
-const sortKeys: readonly FunctionSortKey[] = ['name', 'requests', 'errors', 'p95', 'cold', 'memory', 'deployed'];
-
 /** Rows that are in the page at first; a table of a thousand takes a phone a while. */
 const firstRows = 100;
 
@@ -215,18 +220,18 @@ function FunctionTable({
   const now = useNow();
   const [shown, setShown] = useState(firstRows);
   const navigate = useNavigate();
-  const [sort, setSort] = useState<TableSort>({ column: 'name', isDescending: false });
-  const key = sortKeys.find((candidate) => candidate === sort.column) ?? 'name';
+  const [sortText, setSortText] = useUrlValue('sort');
+  const sort = functionSortOf(sortText);
   return (
     <>
       <Table
         label="Functions"
         isStacked
         columns={columns(now, onTag, selection)}
-        rows={sortFunctions(functions, key, sort.isDescending).slice(0, shown)}
+        rows={sortFunctions(functions, sort.column, sort.isDescending).slice(0, shown)}
         rowKey={(fn) => fn.id}
         sort={sort}
-        onSort={setSort}
+        onSort={(next) => setSortText(functionSortText(next))}
         onRowClick={(fn) => {
           navigate({ to: paths.function(fn.name) }).catch(() => undefined);
         }}
@@ -242,10 +247,17 @@ function FunctionTable({
   );
 }
 
+const stateOptions = [
+  { value: '', label: 'All states' },
+  ...functionStates.map((state) => ({ value: state, label: state })),
+];
+
 export function FunctionsPage() {
   const [search, setSearch] = useUrlValue('search');
   const settled = useSettled(search.trim());
-  const { query, functions = [] } = useAllFunctions(settled);
+  const { query, functions: found = [] } = useAllFunctions(settled);
+  const [state, setState] = useUrlValue('state');
+  const functions = state === '' ? found : found.filter((fn) => stateOf(fn).label === state);
   const selection = useSelection();
   useSlashFocus('function-search');
   const refusal = usePermission('createFunction');
@@ -266,7 +278,7 @@ export function FunctionsPage() {
       <PageHeader title="Functions" actions={newButton} />
       <QueryView query={query} lines={8}>
         {() => {
-          if (functions.length === 0 && settled === '') return <FirstRun />;
+          if (found.length === 0 && settled === '') return <FirstRun />;
           return (
             <Card isFlush>
               <div className="flex items-center gap-3 border-b border-line px-4 py-2.5">
@@ -280,6 +292,12 @@ export function FunctionsPage() {
                   value={search}
                   onChange={(event) => setSearch(event.target.value)}
                 />
+                <Select
+                  aria-label="State"
+                  options={stateOptions}
+                  value={state}
+                  onChange={(event) => setState(event.target.value)}
+                />
                 <span className="tabular ml-auto text-xs whitespace-nowrap text-faint" role="status">
                   {functions.length}
                   {query.hasNextPage ? '+' : ''} shown
@@ -288,8 +306,12 @@ export function FunctionsPage() {
               {functions.length === 0 ? (
                 <EmptyState
                   icon={<SearchX />}
-                  title={`No function matches “${settled}”`}
-                  actions={<Button onClick={() => setSearch('')}>Clear the search</Button>}
+                  title={state === '' ? `No function matches “${settled}”` : `No function is ${state.toLowerCase()}`}
+                  actions={
+                    <Button onClick={() => (state === '' ? setSearch('') : setState(''))}>
+                      {state === '' ? 'Clear the search' : 'Show all states'}
+                    </Button>
+                  }
                 />
               ) : (
                 <>

@@ -9,6 +9,7 @@ import { PageHeader } from '../components/page-header.tsx';
 import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { paths } from '../path-builder.ts';
+import { Ago } from '../ui/ago.tsx';
 import { Badge } from '../ui/badge.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
@@ -66,7 +67,7 @@ function columns(now: number, onRun: (schedule: Schedule) => void): readonly Tab
         </span>
       ),
     },
-    { id: 'last', label: 'Last', isSecondary: true, cell: (row) => formatAgo(row.lastTickAt, now) },
+    { id: 'last', label: 'Last', isSecondary: true, cell: (row) => <Ago at={row.lastTickAt} now={now} /> },
     { id: 'misfire', label: 'After downtime', isSecondary: true, cell: (row) => row.misfire },
     {
       id: 'actions',

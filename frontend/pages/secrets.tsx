@@ -13,12 +13,13 @@ import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
 import { ImportSecrets } from '../forms/import-secrets.tsx';
 import { SecretDialog } from '../forms/secret-dialog.tsx';
 import { paths } from '../path-builder.ts';
+import { Ago } from '../ui/ago.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Select } from '../ui/field.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
-import { formatAgo, formatDateTime } from '../util/format.ts';
+import { formatDateTime } from '../util/format.ts';
 import { useNow, useUrlValue } from '../util/hooks.ts';
 
 /** Functions behind whose aliases a version lists the secret, each once with its versions. */
@@ -45,7 +46,10 @@ function Rotated({ secret, now }: { readonly secret: SecretDocument; readonly no
   return (
     <span title={`Set first ${formatDateTime(createdAt)}`}>
       {first}
-      {formatDateTime(updatedAt).slice(0, 10)} <span className="text-xs text-faint">{formatAgo(updatedAt, now)}</span>
+      {formatDateTime(updatedAt).slice(0, 10)}{' '}
+      <span className="text-xs text-faint">
+        <Ago at={updatedAt} now={now} />
+      </span>
     </span>
   );
 }

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import type { DriverDocument, Pools, RuntimeDocument, SystemDocument } from '../../shared/api/system.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
@@ -13,12 +13,13 @@ import { RangePicker } from '../components/range-picker.tsx';
 import { runtimeName } from '../components/runtime-badge.tsx';
 import { useDeploymentMarkers } from '../components/use-chart-series.ts';
 import { paths } from '../path-builder.ts';
+import { Ago } from '../ui/ago.tsx';
 import { Badge, Dot, type Tone } from '../ui/badge.tsx';
 import { Callout } from '../ui/callout.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table } from '../ui/table.tsx';
-import { formatAgo, formatBytes, formatCount, formatMs } from '../util/format.ts';
+import { formatBytes, formatCount, formatMs } from '../util/format.ts';
 import { useNow, useTimeRange } from '../util/hooks.ts';
 import { limitName, limitText } from '../util/system.ts';
 import { versionText } from '../util/version-text.ts';
@@ -89,7 +90,7 @@ function Runtime({ runtime }: { readonly runtime: RuntimeDocument }) {
   );
 }
 
-function Facts({ rows }: { readonly rows: readonly (readonly [string, string])[] }) {
+function Facts({ rows }: { readonly rows: readonly (readonly [string, ReactNode])[] }) {
   return (
     <dl className="tabular text-sm">
       {rows.map(([name, value]) => (
@@ -156,7 +157,7 @@ function Instances({ pools }: { readonly pools: Pools }) {
           label: 'Started',
           isNumber: true,
           isSecondary: true,
-          cell: (row) => formatAgo(row.createdAt, now),
+          cell: (row) => <Ago at={row.createdAt} now={now} />,
         },
       ]}
     />
@@ -184,7 +185,7 @@ function Details({ system }: { readonly system: SystemDocument }) {
               rows={[
                 ['Version', system.version],
                 ['Node.js', system.nodeVersion],
-                ['Started', formatAgo(system.startedAt, now)],
+                ['Started', <Ago key="started" at={system.startedAt} now={now} />],
                 ['Dashboard and API', system.controlUrl],
                 ['Gateway', system.gatewayUrl],
                 ['Default isolation', system.defaultIsolation],

@@ -10,12 +10,13 @@ import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
 import { CreateTokenDialog } from '../forms/create-token.tsx';
+import { Ago } from '../ui/ago.tsx';
 import { Badge } from '../ui/badge.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
-import { formatAgo, formatDateTime } from '../util/format.ts';
+import { formatDateTime } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 
 function columns(now: number, onRevoke: (token: TokenDocument) => void): readonly TableColumn<TokenDocument>[] {
@@ -26,7 +27,7 @@ function columns(now: number, onRevoke: (token: TokenDocument) => void): readonl
       label: 'Scope',
       cell: (row) => <Badge tone={row.scope === 'admin' ? 'warn' : 'neutral'}>{row.scope}</Badge>,
     },
-    { id: 'used', label: 'Last used', cell: (row) => formatAgo(row.lastUsedAt, now) },
+    { id: 'used', label: 'Last used', cell: (row) => <Ago at={row.lastUsedAt} now={now} /> },
     {
       id: 'expires',
       label: 'Expires',

@@ -1,16 +1,18 @@
 import { useEffect, useRef } from 'react';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { stackColumns, timeSpan } from '../util/series.ts';
+import { heatColor, heatShare } from '../util/heat.ts';
+import { logRange, stackColumns, timeSpan } from '../util/series.ts';
+import { wallClock } from '../util/time-zone.ts';
 import type { ChartProps } from './chart.tsx';
 import { useShownTheme } from './theme.ts';
 
 type Row = (number | null)[];
 
-/** A canvas needs colours as they are now: lets the browser resolve `var()` and `light-dark()`. */
-function resolveColor(variable: string): string {
+/** A canvas needs colours as they are now: lets the browser resolve `var()`, `color-mix()` and `light-dark()`. */
+function resolveColor(css: string): string {
   const probe = document.createElement('i');
-  probe.style.color = `var(${variable})`;
+  probe.style.color = css.startsWith('--') ? `var(${css})` : css;
   document.body.append(probe);
   const color = getComputedStyle(probe).color;
   probe.remove();
@@ -24,6 +26,7 @@ function transparent(color: string, share: number): string {
 /** Stacked series are drawn from the highest sum down, so that each covers what belongs to those below it. */
 function dataOf(props: ChartProps): UPlot.AlignedData {
   const columns = props.series.map((series) => series.values);
+  if (props.shape === 'heat') return [[...props.x], props.x.map(() => null)];
   const drawn = props.shape === 'lines' ? columns : [...stackColumns(columns)].reverse();
   return [[...props.x], ...drawn.map((column): Row => [...column])];
 }
@@ -39,6 +42,7 @@ function lonePoints(values: ArrayLike<number | null | undefined>): number[] {
 }
 
 function seriesOptions(props: ChartProps): UPlot.Series[] {
+  if (props.shape === 'heat') return [{ show: false }];
   const ordered = props.shape === 'lines' ? props.series : [...props.series].reverse();
   return ordered.map((series) => {
     const stroke = resolveColor(series.color);
@@ -62,8 +66,10 @@ function seriesOptions(props: ChartProps): UPlot.Series[] {
 
 /** Steps of a scale in bytes: 1, 2, 4 … up to 1 PiB. */
 const binarySteps = Array.from({ length: 51 }, (_, power) => 2 ** power);
+/** Of rows. */
+const wholeSteps = [1, 2, 3, 6, 12, 24];
 
-function axes({ format, isBinary }: Pick<ChartProps, 'format' | 'isBinary'>): UPlot.Axis[] {
+function axes({ format, isBinary, edges }: Pick<ChartProps, 'format' | 'isBinary' | 'edges'>): UPlot.Axis[] {
   const stroke = resolveColor('--faint');
   const grid = { stroke: resolveColor('--grid'), width: 1 };
   const font = '11px system-ui, sans-serif';
@@ -78,26 +84,55 @@ function axes({ format, isBinary }: Pick<ChartProps, 'format' | 'isBinary'>): UP
       gap: 6,
       space: 34,
       values: (_plot, splits) => {
-        const texts = splits.map((value) => format(value));
+        // On a logarithmic scale those between the powers have none.
+        const texts = splits.map((value) =>
+          value === null ? '' : edges === undefined ? format(value) : (edges[value] ?? ''),
+        );
         // The same words at two heights would say that they are one.
         return texts.map((text, index) => (text === texts[index - 1] ? '' : text));
       },
-      ...(isBinary === true ? { incrs: binarySteps } : {}),
+      ...(isBinary === true ? { incrs: binarySteps } : edges === undefined ? {} : { incrs: wholeSteps }),
     },
   ];
 }
-
-const two = (value: number) => String(value).padStart(2, '0');
 
 /** 24-hour clock; days where the range is longer than one. */
 function timeLabels(_plot: UPlot, splits: number[]): string[] {
   const stepSeconds = (splits[1] ?? 0) - (splits[0] ?? 0);
   return splits.map((seconds) => {
-    const date = new Date(seconds * 1000);
-    if (stepSeconds >= 86_400) return `${date.getMonth() + 1}/${date.getDate()}`;
-    const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
-    return stepSeconds < 60 ? `${clock}:${two(date.getSeconds())}` : clock;
+    const { month, day, hours, minutes, seconds: second } = wallClock(seconds * 1000);
+    if (stepSeconds >= 86_400) return `${Number(month)}/${Number(day)}`;
+    return stepSeconds < 60 ? `${hours}:${minutes}:${second}` : `${hours}:${minutes}`;
   });
+}
+
+/** Shades between few and many; finer steps nobody tells apart. */
+const heatLevels = 12;
+
+/** A rectangle per step and row, the fullest the darkest. */
+function drawHeat(plot: UPlot, { shape, series, x }: ChartProps): void {
+  if (shape !== 'heat') return;
+  const { ctx } = plot;
+  const most = series.reduce((max, { values }) => values.reduce((a: number, value) => Math.max(a, value ?? 0), max), 0);
+  const colors = Array.from({ length: heatLevels + 1 }, (_, level) => resolveColor(heatColor(level / heatLevels)));
+  const step = (x[1] ?? 0) - (x[0] ?? 0);
+  const left = (seconds: number) => Math.round(plot.valToPos(seconds, 'x', true));
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
+  ctx.clip();
+  for (const [row, { values }] of series.entries()) {
+    const bottom = Math.round(plot.valToPos(row, 'y', true));
+    const top = Math.round(plot.valToPos(row + 1, 'y', true));
+    for (const [index, value] of values.entries()) {
+      const share = heatShare(value, most);
+      const at = x[index];
+      if (share === undefined || at === undefined) continue;
+      ctx.fillStyle = colors[Math.round(share * heatLevels)] ?? '';
+      ctx.fillRect(left(at), top, Math.max(1, left(at + step) - left(at)), bottom - top);
+    }
+  }
+  ctx.restore();
 }
 
 /** Upright lines with a small flag on top. */
@@ -142,15 +177,21 @@ function zoomTo(plot: UPlot, onZoom: ChartProps['onZoom']): void {
 
 export interface ChartCanvasProps extends ChartProps {
   readonly height: number;
+  readonly isLog: boolean;
   readonly onIndex: (index: number | undefined) => void;
 }
 
 /** Charts with one crosshair share where the pointer is, not what is dragged. */
 const isMove = (type: string) => type === 'mousemove' || type === 'mouseleave';
 
+function scaleOf({ shape, series, max: top, isLog }: ChartCanvasProps): UPlot.Scale {
+  if (shape === 'heat') return { range: () => [0, Math.max(1, series.length)] };
+  if (isLog) return { distr: 3, log: 10, range: (_plot, min, max) => [...logRange(min, max)] };
+  return { range: (_plot, _min, max) => [0, top ?? (max > 0 ? max * 1.08 : 1)] };
+}
+
 function optionsOf(latest: { readonly current: ChartCanvasProps }, width: number): UPlot.Options {
   const props = latest.current;
-  const top = props.max;
   const minSpan = props.minSpanSeconds ?? defaultMinSpanSeconds;
   return {
     width,
@@ -168,14 +209,14 @@ function optionsOf(latest: { readonly current: ChartCanvasProps }, width: number
         time: true,
         range: (plot) => [...timeSpan(plot.data[0], minSpan, Date.now() / 1000)],
       },
-      y: { range: (_plot, _min, max) => [0, top ?? (max > 0 ? max * 1.08 : 1)] },
+      y: scaleOf(props),
     },
     axes: axes(props),
     series: [{}, ...seriesOptions(props)],
     hooks: {
       setCursor: [(plot) => latest.current.onIndex(plot.cursor.idx ?? undefined)],
       setSelect: [(plot) => zoomTo(plot, latest.current.onZoom)],
-      draw: [(plot) => drawMarkers(plot, latest.current.markers)],
+      draw: [(plot) => drawHeat(plot, latest.current), (plot) => drawMarkers(plot, latest.current.markers)],
     },
   };
 }
@@ -186,8 +227,8 @@ export function ChartCanvas(props: ChartCanvasProps) {
   const plot = useRef<UPlot | undefined>(undefined);
   const latest = useRef(props);
   latest.current = props;
-  const theme = useShownTheme();
-  const shape = `${theme} ${props.shape} ${props.max ?? ''} ${props.series.map((s) => s.label + s.color).join()}`;
+  const looks = `${useShownTheme()} ${props.isLog}`;
+  const shape = `${looks} ${props.shape} ${props.max ?? ''} ${props.series.map((s) => s.label + s.color).join()}`;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `shape` names everything that needs a new plot; new data does not
   useEffect(() => {

@@ -1,7 +1,8 @@
-import { ChartLine, Download, Table2 } from 'lucide-react';
+import { ChartLine, ChartNoAxesColumnIncreasing, Download, Table2 } from 'lucide-react';
 import { lazy, Suspense, useState } from 'react';
 import { chartCsv, saveText } from '../util/csv.ts';
 import { formatClock } from '../util/format.ts';
+import { heatColor } from '../util/heat.ts';
 import { IconButton } from './button.tsx';
 import { Card } from './card.tsx';
 import { ChartTable } from './chart-table.tsx';
@@ -34,7 +35,12 @@ export interface ChartProps {
   readonly x: readonly number[];
   readonly series: readonly ChartSeries[];
   readonly format: (value: number | null) => string;
-  readonly shape: 'lines' | 'stacked-bars' | 'areas';
+  /** `heat`: each series is a row, from the lowest up, and its values are how dark its cells are. */
+  readonly shape: 'lines' | 'stacked-bars' | 'areas' | 'heat';
+  /** What stands at the edges between the rows of a heat map: one more than there are series. */
+  readonly edges?: readonly string[];
+  /** Offers a logarithmic scale, for values that span powers of ten. */
+  readonly canLog?: boolean;
   /** Charts with the same key show their crosshair at the same time. */
   readonly syncKey?: string;
   readonly height?: number;
@@ -53,10 +59,37 @@ export interface ChartProps {
 
 const lastValue = (values: readonly (number | null)[]) => values.findLast((value) => value !== null) ?? null;
 
+/** From few to many, and what the column at the crosshair holds. */
+function HeatLegend({ props, index }: { readonly props: ChartProps; readonly index: number | undefined }) {
+  const column = index === undefined ? [] : props.series.map(({ values }) => values[index] ?? 0);
+  const sum = column.reduce((total, value) => total + value, 0);
+  const most = column.indexOf(Math.max(...column));
+  return (
+    <>
+      <li className="flex items-center gap-1.5">
+        few
+        <span
+          aria-hidden="true"
+          className="inline-block h-2 w-12 rounded-sm"
+          style={{ background: `linear-gradient(to right, ${heatColor(0)}, ${heatColor(1)})` }}
+        />
+        many
+      </li>
+      {index !== undefined && (
+        <li>
+          <span className="tabular font-medium text-text">{props.format(sum)}</span>
+          {sum > 0 && <>, most in {props.series[most]?.label}</>}
+        </li>
+      )}
+    </>
+  );
+}
+
 function Legend({ props, index }: { readonly props: ChartProps; readonly index: number | undefined }) {
   return (
     <ul className="flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted">
-      {props.series.map((series) => (
+      {props.shape === 'heat' && <HeatLegend props={props} index={index} />}
+      {(props.shape === 'heat' ? [] : props.series).map((series) => (
         <li key={series.label} className="flex items-center gap-1.5">
           <span
             aria-hidden="true"
@@ -94,6 +127,7 @@ function markersAt({ x, markers }: ChartProps, index: number | undefined): reado
 /** A time chart with a legend that follows the crosshair, and its numbers as a table and as CSV. */
 export function Chart(props: ChartProps) {
   const [isTable, setIsTable] = useState(false);
+  const [isLog, setIsLog] = useState(false);
   const [index, setIndex] = useState<number | undefined>();
   const height = props.height ?? 180;
   const isEmpty = props.series.every((series) => series.values.every((value) => value === null));
@@ -104,6 +138,15 @@ export function Chart(props: ChartProps) {
       {...(props.className === undefined ? {} : { className: props.className })}
       actions={
         <>
+          {props.canLog === true && (
+            <IconButton
+              label={`Logarithmic scale of ${props.title}`}
+              aria-pressed={isLog}
+              onClick={() => setIsLog(!isLog)}
+            >
+              <ChartNoAxesColumnIncreasing className={classes('size-4', isLog && 'text-accent')} aria-hidden="true" />
+            </IconButton>
+          )}
           <IconButton
             label={`Save ${props.title} as CSV`}
             disabledReason={isEmpty ? 'There is nothing to save' : undefined}
@@ -137,7 +180,7 @@ export function Chart(props: ChartProps) {
           <ChartTable label={props.title} x={props.x} series={props.series} format={props.format} />
         ) : (
           <Suspense fallback={null}>
-            <ChartCanvas {...props} height={height} onIndex={setIndex} />
+            <ChartCanvas {...props} height={height} isLog={isLog} onIndex={setIndex} />
           </Suspense>
         )}
         {isEmpty && !isTable && (

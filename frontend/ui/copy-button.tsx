@@ -4,7 +4,8 @@ import { IconButton } from './button.tsx';
 import { classes } from './classes.ts';
 import { ScrollArea } from './scroll-area.tsx';
 
-async function copyText(text: string): Promise<void> {
+/** Puts a text on the clipboard. Rejects where the browser does not let it. */
+export async function copyText(text: string): Promise<void> {
   if (navigator.clipboard !== undefined) {
     await navigator.clipboard.writeText(text);
     return;

@@ -1,3 +1,5 @@
+import { isUtc, wallClock } from './time-zone.ts';
+
 /** Numbers and times as people read them. No function here throws; what is not a number is a dash. */
 const dash = '–';
 const integer = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
@@ -106,21 +108,20 @@ export function formatAgo(at: string | null | undefined, now: number): string {
   return ms >= 0 ? `${count} ${name} ago` : `in ${count} ${name}`;
 }
 
-const pad = (value: number, width = 2) => String(value).padStart(width, '0');
-
-/** Local wall time `14:03:07.120`. */
+/** Wall time `14:03:07.120` on the chosen clock. */
 export function formatClock(at: string, withMs = true): string {
-  const date = new Date(at);
-  if (Number.isNaN(date.getTime())) return dash;
-  const text = `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
-  return withMs ? `${text}.${pad(date.getMilliseconds(), 3)}` : text;
+  const ms = Date.parse(at);
+  if (Number.isNaN(ms)) return dash;
+  const { hours, minutes, seconds, millis } = wallClock(ms);
+  return `${hours}:${minutes}:${seconds}${withMs ? `.${millis}` : ''}`;
 }
 
-/** Local date and time `2026-11-24 14:03:07`. */
+/** Date and time `2026-11-24 14:03:07` on the chosen clock, which it names when that is UTC. */
 export function formatDateTime(at: string | null | undefined): string {
-  const date = new Date(at ?? Number.NaN);
-  if (Number.isNaN(date.getTime())) return dash;
-  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${formatClock(date.toISOString(), false)}`;
+  const ms = Date.parse(at ?? '');
+  if (Number.isNaN(ms)) return dash;
+  const { year, month, day, hours, minutes, seconds } = wallClock(ms);
+  return `${year}-${month}-${day} ${hours}:${minutes}:${seconds}${isUtc() ? ' UTC' : ''}`;
 }
 
 /** How much `current` differs from `previous`, or undefined when there is nothing to compare. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { functionDocument as fn } from '../../tests/support/function-document.ts';
-import { sortFunctions, stateOf } from './function-state.ts';
+import { functionSortOf, functionSortText, sortFunctions, stateOf } from './function-state.ts';
 
 describe('stateOf', () => {
   it.each([
@@ -32,4 +32,20 @@ describe('sortFunctions', () => {
   });
 
   it('leaves the list as it was', () => expect(list.map((item) => item.name)).toEqual(['b', 'a', 'c']));
+});
+
+describe('the sort in the address', () => {
+  it.each([
+    ['', 'name', false],
+    ['errors', 'errors', false],
+    ['-p95', 'p95', true],
+    ['-name', 'name', true],
+  ] as const)('%s', (text, column, isDescending) => {
+    expect(functionSortOf(text)).toEqual({ column, isDescending });
+    expect(functionSortText({ column, isDescending })).toBe(text);
+  });
+
+  it('is by name where the address says what nobody knows', () => {
+    expect(functionSortOf('-nothing')).toEqual({ column: 'name', isDescending: false });
+  });
 });

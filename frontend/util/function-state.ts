@@ -2,8 +2,11 @@ import type { FunctionDocument } from '../../shared/api/functions.ts';
 import { MiB } from '../../shared/limits.ts';
 import type { Tone } from '../ui/badge.tsx';
 
+export const functionStates = ['Healthy', 'Failing', 'Idle', 'Nothing live', 'Disabled'] as const;
+export type FunctionState = (typeof functionStates)[number];
+
 /** The state of a function in a word, from its last hour. */
-export function stateOf(fn: FunctionDocument): { readonly tone: Tone; readonly label: string } {
+export function stateOf(fn: FunctionDocument): { readonly tone: Tone; readonly label: FunctionState } {
   if (!fn.enabled) return { tone: 'neutral', label: 'Disabled' };
   if (fn.liveVersion === null) return { tone: 'warn', label: 'Nothing live' };
   const invocations = fn.stats?.invocations ?? 0;
@@ -18,7 +21,26 @@ export function memoryShare(fn: FunctionDocument): number {
   return (fn.stats?.peakMemoryBytes ?? 0) / (fn.memoryMb * MiB);
 }
 
-export type FunctionSortKey = 'name' | 'requests' | 'errors' | 'p95' | 'cold' | 'memory' | 'deployed';
+const sortKeys = ['name', 'requests', 'errors', 'p95', 'cold', 'memory', 'deployed'] as const;
+export type FunctionSortKey = (typeof sortKeys)[number];
+
+export interface FunctionSort {
+  readonly column: FunctionSortKey;
+  readonly isDescending: boolean;
+}
+
+/** Of the address: `errors`, or `-errors` with the largest first; by name where it says nothing that is known. */
+export function functionSortOf(text: string): FunctionSort {
+  const name = text.replace(/^-/, '');
+  const column = sortKeys.find((key) => key === name);
+  return column === undefined ? { column: 'name', isDescending: false } : { column, isDescending: text !== name };
+}
+
+/** What the address says of a sort; empty for the one that is there anyway. */
+export function functionSortText(sort: { readonly column: string; readonly isDescending: boolean }): string {
+  const text = `${sort.isDescending ? '-' : ''}${sort.column}`;
+  return text === 'name' ? '' : text;
+}
 
 const ratio = (part: number | undefined, whole: number | undefined) => (part ?? 0) / Math.max(1, whole ?? 0);
 const sortValues: Readonly<Record<Exclude<FunctionSortKey, 'name'>, (fn: FunctionDocument) => number>> = {

@@ -22,6 +22,7 @@ function tick(seconds: number, cpuPercent: number): LiveTick {
       inFlight: 3,
       queued: 0,
       asyncDepth: 5,
+      asyncOldestMs: 0,
       host: {
         cpuPercent,
         cpus: 2,

@@ -1,5 +1,8 @@
 import type { LiveState } from '../api/live-events.ts';
 
+/** Whether what is new arrives. */
+export const isFollowing = (state: LiveState): boolean => state === 'open' || state === 'polling';
+
 /** What the dashboard says about its live connection. */
 export const liveTexts: Readonly<Record<LiveState, string>> = {
   connecting: 'Connecting',
@@ -7,4 +10,5 @@ export const liveTexts: Readonly<Record<LiveState, string>> = {
   waiting: 'Reconnecting',
   closed: 'Not connected',
   paused: 'Paused',
+  polling: 'Polling',
 };

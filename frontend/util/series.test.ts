@@ -11,6 +11,7 @@ import {
   groupOfErrorKind,
   healthOf,
   liveRate,
+  logRange,
   requestColumns,
   stackColumns,
   timeSpan,
@@ -50,6 +51,7 @@ function point(seconds: number, more: Partial<MetricPoint> = {}): MetricPoint {
     handlerTotalMs: 0,
     memoryBytes: null,
     coldMs: null,
+    coldPhases: null,
     cpuMs: 0,
     peakMemoryBytes: 0,
     requestBytes: 0,
@@ -214,5 +216,17 @@ describe('healthOf', () => {
       level: 'idle',
       sentence: 'No calls in the last hour',
     });
+  });
+});
+
+describe('logRange', () => {
+  it.each([
+    [3, 420, [1, 1000]],
+    [1, 1, [1, 10]],
+    [10, 1000, [10, 10_000]],
+    [null, null, [0.1, 1]],
+    [0.0001, 1_000_000, [10, 10_000_000]],
+  ])('of %s to %s', (min, max, range) => {
+    expect(logRange(min, max).map((value) => Number(value.toPrecision(6)))).toEqual(range);
   });
 });

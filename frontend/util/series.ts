@@ -134,6 +134,16 @@ export function timeSpan(x: ArrayLike<number>, minSpanSeconds: number, now: numb
   return [Math.min(x[0] ?? last, last - minSpanSeconds), last];
 }
 
+/** The powers of ten around what a logarithmic scale shows, at most six of them; what is smaller lies on its lower end. */
+export function logRange(min: number | null, max: number | null): readonly [number, number] {
+  const top = 10 ** Math.ceil(Math.log10(Math.max(max ?? 0, 0.1) * 1.01));
+  const bottom = 10 ** Math.floor(Math.log10(min !== null && min > 0 ? min : top / 10));
+  return [Math.min(top / 10, Math.max(bottom, top / 1e6)), top];
+}
+
+/** Errors among the calls of each step; null where there were none. */
+export const errorColumn = (points: readonly (MetricPoint | undefined)[]): Column => points.map(errorShare);
+
 /** Requests per second over the last `seconds` ticks. */
 export function liveRate(ticks: readonly LiveTick[], seconds: number): number | null {
   const last = ticks.slice(-seconds);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { putAliasSchema } from '../../shared/api/functions.ts';
-import { mainVersion, shareOf, splitTraffic } from './traffic.ts';
+import { mainVersion, shareOf, splitTraffic, versionBefore, wereLive } from './traffic.ts';
 
 describe('traffic', () => {
   it('is a share of the sum of weights', () => {
@@ -48,5 +48,28 @@ describe('traffic', () => {
 
   it('leaves one version alone when both are the same', () => {
     expect(splitTraffic(3, 3, 40)).toEqual([{ version: 3, weight: 100 }]);
+  });
+});
+
+describe('what was live before', () => {
+  const whole = (version: number) => [{ version, weight: 1 }];
+  const moves = [
+    { alias: 'live', before: whole(2), after: whole(3) },
+    { alias: 'beta', before: [], after: whole(9) },
+    { alias: 'live', before: whole(1), after: whole(2) },
+    { alias: 'live', before: [], after: whole(1) },
+  ];
+
+  it('is every version that a move of live names', () => {
+    expect([...wereLive(moves)].sort()).toEqual([1, 2, 3]);
+    expect(wereLive([]).size).toBe(0);
+  });
+
+  it('is gone back to', () => {
+    expect([versionBefore(moves, 3), versionBefore(moves.slice(3), 1), versionBefore([], 1)]).toEqual([
+      2,
+      undefined,
+      undefined,
+    ]);
   });
 });

@@ -1,3 +1,4 @@
+import type { AliasMove } from '../../shared/api/alias-moves.ts';
 import type { Alias } from '../../shared/api/functions.ts';
 
 export type Weighted = Alias['versions'][number];
@@ -23,4 +24,18 @@ export function splitTraffic(present: number, candidate: number, percent: number
     { version: present, weight: 100 - share },
     { version: candidate, weight: share },
   ];
+}
+
+type Move = Pick<AliasMove, 'alias' | 'before' | 'after'>;
+
+/** Versions that have had live traffic, as far as these moves tell. */
+export function wereLive(moves: readonly Move[]): ReadonlySet<number> {
+  const ofLive = moves.filter(({ alias }) => alias === 'live');
+  return new Set(ofLive.flatMap(({ before, after }) => [...before, ...after].map(({ version }) => version)));
+}
+
+/** The version that was live before the present one, from moves with the newest first; undefined where they do not tell. */
+export function versionBefore(moves: readonly Move[], present: number): number | undefined {
+  const mains = moves.filter(({ alias }) => alias === 'live').map(({ before }) => mainVersion(before));
+  return mains.find((version) => version !== undefined && version !== present);
 }

@@ -1,0 +1,18 @@
+import { formatAgo, formatDateTime } from '../util/format.ts';
+
+export interface AgoProps {
+  /** Null: it never was. */
+  readonly at: string | null | undefined;
+  /** Milliseconds since 1970, as `useNow` gives it. */
+  readonly now: number;
+}
+
+/** `5 min ago`, with the date and time for whoever points at it. */
+export function Ago({ at, now }: AgoProps) {
+  if (at === null || at === undefined) return <>{formatAgo(at, now)}</>;
+  return (
+    <time dateTime={at} title={formatDateTime(at)} className="whitespace-nowrap">
+      {formatAgo(at, now)}
+    </time>
+  );
+}
