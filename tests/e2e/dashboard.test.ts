@@ -123,7 +123,7 @@ describe.skipIf(whyNoChromium !== undefined)(`dashboard${skippedFor(whyNoChromiu
     await go('/');
     await seen('2 of 4');
     await page.getByRole('link', { name: 'Let it run on a schedule' }).click();
-    await page.waitForURL('**/functions/hello/triggers');
+    await page.waitForURL('**/functions/hello/triggers**');
     await go('/');
     await button('Hide the first steps').click();
     await page.reload();
@@ -512,7 +512,7 @@ describe.skipIf(whyNoChromium !== undefined)(`dashboard${skippedFor(whyNoChromiu
     await page.getByRole('combobox', { name: /Search/ }).fill('words');
     await page.getByRole('option', { name: /^words/ }).waitFor();
     await page.keyboard.press('Enter');
-    await page.waitForURL('**/functions/words');
+    await page.waitForURL('**/functions/words**');
   });
 
   it('goes about by single keys, which can be switched off', async () => {
@@ -525,7 +525,7 @@ describe.skipIf(whyNoChromium !== undefined)(`dashboard${skippedFor(whyNoChromiu
     await expect.poll(nextRow, patience).toBe(true);
     await page.keyboard.press('g');
     await page.keyboard.press('e');
-    await page.waitForURL('**/errors');
+    await page.waitForURL('**/errors**');
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keyboard' }).getByLabel('Single keys do something').uncheck();
     await page.keyboard.press('Escape');
@@ -593,10 +593,10 @@ describe.skipIf(whyNoChromium !== undefined)(`dashboard${skippedFor(whyNoChromiu
     await page.keyboard.type('logs of by-keyboard');
     await page.getByRole('option', { name: /Logs of by-keyboard/ }).waitFor();
     await page.keyboard.press('Enter');
-    await page.waitForURL('**/functions/by-keyboard/logs');
+    await page.waitForURL('**/functions/by-keyboard/logs**');
     await seen('typed');
     await open('Versions');
-    await page.waitForURL('**/functions/by-keyboard/versions');
+    await page.waitForURL('**/functions/by-keyboard/versions**');
     await open('Roll back', 'button');
     await open('Roll back to v1', 'button');
     await seen('Traffic moved');
