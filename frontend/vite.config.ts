@@ -31,11 +31,12 @@ export default defineConfig(({ command }) => {
           codeSplitting: {
             // What several pages share comes as one file with the first load, instead of a dozen of a few hundred bytes, each a request.
             // Not the chart, which asks for what draws it as soon as it is there.
+            // Nor tabs inside a page, with the part of Radix that moves the focus among them: the overview has none.
             // Nor words for cron expressions, which only the pages of schedules say, nor builds, which only pages that deploy follow.
             groups: [
               {
                 name: 'shared',
-                test: /[\\/]frontend[\\/](ui[\\/](?!chart\.)|util[\\/](?!cron-words\.|build-progress\.)|api[\\/](?!builds\.|use-build\.))|lucide-react/,
+                test: /[\\/]frontend[\\/](ui[\\/](?!chart\.|tabs\.)|util[\\/](?!cron-words\.|build-progress\.)|api[\\/](?!builds\.|use-build\.))|lucide-react/,
                 minShareCount: 3,
               },
             ],
