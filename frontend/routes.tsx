@@ -2,7 +2,6 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Navigat
 import { lazy, Suspense } from 'react';
 import { useIsSignedIn, useShownProject } from './api/context.tsx';
 import { AppShell } from './components/app-shell.tsx';
-import { NotFoundPage } from './pages/not-found.tsx';
 import { paths } from './path-builder.ts';
 import { keepRange, rememberRange } from './util/tab-range.ts';
 
@@ -21,6 +20,7 @@ function Gate() {
   );
 }
 
+const NotFoundPage = lazyRouteComponent(() => import('./pages/not-found.tsx'), 'NotFoundPage');
 const rootRoute = createRootRoute({
   component: Gate,
   notFoundComponent: NotFoundPage,

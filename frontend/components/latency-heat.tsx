@@ -6,6 +6,7 @@ import { Chart, type ChartProps } from '../ui/chart.tsx';
 import { counted, formatCount } from '../util/format.ts';
 import { type HeatRows, heatRows } from '../util/heat.ts';
 import type { TimeRange } from '../util/time-range.ts';
+import { heatDrawing } from './heat-drawing.tsx';
 
 export interface LatencyHeatProps {
   readonly shared: Pick<ChartProps, 'markers' | 'onZoom' | 'syncKey'>;
@@ -27,6 +28,7 @@ export function LatencyHeat({ shared, range, functionName, isLive }: LatencyHeat
       title="Durations"
       note={`of ${counted(calls, 'call')}, as the caller saw them`}
       shape="heat"
+      drawing={heatDrawing}
       x={x}
       edges={edges}
       format={formatCount}

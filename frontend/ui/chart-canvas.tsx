@@ -1,7 +1,6 @@
 import { useEffect, useRef } from 'react';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { heatColor, heatShare } from '../util/heat.ts';
 import { logRange, stackColumns, timeSpan } from '../util/series.ts';
 import { wallClock } from '../util/time-zone.ts';
 import type { ChartProps } from './chart.tsx';
@@ -106,35 +105,6 @@ function timeLabels(_plot: UPlot, splits: number[]): string[] {
   });
 }
 
-/** Shades between few and many; finer steps nobody tells apart. */
-const heatLevels = 12;
-
-/** A rectangle per step and row, the fullest the darkest. */
-function drawHeat(plot: UPlot, { shape, series, x }: ChartProps): void {
-  if (shape !== 'heat') return;
-  const { ctx } = plot;
-  const most = series.reduce((max, { values }) => values.reduce((a: number, value) => Math.max(a, value ?? 0), max), 0);
-  const colors = Array.from({ length: heatLevels + 1 }, (_, level) => resolveColor(heatColor(level / heatLevels)));
-  const step = (x[1] ?? 0) - (x[0] ?? 0);
-  const left = (seconds: number) => Math.round(plot.valToPos(seconds, 'x', true));
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
-  ctx.clip();
-  for (const [row, { values }] of series.entries()) {
-    const bottom = Math.round(plot.valToPos(row, 'y', true));
-    const top = Math.round(plot.valToPos(row + 1, 'y', true));
-    for (const [index, value] of values.entries()) {
-      const share = heatShare(value, most);
-      const at = x[index];
-      if (share === undefined || at === undefined) continue;
-      ctx.fillStyle = colors[Math.round(share * heatLevels)] ?? '';
-      ctx.fillRect(left(at), top, Math.max(1, left(at + step) - left(at)), bottom - top);
-    }
-  }
-  ctx.restore();
-}
-
 /** Upright lines with a small flag on top. */
 function drawMarkers(plot: UPlot, markers: ChartProps['markers']): void {
   if (markers === undefined || markers.length === 0) return;
@@ -216,7 +186,10 @@ function optionsOf(latest: { readonly current: ChartCanvasProps }, width: number
     hooks: {
       setCursor: [(plot) => latest.current.onIndex(plot.cursor.idx ?? undefined)],
       setSelect: [(plot) => zoomTo(plot, latest.current.onZoom)],
-      draw: [(plot) => drawHeat(plot, latest.current), (plot) => drawMarkers(plot, latest.current.markers)],
+      draw: [
+        (plot) => latest.current.drawing?.draw(plot, latest.current, resolveColor),
+        (plot) => drawMarkers(plot, latest.current.markers),
+      ],
     },
   };
 }

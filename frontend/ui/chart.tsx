@@ -1,8 +1,8 @@
 import { ChartLine, ChartNoAxesColumnIncreasing, Download, Table2 } from 'lucide-react';
-import { lazy, Suspense, useState } from 'react';
+import { type ComponentType, lazy, Suspense, useState } from 'react';
+import type UPlot from 'uplot';
 import { chartCsv, saveText } from '../util/csv.ts';
 import { formatClock } from '../util/format.ts';
-import { heatColor } from '../util/heat.ts';
 import { IconButton } from './button.tsx';
 import { Card } from './card.tsx';
 import { ChartTable } from './chart-table.tsx';
@@ -28,6 +28,13 @@ export interface ChartMarker {
   readonly label: string;
 }
 
+/** Draws what is neither lines nor bars, below the markers, and says what that means; comes with the page that shows it. */
+export interface ChartDrawing {
+  /** `resolveColor` makes of a colour as CSS one that a canvas understands. */
+  readonly draw: (plot: UPlot, props: ChartProps, resolveColor: (css: string) => string) => void;
+  readonly Legend: ComponentType<{ readonly props: ChartProps; readonly index: number | undefined }>;
+}
+
 export interface ChartProps {
   readonly title: string;
   readonly note?: string;
@@ -35,8 +42,9 @@ export interface ChartProps {
   readonly x: readonly number[];
   readonly series: readonly ChartSeries[];
   readonly format: (value: number | null) => string;
-  /** `heat`: each series is a row, from the lowest up, and its values are how dark its cells are. */
+  /** `heat`: each series is a row, from the lowest up, which `drawing` fills. */
   readonly shape: 'lines' | 'stacked-bars' | 'areas' | 'heat';
+  readonly drawing?: ChartDrawing;
   /** What stands at the edges between the rows of a heat map: one more than there are series. */
   readonly edges?: readonly string[];
   /** Offers a logarithmic scale, for values that span powers of ten. */
@@ -59,37 +67,11 @@ export interface ChartProps {
 
 const lastValue = (values: readonly (number | null)[]) => values.findLast((value) => value !== null) ?? null;
 
-/** From few to many, and what the column at the crosshair holds. */
-function HeatLegend({ props, index }: { readonly props: ChartProps; readonly index: number | undefined }) {
-  const column = index === undefined ? [] : props.series.map(({ values }) => values[index] ?? 0);
-  const sum = column.reduce((total, value) => total + value, 0);
-  const most = column.indexOf(Math.max(...column));
-  return (
-    <>
-      <li className="flex items-center gap-1.5">
-        few
-        <span
-          aria-hidden="true"
-          className="inline-block h-2 w-12 rounded-sm"
-          style={{ background: `linear-gradient(to right, ${heatColor(0)}, ${heatColor(1)})` }}
-        />
-        many
-      </li>
-      {index !== undefined && (
-        <li>
-          <span className="tabular font-medium text-text">{props.format(sum)}</span>
-          {sum > 0 && <>, most in {props.series[most]?.label}</>}
-        </li>
-      )}
-    </>
-  );
-}
-
 function Legend({ props, index }: { readonly props: ChartProps; readonly index: number | undefined }) {
   return (
     <ul className="flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted">
-      {props.shape === 'heat' && <HeatLegend props={props} index={index} />}
-      {(props.shape === 'heat' ? [] : props.series).map((series) => (
+      {props.drawing !== undefined && <props.drawing.Legend props={props} index={index} />}
+      {(props.drawing === undefined ? props.series : []).map((series) => (
         <li key={series.label} className="flex items-center gap-1.5">
           <span
             aria-hidden="true"
