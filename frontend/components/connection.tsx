@@ -7,7 +7,7 @@ import { isFollowing, liveTexts } from '../util/live-text.ts';
 export function ConnectionState({ isCompact }: { readonly isCompact: boolean }) {
   const { state } = useConnection();
   return (
-    <span role="status" title={`What is new: ${liveTexts[state]}`} className="flex items-center gap-1.5">
+    <span title={`What is new: ${liveTexts[state]}`} className="flex items-center gap-1.5">
       <Dot tone={isFollowing(state) ? 'ok' : 'warn'} />
       <span className={isCompact ? 'sr-only' : ''}>{liveTexts[state]}</span>
     </span>

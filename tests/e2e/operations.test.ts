@@ -83,7 +83,7 @@ describe.skipIf(whyNoChromium !== undefined)(`logs, alerts and costs${skippedFor
     await page.getByRole('log').getByText('stocked').first().waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
     await button('Back to now').click();
-    await page.getByText('Live', { exact: true }).first().waitFor();
+    await page.getByRole('main').getByText('Live', { exact: true }).first().waitFor();
     expect(complaints).toEqual([]);
   });
 

@@ -62,7 +62,7 @@ describe.skipIf(whyNoChromium !== undefined)(`quality bars of the dashboard${ski
     };
     await page.goto(`${ahead.url}/logs`);
     await page.getByText('100k lines').waitFor();
-    await page.getByText('Live', { exact: true }).waitFor();
+    await page.getByRole('main').getByText('Live', { exact: true }).waitFor();
 
     const heapBefore = await heapBytes(session);
     const live = await mainThreadTasks(browser, page, () => printEvenly(platform, { perSecond: 1000, seconds: 5 }));
