@@ -91,6 +91,7 @@ export const operationAccess = {
   putTestEvent: 'invoke',
   queryFunctionLogs: 'invocations',
   queryGauges: 'read',
+  queryHistogram: 'read',
   queryLogs: 'read',
   queryMetrics: 'read',
   redriveDeadLetter: 'operate',
