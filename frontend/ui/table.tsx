@@ -18,7 +18,7 @@ export interface TableColumn<Row> {
   readonly className?: string;
 }
 
-export interface TableSort {
+interface TableSort {
   readonly column: string;
   readonly isDescending: boolean;
 }

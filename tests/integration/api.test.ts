@@ -120,17 +120,13 @@ describe('functions', () => {
         count: 2,
         firstSeenAt: now - 5000,
         lastSeenAt: now,
-        firstVersion: 0,
-        lastVersion: 1,
-        lastInvocationId: newId('invocation'),
+        ...{ firstVersion: 0, lastVersion: 1, lastInvocationId: newId('invocation') },
         tallies: [{ version: 1, hourAt: Math.floor(now / 3_600_000) * 3_600_000, count: 2 }],
       },
     ]);
     const listed = await call('GET', '/api/v1/errors?function=fails&state=open');
-    expect(listed.json()).toMatchObject({
-      items: [{ id, count: 2, versions: [1], state: 'open', firstVersion: null, lastVersion: 1, liveVersion: 1 }],
-      nextCursor: null,
-    });
+    const seen = { id, count: 2, versions: [1], state: 'open', firstVersion: null, lastVersion: 1, liveVersion: 1 };
+    expect(listed.json()).toMatchObject({ items: [seen], nextCursor: null });
     expect(listed.json().items[0].sparkline.at(-1)).toBe(2);
     const resolved = await call('PATCH', `/api/v1/errors/${id}`, { state: 'resolved' });
     expect(resolved.json()).toMatchObject({ id, state: 'resolved' });
