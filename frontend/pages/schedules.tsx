@@ -53,7 +53,9 @@ function columns(now: number, onRun: (schedule: Schedule) => void): readonly Tab
         <span title={row.nextTicks.map((tick) => formatDateTime(tick)).join('\n')} className="whitespace-nowrap">
           {row.enabled && row.nextTicks[0] !== undefined ? formatAgo(row.nextTicks[0], now) : '–'}
           {row.wouldRunAt !== null && (
-            <span className="ml-2 text-xs text-faint">would run {formatAgo(row.wouldRunAt, now)}</span>
+            <span className="ml-2 text-xs text-faint">
+              would run <Ago at={row.wouldRunAt} now={now} />
+            </span>
           )}
           {row.enabled && row.nextTicks.length > 1 && (
             <span className="ml-2 hidden text-xs text-faint xl:inline">
