@@ -108,6 +108,7 @@ describe.skipIf(whyNoChromium !== undefined)(`a new function${skippedFor(whyNoCh
 
   it('measures on demand what an isolation level costs, and leaves nothing of that behind', async () => {
     await page.goto(`${platform.url}/functions/new`);
+    await page.getByRole('heading', { name: 'Isolation' }).click();
     await page.getByText('What each level costs').click();
     const before = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
     await page.getByRole('button', { name: /^Measure (here|again): process$/ }).click();
