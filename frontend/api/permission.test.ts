@@ -8,6 +8,7 @@ import { roles, tokenScopes } from '../../shared/roles.ts';
 import { accessApi } from './access.ts';
 import { alertApi, putPrices } from './alerts.ts';
 import { Api, newDraft, removeDraft } from './api.ts';
+import { buildApi } from './builds.ts';
 import type { ApiClient } from './client.ts';
 import { peopleApi } from './people.ts';
 import { refusalOf } from './permission.ts';
@@ -117,6 +118,7 @@ describe('every change that the dashboard can make', () => {
       ...Object.values(peopleApi),
       ...Object.values(alertApi),
       ...Object.values(secretsApi),
+      ...Object.values(buildApi),
     ].map((call) => (api: Api) => (call as (api: Api, ...given: unknown[]) => unknown)(api, 'x', 'x', 'x')),
     ...Object.values(testEventsApi).map(
       (call) => (api: Api) => (call as (api: Api, ...given: unknown[]) => unknown)(api, 'x', event, '{}'),

@@ -32,10 +32,10 @@ export const documentedCosts: Readonly<Partial<Record<DriverDocument['name'], Do
   qemu: {
     date: '2026-11-27',
     where: '2 cores without KVM',
-    booted: '6.2 s',
-    waiting: '0.315 s',
-    warm: '9.9 ×',
-    idle: '275 MiB',
+    booted: '4.7 s',
+    waiting: '0.217 s',
+    warm: '19 ×',
+    idle: '272 MiB',
   },
   nanos: {
     date: '2026-11-26',
