@@ -84,7 +84,9 @@ export function describeKeptRequests(current: () => Store): void {
       expect(letter?.request).toEqual(request);
       await invocations.removeDeadLetter(item.id);
       expect(await invocations.pruneRequests({ ...unbounded, before: 9e12 })).toBe(1);
-      expect(await invocations.find(item.id)).toMatchObject({ status: 'dead-letter', request: undefined });
+      const found = await invocations.find(item.id);
+      expect(found?.status).toBe('dead-letter');
+      expect(found?.request).toBeUndefined();
     });
 
     it('are bounded by age, per function and in all, the oldest going first', async () => {
