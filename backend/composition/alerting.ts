@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { PlatformError } from '../../shared/errors.ts';
 import { AlertDeliverer } from '../control-plane/alert-deliverer.ts';
 import { AlertEvaluator } from '../control-plane/alert-evaluator.ts';
+import { AlertValues } from '../control-plane/alert-values.ts';
 import { Alerts } from '../control-plane/alerts.ts';
+import { Costs } from '../control-plane/costs.ts';
 import { ChannelSender } from '../notifications/channel-sender.ts';
 import { EmailSender } from '../notifications/email-sender.ts';
 import { WebhookSender } from '../notifications/webhook-sender.ts';
@@ -52,10 +54,15 @@ export function createAlerting(
   const deliverer = new AlertDeliverer({ store, sender, clock, logger, random: Math.random });
   const evaluator: AlertEvaluator = new AlertEvaluator({
     store,
-    metrics,
+    values: new AlertValues({
+      store,
+      metrics,
+      directory,
+      clock,
+      costs: new Costs({ store, metrics, directory, clock }),
+    }),
     clock,
     logger,
-    functionIdOf: (name) => directory.find(name)?.record.id,
     intervalMs,
     onQueued: () => deliverer.wake(),
     onChanged: (rule) => alerts.noteChange(rule),

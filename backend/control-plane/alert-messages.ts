@@ -15,6 +15,10 @@ const names: Readonly<Record<AlertMetric, string>> = {
   hostCpuPercent: 'CPU of the host',
   hostMemoryPercent: 'memory of the host',
   diskFreeBytes: 'free disk',
+  asyncQueued: 'asynchronous calls that wait',
+  deadLetters: 'dead letters',
+  memoryRate: 'memory, of its limit,',
+  cost: 'price elsewhere',
   loopLagMs: "lag of the platform's event loop",
 };
 
@@ -36,8 +40,9 @@ export function messageBody(
   value: number | undefined,
   now: number,
 ): string {
-  const { id, name, metric, functionName, comparison, threshold, windowMs, memory } = rule;
-  const subject = functionName === null ? names[metric] : `${names[metric]} of ${functionName}`;
+  const { id, name, project, metric, functionName, comparison, threshold, windowMs, memory } = rule;
+  const about = functionName ?? (project === null ? undefined : `project ${project}`);
+  const subject = about === undefined ? names[metric] : `${names[metric]} of ${about}`;
   const seen = value === undefined ? 'nothing happened' : shown(metric, value);
   const limit = `${comparison} ${shown(metric, threshold)}`;
   const text = {
@@ -49,7 +54,7 @@ export function messageBody(
     type: `alert.${event}`,
     timestamp: new Date(now).toISOString(),
     data: {
-      rule: { id, name, metric, functionName, comparison, threshold, windowMs },
+      rule: { id, name, project, metric, functionName, comparison, threshold, windowMs },
       value: value ?? null,
       since: memory.since === 0 ? null : new Date(memory.since).toISOString(),
       text,

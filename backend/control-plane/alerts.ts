@@ -1,6 +1,7 @@
-import type { AlertChannel, CreateAlertRule } from '../../shared/api/alerts.ts';
+import { type AlertChannel, type CreateAlertRule, platformMetrics } from '../../shared/api/alerts.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { type AlertRuleId, newId } from '../../shared/ids.ts';
+import { fullNameOf } from '../../shared/names.ts';
 import { noAlert } from '../core/policies/alert-state.ts';
 import type { AlertSender } from '../core/ports/alert-channel.ts';
 import type { AlertDeliveryRecord, AlertRuleRecord } from '../core/ports/alert-store.ts';
@@ -33,6 +34,20 @@ export interface AlertsOptions {
   readonly onQueued: () => void;
 }
 
+/** Which rules a caller may see and change. */
+export interface AlertScope {
+  /** Undefined: those of all projects. */
+  readonly project: string | undefined;
+  /** Those of the installation too. */
+  readonly hasInstallation: boolean;
+}
+
+/** Whether the rule is one of these. */
+export function isInScope(rule: Pick<AlertRuleRecord, 'project'>, { project, hasInstallation }: AlertScope): boolean {
+  if (rule.project === null) return hasInstallation;
+  return project === undefined || rule.project === project;
+}
+
 const maxRules = 500;
 const shownDeliveries = 100;
 
@@ -57,8 +72,8 @@ export class Alerts {
   }
 
   /** Oldest first. */
-  list(): Promise<readonly AlertRuleRecord[]> {
-    return this.#options.store.alerts.rules();
+  async list(scope: AlertScope): Promise<readonly AlertRuleRecord[]> {
+    return (await this.#options.store.alerts.rules()).filter((rule) => isInScope(rule, scope));
   }
 
   latest(id: AlertRuleId): AlertLookNote | undefined {
@@ -66,23 +81,27 @@ export class Alerts {
   }
 
   /** Rejects with `not_found`/`alert_not_found`. */
-  async get(id: string): Promise<AlertRuleRecord> {
-    const rule = (await this.list()).find((record) => record.id === id);
+  async get(id: string, scope: AlertScope): Promise<AlertRuleRecord> {
+    const rule = (await this.list(scope)).find((record) => record.id === id);
     if (rule === undefined) throw new PlatformError('not_found', 'alert_not_found', 'there is no such alert rule');
     return rule;
   }
 
-  /** Rejects with `not_found`/`function_not_found`, `unprocessable`/`channel_unavailable`, or `conflict`/`too_many_alerts`. */
-  create(input: CreateAlertRule, actor: Actor): Promise<AlertRuleRecord> {
+  /**
+   * For a project, or (null) for the installation. Rejects with `invalid_request`/`platform_metric`, `not_found`/`function_not_found`,
+   * `unprocessable`/`channel_unavailable`, or `conflict`/`too_many_alerts`.
+   */
+  create(input: CreateAlertRule, project: string | null, actor: Actor): Promise<AlertRuleRecord> {
     return this.#lock.run(async () => {
-      this.#check(input);
+      const checked = this.#checked(input, project);
       const { store, clock } = this.#options;
-      if ((await this.list()).length >= maxRules) {
+      if ((await store.alerts.rules()).length >= maxRules) {
         throw new PlatformError('conflict', 'too_many_alerts', `at most ${maxRules} alert rules; delete one first`);
       }
       const now = clock.now();
       const record: AlertRuleRecord = {
-        ...input,
+        ...checked,
+        project,
         id: newId('alertRule', now),
         memory: noAlert,
         silencedUntil: undefined,
@@ -99,29 +118,29 @@ export class Alerts {
   }
 
   /** Replaces a rule. What it remembers stays, unless it watches something else now. */
-  replace(id: string, input: CreateAlertRule, actor: Actor): Promise<AlertRuleRecord> {
-    this.#check(input);
-    return this.#change(id, actor, 'alert.update', (before) => {
+  replace(id: string, input: CreateAlertRule, scope: AlertScope, actor: Actor): Promise<AlertRuleRecord> {
+    return this.#change(id, scope, actor, 'alert.update', (before) => {
+      const after = this.#checked(input, before.project);
       const isSame =
-        before.metric === input.metric &&
-        before.functionName === input.functionName &&
-        before.comparison === input.comparison &&
-        input.isEnabled;
-      return { ...before, ...input, ...(isSame ? {} : { memory: noAlert }) };
+        before.metric === after.metric &&
+        before.functionName === after.functionName &&
+        before.comparison === after.comparison &&
+        after.isEnabled;
+      return { ...before, ...after, ...(isSame ? {} : { memory: noAlert }) };
     });
   }
 
   /** Nobody is told for so long; 0 ends a silence. */
-  silence(id: string, durationMs: number, actor: Actor): Promise<AlertRuleRecord> {
-    return this.#change(id, actor, 'alert.silence', (before) => ({
+  silence(id: string, durationMs: number, scope: AlertScope, actor: Actor): Promise<AlertRuleRecord> {
+    return this.#change(id, scope, actor, 'alert.silence', (before) => ({
       ...before,
       silencedUntil: durationMs === 0 ? undefined : this.#options.clock.now() + durationMs,
     }));
   }
 
-  async remove(id: string, actor: Actor): Promise<void> {
+  async remove(id: string, scope: AlertScope, actor: Actor): Promise<void> {
     const { store, clock } = this.#options;
-    const rule = await this.get(id);
+    const rule = await this.get(id, scope);
     await store.transaction(async (tx) => {
       await tx.alerts.removeRule(rule.id);
       await tx.audit.append(auditRecord(clock.now(), actor, 'alert.delete', rule.id, { before: auditedAlert(rule) }));
@@ -130,9 +149,9 @@ export class Alerts {
   }
 
   /** Sends a trial message to every channel of the rule; returns what waits to be sent. Rejects with `conflict`/`no_channels`. */
-  async test(id: string): Promise<readonly AlertDeliveryRecord[]> {
+  async test(id: string, scope: AlertScope): Promise<readonly AlertDeliveryRecord[]> {
     const { store, clock, onQueued } = this.#options;
-    const rule = await this.get(id);
+    const rule = await this.get(id, scope);
     if (rule.channels.length === 0)
       throw new PlatformError(
         'conflict',
@@ -148,27 +167,37 @@ export class Alerts {
   }
 
   /** The newest first. */
-  async deliveries(id: string): Promise<readonly AlertDeliveryRecord[]> {
-    const rule = await this.get(id);
+  async deliveries(id: string, scope: AlertScope): Promise<readonly AlertDeliveryRecord[]> {
+    const rule = await this.get(id, scope);
     return await this.#options.store.alerts.deliveries(rule.id, shownDeliveries);
   }
 
-  async signingSecret(id: string): Promise<string> {
-    return this.#options.signingSecret((await this.get(id)).id);
+  async signingSecret(id: string, scope: AlertScope): Promise<string> {
+    return this.#options.signingSecret((await this.get(id, scope)).id);
   }
 
-  #check({ functionName, channels }: CreateAlertRule): void {
+  /** With the full name of the function. */
+  #checked(input: CreateAlertRule, project: string | null): CreateAlertRule {
     const { hasFunction, sender } = this.#options;
-    if (functionName !== null && !hasFunction(functionName))
-      throw new PlatformError('not_found', 'function_not_found', `there is no function "${functionName}"`);
+    const { metric, channels } = input;
+    if (project !== null && (platformMetrics as readonly string[]).includes(metric)) {
+      const message = `${metric} is about the platform; only rules of the installation may watch it, and this one belongs to ${project}`;
+      throw new PlatformError('invalid_request', 'platform_metric', message);
+    }
+    const named = input.functionName;
+    const functionName = named === null || project === null ? named : fullNameOf(project, named);
+    if (functionName === undefined || (functionName !== null && !hasFunction(functionName)))
+      throw new PlatformError('not_found', 'function_not_found', `there is no function "${named}"`);
     const objection = channels
       .map((channel: AlertChannel) => sender.objection(channel))
       .find((text) => text !== undefined);
     if (objection !== undefined) throw new PlatformError('unprocessable', 'channel_unavailable', objection);
+    return { ...input, functionName };
   }
 
   #change(
     id: string,
+    scope: AlertScope,
     actor: Actor,
     action: string,
     change: (before: AlertRuleRecord) => AlertRuleRecord,
@@ -176,7 +205,7 @@ export class Alerts {
     return this.#lock.run(async () => {
       const { store, clock } = this.#options;
       const now = clock.now();
-      const before = await this.get(id);
+      const before = await this.get(id, scope);
       const after = { ...change(before), updatedAt: now };
       const detail = { name: after.name, ...changed(auditedAlert(before), auditedAlert(after)) };
       await store.transaction(async (tx) => {

@@ -5,7 +5,7 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { MetricsReader } from '../core/ports/metrics-reader.ts';
 import type { Store } from '../core/ports/store.ts';
 import { type Actor, auditRecord } from './audit.ts';
-import type { InMemoryFunctionDirectory } from './function-directory.ts';
+import type { FunctionEntry, InMemoryFunctionDirectory } from './function-directory.ts';
 
 export interface CostsOptions {
   readonly store: Store;
@@ -40,17 +40,18 @@ export class Costs {
     return prices;
   }
 
+  /** What these functions would have cost elsewhere in [from, to). Times are Clock.now ms. */
+  async costOf(entries: readonly FunctionEntry[], from: number, to: number): Promise<number> {
+    return sumOfCosts((await this.#costsOf(entries, from, to, await this.prices())).flatMap(({ costs }) => costs))
+      .elsewhere.total;
+  }
+
   /** Of the functions that a project has now; of all projects when undefined. Times are Clock.now ms. */
   async report(project: string | undefined, from: number, to: number): Promise<Cost> {
-    const { metrics, directory } = this.#options;
+    const { directory } = this.#options;
     const prices = await this.prices();
     const entries = project === undefined ? [...directory.entries()] : directory.entriesOf(project);
-    const ids = entries.map(({ record }) => record.id);
-    const totals = await metrics.totals(ids, from, to);
-    const items = entries.flatMap(({ record, versions }) => {
-      const costs = (totals.get(record.id) ?? []).map((used) =>
-        costOf(used, versions.get(used.version)?.config.memoryMb ?? 0, prices),
-      );
+    const items = (await this.#costsOf(entries, from, to, prices)).flatMap(({ record, costs }) => {
       const functionName = project === undefined ? record.name : shortNameOf(record.name);
       return costs.length === 0 ? [] : [{ functionName, ...sumOfCosts(costs) }];
     });
@@ -61,5 +62,21 @@ export class Costs {
       items: items.toSorted((a, b) => b.elsewhere.total - a.elsewhere.total),
       total: sumOfCosts(items),
     };
+  }
+
+  /** Of each version of each function. */
+  async #costsOf(entries: readonly FunctionEntry[], from: number, to: number, prices: PriceTable) {
+    const totals = await this.#options.metrics.totals(
+      entries.map(({ record }) => record.id),
+      from,
+      to,
+    );
+    return entries.map(({ record, versions }) => {
+      const used = totals.get(record.id) ?? [];
+      return {
+        record,
+        costs: used.map((total) => costOf(total, versions.get(total.version)?.config.memoryMb ?? 0, prices)),
+      };
+    });
   }
 }

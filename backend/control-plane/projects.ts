@@ -116,6 +116,7 @@ export class Projects {
       await store.transaction(async (tx) => {
         await tx.projects.remove(name, now);
         await tx.builds.removeOf({ project: name });
+        for (const rule of await tx.alerts.rules()) if (rule.project === name) await tx.alerts.removeRule(rule.id);
         await tx.audit.append(auditRecord(now, actor, 'project.delete', name, { before: { description } }));
       });
       this.#byName.delete(name);

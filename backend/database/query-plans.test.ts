@@ -182,6 +182,9 @@ describe('the statements of the models', () => {
         await store.invocations.list({ ...none, ...more, project, version: 2 }, page);
     await store.invocations.deadLetters({ project: 'default' }, page);
     await store.invocations.deadLetters({}, page);
+    await store.invocations.countDeadLetters({ project: 'default' }, 1000);
+    await store.invocations.countDeadLetters({ functionId }, 1000);
+    await store.queue.depth([functionId]);
     await store.invocations.deadLetters({ functionId }, page);
     await store.invocations.list({ ...none, project: 'acme' }, page);
     await store.audit.list(page);

@@ -2,7 +2,8 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { AlertMetric, AlertRuleDocument } from '../../shared/api/alerts.ts';
 import { type AlertRuleInput, alertApi } from '../api/alerts.ts';
-import { useApi } from '../api/context.tsx';
+import { useApi, useShownProject } from '../api/context.tsx';
+import { usePermission } from '../api/permission.ts';
 import { processServerError } from '../api/server-error.ts';
 import { Button } from '../ui/button.tsx';
 import { ErrorCallout } from '../ui/callout.tsx';
@@ -10,7 +11,10 @@ import { Dialog } from '../ui/dialog.tsx';
 import { Field, Input, Select, TextArea } from '../ui/field.tsx';
 import { channelText, metricTexts, parseChannels, thresholdOf, typedOf, unitNames } from '../util/alert-text.ts';
 
-const metricOptions = Object.entries(metricTexts).map(([value, { label }]) => ({ value, label }));
+const metricOptions = (isOfProject: boolean) =>
+  Object.entries(metricTexts)
+    .filter(([, { isPlatform }]) => !(isPlatform && isOfProject))
+    .map(([value, { label }]) => ({ value, label }));
 const comparisons = [
   { value: 'above', label: 'above' },
   { value: 'below', label: 'below' },
@@ -78,6 +82,12 @@ function reasonOf(draft: Draft): string | undefined {
   return undefined;
 }
 
+/** Whether a new rule would belong to the installation: an owner of all projects looks at no single one. */
+function useIsForInstallation(): boolean {
+  const mayAll = usePermission('createUser') === undefined;
+  return useShownProject() === undefined && mayAll;
+}
+
 /** Makes a rule, or changes one. */
 export function AlertRuleDialog(props: {
   readonly rule?: AlertRuleDocument | undefined;
@@ -87,6 +97,8 @@ export function AlertRuleDialog(props: {
   const { rule, functionNames, onClose } = props;
   const api = useApi();
   const queryClient = useQueryClient();
+  const isForInstallation = useIsForInstallation();
+  const isOfProject = rule === undefined ? !isForInstallation : rule.project !== null;
   const [draft, setDraft] = useState(() => draftOf(rule));
   const change = (part: Partial<Draft>) => setDraft((before) => ({ ...before, ...part }));
   const save = useMutation({
@@ -145,7 +157,7 @@ export function AlertRuleDialog(props: {
             {(control) => (
               <Select
                 {...control}
-                options={metricOptions}
+                options={metricOptions(isOfProject)}
                 value={draft.metric}
                 onChange={(event) => change({ metric: event.target.value as AlertMetric })}
               />

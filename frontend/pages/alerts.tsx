@@ -134,7 +134,7 @@ export function AlertsPage() {
     <>
       <PageHeader
         title="Alerts"
-        note="Rules are looked at every ten seconds; whoever they name is told when one fires, and when it is over."
+        note="Looked at every ten seconds; whoever a rule names is told. New ones belong to the project that is shown."
         actions={
           <Button
             tone="primary"
@@ -151,8 +151,9 @@ export function AlertsPage() {
             {() =>
               items.length === 0 ? (
                 <EmptyState icon={<BellRing />} title="No alert rules">
-                  Begin with two: the error rate of all functions above 5 %, and free disk below 1,024 MiB. A webhook or
-                  an e-mail address is told; without one the state is seen here.
+                  Begin with two: the error rate of all functions above 5 %, and dead letters above 0. A webhook or an
+                  e-mail address is told; without one the state is seen here. Rules about the host belong to the
+                  installation: owners of all projects make them while no project is chosen.
                 </EmptyState>
               ) : (
                 <Table label="Alert rules" columns={columns(now, actions)} rows={items} rowKey={(row) => row.id} />

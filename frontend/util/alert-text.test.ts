@@ -4,6 +4,7 @@ import { conditionText, formatAlertValue, parseChannels, stateOf, thresholdOf, t
 
 const rule: AlertRuleDocument = {
   id: 'alr_1',
+  project: null,
   name: 'orders fail',
   metric: 'errorRate',
   functionName: 'orders',
@@ -27,6 +28,12 @@ it('says what a rule watches', () => {
   expect(conditionText({ ...rule, functionName: null, forMs: 0 })).toBe(
     'Error rate of all functions above 5 % over 5 min',
   );
+  expect(conditionText({ ...rule, project: 'acme', forMs: 0 })).toBe(
+    'Error rate of orders in acme above 5 % over 5 min',
+  );
+  expect(conditionText({ ...rule, project: 'acme', functionName: null, metric: 'deadLetters', threshold: 3 })).toBe(
+    'Dead letters of all functions in acme above 3, for 1 min',
+  );
   expect(
     conditionText({ ...rule, metric: 'diskFreeBytes', functionName: null, comparison: 'below', threshold: 2 ** 30 }),
   ).toBe('Free disk below 1 GiB, for 1 min');
@@ -37,6 +44,8 @@ it('takes numbers as people type them', () => {
   expect(typedOf('errorRate', 0.05)).toBe(5);
   expect(typedOf('diskFreeBytes', thresholdOf('diskFreeBytes', 512))).toBe(512);
   expect(formatAlertValue('p95Ms', 1250)).toBe('1.25 s');
+  expect(formatAlertValue('cost', 0.012345)).toBe('0.0123');
+  expect(formatAlertValue('memoryRate', 0.9)).toBe('90 %');
   expect(formatAlertValue('hostCpuPercent', null)).toBe('–');
 });
 

@@ -2,7 +2,7 @@ import type { AlertChannel, AlertMetric, AlertRuleDocument } from '../../shared/
 import type { Tone } from '../ui/badge.tsx';
 import { formatBytes, formatCount, formatMs, formatPercent, formatSpan } from './format.ts';
 
-type Unit = 'share' | 'ms' | 'percent' | 'MiB' | 'count';
+type Unit = 'share' | 'ms' | 'percent' | 'MiB' | 'count' | 'money';
 
 interface MetricText {
   readonly label: string;
@@ -23,6 +23,10 @@ export const metricTexts: Readonly<Record<AlertMetric, MetricText>> = {
   p50Ms: ofFunctions('Latency, median', 'ms'),
   p95Ms: ofFunctions('Latency, p95', 'ms'),
   p99Ms: ofFunctions('Latency, p99', 'ms'),
+  asyncQueued: ofFunctions('Asynchronous calls that wait', 'count'),
+  deadLetters: ofFunctions('Dead letters', 'count'),
+  memoryRate: ofFunctions('Memory, of its limit', 'share'),
+  cost: ofFunctions('Price elsewhere', 'money'),
   queueDepth: ofPlatform('Queued invocations', 'count'),
   hostCpuPercent: ofPlatform('CPU of the host', 'percent'),
   hostMemoryPercent: ofPlatform('Memory of the host', 'percent'),
@@ -31,8 +35,11 @@ export const metricTexts: Readonly<Record<AlertMetric, MetricText>> = {
 };
 
 /** What people type into the form, in the unit that it names, and what the API has. */
-export const unitNames: Readonly<Record<Unit, string>> = { share: '%', ms: 'ms', percent: '%', MiB: 'MiB', count: '' };
-const factors: Readonly<Record<Unit, number>> = { share: 0.01, ms: 1, percent: 1, MiB: 1_048_576, count: 1 };
+export const unitNames: Readonly<Record<Unit, string>> = {
+  ...{ share: '%', ms: 'ms', percent: '%', MiB: 'MiB', count: '' },
+  money: 'in the currency of the prices',
+};
+const factors: Readonly<Record<Unit, number>> = { share: 0.01, ms: 1, percent: 1, MiB: 1_048_576, count: 1, money: 1 };
 
 export function thresholdOf(metric: AlertMetric, typed: number): number {
   return typed * factors[metricTexts[metric].unit];
@@ -54,15 +61,20 @@ export function formatAlertValue(metric: AlertMetric, value: number | null): str
       return formatBytes(value);
     case 'count':
       return formatCount(value);
+    case 'money':
+      return String(Number(value.toPrecision(3)));
   }
 }
 
 /** "Error rate of orders above 5 % over 5 min, for 1 min". */
 export function conditionText(rule: AlertRuleDocument): string {
   const { label, isPlatform } = metricTexts[rule.metric];
-  const of = rule.functionName === null ? (isPlatform ? '' : ' of all functions') : ` of ${rule.functionName}`;
+  const all = rule.project === null ? ' of all functions' : ` of all functions in ${rule.project}`;
+  const one = rule.project === null ? rule.functionName : `${rule.functionName} in ${rule.project}`;
+  const of = rule.functionName === null ? (isPlatform ? '' : all) : ` of ${one}`;
   const held = rule.forMs === 0 ? '' : `, for ${formatSpan(rule.forMs)}`;
-  const over = isPlatform ? '' : ` over ${formatSpan(rule.windowMs)}`;
+  const isMomentary = isPlatform || rule.metric === 'asyncQueued' || rule.metric === 'deadLetters';
+  const over = isMomentary ? '' : ` over ${formatSpan(rule.windowMs)}`;
   return `${label}${of} ${rule.comparison} ${formatAlertValue(rule.metric, rule.threshold)}${over}${held}`;
 }
 

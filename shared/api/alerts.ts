@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { timeSchema } from './paging.ts';
 
-/** What a rule can watch; `canaryAborts` are canaries that the platform took back. Those of functions are computed over the rule's window, those of the platform are read at the moment. */
+/**
+ * What a rule can watch. Those of functions are computed over the rule's window, but `asyncQueued` (asynchronous calls that wait) and
+ * `deadLetters` (at most 1,000 are counted) are read at the moment, as are those of the platform. `canaryAborts` are canaries that the
+ * platform took back, `memoryRate` is the most that an instance of the function that came nearest held of its limit, `cost` what the same
+ * calls would cost elsewhere, in the currency of the price table.
+ */
 const functionMetrics = [
   'errorRate',
   'errors',
@@ -12,6 +17,10 @@ const functionMetrics = [
   'p50Ms',
   'p95Ms',
   'p99Ms',
+  'asyncQueued',
+  'deadLetters',
+  'memoryRate',
+  'cost',
 ] as const;
 export const platformMetrics = [
   'queueDepth',
@@ -20,7 +29,7 @@ export const platformMetrics = [
   'diskFreeBytes',
   'loopLagMs',
 ] as const;
-const alertMetrics = [...functionMetrics, ...platformMetrics] as const;
+export const alertMetrics = [...functionMetrics, ...platformMetrics] as const;
 export type AlertMetric = (typeof alertMetrics)[number];
 
 const alertChannelSchema = z.discriminatedUnion('kind', [
@@ -44,7 +53,9 @@ const ruleFields = {
     .regex(/^([a-z0-9-]+\/)?[a-z0-9-]+$/, 'a function, or `project/function`')
     .nullable()
     .default(null)
-    .describe('`hello`, or `acme/hello` in another project. Null: all functions together, or the platform.'),
+    .describe(
+      'Of the project of the rule; in a rule of the installation `hello`, or `acme/hello` in another project. Null: all functions together, or the platform.',
+    ),
   comparison: z.enum(['above', 'below']).default('above'),
   threshold: z.number().describe('Shares are 0 to 1, times ms, sizes bytes.'),
   windowMs: z.number().int().min(10_000).max(86_400_000).default(300_000).describe('What is looked at.'),
@@ -69,6 +80,7 @@ export const alertRuleSchema = z.object({
   ...ruleFields,
   functionName: z.string().nullable(),
   id: z.string(),
+  project: z.string().nullable().describe('Whose rule it is. Null: it belongs to the installation.'),
   state: z.enum(alertStates),
   since: timeSchema.nullable().describe('When the state began; null before the first look.'),
   value: z.number().nullable().describe('At the last look; null where nothing happened in the window.'),

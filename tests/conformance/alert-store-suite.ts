@@ -5,9 +5,10 @@ import { newId } from '../../shared/ids.ts';
 
 const rule = (name: string, createdAt: number): AlertRuleRecord => ({
   id: newId('alertRule'),
+  project: 'acme',
   name,
   metric: 'errorRate',
-  functionName: 'resize',
+  functionName: 'acme/resize',
   comparison: 'above',
   threshold: 0.05,
   windowMs: 300_000,

@@ -239,6 +239,8 @@ export function describeQueue(current: () => Store): void {
       const functionId = newId('function');
       for (let i = 0; i < 3; i++) await queue.enqueue(newItem({ functionId }));
       await queue.enqueue(newItem());
+      expect(await queue.depth([functionId, newId('function')])).toBe(await queue.depth(functionId));
+      expect(await queue.depth([])).toBe(0);
       expect([await queue.depth(), await queue.depth(functionId), await queue.depth(newId('function'))]).toEqual([
         4, 3, 0,
       ]);

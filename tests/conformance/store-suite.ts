@@ -336,16 +336,9 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         for (const [i, item] of items.entries()) {
           await store.queue.enqueue(item);
           const [claim] = await store.queue.claim('o', 1, 1000, 5);
-          await store.queue.settle(
-            claim!,
-            {
-              kind: 'dead-letter',
-              reason: 'attempts-exhausted',
-              report: settleReport('function-error'),
-              error: { type: 'Boom', message: 'm' },
-            },
-            100 + i,
-          );
+          const dead = { kind: 'dead-letter', reason: 'attempts-exhausted' } as const;
+          const report = settleReport('function-error');
+          await store.queue.settle(claim!, { ...dead, report, error: { type: 'Boom', message: 'm' } }, 100 + i);
         }
         const letters = await drain((page) => store.invocations.deadLetters({}, page), 2);
         expect(letters.map((letter) => letter.invocation.id)).toEqual(items.map((item) => item.id).reverse());
@@ -355,6 +348,9 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
           payload: items[2]!.payload,
           invocation: { status: 'dead-letter', error: { type: 'Boom', message: 'm' }, finishedAt: 102, attempts: 1 },
         });
+        const count = store.invocations.countDeadLetters.bind(store.invocations);
+        const counted = [count({}, 10), count({}, 2), count({ functionId: items[1]!.functionId }, 10)];
+        expect(await Promise.all([...counted, count({ project: 'nowhere' }, 10)])).toEqual([3, 2, 1, 0]);
         const ofOne = await store.invocations.deadLetters({ functionId: items[1]!.functionId }, first);
         expect(ofOne.items.map((letter) => letter.invocation.id)).toEqual([items[1]!.id]);
       });

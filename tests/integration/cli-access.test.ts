@@ -44,12 +44,12 @@ test('people, projects, tokens and the audit trail, from the first token to the 
     2,
     'hearth: acme=boss is not project=role\nRoles are viewer, operator, developer, owner.\n',
   ]);
-  const made = await run(
+  const created = await run(
     'root',
     ['user', 'create', 'ada', '--role', 'acme=viewer', '--password-file', '-'],
     `${password}\n`,
   );
-  expect([made.exitCode, made.stderr]).toEqual([0, 'ada: active, acme=viewer\n']);
+  expect([created.exitCode, created.stderr]).toEqual([0, 'ada: active, acme=viewer\n']);
   expect((await run('root', ['user', 'grant', 'ada', 'acme=owner'])).stderr).toBe('ada: active, acme=owner\n');
 
   const wrong = await run('ada', ['login', '--user', 'ada', '--password-file', '-'], 'something else');
@@ -73,6 +73,13 @@ test('people, projects, tokens and the audit trail, from the first token to the 
   expect((await run('root', ['project', 'update', 'acme', '-d', 'The store'])).stderr).toContain('acme: The store');
   expect((await run('root', ['project', 'show', 'acme'])).stderr).toContain('1 member\n');
   expect((await run('ada', ['project', 'show', 'acme'])).stderr).toBe('acme: The store\n');
+
+  const rule = ['alert', 'create', 'no letters', '--metric', 'deadLetters'];
+  expect((await run('ada', rule)).stderr).toContain('say a number as the limit');
+  expect((await run('ada', [...rule, '--above', '0', '--email', 'ops@example.org'])).exitCode).toBe(0);
+  const [made] = JSON.parse((await run('ada', ['alerts', 'list', '--json'])).stdout);
+  expect(made).toMatchObject({ project: 'acme', metric: 'deadLetters', comparison: 'above', windowMs: 300_000 });
+  expect((await run('ada', ['alert', 'delete', made.id])).exitCode).toBe(0);
 
   const token = await run('ada', ['token', 'create', 'ci', '--scope', 'read', '--expires-days', '7']);
   expect(token.stdout).toMatch(/^hearth_\S+\n$/);

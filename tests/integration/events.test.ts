@@ -200,7 +200,7 @@ describe('one stream of many topics', () => {
   });
 
   test('each topic needs what its route needs', async () => {
-    expect(await refusal(['alerts'], rig.as.deploy)).toMatchObject({ status: 403, code: 'scope_missing' });
+    expect(await refusal(['alerts'], rig.as.read)).toMatchObject({ status: 403, code: 'scope_missing' });
     expect(await refusal(['metrics'], rig.as.invoke)).toMatchObject({ status: 403, code: 'scope_missing' });
     expect(await refusal(['logs'], rig.as.invoke)).toMatchObject({ status: 403, code: 'scope_missing' });
     expect(await refusal(['weather'])).toMatchObject({ status: 400, code: 'bad_topic' });
@@ -242,6 +242,17 @@ describe('one stream of many topics', () => {
     await send('PATCH', '/functions/hello', change);
     const event = await reader.until(({ event }) => event === 'deployment');
     expect(event?.data).toMatchObject({ functionName: 'hello' });
+    reader.close();
+  });
+
+  test('alert rules of one project, and of the installation, are not seen in another', async () => {
+    const reader = await open(['alerts'], { 'hearth-project': 'default' });
+    await reader.until(({ event }) => event === 'open');
+    const rule = (name: string) => ({ name, metric: 'errors', threshold: 1 });
+    await send('POST', '/alerts', rule('theirs'), { 'hearth-project': 'acme' });
+    await send('POST', '/alerts', rule('of the installation'));
+    await send('POST', '/alerts', rule('ours'), { 'hearth-project': 'default' });
+    expect((await reader.until(({ event }) => event === 'alert'))?.data).toMatchObject({ name: 'ours' });
     reader.close();
   });
 

@@ -45,6 +45,7 @@ const missing: Ids = {
   errors: `err_${'0'.repeat(24)}`,
   schedules: newId('schedule'),
   tokens: newId('token'),
+  alerts: newId('alertRule'),
   secrets: 'NOBODYS',
   user: 'somebody',
   session: newId('session'),
@@ -61,6 +62,8 @@ const bodies: Readonly<Record<string, (ids: Ids) => unknown>> = {
   invokeDraft: () => ({ hello: 1 }),
   updateErrorGroup: () => ({ state: 'resolved' }),
   updateSchedule: () => ({ enabled: false }),
+  replaceAlert: () => ({ name: 'mine', metric: 'errors', threshold: 2 }),
+  silenceAlert: () => ({ durationMs: 1000 }),
 };
 
 /** Users are the installation's: an owner may give any of them a role, so whether one exists is not a secret to owners. */
@@ -143,6 +146,8 @@ async function fillAcme(rig: ApiRig, call: ForeignProject['call']): Promise<Ids>
   check(draft, 201);
   const schedule = (await call('GET', '/api/v1/schedules', undefined)).json().items[0];
   const token = await call('POST', '/api/v1/tokens', { name: 'acme ci', scope: 'deploy' });
+  const alert = await call('POST', '/api/v1/alerts', { name: 'acme only', metric: 'errors', threshold: 1 });
+  check(alert, 201);
   const group = errorOccurrences(`err_${'a'.repeat(24)}` as ErrorGroupId, { functionName: 'acme/secret-plan' });
   await rig.store.errorGroups.add([group]);
   await call('PUT', '/api/v1/secrets/ACME_KEY', { value: 'acme only' });
@@ -159,6 +164,7 @@ async function fillAcme(rig: ApiRig, call: ForeignProject['call']): Promise<Ids>
     errors: group.id,
     schedules: schedule.id,
     tokens: token.json().id,
+    alerts: alert.json().id,
     secrets: 'ACME_KEY',
     user: 'alice',
     session: newId('session'),

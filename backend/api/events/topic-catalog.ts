@@ -5,6 +5,7 @@ import type { FunctionId } from '../../../shared/ids.ts';
 import { projectOf, shortNameOf } from '../../../shared/names.ts';
 import type { Access } from '../../../shared/permissions.ts';
 import { parseTopic, type Topic } from '../../../shared/topics.ts';
+import { isInScope } from '../../control-plane/alerts.ts';
 import type { FunctionEntry } from '../../control-plane/function-directory.ts';
 import type { LogScope } from '../../core/ports/log-sink.ts';
 import { missingAccess } from '../auth.ts';
@@ -12,6 +13,7 @@ import { callerOf, functionNameIn, projectOfRequest, shownProject } from '../cal
 import type { ApiContext } from '../context.ts';
 import { followedScope } from '../controllers/log-scope.ts';
 import { timeText } from '../documents.ts';
+import { alertScope } from '../routes/alerts.ts';
 import type { TopicSource } from './event-hub.ts';
 
 /** A topic that the caller may have. */
@@ -58,7 +60,7 @@ export class TopicCatalog {
       case 'deployments':
         return this.#deployments(request, text);
       case 'alerts':
-        return { kind: 'ring', text, functionId: undefined, key: text, source: this.#alertSource(text) };
+        return this.#alerts(request, text);
     }
   }
 
@@ -109,23 +111,29 @@ export class TopicCatalog {
     return { kind: 'ring', text, functionId: undefined, key: keyIn(project, text), source };
   }
 
-  #alertSource(text: string): TopicSource {
+  #alerts(request: FastifyRequest, text: string): ResolvedTopic {
     const { controlPlane, clock } = this.#context;
-    return {
+    const scope = alertScope(request);
+    const source: TopicSource = {
       mergeMs,
       start: (publish) =>
-        controlPlane.alerts.onChange(({ id, name, memory }, isRemoved) => {
+        controlPlane.alerts.onChange((rule, isRemoved) => {
+          if (!isInScope(rule, scope)) return;
+          const { id, name, memory } = rule;
           const at = timeText(clock.now());
           const data: AlertEvent = { topic: text, at, ruleId: id, name, isRemoved, state: memory.state };
           publish('alert', data, id);
         }),
     };
+    // Who may see all projects need not see the rules of the installation.
+    const key = keyIn(scope.project, scope.hasInstallation ? `${text} installation` : text);
+    return { kind: 'ring', text, functionId: undefined, key, source };
   }
 }
 
 /** That of the route which answers the same at once. */
 function accessOf(topic: Topic): Access {
-  if (topic.kind === 'alerts') return 'platform';
+  if (topic.kind === 'alerts') return 'operate';
   return topic.kind === 'logs' && topic.functionName !== undefined ? 'invocations' : 'read';
 }
 

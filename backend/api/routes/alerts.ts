@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import {
   alertDeliveriesSchema,
@@ -7,15 +8,23 @@ import {
   silenceAlertSchema,
 } from '../../../shared/api/alerts.ts';
 import { pageOf, pageQuerySchema } from '../../../shared/api/paging.ts';
+import type { AlertScope } from '../../control-plane/alerts.ts';
 import { alertDeliveryDocument, alertRuleDocument } from '../alert-documents.ts';
-import { actorOf } from '../caller.ts';
+import { missingAccess } from '../auth.ts';
+import { actorOf, callerOf, shownProject } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { pageInMemory } from '../memory-page.ts';
 import { type Api, bearerOnly, idParams, noContent, problems } from '../route-docs.ts';
 
 const docs = { tags: ['alerts'], security: bearerOnly };
 
-/** Alert rules belong to the installation: they may watch any function, and writing them makes the platform send messages. */
+/** Those of the project that is asked about; those of the installation too for owners of all projects who name none. */
+export function alertScope(request: FastifyRequest): AlertScope {
+  const project = shownProject(request);
+  return { project, hasInstallation: project === undefined && callerOf(request).access.has('platform') };
+}
+
+/** Alert rules of a project are its operators' business. Those of the installation may watch everything. */
 export function alertRoutes(app: Api, context: ApiContext): void {
   const { alerts } = context.controlPlane;
   const document = (rule: Awaited<ReturnType<typeof alerts.get>>) => alertRuleDocument(rule, alerts.latest(rule.id));
@@ -23,17 +32,18 @@ export function alertRoutes(app: Api, context: ApiContext): void {
   app.route({
     method: 'GET',
     url: '/alerts',
-    config: { access: 'platform' },
+    config: { access: 'operate' },
     schema: {
       ...docs,
       operationId: 'listAlerts',
-      summary: 'List alert rules with their states, oldest first',
+      summary: 'List alert rules of the project with their states, oldest first',
+      description: 'All, and those of the installation, for owners of all projects who name none.',
       querystring: pageQuerySchema,
       response: { 200: pageOf(alertRuleSchema), ...problems() },
     },
     handler: async (request) => {
       const { limit, cursor } = request.query;
-      const page = pageInMemory(await alerts.list(), (rule) => rule.id, { limit, cursor });
+      const page = pageInMemory(await alerts.list(alertScope(request)), (rule) => rule.id, { limit, cursor });
       return { items: page.items.map(document), nextCursor: page.nextCursor };
     },
   });
@@ -41,23 +51,28 @@ export function alertRoutes(app: Api, context: ApiContext): void {
   app.route({
     method: 'POST',
     url: '/alerts',
-    config: { access: 'platform' },
+    config: { access: 'operate' },
     schema: {
       ...docs,
       operationId: 'createAlert',
       summary: 'Create an alert rule',
-      description: 'It is looked at every ten seconds. `forMs` 0 fires at the first look that finds it.',
+      description:
+        'It belongs to the project of the request; to the installation when an owner of all projects names none. It is looked at every ten seconds. `forMs` 0 fires at the first look that finds it.',
       body: createAlertRuleSchema,
       response: { 201: alertRuleSchema, ...problems(404, 409, 413, 415, 422) },
     },
-    handler: async (request, reply) =>
-      reply.code(201).send(document(await alerts.create(request.body, actorOf(request)))),
+    handler: async (request, reply) => {
+      const project = shownProject(request) ?? null;
+      const caller = callerOf(request);
+      if (project === null && !caller.access.has('platform')) throw missingAccess(caller, 'platform');
+      return reply.code(201).send(document(await alerts.create(request.body, project, actorOf(request))));
+    },
   });
 
   app.route({
     method: 'GET',
     url: '/alerts/:id',
-    config: { access: 'platform' },
+    config: { access: 'operate' },
     schema: {
       ...docs,
       operationId: 'getAlert',
@@ -65,13 +80,13 @@ export function alertRoutes(app: Api, context: ApiContext): void {
       params: idParams,
       response: { 200: alertRuleSchema, ...problems(404) },
     },
-    handler: async (request) => document(await alerts.get(request.params.id)),
+    handler: async (request) => document(await alerts.get(request.params.id, alertScope(request))),
   });
 
   app.route({
     method: 'PUT',
     url: '/alerts/:id',
-    config: { access: 'platform' },
+    config: { access: 'operate' },
     schema: {
       ...docs,
       operationId: 'replaceAlert',
@@ -80,13 +95,14 @@ export function alertRoutes(app: Api, context: ApiContext): void {
       body: createAlertRuleSchema,
       response: { 200: alertRuleSchema, ...problems(404, 413, 415, 422) },
     },
-    handler: async (request) => document(await alerts.replace(request.params.id, request.body, actorOf(request))),
+    handler: async (request) =>
+      document(await alerts.replace(request.params.id, request.body, alertScope(request), actorOf(request))),
   });
 
   app.route({
     method: 'DELETE',
     url: '/alerts/:id',
-    config: { access: 'platform' },
+    config: { access: 'operate' },
     schema: {
       ...docs,
       operationId: 'deleteAlert',
@@ -95,7 +111,7 @@ export function alertRoutes(app: Api, context: ApiContext): void {
       response: { 204: noContent, ...problems(404) },
     },
     handler: async (request, reply) => {
-      await alerts.remove(request.params.id, actorOf(request));
+      await alerts.remove(request.params.id, alertScope(request), actorOf(request));
       return reply.code(204).send();
     },
   });
@@ -103,7 +119,7 @@ export function alertRoutes(app: Api, context: ApiContext): void {
   app.route({
     method: 'POST',
     url: '/alerts/:id/silence',
-    config: { access: 'platform' },
+    config: { access: 'operate' },
     schema: {
       ...docs,
       operationId: 'silenceAlert',
@@ -113,13 +129,13 @@ export function alertRoutes(app: Api, context: ApiContext): void {
       response: { 200: alertRuleSchema, ...problems(404, 413, 415) },
     },
     handler: async (request) =>
-      document(await alerts.silence(request.params.id, request.body.durationMs, actorOf(request))),
+      document(await alerts.silence(request.params.id, request.body.durationMs, alertScope(request), actorOf(request))),
   });
 
   app.route({
     method: 'POST',
     url: '/alerts/:id/test',
-    config: { access: 'platform' },
+    config: { access: 'operate' },
     schema: {
       ...docs,
       operationId: 'testAlert',
@@ -129,7 +145,7 @@ export function alertRoutes(app: Api, context: ApiContext): void {
       response: { 202: alertDeliveriesSchema, ...problems(404, 409, 413, 415) },
     },
     handler: async (request, reply) => {
-      const deliveries = await alerts.test(request.params.id);
+      const deliveries = await alerts.test(request.params.id, alertScope(request));
       return reply.code(202).send({ items: deliveries.map(alertDeliveryDocument) });
     },
   });
@@ -137,7 +153,7 @@ export function alertRoutes(app: Api, context: ApiContext): void {
   app.route({
     method: 'GET',
     url: '/alerts/:id/deliveries',
-    config: { access: 'platform' },
+    config: { access: 'operate' },
     schema: {
       ...docs,
       operationId: 'listAlertDeliveries',
@@ -146,14 +162,14 @@ export function alertRoutes(app: Api, context: ApiContext): void {
       response: { 200: alertDeliveriesSchema, ...problems(404) },
     },
     handler: async (request) => ({
-      items: (await alerts.deliveries(request.params.id)).map(alertDeliveryDocument),
+      items: (await alerts.deliveries(request.params.id, alertScope(request))).map(alertDeliveryDocument),
     }),
   });
 
   app.route({
     method: 'GET',
     url: '/alerts/:id/signing-secret',
-    config: { access: 'platform' },
+    config: { access: 'operate' },
     schema: {
       ...docs,
       operationId: 'getAlertSigningSecret',
@@ -161,6 +177,6 @@ export function alertRoutes(app: Api, context: ApiContext): void {
       params: idParams,
       response: { 200: signingSecretSchema, ...problems(404) },
     },
-    handler: async (request) => ({ secret: await alerts.signingSecret(request.params.id) }),
+    handler: async (request) => ({ secret: await alerts.signingSecret(request.params.id, alertScope(request)) }),
   });
 }

@@ -4,6 +4,10 @@ import type { AlertMemory } from '../policies/alert-state.ts';
 
 export interface AlertRuleRecord extends CreateAlertRule {
   readonly id: AlertRuleId;
+  /** Null: it belongs to the installation. */
+  readonly project: string | null;
+  /** Full, also in a rule of a project. */
+  readonly functionName: string | null;
   readonly memory: AlertMemory;
   readonly silencedUntil: number | undefined;
   readonly createdAt: number;

@@ -35,6 +35,12 @@ export interface Claim {
   readonly leaseExpiresAt: number;
 }
 
+/** Of one project, of one function, or all. */
+export interface DeadLetterFilter {
+  readonly project?: string | undefined;
+  readonly functionId?: FunctionId | undefined;
+}
+
 export type DeadLetterReason = 'attempts-exhausted' | 'too-old' | 'function-deleted';
 
 /** What becomes of a claimed invocation. The report of the attempt is stored with it, in the same transaction. */
@@ -84,7 +90,8 @@ export interface InvocationQueue {
   cancel(id: InvocationId, now: number): Promise<boolean>;
   /** Makes all leases of a platform process that is gone due at once; returns how many. */
   releaseOwned(exceptOwner: string): Promise<number>;
-  depth(functionId?: FunctionId): Promise<number>;
+  /** How many wait: of all functions, of one, or of these together. */
+  depth(of?: FunctionId | readonly FunctionId[]): Promise<number>;
   /** When the next invocation of any function but these becomes due (Clock.now), or undefined when there is none. */
   nextDueAt(except?: readonly FunctionId[]): Promise<number | undefined>;
   /** Called in this process after something became due; returns the unsubscriber. */

@@ -29,7 +29,7 @@ import type { CanaryAbortStore } from './canary-aborts.ts';
 import type { DocumentStore } from './document-store.ts';
 import type { EgressRefusalStore } from './egress-refusals.ts';
 import type { ErrorGroupStore } from './error-groups.ts';
-import type { DeadLetterReason, InvocationQueue } from './invocation-queue.ts';
+import type { DeadLetterFilter, DeadLetterReason, InvocationQueue } from './invocation-queue.ts';
 import type { LogStore } from './log-store.ts';
 import type { ProjectStore } from './project-store.ts';
 import type { SandboxHandle } from './sandbox.ts';
@@ -281,10 +281,9 @@ export interface InvocationStore {
   find(id: InvocationId, project?: string): Promise<(InvocationRecord & InvocationPayload) | undefined>;
   /** Newest first. A page that looked at many without finding enough ends early: it may be empty and have a cursor. */
   list(filter: InvocationFilter, page: PageRequest): Promise<Page<InvocationRecord>>;
-  deadLetters(
-    filter: { readonly project?: string | undefined; readonly functionId?: FunctionId | undefined },
-    page: PageRequest,
-  ): Promise<Page<DeadLetterRecord>>;
+  deadLetters(filter: DeadLetterFilter, page: PageRequest): Promise<Page<DeadLetterRecord>>;
+  /** How many there are, at most `limit` of them counted. */
+  countDeadLetters(filter: DeadLetterFilter, limit: number): Promise<number>;
   removeDeadLetter(id: InvocationId): Promise<boolean>;
   /** Deletes finished invocations older than this; dead letters stay. Works in small steps; returns how many. */
   prune(before: number): Promise<number>;

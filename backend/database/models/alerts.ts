@@ -1,4 +1,3 @@
-import type { CreateAlertRule } from '../../../shared/api/alerts.ts';
 import type { AlertDeliveryId, AlertRuleId } from '../../../shared/ids.ts';
 import type { AlertMemory } from '../../core/policies/alert-state.ts';
 import type { AlertDeliveryRecord, AlertRuleRecord, AlertStore } from '../../core/ports/alert-store.ts';
@@ -134,9 +133,14 @@ function toRuleRow(record: AlertRuleRecord): AlertRuleRow {
   };
 }
 
+type RuleConfig = Omit<AlertRuleRecord, 'id' | 'project' | 'memory' | 'silencedUntil' | 'createdAt' | 'updatedAt'> &
+  Partial<Pick<AlertRuleRecord, 'project'>>;
+
 function toRule(row: AlertRuleRow): AlertRuleRecord {
   return {
-    ...fromJson<CreateAlertRule>(row.config),
+    // Rules from before there were any of projects belong to the installation.
+    project: null,
+    ...fromJson<RuleConfig>(row.config),
     id: row.id,
     memory: fromJson(row.memory),
     silencedUntil: row.silenced_until ?? undefined,

@@ -1,7 +1,7 @@
 import { type Selectable, sql } from 'kysely';
 import type { InvocationId } from '../../../shared/ids.ts';
-import type { DeadLetterReason } from '../../core/ports/invocation-queue.ts';
-import type { DeadLetterRecord, InvocationStore, Page, PageRequest } from '../../core/ports/store.ts';
+import type { DeadLetterFilter, DeadLetterReason } from '../../core/ports/invocation-queue.ts';
+import type { DeadLetterRecord, Page, PageRequest } from '../../core/ports/store.ts';
 import { bufferOf } from '../columns.ts';
 import { decodeCursor, encodeCursor, pageOf } from '../cursor.ts';
 import { type SqlSession, touched } from '../sql-session.ts';
@@ -44,10 +44,7 @@ export class DeadLetterModel {
   }
 
   /** Newest first. */
-  async list(
-    { project, functionId }: Parameters<InvocationStore['deadLetters']>[0],
-    page: PageRequest,
-  ): Promise<Page<DeadLetterRecord>> {
+  async list({ project, functionId }: DeadLetterFilter, page: PageRequest): Promise<Page<DeadLetterRecord>> {
     const key = decodeCursor('dead-letters', ['n', 'n'], page.cursor);
     let query = this.#session.db
       .selectFrom('dead_letters as d')
@@ -74,6 +71,19 @@ export class DeadLetterModel {
     return pageOf<Joined, DeadLetterRecord>(await query.execute(), page.limit, toRecord, (row) =>
       encodeCursor('dead-letters', [row.dead_at, row.dead_seq]),
     );
+  }
+
+  async count({ project, functionId }: DeadLetterFilter, limit: number): Promise<number> {
+    let query = this.#session.db.selectFrom('dead_letters as d').select('d.seq').limit(limit);
+    if (functionId !== undefined) query = query.where('d.function_id', '=', functionId);
+    if (project !== undefined) {
+      const { flavour } = this.#session;
+      query = query
+        .crossJoin('invocations as i')
+        .whereRef('i.id', '=', 'd.invocation_id')
+        .where(({ ref }) => ofProject(flavour, ref('i.function_name'), project));
+    }
+    return (await query.execute()).length;
   }
 
   /** The invocation itself stays until its retention ends. */

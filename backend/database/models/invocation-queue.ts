@@ -259,13 +259,15 @@ export class InvocationQueueModel implements InvocationQueue {
   }
 
   /** Those that wait; the ones that are leased are not counted. */
-  async depth(functionId?: FunctionId): Promise<number> {
-    const step =
-      functionId === undefined
-        ? this.#session.step(statements.countWaiting, {})
-        : this.#session.step(statements.countWaitingOf, { functionId });
-    const [result] = await this.#session.read([step]);
-    return Number(result?.rows[0]?.[0] ?? 0);
+  async depth(of?: FunctionId | readonly FunctionId[]): Promise<number> {
+    const ids = of === undefined || Array.isArray(of) ? (of as readonly FunctionId[] | undefined) : [of as FunctionId];
+    const steps =
+      ids === undefined
+        ? [this.#session.step(statements.countWaiting, {})]
+        : ids.map((functionId) => this.#session.step(statements.countWaitingOf, { functionId }));
+    if (steps.length === 0) return 0;
+    const results = await this.#session.read(steps);
+    return results.reduce((sum, result) => sum + Number(result?.rows[0]?.[0] ?? 0), 0);
   }
 
   /** A lease that is not extended becomes due when it ends. */

@@ -95,6 +95,10 @@ export class InvocationModel implements InvocationStore {
     return this.#deadLetters.list(...request);
   }
 
+  countDeadLetters(...request: Parameters<InvocationStore['countDeadLetters']>): Promise<number> {
+    return this.#deadLetters.count(...request);
+  }
+
   removeDeadLetter(id: InvocationId): Promise<boolean> {
     return this.#deadLetters.remove(id);
   }
