@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import type {
+  AuditVerdict,
   CreateProject,
   CreateUser,
   MemberDocument,
@@ -33,6 +34,9 @@ export const peopleApi = {
     api.client.json('PUT', memberPath(name), { ...inProject(project), body: { role } }),
   removeMember: (api: Api, project: string, name: string): Promise<void> =>
     api.client.json('DELETE', memberPath(name), inProject(project)),
+  /** The whole trail that the person may see, oldest first, one JSON object a line. */
+  auditLines: async (api: Api): Promise<string> => (await api.client.send('GET', `${root}/audit/export`)).text(),
+  verifyAudit: (api: Api): Promise<AuditVerdict> => api.client.json('GET', `${root}/audit/verify`),
 } as const;
 
 export const peopleQueries = {

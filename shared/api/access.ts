@@ -102,3 +102,4 @@ export const auditVerdictSchema = z.object({
   brokenAt: z.string().nullable().describe('Id of the first entry that does not follow from the one before.'),
   reason: z.string().nullable(),
 });
+export type AuditVerdict = z.infer<typeof auditVerdictSchema>;

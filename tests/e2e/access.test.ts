@@ -84,6 +84,12 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
     await page.getByRole('cell', { name: 'acme: developer' }).waitFor();
     await page.goto(`${platform.url}/audit`);
     await page.getByRole('cell', { name: 'user.create' }).first().waitFor();
+    await button('Verify chain').click();
+    await page.getByText(/^Intact: \d+ changes/).waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    const saved = page.waitForEvent('download');
+    await button('Export CSV').click();
+    expect((await saved).suggestedFilename()).toBe('hearth-audit.csv');
     expect(await page.content()).not.toContain(password);
   });
 
