@@ -14,6 +14,7 @@ import { peopleApi } from './people.ts';
 import { refusalOf } from './permission.ts';
 import { secretsApi } from './secrets.ts';
 import { testEventsApi } from './test-events.ts';
+import { setScheduleEnabled } from './triggers.ts';
 
 const repository = join(import.meta.dirname, '../..');
 const text = (path: string) => readFileSync(join(repository, path), 'utf8');
@@ -115,6 +116,7 @@ describe('every change that the dashboard can make', () => {
     ),
     ...[
       ...Object.values(accessApi),
+      ...Object.values(buildApi),
       ...Object.values(peopleApi),
       ...Object.values(alertApi),
       ...Object.values(secretsApi),
@@ -126,6 +128,7 @@ describe('every change that the dashboard can make', () => {
     (api) => newDraft(api, 'x', {} as never),
     (api) => removeDraft(api, 'x', 'x'),
     (api) => putPrices(api, {} as never),
+    (api) => setScheduleEnabled(api, 'x', true),
   ];
   const changes = new Set(
     calls.flatMap((call) => {
