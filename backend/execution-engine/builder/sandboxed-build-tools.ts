@@ -187,7 +187,14 @@ export class SandboxedBuildTools implements BuildTools {
 
   async #prepare(): Promise<string> {
     const base = await openBuildPlace(this.#options.workDirectory);
-    await writeFile(join(base, 'entry.cjs'), buildEntrySource, { mode: 0o644 });
+    // Another platform that shares the place may be running it: it must never see half of a file.
+    const incoming = await mkdtemp(join(base, '.incoming-'));
+    try {
+      await writeFile(join(incoming, 'entry.cjs'), buildEntrySource, { mode: 0o644 });
+      await rename(join(incoming, 'entry.cjs'), join(base, 'entry.cjs'));
+    } finally {
+      await rm(incoming, { recursive: true, force: true });
+    }
     return base;
   }
 
