@@ -229,6 +229,8 @@ describe.skipIf(whyNoChromium !== undefined)(`dashboard${skippedFor(whyNoChromiu
       'shelf/prices.json': '{"apple": 3}',
       'shelf/deep/x.mjs': '',
     });
+    // Else the page would ask for what is not there.
+    await go('/functions');
     expect((await platform.api('DELETE', '/api/v1/functions/foldered')).status).toBe(204);
   });
 

@@ -71,6 +71,16 @@ export class DirectoryBundleStore implements BundleStore {
   }
 
   async files(digest: BundleDigest, wants: (path: string) => boolean = () => true): Promise<readonly BundleFile[]> {
+    try {
+      return await this.#list(digest, wants);
+    } catch (error) {
+      // It went away while it was read, as it does with its function.
+      if ((await lstat(join(this.#directory, digest)).catch(() => undefined)) === undefined) throw gone(digest, error);
+      throw error;
+    }
+  }
+
+  async #list(digest: BundleDigest, wants: (path: string) => boolean): Promise<readonly BundleFile[]> {
     const image = await this.open(digest);
     const manifest = await this.#manifest(digest);
     const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -181,12 +191,7 @@ export class DirectoryBundleStore implements BundleStore {
       async (error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw error;
         if (await lstat(directory).catch(() => undefined)) throw corrupt(digest, 'its manifest.json is missing', error);
-        throw new PlatformError(
-          'not_found',
-          'bundle_not_found',
-          `bundle ${digest} is not in the bundle store; deploy this version again, or restore a backup (docs/backup.md)`,
-          { cause: error },
-        );
+        throw gone(digest, error);
       },
     );
     const manifest = parseManifest(digest, text);
@@ -206,6 +211,15 @@ export class DirectoryBundleStore implements BundleStore {
     }
     this.#verified.add(digest);
   }
+}
+
+function gone(digest: BundleDigest, cause: unknown): PlatformError {
+  return new PlatformError(
+    'not_found',
+    'bundle_not_found',
+    `bundle ${digest} is not in the bundle store; deploy this version again, or restore a backup (docs/backup.md)`,
+    { cause },
+  );
 }
 
 function parseManifest(digest: BundleDigest, text: string): BundleManifest {
