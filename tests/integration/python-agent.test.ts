@@ -195,7 +195,8 @@ def handler(event, context):
     });
     const got = () =>
       agent.received.filter((f) => f.type === frames.body && f.id === id).reduce((n, f) => n + f.payload.length, 0);
-    // PING overtakes nothing: when its answer is here, everything sent before it is here too.
+    await expect.poll(got, { timeout: 20_000 }).toBe(1_048_576);
+    // Nothing more comes: the answer to PING would be behind it.
     agent.send(frames.ping, 0, Buffer.alloc(8));
     await agent.next((frame) => frame.type === frames.pong);
     expect(got()).toBe(1_048_576);
@@ -273,12 +274,15 @@ async def handler(event, context):
     await load(`
 import asyncio
 async def handler(event, context):
+    print("began")
     try:
         await asyncio.sleep(60)
     finally:
         print("cleaned", context.cancelled.is_set(), context.cancel_reason)
 `);
     const id = agent.invoke(1);
+    // One that is cancelled before it began does not begin.
+    await agent.printed();
     cancel(id);
     expect((await agent.error(id)).type).toBe('Cancelled');
     expect(agent.logs(id)).toEqual(['1 0 cleaned True deadline']);
@@ -408,12 +412,13 @@ async def app(scope, receive, send):
       `
 async def app(scope, receive, send):
     assert scope["type"] == "http"
-    await receive()
+    print((await receive())["type"])
     print((await receive())["type"])
 `,
       'main.app',
     );
     const id = agent.request('GET', '/', Buffer.alloc(0));
+    await agent.printed();
     cancel(id, 'disconnected');
     await agent.ended(id);
     expect(agent.logs(id)).toEqual(['1 0 http.disconnect']);
