@@ -35,5 +35,9 @@ describe('the range of a tab', () => {
     expect(withTabRange('', tab)).toBe('?range=24h');
     rememberRange({ range: undefined }, tab);
     expect(withTabRange('', tab)).toBeUndefined();
+    // A part of the past goes with links alone.
+    rememberRange({ range: '24h' }, tab);
+    rememberRange({ range: '1767225600000-1767229200000' }, tab);
+    expect(withTabRange('', tab)).toBeUndefined();
   });
 });

@@ -1,3 +1,5 @@
+import { timeRangeOf } from './time-range.ts';
+
 /** What the address of a page may say; the rest of it is none of ours. */
 type Search = Readonly<Record<string, unknown>>;
 
@@ -18,9 +20,13 @@ export function withTabRange(query: string, tab: Pick<Storage, 'getItem'>): stri
   return `?${params}`;
 }
 
-/** Remembers what the address says, for the next page of this tab that is opened by hand. */
+/**
+ * Remembers what the address says, for the next page of this tab that is opened by hand. Not a part of the past: who comes back to the tab later
+ * looks for what is now.
+ */
 export function rememberRange(search: Search, tab: Pick<Storage, 'setItem' | 'removeItem'>): void {
   const range = search['range'];
-  if (typeof range === 'string' && range !== '') tab.setItem(storageKey, range);
+  if (typeof range === 'string' && range !== '' && timeRangeOf(range).fixed === undefined)
+    tab.setItem(storageKey, range);
   else tab.removeItem(storageKey);
 }
