@@ -36,7 +36,7 @@ export default defineConfig(({ command }) => {
             groups: [
               {
                 name: 'shared',
-                test: /[\\/]frontend[\\/](ui[\\/](?!chart\.|tabs\.)|util[\\/](?!cron-words\.|build-progress\.)|api[\\/](?!builds\.|use-build\.)|components[\\/]page-header\.)|lucide-react/,
+                test: /[\\/]frontend[\\/](ui[\\/](?!chart\.|tabs\.)|util[\\/](?!cron-words\.|build-progress\.)|api[\\/](?!builds\.|use-build\.)|components[\\/](page-header|permitted-button|query-view|runtime-badge)\.)|[\\/]shared[\\/](names|ids)\.|lucide-react/,
                 minShareCount: 3,
               },
             ],

@@ -116,7 +116,6 @@ describe('every change that the dashboard can make', () => {
     ),
     ...[
       ...Object.values(accessApi),
-      ...Object.values(buildApi),
       ...Object.values(peopleApi),
       ...Object.values(alertApi),
       ...Object.values(secretsApi),

@@ -1,7 +1,6 @@
 import { CalendarRange, Pause, Play, ZoomOut } from 'lucide-react';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { useLive } from '../api/context.tsx';
-import { CustomRangeDialog } from '../forms/custom-range.tsx';
 import { Ago } from '../ui/ago.tsx';
 import { Dot } from '../ui/badge.tsx';
 import { Button, IconButton } from '../ui/button.tsx';
@@ -10,6 +9,10 @@ import { formatDateTime } from '../util/format.ts';
 import { useNow, useTimeRange, useUrlValue } from '../util/hooks.ts';
 import { isFollowing, liveTexts } from '../util/live-text.ts';
 import { defaultTimeRange, timeRanges } from '../util/time-range.ts';
+
+const CustomRangeDialog = lazy(() =>
+  import('../forms/custom-range.tsx').then((module) => ({ default: module.CustomRangeDialog })),
+);
 
 export interface RangePickerProps {
   readonly isLive: boolean;
@@ -65,7 +68,11 @@ export function RangeChoice({ isOptional = false }: { readonly isOptional?: bool
           </IconButton>
         </span>
       )}
-      {isChoosing && <CustomRangeDialog range={range} onChoose={setRange} onClose={() => setIsChoosing(false)} />}
+      {isChoosing && (
+        <Suspense fallback={null}>
+          <CustomRangeDialog range={range} onChoose={setRange} onClose={() => setIsChoosing(false)} />
+        </Suspense>
+      )}
     </>
   );
 }

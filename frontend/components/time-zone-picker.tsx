@@ -13,7 +13,7 @@ export function TimeZonePicker() {
       icon={<Globe className="size-3.5" aria-hidden="true" />}
       onClick={() => setTimeZone(isUtc ? 'local' : 'utc')}
     >
-      {isUtc ? 'UTC' : 'Local time'}
+      {isUtc ? 'UTC' : 'Local'}
     </Button>
   );
 }

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
+import { lazy, type ReactNode, Suspense } from 'react';
 import type { FunctionDocument, Schedule } from '../../shared/api/functions.ts';
 import { defaultPathOf } from '../../shared/names.ts';
 import type { VersionConfig } from '../../shared/version-config.ts';
@@ -9,9 +9,11 @@ import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
 import { buttonClasses } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
-import { cronWords } from '../util/cron-words.ts';
 import { formatAgo, formatDateTime, formatSpan } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
+
+/** Only functions with schedules need the words. */
+const CronText = lazy(() => import('./cron-text.tsx').then((module) => ({ default: module.CronText })));
 
 /** Of each kind; the others are one click away. */
 const shown = 5;
@@ -61,7 +63,12 @@ function Schedules({ fn }: { readonly fn: FunctionDocument }) {
       {schedules.slice(0, shown).map((schedule) => (
         <span key={schedule.id} className="flex flex-wrap items-baseline justify-between gap-x-3">
           <span className="min-w-0">
-            {schedule.name} <span className="text-xs text-muted">{cronWords(schedule.cron) ?? schedule.cron}</span>
+            {schedule.name}{' '}
+            <span className="text-xs text-muted">
+              <Suspense fallback={schedule.cron}>
+                <CronText cron={schedule.cron} />
+              </Suspense>
+            </span>
           </span>
           <span
             title={schedule.nextTicks.map((tick) => formatDateTime(tick)).join('\n')}

@@ -26,8 +26,8 @@ import { useFunction } from '../components/use-function.ts';
 import { paths } from '../path-builder.ts';
 import { Card } from '../ui/card.tsx';
 import { Chart, type ChartProps } from '../ui/chart.tsx';
+import { classes } from '../ui/classes.ts';
 import { CodeBlock, CopyButton } from '../ui/copy-button.tsx';
-import { Tabs } from '../ui/tabs.tsx';
 import { counted, formatBytes, formatCount, formatMs, formatRate } from '../util/format.ts';
 import { useTimeRange, useZoom } from '../util/hooks.ts';
 import { gridOf } from '../util/series.ts';
@@ -67,16 +67,29 @@ function AddressLine({ fn }: { readonly fn: FunctionDocument }) {
 }
 
 function CallCard({ fn }: { readonly fn: FunctionDocument }) {
+  const snippets = snippetsOf(fn);
+  const [id, setId] = useState<string>(snippets[0].id);
+  const chosen = snippets.find((snippet) => snippet.id === id) ?? snippets[0];
   return (
     <Card title="Call it">
-      <Tabs
-        label="Call from"
-        items={snippetsOf(fn).map((item) => ({
-          id: item.id,
-          label: item.label,
-          content: <CodeBlock text={item.text} label={`${item.label} call`} />,
-        }))}
-      />
+      <fieldset className="mb-3 flex w-fit rounded-md border border-line-strong bg-surface p-0.5">
+        <legend className="sr-only">Call from</legend>
+        {snippets.map((snippet) => (
+          <button
+            key={snippet.id}
+            type="button"
+            aria-pressed={snippet.id === id}
+            onClick={() => setId(snippet.id)}
+            className={classes(
+              'h-6.5 min-w-6 rounded px-2 text-sm whitespace-nowrap',
+              snippet.id === id ? 'bg-raised font-medium text-text' : 'text-muted hover:text-text',
+            )}
+          >
+            {snippet.label}
+          </button>
+        ))}
+      </fieldset>
+      <CodeBlock text={chosen.text} label={`${chosen.label} call`} />
     </Card>
   );
 }

@@ -15,7 +15,7 @@ import { buttonClasses } from '../ui/button.tsx';
 import { Callout, ErrorCallout } from '../ui/callout.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Skeleton } from '../ui/spinner.tsx';
-import { tabClasses } from '../ui/tabs.tsx';
+import { tabClasses } from '../ui/tab-classes.ts';
 import { formatPercent } from '../util/format.ts';
 import { stateOf } from '../util/function-state.ts';
 import { useNameParam } from '../util/hooks.ts';

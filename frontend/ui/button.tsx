@@ -49,7 +49,8 @@ export function Button({ tone, size, icon, isBusy, disabledReason, children, onC
       {children}
     </button>
   );
-  return disabledReason === undefined ? button : <Tooltip text={disabledReason}>{button}</Tooltip>;
+  // Around it in either case: a button that was made anew when the reason comes or goes would lose the focus.
+  return <Tooltip text={disabledReason}>{button}</Tooltip>;
 }
 
 /** A button that shows only an icon; `label` is its name. */

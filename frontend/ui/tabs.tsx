@@ -1,14 +1,12 @@
 import { Tabs as Radix } from 'radix-ui';
 import type { ReactNode } from 'react';
+import { tabClasses } from './tab-classes.ts';
 
 interface TabItem {
   readonly id: string;
   readonly label: ReactNode;
   readonly content: ReactNode;
 }
-
-export const tabClasses =
-  'inline-flex h-9 items-center gap-1.5 border-b-2 border-transparent px-2.5 text-sm whitespace-nowrap text-muted no-underline hover:text-text data-[state=active]:border-accent data-[state=active]:text-text data-[state=active]:font-medium aria-[current=page]:border-accent aria-[current=page]:text-text aria-[current=page]:font-medium';
 
 export interface TabsProps {
   readonly label: string;

@@ -8,15 +8,15 @@ const attribute = 'data-tooltip';
 const showMs = 350;
 const hideMs = 150;
 
-/** Names or explains the control inside; shown on hover and on focus by the TooltipLayer. */
+/** Names or explains the control inside, if there is something to say; shown on hover and on focus by the TooltipLayer. */
 export function Tooltip({
   text,
   children,
 }: {
-  readonly text: string;
+  readonly text: string | undefined;
   readonly children: ReactElement<Record<string, unknown>>;
 }) {
-  return cloneElement(children, { [attribute]: text });
+  return text === undefined ? children : cloneElement(children, { [attribute]: text });
 }
 
 const controlAt = (target: EventTarget | null): HTMLElement | undefined =>

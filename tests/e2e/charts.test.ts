@@ -41,24 +41,27 @@ describe.skipIf(whyNoChromium !== undefined)(`charts${skippedFor(whyNoChromium)}
 
   it.each(pages)('can be seen as a table, and saved as CSV: %s', async (path) => {
     const titles = await show(path);
-    for (const title of titles) {
+    for (const [index, title] of titles.entries()) {
+      // Chromium asks before a page saves more than ten files in a row.
+      if (index > 0 && index % 8 === 0) await show(path);
       const save = page.getByRole('button', { name: `Save ${title} as CSV` });
+      await expect.poll(() => save.getAttribute('aria-disabled'), { timeout: 20_000 }).not.toBe('true');
       const saved = page.waitForEvent('download');
-      await save.click();
+      // By keyboard: what is loaded later moves what is below it away from a pointer.
+      await save.press('Enter');
       expect((await saved).suggestedFilename()).toBe(`${title.toLowerCase().replaceAll(' ', '-')}.csv`);
-      await page.getByRole('button', { name: `View ${title} as table` }).click();
+      await page.getByRole('button', { name: `View ${title} as table` }).press('Enter');
       await page
         .getByRole('region', { name: `${title} as a table` })
         .getByRole('cell')
         .first()
         .waitFor();
+      // A column for each bucket of the heat map.
+      const bucket = page.getByRole('columnheader', { name: /^\S+ m?s – \S+ m?s$/ }).first();
+      if (title === 'Durations') await bucket.waitFor();
     }
     if (path.startsWith('/functions')) {
-      // A column for each bucket of the heat map; and a scale in powers of ten.
-      await page
-        .getByRole('columnheader', { name: /^\S+ m?s – \S+ m?s$/ })
-        .first()
-        .waitFor();
+      // A scale in powers of ten.
       await page.getByRole('button', { name: 'Logarithmic scale of Latency' }).click();
       await page.getByRole('button', { name: 'Logarithmic scale of Latency', pressed: true }).waitFor();
     }
