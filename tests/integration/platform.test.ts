@@ -294,14 +294,17 @@ describe('a whole platform in its own process', () => {
       expect([metrics.total?.invocations, metrics.total?.errors]).toEqual([8, 2]);
       expect(metrics.total?.totalMs?.p50).toBeGreaterThan(0);
     });
-    const gauges = gaugeSeriesSchema.parse(
-      await (await platform.api('GET', '/api/v1/metrics/gauges?stepMs=1000')).json(),
-    );
-    expect(gauges.points.length).toBeGreaterThan(0);
-    const ofHost = gauges.points.at(-1)?.gauges;
-    expect(ofHost?.cpus?.mean).toBeGreaterThan(0);
-    expect(ofHost?.diskTotalBytes?.mean).toBeGreaterThanOrEqual(ofHost?.diskUsedBytes?.max ?? Number.NaN);
-    expect(gauges.points.some((point) => (point.gauges.sandboxMemoryBytes?.max ?? 0) > 0)).toBe(true);
+    // They are looked at once a second, and the platform may be younger than that.
+    await eventually(async () => {
+      const gauges = gaugeSeriesSchema.parse(
+        await (await platform.api('GET', '/api/v1/metrics/gauges?stepMs=1000')).json(),
+      );
+      expect(gauges.points.length).toBeGreaterThan(0);
+      const ofHost = gauges.points.at(-1)?.gauges;
+      expect(ofHost?.cpus?.mean).toBeGreaterThan(0);
+      expect(ofHost?.diskTotalBytes?.mean).toBeGreaterThanOrEqual(ofHost?.diskUsedBytes?.max ?? Number.NaN);
+      expect(gauges.points.some((point) => (point.gauges.sandboxMemoryBytes?.max ?? 0) > 0)).toBe(true);
+    });
     const text = await (await platform.api('GET', '/metrics')).text();
     expect(text).toMatch(/hearth_invocations_total\{[^}]*function="counted"[^}]*\} \d/);
     const abort = new AbortController();
