@@ -14,10 +14,10 @@ interface Documented {
 /** Figures of docs/performance.md and docs/drivers/, in their words; a test compares them. */
 export const documentedCosts: Readonly<Partial<Record<DriverDocument['name'], Documented>>> = {
   process: {
-    date: '2026-11-26',
+    date: '2026-11-27',
     where: '2 virtual cores of an AMD EPYC',
-    booted: '53.2 ms',
-    waiting: '3.1 ms',
+    booted: '46.4 ms',
+    waiting: '3.2 ms',
     warm: '1 ×',
     idle: '9.7 MiB',
   },
@@ -32,10 +32,10 @@ export const documentedCosts: Readonly<Partial<Record<DriverDocument['name'], Do
   qemu: {
     date: '2026-11-27',
     where: '2 cores without KVM',
-    booted: '4.7 s',
-    waiting: '0.217 s',
-    warm: '19 ×',
-    idle: '272 MiB',
+    booted: '4.4 s',
+    waiting: '0.191 s',
+    warm: '23 ×',
+    idle: '267 MiB',
   },
   nanos: {
     date: '2026-11-26',
