@@ -35,6 +35,13 @@ export const httpResponseHeadSchema = z.object({
 });
 export type HttpResponseHead = z.infer<typeof httpResponseHeadSchema>;
 
+/** Names and values of a flat list of headers (name, value, name, value …), as messages have them. */
+export function headerPairs(headers: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) pairs.push([headers[i] ?? '', headers[i + 1] ?? '']);
+  return pairs;
+}
+
 /** The first line of a message, to be followed by its body. */
 export function messageHead(head: HttpRequestHead | HttpResponseHead): Buffer {
   return Buffer.from(`${JSON.stringify(head)}\n`);

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { KeptRequestDocument } from '../../shared/api/kept-requests.ts';
+import { headerPairs } from '../../shared/http-message.ts';
 import { type HttpRequestHead, type KeptRequest, replayObstacle } from '../core/kept-request.ts';
 
 export function keptRequestDocument(invocationId: string, request: KeptRequest): KeptRequestDocument {
@@ -35,11 +36,7 @@ function urlOf({ scheme, host, target, headers }: HttpRequestHead): string {
   return `${scheme}://${host}${prefix}${target}`;
 }
 
-function headersOf(list: readonly string[]): { name: string; value: string }[] {
-  const headers = [];
-  for (let i = 0; i + 1 < list.length; i += 2) headers.push({ name: list[i] ?? '', value: list[i + 1] ?? '' });
-  return headers;
-}
+const headersOf = (list: readonly string[]) => headerPairs(list).map(([name, value]) => ({ name, value }));
 
 function bodyOf(bytes: Buffer) {
   const isBase64Encoded = !isUtf8(bytes);

@@ -1,10 +1,7 @@
 import { callChainHeader } from '../core/call-chain.ts';
 import type { AuthenticatedCaller } from '../core/ports/caller-authenticator.ts';
 import { isTraceparent } from '../core/trace-context.ts';
-import { hopByHopHeaders } from '../util/hop-by-hop.ts';
-
-/** Headers that are not passed on to a function: those of one hop, and what the gateway itself answers. */
-const hopByHop = new Set([...hopByHopHeaders, 'expect']);
+import { notPassedOn } from '../util/hop-by-hop.ts';
 
 /** What the gateway needs of a request's headers, found in one pass over what the client sent. */
 export interface RequestHeaders {
@@ -43,7 +40,7 @@ export function readHeaders(rawHeaders: readonly string[], trustsProxy: boolean)
     const name = (rawHeaders[i] as string).toLowerCase();
     const value = rawHeaders[i + 1] as string;
     if (name === 'connection') connectionNames = namesIn(value);
-    if (hopByHop.has(name)) continue;
+    if (notPassedOn.has(name)) continue;
     if (name.startsWith('hearth-')) noteOwn(found, name, value);
     else if (name.startsWith('x-forwarded-')) {
       if (trustsProxy) noteForwarded(found, name, value);

@@ -10,3 +10,6 @@ export const hopByHopHeaders: readonly string[] = [
   'transfer-encoding',
   'upgrade',
 ];
+
+/** Headers that are not passed on to a function: those of one hop, and what the platform itself answers. */
+export const notPassedOn: ReadonlySet<string> = new Set([...hopByHopHeaders, 'expect']);

@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import {
   bodyOffset,
   type HttpResponseHead,
+  headerPairs,
   httpMessageType,
   httpResponseHeadSchema,
   maxMessageHeadBytes,
@@ -101,7 +102,7 @@ export class DraftServer {
     const { method = 'GET', url: target = '/' } = request;
     const params = paramsOf(manifest, method, target);
     if (params === undefined) return undefined;
-    const head = messageHead({ method, target, headers: pairsOf(request.rawHeaders), params });
+    const head = messageHead({ method, target, headers: headerPairs(request.rawHeaders), params });
     return await this.#context.client.request(`${path}/requests`, {
       method: 'POST',
       body: new Uint8Array(Buffer.concat([head, body])),
@@ -161,12 +162,6 @@ function writeHead(response: ServerResponse, given: unknown, invocationId: strin
   for (const [name, value] of headers) if (!lengthHeaders.has(name.toLowerCase())) response.appendHeader(name, value);
   if (invocationId !== null) response.setHeader('hearth-invocation-id', invocationId);
   response.writeHead(status);
-}
-
-function pairsOf(rawHeaders: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) pairs.push([rawHeaders[i] ?? '', rawHeaders[i + 1] ?? '']);
-  return pairs;
 }
 
 function sendText(response: ServerResponse, status: number, text: string): void {

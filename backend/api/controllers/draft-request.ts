@@ -9,12 +9,10 @@ import {
   maxMessageHeadBytes,
 } from '../../../shared/http-message.ts';
 import type { CallContext } from '../../control-plane/invocations.ts';
-import type { InvocationRequest } from '../../core/invocation.ts';
-import { hopByHopHeaders } from '../../util/hop-by-hop.ts';
+import type { HttpRequest } from '../../core/invocation.ts';
+import { notPassedOn } from '../../util/hop-by-hop.ts';
 import { parseAnyJson } from '../json-body.ts';
 import { callFactsOf, type callHeaders } from './call-payload.ts';
-
-type HttpRequest = Extract<InvocationRequest, { readonly kind: 'http' }>;
 
 /** The HTTP request that a message is, as the gateway would hand it on. Throws `invalid_request` (`bad_message`, `bad_json`). */
 export function receiveRequest(
@@ -57,7 +55,7 @@ function requestOf(
 
 /** What the gateway keeps to itself, a draft does not get either. */
 function isPassedOn(name: string): boolean {
-  if (hopByHopHeaders.includes(name) || name === 'expect' || name === 'traceparent') return false;
+  if (notPassedOn.has(name) || name === 'traceparent') return false;
   return !name.startsWith('hearth-') && !name.startsWith('x-forwarded-');
 }
 

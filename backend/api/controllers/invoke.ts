@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PlatformError } from '../../../shared/errors.ts';
-import { httpMessageType, messageHead } from '../../../shared/http-message.ts';
+import { headerPairs, httpMessageType, messageHead } from '../../../shared/http-message.ts';
 import type { FunctionFault, InvocationOutcome, PlatformFault } from '../../../shared/invocation.ts';
 import { serverTiming } from '../../../shared/phases.ts';
 import type { CallContext } from '../../control-plane/invocations.ts';
@@ -85,7 +85,7 @@ export async function answerRequest(
   invocation: Invocation,
 ): Promise<FastifyReply> {
   return await runCall(context, request, reply, invocation, {
-    preface: ({ status, headers }) => messageHead({ status, headers: pairsOf(headers) }),
+    preface: ({ status, headers }) => messageHead({ status, headers: headerPairs(headers) }),
     copyHeaders: () => reply.header('content-type', httpMessageType),
   });
 }
@@ -121,13 +121,6 @@ async function runCall(
   }
   copyHeaders(reply, response);
   return reply.code(200).send(response.finish() ?? response.flowing);
-}
-
-/** Name and value of each header in a list of names and values. */
-function pairsOf(headers: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i + 1 < headers.length; i += 2) pairs.push([headers[i] ?? '', headers[i + 1] ?? '']);
-  return pairs;
 }
 
 /** The status line is out: a failure can only be shown by cutting the connection. */

@@ -2,11 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { newId } from '../../../shared/ids.ts';
 import type { SingleFlightConfig } from '../../../shared/single-flight.ts';
 import { versionOf } from '../../../tests/fakes/pool-rig.ts';
-import type { Invocation, InvocationRequest } from '../invocation.ts';
+import type { HttpRequest, Invocation } from '../invocation.ts';
 import { callIdentity, isForEverybody } from './call-identity.ts';
 
 const opted = versionOf({ singleFlight: true });
-type HttpRequest = Extract<InvocationRequest, { kind: 'http' }>;
 
 function call(request: Partial<HttpRequest> = {}, more: Partial<Invocation> = {}): Invocation {
   return {

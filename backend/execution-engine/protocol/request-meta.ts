@@ -1,4 +1,4 @@
-import type { Body, Invocation } from '../../core/invocation.ts';
+import type { Body, HttpRequest, Invocation } from '../../core/invocation.ts';
 import type { CallChains } from '../../core/ports/call-chains.ts';
 import { traceContextOf, traceparentOf } from '../../core/trace-context.ts';
 
@@ -23,8 +23,6 @@ export function requestMeta(invocation: Invocation, onward: Onward, bodyBytes?: 
   if (bodyBytes !== undefined) text += `,"bodyBytes":${bodyBytes}`;
   return request.kind === 'event' ? `${text}}` : `${text},${httpMembers(request, traceparent)}`;
 }
-
-type HttpRequest = Extract<Invocation['request'], { readonly kind: 'http' }>;
 
 /** Members and closing brace. */
 function httpMembers(request: HttpRequest, traceparent: string): string {
