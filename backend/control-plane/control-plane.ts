@@ -175,13 +175,14 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     lock,
     idleMs: options.draftIdleMs ?? 3_600_000,
   });
+  const deployments = new Deployments({ ...options, code, builds, gate, rollout, reservations, lock, secrets });
   return {
     functions: new Functions({ store, directory, rollout, lock, clock }),
-    deployments: new Deployments({ ...options, code, builds, gate, rollout, reservations, lock, secrets }),
+    deployments,
     builds,
     drafts,
     versions: new Versions({ store, directory, bundles }),
-    versionPreview: new VersionPreview({ ...options, secrets }),
+    versionPreview: new VersionPreview({ store, deployments }),
     aliases: new Aliases({ store, directory, rollout, reservations, lock, clock, secrets }),
     schedules: new Schedules({ store, directory, invocations, rollout, lock, clock }),
     invocations,

@@ -52,6 +52,17 @@ export interface Deployment {
   readonly buildLog: readonly string[];
 }
 
+/** A version that may be built. */
+export interface PlannedVersion {
+  readonly before: FunctionEntry;
+  readonly latest: VersionRecord | undefined;
+  readonly config: VersionConfig;
+  /** Undefined: they stay. */
+  readonly routes: readonly RouteRecord[] | undefined;
+  readonly schedules: readonly ScheduleRecord[] | undefined;
+  readonly warnings: readonly string[];
+}
+
 export interface DeployContext {
   readonly actor: Actor;
   /** Aborts when the caller is gone; undefined when nobody waits, and the build goes on by itself. */
@@ -139,17 +150,9 @@ export class Deployments {
     source: BundleSource | undefined,
     context: DeployContext,
   ): Promise<StartedBuild<Deployment>> {
-    const { directory, clock, gate, lock, inventory, code } = this.#options;
-    const before = directory.get(name);
-    checkRevision(before.record, context.expectedRevision);
-    const latest = before.versions.get(before.record.latestVersion);
-    const { config, chosen } = resolveConfig(input, latest?.config, inventory.defaultIsolation);
-    const routes = input.routes && routeRecords(before.record.id, input.routes);
-    const schedules = input.schedules && scheduleRecords(before.record.id, input.schedules, clock.now());
-    if (routes !== undefined) directory.checkRoutes(name, routes);
-    const refuse = () => this.#refuse(before.record, config, input.promote !== false);
-    refuse();
-    const warnings = await inventory.check(config, chosen);
+    const { directory, gate, lock, code } = this.#options;
+    const planned = await this.planVersion(name, input, context.expectedRevision);
+    const { before, latest, config, routes, schedules, warnings } = planned;
     return await this.#build(name, input.message, context, (build) =>
       gate.deploy(async () => {
         const { log, ...made } = await code.make(name, { source, latest, config }, build, build.signal);
@@ -160,7 +163,7 @@ export class Deployments {
           if (current.record.id !== before.record.id) throw changedMeanwhile(name);
           checkRevision(current.record, context.expectedRevision);
           if (routes !== undefined) directory.checkRoutes(name, routes);
-          refuse();
+          this.#refuse(before.record, config, input.promote !== false);
           const number = current.record.latestVersion + 1;
           const version = this.#versionRecord(current.record, number, made, input.message, context.actor);
           const entry = await this.#commitVersion(build, current, version, routes, schedules, {
@@ -171,6 +174,21 @@ export class Deployments {
         });
       }),
     );
+  }
+
+  /** What a new version would be, as far as that is known without its code; changes nothing. Rejects as `createVersion` does before it builds. */
+  async planVersion(name: string, input: CreateVersion, expectedRevision?: number): Promise<PlannedVersion> {
+    const { directory, clock, inventory } = this.#options;
+    const before = directory.get(name);
+    checkRevision(before.record, expectedRevision);
+    const latest = before.versions.get(before.record.latestVersion);
+    const { config, chosen } = resolveConfig(input, latest?.config, inventory.defaultIsolation);
+    const routes = input.routes && routeRecords(before.record.id, input.routes);
+    const schedules = input.schedules && scheduleRecords(before.record.id, input.schedules, clock.now());
+    if (routes !== undefined) directory.checkRoutes(name, routes);
+    this.#refuse(before.record, config, input.promote !== false);
+    const warnings = await inventory.check(config, chosen);
+    return { before, latest, config, routes, schedules, warnings };
   }
 
   #build(

@@ -1,19 +1,11 @@
 import type { CreateVersion } from '../../shared/api/functions.ts';
 import { changedFields, type FieldChange } from '../../shared/version-changes.ts';
-import type { Clock } from '../core/ports/clock.ts';
 import type { RouteRecord, ScheduleRecord, Store } from '../core/ports/store.ts';
-import type { InMemoryFunctionDirectory } from './function-directory.ts';
-import type { HostInventory } from './host-inventory.ts';
-import type { Secrets } from './secrets.ts';
-import { routeRecords, scheduleRecords } from './triggers.ts';
-import { resolveConfig } from './version-config.ts';
+import type { Deployments } from './deployments.ts';
 
 export interface VersionPreviewOptions {
   readonly store: Pick<Store, 'schedules'>;
-  readonly directory: InMemoryFunctionDirectory;
-  readonly inventory: Pick<HostInventory, 'check' | 'defaultIsolation'>;
-  readonly secrets: Pick<Secrets, 'refuseMissing'>;
-  readonly clock: Clock;
+  readonly deployments: Pick<Deployments, 'planVersion'>;
 }
 
 export interface Preview {
@@ -33,19 +25,12 @@ export class VersionPreview {
 
   /** Rejects as a deployment of this configuration would, but for what its code is the reason of. */
   async of(name: string, input: CreateVersion): Promise<Preview> {
-    const { directory, inventory, secrets, store, clock } = this.#options;
-    const { record, versions, routes } = directory.get(name);
-    const latest = versions.get(record.latestVersion);
-    const { config, chosen } = resolveConfig(input, latest?.config, inventory.defaultIsolation);
-    const nextRoutes = input.routes && routeRecords(record.id, input.routes);
-    if (nextRoutes !== undefined) directory.checkRoutes(name, nextRoutes);
-    const schedules = await store.schedules.list(record.id);
-    const nextSchedules = input.schedules && scheduleRecords(record.id, input.schedules, clock.now());
-    secrets.refuseMissing(name, config);
-    const warnings = await inventory.check(config, chosen);
-    const before = { ...latest?.config, ...triggers(routes, schedules) };
-    const after = { ...config, ...triggers(nextRoutes ?? routes, nextSchedules ?? schedules) };
-    return { fields: changedFields(before, after), warnings };
+    const { deployments, store } = this.#options;
+    const { before, latest, config, routes, schedules, warnings } = await deployments.planVersion(name, input);
+    const present = await store.schedules.list(before.record.id);
+    const now = { ...latest?.config, ...triggers(before.routes, present) };
+    const then = { ...config, ...triggers(routes ?? before.routes, schedules ?? present) };
+    return { fields: changedFields(now, then), warnings };
   }
 }
 

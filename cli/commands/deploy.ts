@@ -121,7 +121,7 @@ async function begin(
 }
 
 /** What belongs to the function as a whole is sent by itself where the function is there. */
-async function describe({ client }: CliContext, { name, description, tags }: Manifest): Promise<void> {
+export async function describe({ client }: CliContext, { name, description, tags }: Manifest): Promise<void> {
   if (description === undefined && tags === undefined) return;
   const json = { ...(description === undefined ? {} : { description }), ...(tags === undefined ? {} : { tags }) };
   await client.send('PATCH', `/api/v1/functions/${name}`, functionSchema, { json });

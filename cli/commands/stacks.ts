@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { functionSchema } from '../../shared/api/functions.ts';
 import { stackFile } from '../../shared/stack.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
@@ -9,7 +8,7 @@ import { warnOfSecrets } from '../source-folder.ts';
 import { planStack, type StackStep } from '../stack/plan-stack.ts';
 import { type ReadStack, readStack } from '../stack/read-stack.ts';
 import { printable, type Terminal } from '../terminal.ts';
-import { sendFolder } from './deploy.ts';
+import { describe, sendFolder } from './deploy.ts';
 
 interface Options {
   readonly file: string;
@@ -79,14 +78,10 @@ async function run(context: CliContext, step: StackStep, message: string | undef
       await client.request(path, { method: 'DELETE' });
       terminal.say(`${terminal.style('red', '-')} deleted ${name}`);
       return { kind, name };
-    case 'describe': {
-      const { description, tags } = step.folder.manifest;
-      await client.send('PATCH', path, functionSchema, {
-        json: { ...(description === undefined ? {} : { description }), tags },
-      });
+    case 'describe':
+      await describe(context, step.folder.manifest);
       terminal.say(`${terminal.style('yellow', '~')} described ${name}`);
       return { kind, name };
-    }
     case 'create':
     case 'deploy': {
       const manifest = { ...step.folder.manifest, ...(message === undefined ? {} : { message }) };

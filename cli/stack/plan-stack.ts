@@ -69,7 +69,7 @@ async function compare(
   folder: StackFolder,
   { name, latestVersion, ...deployed }: FunctionDocument,
 ): Promise<StackStep> {
-  const { message: _message, promote: _promote, ...config } = versionPart(folder.manifest);
+  const { message: _message, ...config } = versionPart(folder.manifest);
   const path = `/api/v1/functions/${encodeURIComponent(name)}/versions`;
   const preview = await client.send('POST', `${path}/preview`, versionPreviewSchema, { json: config });
   const { files } = await client.get(`${path}/${latestVersion}/files`, versionFilesSchema);

@@ -106,7 +106,7 @@ export const createVersionSchema = versionConfigInputSchema.extend({
 });
 export type CreateVersion = z.input<typeof createVersionSchema>;
 
-export const previewVersionSchema = createVersionSchema.omit({ files: true, message: true, promote: true });
+export const previewVersionSchema = createVersionSchema.omit({ files: true, message: true });
 export const versionPreviewSchema = z.object({
   fields: z
     .array(z.object({ key: z.string(), before: z.string(), after: z.string() }))
