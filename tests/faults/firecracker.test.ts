@@ -4,6 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FirecrackerDriver } from '../../backend/execution-engine/drivers/firecracker/firecracker-driver.ts';
+import {
+  namespaceDirectory,
+  networkNumber,
+  placeOf,
+} from '../../backend/execution-engine/drivers/support/egress/guest-network.ts';
+import { uidsPerInstance } from '../../backend/execution-engine/drivers/support/jail/host-environment.ts';
 import { startTimeOf } from '../../backend/execution-engine/drivers/support/process-tree.ts';
 import { newId } from '../../shared/ids.ts';
 import { BodyClient } from '../conformance/driver-body.ts';
@@ -16,6 +22,7 @@ import { skippedFor } from '../support/skip-reason.ts';
 const { signal: never } = new AbortController();
 const plan = bodyPlan();
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
+const uidBase = 400_000;
 /** Logger, metrics, machine, boot source, two drives, vsock, entropy, balloon, start. */
 const requestsOfAStart = 10;
 /** More for a long run: HEARTH_TEST_ORPHANS=20. */
@@ -33,7 +40,7 @@ describe.skipIf(whyNoSpec() !== undefined)(`firecracker${skippedFor(whyNoSpec())
       guestDirectory: join(tmpdir(), 'hearth-test-guests'),
       snapshotDirectory: join(directory, 'snapshots'),
       cgroupParent: 'hearth-firecracker-test',
-      uidBase: 400_000,
+      uidBase,
       kvmPath: '/dev/null',
       ...installFakeFirecracker(directory, faults),
     });
@@ -80,22 +87,24 @@ describe.skipIf(whyNoSpec() !== undefined)(`firecracker${skippedFor(whyNoSpec())
 
   it('makes a network with its card for who may reach it, which goes with the microVM, and when the card is refused', async (context) => {
     context.skip(unhealthy !== undefined || whyNoOutside() !== undefined, unhealthy ?? whyNoOutside());
-    const networks = () => readdirSync('/run/netns').filter((name) => name.startsWith('hearth'));
-    const before = existsSync('/run/netns') ? networks() : [];
+    const networks = () => readdirSync(namespaceDirectory);
     const all = async (driver: FirecrackerDriver) =>
       await driver.create(
         { id: newId('sandbox'), plan, limits: { ...limits, egress: 'all' }, image: undefined },
         never,
       );
     const sandbox = await all(driverWith({}));
-    const [name = ''] = networks().filter((each) => !before.includes(each));
+    const [[instance, slot] = []] = slots().map((place) => place.split('/').map(Number));
+    // Others of this host make networks meanwhile, so only its own name tells.
+    const { name } = placeOf(networkNumber(uidBase + Number(instance) * uidsPerInstance), Number(slot));
+    expect(networks()).toContain(name);
     expect(run('ip', '-netns', name, 'tuntap', 'show')).toMatch(/^tap: tap persist user 4\d{5}\s/);
-    expect(networks()).toHaveLength(before.length + 1);
     await sandbox.destroy('over');
+    expect(networks()).not.toContain(name);
     await expect(all(driverWith({ refuseRequest: '/network-interfaces/eth0' }))).rejects.toMatchObject({
       code: 'firecracker_refused',
     });
-    expect([networks(), slots()]).toEqual([before, []]);
+    expect([networks().includes(name), slots()]).toEqual([false, []]);
   });
 
   it('tells that Firecracker was killed, and ends the channel', async (context) => {
