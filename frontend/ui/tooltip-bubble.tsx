@@ -1,5 +1,5 @@
 import { Tooltip as Radix } from 'radix-ui';
-import { useEffect, useId } from 'react';
+import { useEffect, useId, useReducer } from 'react';
 
 export interface TooltipBubbleProps {
   readonly control: HTMLElement;
@@ -16,10 +16,17 @@ export function TooltipBubble({ control, text, onClose }: TooltipBubbleProps) {
     control.setAttribute('aria-describedby', id);
     return () => control.removeAttribute('aria-describedby');
   }, [control, text, id]);
+  const [, follow] = useReducer((moves: number) => moves + 1, 0);
+  useEffect(() => {
+    const stop = new AbortController();
+    for (const name of ['scroll', 'resize'])
+      window.addEventListener(name, follow, { signal: stop.signal, capture: true, passive: true });
+    return () => stop.abort();
+  }, []);
   const { left, top, width, height } = control.getBoundingClientRect();
   return (
     <Radix.Provider>
-      <Radix.Root open onOpenChange={(isOpen) => !isOpen && onClose()}>
+      <Radix.Root open>
         <Radix.Trigger asChild>
           <span
             aria-hidden="true"
@@ -31,6 +38,7 @@ export function TooltipBubble({ control, text, onClose }: TooltipBubbleProps) {
         <Radix.Portal>
           <Radix.Content
             data-tooltip-bubble=""
+            onEscapeKeyDown={onClose}
             sideOffset={6}
             collisionPadding={8}
             className="z-50 max-w-72 rounded-md bg-text px-2 py-1 text-xs text-bg shadow-lg"

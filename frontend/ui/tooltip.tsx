@@ -48,7 +48,8 @@ function watchControls(show: (control: HTMLElement | undefined) => void): () => 
   });
   on('focusout', () => change(undefined, 0));
   on('pointerdown', () => change(undefined, 0));
-  on('scroll', () => current !== undefined && change(undefined, 0));
+  // What gets the focus is scrolled into sight: its tooltip stays, and goes along.
+  on('scroll', () => current !== undefined && !current.matches(':focus-visible') && change(undefined, 0));
   return () => {
     stop.abort();
     clearTimeout(timer);

@@ -143,7 +143,9 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
     await page.keyboard.press('Tab');
     const described = page.locator(':focus');
     expect(await described.innerText()).toBe('Delete this function');
-    await expect.poll(() => described.getAttribute('aria-describedby')).not.toBeNull();
+    await page.getByRole('tooltip').waitFor();
+    // As when the page is scrolled to what gets the focus.
+    await page.evaluate("document.dispatchEvent(new Event('scroll'))");
     const id = await described.getAttribute('aria-describedby');
     expect(await page.locator(`[id="${id}"]`).innerText()).toBe(reason);
     await page.keyboard.press('Enter');
