@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { similarNames } from '../shared/similar-names.ts';
 import { registerAlerts } from './commands/alerts.ts';
 import { registerAliases } from './commands/aliases.ts';
 import { registerAudit } from './commands/audit.ts';
@@ -36,7 +37,6 @@ import { type CliContext, createContext } from './context.ts';
 import { CliError, type ExitCode, exitCodes } from './exit-codes.ts';
 import { functionNames } from './function-names.ts';
 import type { Environment } from './profile.ts';
-import { similarNames } from './similar-names.ts';
 import type { Streams } from './terminal.ts';
 
 export interface CliOptions {

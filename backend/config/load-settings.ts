@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { similarNames } from '../../shared/similar-names.ts';
 import { type SettingName, type Settings, settingsSchema } from './schema.ts';
 
 /** A setting that cannot be used. One line for a person; the process then ends with exit status 2. */
@@ -101,23 +102,8 @@ function withTokenFile(settings: Settings): Settings {
 }
 
 function unknownName(name: string, where: string): string {
-  const nearest = names
-    .map((known) => ({ known, distance: editDistance(name, known) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  const hint = nearest !== undefined && nearest.distance <= 4 ? `; did you mean ${nearest.known}?` : '';
+  // Names of settings are long, and their words get mixed up.
+  const [meant] = similarNames(name, names, 4);
+  const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
   return `${name} in ${where} is not a setting of Hearth${hint}`;
-}
-
-/** Levenshtein distance, for "did you mean". */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitution));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

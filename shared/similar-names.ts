@@ -1,6 +1,9 @@
-/** The names that were probably meant, the nearest first: those that one or two slips turn into what was typed, three of them at most. */
-export function similarNames(typed: string, names: readonly string[]): readonly string[] {
-  const most = typed.length < 5 ? 1 : 2;
+/** The names that were probably meant, the nearest first: those that so many slips turn into what was typed (one or two when left out), three of them at most. */
+export function similarNames(
+  typed: string,
+  names: readonly string[],
+  most = typed.length < 5 ? 1 : 2,
+): readonly string[] {
   return names
     .map((name) => ({ name, slips: slipsBetween(typed, name) }))
     .filter(({ slips }) => slips <= most)
