@@ -6,12 +6,11 @@ import { useApi } from '../api/context.tsx';
 import { Ago } from '../ui/ago.tsx';
 import { Badge, type Tone } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
-import { Card } from '../ui/card.tsx';
-import { Table, type TableColumn } from '../ui/table.tsx';
+import type { TableColumn } from '../ui/table.tsx';
 import { formatCount, formatDateTime, formatMs, formatPercent } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 import { shareOf, type Weighted } from '../util/traffic.ts';
-import { LoadMore } from './load-more.tsx';
+import { ListCard } from './list-card.tsx';
 import { QueryView } from './query-view.tsx';
 
 const kinds: Readonly<Record<AliasMove['kind'], { readonly label: string; readonly tone: Tone }>> = {
@@ -124,28 +123,16 @@ export function AliasHistory({ functionName }: { readonly functionName: string }
   const now = useNow();
   const query = useInfiniteQuery(aliasMoveQueries.moves(useApi(), functionName));
   const [compared, setCompared] = useState<AliasMove | undefined>();
-  const rows = query.data?.pages.flatMap((page) => page.items) ?? [];
   return (
-    <Card title="History" note="deployments, rollbacks and canaries" isFlush className="mt-4">
-      <div className={query.data === undefined ? 'p-4' : ''}>
-        <QueryView query={query} lines={4}>
-          {() =>
-            rows.length === 0 ? (
-              <p className="px-4 py-3 text-sm text-muted">Moves from now on are listed here.</p>
-            ) : (
-              <Table
-                label="History of moves"
-                isStacked
-                columns={columns(now, setCompared)}
-                rows={rows}
-                rowKey={(row) => row.id}
-              />
-            )
-          }
-        </QueryView>
-        <LoadMore query={query} />
-      </div>
+    <ListCard
+      title="History"
+      note="deployments, rollbacks and canaries"
+      label="History of moves"
+      query={query}
+      columns={columns(now, setCompared)}
+      emptyText="Moves from now on are listed here."
+    >
       {compared !== undefined && <BeforeAndAfter functionName={functionName} move={compared} />}
-    </Card>
+    </ListCard>
   );
 }

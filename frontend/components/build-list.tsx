@@ -8,16 +8,14 @@ import { useBuild } from '../api/use-build.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { Callout, ErrorCallout } from '../ui/callout.tsx';
-import { Card } from '../ui/card.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Skeleton } from '../ui/spinner.tsx';
-import { Table, type TableColumn } from '../ui/table.tsx';
+import type { TableColumn } from '../ui/table.tsx';
 import { failureText, stateTones, tookMs } from '../util/build-progress.ts';
 import { formatAgo, formatDateTime, formatMs } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 import { EndedBuild, LiveBuild } from './build-view.tsx';
-import { LoadMore } from './load-more.tsx';
-import { QueryView } from './query-view.tsx';
+import { ListCard } from './list-card.tsx';
 
 const sources = { api: 'API', cli: 'CLI', dashboard: 'dashboard', platform: 'platform' } as const;
 
@@ -112,27 +110,15 @@ export function BuildList({ functionName }: { readonly functionName: string }) {
   const now = useNow();
   const query = useInfiniteQuery(buildQueries.ofFunction(useApi(), functionName));
   const [open, setOpen] = useState<BuildDocument>();
-  const rows = query.data?.pages.flatMap((page) => page.items) ?? [];
   return (
-    <Card title="Deployments" note="those that failed or were cancelled too; the newest 50" isFlush className="mt-4">
-      <div className={query.data === undefined ? 'p-4' : ''}>
-        <QueryView query={query} lines={4}>
-          {() =>
-            rows.length === 0 ? (
-              <p className="px-4 py-3 text-sm text-muted">Deployments from now on are listed here.</p>
-            ) : (
-              <Table
-                label="Deployments"
-                isStacked
-                columns={columns(now, setOpen)}
-                rows={rows}
-                rowKey={(row) => row.id}
-              />
-            )
-          }
-        </QueryView>
-        <LoadMore query={query} />
-      </div>
+    <ListCard
+      title="Deployments"
+      note="those that failed or were cancelled too; the newest 50"
+      label="Deployments"
+      query={query}
+      columns={columns(now, setOpen)}
+      emptyText="Deployments from now on are listed here."
+    >
       {open !== undefined && (
         <Dialog
           isOpen
@@ -144,6 +130,6 @@ export function BuildList({ functionName }: { readonly functionName: string }) {
           <BuildDetails id={open.id} />
         </Dialog>
       )}
-    </Card>
+    </ListCard>
   );
 }

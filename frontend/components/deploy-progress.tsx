@@ -1,12 +1,10 @@
-import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import { useApi } from '../api/context.tsx';
-import { queries } from '../api/queries.ts';
-import { processServerError } from '../api/server-error.ts';
+import { processDeployError } from '../api/deploy-error.ts';
 import { Callout, ErrorCallout } from '../ui/callout.tsx';
 import { ScrollArea } from '../ui/scroll-area.tsx';
 import { Spinner } from '../ui/spinner.tsx';
-import { formatBytes, formatSpan } from '../util/format.ts';
+import { formatSpan } from '../util/format.ts';
+import { Pulls } from './pulls.tsx';
 
 function Seconds() {
   const [startedAt] = useState(() => Date.now());
@@ -24,21 +22,6 @@ function BuildLog({ lines }: { readonly lines: readonly string[] }) {
     <ScrollArea label="Build log" className="max-h-72 overflow-auto rounded-md border border-line bg-raised">
       <pre className="px-3 py-2 font-mono text-xs leading-5 whitespace-pre-wrap">{lines.join('\n')}</pre>
     </ScrollArea>
-  );
-}
-
-/** How far the platform is with images that it pulls. */
-function Pulls() {
-  const { data } = useQuery(queries.pulls(useApi()));
-  return (
-    <ul className="mt-1 flex flex-col gap-1">
-      {(data?.pulls ?? []).map((pull) => (
-        <li key={pull.reference} className="tabular">
-          <code className="font-mono wrap-anywhere">{pull.reference}</code>: {pull.layersDone} of {pull.layers} layers,{' '}
-          {formatBytes(pull.currentBytes)} of {formatBytes(pull.totalBytes)}
-        </li>
-      ))}
-    </ul>
   );
 }
 
@@ -63,18 +46,16 @@ export function DeployProgress({ isDeploying, error, buildLog, isImage }: Deploy
         }
       >
         <Seconds />
-        {isImage === true && <Pulls />}
+        {isImage === true && <Pulls className="mt-1" />}
       </Callout>
     );
   }
   if (error !== null && error !== undefined) {
-    const problem = processServerError(error);
-    // Places in files are in the list above the editor.
-    const fields = problem.fields.filter(({ path }) => problem.code !== 'build_failed' || path !== 'files');
+    const refused = processDeployError(error);
     return (
       <div className="flex flex-col gap-2">
-        <ErrorCallout error={{ ...problem, fields }} />
-        <BuildLog lines={problem.buildLog} />
+        <ErrorCallout error={refused} />
+        <BuildLog lines={refused.buildLog} />
       </div>
     );
   }

@@ -1,26 +1,8 @@
-import { useQuery } from '@tanstack/react-query';
-import { useApi } from '../api/context.tsx';
-import { queries } from '../api/queries.ts';
-import { processServerError } from '../api/server-error.ts';
+import { processDeployError } from '../api/deploy-error.ts';
 import type { WatchedBuild } from '../api/use-build.ts';
 import { Callout, ErrorCallout } from '../ui/callout.tsx';
-import { formatBytes } from '../util/format.ts';
 import { BuildLog, BuildSteps, LiveBuild } from './build-view.tsx';
-
-/** How far the platform is with images that it pulls. */
-function Pulls() {
-  const { data } = useQuery(queries.pulls(useApi()));
-  return (
-    <ul className="flex flex-col gap-1 text-sm text-muted">
-      {(data?.pulls ?? []).map((pull) => (
-        <li key={pull.reference} className="tabular">
-          <code className="font-mono wrap-anywhere">{pull.reference}</code>: {pull.layersDone} of {pull.layers} layers,{' '}
-          {formatBytes(pull.currentBytes)} of {formatBytes(pull.totalBytes)}
-        </li>
-      ))}
-    </ul>
-  );
-}
+import { Pulls } from './pulls.tsx';
 
 export interface DeployStepsProps {
   readonly isDeploying: boolean;
@@ -37,23 +19,21 @@ export function DeploySteps({ isDeploying, error, watched, isImage }: DeployStep
     return (
       <>
         <LiveBuild {...watched} />
-        {isImage === true && <Pulls />}
+        {isImage === true && <Pulls className="text-sm text-muted" />}
       </>
     );
   }
   if (error !== null && error !== undefined) {
-    const problem = processServerError(error);
-    // Places in files are in the list above the editor.
-    const fields = problem.fields.filter(({ path }) => problem.code !== 'build_failed' || path !== 'files');
+    const refused = processDeployError(error);
     return (
       <div className="flex flex-col gap-2">
-        {problem.code === 'build_cancelled' ? (
-          <Callout tone="info" title={problem.message} isAlert />
+        {refused.code === 'build_cancelled' ? (
+          <Callout tone="info" title={refused.message} isAlert />
         ) : (
-          <ErrorCallout error={{ ...problem, fields }} />
+          <ErrorCallout error={refused} />
         )}
         {build?.error != null && <BuildSteps build={build} now={0} />}
-        <BuildLog lines={problem.buildLog.map((text) => ({ text }))} />
+        <BuildLog lines={refused.buildLog.map((text) => ({ text }))} />
       </div>
     );
   }

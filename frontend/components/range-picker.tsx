@@ -4,7 +4,7 @@ import { useLive } from '../api/context.tsx';
 import { Ago } from '../ui/ago.tsx';
 import { Dot } from '../ui/badge.tsx';
 import { Button, IconButton } from '../ui/button.tsx';
-import { classes } from '../ui/classes.ts';
+import { PressedChoice } from '../ui/pressed-choice.tsx';
 import { formatDateTime } from '../util/format.ts';
 import { useNow, useTimeRange, useUrlValue } from '../util/hooks.ts';
 import { isFollowing, liveTexts } from '../util/live-text.ts';
@@ -30,22 +30,7 @@ export function RangeChoice({ isOptional = false }: { readonly isOptional?: bool
   const items = [...(isOptional ? [{ id: '', label: 'All' }] : []), ...timeRanges];
   return (
     <>
-      <fieldset className="flex flex-wrap rounded-md border border-line-strong bg-surface p-0.5">
-        <legend className="sr-only">Time range</legend>
-        {items.map((item) => (
-          <button
-            key={item.id}
-            type="button"
-            aria-pressed={item.id === chosen}
-            onClick={() => setId(item.id)}
-            className={classes(
-              'h-6.5 min-w-6 rounded px-2 text-sm whitespace-nowrap',
-              item.id === chosen ? 'bg-raised font-medium text-text' : 'text-muted hover:text-text',
-            )}
-          >
-            {item.label}
-          </button>
-        ))}
+      <PressedChoice legend="Time range" items={items} chosen={chosen} onChoose={setId} className="flex-wrap">
         <IconButton
           label="Choose two times"
           className="!h-6.5"
@@ -55,7 +40,7 @@ export function RangeChoice({ isOptional = false }: { readonly isOptional?: bool
         >
           <CalendarRange className="size-3.5" aria-hidden="true" />
         </IconButton>
-      </fieldset>
+      </PressedChoice>
       {fixed !== undefined && (
         <span className="tabular inline-flex items-center gap-1 text-xs text-muted">
           {at(fixed.fromMs)} –{' '}

@@ -26,8 +26,8 @@ import { useFunction } from '../components/use-function.ts';
 import { paths } from '../path-builder.ts';
 import { Card } from '../ui/card.tsx';
 import { Chart, type ChartProps } from '../ui/chart.tsx';
-import { classes } from '../ui/classes.ts';
 import { CodeBlock, CopyButton } from '../ui/copy-button.tsx';
+import { PressedChoice } from '../ui/pressed-choice.tsx';
 import { counted, formatBytes, formatCount, formatMs, formatRate } from '../util/format.ts';
 import { useTimeRange, useZoom } from '../util/hooks.ts';
 import { gridOf } from '../util/series.ts';
@@ -72,23 +72,7 @@ function CallCard({ fn }: { readonly fn: FunctionDocument }) {
   const chosen = snippets.find((snippet) => snippet.id === id) ?? snippets[0];
   return (
     <Card title="Call it">
-      <fieldset className="mb-3 flex w-fit rounded-md border border-line-strong bg-surface p-0.5">
-        <legend className="sr-only">Call from</legend>
-        {snippets.map((snippet) => (
-          <button
-            key={snippet.id}
-            type="button"
-            aria-pressed={snippet.id === id}
-            onClick={() => setId(snippet.id)}
-            className={classes(
-              'h-6.5 min-w-6 rounded px-2 text-sm whitespace-nowrap',
-              snippet.id === id ? 'bg-raised font-medium text-text' : 'text-muted hover:text-text',
-            )}
-          >
-            {snippet.label}
-          </button>
-        ))}
-      </fieldset>
+      <PressedChoice legend="Call from" items={snippets} chosen={id} onChoose={setId} className="mb-3 w-fit" />
       <CodeBlock text={chosen.text} label={`${chosen.label} call`} />
     </Card>
   );
