@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type BuildDocument,
   type BuildLine,
@@ -7,10 +6,11 @@ import {
   buildLineSchema,
   buildSchema,
 } from '../shared/api/builds.ts';
-import type { Problem } from '../shared/api/paging.ts';
+import { buildProblem } from '../shared/build-problem.ts';
+import { buildPath } from './api-paths.ts';
 import type { CliContext } from './context.ts';
-import { readEvents } from './event-stream.ts';
 import { CliError, exitCodeOfStatus, exitCodes } from './exit-codes.ts';
+import { followEvents } from './follow-events.ts';
 import { printable, type Terminal } from './terminal.ts';
 
 /** Hears what comes of a build, in order. */
@@ -19,44 +19,16 @@ export interface BuildListener {
   readonly line: (line: BuildLine) => void;
 }
 
-const retryMs = 1000;
-
 /** Follows a build to its end, over lost connections. Rejects when the platform refuses, and with Ctrl-C. */
 export async function followBuild(context: CliContext, id: string, listener: BuildListener): Promise<BuildDocument> {
-  const { terminal, signal } = context;
-  const place = { lastId: undefined as string | undefined };
-  for (;;) {
-    try {
-      const over = await followOnce(context, id, listener, place);
-      if (over !== undefined) return over;
-    } catch (error) {
-      if (signal.aborted || (error instanceof CliError && error.exitCode !== exitCodes.unavailable)) throw error;
-    }
-    terminal.say(terminal.style('dim', 'connection lost; trying again in 1 s'));
-    await sleep(retryMs, undefined, { signal });
-  }
-}
-
-async function followOnce(
-  { client, signal }: CliContext,
-  id: string,
-  listener: BuildListener,
-  place: { lastId: string | undefined },
-): Promise<BuildDocument | undefined> {
-  const resume = place.lastId === undefined ? {} : { 'last-event-id': place.lastId };
-  const headers = { accept: 'text/event-stream', ...resume };
-  const path = `/api/v1/builds/${encodeURIComponent(id)}/log`;
-  const response = await client.request(path, { query: { follow: 1 }, headers, signal });
-  if (response.body === null) return undefined;
-  for await (const { event, id: lastId, data } of readEvents(response.body)) {
-    place.lastId = lastId ?? place.lastId;
+  for await (const { event, data } of followEvents(context, `${buildPath(id)}/log`)) {
     if (event === 'line') listener.line(buildLineSchema.parse(JSON.parse(data)));
     if (event !== 'build' && event !== 'end') continue;
     const build = buildSchema.parse(JSON.parse(data));
     listener.build(build);
     if (event === 'end') return build;
   }
-  return undefined;
+  throw new Error('a stream that is followed has no end of its own');
 }
 
 export interface StepPrinterOptions {
@@ -129,15 +101,11 @@ export function durationText(from: string, to: string | null, now = Date.now()):
 /** What a build that came to nothing ends a command with, and its lines unless they were said; for `--json` the problem document of who waited. */
 export function buildError({ id, state, error }: BuildDocument, lines: readonly string[], areSaid: boolean): CliError {
   if (error === null) return new CliError(exitCodes.failure, `the build ended as ${state}`);
-  const { status, code, message, errors, buildErrors } = error;
-  const problem: Problem = {
-    ...{ type: `urn:hearth:error:${code}`, title: 'Build failed', status, detail: message, code, requestId: id },
-    ...{ errors, buildErrors, buildLog: [...lines] },
-  };
+  const { status, code, message, errors } = error;
   const details = errors.map((issue) => `\n  ${issue.path}: ${issue.message}`).join('');
   const log = areSaid ? '' : lines.map((line) => `\n  | ${line}`).join('');
   return new CliError(exitCodeOfStatus(status, code), printable(`${message}${details}${log}`), {
-    problem,
+    problem: buildProblem(id, error, lines),
     hint: `The whole log: hearth builds log ${id}`,
   });
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { aliasMovePageSchema } from '../../shared/api/alias-moves.ts';
 import { type Alias, aliasPageSchema, aliasSchema, type PutAlias } from '../../shared/api/functions.ts';
+import { functionPath } from '../api-paths.ts';
 import type { ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { allPages } from '../pages.ts';
@@ -14,7 +15,7 @@ interface SetOptions {
   readonly minInvocations?: string;
 }
 
-const path = (name: string): string => `/api/v1/functions/${encodeURIComponent(name)}/aliases`;
+const path = (name: string): string => `${functionPath(name)}/aliases`;
 
 export function registerAliases(program: Command, context: ContextFactory): void {
   const aliases = program.command('alias').alias('aliases').description('names for versions, and shares of traffic');
@@ -58,7 +59,7 @@ export function registerAliases(program: Command, context: ContextFactory): void
     .option('-n, --limit <count>', 'how many, at most 200', '20')
     .action(async (name: string, { alias, limit }: { readonly alias?: string; readonly limit: string }) => {
       const { client, terminal } = context();
-      const moves = `/api/v1/functions/${encodeURIComponent(name)}/alias-moves`;
+      const moves = `${functionPath(name)}/alias-moves`;
       const { items } = await client.get(moves, aliasMovePageSchema, { alias, limit });
       terminal.list(items, ['when', 'alias', 'move', 'from', 'to', 'by', 'reason'], (item) => [
         item.at,

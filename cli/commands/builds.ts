@@ -7,12 +7,11 @@ import {
   buildSchema,
 } from '../../shared/api/builds.ts';
 import { isOver } from '../../shared/build-states.ts';
+import { buildPath } from '../api-paths.ts';
 import { durationText, followBuild, stepWords } from '../build-progress.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { allPages } from '../pages.ts';
 import { ago, firstLine, printable, type Terminal } from '../terminal.ts';
-
-const pathOf = (id: string): string => `/api/v1/builds/${encodeURIComponent(id)}`;
 
 export function registerBuilds(program: Command, context: ContextFactory): void {
   const builds = program
@@ -43,7 +42,7 @@ export function registerBuilds(program: Command, context: ContextFactory): void 
     .argument('<build>')
     .action(async (id: string) => {
       const { client, terminal } = context();
-      await client.request(pathOf(id), { method: 'DELETE' });
+      await client.request(buildPath(id), { method: 'DELETE' });
       terminal.answer({ cancelled: id }, `Cancelled ${id}`);
     });
 }
@@ -66,7 +65,7 @@ async function listBuilds({ client, terminal }: CliContext, name: string | undef
 }
 
 async function viewBuild({ client, terminal }: CliContext, id: string): Promise<void> {
-  const build = await client.get(pathOf(id), buildSchema);
+  const build = await client.get(buildPath(id), buildSchema);
   if (terminal.isJson) terminal.json(build);
   else showBuild(terminal, build);
 }
@@ -100,7 +99,7 @@ async function printLog(context: CliContext, id: string, options: { readonly fol
     terminal.say(`The build is ${state}`);
     return;
   }
-  const { build, lines } = await client.get(`${pathOf(id)}/log`, buildLogSchema);
+  const { build, lines } = await client.get(`${buildPath(id)}/log`, buildLogSchema);
   for (const line of lines) print(line);
   terminal.say(
     isOver(build.state)

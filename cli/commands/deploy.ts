@@ -9,6 +9,7 @@ import {
   versionSchema,
 } from '../../shared/api/functions.ts';
 import type { Manifest } from '../../shared/manifest.ts';
+import { buildPath, functionPath } from '../api-paths.ts';
 import { buildError, followBuild, StepPrinter } from '../build-progress.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
@@ -146,7 +147,7 @@ async function built(
   try {
     const over = isOfImage(manifest) ? await withPullProgress(context, following) : await following;
     if (over.version === null) throw buildError(over, buildLog, printer !== undefined);
-    const path = `/api/v1/functions/${encodeURIComponent(manifest.name)}`;
+    const path = functionPath(manifest.name);
     const version = await client.get(`${path}/versions/${over.version}`, versionSchema);
     const made = await client.get(path, functionSchema);
     return { function: made, version, buildLog, url: made.url };
@@ -158,7 +159,7 @@ async function built(
 
 async function cancel({ client, terminal }: CliContext, id: string): Promise<void> {
   try {
-    await client.request(`/api/v1/builds/${encodeURIComponent(id)}`, { method: 'DELETE' });
+    await client.request(buildPath(id), { method: 'DELETE' });
     terminal.say('Cancelled; nothing was deployed');
   } catch (error) {
     const isLate = error instanceof CliError && error.problem?.code === 'build_over';
@@ -226,7 +227,7 @@ function withOptions(manifest: Manifest, options: Options): Manifest {
 
 async function find({ client }: CliContext, name: string): Promise<FunctionDocument | undefined> {
   try {
-    return await client.get(`/api/v1/functions/${encodeURIComponent(name)}`, functionSchema);
+    return await client.get(functionPath(name), functionSchema);
   } catch (error) {
     if (error instanceof CliError && error.problem?.code === 'function_not_found') return undefined;
     throw error;
@@ -275,7 +276,7 @@ async function moveTraffic(
     { version: stable, weight: 100 - percent },
     { version: canary, weight: percent },
   ];
-  await client.send('PUT', `/api/v1/functions/${encodeURIComponent(name)}/aliases/live`, aliasSchema, {
+  await client.send('PUT', `${functionPath(name)}/aliases/live`, aliasSchema, {
     json: { versions, canary: { stable }, ...(message === undefined ? {} : { message }) },
   });
 }

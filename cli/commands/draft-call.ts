@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { createdDraftSchema } from '../../shared/api/functions.ts';
+import { functionPath } from '../api-paths.ts';
 import type { CliContext } from '../context.ts';
 import { draftConfig, readSourceFolder, uploadForm, warnOfSecrets } from '../source-folder.ts';
 import { printable } from '../terminal.ts';
@@ -13,7 +14,7 @@ export async function withDraft(
 ): Promise<void> {
   const source = await readSourceFolder(resolve(directory, folder));
   warnOfSecrets(source, terminal);
-  const path = `/api/v1/functions/${encodeURIComponent(functionName)}/drafts`;
+  const path = `${functionPath(functionName)}/drafts`;
   const body = uploadForm(source, draftConfig(source.manifest));
   const { draft, buildLog } = await client.send('POST', path, createdDraftSchema, { body, signal });
   for (const line of buildLog) terminal.say(terminal.style('dim', `  | ${printable(line)}`));

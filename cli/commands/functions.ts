@@ -5,12 +5,11 @@ import {
   functionPageSchema,
   functionSchema,
 } from '../../shared/api/functions.ts';
+import { functionPath } from '../api-paths.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { allPages as all } from '../pages.ts';
 import { confirm } from '../prompts.ts';
 import { ago, type Terminal } from '../terminal.ts';
-
-const path = (name: string): string => `/api/v1/functions/${encodeURIComponent(name)}`;
 
 export function registerFunctions(program: Command, context: ContextFactory): void {
   const functions = program.command('function').description('functions');
@@ -24,7 +23,7 @@ export function registerFunctions(program: Command, context: ContextFactory): vo
     .argument('<function>')
     .action(async (name: string) => {
       const { client, terminal } = context();
-      const item = await client.get(path(name), functionSchema, { stats: 1 });
+      const item = await client.get(functionPath(name), functionSchema, { stats: 1 });
       if (terminal.isJson) terminal.json(item);
       else showFunction(terminal, item);
     });
@@ -102,7 +101,7 @@ async function listFunctions({ client, terminal }: CliContext): Promise<void> {
 async function setEnabled({ client, terminal }: CliContext, names: readonly string[], enabled: boolean): Promise<void> {
   const changed: FunctionDocument[] = [];
   for (const name of names) {
-    changed.push(await client.send('PATCH', path(name), functionSchema, { json: { enabled } }));
+    changed.push(await client.send('PATCH', functionPath(name), functionSchema, { json: { enabled } }));
     terminal.say(`${name} is ${enabled ? 'enabled' : 'disabled'}`);
   }
   if (terminal.isJson) terminal.json(changed);
@@ -111,6 +110,6 @@ async function setEnabled({ client, terminal }: CliContext, names: readonly stri
 async function deleteFunction(context: CliContext, name: string, isSure: boolean): Promise<void> {
   const { client, terminal } = context;
   if (!isSure) await confirm(context, name, 'it with all its versions');
-  await client.request(path(name), { method: 'DELETE' });
+  await client.request(functionPath(name), { method: 'DELETE' });
   terminal.answer({ deleted: name }, `Deleted ${name}`);
 }

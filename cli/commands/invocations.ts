@@ -9,11 +9,10 @@ import { type KeptRequestDocument, keptRequestSchema } from '../../shared/api/ke
 import { isDraft } from '../../shared/drafts.ts';
 import type { Timing } from '../../shared/invocation.ts';
 import { curlOf } from '../../shared/request-curl.ts';
+import { invocationPath } from '../api-paths.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { printLogLine } from '../log-lines.ts';
 import { ago, bytesText, printable, type Terminal } from '../terminal.ts';
-
-const path = (id: string): string => `/api/v1/invocations/${encodeURIComponent(id)}`;
 
 interface ListOptions {
   readonly function?: string;
@@ -48,7 +47,7 @@ export function registerInvocations(program: Command, context: ContextFactory): 
     .argument('<id>')
     .action(async (id: string) => {
       const { client, terminal } = context();
-      const detail = await client.get(path(id), invocationDetailSchema);
+      const detail = await client.get(invocationPath(id), invocationDetailSchema);
       if (terminal.isJson) terminal.json(detail);
       else showInvocation(terminal, detail);
     });
@@ -59,7 +58,7 @@ export function registerInvocations(program: Command, context: ContextFactory): 
     .option('--curl', 'as a command that sends it again')
     .action(async (id: string, options: { readonly curl?: boolean }) => {
       const { client, terminal } = context();
-      const request = await client.get(`${path(id)}/request`, keptRequestSchema);
+      const request = await client.get(`${invocationPath(id)}/request`, keptRequestSchema);
       if (terminal.isJson) terminal.json(request);
       else if (options.curl === true) terminal.print(curlOf(request));
       else showRequest(terminal, request);
@@ -71,7 +70,7 @@ export function registerInvocations(program: Command, context: ContextFactory): 
     .action(async (ids: readonly string[]) => {
       const { client, terminal } = context();
       for (const id of ids) {
-        const accepted = await client.send('POST', `${path(id)}/replay`, acceptedSchema, { json: {} });
+        const accepted = await client.send('POST', `${invocationPath(id)}/replay`, acceptedSchema, { json: {} });
         terminal.result(accepted, accepted.id);
       }
     });
@@ -81,7 +80,7 @@ export function registerInvocations(program: Command, context: ContextFactory): 
     .argument('<id>')
     .action(async (id: string) => {
       const { client, terminal } = context();
-      await client.request(path(id), { method: 'DELETE' });
+      await client.request(invocationPath(id), { method: 'DELETE' });
       terminal.answer({ cancelled: id }, `Cancelled ${id}`);
     });
 }

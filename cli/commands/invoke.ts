@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { acceptedSchema, type InvocationDetail, invocationDetailSchema } from '../../shared/api/invocations.ts';
 import type { RequestOptions } from '../api-client.ts';
+import { functionPath, invocationPath } from '../api-paths.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { printLogLine } from '../log-lines.ts';
@@ -79,7 +80,7 @@ async function replay(context: CliContext, name: string, id: string, options: Op
   ];
   if (others.some((given) => given !== undefined))
     throw new CliError(exitCodes.usage, '--replay goes with --logs and --timeout alone: it has the event of the call');
-  const path = `/api/v1/invocations/${encodeURIComponent(id)}`;
+  const path = invocationPath(id);
   const { functionName } = await client.get(path, invocationDetailSchema);
   if (functionName !== name) throw new CliError(exitCodes.usage, `${id} is a call of ${functionName}, not of ${name}`);
   const accepted = await client.send('POST', `${path}/replay`, acceptedSchema, { json: {}, signal });
@@ -95,7 +96,7 @@ async function invoke(context: CliContext, name: string, options: Options): Prom
       '--draft goes without --async and --qualifier: a draft is called at once, and by itself',
     );
   const body = await eventOf(context, name, options);
-  const path = `/api/v1/functions/${encodeURIComponent(name)}/invocations`;
+  const path = `${functionPath(name)}/invocations`;
   const query = {
     qualifier: options.qualifier,
     mode: options.async === true ? 'async' : undefined,

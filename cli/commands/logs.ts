@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { type LogLine, logLineSchema, logPageSchema } from '../../shared/api/invocations.ts';
 import { logHistogramSchema } from '../../shared/api/log-histogram.ts';
+import { dayMs, hourMs, minuteMs, secondMs } from '../../shared/durations.ts';
 import { parseLogFilter } from '../../shared/log-filter.ts';
+import { functionPath } from '../api-paths.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
-import { readEvents } from '../event-stream.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
+import { followEvents } from '../follow-events.ts';
 import { printHistogram } from '../log-histogram.ts';
 import { printLogLine } from '../log-lines.ts';
 
@@ -38,7 +40,7 @@ export function registerLogs(program: Command, context: ContextFactory): void {
 }
 
 async function logs(context: CliContext, name: string | undefined, options: Options): Promise<void> {
-  const path = name === undefined ? '/api/v1/logs' : `/api/v1/functions/${encodeURIComponent(name)}/logs`;
+  const path = name === undefined ? '/api/v1/logs' : `${functionPath(name)}/logs`;
   checkFilter(options);
   const filter = {
     level: options.level,
@@ -59,7 +61,7 @@ export async function followLogs(
   name: string,
   filter: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const path = `/api/v1/functions/${encodeURIComponent(name)}/logs`;
+  const path = `${functionPath(name)}/logs`;
   const { items } = await context.client.get(path, logPageSchema, { ...filter, limit: '1' });
   await follow(context, { path, filter, hasFunction: false, lastId: items.at(-1)?.id });
 }
@@ -127,45 +129,23 @@ interface Following {
   readonly path: string;
   readonly filter: Readonly<Record<string, string | undefined>>;
   readonly hasFunction: boolean;
-  lastId: string | undefined;
+  readonly lastId: string | undefined;
 }
 
-/** Reconnects by itself and goes on after the last line that was printed. Ends with Ctrl-C, or when the platform refuses. */
-async function follow(context: CliContext, following: Following): Promise<void> {
-  for (;;) {
-    try {
-      await followOnce(context, following);
-    } catch (error) {
-      if (context.signal.aborted) return;
-      if (error instanceof CliError && error.exitCode !== exitCodes.unavailable) throw error;
+/** Goes on after the last line that was printed. Ends with Ctrl-C, or when the platform refuses. */
+async function follow(context: CliContext, { path, filter, hasFunction, lastId }: Following): Promise<void> {
+  try {
+    for await (const { event, data } of followEvents(context, path, { query: filter, lastId })) {
+      if (event === 'skipped') context.terminal.say(context.terminal.style('yellow', `… lines skipped: ${data}`));
+      const parsed = event === 'log' ? logLineSchema.safeParse(JSON.parse(data)) : undefined;
+      if (parsed?.success === true) print(context, parsed.data, hasFunction);
     }
-    context.terminal.say(context.terminal.style('dim', 'connection lost; trying again in 1 s'));
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    if (context.signal.aborted) return;
+  } catch (error) {
+    if (!context.signal.aborted) throw error;
   }
 }
 
-async function followOnce(context: CliContext, following: Following): Promise<void> {
-  const headers = {
-    accept: 'text/event-stream',
-    ...(following.lastId === undefined ? {} : { 'last-event-id': following.lastId }),
-  };
-  const response = await context.client.request(following.path, {
-    query: { ...following.filter, follow: '1' },
-    headers,
-    signal: context.signal,
-  });
-  if (response.body === null) return;
-  for await (const event of readEvents(response.body)) {
-    following.lastId = event.id ?? following.lastId;
-    if (event.event === 'skipped')
-      context.terminal.say(context.terminal.style('yellow', `… lines skipped: ${event.data}`));
-    const parsed = event.event === 'log' ? logLineSchema.safeParse(JSON.parse(event.data)) : undefined;
-    if (parsed?.success === true) print(context, parsed.data, following.hasFunction);
-  }
-}
-
-const units: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const units: Readonly<Record<string, number>> = { s: secondMs, m: minuteMs, h: hourMs, d: dayMs };
 
 /** Milliseconds of `15m`, `2h`, `3d`; undefined when it is none. */
 export function durationOf(text: string): number | undefined {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
 import { functionSchema } from '../../shared/api/functions.ts';
+import { functionPath } from '../api-paths.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 
 interface Options {
@@ -22,7 +23,7 @@ async function open(
   options: Options,
 ): Promise<void> {
   // A page of a function that is not there would say so only in the browser.
-  if (name !== undefined) await client.get(`/api/v1/functions/${encodeURIComponent(name)}`, functionSchema);
+  if (name !== undefined) await client.get(functionPath(name), functionSchema);
   const url = `${client.url}${name === undefined ? '/' : `/functions/${encodeURIComponent(name)}`}`;
   terminal.result({ url }, url);
   const isScript = terminal.isJson || terminal.streams.stdout.isTTY !== true || (environment['CI'] ?? '') !== '';

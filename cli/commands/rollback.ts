@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
 import { aliasMovePageSchema } from '../../shared/api/alias-moves.ts';
 import { aliasSchema } from '../../shared/api/functions.ts';
+import { functionPath } from '../api-paths.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { allPages } from '../pages.ts';
 import { previousLive } from '../previous-live.ts';
-
-const path = (name: string): string => `/api/v1/functions/${encodeURIComponent(name)}`;
 
 export function registerRollback(program: Command, context: ContextFactory): void {
   program
@@ -32,7 +31,7 @@ async function rollback(
   const version = wanted === undefined ? await versionBefore(context, name) : Number(wanted);
   if (!Number.isInteger(version) || version < 1)
     throw new CliError(exitCodes.usage, `${wanted} is not a version number`);
-  const alias = await client.send('PUT', `${path(name)}/aliases/live`, aliasSchema, {
+  const alias = await client.send('PUT', `${functionPath(name)}/aliases/live`, aliasSchema, {
     json: { versions: [{ version, weight: 1 }], ...(message === undefined ? {} : { message }) },
   });
   terminal.answer(alias, `${name} now answers with version ${version}`);
@@ -40,7 +39,7 @@ async function rollback(
 
 async function versionBefore({ client }: CliContext, name: string): Promise<number> {
   const newestFirst = await allPages((cursor) =>
-    client.get(`${path(name)}/alias-moves`, aliasMovePageSchema, { alias: 'live', limit: 200, cursor }),
+    client.get(`${functionPath(name)}/alias-moves`, aliasMovePageSchema, { alias: 'live', limit: 200, cursor }),
   );
   const version = previousLive(newestFirst.toReversed());
   if (version !== undefined) return version;

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { stackFile } from '../../shared/stack.ts';
+import { functionPath } from '../api-paths.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { confirm } from '../prompts.ts';
@@ -70,7 +71,7 @@ async function apply(context: CliContext, options: Options): Promise<void> {
 async function run(context: CliContext, step: StackStep, message: string | undefined): Promise<object> {
   const { client, terminal } = context;
   const { kind, name } = step;
-  const path = `/api/v1/functions/${encodeURIComponent(name)}`;
+  const path = functionPath(name);
   switch (kind) {
     case 'keep':
       return { kind, name };

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { testEventPageSchema, testEventSchema } from '../../shared/api/test-events.ts';
+import { functionPath } from '../api-paths.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { allPages } from '../pages.ts';
@@ -10,7 +11,7 @@ interface VisibilityOption {
   readonly shared?: boolean;
 }
 
-const listPath = (functionName: string): string => `/api/v1/functions/${encodeURIComponent(functionName)}/test-events`;
+const listPath = (functionName: string): string => `${functionPath(functionName)}/test-events`;
 const path = (functionName: string, event: string, { shared }: VisibilityOption): string =>
   `${listPath(functionName)}/${shared === true ? 'shared' : 'private'}/${encodeURIComponent(event)}`;
 

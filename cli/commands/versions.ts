@@ -7,12 +7,13 @@ import {
   versionSchema,
 } from '../../shared/api/functions.ts';
 import { changedFields, changedFiles, diffLines, type LineChange, splitFiles } from '../../shared/version-changes.ts';
+import { functionPath } from '../api-paths.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { allPages } from '../pages.ts';
 import { ago, bytesText, printable } from '../terminal.ts';
 
-const path = (name: string): string => `/api/v1/functions/${encodeURIComponent(name)}/versions`;
+const path = (name: string): string => `${functionPath(name)}/versions`;
 
 export function registerVersions(program: Command, context: ContextFactory): void {
   const versions = program.command('version').alias('versions').description('versions');

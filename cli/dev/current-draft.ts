@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { createdDraftSchema, deployedSchema } from '../../shared/api/functions.ts';
 import type { Manifest } from '../../shared/manifest.ts';
+import { functionPath } from '../api-paths.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../exit-codes.ts';
 import { draftConfig, readSourceFolder, type SourceFolder, uploadForm, warnOfSecrets } from '../source-folder.ts';
@@ -92,7 +93,7 @@ export class CurrentDraft {
   async #build(source: SourceFolder): Promise<BuiltDraft> {
     const { client, signal, terminal } = this.#context;
     const { manifest } = source;
-    const path = `/api/v1/functions/${encodeURIComponent(manifest.name)}/drafts`;
+    const path = `${functionPath(manifest.name)}/drafts`;
     const send = () =>
       client.send('POST', path, createdDraftSchema, { body: uploadForm(source, draftConfig(manifest)), signal });
     const { draft, buildLog } = await send().catch(async (error: unknown) => {

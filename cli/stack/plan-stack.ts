@@ -11,6 +11,7 @@ import {
 import type { Manifest } from '../../shared/manifest.ts';
 import { stackTag } from '../../shared/stack.ts';
 import { type FieldChange, writtenFiles } from '../../shared/version-changes.ts';
+import { functionPath } from '../api-paths.ts';
 import type { CliContext } from '../context.ts';
 import { allPages } from '../pages.ts';
 import { versionPart } from '../source-folder.ts';
@@ -70,7 +71,7 @@ async function compare(
   { name, latestVersion, ...deployed }: FunctionDocument,
 ): Promise<StackStep> {
   const { message: _message, ...config } = versionPart(folder.manifest);
-  const path = `/api/v1/functions/${encodeURIComponent(name)}/versions`;
+  const path = `${functionPath(name)}/versions`;
   const preview = await client.send('POST', `${path}/preview`, versionPreviewSchema, { json: config });
   const { files } = await client.get(`${path}/${latestVersion}/files`, versionFilesSchema);
   const changes = await changedContents(folder, writtenFiles(files));

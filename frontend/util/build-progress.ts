@@ -1,5 +1,6 @@
 import type { BuildDocument, BuildLine, BuildState, BuildStepName } from '../../shared/api/builds.ts';
 import type { Problem } from '../../shared/api/paging.ts';
+import { buildProblem } from '../../shared/build-problem.ts';
 import type { StreamEvent } from '../api/event-stream.ts';
 
 /** What is known of a build that is followed. */
@@ -38,19 +39,8 @@ export function problemOf({ id, state, error }: BuildDocument, lines: readonly B
     errors: [],
     buildErrors: [],
   };
-  const { status, code, message: detail, errors, buildErrors } = failure;
-  const buildLog = lines.map(({ text }) => text);
-  return {
-    type: `urn:hearth:error:${code}`,
-    title: code,
-    status,
-    code,
-    detail,
-    errors,
-    buildErrors,
-    buildLog,
-    requestId: id,
-  };
+  const log = lines.map(({ text }) => text);
+  return buildProblem(id, failure, log);
 }
 
 /** The first line of why nothing came of it, as a sentence. */
