@@ -1,7 +1,8 @@
 import type { Store } from '../backend/core/ports/store.ts';
 import { Measurement } from '../backend/metrics/aggregator/measurement.ts';
-import { allFunctions, minuteMs, startOfStep } from '../backend/metrics/aggregator/steps.ts';
+import { allFunctions, startOfStep } from '../backend/metrics/aggregator/steps.ts';
 import { ByteWriter } from '../backend/util/byte-codec.ts';
+import { minuteMs } from '../shared/durations.ts';
 import { type FunctionId, newId } from '../shared/ids.ts';
 import { scheduleRecord } from '../tests/conformance/store-records.ts';
 import { invocation } from '../tests/support/metrics-fixture.ts';

@@ -5,14 +5,13 @@ import {
   type KeepAlivePlan,
   planKeepAlive,
 } from '../backend/core/policies/keep-alive.ts';
+import { hourMs, minuteMs } from '../shared/durations.ts';
 import { type FunctionTrace, tracesOf } from '../tests/support/invocation-traces.ts';
 import { type KeepAliveOutcome, playTrace } from '../tests/support/keep-alive-simulation.ts';
 import { median, percentile, type Row, row } from './support/numbers.ts';
 import { progress } from './support/progress.ts';
 
 const seeds = [1, 2, 3, 4, 5];
-const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
 const fixed = (ms: number) => (): KeepAlivePlan => fixedPlan('fixed', ms, '');
 const policies: Readonly<Record<string, (seen: IdleHistogram) => KeepAlivePlan>> = {
   'fixed 10 min': fixed(10 * minuteMs),

@@ -1,3 +1,4 @@
+import { dayMs, hourMs } from '../../shared/durations.ts';
 import { MiB } from '../../shared/limits.ts';
 import type { EgressProxy } from '../execution-engine/egress/egress-proxy.ts';
 import { GroupedJournal } from '../metrics/collector/grouped-journal.ts';
@@ -14,8 +15,6 @@ import { withoutDrafts } from '../metrics/without-drafts.ts';
 import { RequestCapture } from '../scheduler/request-capture.ts';
 import { type Foundation, here } from './foundation.ts';
 
-const hourMs = 3_600_000;
-const dayMs = 24 * hourMs;
 /** In between, kept requests may grow beyond their bounds by what a flood of failures may write. */
 const requestRetentionMs = 30_000;
 

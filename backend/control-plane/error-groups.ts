@@ -1,4 +1,5 @@
 import type { ErrorGroupState } from '../../shared/api/error-groups.ts';
+import { hourMs } from '../../shared/durations.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import type { FunctionId } from '../../shared/ids.ts';
 import { shortNameOf } from '../../shared/names.ts';
@@ -25,8 +26,6 @@ export interface TalliedErrorGroup extends ErrorGroupRecord {
   /** That its function runs now. */
   readonly liveVersion: number | undefined;
 }
-
-const hourMs = 3_600_000;
 
 /** Failures that look the same, and what was decided about them. */
 export class ErrorGroups {

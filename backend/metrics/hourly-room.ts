@@ -1,6 +1,6 @@
+import { hourMs } from '../../shared/durations.ts';
 import type { FunctionId } from '../../shared/ids.ts';
 
-const hourMs = 3_600_000;
 const maxFunctions = 2_000;
 
 interface Seen {

@@ -1,5 +1,6 @@
 import { useMemo, useRef, useState } from 'react';
 import type { LogLine } from '../../shared/api/invocations.ts';
+import { dayMs } from '../../shared/durations.ts';
 import { classes } from '../ui/classes.ts';
 import { counted, formatClock, formatCount, formatDateTime } from '../util/format.ts';
 import { useThrottled, useTimeRange, useUrlValue } from '../util/hooks.ts';
@@ -7,7 +8,6 @@ import { type LogBar, logBars } from '../util/log-volume.ts';
 import { timeRanges } from '../util/time-range.ts';
 import { useLogHistogram } from './use-log-histogram.ts';
 
-const dayMs = 86_400_000;
 const noLines: readonly LogLine[] = [];
 
 export interface LogVolumeBarsProps {

@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { AlertMetric, AlertRuleDocument } from '../../shared/api/alerts.ts';
+import { minuteMs } from '../../shared/durations.ts';
 import { type AlertRuleInput, alertApi } from '../api/alerts.ts';
 import { useApi, useShownProject } from '../api/context.tsx';
 import { usePermission } from '../api/permission.ts';
@@ -19,7 +20,6 @@ const comparisons = [
   { value: 'above', label: 'above' },
   { value: 'below', label: 'below' },
 ];
-const minuteMs = 60_000;
 const windows = [1, 5, 15, 60].map((minutes) => ({ value: String(minutes * minuteMs), label: `${minutes} min` }));
 const holds = [
   { value: '0', label: 'at once' },

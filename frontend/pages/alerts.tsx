@@ -2,6 +2,7 @@ import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-q
 import { BellRing, Plus } from 'lucide-react';
 import { useState } from 'react';
 import type { AlertRuleDocument } from '../../shared/api/alerts.ts';
+import { hourMs } from '../../shared/durations.ts';
 import { alertApi, alertQueries } from '../api/alerts.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
@@ -20,8 +21,6 @@ import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { conditionText, formatAlertValue, stateOf } from '../util/alert-text.ts';
 import { useNow } from '../util/hooks.ts';
-
-const hourMs = 3_600_000;
 
 interface Actions {
   readonly edit: (rule: AlertRuleDocument) => void;

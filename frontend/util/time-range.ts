@@ -1,6 +1,4 @@
-const secondMs = 1000;
-const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
+import { hourMs, minuteMs, secondMs } from '../../shared/durations.ts';
 
 export interface TimeRange {
   /** What the address says: `1h`, or `from-to` in milliseconds since 1970. */

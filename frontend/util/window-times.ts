@@ -1,7 +1,5 @@
+import { dayMs, minuteMs } from '../../shared/durations.ts';
 import { type ProvisionedWindow, weekdays } from '../../shared/provisioned-windows.ts';
-
-const minuteMs = 60_000;
-const dayMs = 86_400_000;
 
 /** When a window is open next, or is now; milliseconds since 1970. */
 export interface WindowTimes {

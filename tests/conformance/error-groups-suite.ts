@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorGroupId } from '../../backend/core/ports/error-groups.ts';
 import type { Store } from '../../backend/core/ports/store.ts';
+import { hourMs } from '../../shared/durations.ts';
 import { newId } from '../../shared/ids.ts';
 import { drain, errorOccurrences } from './store-records.ts';
 
-const hourMs = 3_600_000;
 const idOf = (digit: string) => `err_${digit.repeat(24)}` as ErrorGroupId;
 
 /** The part of the store suite about groups of errors. */

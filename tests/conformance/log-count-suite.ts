@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { LogCountFilter, StoredLogLine } from '../../backend/core/ports/log-store.ts';
 import type { Store } from '../../backend/core/ports/store.ts';
+import { minuteMs, secondMs } from '../../shared/durations.ts';
 import { newId } from '../../shared/ids.ts';
 import { parseLogFilter } from '../../shared/log-filter.ts';
 import { anyLogLines, invocationRecord, logLine } from './store-records.ts';
 
 const start = Date.UTC(2030, 0, 1, 12);
-const secondMs = 1000;
-const minuteMs = 60_000;
 const range = { ...anyLogLines, project: 'default', since: start, until: start + 60 * minuteMs - 1, maxSteps: 80 };
 
 function terms(filter: string): Pick<LogCountFilter, 'terms'> {

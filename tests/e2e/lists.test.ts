@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { hourMs } from '../../shared/durations.ts';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import { expectFine, openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
@@ -71,7 +72,6 @@ describe.skipIf(whyNoChromium !== undefined)(`lists of the dashboard${skippedFor
     await page.waitForURL(/range=15m/);
     await expect.poll(() => rows.count()).toBe(3);
     await isFine();
-    const hourMs = 3_600_000;
     const before = Math.floor(Date.now() / hourMs) * hourMs - 48 * hourMs;
     await go(`/invocations?range=${before}-${before + hourMs}`);
     await page.getByText('Nothing matches these filters').waitFor();

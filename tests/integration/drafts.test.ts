@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hourMs } from '../../shared/durations.ts';
 import { httpMessageType } from '../../shared/http-message.ts';
 import { limits } from '../../shared/limits.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { type ApiRig, apiRig } from '../support/api-rig.ts';
 
-const hourMs = 3_600_000;
 let rig: ApiRig;
 let clock: ManualClock;
 beforeEach(async () => {

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { VersionSpec } from '../../backend/core/version.ts';
 import type { PoolSettings } from '../../backend/execution-engine/pool/pool-settings.ts';
+import { minuteMs } from '../../shared/durations.ts';
 import { ManualClock, settle } from '../fakes/manual-clock.ts';
 import { invocationOf, KeepingSink, poolRig, versionOf } from '../fakes/pool-rig.ts';
 
-const minuteMs = 60_000;
 const never = new AbortController().signal;
 const closers: (() => Promise<void>)[] = [];
 

@@ -1,10 +1,10 @@
 import { afterEach, expect, it } from 'vitest';
 import type { VersionSpec } from '../../backend/core/version.ts';
+import { minuteMs } from '../../shared/durations.ts';
 import { ManualClock, settle } from '../fakes/manual-clock.ts';
 import { type PoolRigOptions, poolRig, versionOf } from '../fakes/pool-rig.ts';
 
 const never = new AbortController().signal;
-const minuteMs = 60_000;
 const closers: (() => Promise<void>)[] = [];
 
 afterEach(async () => {

@@ -1,3 +1,5 @@
+import { dayMs } from '../../shared/durations.ts';
+
 /**
  * Invocation traces with the published features of Shahrad et al., "Serverless in the Wild" (USENIX ATC 2020), section 3:
  *
@@ -24,7 +26,6 @@ export interface TraceOptions {
   readonly maxPerDay: number;
 }
 
-const dayMs = 86_400_000;
 /** Log10 of calls a day: through (24, 45 %) and (1440, 81 %). */
 const rate = { mean: 1.603, deviation: 1.772 };
 const classes: readonly (readonly [TraceClass, number])[] = [

@@ -6,6 +6,7 @@ import {
   errorGroupSchema,
   updateErrorGroupSchema,
 } from '../../../shared/api/error-groups.ts';
+import { hourMs } from '../../../shared/durations.ts';
 import { shortNameOf } from '../../../shared/names.ts';
 import type { TalliedErrorGroup } from '../../control-plane/error-groups.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
@@ -15,7 +16,6 @@ import { type Api, bearerOnly, problems } from '../route-docs.ts';
 
 const docs = { tags: ['errors'], security: bearerOnly };
 const idParams = z.object({ id: z.string().max(64) });
-const hourMs = 3_600_000;
 
 function document(group: TalliedErrorGroup, talliedFrom: number): ErrorGroup {
   const sparkline = new Array<number>(24).fill(0);

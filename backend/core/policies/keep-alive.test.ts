@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { hourMs, minuteMs } from '../../../shared/durations.ts';
 import { callsPerDayOf, type FunctionTrace, randomOf, tracesOf } from '../../../tests/support/invocation-traces.ts';
 import { playTrace } from '../../../tests/support/keep-alive-simulation.ts';
 import { IdleHistogram } from './idle-histogram.ts';
 import { defaultKeepAliveSettings, fixedPlan, planKeepAlive, wantedAt } from './keep-alive.ts';
 
-const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
 const histogramOf = (...idleMs: readonly number[]): IdleHistogram => {
   const histogram = new IdleHistogram();
   for (const ms of idleMs) histogram.add(ms);

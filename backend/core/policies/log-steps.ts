@@ -1,6 +1,4 @@
-const secondMs = 1000;
-const minuteMs = 60_000;
-const hourMs = 3_600_000;
+import { dayMs, hourMs, minuteMs, secondMs } from '../../../shared/durations.ts';
 
 /** Steps that people count in; from a minute on each is a multiple of it, because lines are counted per minute when they are stored. */
 const widths = [
@@ -18,7 +16,6 @@ export interface LogSpan {
 
 /** The range, both ends included, in the shortest step of which `maxSteps` are enough and which is no shorter than `leastMs`. */
 export function logSpan(since: number, until: number, maxSteps: number, leastMs = secondMs): LogSpan {
-  const dayMs = 24 * hourMs;
   const stepMs =
     widths.find((width) => width >= leastMs && stepsOf(since, until, width) <= maxSteps) ??
     Math.ceil((until - since) / Math.max(1, maxSteps - 1) / dayMs) * dayMs;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { minuteMs } from '../../../shared/durations.ts';
 import { newId } from '../../../shared/ids.ts';
 import { anyLogLines, functionRecord, invocationRecord, logLine } from '../../../tests/conformance/store-records.ts';
 import { testClock, testLogger } from '../../../tests/conformance/store-support.ts';
@@ -39,7 +40,6 @@ test('a folder of the first schema is brought up to date without a loss', async 
     `insert into logs (seq, at, function_id, function_name, version, level, stream, text)
      values (?, ?, @functionId, ?, @version, @level, @stream, @text)`,
   );
-  const minuteMs = 60_000;
   const names = [record.name, record.name, record.name, 'acme/resize'];
   for (const [index, name] of names.entries()) logs.run([index + 1, index * 0.75 * minuteMs, name], line);
   const audit = database.prepare(

@@ -1,4 +1,5 @@
 import { type Expression, sql } from 'kysely';
+import { minuteMs } from '../../../shared/durations.ts';
 import { levelsAndAbove } from '../../../shared/log-filter.ts';
 import { prefixOf, projectOf } from '../../../shared/names.ts';
 import { type LogSpan, logSpan } from '../../core/policies/log-steps.ts';
@@ -8,7 +9,6 @@ import type { LogCountRow } from '../tables.ts';
 import { template } from '../template.ts';
 import { linesWithin, matchingLines } from './log-lines.ts';
 
-const minuteMs = 60_000;
 /** What is deleted at a time: of a thousand functions some ten thousand rows. */
 const pruneStepMs = 10 * minuteMs;
 /** Some 80 ms of processor time with a text to look for, on a busy machine. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { hourMs, minuteMs } from '../../../shared/durations.ts';
 import { MemoryMetricPoints } from '../../../tests/fakes/memory-stores.ts';
 import {
   collect,
@@ -10,7 +11,7 @@ import {
   versionA2,
   versionB1,
 } from '../../../tests/support/metrics-fixture.ts';
-import { hourMs, minuteMs, startOfStep } from './steps.ts';
+import { startOfStep } from './steps.ts';
 
 class CountedPoints extends MemoryMetricPoints {
   rows = 0;

@@ -1,4 +1,5 @@
 import type { FunctionStats } from '../../../shared/api/functions.ts';
+import { minuteMs } from '../../../shared/durations.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { MetricPointStore } from '../../core/ports/store.ts';
@@ -6,7 +7,7 @@ import { KeptPoints } from './kept-points.ts';
 import { warnOfDamage } from './read-points.ts';
 import type { SeriesReader } from './series-reader.ts';
 import { StatSum } from './stat-sum.ts';
-import { minuteMs, slotMs, startOfStep } from './steps.ts';
+import { slotMs, startOfStep } from './steps.ts';
 
 /** From minutes on, lists of functions stay fast: 60 points for an hour instead of 360. */
 const finestWindowMs = 30 * minuteMs;

@@ -1,9 +1,10 @@
+import { minuteMs, secondMs } from '../../../shared/durations.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import type { MetricPointStore } from '../../core/ports/store.ts';
 import { readPoints } from './read-points.ts';
 import type { Measured } from './recent-seconds.ts';
-import { minuteMs, secondMs, slotMs, startOfStep } from './steps.ts';
+import { slotMs, startOfStep } from './steps.ts';
 
 /** Where measurements are that the store does not have yet. */
 interface LiveMeasurements {

@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { dayMs, hourMs, minuteMs } from '../../../shared/durations.ts';
 import { planSteps, type StepRequest } from './step-plan.ts';
-import { hourMs, minuteMs } from './steps.ts';
 
 const now = Date.UTC(2030, 0, 31);
-const dayMs = 24 * hourMs;
 const kept = { now, secondsSince: now - 15 * minuteMs, keepSlotsMs: 6 * hourMs, keepMinutesMs: 7 * dayMs };
 const ask = (rangeMs: number, stepMs?: number, facts: Partial<StepRequest> = {}) =>
   planSteps({ ...kept, from: now - rangeMs, to: now, stepMs, ...facts });

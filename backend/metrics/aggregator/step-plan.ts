@@ -1,5 +1,6 @@
+import { hourMs, minuteMs, secondMs } from '../../../shared/durations.ts';
 import { PlatformError } from '../../../shared/errors.ts';
-import { hourMs, minuteMs, secondMs, slotMs, startOfStep } from './steps.ts';
+import { slotMs, startOfStep } from './steps.ts';
 
 /** Steps a chart may be drawn in; each is a multiple of a stored one. */
 const chartSteps = [

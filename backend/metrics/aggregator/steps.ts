@@ -1,10 +1,7 @@
 import type { FunctionId } from '../../../shared/ids.ts';
 
-export const secondMs = 1_000;
 /** The step in which measurements are stored first; roll-ups are made of it. */
 export const slotMs = 10_000;
-export const minuteMs = 60_000;
-export const hourMs = 3_600_000;
 
 /**
  * Series that are no function's. `allFunctions` is kept beside the others, so that a chart of the whole platform costs the

@@ -1,9 +1,10 @@
 import type { Gauges, LiveTick } from '../../../shared/api/metrics.ts';
+import { secondMs } from '../../../shared/durations.ts';
 import { projectOf, shortNameOf } from '../../../shared/names.ts';
 import type { Logger } from '../../core/ports/logger.ts';
 import { Measurement } from '../aggregator/measurement.ts';
 import { toMetricPoint } from '../aggregator/metric-point.ts';
-import { allFunctions, hostSeries, otherFunctions, secondMs } from '../aggregator/steps.ts';
+import { allFunctions, hostSeries, otherFunctions } from '../aggregator/steps.ts';
 import type { ClosedSeries } from './live-windows.ts';
 
 interface Shown {

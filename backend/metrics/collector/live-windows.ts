@@ -1,3 +1,4 @@
+import { secondMs } from '../../../shared/durations.ts';
 import type { FunctionId, VersionId } from '../../../shared/ids.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
 import type { IoUsage } from '../../core/ports/sandbox.ts';
@@ -5,7 +6,7 @@ import type { VersionSpec } from '../../core/version.ts';
 import type { GaugeSample } from '../aggregator/gauge-sums.ts';
 import { Measurement } from '../aggregator/measurement.ts';
 import type { Measured } from '../aggregator/recent-seconds.ts';
-import { allFunctions, hostSeries, otherFunctions, secondMs, startOfStep } from '../aggregator/steps.ts';
+import { allFunctions, hostSeries, otherFunctions, startOfStep } from '../aggregator/steps.ts';
 
 interface LiveSeries {
   readonly functionId: FunctionId;

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { hourMs, minuteMs } from '../../../shared/durations.ts';
 import { settle } from '../../../tests/fakes/manual-clock.ts';
 import { MemoryMetricPoints } from '../../../tests/fakes/memory-stores.ts';
 import {
@@ -12,7 +13,6 @@ import {
   versionA2,
   versionB1,
 } from '../../../tests/support/metrics-fixture.ts';
-import { hourMs, minuteMs } from '../aggregator/steps.ts';
 
 describe('MetricsCollector', () => {
   test('sums up what each version used', async () => {

@@ -1,5 +1,6 @@
 import type { FunctionStats } from '../../../shared/api/functions.ts';
 import type { GaugeSeries, Gauges, Histogram, HistogramField, LiveTick, Metrics } from '../../../shared/api/metrics.ts';
+import { hourMs, minuteMs, secondMs } from '../../../shared/durations.ts';
 import { gaugeValues } from '../../../shared/gauge-values.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
 import type { VersionTotals } from '../../core/policies/cost.ts';
@@ -12,7 +13,7 @@ import { FunctionStatsReader } from '../aggregator/function-stats.ts';
 import { RecentSeconds } from '../aggregator/recent-seconds.ts';
 import { RollUp } from '../aggregator/roll-up.ts';
 import { SeriesReader } from '../aggregator/series-reader.ts';
-import { hourMs, minuteMs, secondMs, slotMs } from '../aggregator/steps.ts';
+import { slotMs } from '../aggregator/steps.ts';
 import { EventCounters } from './event-counters.ts';
 import { type GaugeSources, readGauges } from './gauges.ts';
 import { LiveTicks } from './live-ticks.ts';

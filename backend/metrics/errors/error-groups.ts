@@ -1,3 +1,4 @@
+import { hourMs } from '../../../shared/durations.ts';
 import type { FunctionId } from '../../../shared/ids.ts';
 import { errorOfOutcome } from '../../../shared/invocation.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -14,7 +15,6 @@ export interface ErrorGroupsOptions {
   readonly logger: Logger;
 }
 
-const hourMs = 3_600_000;
 /** New groups of one function in an hour: code that makes up types and messages fills no disk. The rest go into one group. */
 const maxGroupsPerHour = 100;
 const maxTextChars = 8_192;

@@ -1,5 +1,6 @@
 import type { LogLine, LogQuery } from '../../../shared/api/invocations.ts';
 import type { LogHistogramQuery } from '../../../shared/api/log-histogram.ts';
+import { hourMs } from '../../../shared/durations.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { InvocationId } from '../../../shared/ids.ts';
 import { type LogFilterTerms, levelsAndAbove, logLevels } from '../../../shared/log-filter.ts';
@@ -85,8 +86,6 @@ export function toStoreFilter(of: LogScope, query: LogQuery): LogPageFilter {
     fromEnd: query.before !== undefined || (since === undefined && query.cursor === undefined),
   };
 }
-
-const hourMs = 3_600_000;
 
 /** The same for a histogram. Throws `invalid_request`/`bad_range`. */
 export function toCountFilter(of: LogScope, query: LogHistogramQuery, now: number): LogCountFilter {
