@@ -4,7 +4,7 @@ import type { Body } from '../core/invocation.ts';
 import type { AuthenticatedCaller, CallerAuthenticator } from '../core/ports/caller-authenticator.ts';
 import type { VersionSpec } from '../core/version.ts';
 import type { CallLimits } from './call-limits.ts';
-import { type FaultResponse, faultOfError } from './fault-responses.ts';
+import { faultOfError, type Refusal } from './fault-responses.ts';
 
 export interface CallGateOptions {
   readonly authenticator: CallerAuthenticator;
@@ -16,7 +16,7 @@ export interface Admission {
   /** Whole now, if it had to be looked at. */
   readonly body: Body;
   readonly headers: readonly string[];
-  readonly refusal: FaultResponse | undefined;
+  readonly refusal: Refusal | undefined;
 }
 
 /** Who may call, and how often. Functions that are public and have no limit never come here. */

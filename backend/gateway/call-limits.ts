@@ -3,7 +3,7 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { VersionSpec } from '../core/version.ts';
 import { addressGroup } from '../util/address-group.ts';
 import { type BucketState, TokenBuckets } from '../util/token-buckets.ts';
-import type { FaultResponse } from './fault-responses.ts';
+import { type Refusal, refusal } from './fault-responses.ts';
 
 export interface CallLimitsOptions {
   readonly clock: Clock;
@@ -25,7 +25,7 @@ export interface LimitVerdict {
   /** For the client; name, value, name, value … */
   readonly headers: readonly string[];
   /** Undefined: it may go on. */
-  readonly refusal: FaultResponse | undefined;
+  readonly refusal: Refusal | undefined;
 }
 
 /** How often addresses, callers and everybody together may call functions. Buckets are in memory; a restart fills them. */
@@ -89,8 +89,7 @@ export class CallLimits {
     const headers = ['ratelimit-policy', policies.join(', '), 'ratelimit', states.join(', ')];
     if (refused === undefined) return { headers, refusal: undefined };
     const detail = 'Too many calls; Retry-After says when to try again.';
-    const refusal = { status: 429, code: 'rate_limited', detail, retryAfterSeconds: refused.waitSeconds };
-    return { headers, refusal };
+    return { headers, refusal: refusal('throttled', 'rate_limited', detail, refused.waitSeconds) };
   }
 }
 

@@ -30,21 +30,27 @@ const statusOfKind: Readonly<Record<ErrorKind, number>> = {
   loop_detected: 508,
 };
 
-const kindOfStatus: ReadonlyMap<number, ErrorKind> = new Map(
-  Object.entries(statusOfKind).map(([kind, status]) => [status, kind as ErrorKind]),
-);
-
-/** What stands behind a refusal, for those who count. */
-export function kindOfFault({ status }: FaultResponse): ErrorKind {
-  return kindOfStatus.get(status) ?? 'internal';
-}
-
 const fault = (status: number, code: string, detail: string, retryAfterSeconds?: number): FaultResponse => ({
   status,
   code,
   detail,
   retryAfterSeconds,
 });
+
+/** The answer to a call that is refused before it is an invocation. */
+export interface Refusal extends FaultResponse {
+  /** For those who count. */
+  readonly kind: ErrorKind;
+}
+
+export function refusal(kind: ErrorKind, code: string, detail: string, retryAfterSeconds?: number): Refusal {
+  return { ...fault(statusOfKind[kind], code, detail, retryAfterSeconds), kind };
+}
+
+/** Nothing that is behind the gateway can cause it, so it has no kind. */
+export function methodNotAllowed(allow: readonly string[]): FaultResponse {
+  return { ...fault(405, 'method_not_allowed', `This path takes ${allow.join(', ')}.`), allow };
+}
 
 /** The same codes as in the control API (docs/error-codes.md). */
 const functionFaultCodes: Readonly<Record<FunctionFault, string>> = {
@@ -70,12 +76,12 @@ const isForOperators = (error: PlatformError): boolean =>
   (error.kind === 'unavailable' || error.kind === 'unprocessable') && !publicCodes.has(error.code);
 
 /** For errors that were thrown before or instead of an invocation. */
-export function faultOfError(error: unknown): FaultResponse {
+export function faultOfError(error: unknown): Refusal {
   if (!(error instanceof PlatformError) || error.kind === 'internal')
-    return fault(500, 'internal_error', 'Something went wrong in the platform.');
-  if (error.kind === 'function_error') return fault(502, 'function_error', 'The function failed.');
+    return refusal('internal', 'internal_error', 'Something went wrong in the platform.');
+  if (error.kind === 'function_error') return refusal(error.kind, 'function_error', 'The function failed.');
   const detail = isForOperators(error) ? 'The function cannot run right now.' : error.message;
-  return fault(statusOfKind[error.kind], error.code, detail, error.retryAfterSeconds);
+  return refusal(error.kind, error.code, detail, error.retryAfterSeconds);
 }
 
 /** For invocations that failed before they answered; undefined for success. */

@@ -15,7 +15,7 @@ import type { VersionSpec } from '../core/version.ts';
 import { answer } from './answer.ts';
 import type { CallGate } from './call-gate.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
-import { type FaultResponse, faultOfError, faultOfOutcome, kindOfFault } from './fault-responses.ts';
+import { faultOfError, faultOfOutcome, methodNotAllowed, type Refusal, refusal } from './fault-responses.ts';
 import type { Exchange } from './http/exchange.ts';
 import { clientAddress, invocationOf } from './invocation-of.ts';
 import { headerValue, nameCaller, type RequestHeaders, readHeaders } from './request-headers.ts';
@@ -61,13 +61,8 @@ const lastWordsMs = 10_000;
 /** Answers for load balancers; no function name can begin with an underscore. */
 const healthPath = '/_hearth/healthz';
 
-const refuse = (status: number, code: string, detail: string, allow?: readonly string[]): FaultResponse => ({
-  status,
-  code,
-  detail,
-  retryAfterSeconds: status === 503 ? 5 : undefined,
-  ...(allow === undefined ? {} : { allow }),
-});
+/** Behind what is not there right now: when to try again. */
+const retryAfterSeconds = 5;
 
 /** One public request: route, limits, body, invocation, response. The gateway's hot path: no framework, no file, no database. */
 export class RequestHandler {
@@ -97,12 +92,12 @@ export class RequestHandler {
   #route(exchange: Exchange, upgrade: Upgrade | undefined): void {
     const headers = readHeaders(exchange.rawHeaders, this.#options.trustsProxy);
     if (headers.hostCount > 1) {
-      answer(exchange, refuse(400, 'bad_request', 'The request has more than one Host header.'));
+      answer(exchange, refusal('invalid_request', 'bad_request', 'The request has more than one Host header.'));
       return;
     }
     const { target, method } = exchange;
     if (target.charCodeAt(0) !== 47) {
-      answer(exchange, refuse(400, 'bad_request', 'The request target must be a path.'));
+      answer(exchange, refusal('invalid_request', 'bad_request', 'The request target must be a path.'));
       return;
     }
     const queryAt = target.indexOf('?');
@@ -133,16 +128,19 @@ export class RequestHandler {
         else this.#openWebSocket(exchange, upgrade, found.match, headers);
         return;
       case 'method-not-allowed':
-        answer(exchange, refuse(405, 'method_not_allowed', `This path takes ${found.allow.join(', ')}.`, found.allow));
+        answer(exchange, methodNotAllowed(found.allow));
         return;
       case 'disabled':
         answer(
           exchange,
-          this.#refused(found.functionName, refuse(503, 'function_disabled', 'The function is switched off.')),
+          this.#refused(
+            found.functionName,
+            refusal('unavailable', 'function_disabled', 'The function is switched off.', retryAfterSeconds),
+          ),
         );
         return;
       case 'none':
-        answer(exchange, refuse(404, 'no_route', 'No function answers at this path.'));
+        answer(exchange, refusal('not_found', 'no_route', 'No function answers at this path.'));
         return;
     }
   }
@@ -182,10 +180,10 @@ export class RequestHandler {
   }
 
   /** Counts a call that is refused before it is an invocation. What the scheduler refuses, it counts itself. */
-  #refused(functionName: string, refusal: FaultResponse): FaultResponse {
+  #refused(functionName: string, refused: Refusal): Refusal {
     const { metrics, clock } = this.#options;
-    metrics?.record(refusalOf(functionName, kindOfFault(refusal), clock.now()));
-    return refusal;
+    metrics?.record(refusalOf(functionName, refused.kind, clock.now()));
+    return refused;
   }
 
   /** The function that calls, if it says so with what it was given. */
@@ -221,8 +219,8 @@ export class RequestHandler {
     const { gate } = this.#options;
     const { functionName } = match.version;
     if (gate === undefined) {
-      const refusal = refuse(503, 'keys_unavailable', 'The function cannot check its callers right now.');
-      writer.fail(this.#refused(functionName, refusal));
+      const detail = 'The function cannot check its callers right now.';
+      writer.fail(this.#refused(functionName, refusal('unavailable', 'keys_unavailable', detail, retryAfterSeconds)));
       return;
     }
     gate
@@ -245,8 +243,8 @@ export class RequestHandler {
   #openWebSocket(exchange: Exchange, upgrade: Upgrade, match: RouteMatch, headers: RequestHeaders): void {
     const handshake = readHandshake(upgrade.request);
     if ('problem' in handshake) {
-      const refusal = refuse(400, 'bad_web_socket_request', handshake.problem);
-      answer(exchange, this.#refused(match.version.functionName, refusal));
+      const refused = refusal('invalid_request', 'bad_web_socket_request', handshake.problem);
+      answer(exchange, this.#refused(match.version.functionName, refused));
       return;
     }
     const id = newId('invocation');
@@ -297,7 +295,7 @@ export class RequestHandler {
     // Opened or not, that is decided within the time of any other call.
     const stopWaiting = clock.after(config.timeoutMs, () => {
       if (bridge.hasOpened) return;
-      bridge.fail(refuse(504, 'function_timeout', 'The function did not answer in time.'));
+      bridge.fail(refusal('timed_out', 'function_timeout', 'The function did not answer in time.'));
       cancellation.abort('the function did not answer the request for a WebSocket in time');
     });
     this.#follow(this.#options.scheduler.invoke(invocation, bridge, cancellation), id, bridge, () => {
