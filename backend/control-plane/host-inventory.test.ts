@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../tests/fakes/manual-clock.ts';
+import { probeTimes } from '../core/policies/probe-times.ts';
 import type { DriverHealth, IsolationDriver } from '../core/ports/isolation-driver.ts';
 import type { RuntimeAdapter } from '../core/ports/runtime-adapter.ts';
 import { HostInventory } from './host-inventory.ts';
@@ -50,6 +51,34 @@ describe('watching drivers', () => {
     await clock.advanceAsync(60_000);
     expect(daemon.probes).toBe(1);
   });
+});
+
+it('lets a probe say itself why it took so long, and gives up on one that hangs', async () => {
+  const clock = new ManualClock();
+  const reason = 'the image could not be made in time';
+  const slow = async (): Promise<DriverHealth> => {
+    await clock.sleep(probeTimes.sandboxMs + probeTimes.networkMs);
+    return { status: 'unhealthy', reason, fix: 'try again' };
+  };
+  const signals: AbortSignal[] = [];
+  const hanging = (signal: AbortSignal) => {
+    signals.push(signal);
+    return new Promise<DriverHealth>(() => undefined);
+  };
+  const drivers = [
+    { name: 'docker', probe: slow },
+    { name: 'process', probe: hanging },
+  ] as unknown as IsolationDriver[];
+  const inventory = new HostInventory({ drivers, runtimes: [], defaultIsolation: 'docker', hostMemoryBytes: 1, clock });
+  const probed = inventory.refresh();
+  await clock.advanceAsync(probeTimes.wholeMs);
+  await probed;
+  const findings = inventory.drivers().map(({ health }) => health);
+  expect(findings).toMatchObject([
+    { status: 'unhealthy', reason },
+    { status: 'unhealthy', reason: expect.stringContaining('did not answer within') },
+  ]);
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
 });
 
 it('refuses a runtime that the technology can never run, with the reason', async () => {

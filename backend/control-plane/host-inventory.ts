@@ -1,6 +1,7 @@
 import type { LimitName } from '../../shared/api/system.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import type { IsolationLevel, VersionConfig } from '../../shared/version-config.ts';
+import { probeTimes } from '../core/policies/probe-times.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { DriverHealth, IsolationDriver } from '../core/ports/isolation-driver.ts';
 import type { RuntimeAdapter, RuntimeHealth } from '../core/ports/runtime-adapter.ts';
@@ -13,7 +14,7 @@ export interface HostInventoryOptions {
   readonly defaultIsolation: IsolationLevel;
   readonly hostMemoryBytes: number;
   readonly clock: Clock;
-  /** A probe that takes longer counts as unhealthy. 20,000 when left out. */
+  /** A probe that takes longer counts as unhealthy. `probeTimes.wholeMs` when left out. */
   readonly probeTimeoutMs?: number;
   /** How old the finding about a level that is not healthy may be before a deploy probes again. 5,000 when left out. */
   readonly recheckAfterMs?: number;
@@ -230,7 +231,7 @@ export class HostInventory {
 
   /** A driver's probe never rejects, but it may hang on a broken daemon. */
   async #probeDriver(driver: IsolationDriver): Promise<DriverHealth> {
-    const timeoutMs = this.#options.probeTimeoutMs ?? 20_000;
+    const timeoutMs = this.#options.probeTimeoutMs ?? probeTimes.wholeMs;
     const controller = new AbortController();
     const timedOut = Promise.withResolvers<DriverHealth>();
     const cancel = this.#options.clock.after(timeoutMs, () => {

@@ -5,6 +5,7 @@ import type { LimitName } from '../../../../shared/api/system.ts';
 import { PlatformError } from '../../../../shared/errors.ts';
 import { newId } from '../../../../shared/ids.ts';
 import { MiB } from '../../../../shared/limits.ts';
+import { probeTimes } from '../../../core/policies/probe-times.ts';
 import type { DriverHealth, SandboxLimits, SandboxSpec } from '../../../core/ports/isolation-driver.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import { attackProgram, withTargets } from '../support/egress/attack.ts';
@@ -34,8 +35,6 @@ const probeLimits: SandboxLimits = { memoryMb: 96, cpus: 1, maxPids: 32, tmpMb: 
 const maxAnswerBytes = 64 * 1024;
 const whyNoPodmanEgress =
   'Podman makes the bridge of a network with the first container on it, so the firewall could not be proven before';
-/** Slow where the image has to be made first, and then the machine is busy. */
-const probeTimeoutMs = 60_000;
 
 interface Finding {
   readonly open: readonly string[];
@@ -47,9 +46,9 @@ const proven = new Map<string, { readonly enforces: ReadonlySet<LimitName>; read
 /** Asks the daemon, then starts a hostile container. `daemon` names what was tried. Never rejects. */
 export async function probeEngine(options: ProbeOptions): Promise<{ health: DriverHealth; daemon: string }> {
   const { engine } = options;
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(probeTimeoutMs)]);
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(probeTimes.sandboxMs)]);
   try {
-    const api = await engine.ping(signal);
+    const api = await engine.ping(signal, probeTimes.daemonMs);
     const info = await engine.info(signal);
     const daemon = `${info.ID} ${info.ServerVersion}`;
     if (info.OSType !== 'linux') {
@@ -120,7 +119,7 @@ export async function attackFromNetwork(
   gateway: string,
   create: (spec: SandboxSpec, signal: AbortSignal) => Promise<Sandbox>,
 ): Promise<readonly string[]> {
-  const signal = AbortSignal.timeout(probeTimeoutMs);
+  const signal = AbortSignal.timeout(probeTimes.networkMs);
   return await withTargets(gateway, async (targets) => {
     const spec = probeSpec(join(directory, 'attack.cjs'), attackProgram, targets);
     const sandbox = await create({ ...spec, limits: { ...spec.limits, egress: 'all' } }, signal);

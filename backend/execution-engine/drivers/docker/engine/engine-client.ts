@@ -52,10 +52,11 @@ export class EngineClient {
     return this.#http.endpoint;
   }
 
-  /** Asks whether the daemon is there, and settles the version anew, since it may have been replaced. Resolves with the version. */
-  async ping(signal?: AbortSignal): Promise<string> {
+  /** Asks whether the daemon is there, for `patienceMs` at most, and settles the version anew, since it may have been replaced. Resolves with the version. */
+  async ping(signal?: AbortSignal, patienceMs = this.#timeoutMs): Promise<string> {
     const path = '/_ping';
-    const { response } = await this.#http.text({ method: 'GET', path, signal, timeoutMs: this.#timeoutMs });
+    const timeoutMs = Math.min(patienceMs, this.#timeoutMs);
+    const { response } = await this.#http.text({ method: 'GET', path, signal, timeoutMs });
     const version = negotiate(String(response.headers['api-version'] ?? ''));
     this.#version = Promise.resolve(version);
     return version;
