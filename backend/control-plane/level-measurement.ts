@@ -8,6 +8,7 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { InstancePool, Lease } from '../core/ports/instance-pool.ts';
 import type { LevelCosts } from '../core/ports/level-costs.ts';
 import type { VersionSpec } from '../core/version.ts';
+import { ChangeLock } from '../util/change-lock.ts';
 import type { BundleGate } from './bundle-gate.ts';
 import type { HostInventory } from './host-inventory.ts';
 import { resolveConfig } from './version-config.ts';
@@ -43,7 +44,7 @@ const noSink: ResponseSink = { head: () => undefined, chunk: () => undefined };
 export class LevelMeasurement {
   readonly #options: LevelMeasurementOptions;
   /** One at a time: two would measure each other. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #lock = new ChangeLock();
 
   constructor(options: LevelMeasurementOptions) {
     this.#options = options;
@@ -56,7 +57,7 @@ export class LevelMeasurement {
    */
   measure(level: IsolationLevel, signal: AbortSignal): Promise<void> {
     const { gate } = this.#options;
-    const run = this.#last.then(async () => {
+    return this.#lock.run(async () => {
       try {
         signal.throwIfAborted();
         await gate.deploy(() => this.#measure(level, signal));
@@ -64,10 +65,10 @@ export class LevelMeasurement {
         if (!signal.aborted) throw error;
         const message = `measuring ${level} took too long and was given up; try again when this host is less busy`;
         throw new PlatformError('unavailable', 'start_timeout', message);
+      } finally {
+        gate.requestPrune();
       }
     });
-    this.#last = run.catch(() => undefined).finally(() => gate.requestPrune());
-    return run;
   }
 
   async #measure(level: IsolationLevel, signal: AbortSignal): Promise<void> {
