@@ -186,6 +186,7 @@ export class Deployments {
     const routes = input.routes && routeRecords(before.record.id, input.routes);
     const schedules = input.schedules && scheduleRecords(before.record.id, input.schedules, clock.now());
     if (routes !== undefined) directory.checkRoutes(name, routes);
+    refuseMissingAliases(before, { routes, schedules }, input.promote !== false);
     this.#refuse(before.record, config, input.promote !== false);
     const warnings = await inventory.check(config, chosen);
     return { before, latest, config, routes, schedules, warnings };
@@ -240,8 +241,7 @@ export class Deployments {
   ): Promise<FunctionEntry> {
     const { store, directory, rollout, clock } = this.#options;
     const { id, name } = current.record;
-    const aliasNames = new Set([...current.aliases.keys(), ...(isPromoted ? ['live'] : [])]);
-    checkTriggerAliases([...(routes ?? []), ...(schedules ?? [])], aliasNames, name);
+    refuseMissingAliases(current, { routes, schedules }, isPromoted);
     const { record, aliases, ended } = await store.transaction(async (tx) => {
       const updated = await tx.functions.update(id, expectedRevision, { latestVersion: version.version }, clock.now());
       await tx.versions.create(version);
@@ -307,6 +307,16 @@ export class Deployments {
       `there is a function ${shortNameOf(name)} already; deploy a new version of it, or choose another name`,
     );
   }
+}
+
+/** Triggers that a new version brings may name what the function has, and `live` when it is moved there. */
+function refuseMissingAliases(
+  { record, aliases }: FunctionEntry,
+  { routes, schedules }: Pick<PlannedVersion, 'routes' | 'schedules'>,
+  isPromoted: boolean,
+): void {
+  const names = new Set([...aliases.keys(), ...(isPromoted ? ['live'] : [])]);
+  checkTriggerAliases([...(routes ?? []), ...(schedules ?? [])], names, record.name);
 }
 
 function beginActivation(build: ActiveBuild, warnings: readonly string[]): void {

@@ -469,17 +469,17 @@ describe('triggers', () => {
         ...{ access: 'public', isDefault: true },
       },
     ]);
+    const timed = '/api/v1/functions/timed';
     for (const bad of [
       { name: 'x', cron: '99 * * * *' },
       { name: 'x', cron: '0 0 31 2 *' },
       { name: 'x', cron: '* * * * *', timeZone: 'Mars/Base' },
     ]) {
-      const answer = await call('PATCH', '/api/v1/functions/timed', { schedules: [bad] });
-      expect(answer.json().code).toBe('bad_schedule');
+      expect((await call('PATCH', timed, { schedules: [bad] })).json().code).toBe('bad_schedule');
     }
-    expect(
-      (await call('PATCH', '/api/v1/functions/timed', { routes: [{ path: '/a', alias: 'beta' }] })).json().code,
-    ).toBe('alias_missing');
+    const body = { routes: [{ path: '/a', alias: 'beta' }] };
+    const answers = [await call('PATCH', timed, body), await call('POST', `${timed}/versions/preview`, body)];
+    expect(answers.map((answer) => answer.json().code)).toEqual(['alias_missing', 'alias_missing']);
   });
 
   test('a schedule is paused and resumed, says when it would run, and what it did', async () => {
