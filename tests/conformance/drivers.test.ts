@@ -17,7 +17,8 @@ describeDriver('process', {
   hasProcesses: true,
   makeDriver: (directory) => {
     processDirectory = join(directory, 'run');
-    return new ProcessDriver({ runDirectory: processDirectory });
+    // A launcher that waits has a slot too: process-launchers.test.ts.
+    return new ProcessDriver({ runDirectory: processDirectory, waitingLaunchers: 0 });
   },
   leftovers: () => entriesBelow(processDirectory, 'slots'),
 });

@@ -109,7 +109,7 @@ export const attackProbes: readonly AttackProbe[] = [
   },
   {
     name: 'see other processes',
-    // bwrap's reaper, prlimit that became the interpreter, and nothing else.
+    // bwrap's reaper, the program that became the interpreter, and nothing else.
     attempt: "const n = fs.readdirSync('/proc').filter((x) => /^[0-9]+$/.test(x)); return n.length > 2 && n.join(' ')",
   },
   {

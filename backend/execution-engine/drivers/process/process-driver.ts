@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import { MiB } from '../../../../shared/limits.ts';
@@ -14,15 +12,14 @@ import type {
 } from '../../../core/ports/isolation-driver.ts';
 import type { Logger } from '../../../core/ports/logger.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
-import { bwrapArguments, bwrapCommand, launcherProcesses } from '../support/jail/bwrap-arguments.ts';
-import type { Cgroup } from '../support/jail/cgroup.ts';
+import { bwrapArguments, launcherProcesses, type SandboxCommand } from '../support/jail/bwrap-arguments.ts';
 import type { FleetLimits } from '../support/jail/cgroup-tree.ts';
 import { DriverHost } from '../support/jail/driver-host.ts';
 import type { HostEnvironment } from '../support/jail/host-environment.ts';
+import { Launcher } from '../support/jail/launcher.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import type { StagedRoot } from '../support/jail/root-stage.ts';
-import type { Slot } from '../support/jail/slots.ts';
-import { closingLauncher } from '../support/jail/stray-descriptors.ts';
+import { WaitingLaunchers } from '../support/jail/waiting-launchers.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { defaultOutputLimits } from '../support/output-reader.ts';
 import { asPlatformError, refuseNetwork, throwIfAborted } from '../support/start-errors.ts';
@@ -47,12 +44,19 @@ export interface ProcessDriverOptions {
   readonly logger?: Logger;
   /** The bubblewrap to use; default: the first in /usr/bin, /usr/local/bin, /bin, /usr/sbin. */
   readonly bwrapPath?: string;
+  /** So many launchers are begun ahead; default 1. */
+  readonly waitingLaunchers?: number;
+}
+
+interface StartParts {
+  readonly host: HostEnvironment;
+  readonly root: StagedRoot;
+  readonly spec: SandboxSpec;
+  readonly signal: AbortSignal;
 }
 
 /** How often version 1 control groups are asked whether the kernel has killed in them. */
 const starvationCheckMs = 100;
-/** Only what bwrap itself needs; its environment can be read inside as /proc/1/environ. */
-const bareEnvironment = { PATH: '/usr/bin:/bin' };
 
 /**
  * Runs sandboxes as processes behind bubblewrap: own namespaces, own user id, a system call allow-list, a root with nothing but the
@@ -75,6 +79,7 @@ export class ProcessDriver implements IsolationDriver {
   readonly #outputLimits: OutputLimits;
   readonly #logger: Logger | undefined;
   readonly #live = new LiveSandboxes<ProcessSandbox>();
+  readonly #launchers: WaitingLaunchers;
   readonly #starvation = new StarvationWatch(this.#live, starvationCheckMs);
 
   constructor(options: ProcessDriverOptions) {
@@ -82,6 +87,12 @@ export class ProcessDriver implements IsolationDriver {
     this.#minimumTier = options.minimumTier ?? 'partial';
     this.#outputLimits = options.outputLimits ?? defaultOutputLimits;
     this.#logger = options.logger;
+    this.#launchers = new WaitingLaunchers({
+      count: options.waitingLaunchers ?? 1,
+      begin: () => Launcher.begin(this.#host.open()),
+      hasRoom: () => this.#host.open().slots.free > 1,
+      onFailures: (failures) => this.#logger?.error({ failures }, 'a launcher that waited left something behind'),
+    });
   }
 
   async probe(signal: AbortSignal): Promise<DriverHealth> {
@@ -103,22 +114,14 @@ export class ProcessDriver implements IsolationDriver {
     refuseNetwork(this.name, spec.limits);
     throwIfAborted(signal);
     const host = this.#host.open();
-    const root = await host.roots.rootFor(spec.plan);
-    throwIfAborted(signal);
-    const slot = host.slots.take();
-    let cgroup: Cgroup | undefined;
-    let sandbox: ProcessSandbox;
-    try {
-      if (spec.image !== undefined) await slot.load(spec.image, signal);
+    return await this.#launchers.during(async (take) => {
+      const root = await host.roots.rootFor(spec.plan);
       throwIfAborted(signal);
-      cgroup = this.#makeCgroup(host, slot, spec);
-      sandbox = this.#spawn({ host, slot, cgroup, spec });
-    } catch (error) {
-      await cgroup?.remove();
-      await slot.free();
-      throw asPlatformError(error);
-    }
-    return await this.#begin({ sandbox, host, root, slot, spec, signal });
+      const parts = { host, root, spec, signal };
+      const beginAnew = async (): Promise<Sandbox> => await this.#beginIn(launch(host), parts, undefined);
+      const waiting = take();
+      return waiting === undefined ? await beginAnew() : await this.#beginIn(waiting, parts, beginAnew);
+    });
   }
 
   /** Sandboxes die with the platform. */
@@ -132,66 +135,22 @@ export class ProcessDriver implements IsolationDriver {
 
   async close(): Promise<void> {
     await this.#host.close(async () => {
-      await this.#live.destroyAll('driver closed');
+      await Promise.all([this.#launchers.close(), this.#live.destroyAll('driver closed')]);
       this.#starvation.update();
     });
   }
 
-  #makeCgroup(host: HostEnvironment, slot: Slot, spec: SandboxSpec): Cgroup | undefined {
-    if (host.cgroups.isEmpty) return undefined;
-    return host.cgroups.create(String(slot.number), {
-      memoryBytes: spec.limits.memoryMb * MiB,
-      cpus: spec.limits.cpus,
-      maxPids: spec.limits.maxPids + launcherProcesses,
-    });
-  }
-
-  #spawn(parts: { host: HostEnvironment; slot: Slot; cgroup: Cgroup | undefined; spec: SandboxSpec }): ProcessSandbox {
-    const { host, slot, cgroup, spec } = parts;
-    const uid = host.uidOf(slot.number);
-    // Without a memory control group each process is limited alone: the best there is, and `probe` says so.
-    const dataBytes = host.cgroups.enforces.has('memory')
-      ? undefined
-      : spec.limits.memoryMb * MiB + reservedBytes(spec.plan.runtime);
-    const command = bwrapCommand(spec.plan.argv, spec.limits, dataBytes);
-    const { file, args } = closingLauncher(host.bwrap, command, host.strayDescriptors);
-    // A fresh descriptor each time: bwrap reads it to the end, and the position is shared with whoever inherits it.
-    const filter = openSync(host.filterFile, 'r');
-    try {
-      const child = spawn(file, args, {
-        cwd: '/',
-        env: bareEnvironment,
-        stdio: ['ignore', 'pipe', 'pipe', 'pipe', filter, 'pipe', 'pipe'],
-        // Node drops the supplementary groups too. Never as real root: /proc/sys of the host would be writable.
-        ...(uid === undefined ? {} : { uid, gid: uid }),
-      });
-      return new ProcessSandbox({
-        id: spec.id,
-        child,
-        cgroup,
-        slot,
-        outputLimits: this.#outputLimits,
-        hasImage: spec.image !== undefined,
-        onGone: (failures) => this.#forget(spec.id, failures),
-      });
-    } finally {
-      closeSync(filter);
-    }
-  }
-
   /**
-   * bwrap waits for its arguments, so the order is safe: 1. into the control groups, 2. the arguments, 3. it makes the
-   * namespaces and starts the agent. Nothing of the sandbox ever runs outside its limits.
+   * A launcher waits for its arguments, so the order is safe: 1. into the control groups and their limits, 2. the arguments, 3. it makes the
+   * namespaces and starts the agent. Nothing of the sandbox ever runs outside its limits. `onLost` is for one that had waited and turns out to be dead.
    */
-  async #begin(parts: {
-    sandbox: ProcessSandbox;
-    host: HostEnvironment;
-    root: StagedRoot;
-    slot: Slot;
-    spec: SandboxSpec;
-    signal: AbortSignal;
-  }): Promise<Sandbox> {
-    const { sandbox, host, root, slot, spec, signal } = parts;
+  async #beginIn(
+    launcher: Launcher,
+    parts: StartParts,
+    onLost: (() => Promise<Sandbox>) | undefined,
+  ): Promise<Sandbox> {
+    const { host, root, spec, signal } = parts;
+    const sandbox = await this.#makeSandbox(launcher, spec, signal);
     this.#live.set(spec.id, sandbox);
     this.#starvation.update();
     const onAbort = (): void => void sandbox.destroy('aborted');
@@ -201,17 +160,20 @@ export class ProcessDriver implements IsolationDriver {
         bwrapArguments({
           rootDirectory: root.directory,
           binds: root.binds,
-          slotDirectory: slot.directory,
+          slotDirectory: launcher.slot.directory,
           limits: spec.limits,
           env: spec.plan.env,
           masks: host.masks,
+          command: commandOf(host, spec),
         }),
       );
       throwIfAborted(signal);
       return sandbox;
     } catch (cause) {
+      const isLost = !sandbox.isEnding;
       await sandbox.destroy('it could not begin');
       throwIfAborted(signal);
+      if (isLost && onLost !== undefined) return await onLost();
       const detail = sandbox.lastError === '' ? 'it ended before it began' : sandbox.lastError;
       throw new PlatformError('unavailable', 'sandbox_not_started', `a sandbox could not be started: ${detail}`, {
         cause,
@@ -221,11 +183,47 @@ export class ProcessDriver implements IsolationDriver {
     }
   }
 
+  async #makeSandbox(launcher: Launcher, spec: SandboxSpec, signal: AbortSignal): Promise<ProcessSandbox> {
+    try {
+      launcher.cgroup?.limit({
+        memoryBytes: spec.limits.memoryMb * MiB,
+        cpus: spec.limits.cpus,
+        maxPids: spec.limits.maxPids + launcherProcesses,
+      });
+      if (spec.image !== undefined) await launcher.slot.load(spec.image, signal);
+      throwIfAborted(signal);
+      return new ProcessSandbox({
+        id: spec.id,
+        launcher,
+        outputLimits: this.#outputLimits,
+        hasImage: spec.image !== undefined,
+        onGone: (failures) => this.#forget(spec.id, failures),
+      });
+    } catch (error) {
+      await launcher.end();
+      throw asPlatformError(error);
+    }
+  }
+
   #forget(id: SandboxId, failures: readonly string[]): void {
     this.#live.delete(id);
     if (failures.length > 0) this.#logger?.error({ sandboxId: id, failures }, 'a sandbox left something behind');
     this.#starvation.update();
   }
+}
+
+function launch(host: HostEnvironment): Launcher {
+  try {
+    return Launcher.begin(host);
+  } catch (error) {
+    throw asPlatformError(error);
+  }
+}
+
+/** Without a memory control group each process is limited alone: the best there is, and `probe` says so. */
+function commandOf(host: HostEnvironment, { plan, limits }: SandboxSpec): SandboxCommand {
+  const isLimited = host.cgroups.enforces.has('memory');
+  return { argv: plan.argv, dataBytes: isLimited ? undefined : limits.memoryMb * MiB + reservedBytes(plan.runtime) };
 }
 
 /** What a runtime maps without using it counts against RLIMIT_DATA: V8 of Node 24, which also runs the agent of `custom`, reserves 560 MiB for code. */

@@ -1,4 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PlatformError } from '../../../../shared/errors.ts';
@@ -9,16 +8,15 @@ import { CleanUp } from '../support/clean-up.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { descriptors } from '../support/jail/bwrap-arguments.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
-import type { Slot } from '../support/jail/slots.ts';
+import type { Launcher } from '../support/jail/launcher.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { OutputReader } from '../support/output-reader.ts';
 import { killTree, signalTree, treeUsage } from '../support/process-tree.ts';
 
 export interface ProcessSandboxOptions {
   readonly id: SandboxId;
-  readonly child: ChildProcess;
-  readonly cgroup: Cgroup | undefined;
-  readonly slot: Slot;
+  /** The sandbox's from now on, with its slot and its control groups, which have their limits. */
+  readonly launcher: Launcher;
   readonly outputLimits: OutputLimits;
   readonly hasImage: boolean;
   /** Called once, when nothing is left; with the failures to free something, if there were. */
@@ -29,14 +27,13 @@ export interface ProcessSandboxOptions {
 const killPatienceMs = 2000;
 const outputPatienceMs = 500;
 
-/** One bubblewrap sandbox. Made by `ProcessDriver.create`, which joins the control group and hands over the arguments. */
+/** One bubblewrap sandbox. Made by `ProcessDriver.create`, which hands over the arguments. */
 export class ProcessSandbox implements Sandbox {
   readonly id: SandboxId;
   readonly handle: SandboxHandle;
   readonly exited: Promise<ExitReport>;
   readonly cgroup: Cgroup | undefined;
-  readonly #child: ChildProcess;
-  readonly #slot: Slot;
+  readonly #launcher: Launcher;
   readonly #output: OutputReader;
   readonly #onGone: (failures: readonly string[]) => void;
   readonly #begun = Promise.withResolvers<void>();
@@ -50,40 +47,33 @@ export class ProcessSandbox implements Sandbox {
   #lastError = '';
 
   constructor(options: ProcessSandboxOptions) {
-    const { child } = options;
+    const { launcher } = options;
     this.id = options.id;
-    this.cgroup = options.cgroup;
-    this.#child = child;
-    this.#slot = options.slot;
+    this.cgroup = launcher.cgroup;
+    this.#launcher = launcher;
     this.#specialised = options.hasImage;
     this.#onGone = options.onGone;
-    const data = { pid: child.pid ?? 0, slot: options.slot.number };
+    const data = { pid: launcher.child.pid ?? 0, slot: launcher.slot.number };
     this.handle = { schema: 1, driver: 'process', id: options.id, data };
     this.#output = new OutputReader(options.outputLimits, (line) => this.#watchLine(line));
     this.#begun.promise.catch(() => undefined);
-    this.exited = new Promise((resolve) => {
-      child.once('error', (error) => {
-        this.#begun.reject(error);
-        // Without a process there will be no exit event.
-        if (child.pid === undefined) void this.#finish(null, null).then(resolve);
-      });
-      child.once('exit', (code, signal) => {
-        this.#begun.reject(new Error(`ended at once, code ${code}, signal ${signal}`));
-        void this.#finish(code, signal).then(resolve);
-      });
+    this.exited = launcher.ended.then(async ({ code, signal, error }) => {
+      this.#begun.reject(error ?? new Error(`ended at once, code ${code}, signal ${signal}`));
+      return await this.#finish(code, signal);
     });
-    if (child.pid !== undefined) this.#attach();
+    if (launcher.child.pid !== undefined) this.#attach();
   }
 
-  /** Joins the control groups, hands bwrap its arguments, and resolves when process 1 is in its namespaces; rejects when it ended before. */
+  /** Hands bwrap its arguments, once it is in its control groups, and resolves when process 1 is in its namespaces; rejects when it ended before. */
   async start(bwrapArguments: Buffer): Promise<void> {
-    const { pid } = this.#child;
-    if (pid !== undefined) await this.cgroup?.join(pid);
-    const channel = pipeOf(this.#child, descriptors.arguments);
-    // It breaks when bwrap ends early, which `begun` reports.
-    channel.on('error', () => channel.destroy());
-    channel.end(bwrapArguments);
+    await this.#launcher.joined;
+    this.#launcher.pipe(descriptors.arguments).end(bwrapArguments);
     await this.#begun.promise;
+  }
+
+  /** Somebody has asked for its end. */
+  get isEnding(): boolean {
+    return this.#reason !== undefined;
   }
 
   /** The last line on stderr; says what was wrong when bwrap could not begin. */
@@ -93,14 +83,14 @@ export class ProcessSandbox implements Sandbox {
 
   connect(signal: AbortSignal): Promise<Duplex> {
     if (signal.aborted) return Promise.reject(new PlatformError('unavailable', 'aborted', 'connect was aborted'));
-    return Promise.resolve(pipeOf(this.#child, descriptors.channel));
+    return Promise.resolve(this.#launcher.pipe(descriptors.channel));
   }
 
   async specialise(image: PreparedImage, signal: AbortSignal): Promise<void> {
     if (this.#specialised)
       throw new PlatformError('conflict', 'already_specialised', 'the sandbox has an image already');
     this.#specialised = true;
-    await this.#slot.load(image, signal);
+    await this.#launcher.slot.load(image, signal);
   }
 
   output(): AsyncIterable<OutputLine> {
@@ -109,7 +99,7 @@ export class ProcessSandbox implements Sandbox {
 
   usage(): Promise<ResourceUsage> {
     if (this.#finalUsage !== undefined) return Promise.resolve(this.#finalUsage);
-    const usage = this.cgroup?.enforcesMemory ? this.cgroup.usage() : treeUsage(this.#child.pid);
+    const usage = this.cgroup?.enforcesMemory ? this.cgroup.usage() : treeUsage(this.#launcher.child.pid);
     return Promise.resolve(usage);
   }
 
@@ -140,14 +130,10 @@ export class ProcessSandbox implements Sandbox {
   }
 
   #attach(): void {
-    const { stdout, stderr } = this.#child;
+    const { stdout, stderr } = this.#launcher.child;
     if (stdout !== null) this.#output.attach('stdout', stdout);
     if (stderr !== null) this.#output.attach('stderr', stderr);
-    const status = pipeOf(this.#child, descriptors.status);
-    status.on('error', () => status.destroy());
-    status.on('data', (chunk: Buffer) => this.#readStatus(chunk));
-    // Until somebody connects, a channel that breaks is nobody's business but ours, and we learn of the end anyway.
-    pipeOf(this.#child, descriptors.channel).on('error', () => undefined);
+    this.#launcher.pipe(descriptors.status).on('data', (chunk: Buffer) => this.#readStatus(chunk));
   }
 
   /** `--json-status-fd`: one document with `child-pid` at the start, one with `exit-code` if the command ran. bwrap writes it, not the code inside. */
@@ -167,10 +153,11 @@ export class ProcessSandbox implements Sandbox {
   }
 
   #kill(): void {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const { child } = this.#launcher;
+    if (child.exitCode !== null || child.signalCode !== null) return;
     if (this.cgroup?.kill()) return;
     // Killing bwrap kills process 1 of the namespace with it (die-with-parent), and that all others.
-    this.#child.kill('SIGKILL');
+    child.kill('SIGKILL');
   }
 
   /** After bwrap has ended: sees to it that everything inside has too, and frees what the sandbox held. */
@@ -187,7 +174,7 @@ export class ProcessSandbox implements Sandbox {
     // The channel reads to its end by itself; what is left of it when nobody reads must not keep the descriptor.
     await cleanUp.attempt('control group', async () => this.cgroup?.remove());
     // While a process lives, nobody else may get its user id; the next start sweeps.
-    if (isEmpty) await cleanUp.attempt('slot directory', () => this.#slot.free());
+    if (isEmpty) await cleanUp.attempt('slot directory', () => this.#launcher.slot.free());
     this.#onGone(cleanUp.failures);
     return { ...ending, outOfMemory, reason: this.#reason };
   }
@@ -229,9 +216,3 @@ export class ProcessSandbox implements Sandbox {
 }
 
 const emptyUsage: ResourceUsage = { cpuMs: 0, memoryBytes: 0, peakMemoryBytes: 0, pids: 0 };
-
-/** Node makes every pipe of a child a socket pair, so each is a duplex; its types only know the first five. */
-function pipeOf(child: ChildProcess, descriptor: number): Duplex {
-  const pipes: readonly unknown[] = child.stdio;
-  return pipes[descriptor] as Duplex;
-}

@@ -96,7 +96,7 @@ export function spawnJailedQemu(options: JailedQemuOptions): ChildProcess {
     const uid = host.uidOf(slot.number);
     // Node drops the supplementary groups too. Never as real root: /proc/sys of the host would be writable.
     const user = uid === undefined ? {} : { uid, gid: options.group ?? uid };
-    const command = [host.bwrap, ...bwrapCommand(options.argv, limits, undefined)];
+    const command = [host.bwrap, ...bwrapCommand(options.argv, limits)];
     const [program = host.bwrap, ...words] =
       options.before === undefined ? command : [options.before, ...asUser(user), ...command];
     const { file, args } = closingLauncher(program, words, stray);

@@ -1,10 +1,9 @@
+import { codeAddress, elfProgram } from '../elf-program.ts';
+
 /** x86-64 registers by their number in instruction encodings; r12 and r13 survive system calls. */
 const registers = { rax: 0, rdx: 2, rsi: 6, rdi: 7, r8: 8, r10: 10, r12: 12, r13: 13 } as const;
 /** Linux passes the arguments of system calls in these, in order. */
 const argumentOrder = ['rdi', 'rsi', 'rdx', 'r10', 'r8'] as const;
-const loadAddress = 0x400000n;
-/** Elf64_Ehdr and one Elf64_Phdr (elf(5)). */
-const headerBytes = 64 + 56;
 
 /** A number, a place in the program's data, or a register that the program has filled. */
 export type Operand = number | { readonly data: string } | { readonly register: 'rax' | 'r12' | 'r13' };
@@ -95,15 +94,14 @@ export class StaticProgram {
   build(): Buffer {
     if (this.#code.length === 0) throw new Error('a program without code');
     this.#exit(0);
-    const dataAt = loadAddress + BigInt(headerBytes + this.#code.length);
+    const dataAt = codeAddress + BigInt(this.#code.length);
     const code = Buffer.from(this.#code);
     for (const { at, name } of this.#fixups) {
       const place = this.#places.get(name);
       if (place === undefined) throw new Error(`no data is named ${name}`);
       code.writeBigUInt64LE(dataAt + BigInt(place), at);
     }
-    const body = Buffer.concat([code, ...this.#data]);
-    return Buffer.concat([elfHeader(headerBytes + body.length), body]);
+    return elfProgram('x64', Buffer.concat([code, ...this.#data]), { isWritable: true });
   }
 
   #syscall(number: number, operands: readonly Operand[]): void {
@@ -148,27 +146,4 @@ export class StaticProgram {
   #emit(...bytes: readonly number[]): void {
     this.#code.push(...bytes);
   }
-}
-
-function elfHeader(sizeBytes: number): Buffer {
-  const head = Buffer.alloc(headerBytes);
-  // \x7fELF, 64 bits, little endian, version 1; ET_EXEC, EM_X86_64.
-  Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]).copy(head);
-  head.writeUInt16LE(2, 16);
-  head.writeUInt16LE(62, 18);
-  head.writeUInt32LE(1, 20);
-  head.writeBigUInt64LE(loadAddress + BigInt(headerBytes), 24);
-  head.writeBigUInt64LE(64n, 32);
-  head.writeUInt16LE(64, 52);
-  head.writeUInt16LE(56, 54);
-  head.writeUInt16LE(1, 56);
-  // PT_LOAD, read + write + execute, the whole file.
-  head.writeUInt32LE(1, 64);
-  head.writeUInt32LE(7, 68);
-  head.writeBigUInt64LE(loadAddress, 64 + 16);
-  head.writeBigUInt64LE(loadAddress, 64 + 24);
-  head.writeBigUInt64LE(BigInt(sizeBytes), 64 + 32);
-  head.writeBigUInt64LE(BigInt(sizeBytes), 64 + 40);
-  head.writeBigUInt64LE(0x1000n, 64 + 48);
-  return head;
 }

@@ -1,5 +1,6 @@
 import { codeDirectory, type SandboxLimits } from '../../../../core/ports/isolation-driver.ts';
 import type { PlanMount } from '../../../../core/ports/runtime-adapter.ts';
+import { commandVariable, guestCommandProgram, type ResourceLimits } from './command-program.ts';
 import { guestUserId } from './root-stage.ts';
 
 /** Descriptors that bwrap inherits; the channel is the only one that the code inside inherits as well. */
@@ -39,6 +40,14 @@ export interface BwrapInput {
   readonly masks: readonly string[];
   /** Devices of the host, for example /dev/kvm, beside the harmless ones; the sandbox's user needs the right to them. */
   readonly devices?: readonly string[];
+  /** For a launcher that was begun with `anyCommand`. */
+  readonly command?: SandboxCommand;
+}
+
+/** What runs inside, and of how much data each of its processes, where no control group limits the memory of all. */
+export interface SandboxCommand {
+  readonly argv: readonly string[];
+  readonly dataBytes: number | undefined;
 }
 
 /**
@@ -71,26 +80,35 @@ export function bwrapArguments(input: BwrapInput): Buffer {
     HEARTH_CHANNEL: `fd:${descriptors.channel}`,
   };
   for (const [name, value] of Object.entries(env)) args.push('--setenv', name, value);
+  if (input.command !== undefined) {
+    const { argv, dataBytes } = input.command;
+    args.push('--setenv', ...commandVariable(argv, resourceLimits(input.limits, dataBytes)));
+  }
   args.push('--seccomp', String(descriptors.filter), '--json-status-fd', String(descriptors.status));
   return Buffer.from(`${args.join('\0')}\0`);
 }
 
-/**
- * The command line: only paths inside the sandbox. prlimit runs inside, because a process limit set there counts
- * one sandbox alone, whatever the user id outside. `dataBytes` limits each process where no control group limits all.
- */
-export function bwrapCommand(
-  argv: readonly string[],
-  limits: SandboxLimits,
-  dataBytes: number | undefined,
-): readonly string[] {
-  return [
-    ...['--args', String(descriptors.arguments), '--', guestPrlimit],
-    `--nproc=${limits.maxPids + launcherProcesses}`,
-    ...[`--nofile=${maxOpenFiles}`, '--core=0', `--memlock=${maxLockedBytes}`],
-    `--fsize=${limits.tmpMb * MiB + fileSizeSlackBytes}`,
-    ...(dataBytes === undefined ? [] : [`--data=${dataBytes}`]),
-    '--',
-    ...argv,
-  ];
+/** Set inside, because a process limit that is set there counts one sandbox alone, whatever the user id outside. */
+function resourceLimits(limits: SandboxLimits, dataBytes: number | undefined): ResourceLimits {
+  return {
+    nproc: limits.maxPids + launcherProcesses,
+    nofile: maxOpenFiles,
+    core: 0,
+    memlock: maxLockedBytes,
+    fsize: limits.tmpMb * MiB + fileSizeSlackBytes,
+    data: dataBytes,
+  };
+}
+
+const fromDescriptor = ['--args', String(descriptors.arguments), '--'];
+
+/** The command line of a launcher that is told with its arguments what it begins, and with which limits (`BwrapInput.command`). */
+export const anyCommand: readonly string[] = [...fromDescriptor, guestCommandProgram];
+
+/** The command line of a launcher for one command: only paths inside the sandbox, since it can be read there. */
+export function bwrapCommand(argv: readonly string[], limits: SandboxLimits): readonly string[] {
+  const options = Object.entries(resourceLimits(limits, undefined)).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}=${value}`],
+  );
+  return [...fromDescriptor, guestPrlimit, ...options, '--', ...argv];
 }

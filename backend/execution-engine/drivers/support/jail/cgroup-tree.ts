@@ -69,7 +69,8 @@ export class CgroupTree {
     return this.enforces.size === 0;
   }
 
-  create(name: string, limits: CgroupLimits): Cgroup {
+  /** Without limits, nothing may run in it before `Cgroup.limit`. */
+  create(name: string, limits?: CgroupLimits): Cgroup {
     const directories = new Map<CgroupRole, CgroupDirectory>();
     for (const [role, { version, path }] of this.#instances) directories.set(role, { version, path: join(path, name) });
     return Cgroup.create(directories, limits);

@@ -46,12 +46,12 @@ export class Cgroup {
     this.#paths = [...new Set([...directories.values()].map((directory) => directory.path))];
   }
 
-  /** Makes the directories and sets the limits; throws with nothing left when the kernel refuses one of them. */
-  static create(directories: ReadonlyMap<CgroupRole, CgroupDirectory>, limits: CgroupLimits): Cgroup {
+  /** Makes the directories and sets the limits, if they are known; throws with nothing left when the kernel refuses one of them. */
+  static create(directories: ReadonlyMap<CgroupRole, CgroupDirectory>, limits: CgroupLimits | undefined): Cgroup {
     const group = new Cgroup(directories);
     try {
       for (const path of group.#paths) mkdirSync(path);
-      group.#limit(limits);
+      if (limits !== undefined) group.limit(limits);
       const memory = directories.get('memory');
       if (memory !== undefined) {
         const file = memory.version === 1 ? 'memory.oom_control' : 'memory.events';
@@ -65,7 +65,8 @@ export class Cgroup {
     return group;
   }
 
-  #limit(limits: CgroupLimits): void {
+  /** For a group that was made without limits; throws when the kernel refuses one of them. */
+  limit(limits: CgroupLimits): void {
     const { memory, pids, cpu } = Object.fromEntries(this.#directories) as Partial<Record<CgroupRole, CgroupDirectory>>;
     const quotaUs = Math.max(1000, Math.round(limits.cpus * cpuPeriodUs));
     if (memory?.version === 1) {

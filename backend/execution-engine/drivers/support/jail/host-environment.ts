@@ -6,6 +6,7 @@ import { readCgroupMounts } from '../cgroup-hierarchies.ts';
 import { guestPrlimit, maskCandidates } from './bwrap-arguments.ts';
 import type { FleetLimits } from './cgroup-tree.ts';
 import { CgroupTree } from './cgroup-tree.ts';
+import { commandProgram, guestCommandProgram } from './command-program.ts';
 import { claimInstance, type InstanceClaim } from './instance-claim.ts';
 import { RootStage } from './root-stage.ts';
 import { openRunDirectory } from './run-directory.ts';
@@ -111,6 +112,9 @@ function openClaimed(
   }
   const filterFile = join(claim.directory, 'filter.bpf');
   writeFileSync(filterFile, buildSeccompFilter(found.arch), { mode: 0o600 });
+  const commandFile = join(claim.directory, 'command');
+  writeFileSync(commandFile, commandProgram(found.arch));
+  chmodSync(commandFile, 0o555);
   const cgroups = CgroupTree.open({
     mounts: readCgroupMounts(),
     parent: options.cgroupParent,
@@ -124,7 +128,10 @@ function openClaimed(
     slots: new SlotTable({ directory: join(claim.directory, 'slots'), count: uidsPerInstance - 1 }),
     roots: new RootStage({
       directory: join(claim.directory, 'stage'),
-      tools: [{ hostPath: found.prlimit, guestPath: guestPrlimit }],
+      tools: [
+        { hostPath: found.prlimit, guestPath: guestPrlimit },
+        { hostPath: commandFile, guestPath: guestCommandProgram },
+      ],
       needsPassage: root,
     }),
     filterFile,

@@ -53,6 +53,10 @@ export class SlotTable {
     this.#count = options.count;
   }
 
+  get free(): number {
+    return this.#count - this.#taken.size;
+  }
+
   take(): Slot {
     for (let tried = 0; tried < this.#count; tried++) {
       const number = this.#next;

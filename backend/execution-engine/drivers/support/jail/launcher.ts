@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
+import { CleanUp } from '../clean-up.ts';
+import { startTimeOf } from '../process-tree.ts';
+import { anyCommand, descriptors } from './bwrap-arguments.ts';
+import type { Cgroup } from './cgroup.ts';
+import { emptyCgroup } from './empty-cgroup.ts';
+import type { HostEnvironment } from './host-environment.ts';
+import type { Slot } from './slots.ts';
+import { closingLauncher } from './stray-descriptors.ts';
+
+/** How a launcher, and the sandbox that it became, ended. */
+export interface LauncherEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Where there never was a process. */
+  readonly error: Error | undefined;
+}
+
+/** Only what bwrap itself needs; its environment can be read inside as /proc/1/environ. */
+const bareEnvironment = { PATH: '/usr/bin:/bin' };
+
+/**
+ * A bubblewrap in a slot and control groups of its own that waits for its arguments, and until then makes nothing and runs nothing. Without them, as
+ * when the platform is killed, it has an empty root and so nothing to begin, and ends. Whoever takes it owns the slot and the control groups.
+ */
+export class Launcher {
+  readonly slot: Slot;
+  /** Without limits: who takes the launcher sets them before it hands over arguments. */
+  readonly cgroup: Cgroup | undefined;
+  readonly child: ChildProcess;
+  readonly ended: Promise<LauncherEnd>;
+  /** Resolves when it is in its control groups; rejects when it cannot be moved there. */
+  readonly joined: Promise<void>;
+
+  private constructor(slot: Slot, cgroup: Cgroup | undefined, child: ChildProcess) {
+    this.slot = slot;
+    this.cgroup = cgroup;
+    this.child = child;
+    this.ended = new Promise((resolve) => {
+      child.on('error', (error) => {
+        // Without a process there will be no exit event.
+        if (child.pid === undefined) resolve({ code: null, signal: null, error });
+      });
+      child.once('exit', (code, signal) => resolve({ code, signal, error: undefined }));
+    });
+    // A pipe that breaks while nobody uses it says no more than the end does.
+    for (const pipe of pipesOf(child)) pipe.on('error', () => pipe.destroy());
+    this.joined = this.#join();
+    this.joined.catch(() => undefined);
+  }
+
+  /** Takes a slot, makes control groups and starts bwrap, which then joins them. Throws with nothing left. */
+  static begin(host: HostEnvironment): Launcher {
+    const slot = host.slots.take();
+    let cgroup: Cgroup | undefined;
+    try {
+      cgroup = host.cgroups.isEmpty ? undefined : host.cgroups.create(String(slot.number));
+      return new Launcher(slot, cgroup, spawnBwrap(host, slot));
+    } catch (error) {
+      void cgroup?.remove().catch(() => undefined);
+      void slot.free().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** False for one that has ended, also when this process has not been told yet. */
+  get isAlive(): boolean {
+    const { pid, exitCode, signalCode } = this.child;
+    return pid !== undefined && exitCode === null && signalCode === null && startTimeOf(pid) !== undefined;
+  }
+
+  /** What it is given as one of `descriptors`; a duplex, as Node makes every pipe of a child a socket pair. */
+  pipe(descriptor: number): Duplex {
+    const pipes: readonly unknown[] = this.child.stdio;
+    return pipes[descriptor] as Duplex;
+  }
+
+  /** Ends one that nobody took, and frees what it held. Resolves with what could not be freed. */
+  async end(): Promise<readonly string[]> {
+    const { cgroup, child, slot } = this;
+    child.kill('SIGKILL');
+    await this.ended;
+    await this.joined.catch(() => undefined);
+    for (const pipe of pipesOf(child)) pipe.destroy();
+    const cleanUp = new CleanUp();
+    const isEmpty = await cleanUp.attempt('processes', async () => {
+      if (cgroup !== undefined) await emptyCgroup(cgroup);
+    });
+    await cleanUp.attempt('control group', async () => await cgroup?.remove());
+    // While a process lives, nobody else may get its user id; the next start sweeps.
+    if (isEmpty) await cleanUp.attempt('slot directory', async () => await slot.free());
+    return cleanUp.failures;
+  }
+
+  async #join(): Promise<void> {
+    if (this.child.pid !== undefined) await this.cgroup?.join(this.child.pid);
+  }
+}
+
+function spawnBwrap(host: HostEnvironment, slot: Slot): ChildProcess {
+  const uid = host.uidOf(slot.number);
+  const { file, args } = closingLauncher(host.bwrap, anyCommand, host.strayDescriptors);
+  // A fresh descriptor each time: bwrap reads it to the end, and the position is shared with whoever inherits it.
+  const filter = openSync(host.filterFile, 'r');
+  try {
+    return spawn(file, args, {
+      cwd: '/',
+      env: bareEnvironment,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', filter, 'pipe', 'pipe'],
+      // Node drops the supplementary groups too. Never as real root: /proc/sys of the host would be writable.
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    });
+  } finally {
+    closeSync(filter);
+  }
+}
+
+function pipesOf(child: ChildProcess): readonly Duplex[] {
+  const pipes: readonly unknown[] = child.stdio ?? [];
+  return Object.values(descriptors).flatMap((descriptor) => {
+    const pipe = pipes[descriptor];
+    return pipe === null || pipe === undefined ? [] : [pipe as Duplex];
+  });
+}
