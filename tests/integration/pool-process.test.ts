@@ -219,14 +219,15 @@ describe.skipIf(unhealthy !== undefined)(`the pool over sandboxed processes${ski
       .toMatchObject({ invocationId: invocation.id });
   });
 
-  /** The newest sandbox's outermost process: a child of ours. */
+  /** The sandbox's outermost process: a child of ours with a child of its own, which a launcher that only waits has not. */
   async function sandboxProcess(): Promise<{ readonly pid: number }> {
     const { readFile } = await import('node:fs/promises');
-    const children = await readFile(`/proc/self/task/${process.pid}/children`, 'utf8');
-    const pids = children.trim().split(' ').map(Number);
-    for (const pid of pids.toReversed()) {
-      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (command.includes('bwrap')) return { pid };
+    const read = async (path: string): Promise<string> => await readFile(path, 'utf8').catch(() => '');
+    const childrenOf = async (pid: number): Promise<readonly number[]> =>
+      (await read(`/proc/${pid}/task/${pid}/children`)).trim().split(' ').filter(Boolean).map(Number);
+    for (const pid of (await childrenOf(process.pid)).toReversed()) {
+      const command = await read(`/proc/${pid}/cmdline`);
+      if (command.includes('bwrap') && (await childrenOf(pid)).length > 0) return { pid };
     }
     throw new Error('no sandbox process found');
   }
