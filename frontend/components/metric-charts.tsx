@@ -1,3 +1,4 @@
+import { memo } from 'react';
 import type { Metrics } from '../../shared/api/metrics.ts';
 import { Chart, type ChartMarker } from '../ui/chart.tsx';
 import { formatMs, formatPercent, formatRate } from '../util/format.ts';
@@ -25,7 +26,8 @@ export interface MetricChartsProps {
 }
 
 /** Requests by how they ended, latency percentiles, errors by kind, and processor time; gaps where nothing happened. */
-export function MetricCharts({ metrics, syncKey, markers, cores }: MetricChartsProps) {
+// Pages with live numbers are rendered every second, and these change every few.
+export const MetricCharts = memo(function MetricCharts({ metrics, syncKey, markers, cores }: MetricChartsProps) {
   const onZoom = useZoom();
   const { x, points } = gridOf(metrics);
   const columns = requestColumns(points, metrics.stepMs);
@@ -99,7 +101,7 @@ export function MetricCharts({ metrics, syncKey, markers, cores }: MetricChartsP
       />
     </>
   );
-}
+});
 
 function formatCores(value: number | null): string {
   if (value === null) return '–';

@@ -4,17 +4,30 @@ import 'uplot/dist/uPlot.min.css';
 import { logRange, stackColumns, timeSpan } from '../util/series.ts';
 import { wallClock } from '../util/time-zone.ts';
 import type { ChartProps } from './chart.tsx';
-import { useShownTheme } from './theme.ts';
+import { inTurn, type PlotSize, PlotView } from './plot-view.ts';
+import { shownTheme, useShownTheme } from './theme.ts';
 
 type Row = (number | null)[];
 
-/** A canvas needs colours as they are now: lets the browser resolve `var()`, `color-mix()` and `light-dark()`. */
+const colors: Readonly<Record<ReturnType<typeof shownTheme>, Map<string, string>>> = {
+  light: new Map(),
+  dark: new Map(),
+};
+
+/**
+ * A canvas needs colours as they are now: lets the browser resolve `var()`, `color-mix()` and `light-dark()`. Once for each colour of a theme, as
+ * it computes the styles of the page for that.
+ */
 function resolveColor(css: string): string {
+  const known = colors[shownTheme()];
+  const before = known.get(css);
+  if (before !== undefined) return before;
   const probe = document.createElement('i');
   probe.style.color = css.startsWith('--') ? `var(${css})` : css;
   document.body.append(probe);
-  const color = getComputedStyle(probe).color;
+  const { color } = getComputedStyle(probe);
   probe.remove();
+  known.set(css, color);
   return color;
 }
 
@@ -160,12 +173,11 @@ function scaleOf({ shape, series, max: top, isLog }: ChartCanvasProps): UPlot.Sc
   return { range: (_plot, _min, max) => [0, top ?? (max > 0 ? max * 1.08 : 1)] };
 }
 
-function optionsOf(latest: { readonly current: ChartCanvasProps }, width: number): UPlot.Options {
+function optionsOf(latest: { readonly current: ChartCanvasProps }, size: PlotSize): UPlot.Options {
   const props = latest.current;
   const minSpan = props.minSpanSeconds ?? defaultMinSpanSeconds;
   return {
-    width,
-    height: props.height,
+    ...size,
     legend: { show: false },
     padding: [8, 8, 0, 0],
     cursor: {
@@ -197,7 +209,7 @@ function optionsOf(latest: { readonly current: ChartCanvasProps }, width: number
 /** The drawing of a Chart. Its own chunk: uPlot is loaded only where charts are shown. */
 export function ChartCanvas(props: ChartCanvasProps) {
   const host = useRef<HTMLDivElement>(null);
-  const plot = useRef<UPlot | undefined>(undefined);
+  const view = useRef<PlotView | undefined>(undefined);
   const latest = useRef(props);
   latest.current = props;
   const looks = `${useShownTheme()} ${props.isLog}`;
@@ -207,22 +219,23 @@ export function ChartCanvas(props: ChartCanvasProps) {
   useEffect(() => {
     const element = host.current;
     if (element === null) return;
-    const made = new UPlot(optionsOf(latest, element.clientWidth), dataOf(latest.current), element);
-    plot.current = made;
-    const observer = new ResizeObserver(() => {
-      if (element.clientWidth > 0) made.setSize({ width: element.clientWidth, height: latest.current.height });
+    const data = () => dataOf(latest.current);
+    const made = new PlotView({
+      make: (size) => new UPlot(optionsOf(latest, size), data(), element),
+      data,
+      soon: inTurn,
     });
+    view.current = made;
+    // It tells the first size too: asking the element for it would lay the page out anew for each chart.
+    const observer = new ResizeObserver((entries) => made.fit((entries.at(-1) as ResizeObserverEntry).contentRect));
     observer.observe(element);
     return () => {
       observer.disconnect();
-      made.destroy();
-      plot.current = undefined;
+      made.end();
     };
   }, [shape]);
 
-  useEffect(() => {
-    plot.current?.setData(dataOf(props));
-  }, [props]);
+  useEffect(() => view.current?.show([props.x, props.markers, ...props.series.map(({ values }) => values)]));
 
   return (
     <div

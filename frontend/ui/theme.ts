@@ -39,10 +39,12 @@ export function useTheme(): Theme {
 }
 
 /** What is shown, for canvases that cannot use CSS colours. */
+export function shownTheme(): 'light' | 'dark' {
+  const theme = stored();
+  if (theme !== 'system') return theme;
+  return darkQuery?.matches === true ? 'dark' : 'light';
+}
+
 export function useShownTheme(): 'light' | 'dark' {
-  return useSyncExternalStore(subscribe, () => {
-    const theme = stored();
-    if (theme !== 'system') return theme;
-    return darkQuery?.matches === true ? 'dark' : 'light';
-  });
+  return useSyncExternalStore(subscribe, shownTheme);
 }

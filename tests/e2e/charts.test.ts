@@ -7,6 +7,16 @@ import { inhabit } from './support/inhabited.ts';
 
 const pages = ['/?range=15m', '/functions/shop?range=15m', '/system?range=15m'] as const;
 
+/** To be run in a page before anything else: counts in `drawings` how often a chart is drawn, each of which begins with an empty canvas. */
+const countDrawings = `{
+  const { clearRect } = CanvasRenderingContext2D.prototype;
+  globalThis.drawings = 0;
+  CanvasRenderingContext2D.prototype.clearRect = function (...area) {
+    globalThis.drawings++;
+    return clearRect.apply(this, area);
+  };
+}`;
+
 /** What holds for every chart of every page that has some. */
 describe.skipIf(whyNoChromium !== undefined)(`charts${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
@@ -18,6 +28,7 @@ describe.skipIf(whyNoChromium !== undefined)(`charts${skippedFor(whyNoChromium)}
     ({ platform, browser } = await startWithBrowser());
     await inhabit(platform);
     ({ page, complaints } = await openDashboard(browser, platform));
+    await page.addInitScript(countDrawings);
   });
   afterAll(async () => {
     await browser?.close();
@@ -96,5 +107,26 @@ describe.skipIf(whyNoChromium !== undefined)(`charts${skippedFor(whyNoChromium)}
     await page.mouse.up();
     await page.waitForURL(/range=\d{13}-\d{13}/);
     expect(complaints).toEqual([]);
+  });
+
+  it('are drawn for their numbers, and not for the crosshair', async () => {
+    const now = Date.now();
+    const titles = await show(`/?range=${now - 600_000}-${now}`);
+    const drawings = () => page.evaluate('globalThis.drawings') as Promise<number>;
+    const box = await charts().first().boundingBox();
+    if (box === null) throw new Error('the chart has no place');
+    const time = page
+      .locator('section')
+      .filter({ has: charts().first() })
+      .getByText(/^\d\d:\d\d:\d\d/);
+    // Numbers that come last are drawn meanwhile; then nothing is left to draw.
+    await eventually(async () => {
+      const before = await drawings();
+      expect(before).toBeGreaterThanOrEqual(titles.length);
+      await page.mouse.move(box.x + 150, box.y + 60);
+      await page.mouse.move(box.x + 250, box.y + 70, { steps: 5 });
+      await time.first().waitFor({ timeout: 2000 });
+      expect(await drawings()).toBe(before);
+    }, 30_000);
   });
 });
