@@ -11,10 +11,15 @@ import { timeRangeOf } from '../util/time-range.ts';
 const lastDay = timeRangeOf('24h');
 const mostShown = 3;
 
+const useAborts = (functionName: string | undefined) => useQuery(queries.canaryAborts(useApi(), lastDay, functionName));
+
+/** Whether it is known if there are some; what is below them would move when they come late. */
+export const useAreAbortsKnown = (functionName?: string): boolean => !useAborts(functionName).isLoading;
+
 /** Canaries of the last day that the platform took back; nothing where there were none. Of one function, or of all. */
 export function CanaryAborts({ functionName }: { readonly functionName?: string }) {
   const now = useNow();
-  const items = useQuery(queries.canaryAborts(useApi(), lastDay, functionName)).data?.items ?? [];
+  const items = useAborts(functionName).data?.items ?? [];
   if (items.length === 0) return null;
   const title = items.length === 1 ? 'A canary was taken back' : `${items.length} canaries were taken back`;
   return (

@@ -26,6 +26,13 @@ const steps: Readonly<Record<StepId, { readonly title: string; readonly path: (n
   schedule: { title: 'Let it run on a schedule', path: (name) => paths.function(name, 'triggers') },
 };
 
+/** Whether it is known if there are steps to show; what is below them would move when they come late. */
+export function useIsChecklistKnown(): boolean {
+  const [{ isDismissed, done }] = useState(() => checklistMemory(localStorage));
+  const enabled = !isDismissed && done.length < stepIds.length;
+  return !useQuery({ ...queries.schedules(useApi(), undefined), enabled }).isLoading;
+}
+
 /** The first steps with a new installation, until all are taken or nobody wants to see them. */
 export function Checklist({ functions }: { readonly functions: readonly FunctionDocument[] }) {
   const schedules = useQuery(queries.schedules(useApi(), undefined)).data;

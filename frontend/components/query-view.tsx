@@ -10,13 +10,15 @@ type Result<T> = Pick<UseQueryResult<T>, 'data' | 'error' | 'refetch' | 'isFetch
 export interface QueryViewProps<T> {
   readonly query: Result<T>;
   readonly lines?: number;
+  /** Shows bars although the document is there: what goes above it is not known yet. */
+  readonly isHeld?: boolean;
   readonly children: (data: NonNullable<T>) => ReactNode;
 }
 
 /** Bars while a document is loading, the reason when it cannot be had, and otherwise what is in it, even if it could not be renewed. */
-export function QueryView<T>({ query, lines, children }: QueryViewProps<T>) {
+export function QueryView<T>({ query, lines, isHeld = false, children }: QueryViewProps<T>) {
   const { data } = query;
-  if (data !== undefined && data !== null) return children(data);
+  if (!isHeld && data !== undefined && data !== null) return children(data);
   if (query.error === null) return <Skeleton lines={lines ?? 4} />;
   const retry = () => {
     query.refetch().catch(() => undefined);

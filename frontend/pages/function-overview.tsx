@@ -7,7 +7,7 @@ import { MiB } from '../../shared/limits.ts';
 import type { VersionConfig } from '../../shared/version-config.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
-import { CanaryAborts } from '../components/canary-aborts.tsx';
+import { CanaryAborts, useAreAbortsKnown } from '../components/canary-aborts.tsx';
 import { ColdPhaseCharts, ColdStartsCard } from '../components/cold-starts.tsx';
 import { EgressCard } from '../components/egress-card.tsx';
 import { InstancesCard } from '../components/instances-card.tsx';
@@ -225,14 +225,15 @@ export function FunctionOverviewTab() {
   const [isFollowing, setIsFollowing] = useState(true);
   const isLive = isFollowing && range.fixed === undefined;
   const metrics = useQuery(queries.metrics(useApi(), range, fn.name, isLive));
+  const isTopKnown = useAreAbortsKnown(fn.name);
   return (
     <>
       <div className="mb-4 flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
         <AddressLine fn={fn} />
         <RangePicker isLive={isLive} onLive={setIsFollowing} />
       </div>
-      <CanaryAborts functionName={fn.name} />
-      <QueryView query={metrics} lines={10}>
+      {isTopKnown && <CanaryAborts functionName={fn.name} />}
+      <QueryView query={metrics} lines={10} isHeld={!isTopKnown}>
         {(data) => (
           <div className="grid gap-4 md:grid-cols-2">
             <div className="grid grid-cols-1 gap-3 min-[360px]:grid-cols-2 sm:gap-4 md:col-span-2 xl:grid-cols-4">

@@ -6,8 +6,8 @@ import type { Metrics } from '../../shared/api/metrics.ts';
 import { useApi, useLive } from '../api/context.tsx';
 import type { LiveSnapshot } from '../api/live-ticks.ts';
 import { queries } from '../api/queries.ts';
-import { CanaryAborts } from '../components/canary-aborts.tsx';
-import { Checklist } from '../components/checklist.tsx';
+import { CanaryAborts, useAreAbortsKnown } from '../components/canary-aborts.tsx';
+import { Checklist, useIsChecklistKnown } from '../components/checklist.tsx';
 import { FirstRun } from '../components/first-run.tsx';
 import { HostCharts } from '../components/host-charts.tsx';
 import { MetricCharts } from '../components/metric-charts.tsx';
@@ -20,6 +20,7 @@ import { Tile } from '../components/tile.tsx';
 import { useAllFunctions } from '../components/use-all-functions.ts';
 import { useChartSeries, useDeploymentMarkers } from '../components/use-chart-series.ts';
 import { paths } from '../path-builder.ts';
+import { Announced } from '../ui/announced.tsx';
 import { Dot } from '../ui/badge.tsx';
 import { Card } from '../ui/card.tsx';
 import { isUntouched } from '../util/checklist.ts';
@@ -31,9 +32,10 @@ function HealthSentence({ functions }: { readonly functions: readonly FunctionDo
   const health = healthOf(functions);
   const tone = health.level === 'good' ? 'ok' : health.level === 'bad' ? 'danger' : 'neutral';
   return (
-    <span role="status" className="inline-flex items-center gap-2">
+    <span className="inline-flex items-center gap-2">
       <Dot tone={tone} />
       {health.sentence}
+      <Announced text={health.verdict} />
     </span>
   );
 }
@@ -146,7 +148,11 @@ export function OverviewPage() {
   const [frozen, setFrozen] = useState(liveNow);
   // A part of the past leaves what is told of now as it is.
   const live = isFollowing ? liveNow : frozen;
-  const { functions: list } = useAllFunctions();
+  const { query, functions: list } = useAllFunctions();
+  const areAbortsKnown = useAreAbortsKnown();
+  const isChecklistKnown = useIsChecklistKnown();
+  // All that is above the charts comes with them, and moves nothing later.
+  const isTopKnown = areAbortsKnown && isChecklistKnown && !query.isPending;
   const metrics = useQuery(queries.metrics(api, range, undefined, isLive));
   if (list !== undefined && isUntouched(list)) {
     return (
@@ -171,8 +177,8 @@ export function OverviewPage() {
           />
         }
       />
-      <CanaryAborts />
-      <QueryView query={metrics} lines={10}>
+      {isTopKnown && <CanaryAborts />}
+      <QueryView query={metrics} lines={10} isHeld={!isTopKnown}>
         {(data) => (
           <div className="grid gap-4 md:grid-cols-2">
             {list !== undefined && <Checklist functions={list} />}

@@ -1,5 +1,6 @@
 import { useNavigate, useParams, useRouterState } from '@tanstack/react-router';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import { Throttle } from './throttle.ts';
 import { fixedRange, type TimeRange, timeRangeOf } from './time-range.ts';
 
 /** Milliseconds since 1970, renewed every `intervalMs`, for texts such as "5 s ago". */
@@ -79,17 +80,9 @@ export function useSettled<T>(value: T, ms = 250): T {
 /** The value, at most once in `ms`: for what takes long to make of something that changes all the time. */
 export function useThrottled<T>(value: T, ms: number): T {
   const [shown, setShown] = useState(value);
-  const latest = useRef(value);
-  latest.current = value;
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  useEffect(() => {
-    if (value === shown || timer.current !== undefined) return;
-    timer.current = setTimeout(() => {
-      timer.current = undefined;
-      setShown(latest.current);
-    }, ms);
-  }, [value, shown, ms]);
-  useEffect(() => () => clearTimeout(timer.current), []);
+  const [throttle] = useState(() => new Throttle({ first: value, ms, emit: setShown }));
+  useEffect(() => throttle.push(value), [throttle, value]);
+  useEffect(() => () => throttle.stop(), [throttle]);
   return shown;
 }
 

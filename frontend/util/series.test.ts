@@ -196,6 +196,7 @@ describe('healthOf', () => {
     ]);
     expect(health.level).toBe('bad');
     expect(health.sentence).toBe('2 functions are failing: b (90 %), a (3 %)');
+    expect(health.verdict).toBe('2 functions are failing: b, a');
   });
 
   it('does not cry wolf about a single failure', () => {

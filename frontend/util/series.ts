@@ -156,6 +156,8 @@ export function liveRate(ticks: readonly LiveTick[], seconds: number): number | 
 export interface Health {
   readonly level: 'good' | 'bad' | 'idle';
   readonly sentence: string;
+  /** The same without numbers, which change with every call. */
+  readonly verdict: string;
   /** Functions that fail, the worst first. */
   readonly failing: readonly FunctionDocument[];
 }
@@ -172,9 +174,14 @@ export function healthOf(functions: readonly FunctionDocument[]): Health {
     const names = failing.slice(0, 3).map((fn) => `${fn.name} (${formatPercent(share(fn))})`);
     const more = failing.length > 3 ? ` and ${failing.length - 3} more` : '';
     const subject = failing.length === 1 ? '1 function is failing' : `${failing.length} functions are failing`;
-    return { level: 'bad', sentence: `${subject}: ${names.join(', ')}${more}`, failing };
+    const verdict = `${subject}: ${failing
+      .slice(0, 3)
+      .map((fn) => fn.name)
+      .join(', ')}${more}`;
+    return { level: 'bad', sentence: `${subject}: ${names.join(', ')}${more}`, verdict, failing };
   }
-  if (invocations === 0) return { level: 'idle', sentence: 'No calls in the last hour', failing };
+  const idle = 'No calls in the last hour';
+  if (invocations === 0) return { level: 'idle', sentence: idle, verdict: idle, failing };
   const calls = invocations === 1 ? '1 call' : `${formatCount(invocations)} calls`;
-  return { level: 'good', sentence: `All good: ${calls} in the last hour`, failing };
+  return { level: 'good', sentence: `All good: ${calls} in the last hour`, verdict: 'All good', failing };
 }
