@@ -13,7 +13,8 @@ export function FunctionFilter() {
   return (
     <Select
       aria-label="Function"
-      className="max-w-48"
+      // As wide before the names are known as after that.
+      className="w-48"
       value={name}
       options={[{ value: '', label: 'All functions' }, ...all.map((value) => ({ value, label: value }))]}
       onChange={(event) => setName(event.target.value)}

@@ -23,40 +23,36 @@ function Meter({ label, share, text }: { readonly label: string; readonly share:
 /** Processor, memory and disk of the machine, as they are this second. */
 export function HostFacts() {
   const gauges = useLive().ticks.at(-1)?.gauges;
-  if (gauges === undefined) {
-    return (
-      <Card title="Host" note="live">
-        <p className="text-sm text-muted">Waiting for the first second.</p>
-      </Card>
-    );
-  }
-  const { host } = gauges;
+  const host = gauges?.host;
+  const share = (part: number | undefined, whole: number | undefined) => (part ?? 0) / Math.max(1, whole ?? 0);
+  const free = host?.diskFreeBytes;
+  // All lines are there before their numbers are, so that nothing below them moves.
   return (
-    <Card title="Host" note="live">
+    <Card title="Host" note={gauges === undefined ? 'waiting for the first second' : 'live'}>
       <div className="flex flex-col gap-3">
         <Meter
-          label={`CPU, ${formatCount(host.cpus)} cores`}
-          share={host.cpuPercent / 100}
-          text={formatPercent(host.cpuPercent / 100)}
+          label={host === undefined ? 'CPU' : `CPU, ${formatCount(host.cpus)} cores`}
+          share={share(host?.cpuPercent, 100)}
+          text={formatPercent(host === undefined ? null : host.cpuPercent / 100)}
         />
         <Meter
           label="Memory"
-          share={host.memoryUsedBytes / Math.max(1, host.memoryTotalBytes)}
-          text={`${formatBytes(host.memoryUsedBytes)} of ${formatBytes(host.memoryTotalBytes)}`}
+          share={share(host?.memoryUsedBytes, host?.memoryTotalBytes)}
+          text={`${formatBytes(host?.memoryUsedBytes)} of ${formatBytes(host?.memoryTotalBytes)}`}
         />
         <Meter
           label="Disk where data is kept"
-          share={(host.diskTotalBytes - host.diskFreeBytes) / Math.max(1, host.diskTotalBytes)}
-          text={`${formatBytes(host.diskFreeBytes)} free of ${formatBytes(host.diskTotalBytes)}`}
+          share={share((host?.diskTotalBytes ?? 0) - (free ?? 0), host?.diskTotalBytes)}
+          text={`${formatBytes(free)} free of ${formatBytes(host?.diskTotalBytes)}`}
         />
         <dl className="tabular text-sm">
           {[
-            ['Memory of functions', formatBytes(host.sandboxMemoryBytes)],
-            ['Memory of the platform', formatBytes(host.platformRssBytes)],
-            ['Delay of the platform’s event loop', formatMs(host.loopLagMs)],
-            ['Calls in flight, waiting', `${formatCount(gauges.inFlight)}, ${formatCount(gauges.queued)}`],
-            ['In the durable queue', formatCount(gauges.asyncDepth)],
-            ['Oldest waiting call', formatMs(gauges.asyncOldestMs)],
+            ['Memory of functions', formatBytes(host?.sandboxMemoryBytes)],
+            ['Memory of the platform', formatBytes(host?.platformRssBytes)],
+            ['Delay of the platform’s event loop', formatMs(host?.loopLagMs)],
+            ['Calls in flight, waiting', `${formatCount(gauges?.inFlight)}, ${formatCount(gauges?.queued)}`],
+            ['In the durable queue', formatCount(gauges?.asyncDepth)],
+            ['Oldest waiting call', formatMs(gauges?.asyncOldestMs)],
           ].map(([name, value]) => (
             <div
               key={name}

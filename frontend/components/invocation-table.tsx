@@ -178,11 +178,13 @@ export function InvocationTable({
               Select none
             </Button>
           )}
-          {shown.length > 0 && (
-            <Button tone="ghost" onClick={() => selection.choose(shown.map((row) => row.id))}>
-              Select all {shown.length}
-            </Button>
-          )}
+          <Button
+            tone="ghost"
+            disabledReason={shown.length === 0 ? 'There are no calls to select' : undefined}
+            onClick={() => selection.choose(shown.map((row) => row.id))}
+          >
+            Select all {shown.length > 0 ? shown.length : ''}
+          </Button>
           <PermittedButton
             operation="replayInvocation"
             icon={<RotateCcw className="size-4" aria-hidden="true" />}

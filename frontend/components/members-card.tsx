@@ -150,15 +150,17 @@ function Members({ project }: { readonly project: string }) {
         </QueryView>
         <LoadMore query={query} />
       </div>
-      <AddMember
-        isBusy={put.isPending}
-        onAdd={(name, role) =>
-          put.mutateAsync({ name, role }).then(
-            () => true,
-            () => false,
-          )
-        }
-      />
+      <div hidden={query.isPending}>
+        <AddMember
+          isBusy={put.isPending}
+          onAdd={(name, role) =>
+            put.mutateAsync({ name, role }).then(
+              () => true,
+              () => false,
+            )
+          }
+        />
+      </div>
       <ConfirmDialog
         isOpen={removing !== undefined}
         onClose={() => setRemoving(undefined)}

@@ -155,15 +155,20 @@ export function FunctionSettingsTab() {
             />
           )}
         </QueryView>
-        <div id={sectionAnchor('about')} className={anchored}>
-          <Description />
-        </div>
-        <div id={sectionAnchor('service')} className={anchored}>
-          <Service />
-        </div>
-        <div id={sectionAnchor('danger')} className={anchored}>
-          <DangerZone />
-        </div>
+        {/* Seen once what is above it has its height. */}
+        {!version.isPending && (
+          <>
+            <div id={sectionAnchor('about')} className={anchored}>
+              <Description />
+            </div>
+            <div id={sectionAnchor('service')} className={anchored}>
+              <Service />
+            </div>
+            <div id={sectionAnchor('danger')} className={anchored}>
+              <DangerZone />
+            </div>
+          </>
+        )}
       </div>
     </div>
   );

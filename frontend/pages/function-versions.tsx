@@ -2,6 +2,7 @@ import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tansta
 import { useState } from 'react';
 import type { Alias, VersionDocument } from '../../shared/api/functions.ts';
 import { aliasMoveQueries } from '../api/alias-moves.ts';
+import { buildQueries } from '../api/builds.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { AliasHistory } from '../components/alias-history.tsx';
@@ -138,6 +139,7 @@ export function FunctionVersionsTab() {
     setChoice(undefined);
     if (wish !== '') setWish('');
   };
+  const builds = useInfiniteQuery(buildQueries.ofFunction(api, fn.name));
   const moves = useInfiniteQuery(aliasMoveQueries.moves(api, fn.name));
   const moved = moves.data?.pages.flatMap((page) => page.items) ?? [];
   const formerlyLive = wereLive(moved);
@@ -237,8 +239,13 @@ export function FunctionVersionsTab() {
           />
         )}
       </Card>
-      <BuildList functionName={fn.name} />
-      <AliasHistory functionName={fn.name} />
+      {/* They are asked for at once; each is seen when what is above it has its height. */}
+      <div hidden={versions.isPending || aliases.isPending}>
+        <BuildList functionName={fn.name} />
+        <div hidden={builds.isPending}>
+          <AliasHistory functionName={fn.name} />
+        </div>
+      </div>
     </>
   );
 }

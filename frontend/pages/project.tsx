@@ -1,10 +1,11 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { ProjectDocument } from '../../shared/api/access.ts';
 import { defaultProject } from '../../shared/names.ts';
 import { useApi, useBackend } from '../api/context.tsx';
 import { peopleApi, peopleQueries } from '../api/people.ts';
+import { usePermission } from '../api/permission.ts';
 import { MembersCard } from '../components/members-card.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { PermittedButton } from '../components/permitted-button.tsx';
@@ -93,6 +94,9 @@ function DeleteProject({ project }: { readonly project: ProjectDocument }) {
 export function ProjectPage() {
   const name = useNameParam();
   const query = useQuery(peopleQueries.project(useApi(), name));
+  const mayList = usePermission('listMembers', name) === undefined;
+  // What is below their list is seen once that has its height.
+  const members = useInfiniteQuery({ ...peopleQueries.members(useApi(), name), enabled: mayList });
   const [isEditing, setIsEditing] = useState(false);
   return (
     <>
@@ -124,7 +128,9 @@ export function ProjectPage() {
               {[contentsText(project), createdText(project)].filter(Boolean).join(' · ')}
             </p>
             <MembersCard project={name} />
-            <DeleteProject project={project} />
+            <div hidden={members.isLoading}>
+              <DeleteProject project={project} />
+            </div>
             {isEditing && <ProjectDialog project={project} onClose={() => setIsEditing(false)} />}
           </div>
         )}

@@ -249,19 +249,22 @@ export function SystemPage() {
         <QueryView query={system} lines={10}>
           {(document) => <Details system={document} />}
         </QueryView>
-        <div className="grid gap-4 lg:grid-cols-2">
-          <HostCharts range={range} isLive={isLive} markers={markers} syncKey="system" isWhole />
-        </div>
-        <Card title="Instances" note={waiting === '' ? 'live' : `pre-warmed: ${waiting}`} isFlush>
-          <div className={pools.data === undefined ? 'p-4' : ''}>
-            <QueryView query={pools} lines={4}>
-              {(data) => <Instances pools={data} />}
-            </QueryView>
+        {/* It is asked for at once, and seen when what is above it has its height. */}
+        <div hidden={system.isPending} className="flex flex-col gap-4">
+          <div className="grid gap-4 lg:grid-cols-2">
+            <HostCharts range={range} isLive={isLive} markers={markers} syncKey="system" isWhole />
           </div>
-        </Card>
-        {pools.data !== undefined && <PoolDecisions pools={pools.data.pools} />}
-        <RuntimeImages />
-        {system.data !== undefined && <Limits limits={system.data.limits} />}
+          <Card title="Instances" note={waiting === '' ? 'live' : `pre-warmed: ${waiting}`} isFlush>
+            <div className={pools.data === undefined ? 'p-4' : ''}>
+              <QueryView query={pools} lines={4}>
+                {(data) => <Instances pools={data} />}
+              </QueryView>
+            </div>
+          </Card>
+          {pools.data !== undefined && <PoolDecisions pools={pools.data.pools} />}
+          <RuntimeImages />
+          {system.data !== undefined && <Limits limits={system.data.limits} />}
+        </div>
       </div>
     </>
   );

@@ -5,22 +5,26 @@ interface TraceEvent {
   readonly ph: string;
   readonly pid: number;
   readonly tid: number;
+  /** When it began, and how long a complete event took, microseconds on the clock. */
+  readonly ts: number;
+  readonly dur?: number;
   /** Thread CPU time of a complete event, microseconds. */
   readonly tdur?: number;
   readonly args?: { readonly name?: string };
 }
 
 /**
- * CPU time in ms of every task of the page's main thread while `run` runs. CPU time and not time on the clock: a busy machine makes no task
- * longer.
+ * CPU time in ms of every task of the page's main thread while `run` runs; of those from the first paint on where `isFromPaint` is set. CPU time
+ * and not time on the clock: a busy machine makes no task longer. Without `page` all pages of the browser count.
  */
 export async function mainThreadTasks(
   browser: Browser,
-  page: Page,
+  page: Page | undefined,
   run: () => Promise<void>,
+  { isFromPaint = false } = {},
 ): Promise<readonly number[]> {
   await browser.startTracing(page, {
-    categories: ['toplevel', 'disabled-by-default-devtools.timeline', 'devtools.timeline'],
+    categories: ['toplevel', 'loading', 'disabled-by-default-devtools.timeline', 'devtools.timeline'],
   });
   let trace: Buffer | undefined;
   try {
@@ -30,8 +34,11 @@ export async function mainThreadTasks(
   }
   const { traceEvents } = JSON.parse(trace.toString()) as { readonly traceEvents: readonly TraceEvent[] };
   const isMain = mainThreadsOf(traceEvents);
+  const paint = isFromPaint ? traceEvents.find(({ name }) => name === 'firstContentfulPaint')?.ts : 0;
+  if (paint === undefined) throw new Error('the trace has no first paint');
   const tasks = traceEvents.filter(
-    ({ name, tdur, pid, tid }) => name === 'RunTask' && tdur !== undefined && isMain(pid, tid),
+    ({ name, tdur, pid, tid, ts, dur = 0 }) =>
+      name === 'RunTask' && tdur !== undefined && isMain(pid, tid) && ts + dur > paint,
   );
   if (tasks.length === 0) throw new Error('the trace has no tasks of a main thread');
   return tasks.map(({ tdur = 0 }) => tdur / 1000);
@@ -64,3 +71,26 @@ export async function scrollLogs(page: Page, steps: number): Promise<void> {
     await page.evaluate('new Promise((done) => requestAnimationFrame(done))');
   }
 }
+
+/** Frames a second that the page shows in `ms`, while `step`, a statement in it, is run before each. */
+export async function framesPerSecond(page: Page, ms: number, step: string): Promise<number> {
+  return await page.evaluate(`new Promise((done) => {
+    const began = performance.now();
+    let frames = 0;
+    const draw = () => {
+      const passed = performance.now() - began;
+      if (passed >= ${ms}) return done((frames * 1000) / passed);
+      frames++;
+      ${step};
+      requestAnimationFrame(draw);
+    };
+    requestAnimationFrame(draw);
+  })`);
+}
+
+/** For `framesPerSecond`: moves the list of log lines on by so many pixels, from its beginning again once it is at its end. */
+export const scrollLogsBy = (px: number): string => `{
+  const area = document.querySelector('[role=log]');
+  const isAtEnd = area.scrollTop + area.clientHeight >= area.scrollHeight - 1;
+  area.scrollTop = isAtEnd ? 0 : area.scrollTop + ${px};
+}`;

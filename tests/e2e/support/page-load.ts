@@ -1,4 +1,5 @@
 import type { Browser, CDPSession, Page } from 'playwright-core';
+import { observeVitals, vitalsOf, type WebVitals } from './web-vitals.ts';
 
 export interface PageLoadOptions {
   readonly url: string;
@@ -10,8 +11,7 @@ export interface PageLoadOptions {
 
 /** What the first visit to a page cost, with nothing in the browser's cache. */
 export interface PageLoad {
-  /** Largest contentful paint, ms since the visit began. */
-  readonly lcpMs: number;
+  readonly vitals: WebVitals;
   /** CPU time of the page's main thread until it was quiet, ms: however busy the machine is. */
   readonly mainThreadMs: number;
   /** Bytes on the wire of scripts, and of everything, without streams. */
@@ -25,14 +25,6 @@ interface LoadedRequest {
   /** 1 for the document; one more than that of the request whose answer asked for it. */
   readonly depth: number;
 }
-
-/** Sums up what the largest contentful paint was, as `web-vitals` does; the page's own script sees nothing of it. */
-const observeLcp = `
-  globalThis.largestPaintMs = 0;
-  new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) globalThis.largestPaintMs = entry.startTime;
-  }).observe({ type: 'largest-contentful-paint', buffered: true });
-`;
 
 /** Visits `url` in a new browser profile and waits until its headings, lists and charts are there. Rejects when the page does not get that far. */
 export async function loadPage(
@@ -52,20 +44,20 @@ export async function loadPage(
       const link = { offline: false, latency: 40, downloadThroughput: throughput, uploadThroughput: throughput };
       await session.send('Network.emulateNetworkConditions', link);
     }
-    await page.addInitScript(observeLcp);
+    await observeVitals(page);
     await page.goto(url);
     await settled(page);
     const { metrics } = await session.send('Performance.getMetrics');
-    const lcpMs = (await page.evaluate('globalThis.largestPaintMs')) as number;
+    const vitals = await vitalsOf(page);
     const seconds = metrics.find((metric) => metric.name === 'TaskDuration')?.value ?? Number.NaN;
-    return { lcpMs, mainThreadMs: seconds * 1000, ...network() };
+    return { vitals, mainThreadMs: seconds * 1000, ...network() };
   } finally {
     await context.close();
   }
 }
 
 /** Until nothing says that it loads, and the page has painted that. */
-async function settled(page: Page): Promise<void> {
+export async function settled(page: Page): Promise<void> {
   await page.getByRole('heading', { level: 1 }).waitFor();
   const open = page.locator('[role=status][aria-label^=Loading], [role=img][aria-label^=Chart]:not(:has(canvas))');
   // The page's policy forbids functions made of text, which waiting inside the page would need.
