@@ -1,6 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { ArrowDown, Copy, Link2 } from 'lucide-react';
-import { useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { memo, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { LogLine } from '../../shared/api/invocations.ts';
 import { Button } from '../ui/button.tsx';
 import { classes } from '../ui/classes.ts';
@@ -14,6 +14,9 @@ import { versionText } from '../util/version-text.ts';
 import { levelClasses } from './log-lines.tsx';
 
 const rowPx = 24;
+
+/** Rows beyond each edge of what is visible: browsers scroll before the page hears of it. */
+const overscan = 10;
 
 interface RowProps {
   readonly line: LogLine;
@@ -64,7 +67,7 @@ function CopyLine({ line }: { readonly line: LogLine }) {
   );
 }
 
-function Row({ line, withFunction, isWrapped, onInvocation }: RowProps) {
+function Cells({ line, withFunction, isWrapped, onInvocation }: RowProps) {
   const { invocationId } = line;
   return (
     <>
@@ -119,6 +122,37 @@ function openUnlessSelecting(line: LogLine, open: (id: string) => void): void {
   if (line.invocationId !== null && (getSelection()?.isCollapsed ?? true)) open(line.invocationId);
 }
 
+interface PlacedRowProps extends RowProps {
+  readonly index: number;
+  readonly startPx: number;
+  /** Of rows whose height is not known before they are there. */
+  readonly measure: ((element: HTMLElement | null) => void) | undefined;
+}
+
+/** One row in its place. With every frame of scrolling most rows are the ones of the frame before, and are not rendered again. */
+const Row = memo(function Row({ index, startPx, measure, ...row }: PlacedRowProps) {
+  const { line, isWrapped, onInvocation } = row;
+  return (
+    // The row as a whole is a larger target for the mouse; the button inside it serves the keyboard.
+    // biome-ignore lint/a11y/noStaticElementInteractions: see above
+    // biome-ignore lint/a11y/useKeyWithClickEvents: see above
+    <div
+      data-index={index}
+      ref={measure}
+      onClick={() => openUnlessSelecting(line, onInvocation)}
+      className={classes(
+        'group absolute top-0 left-0 flex w-full gap-3 px-4 hover:bg-raised',
+        isWrapped ? 'items-start py-1' : 'items-center',
+        line.invocationId !== null && 'cursor-pointer',
+        line.level === 'error' && 'bg-danger-soft',
+      )}
+      style={{ ...(isWrapped ? {} : { height: rowPx }), transform: `translateY(${startPx}px)` }}
+    >
+      <Cells {...row} />
+    </div>
+  );
+});
+
 export interface LogListProps {
   readonly lines: readonly LogLine[];
   /** How many lines there once were before the first. */
@@ -140,7 +174,7 @@ export function LogList({ lines, dropped = 0, withFunction = false, isWrapped = 
     count: lines.length,
     getScrollElement: () => area.current,
     estimateSize: () => rowPx,
-    overscan: 20,
+    overscan,
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: heights of before say nothing once lines are wrapped, or not any more
   useLayoutEffect(() => virtual.measure(), [isWrapped]);
@@ -182,24 +216,16 @@ export function LogList({ lines, dropped = 0, withFunction = false, isWrapped = 
             const line = lines[item.index];
             if (line === undefined) return null;
             return (
-              // The row as a whole is a larger target for the mouse; the button inside it serves the keyboard.
-              // biome-ignore lint/a11y/noStaticElementInteractions: see above
-              // biome-ignore lint/a11y/useKeyWithClickEvents: see above
-              <div
+              <Row
                 key={line.id}
-                data-index={item.index}
-                {...(isWrapped ? { ref: virtual.measureElement } : {})}
-                onClick={() => openUnlessSelecting(line, onInvocation)}
-                className={classes(
-                  'group absolute top-0 left-0 flex w-full gap-3 px-4 hover:bg-raised',
-                  isWrapped ? 'items-start py-1' : 'items-center',
-                  line.invocationId !== null && 'cursor-pointer',
-                  line.level === 'error' && 'bg-danger-soft',
-                )}
-                style={{ ...(isWrapped ? {} : { height: rowPx }), transform: `translateY(${item.start}px)` }}
-              >
-                <Row line={line} withFunction={withFunction} isWrapped={isWrapped} onInvocation={onInvocation} />
-              </div>
+                line={line}
+                index={item.index}
+                startPx={item.start}
+                measure={isWrapped ? virtual.measureElement : undefined}
+                withFunction={withFunction}
+                isWrapped={isWrapped}
+                onInvocation={onInvocation}
+              />
             );
           })}
         </div>
