@@ -79,4 +79,17 @@ describe('gaugeGrid', () => {
   it('begins with what is heard where there is no past', () => {
     expect(gaugeGrid(series([]), [tick(38, 1)]).column('cpuPercent')).toEqual([null, null, null, 1]);
   });
+
+  it('tells the same whatever it remembers of the second before', () => {
+    const ticks = [31, 32, 41, 42].map((second) => tick(second, second));
+    const histories = [series([point(30, 0, 1)]), series([point(30, 0, 1, ['cpuPercent'])])];
+    for (const heard of [ticks.slice(0, 3), ticks, ticks.slice(1)])
+      for (const history of histories) {
+        const columns = (known: readonly LiveTick[]) => {
+          const grid = gaugeGrid(history, known);
+          return [grid.column('cpuPercent'), grid.column('inFlight', 'max')];
+        };
+        expect(columns(heard)).toEqual(columns(structuredClone(heard)));
+      }
+  });
 });

@@ -48,8 +48,20 @@ export function gaugeGrid(history: GaugeSeries, ticks: readonly LiveTick[]): Gau
   };
 }
 
+/** Of the newest tick of a step. A chart of seconds is made anew every second, and all but one of them are what they were. */
+const sums = new WeakMap<LiveTick, Step & { readonly hidden: Values | undefined }>();
+
 /** `hidden`: what the platform did not say of the past, it does not say of now. */
 function sumUp(ticks: readonly LiveTick[], hidden: Values | undefined): Step {
+  const newest = ticks.at(-1);
+  const before = newest === undefined ? undefined : sums.get(newest);
+  if (before?.samples === ticks.length && before.hidden === hidden) return before;
+  const step = { ...sumOf(ticks, hidden), hidden };
+  if (newest !== undefined) sums.set(newest, step);
+  return step;
+}
+
+function sumOf(ticks: readonly LiveTick[], hidden: Values | undefined): Step {
   const samples = ticks.map(({ gauges }) => gaugeValues(gauges));
   const names = Object.keys(samples[0] ?? {}) as GaugeName[];
   const gauges = names.map((name) => {
