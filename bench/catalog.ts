@@ -7,6 +7,7 @@ import { compiledAhead } from './compiled-ahead.ts';
 import { connections } from './connections.ts';
 import { cpuShares } from './cpu-shares.ts';
 import { dashboard } from './dashboard.ts';
+import { dashboardInput } from './dashboard-input.ts';
 import { dashboardPages } from './dashboard-pages.ts';
 import { dashboardTab } from './dashboard-tab.ts';
 import { docker } from './docker.ts';
@@ -58,6 +59,7 @@ export const benches: Readonly<Record<string, Bench>> = {
   'many-functions': { run: manyFunctions, limitSeconds: 900 },
   dashboard: { run: dashboard, limitSeconds: 900 },
   'dashboard-pages': { run: dashboardPages, limitSeconds: 1200 },
+  'dashboard-input': { run: dashboardInput, limitSeconds: 1200 },
   'dashboard-tab': { run: dashboardTab, limitSeconds: 1200 },
   docker: { run: docker, limitSeconds: 900 },
   qemu: { run: qemu, limitSeconds: 1800 },

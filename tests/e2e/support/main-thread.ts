@@ -58,6 +58,13 @@ export async function heapBytes(session: CDPSession): Promise<number> {
   return (await session.send('Runtime.getHeapUsage')).usedSize;
 }
 
+/** CPU time of the page's main thread so far, ms, from the first call of this on. */
+export async function mainThreadMs(session: CDPSession): Promise<number> {
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const { metrics } = await session.send('Performance.getMetrics');
+  return 1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN);
+}
+
 /** Where the list of log lines is scrolled to, from 0 to 1. As text: the project's types for Node.js know no `document`. */
 export const logsAt = (share: number): string => `{
   const area = document.querySelector('[role=log]');

@@ -1,4 +1,5 @@
 import type { Browser, CDPSession, Page } from 'playwright-core';
+import { mainThreadMs } from './main-thread.ts';
 import { observeVitals, vitalsOf, type WebVitals } from './web-vitals.ts';
 
 export interface PageLoadOptions {
@@ -37,7 +38,7 @@ export async function loadPage(
     page.setDefaultTimeout(60_000);
     const session = await context.newCDPSession(page);
     const network = await watchNetwork(session);
-    await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+    await mainThreadMs(session);
     if (slowdown !== 1) await session.send('Emulation.setCPUThrottlingRate', { rate: slowdown });
     if (bitsPerSecond !== undefined) {
       const throughput = bitsPerSecond / 8;
@@ -47,10 +48,9 @@ export async function loadPage(
     await observeVitals(page);
     await page.goto(url);
     await settled(page);
-    const { metrics } = await session.send('Performance.getMetrics');
+    const workMs = await mainThreadMs(session);
     const vitals = await vitalsOf(page);
-    const seconds = metrics.find((metric) => metric.name === 'TaskDuration')?.value ?? Number.NaN;
-    return { vitals, mainThreadMs: seconds * 1000, ...network() };
+    return { vitals, mainThreadMs: workMs, ...network() };
   } finally {
     await context.close();
   }

@@ -1,0 +1,102 @@
+import type { Browser, CDPSession, Page } from 'playwright-core';
+import { findChromium, launchChromium, openDashboard } from '../tests/e2e/support/browser.ts';
+import { inhabit } from '../tests/e2e/support/inhabited.ts';
+import { settled } from '../tests/e2e/support/page-load.ts';
+import { observeVitals, vitalsOf } from '../tests/e2e/support/web-vitals.ts';
+import { type Platform, startPlatform } from '../tests/support/platform.ts';
+import { median, type Row, row, withSpread } from './support/numbers.ts';
+import { progress } from './support/progress.ts';
+
+const rounds = 5;
+const goalMs = 200;
+const slowdowns = [1, 4] as const;
+
+const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name }).first().click();
+const typed = async (page: Page, label: string, text: string) => {
+  await page.getByRole('searchbox', { name: label }).click();
+  await page.keyboard.type(text);
+};
+
+/** What people do on each page, of what makes the browser work. */
+const deeds: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+  '/': async (page) => {
+    await button(page, 'View Latency as table');
+    await button(page, 'View Latency as chart');
+    await button(page, '24 h');
+    await button(page, /Pause$/);
+    await page.keyboard.press('Control+k');
+    await page.getByRole('option').first().waitFor();
+    await page.keyboard.type('logs');
+    await page.keyboard.press('Escape');
+  },
+  '/functions': async (page) => {
+    await page.getByRole('row').nth(1).waitFor();
+    await button(page, 'Function');
+    await page.getByRole('checkbox').nth(1).click();
+    await typed(page, 'Search functions', 'shop');
+  },
+  '/functions/shop': async (page) => {
+    await page.getByRole('link', { name: 'Versions', exact: true }).click();
+    await button(page, 'Compare');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('link', { name: 'Invocations', exact: true }).last().click();
+    await page.getByRole('cell').nth(1).getByRole('button').click();
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('link', { name: 'Overview', exact: true }).last().click();
+  },
+  '/logs': async (page) => {
+    await page.getByRole('log').waitFor();
+    await typed(page, 'Filter', 'looking');
+    await button(page, 'Wrap long lines');
+    await button(page, 'Pause');
+  },
+};
+
+/**
+ * How long people wait for what a key or a click does, until the next frame that shows it: the longest of all that is done on a page, which is
+ * what `web-vitals` calls interaction to next paint where there are fewer than fifty.
+ */
+export async function dashboardInput(): Promise<readonly Row[]> {
+  const executablePath = findChromium();
+  if (executablePath === undefined) return [row('input in a browser', 'there is no Chromium')];
+  const [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath)]);
+  try {
+    await inhabit(platform);
+    const rows: Row[] = [];
+    for (const slowdown of slowdowns)
+      for (const path of Object.keys(deeds)) rows.push(await answers(browser, platform, path, slowdown));
+    return rows;
+  } finally {
+    await browser.close();
+    await platform.dispose();
+  }
+}
+
+async function answers(browser: Browser, platform: Platform, path: string, slowdown: number): Promise<Row> {
+  const longest: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    progress(`${path}, ${slowdown} x slower, round ${round + 1} of ${rounds}`);
+    longest.push(await longestAnswer(browser, platform, path, slowdown));
+  }
+  const how = slowdown === 1 ? 'as fast as it is' : `CPU ${slowdown} x slower`;
+  const isMet = median(longest) <= goalMs;
+  return row(`interaction to next paint on ${path}, ${how}`, withSpread(longest, 0, ' ms'), `<= ${goalMs} ms`, isMet);
+}
+
+async function longestAnswer(browser: Browser, platform: Platform, path: string, slowdown: number): Promise<number> {
+  const { page } = await openDashboard(browser, platform);
+  await observeVitals(page);
+  await page.goto(platform.url + path);
+  await settled(page);
+  await slowDown(await page.context().newCDPSession(page), slowdown);
+  await deeds[path]?.(page);
+  const { interactions } = await vitalsOf(page);
+  await page.context().close();
+  return Math.max(0, ...interactions.map(({ ms }) => ms));
+}
+
+async function slowDown(session: CDPSession, rate: number): Promise<void> {
+  await session.send('Emulation.setCPUThrottlingRate', { rate });
+}
