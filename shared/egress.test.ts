@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { egressSchema, egressSecrets, parseEgressHost } from './egress.ts';
+import { defaultEgressPorts, egressSchema, egressSecrets, parseEgressHost } from './egress.ts';
 
 describe('hosts of an allow-list', () => {
   it.each([
@@ -8,6 +8,8 @@ describe('hosts of an allow-list', () => {
     ['*.example.org', { name: 'example.org', isWildcard: true, port: undefined }],
     ['192.0.2.1:1', { name: '192.0.2.1', isWildcard: false, port: 1 }],
     ['xn--bcher-kva.example', { name: 'xn--bcher-kva.example', isWildcard: false, port: undefined }],
+    ['a.v2', { name: 'a.v2', isWildcard: false, port: undefined }],
+    ['a.2x:65535', { name: 'a.2x', isWildcard: false, port: 65_535 }],
     ['db', { name: 'db', isWildcard: false, port: undefined }],
   ])('%s', (text, expected) => {
     expect(parseEgressHost(text)).toEqual(expected);
@@ -27,6 +29,7 @@ describe('hosts of an allow-list', () => {
     ['example..com', 'no name'],
     ['example.com.', 'no name'],
     ['-a.example', 'no name'],
+    ['a-.example', 'no name'],
     ['*.com', 'a wildcard needs a domain'],
     ['127.1', 'neither a name nor'],
     ['0x7f000001', 'neither a name nor'],
@@ -44,6 +47,8 @@ describe('hosts of an allow-list', () => {
       { path: ['allow', 1], message: expect.stringContaining('"http://bad.example" must be a host') },
     ]);
     expect(egressSchema.safeParse('some').error?.issues[0]?.message).toContain('"none", "all" or');
+    expect(['none', 'all'].map((text) => egressSchema.parse(text))).toEqual(['none', 'all']);
+    expect(defaultEgressPorts).toEqual([80, 443]);
     expect(egressSchema.safeParse({ allow: [] }).success).toBe(false);
     expect(egressSchema.safeParse({ allow: Array(65).fill('a.example') }).success).toBe(false);
   });
@@ -61,6 +66,8 @@ describe('hosts of an allow-list', () => {
     expect(messageOf({ host: '*.b.example', secret: 'KEY' })).toContain('one host');
     for (const header of ['Host', 'content-length', 'proxy-authorization'])
       expect(messageOf({ host: 'b.example', secret: 'KEY', header })).toContain('belongs to the connection');
+    for (const header of ['x-host', 'host-id', 'expected'])
+      expect(messageOf({ host: 'b.example', secret: 'KEY', header })).toBeUndefined();
     expect(messageOf({ host: 'b.example', secret: 'KEY', header: 'a b' })).toContain('not a header name');
     expect(messageOf({ host: 'b.example', secret: 'KEY', prefix: 'a\r\nb' })).toContain('printable');
     expect(messageOf({ host: 'b.example' })).toBeDefined();

@@ -171,3 +171,51 @@ test('lists of methods overlap when one has no end or both name the same', () =>
   ]);
   expect(methodsOverlap(['GET'], ['PUT', 'get'])).toBe(false);
 });
+
+describe('a pattern', () => {
+  const names = Array.from({ length: 32 }, (_, i) => `s${i}`);
+
+  test('has its segments and the names of its parameters', () => {
+    const long = `_${'a'.repeat(63)}`;
+    expect(parseRoutePattern(`/a b/:id/%C3%A9/:${long}/*`)).toEqual({
+      segments: [
+        { kind: 'literal', text: 'a b' },
+        { kind: 'param', name: 'id' },
+        { kind: 'literal', text: 'é' },
+        { kind: 'param', name: long },
+        { kind: 'rest' },
+      ],
+      paramNames: ['id', long],
+    });
+    expect(parseRoutePattern('/')).toEqual({ segments: [], paramNames: [] });
+    expect(parseRoutePattern(`/${names.join('/')}`).segments).toHaveLength(32);
+  });
+
+  const noParameter = (name: string) => `"${name}" is no parameter; use letters, digits and _, for example :id`;
+  test.each([
+    ...['a', '/./a', '/..', '/a%2fb', '/a\u007fb', '/a\u001fb'].map((path) => [
+      path,
+      'it must begin with / and have no ., .. or encoded slashes',
+    ]),
+    [`/${names.join('/')}/one`, 'at most 32 segments'],
+    ['/*/a', '* may only be the last segment'],
+    ['/a//b', 'empty segments are not allowed'],
+    ['/:id/:id', ':id appears twice'],
+    ...[':', ':1a', ':a-', ':-a', ':constructor', ':prototype', ':__proto__', `:${'a'.repeat(65)}`].map((name) => [
+      `/${name}`,
+      noParameter(name),
+    ]),
+  ])('%j is refused with the reason', (path = '', reason) => {
+    expect(() => parseRoutePattern(path)).toThrow(
+      expect.objectContaining({
+        kind: 'invalid_request',
+        code: 'bad_route',
+        message: `route ${JSON.stringify(path)}: ${reason}`,
+      }),
+    );
+  });
+
+  test('of a path: a space is a character like others', () => {
+    expect(splitPath('/a%20/ b/')).toEqual({ segments: ['a ', ' b'], hasTrailingSlash: true });
+  });
+});

@@ -21,6 +21,50 @@ it('continues the trace of the caller, and passes the decision on', () => {
   expect(traceparentOf({ ...context, isSampled: true }, 0)).toBe(`00-${'a1'.repeat(16)}-${context.spanId}-01`);
 });
 
+it('takes ids that begin with zeros, and reads one bit of the flags', () => {
+  const traceId = `0${'a'.repeat(31)}`;
+  const parentSpanId = `0${'b'.repeat(15)}`;
+  for (const [flags, isSampled] of [
+    ['00', false],
+    ['01', true],
+    ['02', false],
+    ['03', true],
+    ['ff', true],
+  ] as const) {
+    const traceparent = `00-${traceId}-${parentSpanId}-${flags}`;
+    expect(traceContextOf({ id, attempt: 1, traceparent })).toMatchObject({ traceId, parentSpanId, isSampled });
+  }
+  for (const wrong of [` 00-${traceId}-${parentSpanId}-00`, `00-${traceId}-${parentSpanId}-00-`])
+    expect(isTraceparent(wrong)).toBe(false);
+});
+
+it('exports the share of traces that the low 52 bits say', () => {
+  const own = (low: string) => ({
+    traceId: low.padStart(32, 'f'),
+    spanId: '',
+    parentSpanId: undefined,
+    isSampled: undefined,
+  });
+  const half = `8${'0'.repeat(12)}`;
+  expect([isSampled(own(`7${'f'.repeat(12)}`), 0.5), isSampled(own(half), 0.5)]).toEqual([true, false]);
+  expect(isSampled(own('0'.repeat(13)), 0)).toBe(false);
+});
+
+it('numbers the spans of the attempts in their low 32 bits', () => {
+  const spans = (text: string) =>
+    [1, 2, 3, 17].map(
+      (attempt) => traceContextOf({ id: `inv_${text}` as InvocationId, attempt, traceparent: undefined }).spanId,
+    );
+  const last = ['00000000', '00000001', '00000002', '00000010'];
+  expect(spans('00000000000000000060000000')).toEqual(last.map((low) => `00000030${low}`));
+  expect(spans('00000000000000000003000000').slice(1)).toEqual(
+    ['c0000001', 'c0000002', 'c0000010'].map((low) => `00000000${low}`),
+  );
+  expect(spans('z'.repeat(26))).toEqual(
+    ['ffffffff', 'fffffffe', 'fffffffd', 'ffffffef'].map((low) => `ffffffff${low}`),
+  );
+});
+
 it('gives every attempt a span of its own in one trace', () => {
   const [first, second] = [1, 2].map((attempt) => traceContextOf({ id, attempt, traceparent: undefined }));
   expect(second?.traceId).toBe(first?.traceId);

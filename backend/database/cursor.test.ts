@@ -32,10 +32,18 @@ describe('cursors', () => {
       encodeCursor('list', ['a']),
       encodeCursor('list', ['a', 1, 1]),
       encodeCursor('list', [1, 'a']),
+      encodeCursor('list', [1, 1]),
       encodeCursor('list', ['a', 1.5]),
       encodeCursor('list', ['a'.repeat(500), 1]),
     ]) {
-      expect(() => decodeCursor('list', ['s', 'n'], cursor)).toThrow('does not belong to this list');
+      expect(() => decodeCursor('list', ['s', 'n'], cursor)).toThrow(
+        expect.objectContaining({
+          kind: 'invalid_request',
+          code: 'bad_cursor',
+          message: expect.stringContaining('does not belong to this list'),
+          issues: [{ path: 'cursor', message: 'not a cursor of this list' }],
+        }),
+      );
     }
   });
 

@@ -22,7 +22,7 @@ const tagBytes = 16;
 export function seal(kek: KeyObject, place: SecretPlace, value: string): Envelope {
   const dataKey = randomBytes(keyBytes);
   const envelope = {
-    sealed: encrypt(createSecretKey(dataKey), placeText('value', place), Buffer.from(value, 'utf8')),
+    sealed: encrypt(createSecretKey(dataKey), placeText('value', place), Buffer.from(value)),
     wrappedKey: encrypt(kek, placeText('key', place), dataKey),
   };
   dataKey.fill(0);
@@ -47,7 +47,7 @@ export function rewrap(from: KeyObject, to: KeyObject, place: SecretPlace, wrapp
 
 /** JSON, so that no two places have the same text. */
 function placeText(what: 'value' | 'key', { project, name, version }: SecretPlace): Buffer {
-  return Buffer.from(JSON.stringify(['hearth secret', 1, what, project, name, version]), 'utf8');
+  return Buffer.from(JSON.stringify(['hearth secret', 1, what, project, name, version]));
 }
 
 /** 96 random bits of IV (NIST SP 800-38D, 8.2.2), the tag, the ciphertext. Keys see few messages: one, or one per secret. */

@@ -24,6 +24,24 @@ it.each([
   expect(clean).not.toContain('ss');
 });
 
+const odd = `it's & (a) /<secret>/ "ü"~!`;
+const html = odd.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+const json = JSON.stringify(odd).slice(1, -1);
+it.each([
+  ['as it is', odd],
+  ['inside a text in JSON', json],
+  ['inside a text in JSON in JSON', JSON.stringify(json).slice(1, -1)],
+  ['in JSON of PHP, which escapes slashes', json.replaceAll('/', '\\/')],
+  ['in a URL', encodeURIComponent(odd)],
+  ['in a URL with + for spaces', encodeURIComponent(odd).replaceAll('%20', '+')],
+  ['in a form', new URLSearchParams({ x: odd }).toString().slice(2)],
+  ['in HTML', html],
+  ['in hex', Buffer.from(odd).toString('hex')],
+  ['in hex of capitals', Buffer.from(odd).toString('hex').toUpperCase()],
+])('takes out the whole of a value %s and nothing else', (_name, text) => {
+  expect(redactorOf([odd])(`before,${text},after`)).toBe('before,[redacted],after');
+});
+
 it('takes out base64 wherever the value stands in what was encoded', () => {
   fc.assert(
     fc.property(
@@ -58,6 +76,8 @@ it('takes out the beginning of a value at the end of a text that was cut', () =>
   expect(cut('x correct hor', true)).toBe(`x ${redactedText}`);
   expect(cut('x correct hor')).toBe('x correct hor');
   expect(cut('x cor', true)).toBe('x cor');
+  expect(cut('x corr', true)).toBe(`x ${redactedText}`);
+  expect(cut('correct', true)).toBe(redactedText);
 });
 
 it('leaves alone what is too short to be told from other words, and texts without values', () => {

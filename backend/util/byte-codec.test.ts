@@ -72,6 +72,42 @@ describe('byte codec', () => {
     expect(() => reader.byte()).toThrow('too early');
   });
 
+  test.each([
+    ['byte', (writer: ByteWriter) => writer.byte(7)],
+    ['bytes', (writer: ByteWriter) => writer.bytes(Buffer.from('abcd'))],
+    ['text', (writer: ByteWriter) => writer.text('abcd')],
+  ])('grows for %s again and again', (_name, write) => {
+    const [small, large] = [new ByteWriter(1), new ByteWriter(1024)];
+    for (let i = 0; i < 40; i++) {
+      write(small);
+      write(large);
+      expect(small.copy()).toEqual(large.copy());
+    }
+  });
+
+  test('says what is wrong', () => {
+    const message = (bytes: readonly number[], act: (reader: ByteReader) => unknown) => {
+      try {
+        return act(new ByteReader(Buffer.from(bytes)));
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    const damaged = (what: string) => `a binary value is damaged: ${what}`;
+    expect(message([0x80, 0x00], (reader) => reader.varint())).toBe(damaged('a number is longer than it need be'));
+    expect(message(new Array(20).fill(0xff), (reader) => reader.varint())).toBe(damaged('a number is too large'));
+    expect(message([0x80, 0x80, 0x80, 0x80, 0x10], (reader) => reader.signed())).toBe(
+      damaged('a signed number is too large'),
+    );
+    expect(message([1, 2, 3], (reader) => reader.double())).toBe(damaged('it ends too early'));
+    expect(message([3, 97], (reader) => reader.text(9))).toBe(damaged('it ends too early'));
+    expect(message([3, 97, 97, 97], (reader) => reader.text(2))).toBe(damaged('a text is too long'));
+    expect(message([2, 0xc3, 0x28], (reader) => reader.text(9))).toBe(damaged('a text is not UTF-8'));
+    expect(message([1], (reader) => reader.end())).toBe(damaged('something follows its end'));
+    // A byte order mark is a part of the text.
+    expect(message([3, 0xef, 0xbb, 0xbf], (reader) => reader.text(9))).toBe('\ufeff');
+  });
+
   test('takes the largest of everything', () => {
     const writer = new ByteWriter(1);
     for (const value of [Number.MAX_SAFE_INTEGER, 0, 127, 128]) writer.varint(value);

@@ -1,3 +1,4 @@
+import { argon2Sync } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { hashPassword, verifyPassword } from './password-hash.ts';
 
@@ -13,6 +14,24 @@ test('agrees with the reference implementation', async () => {
   // A vector of its own tests (test.c, version 0x13).
   const hash = '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
   expect(await verifyPassword(hash, 'password')).toBe(true);
+});
+
+test.each([
+  [8, 1, 1],
+  [8, 10, 1],
+  [80, 1, 10],
+])('takes hashes of other costs: m=%i, t=%i, p=%i', async (memory, passes, parallelism) => {
+  const nonce = Buffer.from('somesalt');
+  const options = { message: 'password', nonce, memory, passes, parallelism };
+  const text = (tagLength: number) => {
+    const [salt, tag] = [nonce, argon2Sync('argon2id', { ...options, tagLength })].map((bytes) =>
+      bytes.toString('base64').replace(/=+$/, ''),
+    );
+    return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${salt}$${tag}`;
+  };
+  expect(await verifyPassword(text(32), 'password')).toBe(true);
+  for (const wrong of [`x${text(32)}`, `${text(32)}$`, text(16), text(33)])
+    expect(await verifyPassword(wrong, 'password')).toBe(false);
 });
 
 test.each([

@@ -6,6 +6,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PlatformError } from '../../../shared/errors.ts';
 import { type CraftedEntry, craftTarGz, craftZip } from '../../../tests/support/archives.ts';
+import { StagingTree } from './staging-tree.ts';
 import { unpackSource } from './unpack.ts';
 import { defaultUnpackLimits, type UnpackLimits } from './unpack-limits.ts';
 
@@ -36,6 +37,11 @@ async function unpack(
   );
 }
 
+async function openFiles(): Promise<readonly string[]> {
+  const open = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));
+  return (await Promise.all(open)).filter((path) => path.startsWith(work));
+}
+
 /** What is refused leaves no file open. */
 async function refusal(run: Promise<unknown>): Promise<PlatformError> {
   const error = await run.then(
@@ -43,8 +49,8 @@ async function refusal(run: Promise<unknown>): Promise<PlatformError> {
     (reason: unknown) => reason,
   );
   expect(error).toBeInstanceOf(PlatformError);
-  const open = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));
-  expect((await Promise.all(open)).filter((path) => path.startsWith(join(work, 'out')))).toEqual([]);
+  // The archive is closed a moment later.
+  await expect.poll(openFiles).toEqual([]);
   return error as PlatformError;
 }
 
@@ -109,7 +115,9 @@ describe.each(['zip', 'tar.gz'] as const)('a %s', (format) => {
   });
 
   test('that is not one is refused as such', async () => {
-    expect((await refusal(unpack(format, Buffer.from('hello')))).code).toBe('bundle_archive_invalid');
+    const error = await refusal(unpack(format, Buffer.from('hello')));
+    expect(error.code).toBe('bundle_archive_invalid');
+    expect(error.message).toContain(`.${format} archive`);
     expect((await refusal(unpack(format, Buffer.alloc(0)))).kind).toBe('invalid_request');
   });
 
@@ -123,8 +131,8 @@ describe.each(['zip', 'tar.gz'] as const)('a %s', (format) => {
 
   test('whose time is up is refused as too large', async () => {
     const entries = Array.from({ length: 500 }, (_, i) => ({ name: `f${i}`, content: 'x' }));
-    const error = await refusal(unpack(format, entries, { maxUnpackMs: 0 }));
-    expect(error.message).toContain('did not unpack within');
+    const error = await refusal(unpack(format, entries, { maxUnpackMs: 1 }));
+    expect(error.message).toContain('did not unpack within 0.001 s');
   });
 
   test('with one top-level folder is unpacked from inside it', async () => {
@@ -133,8 +141,77 @@ describe.each(['zip', 'tar.gz'] as const)('a %s', (format) => {
   });
 
   test('whose handler lies in its only folder keeps the folder', async () => {
-    const root = await unpack(format, [{ name: 'src/index.mjs' }], {}, 'src/index');
-    expect(await readdir(root)).toEqual(['src']);
+    for (const beside of ['src/other.mjs', 'src/package.json']) {
+      await rm(join(work, 'out'), { recursive: true });
+      await mkdir(join(work, 'out'));
+      const root = await unpack(format, [{ name: 'src/index.mjs' }, { name: beside }], {}, 'src/index');
+      expect(await readdir(root)).toEqual(['src']);
+    }
+  });
+});
+
+describe.each(['zip', 'tar.gz'] as const)('a %s that ends otherwise', (format) => {
+  test('has no files but folders', async () => {
+    const error = await refusal(unpack(format, [{ name: 'empty/', type: '5', mode: 0o040755 }]));
+    expect([error.kind, error.code]).toEqual(['invalid_request', 'bundle_empty']);
+    expect(error.message).toContain('upload at least the handler');
+  });
+
+  test('is given up by its caller, who is told the own reason', async () => {
+    const path = join(work, 'upload');
+    await writeFile(path, (format === 'zip' ? craftZip : craftTarGz)([{ name: 'a' }]));
+    const source = { kind: 'archive', path, format } as const;
+    const stopped = AbortSignal.abort(new Error('the caller left'));
+    const run = unpackSource(source, join(work, 'out'), 'index', defaultUnpackLimits, stopped);
+    await expect(run).rejects.toThrow('the caller left');
+  });
+
+  test('is not there: that is no fault of its size', async () => {
+    const source = { kind: 'archive', path: join(work, 'none'), format } as const;
+    const run = unpackSource(source, join(work, 'out'), 'index', defaultUnpackLimits, signal);
+    await expect(run).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('a tree', () => {
+  const MiB = 1024 * 1024;
+  const treeOf = (limits: Partial<UnpackLimits>) =>
+    new StagingTree({ directory: join(work, 'out'), limits: { ...defaultUnpackLimits, ...limits } });
+  async function* pieces(...texts: readonly string[]): AsyncGenerator<Buffer> {
+    for (const text of texts) yield Buffer.from(text);
+  }
+
+  test('knows its files and bytes, and takes exactly as much as it may', async () => {
+    const tree = treeOf({ maxFiles: 4, maxBytes: 5 });
+    await tree.addDirectory('lib');
+    await tree.addFile('lib/a.sh', Buffer.from('abc'), true);
+    await tree.addFile('b', pieces('d', 'e'));
+    await tree.addFile('c', Buffer.alloc(0));
+    expect([tree.files(), tree.sizeBytes]).toEqual([['lib/a.sh', 'b', 'c'], 5]);
+    const modes = ['lib/a.sh', 'b', 'c'].map(async (path) => (await stat(join(tree.directory, path))).mode & 0o777);
+    expect(await Promise.all(modes)).toEqual([0o755, 0o644, 0o644]);
+    expect((await refusal(tree.addDirectory('more'))).message).toContain('more than 4 files and folders');
+  });
+
+  test.each([
+    ['whole', (size: number) => Buffer.alloc(size)],
+    ['in pieces', (size: number) => pieces('x'.repeat(size - 1), 'x')],
+  ])('says how much it may be when a file that comes %s is more', async (_how, contentOf) => {
+    const error = await refusal(treeOf({ maxBytes: 2 * MiB }).addFile('a', contentOf(2 * MiB + 1)));
+    expect(error.message).toContain('unpacks to more than 2 MiB');
+  });
+
+  test('writes over nothing that somebody else put there', async () => {
+    await writeFile(join(work, 'out/a'), 'theirs');
+    for (const content of [Buffer.from('ours'), pieces('ours')])
+      await expect(treeOf({}).addFile('a', content)).rejects.toMatchObject({ code: 'EEXIST' });
+    expect(await readFile(join(work, 'out/a'), 'utf8')).toBe('theirs');
+  });
+
+  test('may be a MiB, and so many times what was packed', () => {
+    const tree = treeOf({ maxRatio: 100 });
+    tree.checkRatio(10, MiB + 1000);
+    expect(() => tree.checkRatio(10, MiB + 1001)).toThrow('more than 100 times its size');
   });
 });
 
@@ -181,9 +258,10 @@ describe.each(['zip', 'tar.gz'] as const)('what tools add to a %s', (format) => 
 });
 
 test('modes of a zip count when it was packed on Unix', async () => {
-  const entries = [{ name: 'run', mode: 0o120777, madeOn: 0 }, { name: 'b' }];
+  const entries = [{ name: 'run', mode: 0o120777, madeOn: 0 }, { name: 'b' }, { name: 'folder/', madeOn: 0 }];
   const root = await unpack('zip', entries);
   expect((await stat(join(root, 'run'))).mode & 0o777).toBe(0o644);
+  expect((await stat(join(root, 'folder'))).isDirectory()).toBe(true);
 });
 
 test('an encrypted zip is refused', async () => {
@@ -193,6 +271,25 @@ test('an encrypted zip is refused', async () => {
 test('a tar without a mode has a plain file', async () => {
   const root = await unpack('tar.gz', [{ name: 'a', modeField: '       ' }, { name: 'b' }]);
   expect((await stat(join(root, 'a'))).mode & 0o777).toBe(0o644);
+});
+
+test('a tar has files of three kinds, and what is of a kind that nobody knows is refused', async () => {
+  const kinds = ['0', '\0', '7'].map((type, i) => ({ name: `f${i}`, content: 'x', type }));
+  const root = await unpack('tar.gz', kinds);
+  const contents = await Promise.all(kinds.map(({ name }) => readFile(join(root, name), 'utf8')));
+  expect(contents).toEqual(['x', 'x', 'x']);
+  await rm(root, { recursive: true });
+  await mkdir(root);
+  const error = await refusal(unpack('tar.gz', [{ name: 'a' }, { name: 'odd', type: 'Z' }]));
+  expect(error.message).toContain('"odd" is of an unknown kind (Unsupported); leave it out');
+});
+
+test('a tar that cannot be read is refused, and not waited for', async () => {
+  const path = join(work, 'folder');
+  await mkdir(path);
+  const source = { kind: 'archive', path, format: 'tar.gz' } as const;
+  const error = await refusal(unpackSource(source, join(work, 'out'), 'index', defaultUnpackLimits, signal));
+  expect(error.message).toContain('EISDIR');
 });
 
 test('a tar whose header does not add up is refused', async () => {
@@ -251,6 +348,21 @@ test('inline files are checked and decoded', async () => {
     const error = await refusal(unpackSource(evil, out, 'index', defaultUnpackLimits, signal));
     expect(error).toMatchObject({ kind: 'invalid_request', message: expect.stringContaining(why) });
   }
+  const stopped = AbortSignal.abort(new Error('the caller left'));
+  const aborted = unpackSource({ kind: 'inline', files }, out, 'index', defaultUnpackLimits, stopped);
+  await expect(aborted).rejects.toThrow('the caller left');
   const none = { kind: 'inline', files: {} } as const;
   expect((await refusal(unpackSource(none, out, 'index', defaultUnpackLimits, signal))).code).toBe('bundle_empty');
+});
+
+test('of inline files only the program of a custom runtime can be run, and their one folder is kept', async () => {
+  const out = join(work, 'out');
+  const custom = { bootstrap: '#!/bin/sh', 'other.sh': '#!/bin/sh' };
+  await unpackSource({ kind: 'inline', files: custom }, out, 'bootstrap', defaultUnpackLimits, signal);
+  const modes = Object.keys(custom).map(async (name) => (await stat(join(out, name))).mode & 0o777);
+  expect(await Promise.all(modes)).toEqual([0o755, 0o644]);
+  await rm(out, { recursive: true });
+  await mkdir(out);
+  const folder = { 'app/index.mjs': '' };
+  expect(await unpackSource({ kind: 'inline', files: folder }, out, 'index', defaultUnpackLimits, signal)).toBe(out);
 });

@@ -96,6 +96,34 @@ describe('the hello of TLS', () => {
     ['a length beyond all bounds', inRecords(Buffer.from([1, 255, 255, 255, 0]))],
   ])('with %s is refused', (_what, bytes) => expect(read(bytes)).toBe('malformed'));
 
+  it('is refused for one thing alone that is wrong with it', () => {
+    const message = helloOf([serverName('api.example'), extension(21, Buffer.alloc(3))]);
+    const changed = (bytes: Buffer, at: number, value: number) => {
+      const copy = Buffer.from(bytes);
+      copy[at] = value;
+      return copy;
+    };
+    const whole = inRecords(message);
+    expect(read(whole)).toEqual(plain);
+    const half = Buffer.concat([inRecords(message.subarray(0, 20)), inRecords(message.subarray(20))]);
+    expect(read(half)).toEqual(plain);
+    const longer = changed(Buffer.concat([message, Buffer.from([0])]), 3, (message[3] ?? 0) + 1);
+    for (const [what, bytes] of [
+      ['the kind of the record', changed(whole, 0, 23)],
+      ['the version of the record', changed(whole, 1, 2)],
+      ['the kind of the second record', changed(half, 25, 23)],
+      [
+        'an empty record inside',
+        Buffer.concat([half.subarray(0, 25), Buffer.from([22, 3, 1, 0, 0]), half.subarray(25)]),
+      ],
+      ['the kind of the message', inRecords(changed(message, 0, 2))],
+      ['a byte behind the extensions', inRecords(longer)],
+      ['an extension twice', inRecords(helloOf([extension(21, Buffer.alloc(1)), extension(21, Buffer.alloc(1))]))],
+    ] as const)
+      expect([what, read(bytes)]).toEqual([what, 'malformed']);
+    expect(read(inRecords(helloOf([serverName('a')])))).toMatchObject({ serverName: 'a' });
+  });
+
   it('is bounded, whatever it says of itself', () => {
     const endless = inRecords(Buffer.concat([Buffer.from([1, 0, 0x3f, 0xfd]), Buffer.alloc(20_000)]), 1);
     expect(read(endless)).toBe('malformed');

@@ -7,6 +7,8 @@ import { listenTo } from './opening.ts';
 /** What is heard when the pieces come one after the other, whether only the end told, and what is then there to be read. */
 async function hear(pieces: readonly Buffer[]) {
   const connection = new PassThrough();
+  const listeners = () => ['readable', 'end'].map((event) => connection.listenerCount(event));
+  const before = listeners();
   const listening = listenTo(connection);
   for (const piece of pieces) {
     connection.write(piece);
@@ -15,6 +17,7 @@ async function hear(pieces: readonly Buffer[]) {
   }
   connection.end();
   const { opening, rest } = await listening;
+  expect(listeners()).toEqual(before);
   if (rest !== undefined) return { opening, hasWaited: true, all: rest };
   connection.resume();
   return { opening, hasWaited: false, all: Buffer.concat((await connection.toArray()) as Buffer[]) };
@@ -61,6 +64,8 @@ it.each([
   ['http', Buffer.from('\r\n\nget\t/ http/9\n')],
   ['http', Buffer.from('PRI * HTTP/1.1\r\n')],
   ['other', Buffer.from('PRI * HTTP/2.0\r\n')],
+  ['other', Buffer.from('\r\nPRI * HTTP/2.0\r\n')],
+  ['other', Buffer.from([0x90, 0x41, 0x42, 0x43])],
   ['other', Buffer.from('GET /HTTP/1.1\r\n')],
   ['other', Buffer.from('EHLO x\r\n')],
   ['other', Buffer.from('GET / HTTP/1.1\0\r\n')],
@@ -75,6 +80,33 @@ it.each([Buffer.alloc(0), Buffer.from([0x80, 46, 1]), Buffer.from('GET / HTTP/1.
     expect(await hear(bytes.length === 0 ? [] : [bytes])).toEqual({ opening: 'other', hasWaited: true, all: bytes });
   },
 );
+
+it('tells with the piece that is enough, though nothing in it looks like an end', async () => {
+  const line = Buffer.from('a'.repeat(16_384));
+  for (const pieces of [
+    [Buffer.from([0x90, 0x41, 0x42]), Buffer.from([0x43])],
+    [line.subarray(1), line.subarray(0, 1)],
+  ])
+    expect(await hear(pieces)).toEqual({ opening: 'other', hasWaited: false, all: Buffer.concat(pieces) });
+});
+
+it.each([
+  ['of a line', 'a'],
+  ['that are empty lines', '\n'],
+])('copies little when it hears a thousand pieces %s', async (_what, text) => {
+  const { concat } = Buffer;
+  let copiedBytes = 0;
+  Buffer.concat = ((list: readonly Uint8Array[], size?: number) => {
+    copiedBytes += list.reduce((sum, { length }) => sum + length, 0);
+    return concat(list, size);
+  }) as typeof concat;
+  try {
+    expect(await hear(Array.from({ length: 1000 }, () => Buffer.from(text)))).toMatchObject({ hasWaited: true });
+  } finally {
+    Buffer.concat = concat;
+  }
+  expect(copiedBytes).toBeLessThan(20_000);
+});
 
 it('waits no longer than the longest line', async () => {
   const line = Buffer.from('a'.repeat(16_384));

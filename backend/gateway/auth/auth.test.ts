@@ -87,6 +87,32 @@ describe('signed messages', () => {
     expect(check({ ...example, webhookSignature: `v1,AAAA ${example.webhookSignature}` })).toBe(true);
   });
 
+  test('says what is wrong with a message, and how long its id must be remembered', () => {
+    const key = Buffer.alloc(16, 7);
+    const verdict = (id: string, timestamp: string, over: Partial<CallerProof> = {}) => {
+      const signature = createHmac('sha256', key).update(`${id}.${timestamp}.{}`).digest('base64');
+      const proof = { webhookId: id, webhookTimestamp: timestamp, webhookSignature: `v1,${signature}` };
+      return verifySignature(auth, key, { ...nothing, ...proof, body: Buffer.from('{}'), ...over }, at);
+    };
+    const [id, time] = ['msg_1', '1614265330'];
+    expect(verdict(id, time)).toEqual({ isValid: true, messageId: id, expiresAt: at + 301_000 });
+    const refused: [ReturnType<typeof verdict>, string][] = [
+      [verdict(id, time, { webhookId: undefined }), 'a header is missing'],
+      [verdict(id, time, { webhookTimestamp: undefined }), 'a header is missing'],
+      [verdict(id, time, { webhookSignature: undefined }), 'a header is missing'],
+      [verdict(` ${id}`, time), 'webhook-id is malformed'],
+      [verdict(`${id}\n`, time), 'webhook-id is malformed'],
+      [verdict(id, `+${time}`), 'webhook-timestamp is not in seconds'],
+      [verdict(id, `${time} `), 'webhook-timestamp is not in seconds'],
+      [verdict(id, '1614265029'), 'the message is too old, or a clock is wrong'],
+      [verdict(id, time, { webhookSignature: 'v1,AAAA '.repeat(9) }), 'too many signatures'],
+      [verdict(id, time, { body: Buffer.from('[]') }), 'the signature is wrong'],
+    ];
+    for (const [found, reason] of refused) expect(found).toEqual({ isValid: false, reason });
+    expect(signatureKey('x'.repeat(16))).toEqual(Buffer.from('x'.repeat(16)));
+    expect(signatureKey('x'.repeat(15))).toBeUndefined();
+  });
+
   test('a key that is short is none, and the caller does not learn of it', async () => {
     expect(signatureKey('short')).toBeUndefined();
     expect(signatureKey('whsec_AAAA')).toBeUndefined();

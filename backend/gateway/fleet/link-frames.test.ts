@@ -58,6 +58,44 @@ test('behind a stop what comes later is left too, in one piece or several', () =
   expect(decoder.rest.toString()).toBe('GET / HTTP/1.1\r\n\r\n');
 });
 
+test('a frame that comes in one piece is a part of it, and so is what is left', () => {
+  const chunks: Buffer[] = [];
+  const decoder: LinkDecoder = new LinkDecoder(100, ({ id, payload }) => {
+    expect(payload.buffer).toBe(chunks[id]?.buffer);
+    if (id === 2) decoder.stop();
+  });
+  for (const id of [0, 1, 2]) {
+    // Of its own memory, which small buffers share.
+    const chunk = Buffer.from(
+      new Uint8Array(Buffer.concat([encodeFrame(linkFrames.data, id, body), Buffer.alloc(id)])).buffer,
+    );
+    chunks.push(id === 1 ? chunk.subarray(0, -1) : chunk);
+    decoder.push(chunks[id] as Buffer);
+  }
+  expect(decoder.rest).toEqual(Buffer.alloc(2));
+  expect(decoder.rest.buffer).toBe(chunks[2]?.buffer);
+});
+
+test('a turn is corked once and uncorked at its end, and nothing is written to a socket that is over', async () => {
+  const calls: string[] = [];
+  const state = { destroyed: false, writableEnded: false };
+  const note = (name: string) => () => calls.push(name);
+  const socket = Object.assign(state, { cork: note('cork'), uncork: note('uncork'), write: note('write') });
+  const writer = new LinkWriter(socket as unknown as Socket);
+  for (let turn = 0; turn < 2; turn++) {
+    writer.write(body);
+    writer.write(body);
+    await new Promise(setImmediate);
+  }
+  expect(calls.splice(0)).toEqual(['cork', 'write', 'write', 'uncork', 'cork', 'write', 'write', 'uncork']);
+  for (const over of ['destroyed', 'writableEnded'] as const) {
+    Object.assign(state, { destroyed: false, writableEnded: false, [over]: true });
+    writer.write(body);
+  }
+  await new Promise(setImmediate);
+  expect(calls).toEqual([]);
+});
+
 test('the longest frame is taken', () => {
   const bytes = encodeFrame(linkFrames.data, 1, Buffer.alloc(1000, 7));
   for (const size of [1, 500, 1009]) expect(decoded(bytes, size)[0]?.payload.equals(Buffer.alloc(1000, 7))).toBe(true);

@@ -177,3 +177,152 @@ describe('DdSketch', () => {
     expect(() => decode(writer.copy())).toThrow('damaged');
   });
 });
+
+/** The bucket of a value, computed anew here. */
+const bucketOf = (value: number): number => Math.ceil(Math.log(value) / Math.log(1.01 / 0.99));
+
+interface Stored {
+  readonly version: number;
+  readonly count: number;
+  readonly zeros: number;
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  /** How many buckets it says that it has. */
+  readonly used: number;
+  /** The first index, the distances of the others, and their counts. */
+  readonly buckets: readonly (readonly [number, number])[];
+}
+
+function stored(over: Partial<Stored>): Buffer {
+  const one: Stored = {
+    ...{ version: 1, count: 3, zeros: 1, sum: 3, min: 0, max: 2 },
+    buckets: [
+      [0, 1],
+      [bucketOf(2), 1],
+    ],
+    ...over,
+    used: over.used ?? over.buckets?.length ?? 2,
+  };
+  const writer = new ByteWriter();
+  writer.byte(one.version);
+  writer.varint(one.count);
+  writer.varint(one.zeros);
+  for (const value of [one.sum, one.min, one.max]) writer.double(value);
+  writer.varint(one.used);
+  for (const [i, [step, count]] of one.buckets.entries()) {
+    if (i === 0) writer.signed(step);
+    else writer.varint(step);
+    writer.varint(count);
+  }
+  return writer.copy();
+}
+
+describe('a stored sketch', () => {
+  const row = (length: number) => Array.from({ length }, (_, i) => [i === 0 ? 0 : 1, 1] as const);
+  const contradiction = 'the sums of the sketch contradict each other';
+  const unfit = 'the extremes of the sketch do not fit its buckets';
+
+  test.each<[string, Partial<Stored>]>([
+    ['as it is written', {}],
+    ['the largest sum of its values', { sum: 6 }],
+    ['zeros alone', { count: 2, zeros: 2, sum: 0, max: 0, buckets: [] }],
+    ['one value', { count: 1, zeros: 0, sum: 1, min: 1, max: 1, buckets: [[0, 1]] }],
+    ['collapsed values, smaller than its lowest bucket', { count: 2, zeros: 0, min: smallestValue }],
+    [
+      'as many buckets as there may be',
+      { count: maxBuckets, zeros: 0, min: 1, max: (1.01 / 0.99) ** (maxBuckets - 1.5), buckets: row(maxBuckets) },
+    ],
+    ['the smallest value', { count: 1, zeros: 0, sum: 0.001, min: 0.001, max: 0.001, buckets: [[bucketOf(0.001), 1]] }],
+    ['the largest value', { count: 1, zeros: 0, min: 1e15, max: 1e15, buckets: [[bucketOf(1e15), 1]] }],
+  ])('is read: %s', (_what, over) => {
+    const bytes = stored(over);
+    expect(encode(decode(bytes)).equals(bytes)).toBe(true);
+    const reader = new ByteReader(bytes);
+    DdSketch.skip(reader);
+    reader.end();
+  });
+
+  test.each<[string, Partial<Stored>, string]>([
+    ['of tomorrow', { version: 2 }, 'the sketch has an unknown version'],
+    ['with a maximum below its minimum', { zeros: 0, min: 2, max: 1 }, contradiction],
+    ['with a maximum that is too large', { max: largestValue * 2 }, contradiction],
+    ['with a sum that is too large', { sum: 6.001 }, contradiction],
+    ['with too many buckets', { used: maxBuckets + 1 }, 'the sketch has too many buckets'],
+    ['with fewer values than it says', { count: 4 }, 'the buckets of the sketch do not add up'],
+    [
+      'with a bucket twice',
+      {
+        buckets: [
+          [0, 1],
+          [0, 1],
+        ],
+      },
+      'a bucket comes twice',
+    ],
+    ['with a bucket that is too low', { buckets: [[bucketOf(smallestValue) - 1, 1]] }, 'a bucket is out of range'],
+    ['with a bucket that is too high', { buckets: [[bucketOf(largestValue) + 1, 1]] }, 'a bucket is out of range'],
+    [
+      'with buckets too far apart',
+      {
+        buckets: [
+          [0, 1],
+          [maxBuckets, 1],
+        ],
+      },
+      'a bucket is out of range',
+    ],
+    ['with an empty bucket', { buckets: [[0, 0]] }, 'a bucket is empty'],
+    [
+      'with more than can be counted',
+      {
+        buckets: [
+          [0, Number.MAX_SAFE_INTEGER],
+          [35, 1],
+        ],
+      },
+      'the sketch counts too much',
+    ],
+    ['with a maximum in no bucket', { max: 3 }, unfit],
+    ['with a minimum in spite of zeros', { min: 1 }, unfit],
+    ['with a minimum of 0 without zeros', { count: 2, zeros: 0 }, unfit],
+    ['with a minimum too small', { count: 2, zeros: 0, min: smallestValue / 2 }, unfit],
+    ['with a minimum above its lowest bucket', { count: 2, zeros: 0, min: 1.5 }, unfit],
+    ['with a maximum of nothing but zeros', { count: 1, sum: 0, max: 1, buckets: [] }, unfit],
+    [
+      'without anything',
+      { count: 1, zeros: 0, sum: 0, min: 1, max: 1, buckets: [] },
+      'the buckets of the sketch do not add up',
+    ],
+  ])('is refused %s', (_what, over, message) => {
+    const sketch = sketchOf([1, 5]);
+    const before = encode(sketch);
+    expect(() => sketch.mergeEncoded(new ByteReader(stored(over)))).toThrow(
+      expect.objectContaining({ code: 'bad_encoding', message: `a binary value is damaged: ${message}` }),
+    );
+    expect(encode(sketch).equals(before)).toBe(true);
+  });
+
+  test('is added to whatever is there, lower, higher or in between', () => {
+    for (const there of [[], [0], [1], [1000], [0.5, 2000], [largestValue]]) {
+      for (const added of [[], [0], [1], [0.01, 5], [3, 900], [1e6], [smallestValue, 1e6]]) {
+        const sketch = sketchOf(there);
+        sketch.mergeEncoded(new ByteReader(encode(sketchOf(added))));
+        expect(stateOf(sketch)).toBe(stateOf(sketchOf([...there, ...added])));
+        expect(sketch.mean).toBeCloseTo(sketch.count === 0 ? 0 : sketch.sum / sketch.count);
+      }
+    }
+  });
+});
+
+test('values are counted by the edges below which they are, in what is there already', () => {
+  const counts = [1, 0, 0, 5];
+  sketchOf([0, 0, 0.5, 1.5, 1.6, 30, 40, 1e6]).addTo(counts, [1, 10, 20, 50]);
+  expect(counts).toEqual([4, 2, 0, 8]);
+  const fresh: number[] = [];
+  sketchOf([0, 5]).addTo(fresh, [1, 10]);
+  expect(fresh).toEqual([1, 1]);
+  const none = [3, 4];
+  new DdSketch().addTo(none, [1, 10]);
+  expect(none).toEqual([3, 4]);
+});

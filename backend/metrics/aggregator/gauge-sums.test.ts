@@ -32,6 +32,22 @@ describe('sums of gauges', () => {
     expect(sums.of('cpuPercent')).toEqual({ mean: Number.MAX_SAFE_INTEGER / 4, max: Number.MAX_SAFE_INTEGER });
   });
 
+  test('add up with others, and come back as they were written', () => {
+    const sums = new GaugeSums();
+    for (const value of [2, 7]) sums.add(sample(value));
+    const other = new GaugeSums();
+    for (const value of [9, 1, 1]) other.add(sample(value));
+    sums.merge(other);
+    const writer = new ByteWriter();
+    sums.encode(writer);
+    const reader = new ByteReader(writer.copy());
+    for (const one of [sums, GaugeSums.decode(reader)]) {
+      expect(one?.samples).toBe(5);
+      expect(gaugeNames.map((name) => one?.of(name))).toEqual(gaugeNames.map(() => ({ mean: 4, max: 9 })));
+    }
+    reader.end();
+  });
+
   test('of an earlier release have zeros for the gauges that it did not know', () => {
     const sums = GaugeSums.decode(stored(2, [[6, 5]]));
     expect(sums?.of(gaugeNames[0])).toEqual({ mean: 3, max: 5 });

@@ -123,6 +123,57 @@ describe('the agent and the host agree', () => {
     expect(seen).toEqual([1, 3]);
   });
 
+  it('on memory that is used again, in which the size of a block stays', () => {
+    const writer = new guest.FrameWriter();
+    writer.text(8, 0, 1, 'first');
+    const [first] = writer.take();
+    writer.recycle();
+    writer.text(8, 0, 2, 'again');
+    const [second] = writer.take();
+    expect(second?.buffer).toBe(first?.buffer);
+    expect(second?.byteOffset).toBe(first?.byteOffset);
+  });
+
+  it('on a frame that lies within a chunk: it is a part of it, also when it is empty', () => {
+    const writer = new guest.FrameWriter();
+    writer.text(8, 0, 1, 'text');
+    writer.text(9, 1, 2, '');
+    const chunk = Buffer.concat(writer.take());
+    const seen: unknown[] = [];
+    new guest.FrameReader((type, flags, id, payload) =>
+      seen.push([type, flags, id, payload.toString(), payload.buffer === chunk.buffer]),
+    ).push(chunk);
+    expect(seen).toEqual([
+      [8, 0, 1, 'text', true],
+      [9, 1, 2, '', true],
+    ]);
+  });
+
+  it.each(['raw', 'text', 'u32', 'log', 'meta', 'text body'] as const)('on %s where a block ends', (kind) => {
+    const write = (writer: guest.FrameWriter) => {
+      if (kind === 'raw') writer.raw(9, 0, 2, Buffer.from('payload'));
+      else if (kind === 'text') writer.text(9, 0, 2, 'payload');
+      else if (kind === 'u32') writer.u32(9, 2, 258);
+      else if (kind === 'log') writer.log(2, 1, 1, 0, 'payload');
+      else writer.meta(9, 0, 2, '{"a":"ü"}', kind === 'meta' ? Buffer.from('payload') : 'payload');
+    };
+    const alone = new guest.FrameWriter();
+    write(alone);
+    const expected = Buffer.concat(alone.take());
+    /** The most that each may need. */
+    const needed = { raw: 19, text: 33, u32: 16, log: 37, meta: 50, 'text body': 64 }[kind];
+    for (const room of [0, 1, needed - 1, needed, needed + 1]) {
+      const writer = new guest.FrameWriter();
+      const sizes = [16_384, 16_384, 16_384, 65_536 - room - 3 * 16_396 - 12];
+      for (const size of sizes) writer.raw(5, 0, 1, Buffer.alloc(size, 9));
+      write(writer);
+      const taken = writer.take();
+      expect(taken).toHaveLength(room < needed ? 2 : 1);
+      const before = Buffer.concat(sizes.flatMap((size) => [header(size), Buffer.alloc(size, 9)]));
+      expect(Buffer.concat(taken).equals(Buffer.concat([before, expected]))).toBe(true);
+    }
+  });
+
   it('on the longest frame, and refuses a longer one that comes in pieces', () => {
     const header = Buffer.alloc(12);
     header.writeUInt32BE(host.maxPayloadBytes + 1);
@@ -151,3 +202,10 @@ describe('the agent and the host agree', () => {
     expect([...log.subarray(0, 4), log.toString('utf8', 4)]).toEqual([2, 1, 0, 1, 'zeile\n€']);
   });
 });
+
+/** Of a BODY frame of exchange 1. */
+function header(length: number): Buffer {
+  const bytes = Buffer.from([0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 1]);
+  bytes.writeUInt32BE(length);
+  return bytes;
+}
