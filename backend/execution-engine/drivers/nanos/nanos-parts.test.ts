@@ -136,6 +136,11 @@ describe('QEMU', () => {
     expect(drives.filter((word) => word.split(',readonly')[0]?.endsWith(rate))).toHaveLength(4);
   });
 
+  it('gives an emulated guest no timer by which it would measure its processor', () => {
+    expect(argv).toContain('q35,pit=off');
+    expect(qemuCommand({ limits, accelerator: 'kvm', hasCode: true })).toContain('q35');
+  });
+
   it('gives the guest a network that leads to the channel alone', () => {
     const network = argv.filter((word) => word.startsWith('user,'));
     expect(network).toEqual(['user,id=net,restrict=on,ipv6=off,guestfwd=tcp:10.0.2.100:1025-chardev:channel']);

@@ -54,10 +54,13 @@ export function qemuCommand(options: {
   const isEmulated = accelerator === 'tcg';
   const forward = `guestfwd=tcp:${channelAddress.host}:${channelAddress.port}-chardev:channel`;
   const rate = throttling(diskRateOf(limits));
+  // Without KVM's clock Nanos measures the processor by this timer, and takes a pause of more than 55 ms that falls into that for a shorter one: its clock would
+  // run several times too slowly ever after. Where the timer is missing it reads the HPET, whose rate is known.
+  const machine = isEmulated ? 'q35,pit=off' : 'q35';
   const disks = ['boot', 'runtime', 'tmp', ...(hasCode ? (['code'] as const) : [])] as const;
   return [
     jailedQemu,
-    ...['-machine', 'q35', '-no-user-config', '-nodefaults', '-vga', 'none', '-display', 'none', '-no-reboot'],
+    ...['-machine', machine, '-no-user-config', '-nodefaults', '-vga', 'none', '-display', 'none', '-no-reboot'],
     ...['-accel', isEmulated ? `tcg,thread=multi,tb-size=${translationMb}` : 'kvm'],
     ...['-cpu', isEmulated ? 'max' : 'host', '-smp', String(processors(limits)), '-m', `${unikernelMemoryMb(limits)}M`],
     ...['-chardev', `socket,id=console,fd=${descriptors.console}`, '-serial', 'chardev:console'],
