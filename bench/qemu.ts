@@ -18,6 +18,8 @@ const { signal: never } = new AbortController();
 const limits = { memoryMb: 128, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
 const boots = 3;
 const copies = 10;
+/** That code is sent to, of each kind. */
+const codedCopies = 5;
 /** Until a copy that was restored ahead has warmed up. */
 const aheadMs = 2500;
 const warmCalls = 300;
@@ -99,7 +101,7 @@ class Guests {
     const share = median(restored.tookMs) / bootMs;
     const readyMs = median(ready);
     const pausedMs = median(paused);
-    const codedMs = median(coded.tookMs);
+    const codedMs = median(coded.waiting.tookMs);
     return [
       row('QEMU guest, boot to first byte', `median ${bootMs.toFixed(0)} ms`, '', undefined, booted.tookMs),
       row(
@@ -131,17 +133,24 @@ class Guests {
       ),
       row(
         'code sent to a copy of the runtime: restore, code, first byte',
-        `median ${codedMs.toFixed(0)} ms, ${(codedMs / bootMs).toFixed(3)} of the boot; ${median(coded.cpuMs).toFixed(0)} ms of CPU time`,
+        `median ${codedMs.toFixed(0)} ms, ${(codedMs / bootMs).toFixed(3)} of the boot; ${median(coded.waiting.cpuMs).toFixed(0)} ms of CPU time with what QEMU took before`,
         `<= ${maxCodedMs} ms`,
         codedMs <= maxCodedMs,
-        coded.tookMs,
+        coded.waiting.tookMs,
+      ),
+      row(
+        'the same where no QEMU waited for it',
+        `median ${median(coded.alone.tookMs).toFixed(0)} ms; ${median(coded.alone.cpuMs).toFixed(0)} ms of CPU time`,
+        '',
+        undefined,
+        coded.alone.tookMs,
       ),
       row(
         'the same where the copy was restored ahead',
-        `median ${median(coded.aheadMs).toFixed(0)} ms`,
+        `median ${median(coded.ahead.tookMs).toFixed(0)} ms`,
         '',
         undefined,
-        coded.aheadMs,
+        coded.ahead.tookMs,
       ),
       row('memory of an idle copy (PSS)', `${median(memory).toFixed(0)} MiB`),
       row('memory of an idle guest that was booted (PSS)', `${proportionalMib(guest.sandbox).toFixed(0)} MiB`),
@@ -203,27 +212,36 @@ class Guests {
     await copy.destroy('snapshotted');
   }
 
-  /** A version that no guest has loaded before, into copies of a guest that has none. */
+  /**
+   * A version that no guest has loaded before, into copies of a guest that has none: into one that was restored ahead and has waited for its code; then into one that
+   * begins in the QEMU that has begun to wait meanwhile; and at once into another, which nothing waits for.
+   */
   async #codeSent() {
-    const results = { tookMs: [] as number[], aheadMs: [] as number[], cpuMs: [] as number[] };
-    for (let i = 0; i < copies; i++) {
-      const startedAt = performance.now();
-      const sandbox = await this.#driver.restore(this.#runtime, this.#spec(undefined), never);
-      const agent = await GuestAgent.restored(sandbox, 'nodejs', false);
-      const ready = performance.now() - startedAt;
-      // Half of them have waited for their code.
-      if (i % 2 === 1) await delay(aheadMs);
-      const readyAt = performance.now();
-      await sandbox.specialise(this.#image, never);
-      await agent.init();
-      await agent.event(event);
-      const coded = performance.now() - readyAt;
-      if (i % 2 === 1) results.aheadMs.push(coded);
-      else {
-        results.tookMs.push(ready + coded);
-        results.cpuMs.push((await sandbox.usage()).cpuMs);
+    const kinds = ['ahead', 'waiting', 'alone'] as const;
+    const results = {
+      ahead: { tookMs: [] as number[], cpuMs: [] as number[] },
+      waiting: { tookMs: [] as number[], cpuMs: [] as number[] },
+      alone: { tookMs: [] as number[], cpuMs: [] as number[] },
+    };
+    for (let i = 0; i < codedCopies; i++) {
+      for (const kind of kinds) {
+        const startedAt = performance.now();
+        const sandbox = await this.#driver.restore(this.#runtime, this.#spec(undefined), never);
+        const agent = await GuestAgent.restored(sandbox, 'nodejs', false);
+        const restoredMs = performance.now() - startedAt;
+        if (kind === 'ahead') {
+          await delay(aheadMs);
+          while (!this.#driver.hasWaiting) await delay(50);
+        }
+        const readyAt = performance.now();
+        await sandbox.specialise(this.#image, never);
+        await agent.init();
+        await agent.event(event);
+        const codedMs = performance.now() - readyAt;
+        results[kind].tookMs.push(kind === 'ahead' ? codedMs : restoredMs + codedMs);
+        results[kind].cpuMs.push((await sandbox.usage()).cpuMs);
+        await sandbox.destroy('measured');
       }
-      await sandbox.destroy('measured');
     }
     return results;
   }

@@ -19,5 +19,6 @@ describe.skipIf(why !== undefined)(`snapshots of qemu${skippedFor(why)}`, () => 
     memoryMode: 0o600,
     sharesMemory: true,
     copiesRuntimes: true,
+    isReadyForCopy: (driver) => (driver as QemuDriver).hasWaiting,
   });
 });

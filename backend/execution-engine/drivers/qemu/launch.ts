@@ -1,44 +1,52 @@
-import { statSync, truncateSync, writeFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { chownSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
-import type { PreparedImage, SandboxSpec } from '../../../core/ports/isolation-driver.ts';
+import type { Duplex } from 'node:stream';
+import type { SandboxLimits } from '../../../core/ports/isolation-driver.ts';
 import type { GuestNetwork } from '../support/egress/guest-network.ts';
 import type { DiskRate } from '../support/guest/disk-rate.ts';
 import type { GuestMemory } from '../support/guest/guest-memory.ts';
 import { codeDeviceBytes, type GuestBoot } from '../support/guest/guest-store.ts';
 import { type Accelerator, spawnJailedQemu } from '../support/guest/jailed-qemu.ts';
 import { kvmDevice } from '../support/guest/kvm-trial.ts';
+import type { Cgroup } from '../support/jail/cgroup.ts';
 import type { HostEnvironment } from '../support/jail/host-environment.ts';
 import type { Slot } from '../support/jail/slots.ts';
-import type { OutputLimits } from '../support/output-reader.ts';
 import { descriptors, hostLimits, qemuCommand } from './qemu-arguments.ts';
-import { codeFileOf, QemuSandbox } from './qemu-sandbox.ts';
+import { QmpClient } from './qmp-client.ts';
 
-export interface LaunchParts {
+/** A QEMU that was started, and everything of the host's that is its own. */
+export interface QemuProcess {
+  readonly child: ChildProcess;
+  readonly cgroup: Cgroup;
+  readonly slot: Slot;
+  readonly qmp: QmpClient;
+}
+
+export interface StartParts {
   readonly host: HostEnvironment;
   readonly slot: Slot;
-  readonly spec: SandboxSpec;
+  readonly limits: SandboxLimits;
+  /** The version's code is on its device. */
+  readonly hasCode: boolean;
   readonly boot: GuestBoot;
   readonly accelerator: Accelerator;
   /** The file behind the code device. */
   readonly code: string;
   readonly memory: GuestMemory;
-  /** The sandbox closes it; otherwise it is a snapshot's, which the guest maps privately. */
+  /** The guest's own; otherwise it is a snapshot's, which the guest maps privately. */
   readonly ownsMemory: boolean;
   readonly isClone: boolean;
   /** Of each disk. */
   readonly diskRate: DiskRate;
-  /** For a guest with a network card, and the program that opens it (`tapProgram`). The sandbox removes the network. */
+  /** For a guest with a network card, and the program that opens it (`tapProgram`). */
   readonly way: { readonly network: GuestNetwork; readonly program: string } | undefined;
-  readonly outputLimits: OutputLimits;
-  readonly codeImage: (image: PreparedImage) => Promise<string>;
-  readonly onGone: (failures: readonly string[]) => void;
 }
 
-/** Starts QEMU in its jail, which waits for its arguments. */
-export function launch(parts: LaunchParts): QemuSandbox {
-  const { host, slot, spec, boot, accelerator, isClone, memory, ownsMemory, diskRate, way } = parts;
-  const hasCode = spec.image !== undefined;
-  const limits = hostLimits(spec.limits, accelerator);
+/** Starts QEMU in its jail, which waits for its arguments (`enterJail`). Throws with nothing left of it. */
+export function startQemu(parts: StartParts): QemuProcess {
+  const { host, slot, accelerator, hasCode, boot, isClone, memory, ownsMemory, diskRate, way } = parts;
+  const limits = hostLimits(parts.limits, accelerator);
   const cgroup = host.cgroups.create(String(slot.number), limits);
   // A clone boots nothing.
   const [kernel, initrd] = isClone ? ['/dev/null', '/dev/null'] : [boot.kernel, boot.initrd];
@@ -46,34 +54,58 @@ export function launch(parts: LaunchParts): QemuSandbox {
     const child = spawnJailedQemu({
       host,
       slot,
-      argv: qemuCommand({ limits: spec.limits, accelerator, hasCode, isClone, ownsMemory, diskRate }),
+      argv: qemuCommand({ limits: parts.limits, accelerator, hasCode, isClone, ownsMemory, diskRate }),
       maxPids: limits.maxPids,
       ...(accelerator === 'kvm' ? { group: statSync(kvmDevice).gid } : {}),
       pipes: descriptors.kernel - descriptors.channel,
       files: [
         ...[kernel, initrd, boot.root, parts.code].map((path) => ({ path })),
         { path: `/proc/self/fd/${memory.descriptor}`, isWritable: true },
+        { path: makeStateFile(host, slot), isWritable: true },
         ...(way === undefined ? [] : [{ path: way.network.namespace }]),
       ],
       ...(way === undefined ? {} : { before: way.program }),
     });
-    return new QemuSandbox({
-      id: spec.id,
-      child,
-      cgroup,
-      slot,
-      memory: ownsMemory ? memory : undefined,
-      network: way?.network,
-      isClone,
-      outputLimits: parts.outputLimits,
-      imageDigest: spec.image?.digest,
-      codeImage: parts.codeImage,
-      onGone: parts.onGone,
-    });
+    child.on('error', () => undefined);
+    for (const name of ['channel', 'console', 'state', 'status', 'arguments'] as const) {
+      pipeOf(child, descriptors[name]).on('error', () => undefined);
+    }
+    return { child, cgroup, slot, qmp: new QmpClient(pipeOf(child, descriptors.qmp)) };
   } catch (error) {
     void cgroup.remove();
     throw error;
   }
+}
+
+/** Has QEMU join its control group, and lets bwrap begin. */
+export async function enterJail({ child, cgroup }: QemuProcess, bwrapArguments: Buffer): Promise<void> {
+  if (child.pid !== undefined) await cgroup.join(child.pid);
+  pipeOf(child, descriptors.arguments).end(bwrapArguments);
+}
+
+/** Node makes every pipe of a child a socket pair, so each is a duplex; its types only know the first five. */
+export function pipeOf(child: ChildProcess, descriptor: number): Duplex {
+  const pipes: readonly unknown[] = child.stdio;
+  return pipes[descriptor] as Duplex;
+}
+
+/** The file behind the code device of a sandbox that is specialised later; below its slot. */
+export function codeFileOf(slot: Slot): string {
+  return `${slot.directory}/code`;
+}
+
+/** What QEMU writes its own state to (`saveState`). */
+export function stateFileOf(slot: Slot): string {
+  return `${slot.directory}/state`;
+}
+
+/** QEMU opens it once more by its descriptor, so it is its user's. */
+function makeStateFile(host: HostEnvironment, slot: Slot): string {
+  const file = stateFileOf(slot);
+  writeFileSync(file, '', { mode: 0o600 });
+  const uid = host.uidOf(slot.number);
+  if (uid !== undefined) chownSync(file, uid, uid);
+  return file;
 }
 
 /** Files are read as root opened them; the directory is all that the jail sees of the slot. */

@@ -1,6 +1,3 @@
-import { createHash } from 'node:crypto';
-import { cpus } from 'node:os';
-import { basename } from 'node:path';
 import { PlatformError } from '../../../../shared/errors.ts';
 import { newId, type SandboxId } from '../../../../shared/ids.ts';
 import { MiB } from '../../../../shared/limits.ts';
@@ -20,13 +17,13 @@ import type {
   SnapshotName,
   SnapshotSubject,
 } from '../../../core/ports/snapshot-driver.ts';
+import type { GuestNetwork } from '../support/egress/guest-network.ts';
 import { GuestNetworks } from '../support/egress/guest-networks.ts';
 import { packetRateOf } from '../support/egress/packet-rates.ts';
 import { beginGuest } from '../support/guest/begin-guest.ts';
 import { explainDiskFull } from '../support/guest/disk-full.ts';
 import { type DiskRate, diskRateOf } from '../support/guest/disk-rate.ts';
 import { beforeHanging } from '../support/guest/guest-ending.ts';
-import { guestInit } from '../support/guest/guest-init.ts';
 import { GuestMemory } from '../support/guest/guest-memory.ts';
 import { guestMemoryMb } from '../support/guest/guest-size.ts';
 import { sandboxGone, snapshotGuest, sweepGuests } from '../support/guest/guest-snapshots.ts';
@@ -43,10 +40,14 @@ import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
 import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
-import { type LaunchParts, launch, makeCodeFile, makeFilledCodeFile } from './launch.ts';
+import { enterJail, makeCodeFile, makeFilledCodeFile, type QemuProcess, type StartParts, startQemu } from './launch.ts';
+import { mappedMemoryOf } from './mapped-memory.ts';
+import { loadState } from './migration.ts';
 import { probeQemu } from './probe.ts';
-import { descriptors, qemuCommand } from './qemu-arguments.ts';
-import type { QemuSandbox } from './qemu-sandbox.ts';
+import { descriptors } from './qemu-arguments.ts';
+import { QemuSandbox } from './qemu-sandbox.ts';
+import { snapshotFit } from './snapshot-fit.ts';
+import { type Awaited, WaitingQemu } from './waiting-qemu.ts';
 
 export interface QemuDriverOptions {
   /** For slots and staged files, as in the process driver. */
@@ -74,6 +75,13 @@ export interface QemuDriverOptions {
   readonly diskBytesPerSecondAndCpu?: number | undefined;
   readonly outputLimits?: OutputLimits;
   readonly logger?: Logger;
+}
+
+/** A QEMU, and what the sandbox in it has to give back. */
+interface Started {
+  readonly qemu: QemuProcess;
+  readonly memory?: GuestMemory | undefined;
+  readonly network?: GuestNetwork | undefined;
 }
 
 /** For messages of starts that fail. */
@@ -108,6 +116,7 @@ export class QemuDriver implements SnapshotDriver {
   readonly #networks: GuestNetworks;
   readonly #logger: Logger | undefined;
   readonly #live = new LiveSandboxes<QemuSandbox>();
+  readonly #waiting = new WaitingQemu({ onLeft: (failures) => this.#tellLeft({ failures }) });
   /** What a snapshot of a sandbox fits to. */
   readonly #fits = new Map<SandboxId, string>();
   #version = '';
@@ -205,12 +214,18 @@ export class QemuDriver implements SnapshotDriver {
     return await this.#begin({ spec, boot, snapshot, waitsForGuest: true, signal });
   }
 
+  /** The next copy of the runtime that was copied last begins in a QEMU that waits for it. */
+  get hasWaiting(): boolean {
+    return this.#waiting.isThere;
+  }
+
   async dropSnapshot(versionId: SnapshotSubject): Promise<void> {
     await this.#snapshots.drop(versionId);
   }
 
   async close(): Promise<void> {
     await this.#host.close(async () => {
+      await this.#waiting.close();
       await this.#live.destroyAll('driver closed');
       await this.#networks.close();
       await this.#snapshots.close();
@@ -257,54 +272,98 @@ export class QemuDriver implements SnapshotDriver {
     readonly signal: AbortSignal;
   }): Promise<QemuSandbox> {
     const { spec, boot, snapshot, signal, accelerator = this.#accelerator } = parts;
-    const host = this.#host.open();
-    const root = await qemuRoot(host, findQemu(this.#options.qemuPath));
     const image = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
-    const { guestDirectory, outputLimits = defaultOutputLimits } = this.#options;
-    // A copy that has no version yet is to be snapshotted once it has one, which needs memory of its own.
-    const ownsMemory = snapshot === undefined || image === undefined;
-    const memory = ownsMemory ? await this.#ownMemory(guestDirectory, spec, snapshot) : snapshot.memory;
-    // A guest goes on when it has its state; QEMU begins while its memory is filled.
-    const state = snapshot === undefined ? undefined : memory.filled.then(() => snapshot.state);
-    state?.catch(() => undefined);
+    const fit = this.#fitOf(spec, boot);
+    // Of a copy without a version there are more to come, all alike until their function's processes go on.
+    const awaited = snapshot === undefined || image !== undefined ? undefined : { snapshot, fit };
+    const mapped = awaited === undefined ? undefined : mappedMemoryOf(awaited.snapshot.memory);
+    const canWait = awaited !== undefined && spec.limits.egress === 'none';
+    const waiting = canWait ? this.#waiting.take(awaited) : undefined;
+    const { qemu, memory, network }: Started =
+      waiting === undefined ? await this.#start({ ...parts, accelerator, image }) : { qemu: waiting };
+    const sandbox = new QemuSandbox({
+      ...{ id: spec.id, qemu, memory, mapped, network },
+      isClone: snapshot !== undefined,
+      outputLimits: this.#options.outputLimits ?? defaultOutputLimits,
+      imageDigest: spec.image?.digest,
+      codeImage: async (wanted) => (await this.#guests.code(wanted)).path,
+      onGone: (failures) => this.#forget(spec.id, failures),
+    });
+    this.#live.set(spec.id, sandbox);
+    this.#fits.set(spec.id, fit);
+    const start = async (): Promise<void> => {
+      if (waiting === undefined) await sandbox.start(await this.#jailOf(qemu.slot, accelerator), snapshot?.state);
+      else await sandbox.goOn();
+      if (parts.waitsForGuest) await beforeHanging(sandbox.control.started, bootPatienceMs, hungMessage);
+    };
+    await beginGuest({ sandbox, what, signal, start, isClear: ({ code }) => code === 'guest_hung' });
+    if (canWait) this.#keepWaiting(awaited, spec, boot);
+    return sandbox;
+  }
+
+  /** The next copy of this snapshot begins in a QEMU that stands still before the function's processes go on: they are frozen inside until `settle`. */
+  #keepWaiting(awaited: Awaited, spec: SandboxSpec, boot: GuestBoot): void {
+    const { snapshot } = awaited;
+    const accelerator = this.#accelerator;
+    const { signal } = new AbortController();
+    const start = async () => (await this.#start({ spec, boot, snapshot, accelerator, image: undefined, signal })).qemu;
+    const getReady = async (qemu: QemuProcess): Promise<void> => {
+      await enterJail(qemu, await this.#jailOf(qemu.slot, accelerator));
+      await loadState(qemu, snapshot.state);
+      await qemu.qmp.execute('stop');
+    };
+    this.#waiting.keep(awaited, start, getReady);
+  }
+
+  async #start(parts: {
+    readonly spec: SandboxSpec;
+    readonly boot: GuestBoot;
+    readonly snapshot?: LoadedSnapshot;
+    readonly accelerator: Accelerator;
+    /** The version's code. */
+    readonly image: string | undefined;
+    readonly signal: AbortSignal;
+  }): Promise<Started> {
+    const { spec, snapshot, image } = parts;
+    const { limits } = spec;
+    const host = this.#host.open();
+    const memory = await (snapshot?.memory ??
+      GuestMemory.make(this.#options.guestDirectory, guestMemoryMb(limits) * MiB));
+    const ownsMemory = snapshot === undefined;
     const slot = host.slots.take();
-    let sandbox: QemuSandbox;
-    let way: LaunchParts['way'];
+    let way: StartParts['way'];
     try {
-      if (spec.limits.egress === 'all') way = await this.#openWay(host, slot, spec);
-      throwIfAborted(signal, what);
+      if (limits.egress === 'all') way = await this.#openWay(host, slot, spec);
+      throwIfAborted(parts.signal, what);
       const ownsFile = image === undefined || snapshot?.hasCode === false;
       const code = ownsFile ? makeCodeFile(slot) : image;
       if (image !== undefined && ownsFile) await makeFilledCodeFile(slot, image);
-      sandbox = launch({
-        ...{ host, slot, spec, boot, code, memory, ownsMemory, outputLimits, accelerator, way },
+      const qemu = startQemu({
+        ...{ host, slot, limits, boot: parts.boot, accelerator: parts.accelerator, code, memory, ownsMemory, way },
+        hasCode: image !== undefined,
         isClone: snapshot !== undefined,
         diskRate: this.#diskRateOf(spec),
-        codeImage: async (wanted) => (await this.#guests.code(wanted)).path,
-        onGone: (failures) => this.#forget(spec.id, failures),
       });
+      return { qemu, memory: ownsMemory ? memory : undefined, network: way?.network };
     } catch (error) {
       if (ownsMemory) memory.close();
       await way?.network.remove();
       await slot.free();
       throw asPlatformError(explainDiskFull(error, 'the files of a microVM', slot.directory), what);
     }
-    this.#live.set(spec.id, sandbox);
-    this.#fits.set(spec.id, this.#fitOf(spec, boot));
-    const start = async (): Promise<void> => {
-      const devices = accelerator === 'kvm' ? [kvmDevice] : [];
-      await sandbox.start(qemuJailArguments({ host, root, slot, devices }), state);
-      if (parts.waitsForGuest) await beforeHanging(sandbox.control.started, bootPatienceMs, hungMessage);
-    };
-    await beginGuest({ sandbox, what, signal, start, isClear: ({ code }) => code === 'guest_hung' });
-    return sandbox;
+  }
+
+  async #jailOf(slot: Slot, accelerator: Accelerator): Promise<Buffer> {
+    const host = this.#host.open();
+    const root = await qemuRoot(host, findQemu(this.#options.qemuPath));
+    return qemuJailArguments({ host, root, slot, devices: accelerator === 'kvm' ? [kvmDevice] : [] });
   }
 
   #diskRateOf({ limits }: SandboxSpec): DiskRate {
     return diskRateOf(limits, this.#options.diskBytesPerSecondAndCpu);
   }
 
-  async #openWay(host: HostEnvironment, slot: Slot, spec: SandboxSpec): Promise<NonNullable<LaunchParts['way']>> {
+  async #openWay(host: HostEnvironment, slot: Slot, spec: SandboxSpec): Promise<NonNullable<StartParts['way']>> {
     const rate = packetRateOf(spec.limits, this.#options.networkBytesPerSecondAndCpu);
     const network = await this.#networks.open(host, slot.number, rate);
     const what = 'the program that opens network cards of guests';
@@ -312,33 +371,18 @@ export class QemuDriver implements SnapshotDriver {
     return { network, program: await placeProgram(this.#options.guestDirectory, 'tap', program, what) };
   }
 
-  /** For a guest that boots, or with a snapshot's. */
-  async #ownMemory(directory: string, { limits }: SandboxSpec, from?: LoadedSnapshot): Promise<GuestMemory> {
-    if (from !== undefined) return await GuestMemory.copyOf(from.memory, directory);
-    return await GuestMemory.make(directory, guestMemoryMb(limits) * MiB);
-  }
-
-  /** What must be the same where a snapshot of such a guest is restored: QEMU, processor, command line, kernel, runtime, init, limits. */
-  #fitOf(spec: SandboxSpec, boot: GuestBoot): string {
-    const { limits } = spec;
-    const argv = qemuCommand({
-      limits,
-      accelerator: this.#accelerator,
-      hasCode: true,
-      isClone: true,
-      ownsMemory: false,
-      diskRate: this.#diskRateOf(spec),
-    });
-    const parts = [basename(boot.kernel), basename(boot.root), guestInit('serial'), limits];
-    const machine = [this.#version, cpus()[0]?.model, argv];
-    return createHash('sha256')
-      .update(JSON.stringify([...machine, ...parts]))
-      .digest('hex');
+  #fitOf({ limits }: SandboxSpec, boot: GuestBoot): string {
+    const diskRate = diskRateOf(limits, this.#options.diskBytesPerSecondAndCpu);
+    return snapshotFit({ limits, boot, diskRate, accelerator: this.#accelerator, version: this.#version });
   }
 
   #forget(id: SandboxId, failures: readonly string[]): void {
     this.#live.delete(id);
     this.#fits.delete(id);
-    if (failures.length > 0) this.#logger?.error({ sandboxId: id, failures }, 'a microVM left something behind');
+    this.#tellLeft({ sandboxId: id, failures });
+  }
+
+  #tellLeft(left: { readonly sandboxId?: SandboxId; readonly failures: readonly string[] }): void {
+    if (left.failures.length > 0) this.#logger?.error(left, 'a microVM left something behind');
   }
 }

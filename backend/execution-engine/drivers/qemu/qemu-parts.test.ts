@@ -1,10 +1,16 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { duplexPair } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { MiB } from '../../../../shared/limits.ts';
 import { diskRateOf } from '../support/guest/disk-rate.ts';
 import { GuestControl } from '../support/guest/guest-control.ts';
 import { settleEntropyBytes } from '../support/guest/guest-programs.ts';
 import { TextTail } from '../support/text-tail.ts';
+import { mappedAt, openMappedMemory } from './mapped-memory.ts';
+import { saveState } from './migration.ts';
 import { hostLimits, qemuCommand } from './qemu-arguments.ts';
 import { QmpClient } from './qmp-client.ts';
 
@@ -142,6 +148,41 @@ it('opens nothing but inherited descriptors, and limits QEMU above its guest', (
   const guestMb = Number.parseInt(argv[argv.indexOf('-m') + 1] ?? '', 10);
   expect(guestMb).toBeGreaterThan(limits.memoryMb);
   expect(hostLimits(limits, 'tcg').memoryBytes).toBeGreaterThan(guestMb * 1024 * 1024);
+});
+
+it('finds the memory of a copy in its QEMU only where all of it is mapped in one piece', () => {
+  const line = (range: string, offset: string, inode: number) =>
+    `${range} rw-p ${offset} 00:01 ${inode}  /memfd:ram (deleted)`;
+  const memory = { inode: 77, sizeBytes: 0x2000 };
+  const maps = [line('1000-3000', '00000000', 7), line('5000-6000', '00000000', 77), line('6000-8000', '00001000', 77)];
+  expect(mappedAt(maps.join('\n'), memory)).toBeUndefined();
+  const whole = [...maps, line('7f0000002000-7f0000004000', '00000000', 77), ''].join('\n');
+  expect(mappedAt(whole, memory)).toBe(0x7f0000002000);
+  expect(mappedAt('', memory)).toBeUndefined();
+  expect(() => openMappedMemory([process.pid], memory)).toThrow('has not mapped');
+});
+
+it('reads what QEMU saved of itself, and not more than it can have to say', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hearth-state-'));
+  try {
+    const file = join(folder, 'state');
+    const [near, far] = duplexPair();
+    const client = new QmpClient(near);
+    const asked: unknown[] = [];
+    far.on('data', (line: Buffer) => {
+      const { id, ...rest } = JSON.parse(line.toString()) as { id: number };
+      asked.push(rest);
+      far.write(`${JSON.stringify({ id, return: {} })}\r\n`);
+    });
+    writeFileSync(file, 'devices');
+    expect((await saveState(client, file)).toString()).toBe('devices');
+    const filename = '/proc/self/fd/18';
+    expect(asked).toEqual([{ execute: 'xen-save-devices-state', arguments: { filename, live: false } }]);
+    truncateSync(file, 17 * MiB);
+    await expect(saveState(client, file)).rejects.toMatchObject({ code: 'vmm_refused' });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 it('keeps the end of endless talk, printable', () => {

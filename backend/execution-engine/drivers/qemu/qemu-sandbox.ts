@@ -11,6 +11,7 @@ import { CleanUp } from '../support/clean-up.ts';
 import type { GuestNetwork } from '../support/egress/guest-network.ts';
 import type { RefusalListener } from '../support/egress/refused-packets.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
+import type { MemorySource } from '../support/guest/copy-memory.ts';
 import { explainDiskFull } from '../support/guest/disk-full.ts';
 import { GuestControl } from '../support/guest/guest-control.ts';
 import { type GuestExit, lastWordsOf, reportOfGuest } from '../support/guest/guest-ending.ts';
@@ -22,17 +23,19 @@ import type { Slot } from '../support/jail/slots.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { OutputReader } from '../support/output-reader.ts';
 import { TextTail } from '../support/text-tail.ts';
+import { codeFileOf, enterJail, pipeOf, type QemuProcess, stateFileOf } from './launch.ts';
+import { type MappedMemory, openMappedMemory } from './mapped-memory.ts';
 import { loadState, saveState } from './migration.ts';
 import { descriptors } from './qemu-arguments.ts';
-import { QmpClient } from './qmp-client.ts';
+import type { QmpClient } from './qmp-client.ts';
 
 export interface QemuSandboxOptions {
   readonly id: SandboxId;
-  readonly child: ChildProcess;
-  readonly cgroup: Cgroup;
-  readonly slot: Slot;
-  /** The guest's RAM; undefined for a clone that has mapped its snapshot's. */
+  readonly qemu: QemuProcess;
+  /** The guest's RAM, which the sandbox closes; undefined for a clone that has mapped its snapshot's. */
   readonly memory: GuestMemory | undefined;
+  /** Where a clone can be snapshotted: what it has mapped. */
+  readonly mapped: MappedMemory | undefined;
   /** Removed with the sandbox. */
   readonly network: GuestNetwork | undefined;
   /** Restored, not booted. */
@@ -49,11 +52,6 @@ export interface QemuSandboxOptions {
 const outputPatienceMs = 500;
 const lastWordsMs = 1000;
 
-/** The file behind the code device of a sandbox that is specialised later; below its slot. */
-export function codeFileOf(slot: Slot): string {
-  return `${slot.directory}/code`;
-}
-
 /** One guest in one jailed QEMU. Made by `QemuDriver`, which joins the control group and hands over the arguments. */
 export class QemuSandbox implements Sandbox {
   readonly id: SandboxId;
@@ -61,9 +59,11 @@ export class QemuSandbox implements Sandbox {
   readonly exited: Promise<ExitReport>;
   readonly #slot: Slot;
   readonly #memory: GuestMemory | undefined;
+  readonly #mapped: MappedMemory | undefined;
   readonly #network: GuestNetwork | undefined;
   readonly #qmp: QmpClient;
   readonly control: GuestControl;
+  readonly #qemu: QemuProcess;
   readonly #child: ChildProcess;
   readonly #cgroup: Cgroup;
   readonly #output: OutputReader;
@@ -80,14 +80,16 @@ export class QemuSandbox implements Sandbox {
   #finalUsage: ResourceUsage | undefined;
 
   constructor(options: QemuSandboxOptions) {
-    const { child } = options;
+    const { child, cgroup, slot } = options.qemu;
     this.id = options.id;
-    this.#slot = options.slot;
+    this.#slot = slot;
     this.#memory = options.memory;
+    this.#mapped = options.mapped;
     this.#network = options.network;
     this.#hadCode = options.imageDigest !== undefined;
+    this.#qemu = options.qemu;
     this.#child = child;
-    this.#cgroup = options.cgroup;
+    this.#cgroup = cgroup;
     this.#imageDigest = options.imageDigest;
     this.#codeImage = options.codeImage;
     this.#onGone = options.onGone;
@@ -95,7 +97,7 @@ export class QemuSandbox implements Sandbox {
       schema: 1,
       driver: 'qemu',
       id: options.id,
-      data: { pid: child.pid ?? 0, slot: options.slot.number },
+      data: { pid: child.pid ?? 0, slot: slot.number },
     };
     this.#output = new OutputReader(options.outputLimits, (line) => {
       if (line.stream === 'stderr' && tellsHeapExhausted(line.text)) this.#heapExhausted = true;
@@ -112,42 +114,42 @@ export class QemuSandbox implements Sandbox {
     this.#output.attach('stderr', pipeOf(child, descriptors.stderr));
     child.stderr?.on('data', (chunk: Buffer) => this.#complaints.push(chunk.toString('utf8')));
     pipeOf(child, descriptors.console).on('data', (chunk: Buffer) => this.#console.push(chunk.toString('latin1')));
-    for (const name of ['channel', 'console', 'state', 'status', 'arguments'] as const) {
-      pipeOf(child, descriptors[name]).on('error', () => undefined);
-    }
     pipeOf(child, descriptors.status).resume();
-    this.#qmp = new QmpClient(pipeOf(child, descriptors.qmp));
+    this.#qmp = options.qemu.qmp;
     const exited = (status: number, oomKills: number) => void this.#agentExited(status, oomKills);
     this.control = new GuestControl(pipeOf(child, descriptors.control), { exited }, { isRestored: options.isClone });
   }
 
-  /** Joins the control group, lets bwrap begin, and resolves when QEMU takes commands; a clone gets its `state`, and then its guest has gone on. */
-  async start(bwrapArguments: Buffer, state?: Promise<Buffer>): Promise<void> {
-    const { pid } = this.#child;
-    if (pid !== undefined) await this.#cgroup.join(pid);
-    pipeOf(this.#child, descriptors.arguments).end(bwrapArguments);
+  /** Resolves when QEMU, which is not in its jail yet, takes commands; a clone gets its `state`, and then its guest has gone on. */
+  async start(bwrapArguments: Buffer, state?: Buffer): Promise<void> {
+    await enterJail(this.#qemu, bwrapArguments);
     if (state === undefined) await this.#qmp.open();
     else {
-      await loadState(this.#qmp, pipeOf(this.#child, descriptors.state), state);
+      await loadState(this.#qemu, state);
       await this.control.settle();
     }
   }
 
   /**
    * Stops the guest while `keep` copies its memory. The function's processes stay stopped inside until `goOn`. Rejects with `unprocessable`
-   * (`snapshot_of_clone`) for a clone that has mapped its snapshot's memory: what is its own is in no file.
+   * (`snapshot_of_clone`) for a copy of a version.
    */
-  async save<T>(keep: (parts: { memory: GuestMemory; state: Buffer; hasCode: boolean }) => Promise<T>): Promise<T> {
-    if (this.#memory === undefined) {
-      throw new PlatformError('unprocessable', 'snapshot_of_clone', 'a restored guest cannot be snapshotted again');
+  async save<T>(keep: (parts: { memory: MemorySource; state: Buffer; hasCode: boolean }) => Promise<T>): Promise<T> {
+    if (this.#memory === undefined && this.#mapped === undefined) {
+      throw new PlatformError('unprocessable', 'snapshot_of_clone', 'a copy of a version cannot be snapshotted again');
     }
     await this.control.freeze();
     await this.#qmp.execute('stop');
-    const state = await saveState(this.#qmp, this.#slot.directory);
-    return await keep({ memory: this.#memory, state, hasCode: this.#hadCode });
+    const state = await saveState(this.#qmp, stateFileOf(this.#slot));
+    const mapped = this.#mapped === undefined ? undefined : openMappedMemory(this.#cgroup.processes(), this.#mapped);
+    try {
+      return await keep({ memory: (mapped ?? this.#memory) as MemorySource, state, hasCode: this.#hadCode });
+    } finally {
+      mapped?.close();
+    }
   }
 
-  /** Ends what `save` began, also when it failed. */
+  /** For a guest that `save` has stopped, also when it failed, or that has waited stopped. */
   async goOn(): Promise<void> {
     await this.#qmp.execute('cont');
     await this.control.settle();
@@ -265,10 +267,4 @@ export class QemuSandbox implements Sandbox {
     const ending = isSignalled ? decodeStatus(code) : { code, signal };
     return { ...ending, outOfMemory: this.#cgroup.oomKills() > 0, reason };
   }
-}
-
-/** Node makes every pipe of a child a socket pair, so each is a duplex; its types only know the first five. */
-function pipeOf(child: ChildProcess, descriptor: number): Duplex {
-  const pipes: readonly unknown[] = child.stdio;
-  return pipes[descriptor] as Duplex;
 }

@@ -10,36 +10,36 @@ const pieceBytes = MiB;
 const grainBytes = 64 * 1024;
 const zeros = Buffer.alloc(grainBytes);
 
-/** So many pieces are read and written at a time, where their order does not matter. */
-const maxPieces = 2;
+/** Where the memory of a guest can be read. */
+export interface MemorySource {
+  readonly descriptor: number;
+  /** Where it begins there; 0 when left out. */
+  readonly offset?: number;
+  readonly sizeBytes: number;
+}
 
 /**
- * Copies what is not zero from one descriptor to the same place in another, which must hold zeros there; returns how many bytes those were. `hash`
- * gets them too, each run with its place, so that it says what the whole memory is. Without `to` it is only read. Rejects when nothing is being copied any more.
+ * Copies what is not zero to the same place in another descriptor, which must hold zeros there; returns how many bytes those were. `hash` gets them too, each run with
+ * its place, so that it says what the whole memory is. Without `to` it is only read. Rejects when there is less to read than it says.
  */
 export async function copyMemory(
-  from: number,
+  { descriptor, offset = 0, sizeBytes }: MemorySource,
   to: number | undefined,
-  sizeBytes: number,
   hash?: Hash,
 ): Promise<number> {
-  let [next, copied] = [0, 0];
-  const copyPieces = async (): Promise<void> => {
-    const piece = Buffer.allocUnsafe(pieceBytes);
-    while (next < sizeBytes) {
-      const at = next;
-      next += pieceBytes;
-      const { bytesRead } = await readAt(from, piece, 0, Math.min(pieceBytes, sizeBytes - at), at);
-      for (const [start, end] of runs(piece.subarray(0, bytesRead))) {
-        const run = piece.subarray(start, end);
-        hash?.update(`${at + start} ${run.length}\n`).update(run);
-        if (to !== undefined) await writeWhole(to, run, at + start);
-        copied += run.length;
-      }
+  const piece = Buffer.allocUnsafe(pieceBytes);
+  let copied = 0;
+  for (let at = 0; at < sizeBytes; at += pieceBytes) {
+    const wanted = Math.min(pieceBytes, sizeBytes - at);
+    const { bytesRead } = await readAt(descriptor, piece, 0, wanted, offset + at);
+    if (bytesRead < wanted) throw new Error('the memory ends too early');
+    for (const [start, end] of runs(piece.subarray(0, bytesRead))) {
+      const run = piece.subarray(start, end);
+      hash?.update(`${at + start} ${run.length}\n`).update(run);
+      if (to !== undefined) await writeWhole(to, run, at + start);
+      copied += run.length;
     }
-  };
-  const settled = await Promise.allSettled(Array.from({ length: hash === undefined ? maxPieces : 1 }, copyPieces));
-  for (const result of settled) if (result.status === 'rejected') throw result.reason;
+  }
   return copied;
 }
 

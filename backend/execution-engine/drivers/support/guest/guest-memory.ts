@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { PlatformError } from '../../../../../shared/errors.ts';
-import { copyMemory } from './copy-memory.ts';
 import { keeperDescriptor, memoryProgram } from './memory-program.ts';
 import { placeProgram } from './placed-program.ts';
 
@@ -14,13 +13,12 @@ const whatItIs = 'the program that makes memory for guests';
  * whoever has a descriptor, privately, but the kernel refuses every change, which file permissions cannot say: QEMU opens its RAM for writing in any case.
  */
 export class GuestMemory {
-  /** Open for reading and writing, until `close`. */
-  readonly descriptor: number;
   readonly sizeBytes: number;
-  #filled: Promise<void> = Promise.resolve();
+  readonly #descriptor: number;
+  #isClosed = false;
 
   private constructor(descriptor: number, sizeBytes: number) {
-    this.descriptor = descriptor;
+    this.#descriptor = descriptor;
     this.sizeBytes = sizeBytes;
   }
 
@@ -61,35 +59,16 @@ export class GuestMemory {
     }
   }
 
-  /**
-   * As `make`, with what another has, which may be closed meanwhile. Resolves when the memory is there; what is in it comes by the time of `filled`, which rejects when
-   * it cannot be copied.
-   */
-  static async copyOf(from: GuestMemory, directory: string): Promise<GuestMemory> {
-    const source = openSync(`/proc/self/fd/${from.descriptor}`, 'r');
-    let memory: GuestMemory | undefined;
-    try {
-      memory = await GuestMemory.make(directory, from.sizeBytes);
-      const filled = copyMemory(source, memory.descriptor, from.sizeBytes);
-      memory.#filled = filled.then(() => closeSync(source));
-      filled.catch(() => closeSync(source));
-      // Nobody may wait for it, where the guest cannot be started.
-      memory.#filled.catch(() => undefined);
-      return memory;
-    } finally {
-      if (memory === undefined) closeSync(source);
-    }
+  /** Open for reading and writing, until `close`; throws then, for the number is soon another file's. */
+  get descriptor(): number {
+    if (this.#isClosed) throw new PlatformError('unavailable', 'guest_memory', 'the memory of a guest was given up');
+    return this.#descriptor;
   }
 
-  /** Resolves when everything that it is to begin with is in it. */
-  get filled(): Promise<void> {
-    return this.#filled;
-  }
-
-  /** When nothing is being copied into it any more: the number of a descriptor that is closed is soon another file's. */
   close(): void {
-    const close = (): void => closeSync(this.descriptor);
-    void this.#filled.then(close, close);
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    closeSync(this.#descriptor);
   }
 }
 

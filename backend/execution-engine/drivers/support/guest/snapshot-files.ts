@@ -94,7 +94,7 @@ export class SnapshotFiles {
     const { memoryPath, memoryBytes, state, hasCode, hash, sha256 } = await this.#folders.find(name, fit);
     const descriptor = openSync(memoryPath, 'r');
     try {
-      await copyMemory(descriptor, undefined, memoryBytes, hash);
+      await copyMemory({ descriptor, sizeBytes: memoryBytes }, undefined, hash);
     } finally {
       closeSync(descriptor);
     }

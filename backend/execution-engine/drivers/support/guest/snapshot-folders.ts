@@ -70,7 +70,7 @@ export class SnapshotFolders {
         // Whatever the umask of the platform is.
         fchmodSync(to, this.#memoryMode);
         ftruncateSync(to, memory.sizeBytes);
-        copied = await copyMemory(memory.descriptor, to, memory.sizeBytes, hash);
+        copied = await copyMemory(memory, to, hash);
       } finally {
         closeSync(to);
       }

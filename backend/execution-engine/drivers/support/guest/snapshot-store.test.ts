@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId } from '../../../../../shared/ids.ts';
 import { MiB } from '../../../../../shared/limits.ts';
 import type { SnapshotName } from '../../../../core/ports/snapshot-driver.ts';
+import { copyMemory } from './copy-memory.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 
@@ -40,22 +41,24 @@ describe('memory of guests', () => {
     expect(textAt(memory, far)).toBe('\0\0\0\0');
     writeSync(memory.descriptor, 'live', far);
     expect(textAt(memory, far)).toBe('live');
+    const { descriptor } = memory;
     memory.close();
+    memory.close();
+    expect(() => closeSync(descriptor)).toThrow('EBADF');
+    expect(() => memory.descriptor).toThrow('given up');
   });
 
-  it('gets what another has, which may be closed meanwhile, and may be closed itself before that is there', async () => {
-    const from = await GuestMemory.make(directory, sizeBytes);
-    writeSync(from.descriptor, 'data', far);
-    writeSync(from.descriptor, 'last', sizeBytes - 4);
-    const copies = [GuestMemory.copyOf(from, directory), GuestMemory.copyOf(from, directory)] as const;
+  it('is copied from wherever it begins in a descriptor, without what is zero, and not when that ends too early', async () => {
+    const from = await GuestMemory.make(directory, sizeBytes + 4096);
+    const to = await GuestMemory.make(directory, sizeBytes);
+    writeSync(from.descriptor, 'data', far + 4096);
+    writeSync(from.descriptor, 'last', sizeBytes + 4096 - 4);
+    const source = { descriptor: from.descriptor, offset: 4096, sizeBytes };
+    expect(await copyMemory(source, to.descriptor)).toBeLessThan(sizeBytes / 2);
+    expect([textAt(to, far), textAt(to, sizeBytes - 4)]).toEqual(['data', 'last']);
+    await expect(copyMemory({ ...source, offset: 8192 }, to.descriptor)).rejects.toThrow('ends too early');
     from.close();
-    const [whole, given] = await Promise.all(copies);
-    const { filled } = given;
-    given.close();
-    await Promise.all([whole.filled, filled]);
-    expect([textAt(whole, far), textAt(whole, sizeBytes - 4)]).toEqual(['data', 'last']);
-    expect(() => closeSync(given.descriptor)).toThrow('EBADF');
-    whole.close();
+    to.close();
   });
 
   it('cannot be changed once it is sealed, not even by one who may open it for writing', async () => {

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import type { SnapshotName, SnapshotSubject } from '../../../../core/ports/snapshot-driver.ts';
-import { copyMemory } from './copy-memory.ts';
+import { copyMemory, type MemorySource } from './copy-memory.ts';
 import { explainDiskFull } from './disk-full.ts';
 import { GuestMemory } from './guest-memory.ts';
 import {
@@ -59,13 +59,13 @@ export class SnapshotStore {
   async keep(
     name: SnapshotName,
     fit: string,
-    guest: { readonly memory: GuestMemory; readonly state: Buffer; readonly hasCode: boolean },
+    guest: { readonly memory: MemorySource; readonly state: Buffer; readonly hasCode: boolean },
   ): Promise<number> {
     const { programDirectory } = this.#options;
     const { sizeBytes } = guest.memory;
     let copied = 0;
     const memory = await GuestMemory.make(programDirectory, sizeBytes, async (descriptor) => {
-      copied = await copyMemory(guest.memory.descriptor, descriptor, sizeBytes);
+      copied = await copyMemory(guest.memory, descriptor);
     });
     const snapshot = { memory, state: guest.state, hasCode: guest.hasCode };
     this.#remember(folderOf(name), fit, snapshot);
@@ -143,7 +143,7 @@ export class SnapshotStore {
     const from = openSync(memoryPath, 'r');
     try {
       const memory = await GuestMemory.make(this.#options.programDirectory, memoryBytes, async (descriptor) => {
-        await copyMemory(from, descriptor, memoryBytes, hash);
+        await copyMemory({ descriptor: from, sizeBytes: memoryBytes }, descriptor, hash);
         if (hash.digest('hex') !== sha256) throw damagedSnapshot();
       });
       await this.#folders.touch(name);
