@@ -5,8 +5,6 @@ import type {
   CanaryAbort,
   CreateDraft,
   CreatedDraft,
-  CreateFunction,
-  Deployed,
   Deployment,
   FunctionDocument,
   PutAlias,
@@ -34,7 +32,6 @@ import type {
   SystemDocument,
   TokenDocument,
 } from '../../shared/api/system.ts';
-import { clientHeader } from '../../shared/build-states.ts';
 import type { ApiClient, QueryValues } from './client.ts';
 
 export interface Page<T> {
@@ -99,10 +96,6 @@ export class Api {
     });
     const document = (await response.json()) as FunctionDocument;
     return { ...document, etag: response.headers.get('etag') };
-  }
-
-  createFunction(body: CreateFunction): Promise<Deployed> {
-    return this.client.json('POST', `${root}/functions`, { body, headers: { [clientHeader]: 'dashboard' } });
   }
 
   updateFunction(name: string, body: FunctionChange, etag: string | null): Promise<FunctionDocument> {

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions } from '@tanstack/react-query';
 import type { BuildDocument } from '../../shared/api/builds.ts';
-import type { CreateVersion } from '../../shared/api/functions.ts';
+import type { CreateFunction, CreateVersion } from '../../shared/api/functions.ts';
 import { clientHeader, isOver } from '../../shared/build-states.ts';
 import { type BuildProgress, noProgress, problemOf, withEvents } from '../util/build-progress.ts';
 import type { Api, Page } from './api.ts';
@@ -16,6 +16,8 @@ const headers = { prefer: 'respond-async', [clientHeader]: 'dashboard' };
 
 /** Builds: what the dashboard asks of them. Every call rejects with ApiError. */
 export const buildApi = {
+  createFunction: ({ client }: Api, body: CreateFunction): Promise<BuildDocument> =>
+    client.json('POST', `${root}/functions`, { body, headers }),
   createVersion: ({ client }: Api, name: string, body: CreateVersion): Promise<BuildDocument> =>
     client.json('POST', `${functionPath(name)}/versions`, { body, headers }),
   cancel: ({ client }: Api, id: string): Promise<void> => client.json('DELETE', buildPath(id)),

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'react';
 import type { BuildDocument } from '../../shared/api/builds.ts';
 import { toast } from '../ui/toast.tsx';
 import { type BuildProgress, noProgress } from '../util/build-progress.ts';
+import type { Api } from './api.ts';
 import { buildApi, finishedBuild, followBuild } from './builds.ts';
 import { useApi } from './context.tsx';
 import type { StreamState } from './follow.ts';
@@ -14,6 +15,7 @@ export interface WatchedBuild {
   readonly isLost: boolean;
 }
 
+/** Before anything is known of a build. */
 const nothing: WatchedBuild = { progress: noProgress, isLost: false };
 const isLostIn = (state: StreamState): boolean => state === 'waiting';
 
@@ -24,19 +26,30 @@ export interface OwnBuild extends WatchedBuild {
   readonly forget: () => void;
 }
 
+/** Follows a build that was begun here, over lost connections, and shows how it goes. Rejects with ApiError when nothing came of it. */
+export function watchToEnd(
+  api: Api,
+  begun: BuildDocument,
+  show: (watched: WatchedBuild) => void,
+): Promise<BuildDocument> {
+  let watched: WatchedBuild = { progress: { ...noProgress, build: begun }, isLost: false };
+  const merge = (change: Partial<WatchedBuild>) => {
+    watched = { ...watched, ...change };
+    show(watched);
+  };
+  show(watched);
+  return finishedBuild(api, begun.id, {
+    onProgress: (progress) => merge({ progress, isLost: false }),
+    onState: (state) => state !== 'connecting' && merge({ isLost: isLostIn(state) }),
+  });
+}
+
 export function useOwnBuild(): OwnBuild {
   const api = useApi();
   const [watched, setWatched] = useState(nothing);
-  const merge = (change: Partial<WatchedBuild>) => setWatched((before) => ({ ...before, ...change }));
   return {
     ...watched,
-    finish: (begun) => {
-      setWatched({ progress: { ...noProgress, build: begun }, isLost: false });
-      return finishedBuild(api, begun.id, {
-        onProgress: (progress) => merge({ progress, isLost: false }),
-        onState: (state) => state !== 'connecting' && merge({ isLost: isLostIn(state) }),
-      });
-    },
+    finish: (begun) => watchToEnd(api, begun, setWatched),
     forget: () => setWatched(nothing),
   };
 }

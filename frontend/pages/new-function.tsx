@@ -1,10 +1,11 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import type { SystemDocument } from '../../shared/api/system.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
-import { DeployProgress } from '../components/deploy-progress.tsx';
+import { processServerError } from '../api/server-error.ts';
+import type { WatchedBuild } from '../api/use-build.ts';
 import { PageHeader } from '../components/page-header.tsx';
 import { runtimeName } from '../components/runtime-badge.tsx';
 import { FileEditor, type FileEditorProps } from '../forms/file-editor.tsx';
@@ -17,11 +18,16 @@ import { templateOf, templates } from '../forms/templates.ts';
 import { type BuildErrors, useBuildErrors } from '../forms/use-build-errors.ts';
 import { paths } from '../path-builder.ts';
 import { Button } from '../ui/button.tsx';
+import { ErrorCallout } from '../ui/callout.tsx';
 import { Card } from '../ui/card.tsx';
 import { classes } from '../ui/classes.ts';
 import { Field, Input, Select } from '../ui/field.tsx';
+import { Spinner } from '../ui/spinner.tsx';
 import { toast } from '../ui/toast.tsx';
 import { useUrlValue } from '../util/hooks.ts';
+
+/** After this the page has what it shows first. */
+const idleMs = 1000;
 
 /** What is chosen in the place of a template for a function that is a container image. */
 const imageChoice = {
@@ -140,21 +146,77 @@ function Code({ draft, onChange, onSave, errors }: PartProps & Pick<FileEditorPr
   );
 }
 
+type DeployParts = Pick<typeof import('../components/new-function-deploy.tsx'), 'deployFunction' | 'NewFunctionDeploy'>;
+
+/** What follows a build comes on its own, when there is time for it and at the latest with the first deployment. */
+function useDeployParts() {
+  const [parts, setParts] = useState<DeployParts>();
+  const load = useCallback(async () => {
+    const { deployFunction, NewFunctionDeploy } = await import('../components/new-function-deploy.tsx');
+    const loaded = { deployFunction, NewFunctionDeploy };
+    setParts(loaded);
+    return loaded;
+  }, []);
+  useEffect(() => {
+    // A failure is told when it is needed.
+    const timer = setTimeout(() => load().catch(() => undefined), idleMs);
+    return () => clearTimeout(timer);
+  }, [load]);
+  return { parts, load };
+}
+
 function useDeploy(draft: FunctionDraft, choice: string, errors: BuildErrors) {
   const api = useApi();
   const navigate = useNavigate();
   const queryClient = useQueryClient();
-  return useMutation({
-    mutationFn: () =>
-      api.createFunction(functionOf(draft, choice === imageChoice.id ? {} : templateOf(choice).settings)),
-    onMutate: () => draft.files,
+  const { parts, load } = useDeployParts();
+  const [watched, setWatched] = useState<WatchedBuild>();
+  const deploy = useMutation({
+    onMutate: () => {
+      setWatched(undefined);
+      return draft.files;
+    },
+    mutationFn: async () => {
+      const { deployFunction } = await load();
+      const fixed = choice === imageChoice.id ? {} : templateOf(choice).settings;
+      return await deployFunction(api, functionOf(draft, fixed), setWatched);
+    },
     onError: (error, _, files = draft.files) => errors.failed(error, files),
-    onSuccess: async (deployed) => {
+    onSuccess: async ({ functionName }) => {
       await queryClient.invalidateQueries({ queryKey: ['functions'] });
-      toast.done(`${deployed.function.name} is live`, `Version ${deployed.version.version} answers at ${deployed.url}`);
-      await navigate({ to: paths.function(deployed.function.name, 'code'), search: { template: choice } });
+      const { url } = await queryClient.fetchQuery(queries.function(api, functionName));
+      toast.done(`${functionName} is live`, `Version 1 answers at ${url}`);
     },
   });
+  return {
+    ...deploy,
+    parts,
+    watched,
+    start: () =>
+      deploy.mutate(undefined, {
+        // Not for who went elsewhere meanwhile.
+        onSuccess: ({ functionName }) =>
+          navigate({ to: paths.function(functionName, 'code'), search: { template: choice } }),
+      }),
+  };
+}
+
+/** The deployment of the page, as far as there is one. */
+function Deployment({
+  deploy: { parts, watched, isPending, error },
+  isOld,
+  isImage,
+}: {
+  readonly deploy: ReturnType<typeof useDeploy>;
+  /** What failed was edited since. */
+  readonly isOld: boolean;
+  readonly isImage: boolean;
+}) {
+  const shown = isOld ? null : error;
+  if (parts !== undefined)
+    return <parts.NewFunctionDeploy isDeploying={isPending} error={shown} watched={watched} isImage={isImage} />;
+  if (isPending) return <Spinner label="Sending" />;
+  return shown === null ? null : <ErrorCallout error={processServerError(shown)} />;
 }
 
 /** Everything of a function that has no default: its name and its code, or its image; the rest beside it. */
@@ -169,9 +231,10 @@ export function NewFunctionPage() {
   const buildErrors = useBuildErrors(draft.files);
   const deploy = useDeploy(draft, choice, buildErrors);
   const isImage = draft.runtime === 'image';
+  const hasFailed = deploy.isError && !buildErrors.isOver;
   const submit = () => {
     setIsTried(true);
-    if (errors.first === undefined && !deploy.isPending) deploy.mutate();
+    if (errors.first === undefined && !deploy.isPending) deploy.start();
   };
   const choose = (id: string) => {
     setAsked(id);
@@ -206,21 +269,17 @@ export function NewFunctionPage() {
             ) : (
               <Code key={choice} draft={draft} onChange={setDraft} onSave={submit} errors={buildErrors.left} />
             )}
-            <DeployProgress
-              isDeploying={deploy.isPending}
-              error={buildErrors.isOver ? undefined : deploy.error}
-              buildLog={deploy.data?.buildLog}
-              isImage={isImage}
-            />
+            <Deployment deploy={deploy} isOld={buildErrors.isOver} isImage={isImage} />
             <div className="flex flex-wrap items-center gap-3">
               <Button type="submit" tone="primary" isBusy={deploy.isPending}>
-                {deploy.isPending ? 'Deploying' : 'Deploy'}
+                {deploy.isPending ? 'Deploying' : hasFailed ? 'Try again' : 'Deploy'}
               </Button>
               {isTried && errors.first !== undefined && (
                 <p role="alert" className="text-sm text-danger">
                   {errors.first}
                 </p>
               )}
+              {hasFailed && <p className="text-sm text-muted">Nothing was created. What you typed is kept.</p>}
               {schedules !== undefined && (
                 <p className="text-sm text-muted">
                   With the schedule {schedules.map((schedule) => schedule.cron).join(', ')} (UTC)

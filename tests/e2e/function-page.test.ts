@@ -429,6 +429,47 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
     registry.gate = Promise.resolve();
   });
 
+  it('shows the first build of a function by its steps, keeps what was typed when it fails, and tries again', async () => {
+    await inTheme('light', 1366);
+    await page.goto(`${platform.url}/functions/new?template=json-api`);
+    await page.getByLabel('Name', { exact: true }).fill('newcomer');
+    const source = (path: string) => page.getByRole('textbox', { name: new RegExp(`Source of ${path}`) });
+    const write = async (path: string, text: string) => {
+      await source(path).press('ControlOrMeta+a');
+      await page.keyboard.insertText(text);
+    };
+    await write('index.ts', 'export const price: number = ;\n');
+    await button('Deploy').click();
+    await page.getByRole('list', { name: 'Errors in the build' }).getByText('Unexpected ";"').waitFor();
+    await page.locator('.cm-lint-marker-error').first().waitFor();
+    await button('Try again').waitFor();
+    await isFine();
+
+    await write('index.ts', "export const handler = async () => 'open';\n");
+    await button('New file').click();
+    await page.getByLabel('Path of the new file').fill('package.json');
+    await page.keyboard.press('Enter');
+    await write('package.json', '{"dependencies":{"a":"1"}}');
+    registry.gate = new Promise(() => undefined);
+    await button('Deploy').click();
+    const steps = page.getByRole('list', { name: 'Steps' });
+    await steps.getByText('Install packages').waitFor();
+    for (const [theme, width] of themes) {
+      await inTheme(theme, width);
+      await isFine();
+    }
+    await button('Cancel').click();
+    await page.getByText(/^The build was cancelled/).waitFor();
+    await page.getByText('Nothing was created. What you typed is kept.').waitFor();
+    expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('newcomer');
+    registry.gate = Promise.resolve();
+    await inTheme('light', 1366);
+    await write('package.json', '{"private":true}');
+    await button('Deploy').click();
+    await page.waitForURL('**/functions/newcomer/code**');
+    await page.getByText('newcomer is live').waitFor();
+  });
+
   it('moves files between folders by the mouse, and finds each file as it was left', async () => {
     await page.goto(`${platform.url}/functions/till/code`);
     const line = (name: string) => page.getByRole('treeitem', { name, exact: true });
