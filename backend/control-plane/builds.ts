@@ -6,7 +6,7 @@ import { PlatformError } from '../../shared/errors.ts';
 import { type BuildId, idPattern, newId } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
 import { projectOf, shortNameOf } from '../../shared/names.ts';
-import type { BuildFilter, StoredBuild, StoredFailure, StoredLine } from '../core/ports/build-store.ts';
+import type { BuildListFilter, StoredBuild, StoredFailure, StoredLine } from '../core/ports/build-store.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Page, PageRequest, Store } from '../core/ports/store.ts';
@@ -94,7 +94,7 @@ export class Builds {
   }
 
   /** Of a project, or of one function of it, newest first. Rejects with `not_found`/`function_not_found` when nothing has that name. */
-  async list(filter: BuildFilter, page: PageRequest): Promise<Page<StoredBuild>> {
+  async list(filter: BuildListFilter, page: PageRequest): Promise<Page<StoredBuild>> {
     const { store, directory } = this.#options;
     const { items, nextCursor } = await store.builds.list(filter, page);
     if (items.length === 0 && filter.functionName !== undefined) directory.get(filter.functionName);

@@ -202,6 +202,7 @@ describe('the statements of the models', () => {
     await store.builds.log(newId('build'));
     await store.builds.list({ project: 'acme' }, page);
     await store.builds.list({ project: 'acme', functionName: 'acme/resize' }, page);
+    await store.builds.list({ project: 'acme', isWithoutFunction: true }, page);
     await store.builds.unfinished();
     await store.canaryAborts.list({ functionId, from: 1, to: 9, limit: 10 });
     await store.testEvents.list(functionId, 'usr_1');

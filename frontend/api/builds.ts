@@ -1,4 +1,4 @@
-import { infiniteQueryOptions } from '@tanstack/react-query';
+import { type InfiniteData, infiniteQueryOptions } from '@tanstack/react-query';
 import type { BuildDocument } from '../../shared/api/builds.ts';
 import type { CreateFunction, CreateVersion } from '../../shared/api/functions.ts';
 import { clientHeader, isOver } from '../../shared/build-states.ts';
@@ -11,6 +11,10 @@ import { ApiError } from './server-error.ts';
 const root = '/api/v1';
 const functionPath = (name: string) => `${root}/functions/${encodeURIComponent(name)}`;
 const buildPath = (id: string) => `${root}/builds/${encodeURIComponent(id)}`;
+const renewedMs = ({ state }: { readonly state: { readonly data: InfiniteData<Page<BuildDocument>> | undefined } }) => {
+  const goesOn = state.data?.pages.some(({ items }) => items.some((build) => !isOver(build.state)));
+  return goesOn === true ? 1000 : 10_000;
+};
 /** The answer comes when it begins, and the build goes on by itself. */
 const headers = { prefer: 'respond-async', [clientHeader]: 'dashboard' };
 
@@ -33,10 +37,18 @@ export const buildQueries = {
         return client.json<Page<BuildDocument>>('GET', `${functionPath(name)}/builds`, { query, signal });
       },
       ...byCursor,
-      refetchInterval: ({ state }) => {
-        const goesOn = state.data?.pages.some(({ items }) => items.some((build) => !isOver(build.state)));
-        return goesOn === true ? 1000 : 10_000;
+      refetchInterval: renewedMs,
+    }),
+  /** The newest of each name that no function has. */
+  withoutFunction: ({ client }: Api) =>
+    infiniteQueryOptions({
+      queryKey: ['functions', 'builds-without-function'],
+      queryFn: ({ pageParam, signal }) => {
+        const query = { withoutFunction: 1, limit: 10, ...after(pageParam) };
+        return client.json<Page<BuildDocument>>('GET', `${root}/builds`, { query, signal });
       },
+      ...byCursor,
+      refetchInterval: renewedMs,
     }),
 } as const;
 

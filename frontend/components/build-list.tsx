@@ -105,6 +105,21 @@ function BuildDetails({ id }: { readonly id: string }) {
   );
 }
 
+/** How a build went or goes, with its log, beside the list that it was chosen from. */
+export function BuildDialog({ build, onClose }: { readonly build: BuildDocument; readonly onClose: () => void }) {
+  return (
+    <Dialog
+      isOpen
+      shape="side"
+      title={`Deployment of ${formatDateTime(build.createdAt)}`}
+      description={`By ${build.createdBy}, ${sources[build.source]}${build.message === '' ? '' : `: ${build.message}`}`}
+      onClose={onClose}
+    >
+      <BuildDetails id={build.id} />
+    </Dialog>
+  );
+}
+
 /** Every deploy of a function, also those of which nothing came, with their steps and logs. */
 export function BuildList({ functionName }: { readonly functionName: string }) {
   const now = useNow();
@@ -119,17 +134,7 @@ export function BuildList({ functionName }: { readonly functionName: string }) {
       columns={columns(now, setOpen)}
       emptyText="Deployments from now on are listed here."
     >
-      {open !== undefined && (
-        <Dialog
-          isOpen
-          shape="side"
-          title={`Deployment of ${formatDateTime(open.createdAt)}`}
-          description={`By ${open.createdBy}, ${sources[open.source]}${open.message === '' ? '' : `: ${open.message}`}`}
-          onClose={() => setOpen(undefined)}
-        >
-          <BuildDetails id={open.id} />
-        </Dialog>
-      )}
+      {open !== undefined && <BuildDialog build={open} onClose={() => setOpen(undefined)} />}
     </ListCard>
   );
 }

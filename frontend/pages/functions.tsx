@@ -11,6 +11,7 @@ import { PageHeader } from '../components/page-header.tsx';
 import { QueryView } from '../components/query-view.tsx';
 import { RuntimeBadge } from '../components/runtime-badge.tsx';
 import { selectColumn } from '../components/select-column.tsx';
+import { UncreatedFunctions } from '../components/uncreated-functions.tsx';
 import { useAllFunctions } from '../components/use-all-functions.ts';
 import { type Selection, useSelection } from '../components/use-selection.ts';
 import { paths } from '../path-builder.ts';
@@ -324,6 +325,7 @@ export function FunctionsPage() {
           );
         }}
       </QueryView>
+      <UncreatedFunctions />
     </>
   );
 }

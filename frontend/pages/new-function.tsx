@@ -61,8 +61,11 @@ function TemplatePicker({ chosen, onChoose }: { readonly chosen: string; readonl
   );
 }
 
-const draftOf = (choice: string): FunctionDraft =>
-  choice === imageChoice.id ? draftOfImage() : draftOfTemplate(templateOf(choice));
+/** `name`: instead of that of the template; empty: none was asked for. */
+function draftOf(choice: string, name = ''): FunctionDraft {
+  const draft = choice === imageChoice.id ? draftOfImage() : draftOfTemplate(templateOf(choice));
+  return name === '' ? draft : { ...draft, name };
+}
 
 interface PartProps {
   readonly draft: FunctionDraft;
@@ -223,7 +226,8 @@ function Deployment({
 export function NewFunctionPage() {
   const [asked, setAsked] = useUrlValue('template');
   const choice = asked === imageChoice.id ? asked : templateOf(asked).id;
-  const [draft, setDraft] = useState(() => draftOf(choice));
+  const [name] = useUrlValue('name');
+  const [draft, setDraft] = useState(() => draftOf(choice, name));
   const [isTried, setIsTried] = useState(false);
   const system = useQuery(queries.system(useApi())).data;
   const drivers = system?.drivers ?? [];
@@ -238,7 +242,7 @@ export function NewFunctionPage() {
   };
   const choose = (id: string) => {
     setAsked(id);
-    setDraft(draftOf(id));
+    setDraft(draftOf(id, name));
     setIsTried(false);
     buildErrors.succeeded();
     deploy.reset();

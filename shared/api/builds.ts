@@ -51,7 +51,13 @@ export const buildSchema = z.object({
 });
 export type BuildDocument = z.infer<typeof buildSchema>;
 export const buildPageSchema = pageOf(buildSchema);
-export const buildsQuerySchema = pageQuerySchema.extend({ function: z.string().max(63).optional() });
+export const buildsQuerySchema = pageQuerySchema.extend({
+  function: z.string().max(63).optional(),
+  withoutFunction: z
+    .enum(['0', '1'])
+    .optional()
+    .describe('1: only of names that no function has, since their first build failed or runs; of each the newest.'),
+});
 
 /** Data of an event `line`; its id is `seq`. */
 export const buildLineSchema = z.object({

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { StoredBuild } from '../../backend/core/ports/build-store.ts';
 import type { Store } from '../../backend/core/ports/store.ts';
 import { newId } from '../../shared/ids.ts';
+import { functionRecord } from './store-records.ts';
 
 const begun = (at: number, over: Partial<StoredBuild> = {}): StoredBuild => ({
   ...{ id: newId('build', at), functionName: 'acme/resize', state: 'queued', steps: [], createdAt: at },
@@ -52,6 +53,21 @@ export function describeBuilds(current: () => Store): void {
       const named = await builds.list({ ...acme, functionName: 'acme/resize' }, page);
       expect(named).toEqual({ items: [third, first], nextCursor: null });
       await expect(builds.list(acme, { limit: 1, cursor: 'x' })).rejects.toMatchObject({ code: 'bad_cursor' });
+    });
+
+    it('are listed of names that no function has, of each the newest', async () => {
+      const { builds, functions } = current();
+      await functions.create(functionRecord('acme/resize'));
+      const all = [
+        ...[begun(1), begun(2, { functionName: 'acme/other' }), begun(3, { functionName: 'acme/third' })],
+        ...[begun(4, { functionName: 'acme/other' }), begun(5, { functionName: 'resize' })],
+      ];
+      for (const build of all) await builds.create(build);
+      const filter = { ...acme, isWithoutFunction: true };
+      const top = await builds.list(filter, { limit: 1, cursor: undefined });
+      expect(top.items).toEqual([all[3]]);
+      const rest = await builds.list(filter, { ...page, cursor: top.nextCursor ?? undefined });
+      expect(rest).toEqual({ items: [all[2]], nextCursor: null });
     });
 
     it('are kept in a number, for a time, and with their function and project', async () => {

@@ -143,6 +143,26 @@ describe.skipIf(whyNoChromium !== undefined)(`list of functions${skippedFor(whyN
     expect((await fetch(`${platform.gatewayUrl}/stock`)).status).toBe(200);
   });
 
+  it('lists names whose first build failed, with its log and a way to try again', async () => {
+    const body = { name: 'stillborn', files: { 'index.ts': 'export const x = ;' } };
+    expect((await platform.api('POST', '/api/v1/functions', body)).status).toBe(422);
+    await open();
+    const uncreated = page.getByRole('list', { name: 'Not created' });
+    await uncreated.getByText('failed', { exact: true }).waitFor();
+    await isFine();
+    await button('Log of the build of stillborn').click();
+    await page.getByRole('dialog').getByText('index.ts:1:18: Unexpected ";"').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('link', { name: 'Try again to create stillborn' }).click();
+    await page.waitForURL('**/functions/new?name=stillborn');
+    await button('Deploy').click();
+    await page.waitForURL('**/functions/stillborn/code**');
+    await open();
+    await row('stillborn').waitFor();
+    expect(await uncreated.count()).toBe(0);
+    expect((await platform.api('DELETE', '/api/v1/functions/stillborn')).status).toBe(204);
+  });
+
   it('says which of several was refused, and does the others', async () => {
     await open();
     await page.getByLabel('Select stock').check();

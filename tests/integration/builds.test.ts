@@ -69,6 +69,7 @@ test('a build that fails is kept, also of a function that never was', async () =
   const refused = await call('POST', '/functions', { name: 'never', files: { ...files, broken: '' } });
   expect(refused.statusCode).toBe(422);
   const [build] = await listed('/functions/never/builds');
+  expect(await listed('/builds?withoutFunction=1')).toEqual([build]);
   expect(build).toMatchObject({
     ...{ id: refused.headers['hearth-build-id'], state: 'failed', version: null },
     error: { status: 422, code: 'build_failed', message: 'the build failed', buildErrors: [brokenPlace] },

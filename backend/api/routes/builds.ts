@@ -9,6 +9,7 @@ import {
   buildsQuerySchema,
 } from '../../../shared/api/builds.ts';
 import { type pageQuerySchema as pageQuery, pageQuerySchema } from '../../../shared/api/paging.ts';
+import type { BuildListFilter } from '../../core/ports/build-store.ts';
 import { buildDocument, buildLine } from '../build-documents.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
@@ -22,10 +23,10 @@ export function buildRoutes(app: Api, context: ApiContext): void {
   const { builds } = context.controlPlane;
   const list = async (
     request: FastifyRequest,
-    functionName: string | undefined,
+    filter: Omit<BuildListFilter, 'project'>,
     { limit, cursor }: z.infer<typeof pageQuery>,
   ) => {
-    const page = await builds.list({ project: projectOfRequest(request), functionName }, { limit, cursor });
+    const page = await builds.list({ project: projectOfRequest(request), ...filter }, { limit, cursor });
     return { items: page.items.map(buildDocument), nextCursor: page.nextCursor };
   };
 
@@ -43,8 +44,9 @@ export function buildRoutes(app: Api, context: ApiContext): void {
       response: { 200: buildPageSchema, ...problems(404) },
     },
     handler: async (request) => {
-      const { function: name, ...page } = request.query;
-      return await list(request, name === undefined ? undefined : functionNameIn(request, name), page);
+      const { function: name, withoutFunction, ...page } = request.query;
+      const functionName = name === undefined ? undefined : functionNameIn(request, name);
+      return await list(request, { functionName, isWithoutFunction: withoutFunction === '1' }, page);
     },
   });
 
@@ -61,7 +63,7 @@ export function buildRoutes(app: Api, context: ApiContext): void {
       querystring: pageQuerySchema,
       response: { 200: buildPageSchema, ...problems(404) },
     },
-    handler: (request) => list(request, functionNameIn(request, request.params.name), request.query),
+    handler: (request) => list(request, { functionName: functionNameIn(request, request.params.name) }, request.query),
   });
 
   app.route({

@@ -45,6 +45,11 @@ export interface BuildFilter {
   readonly functionName?: string | undefined;
 }
 
+export interface BuildListFilter extends BuildFilter {
+  /** Only of names that no function has, and of each the newest. */
+  readonly isWithoutFunction?: boolean | undefined;
+}
+
 export interface BuildStore {
   create(record: StoredBuild): Promise<void>;
   /** Writes how it ended, with its log. False when it is gone meanwhile. */
@@ -54,7 +59,7 @@ export interface BuildStore {
   /** Empty until it ended. */
   log(id: BuildId): Promise<readonly StoredLine[]>;
   /** Newest first. */
-  list(filter: BuildFilter, page: PageRequest): Promise<Page<StoredBuild>>;
+  list(filter: BuildListFilter, page: PageRequest): Promise<Page<StoredBuild>>;
   /** Those that were not written as over. */
   unfinished(): Promise<readonly StoredBuild[]>;
   /** All of a function, or of a project. */

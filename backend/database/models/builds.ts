@@ -1,7 +1,9 @@
+import { sql } from 'kysely';
 import type { BuildId } from '../../../shared/ids.ts';
 import { projectOf } from '../../../shared/names.ts';
 import type {
   BuildFilter,
+  BuildListFilter,
   BuildStore,
   StoredBuild,
   StoredFailure,
@@ -19,6 +21,11 @@ const listed = [
   ...(['id', 'project', 'function_name', 'state', 'steps', 'created_at', 'finished_at'] as const),
   ...(['created_by', 'source', 'message', 'version', 'error'] as const),
 ] as const;
+
+const isOfNoFunction = sql<boolean>`not exists (select 1 from functions f where f.name = builds.function_name)`;
+const isNewestOfName = sql<boolean>`not exists (
+  select 1 from builds newer where newer.function_name = builds.function_name and newer.id > builds.id
+)`;
 
 /** Table `builds`. */
 export class BuildModel implements BuildStore {
@@ -59,7 +66,10 @@ export class BuildModel implements BuildStore {
     return row === undefined ? [] : fromJson<readonly StoredLine[]>(row.log);
   }
 
-  async list({ project, functionName }: BuildFilter, page: PageRequest): Promise<Page<StoredBuild>> {
+  async list(
+    { project, functionName, isWithoutFunction }: BuildListFilter,
+    page: PageRequest,
+  ): Promise<Page<StoredBuild>> {
     const key = decodeCursor('builds', ['s'], page.cursor);
     let query = this.#session.db
       .selectFrom('builds')
@@ -71,6 +81,7 @@ export class BuildModel implements BuildStore {
       functionName === undefined
         ? query.where('project', '=', project)
         : query.where('function_name', '=', functionName);
+    if (isWithoutFunction === true) query = query.where(isOfNoFunction).where(isNewestOfName);
     if (key !== undefined) query = query.where('id', '<', String(key[0]) as BuildId);
     return pageOf(await query.execute(), page.limit, toRecord, (row) => encodeCursor('builds', [row.id]));
   }
