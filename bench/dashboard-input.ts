@@ -1,6 +1,7 @@
-import type { Browser, CDPSession, Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { findChromium, launchChromium, openDashboard } from '../tests/e2e/support/browser.ts';
 import { inhabit } from '../tests/e2e/support/inhabited.ts';
+import { mainThreadTasks } from '../tests/e2e/support/main-thread.ts';
 import { settled } from '../tests/e2e/support/page-load.ts';
 import { observeVitals, vitalsOf } from '../tests/e2e/support/web-vitals.ts';
 import { type Platform, startPlatform } from '../tests/support/platform.ts';
@@ -9,7 +10,7 @@ import { progress } from './support/progress.ts';
 
 const rounds = 5;
 const goalMs = 200;
-const slowdowns = [1, 4] as const;
+const slowdown = 4;
 
 const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name }).first().click();
 const typed = async (page: Page, label: string, text: string) => {
@@ -65,8 +66,7 @@ export async function dashboardInput(): Promise<readonly Row[]> {
   try {
     await inhabit(platform);
     const rows: Row[] = [];
-    for (const slowdown of slowdowns)
-      for (const path of Object.keys(deeds)) rows.push(await answers(browser, platform, path, slowdown));
+    for (const path of Object.keys(deeds)) rows.push(...(await answers(browser, platform, path)));
     return rows;
   } finally {
     await browser.close();
@@ -74,29 +74,52 @@ export async function dashboardInput(): Promise<readonly Row[]> {
   }
 }
 
-async function answers(browser: Browser, platform: Platform, path: string, slowdown: number): Promise<Row> {
-  const longest: number[] = [];
+async function answers(browser: Browser, platform: Platform, path: string): Promise<readonly Row[]> {
+  const [asFast, slowed, tasks]: [number[], number[], number[]] = [[], [], []];
   for (let round = 0; round < rounds; round++) {
-    progress(`${path}, ${slowdown} x slower, round ${round + 1} of ${rounds}`);
-    longest.push(await longestAnswer(browser, platform, path, slowdown));
+    progress(`${path}, round ${round + 1} of ${rounds}`);
+    const visit = { platform, path };
+    asFast.push(await longestAnswer(browser, visit));
+    slowed.push(await longestAnswer(browser, { ...visit, slowdown }));
+    tasks.push(await longestTask(browser, visit));
   }
-  const how = slowdown === 1 ? 'as fast as it is' : `CPU ${slowdown} x slower`;
-  const isMet = median(longest) <= goalMs;
-  return row(`interaction to next paint on ${path}, ${how}`, withSpread(longest, 0, ' ms'), `<= ${goalMs} ms`, isMet);
+  const what = `interaction to next paint on ${path}`;
+  return [
+    row(what, withSpread(asFast, 0, ' ms'), `<= ${goalMs} ms`, median(asFast) <= goalMs, asFast),
+    row(`${what}, CPU ${slowdown} x slower`, withSpread(slowed, 0, ' ms')),
+    // On a busy machine most of the time is waiting for a processor.
+    row(`${what}: CPU time of the longest task of the page, as fast as it is`, withSpread(tasks, 0, ' ms')),
+  ];
 }
 
-async function longestAnswer(browser: Browser, platform: Platform, path: string, slowdown: number): Promise<number> {
-  const { page } = await openDashboard(browser, platform);
-  await observeVitals(page);
-  await page.goto(platform.url + path);
-  await settled(page);
-  await slowDown(await page.context().newCDPSession(page), slowdown);
-  await deeds[path]?.(page);
+interface Visit {
+  readonly platform: Platform;
+  readonly path: string;
+  readonly slowdown?: number;
+}
+
+async function longestAnswer(browser: Browser, visit: Visit): Promise<number> {
+  const page = await open(browser, visit);
+  await deeds[visit.path]?.(page);
   const { interactions } = await vitalsOf(page);
   await page.context().close();
   return Math.max(0, ...interactions.map(({ ms }) => ms));
 }
 
-async function slowDown(session: CDPSession, rate: number): Promise<void> {
-  await session.send('Emulation.setCPUThrottlingRate', { rate });
+async function longestTask(browser: Browser, visit: Visit): Promise<number> {
+  const page = await open(browser, visit);
+  const tasks = await mainThreadTasks(browser, page, async () => await deeds[visit.path]?.(page));
+  await page.context().close();
+  return Math.max(...tasks);
+}
+
+/** The page once it has nothing left to load; from then on the processor is so much slower. */
+async function open(browser: Browser, { platform, path, slowdown = 1 }: Visit): Promise<Page> {
+  const { page } = await openDashboard(browser, platform);
+  await observeVitals(page);
+  await page.goto(platform.url + path);
+  await settled(page);
+  const session = await page.context().newCDPSession(page);
+  await session.send('Emulation.setCPUThrottlingRate', { rate: slowdown });
+  return page;
 }
