@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { corsHeaders, preflightHeaders } from '../../shared/cors.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { type InvocationId, newId } from '../../shared/ids.ts';
 import { type CallChain, withinChain } from '../core/call-chain.ts';
@@ -14,7 +15,6 @@ import { refusalOf } from '../core/refusals.ts';
 import type { VersionSpec } from '../core/version.ts';
 import { answer } from './answer.ts';
 import type { CallGate } from './call-gate.ts';
-import { corsHeaders, preflightHeaders } from './cors.ts';
 import { faultOfError, faultOfOutcome, methodNotAllowed, type Refusal, refusal } from './fault-responses.ts';
 import type { Exchange } from './http/exchange.ts';
 import { clientAddress, invocationOf } from './invocation-of.ts';

@@ -1,6 +1,6 @@
+import { isCorsHeader } from '../../shared/cors.ts';
 import { serverTiming } from '../../shared/phases.ts';
 import type { InvocationReport, ResponseHead, ResponseSink, SeenResponse } from '../core/invocation.ts';
-import { isCorsHeader } from './cors.ts';
 import { type FaultResponse, renderFault } from './fault-responses.ts';
 import { type Exchange, hasNoBody } from './http/exchange.ts';
 

@@ -22,7 +22,7 @@ export function registerDev(program: Command, context: ContextFactory): void {
     .option('-p, --port <port>', 'where it listens on this machine; 0 for any that is free', portOf, defaultPort)
     .addHelpText(
       'after',
-      '\nWhat is in the folder runs on the platform as a draft (docs/drafts.md): at the isolation level, with the limits, variables and secrets\nthat hearth.json says. Callers of the deployed function notice nothing. Ctrl-C ends it.',
+      '\nWhat is in the folder runs on the platform as a draft (docs/drafts.md): at the isolation level, with the limits, variables and secrets\nthat hearth.json says. Callers of the deployed function notice nothing. CORS is answered as it says; WebSockets,\nauthentication of callers and rate limits are not there. Ctrl-C ends it.',
     )
     .action(async (directory: string, options: Options) => await dev(context(), directory, options));
 }
@@ -35,16 +35,23 @@ async function dev(context: CliContext, directory: string, { port }: Options): P
   const server = new DraftServer(context, draft);
   try {
     // A folder that cannot be built at all is said at once, and so is a platform that cannot be reached.
-    const { manifest } = await draft.get();
+    const { functionName, config } = await draft.get();
     const url = await server.listen(port);
-    terminal.result({ function: manifest.name, url }, url);
+    terminal.result({ function: functionName, url }, url);
     terminal.say(
       terminal.style(
         'dim',
-        `${manifest.name} as in ${directory}; it is built again when a file changes; Ctrl-C ends it`,
+        `${functionName} as in ${directory}; it is built again when a file changes; Ctrl-C ends it`,
       ),
     );
-    await followLogs(context, manifest.name, { filter: 'version:draft' });
+    if (config.auth !== null || config.rateLimits.length > 0)
+      terminal.say(
+        terminal.style(
+          'yellow',
+          'callers are neither asked who they are nor counted here, as they are once it is deployed',
+        ),
+      );
+    await followLogs(context, functionName, { filter: 'version:draft' });
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {

@@ -1,18 +1,22 @@
 import { createHash } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { createdDraftSchema, deployedSchema } from '../../shared/api/functions.ts';
-import type { Manifest } from '../../shared/manifest.ts';
+import type { VersionConfig } from '../../shared/version-config.ts';
 import { functionPath } from '../api-paths.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../exit-codes.ts';
 import { draftConfig, readSourceFolder, type SourceFolder, uploadForm, warnOfSecrets } from '../source-folder.ts';
 import { printable } from '../terminal.ts';
+import { DraftRoutes } from './draft-routes.ts';
 
-/** Where a draft takes calls, and the configuration that it was built with. */
+/** Where a draft takes calls, and what the gateway would know of it. */
 export interface BuiltDraft {
+  readonly functionName: string;
   /** Of the API. */
   readonly path: string;
-  readonly manifest: Manifest;
+  readonly routes: DraftRoutes;
+  /** Of the draft: what the manifest leaves out is that of the latest version. */
+  readonly config: VersionConfig;
 }
 
 /** The draft of a folder as it is now: built anew when the folder has changed, or when the platform has let go of it. */
@@ -93,6 +97,7 @@ export class CurrentDraft {
   async #build(source: SourceFolder): Promise<BuiltDraft> {
     const { client, signal, terminal } = this.#context;
     const { manifest } = source;
+    const routes = new DraftRoutes(manifest.routes);
     const path = `${functionPath(manifest.name)}/drafts`;
     const send = () =>
       client.send('POST', path, createdDraftSchema, { body: uploadForm(source, draftConfig(manifest)), signal });
@@ -102,7 +107,7 @@ export class CurrentDraft {
       return await send();
     });
     for (const line of buildLog) terminal.say(terminal.style('dim', `  | ${printable(line)}`));
-    return { path: `${path}/${draft.id}`, manifest };
+    return { functionName: manifest.name, path: `${path}/${draft.id}`, routes, config: draft.config };
   }
 
   /** Drafts belong to a function: one that is new gets its first version, without traffic, routes or schedules. */

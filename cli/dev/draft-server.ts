@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { corsHeaders, isCorsHeader, preflightHeaders } from '../../shared/cors.ts';
 import {
   bodyOffset,
   type HttpResponseHead,
@@ -11,13 +12,12 @@ import {
   maxMessageHeadBytes,
   messageHead,
 } from '../../shared/http-message.ts';
-import type { Manifest } from '../../shared/manifest.ts';
-import { parseRoutePattern, splitPath } from '../../shared/route-pattern.ts';
-import { RouteTrie } from '../../shared/route-trie.ts';
+import type { VersionConfig } from '../../shared/version-config.ts';
 import type { CliContext } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { printable } from '../terminal.ts';
 import type { BuiltDraft, CurrentDraft } from './current-draft.ts';
+import type { DraftRoutes } from './draft-routes.ts';
 
 const loopback = '127.0.0.1';
 /** Names under which a browser on this machine finds it; any other is that of a site whose name was made to lead here. */
@@ -78,37 +78,35 @@ export class DraftServer {
   }
 
   async #call(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+    if (request.headers.upgrade?.toLowerCase() === 'websocket') {
+      sendText(response, 501, 'hearth dev has no WebSockets: deploy the function, with promote false, to try them');
+      return;
+    }
     const body = await buffer(request);
     const draft = await this.#draft.get();
-    const answer = await this.#send(request, body, draft, signal).catch(async (error: unknown) => {
-      // It was not called for an hour, newer ones took its place, or the platform was started anew.
-      if (!(error instanceof CliError) || error.problem?.code !== 'draft_not_found') throw error;
-      return await this.#send(request, body, await this.#draft.renew(draft), signal);
-    });
-    if (answer === undefined) {
+    const { cors } = draft.config;
+    if (cors !== null && answerPreflight(request, response, draft.routes, cors)) return;
+    const params = draft.routes.match(request.method ?? 'GET', request.url ?? '/');
+    if (params === undefined) {
       sendText(response, 404, `no route of hearth.json takes ${request.method} ${request.url}`);
       return;
     }
-    await relay(answer, response);
+    const head = messageHead({
+      ...{ method: request.method ?? 'GET', target: request.url ?? '/', params },
+      headers: headerPairs(request.rawHeaders),
+    });
+    const message = new Uint8Array(Buffer.concat([head, body]));
+    const answer = await this.#send(draft, message, signal).catch(async (error: unknown) => {
+      // It was not called for an hour, newer ones took its place, or the platform was started anew.
+      if (!(error instanceof CliError) || error.problem?.code !== 'draft_not_found') throw error;
+      return await this.#send(await this.#draft.renew(draft), message, signal);
+    });
+    await relay(answer, response, cors === null ? undefined : corsHeaders(cors, request.headers.origin));
   }
 
-  /** Undefined when no route of the function takes the request. */
-  async #send(
-    request: IncomingMessage,
-    body: Buffer,
-    { path, manifest }: BuiltDraft,
-    signal: AbortSignal,
-  ): Promise<Response | undefined> {
-    const { method = 'GET', url: target = '/' } = request;
-    const params = paramsOf(manifest, method, target);
-    if (params === undefined) return undefined;
-    const head = messageHead({ method, target, headers: headerPairs(request.rawHeaders), params });
-    return await this.#context.client.request(`${path}/requests`, {
-      method: 'POST',
-      body: new Uint8Array(Buffer.concat([head, body])),
-      headers: { 'content-type': httpMessageType },
-      signal,
-    });
+  #send({ path }: BuiltDraft, message: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<Response> {
+    const headers = { 'content-type': httpMessageType };
+    return this.#context.client.request(`${path}/requests`, { method: 'POST', body: message, headers, signal });
   }
 
   /** Says to whoever looks at the page what the terminal would: it is their own function. */
@@ -121,35 +119,41 @@ export class DraftServer {
   }
 }
 
-/** Parameters of the route that takes it, none where the function has no routes; undefined when none of them does. */
-function paramsOf({ routes = [] }: Manifest, method: string, target: string): Record<string, string> | undefined {
-  if (routes.length === 0) return {};
-  const trie = new RouteTrie<true>();
-  for (const route of routes) trie.add(parseRoutePattern(route.path), route.methods ?? [], true);
-  const path = splitPath(target.split('?', 1)[0] ?? '');
-  const found = path && trie.match(method, path);
-  return found?.kind === 'match' ? { ...found.params } : undefined;
+/** Answers a browser that asks before it sends, as the gateway does: false when it does not, or no route takes what it asks for. */
+function answerPreflight(
+  { method, url = '/', headers }: IncomingMessage,
+  response: ServerResponse,
+  routes: DraftRoutes,
+  cors: NonNullable<VersionConfig['cors']>,
+): boolean {
+  const asked = headers['access-control-request-method'];
+  if (method !== 'OPTIONS' || headers.origin === undefined || asked === undefined) return false;
+  if (routes.match(asked, url) === undefined) return false;
+  const answer = preflightHeaders(cors, headers.origin, asked, headers['access-control-request-headers']);
+  response.writeHead(204, [...answer]).end();
+  return true;
 }
 
-/** A function's response as it comes. Rejects when it breaks off. */
-async function relay(answer: Response, response: ServerResponse): Promise<void> {
+/** A function's response as it comes, with the platform's headers for other origins in place of its own where it has such settings. Rejects when it breaks off. */
+async function relay(answer: Response, response: ServerResponse, cors: readonly string[] | undefined): Promise<void> {
   const id = answer.headers.get('hearth-invocation-id');
-  const chunks = (answer.body ?? new ReadableStream<Uint8Array>())[Symbol.asyncIterator]();
   let first = Buffer.alloc(0);
-  for (;;) {
-    const start = bodyOffset(first);
-    if (start !== undefined) {
-      writeHead(response, JSON.parse(first.toString('utf8', 0, start)), id);
-      await pipeline(rest(first.subarray(start), chunks), response);
-      return;
+  if (answer.body !== null) {
+    const chunks = answer.body[Symbol.asyncIterator]();
+    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
+      first = Buffer.concat([first, next.value]);
+      const start = bodyOffset(first);
+      if (start !== undefined) {
+        writeHead(response, JSON.parse(first.toString('utf8', 0, start)), id, cors);
+        await pipeline(rest(first.subarray(start), chunks), response);
+        return;
+      }
+      if (first.length > maxMessageHeadBytes) break;
     }
-    const { value, done } = await chunks.next();
-    if (done === true || first.length > maxMessageHeadBytes)
-      throw new CliError(exitCodes.failure, "the platform's answer is no HTTP message", {
-        hint: 'Use the CLI that came with the platform.',
-      });
-    first = Buffer.concat([first, value]);
   }
+  throw new CliError(exitCodes.failure, "the platform's answer is no HTTP message", {
+    hint: 'Use the CLI that came with the platform.',
+  });
 }
 
 async function* rest(first: Buffer, chunks: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -157,9 +161,19 @@ async function* rest(first: Buffer, chunks: AsyncIterator<Uint8Array>): AsyncGen
   for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
 }
 
-function writeHead(response: ServerResponse, given: unknown, invocationId: string | null): void {
+function writeHead(
+  response: ServerResponse,
+  given: unknown,
+  invocationId: string | null,
+  cors: readonly string[] | undefined,
+): void {
   const { status, headers }: HttpResponseHead = httpResponseHeadSchema.parse(given);
-  for (const [name, value] of headers) if (!lengthHeaders.has(name.toLowerCase())) response.appendHeader(name, value);
+  for (const [name, value] of headers) {
+    const lowerCaseName = name.toLowerCase();
+    if (lengthHeaders.has(lowerCaseName) || (cors !== undefined && isCorsHeader(lowerCaseName))) continue;
+    response.appendHeader(name, value);
+  }
+  for (const [name, value] of headerPairs(cors ?? [])) response.appendHeader(name, value);
   if (invocationId !== null) response.setHeader('hearth-invocation-id', invocationId);
   response.writeHead(status);
 }

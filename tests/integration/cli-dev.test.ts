@@ -129,8 +129,12 @@ test('responses flow as they are written, failures are told, and no other name l
     return new Response(body, { headers: { 'content-type': 'text/x-parts' } });
   },
 };`;
+  const site = 'https://a.example';
   await using dev = await startDev(
-    { name: 'parts', handler: 'index.default', concurrency: 2, maxInstances: 1 },
+    {
+      ...{ name: 'parts', handler: 'index.default', concurrency: 2, maxInstances: 1 },
+      ...{ cors: { origins: [site] }, rateLimits: [{ by: 'address', requests: 100, windowSeconds: 1 }] },
+    },
     { 'index.mjs': source },
   );
   const streamed = await fetch(`${dev.url}/stream`);
@@ -144,10 +148,27 @@ test('responses flow as they are written, failures are told, and no other name l
   const thrown = await fetch(`${dev.url}/throws`);
   expect([thrown.status, await thrown.text()]).toEqual([502, expect.stringContaining('TypeError: no such thing')]);
 
-  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
-  const { port } = new URL(dev.url);
-  httpRequest({ port, headers: { host: 'evil.example' } }, (answer) => resolve(answer.resume().statusCode))
-    .on('error', reject)
-    .end();
-  expect(await promise).toBe(403);
+  // Other origins are answered as by the gateway, and the function is not asked before the request itself.
+  const preflight = (origin: string) =>
+    fetch(dev.url, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'PUT' } });
+  const [allowed, stranger] = [await preflight(site), await preflight('https://b.example')];
+  const originOf = (answer: Response) => answer.headers.get('access-control-allow-origin');
+  expect([allowed.status, originOf(allowed), allowed.headers.get('access-control-allow-methods')]).toEqual([
+    204,
+    site,
+    'PUT',
+  ]);
+  expect([stranger.status, originOf(stranger)]).toEqual([204, null]);
+  const crossing = await fetch(`${dev.url}/go-on`, { headers: { origin: site } });
+  expect([originOf(crossing), await crossing.text()]).toEqual([site, 'gone on']);
+
+  const statusOf = async (headers: Record<string, string>): Promise<number | undefined> => {
+    const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+    httpRequest({ port: new URL(dev.url).port, headers }, (answer) => resolve(answer.resume().statusCode))
+      .on('error', reject)
+      .end();
+    return await promise;
+  };
+  expect(await statusOf({ host: 'evil.example' })).toBe(403);
+  expect(await statusOf({ connection: 'Upgrade', upgrade: 'websocket' })).toBe(501);
 });

@@ -1,4 +1,4 @@
-import type { VersionConfig } from '../../shared/version-config.ts';
+import type { VersionConfig } from './version-config.ts';
 
 type Cors = NonNullable<VersionConfig['cors']>;
 
