@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { PlatformError } from '../../shared/errors.ts';
 import type { InvocationOutcome } from '../../shared/invocation.ts';
 import { bodyOf, call, ok, type Run, raw, start, using, ways } from '../../tests/support/gateway-rig.ts';
+import { holdsConnection } from '../../tests/support/tcp-state.ts';
 import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { Invocation } from '../core/invocation.ts';
 import { SystemClock } from '../core/system-clock.ts';
@@ -450,7 +451,10 @@ describe.each(ways)('a client that takes nothing of a finished response, %s', (c
     const closed = new Promise<number>((resolve) => socket.once('close', () => resolve(socket.bytesRead)));
     socket.write('GET /echo HTTP/1.1\r\nhost: a\r\n\r\n');
     socket.pause();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const isHeld = () => holdsConnection(port, socket.localPort ?? 0);
+    await expect.poll(isHeld).toBe(true);
+    // Where processes write, one on a busy host may come to it late.
+    await expect.poll(isHeld, { timeout: 60_000 }).toBe(false);
     socket.resume();
     expect(await closed).toBeLessThan(16 * 1_048_576);
   });

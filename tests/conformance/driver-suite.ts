@@ -196,15 +196,14 @@ export function describeDriver(name: string, options: SuiteOptions): void {
         }
       })();
       await new Promise((resolve) => setTimeout(resolve, 1000));
+      // A console of a byte at a time is no flood, and loses nothing.
+      if (options.hasOneConsole !== true)
+        await expect.poll(() => kept, { timeout: 30_000 }).toBeGreaterThan(512 * 1024);
       await sandbox.destroy('flooded enough');
       await reading;
       const cpu = process.cpuUsage(cpuBefore);
       expect(kept).toBeLessThan(4 * 1024 * 1024);
-      // A console of a byte at a time is no flood, and loses nothing.
-      if (options.hasOneConsole !== true) {
-        expect(kept).toBeGreaterThan(512 * 1024);
-        expect(truncated).toBe(true);
-      }
+      if (options.hasOneConsole !== true) expect(truncated).toBe(true);
       expect((cpu.user + cpu.system) / 1000).toBeLessThan(700);
       expect(process.memoryUsage().rss - memoryBefore).toBeLessThan(96 * 1024 * 1024);
     });

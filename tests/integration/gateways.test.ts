@@ -88,12 +88,18 @@ test('a WebSocket, a stream in both directions, and the client that leaves them'
 test('a drain lets the call end that runs, and then everything ends', async () => {
   await deploy(
     'slow',
-    'export const handler = async () => { await new Promise((done) => setTimeout(done, 700)); return { statusCode: 200, body: "done" }; };',
+    `export default { fetch: () => new Response(new ReadableStream({ async start(to) {
+      to.enqueue(new TextEncoder().encode('begun, '));
+      await new Promise((done) => setTimeout(done, 700));
+      to.enqueue(new TextEncoder().encode('done'));
+      to.close();
+    } })) };`,
+    { handler: 'index.default' },
   );
-  await text('/slow');
-  const running = text('/slow');
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  const { body } = await fetch(`${platform.gatewayUrl}/slow`);
+  const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
+  expect(await reader?.read()).toEqual({ done: false, value: 'begun, ' });
   expect(await platform.stop()).toBe(0);
-  expect(await running).toBe('done');
+  expect(await reader?.read()).toEqual({ done: false, value: 'done' });
   await expect(fetch(platform.gatewayUrl)).rejects.toThrow();
 });

