@@ -138,27 +138,36 @@ export class Call {
     this.#receive(body.length);
     if (this.#phase === 'running') {
       this.#firstByteMs = this.#host.monotonic() - this.#startedMs;
-      const checked = this.#checkHead(meta);
-      if (!checked.ok) this.#fault('bad-response', checked.message);
-      else if (
-        Math.max(body.length, checked.contentLength ?? 0) > this.#maxResponseBytes &&
-        !this.#hasNoBody(meta.status)
-      )
-        this.#tooLarge(Math.max(body.length, checked.contentLength ?? 0));
-      else if (isWhole && this.#breaksPromise(checked.contentLength, body.length, meta.status))
-        this.#fault(
-          'bad-response',
-          `content-length is ${checked.contentLength}, but the body has ${body.length} bytes`,
-        );
-      else {
-        this.#httpStatus = checked.head.isEventResult ? undefined : checked.head.status;
-        this.#dropsBody = this.#hasNoBody(meta.status);
-        this.#contentLength = this.#dropsBody ? undefined : checked.contentLength;
-        this.call.sink.head(checked.head);
-        this.#deliver(body);
-      }
+      this.#answer(meta, body, isWhole);
     }
     if (isWhole) this.#end(meta);
+  }
+
+  /** Passes on the head and what has come of the body, unless that is no response which a caller may get. */
+  #answer(meta: ResponseMeta, body: Buffer, isWhole: boolean): void {
+    const checked = this.#checkHead(meta);
+    if (!checked.ok) {
+      this.#fault('bad-response', checked.message);
+      return;
+    }
+    const { head, contentLength } = checked;
+    const hasNoBody = this.#hasNoBody(meta.status);
+    if (!hasNoBody) {
+      const bytes = Math.max(body.length, contentLength ?? 0);
+      if (bytes > this.#maxResponseBytes) {
+        this.#tooLarge(bytes);
+        return;
+      }
+      if (isWhole && contentLength !== undefined && contentLength !== body.length) {
+        this.#fault('bad-response', `content-length is ${contentLength}, but the body has ${body.length} bytes`);
+        return;
+      }
+    }
+    this.#httpStatus = head.isEventResult ? undefined : head.status;
+    this.#dropsBody = hasNoBody;
+    this.#contentLength = hasNoBody ? undefined : contentLength;
+    this.call.sink.head(head);
+    this.#deliver(body);
   }
 
   onBody(payload: Buffer): void {
@@ -333,9 +342,5 @@ export class Call {
   #hasNoBody(status: number): boolean {
     const { request } = this.call.invocation;
     return status === 204 || status === 304 || (request.kind === 'http' && request.method === 'HEAD');
-  }
-
-  #breaksPromise(contentLength: number | undefined, bodyBytes: number, status: number): boolean {
-    return contentLength !== undefined && contentLength !== bodyBytes && !this.#hasNoBody(status);
   }
 }
