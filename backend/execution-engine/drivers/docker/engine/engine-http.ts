@@ -1,4 +1,4 @@
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { describeEndpoint, type EngineEndpoint } from './endpoint.ts';
 import { abortedError, connectionError, slowError, statusError } from './engine-errors.ts';
@@ -63,9 +63,7 @@ export class EngineHttp {
     if (endpoint.kind === 'none') return Promise.reject(endpoint.error);
     if (options.signal?.aborted) return Promise.reject(abortedError(options.signal.reason));
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const stream = isStream(options.body) ? options.body : undefined;
-    const payload =
-      options.body === undefined || stream !== undefined ? undefined : Buffer.from(JSON.stringify(options.body));
+    const { payload, stream, headers } = encode(options);
     const request = httpRequest({
       agent: this.#agent,
       ...(endpoint.kind === 'unix'
@@ -73,13 +71,7 @@ export class EngineHttp {
         : { host: endpoint.host, port: endpoint.port }),
       method: options.method,
       path: options.path,
-      headers: {
-        host: 'docker',
-        ...options.headers,
-        ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': payload.length }),
-        ...(stream === undefined ? {} : { 'content-type': 'application/x-tar' }),
-        ...(options.body === undefined && options.method === 'POST' ? { 'content-length': 0 } : {}),
-      },
+      headers: { host: 'docker', ...options.headers, ...headers },
     });
     const fail = (error: unknown): void => void request.destroy(error instanceof Error ? error : undefined);
     const onAbort = (): void => fail(abortedError(options.signal?.reason));
@@ -116,8 +108,22 @@ export class EngineHttp {
   }
 }
 
-function isStream(body: object | Readable | undefined): body is Readable {
-  return body !== undefined && 'pipe' in body;
+interface EncodedBody {
+  readonly payload?: Buffer;
+  readonly stream?: Readable;
+  /** That say what the body is. */
+  readonly headers: OutgoingHttpHeaders;
+}
+
+function encode({ body, method }: EngineRequest): EncodedBody {
+  if (body === undefined) return { headers: method === 'POST' ? { 'content-length': 0 } : {} };
+  if (isStream(body)) return { stream: body, headers: { 'content-type': 'application/x-tar' } };
+  const payload = Buffer.from(JSON.stringify(body));
+  return { payload, headers: { 'content-type': 'application/json', 'content-length': payload.length } };
+}
+
+function isStream(body: object | Readable): body is Readable {
+  return 'pipe' in body;
 }
 
 async function readText(response: IncomingMessage, maxBytes: number, endpoint: EngineEndpoint): Promise<string> {
