@@ -22,6 +22,8 @@ const copies = 10;
 const codedCopies = 5;
 /** Until a copy that was restored ahead has warmed up. */
 const aheadMs = 2500;
+/** For the QEMU that waits for the next copy. */
+const waitingPatienceMs = 60_000;
 const warmCalls = 300;
 /** Warm calls before the ones that are measured: V8 compiles the agent, QEMU translates it. */
 const unmeasuredCalls = 300;
@@ -231,7 +233,7 @@ class Guests {
         const restoredMs = performance.now() - startedAt;
         if (kind === 'ahead') {
           await delay(aheadMs);
-          while (!this.#driver.hasWaiting) await delay(50);
+          await this.#untilOneWaits();
         }
         const readyAt = performance.now();
         await sandbox.specialise(this.#image, never);
@@ -244,6 +246,14 @@ class Guests {
       }
     }
     return results;
+  }
+
+  async #untilOneWaits(): Promise<void> {
+    const until = performance.now() + waitingPatienceMs;
+    while (!this.#driver.hasWaiting) {
+      if (performance.now() > until) throw new Error('no QEMU waits for the next copy');
+      await delay(50);
+    }
   }
 
   #spec(image: PreparedImage | undefined): SandboxSpec {
