@@ -57,7 +57,7 @@ export interface ControlPlaneOptions {
   readonly bundles: BundleStore;
   readonly pool: Pick<
     InstancePool,
-    'provision' | 'retireVersion' | 'recycle' | 'pools' | 'preWarmed' | 'acquire' | 'tryAcquire'
+    'provision' | 'expect' | 'retireVersion' | 'recycle' | 'pools' | 'preWarmed' | 'acquire' | 'tryAcquire'
   >;
   readonly secrets: SecretKeeper;
   readonly scheduler: Pick<

@@ -9,7 +9,7 @@ import type { Reservations } from './reservations.ts';
 
 export interface RolloutOptions {
   readonly directory: InMemoryFunctionDirectory;
-  readonly pool: Pick<InstancePool, 'provision' | 'retireVersion' | 'pools'>;
+  readonly pool: Pick<InstancePool, 'provision' | 'expect' | 'retireVersion' | 'pools'>;
   readonly reservations: Pick<Reservations, 'all'>;
   readonly scheduler: Pick<Scheduler, 'schedulesChanged' | 'reserve'>;
   readonly gate: BundleGate;
@@ -26,10 +26,12 @@ export class Rollout {
 
   /** Keeps warm what should be, and retires the versions of `before` that no alias refers to any more. */
   afterChange(id: FunctionId, before: readonly VersionSpec[]): void {
-    const { directory } = this.#options;
+    const { directory, pool } = this.#options;
     this.provision();
     this.#reschedule();
-    const still = new Set<VersionId>(directory.referenced(id).map((version) => version.versionId));
+    const referenced = directory.referenced(id);
+    pool.expect(referenced);
+    const still = new Set<VersionId>(referenced.map((version) => version.versionId));
     for (const version of before) {
       if (!still.has(version.versionId)) void this.#retire(version, 'no alias refers to it any more');
     }

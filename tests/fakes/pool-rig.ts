@@ -53,6 +53,8 @@ export interface PoolRigOptions extends EventAgentOptions {
   readonly clock?: Clock;
   readonly cancelGraceMs?: number;
   readonly secrets?: SecretSource;
+  /** Hears of each bundle that is opened, and may refuse it. */
+  readonly onOpen?: (digest: BundleDigest) => Promise<void>;
   /** A plain fake driver when left out. */
   readonly makeDriver?: (options: FakeDriverOptions) => FakeDriver;
 }
@@ -76,7 +78,10 @@ export function poolRig(options: PoolRigOptions = {}) {
       ['custom', { ...fakeAdapter, name: 'custom' }],
     ]),
     bundles: {
-      openToRun: (digest) => Promise.resolve(image(digest)),
+      openToRun: async (digest) => {
+        await options.onOpen?.(digest);
+        return image(digest);
+      },
       onCompiled: () => undefined,
     },
     sandboxes: {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FailedStart, type Lease } from '../../backend/core/ports/instance-pool.ts';
 import type { VersionSpec } from '../../backend/core/version.ts';
@@ -277,6 +278,33 @@ describe('limits of the host', () => {
     );
     expect(new Set(outcomes.map(({ outcome }) => outcome.kind))).toEqual(new Set(['success']));
     expect(most).toBeLessThanOrEqual(3);
+  });
+
+  it('opens the bundle of a version that is expected once, before its first start', async () => {
+    const opened: string[] = [];
+    const r = rig({ onOpen: async (digest) => void opened.push(digest) });
+    const version = versionOf();
+    r.pool.expect([version, version]);
+    r.pool.expect([version]);
+    expect(opened).toEqual([version.digest]);
+    expect((await runOnce(r, version, {})).outcome.kind).toBe('success');
+    r.pool.expect([version]);
+    expect(opened).toEqual([version.digest]);
+  });
+
+  it('opens a bundle again when it could not be opened ahead', async () => {
+    const opened: string[] = [];
+    const r = rig({
+      onOpen: async (digest) => {
+        opened.push(digest);
+        if (opened.length === 1) throw new Error('not there yet');
+      },
+    });
+    const version = versionOf();
+    r.pool.expect([version]);
+    await setImmediate();
+    expect((await runOnce(r, version, {})).outcome.kind).toBe('success');
+    expect(opened).toEqual([version.digest, version.digest]);
   });
 
   it('ends idle instances after their idle time-out but keeps minInstances', async () => {

@@ -198,6 +198,10 @@ class RecordingPool {
   provision = (versions: readonly VersionSpec[]) => {
     this.provisioned = versions;
   };
+  expected: readonly VersionSpec[] = [];
+  expect = (versions: readonly VersionSpec[]) => {
+    this.expected = versions;
+  };
   recycled: readonly string[] = [];
   recycle = (versions: ReadonlySet<string>) => {
     this.recycled = [...versions];

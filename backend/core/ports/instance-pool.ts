@@ -145,6 +145,8 @@ export interface InstancePool {
   startUnderWay(version: VersionSpec): StartPhases | undefined;
   /** Keeps `minInstances` of these versions warm from now on, and of no others. */
   provision(versions: readonly VersionSpec[]): void;
+  /** These versions may be called now for the first time: what can be read of them ahead of a start is read in the background. */
+  expect(versions: readonly VersionSpec[]): void;
   /** No new leases; instances end when their invocations have. */
   retireVersion(versionId: VersionId, reason: string): Promise<void>;
   /** Instances that are there or are starting get no calls any more and end when theirs have; calls from now on get new ones. */

@@ -170,6 +170,10 @@ export class LocalInstancePool implements InstancePool, VersionPoolHost {
     this.#keepProvisioned();
   }
 
+  expect(versions: readonly VersionSpec[]): void {
+    if (!this.#isDraining) for (const version of versions) this.#starter.expect(version);
+  }
+
   async retireVersion(versionId: VersionId, reason: string): Promise<void> {
     this.#provisioned.delete(versionId);
     this.#dropSnapshot(versionId, reason);
