@@ -13,6 +13,7 @@ import type {
 import type { DeadLetter, InvocationDocument } from '../../shared/api/invocations.ts';
 import type { SecretDocument } from '../../shared/api/secrets.ts';
 import type { AuditEntry, TokenDocument } from '../../shared/api/system.ts';
+import { auditOutcomeOf } from '../../shared/audit-actions.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { defaultPathOf, shortNameOf } from '../../shared/names.ts';
 import type { Draft } from '../control-plane/drafts.ts';
@@ -21,10 +22,10 @@ import type { ProjectContents } from '../control-plane/projects.ts';
 import type { ScheduleRunView, ScheduleView } from '../control-plane/schedules.ts';
 import type { SecretView } from '../control-plane/secrets.ts';
 import type { AliasMoveRecord } from '../core/ports/alias-store.ts';
+import type { AuditRecord } from '../core/ports/audit-store.ts';
 import type { ProjectRecord } from '../core/ports/project-store.ts';
 import type {
   AliasRecord,
-  AuditRecord,
   DeadLetterRecord,
   InvocationRecord,
   RouteRecord,
@@ -239,6 +240,7 @@ export function auditDocument(record: AuditRecord): AuditEntry {
     actor: record.actor,
     action: record.action,
     target: record.target,
+    outcome: auditOutcomeOf(record.action),
     detail: record.detail,
     address: record.address,
     hash: record.hash ?? '',

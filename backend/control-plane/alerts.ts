@@ -1,4 +1,5 @@
 import { type AlertChannel, type CreateAlertRule, platformMetrics } from '../../shared/api/alerts.ts';
+import type { AuditAction } from '../../shared/audit-actions.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { type AlertRuleId, newId } from '../../shared/ids.ts';
 import { fullNameOf } from '../../shared/names.ts';
@@ -199,7 +200,7 @@ export class Alerts {
     id: string,
     scope: AlertScope,
     actor: Actor,
-    action: string,
+    action: AuditAction,
     change: (before: AlertRuleRecord) => AlertRuleRecord,
   ): Promise<AlertRuleRecord> {
     return this.#lock.run(async () => {

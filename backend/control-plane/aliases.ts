@@ -1,4 +1,5 @@
 import { canaryGuardSchema, type PutAlias } from '../../shared/api/functions.ts';
+import type { AuditAction } from '../../shared/audit-actions.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { projectOf, shortNameOf } from '../../shared/names.ts';
 import { kindOfMove, type MoveKind } from '../core/policies/alias-move.ts';
@@ -36,7 +37,7 @@ export interface CanaryFault {
 /** Who moves an alias, and what is kept of it beside the alias. */
 interface AliasMove {
   readonly actor: Actor;
-  readonly action: string;
+  readonly action: AuditAction;
   readonly kind: MoveKind;
   readonly reason: string;
   readonly detail: Readonly<Record<string, unknown>>;

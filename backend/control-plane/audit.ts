@@ -1,5 +1,6 @@
+import type { AuditAction } from '../../shared/audit-actions.ts';
 import { newId } from '../../shared/ids.ts';
-import type { AuditRecord } from '../core/ports/store.ts';
+import type { AuditRecord } from '../core/ports/audit-store.ts';
 
 /** Who does something, for the audit trail. */
 export interface Actor {
@@ -16,7 +17,7 @@ export interface Actor {
 export function auditRecord(
   now: number,
   actor: Actor,
-  action: string,
+  action: AuditAction,
   target: string,
   detail: Readonly<Record<string, unknown>> = {},
 ): AuditRecord {

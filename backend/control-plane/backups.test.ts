@@ -2,8 +2,9 @@ import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { testClock, testLogger } from '../../tests/conformance/store-support.ts';
+import type { AuditRecord } from '../core/ports/audit-store.ts';
 import type { PreparedBackup } from '../core/ports/backups.ts';
-import type { AuditRecord, Store } from '../core/ports/store.ts';
+import type { Store } from '../core/ports/store.ts';
 import { Backups } from './backups.ts';
 import { BundleGate } from './bundle-gate.ts';
 

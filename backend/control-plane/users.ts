@@ -1,4 +1,5 @@
 import type { CreateUser, UpdateUser } from '../../shared/api/access.ts';
+import type { AuditAction } from '../../shared/audit-actions.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { newId, type UserId } from '../../shared/ids.ts';
 import type { Role } from '../../shared/roles.ts';
@@ -149,7 +150,7 @@ export class Users {
   #change(
     name: string,
     changeOf: (before: UserRecord) => Partial<UserRecord>,
-    action: string,
+    action: AuditAction,
     actor: Actor,
     isSignedOut: boolean,
   ): Promise<UserRecord> {

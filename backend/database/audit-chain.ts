@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { AuditRow } from './tables.ts';
 
-/** What an entry's hash covers: all of it but its number. */
-type Hashed = Omit<AuditRow, 'seq' | 'hash'>;
+/** What an entry's hash covers: all of it but its number and what is made from the rest. */
+type Hashed = Omit<AuditRow, 'seq' | 'hash' | 'resource'>;
 
 /**
  * Lower-case hex SHA-256 over the hash of the entry before ('' for the first) and every column of this one. Whoever changes,

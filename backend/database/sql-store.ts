@@ -1,5 +1,6 @@
 import type { AlertStore } from '../core/ports/alert-store.ts';
 import type { AliasStore } from '../core/ports/alias-store.ts';
+import type { AuditStore } from '../core/ports/audit-store.ts';
 import type { StoreCopy } from '../core/ports/backups.ts';
 import type { BuildStore } from '../core/ports/build-store.ts';
 import type { CanaryAbortStore } from '../core/ports/canary-aborts.ts';
@@ -11,7 +12,6 @@ import type { InvocationQueue } from '../core/ports/invocation-queue.ts';
 import type { LogStore } from '../core/ports/log-store.ts';
 import type { ProjectStore } from '../core/ports/project-store.ts';
 import type {
-  AuditStore,
   FunctionStore,
   InvocationStore,
   MetricPointStore,

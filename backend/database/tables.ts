@@ -1,4 +1,4 @@
-import type { Generated } from 'kysely';
+import type { Generated, GeneratedAlways } from 'kysely';
 import type { ErrorGroupState } from '../../shared/api/error-groups.ts';
 import type { EgressRefusalReason } from '../../shared/egress.ts';
 import type {
@@ -201,6 +201,8 @@ export interface AuditRow {
   project: string | null;
   actor_id: string;
   hash: string;
+  /** The part of `action` before the dot; the database makes it. */
+  resource: GeneratedAlways<string>;
 }
 
 interface AuditHeadRow {

@@ -8,11 +8,14 @@ import type {
   UpdateUser,
   UserDocument,
 } from '../../shared/api/access.ts';
-import type { AuditEntry } from '../../shared/api/system.ts';
+import type { AuditEntry, AuditFilter } from '../../shared/api/system.ts';
 import type { Role } from '../../shared/roles.ts';
 import type { Api, Page } from './api.ts';
 import { after, byCursor } from './paging.ts';
 import { inProject } from './permission.ts';
+
+/** Of an address, whose words may be none that the platform knows: it says so. */
+type AuditQuery = Partial<Readonly<Record<keyof AuditFilter, string>>>;
 
 const root = '/api/v1';
 const projectPath = (name: string) => `${root}/projects/${encodeURIComponent(name)}`;
@@ -34,8 +37,9 @@ export const peopleApi = {
     api.client.json('PUT', memberPath(name), { ...inProject(project), body: { role } }),
   removeMember: (api: Api, project: string, name: string): Promise<void> =>
     api.client.json('DELETE', memberPath(name), inProject(project)),
-  /** The whole trail that the person may see, oldest first, one JSON object a line. */
-  auditLines: async (api: Api): Promise<string> => (await api.client.send('GET', `${root}/audit/export`)).text(),
+  /** What matches of the trail that the person may see, oldest first, one JSON object a line. */
+  auditLines: async (api: Api, filter: AuditQuery): Promise<string> =>
+    (await api.client.send('GET', `${root}/audit/export`, { query: filter })).text(),
   verifyAudit: (api: Api): Promise<AuditVerdict> => api.client.json('GET', `${root}/audit/verify`),
 } as const;
 
@@ -67,11 +71,12 @@ export const peopleQueries = {
       },
       ...byCursor,
     }),
-  audit: (api: Api) =>
+  /** `filterAt` says what to ask for at a time, for `key`. */
+  audit: (api: Api, key: Readonly<Record<string, string>>, filterAt: (now: number) => AuditQuery) =>
     infiniteQueryOptions({
-      queryKey: ['audit'],
+      queryKey: ['audit', key],
       queryFn: ({ pageParam, signal }) => {
-        const query = { limit: 50, ...after(pageParam) };
+        const query = { ...filterAt(Date.now()), limit: 50, ...after(pageParam) };
         return api.client.json<Page<AuditEntry>>('GET', `${root}/audit`, { query, signal });
       },
       ...byCursor,

@@ -1,7 +1,7 @@
-import { useEffect, useState } from 'react';
 import { invocationStatuses, triggerKinds } from '../../shared/invocation.ts';
-import { Input, Select } from '../ui/field.tsx';
+import { Select } from '../ui/field.tsx';
 import { useUrlValue } from '../util/hooks.ts';
+import { AddressInput } from './address-input.tsx';
 import { statusLabels } from './status.tsx';
 
 const statusOptions = [
@@ -28,49 +28,6 @@ export function useInvocationFilter() {
   const [minDurationMs] = useUrlValue('min');
   const [search] = useUrlValue('q');
   return { status, trigger, version: /^\d{1,9}$/.test(version) ? version : '', minDurationMs, search };
-}
-
-const typingMs = 250;
-
-/** Text that is in the address once nothing was typed for a moment. */
-function AddressInput({
-  name,
-  label,
-  placeholder,
-  className,
-  inputMode,
-}: {
-  readonly name: string;
-  readonly label: string;
-  readonly placeholder: string;
-  readonly className: string;
-  readonly inputMode?: 'numeric';
-}) {
-  const [value, setValue] = useUrlValue(name);
-  const [typed, setTyped] = useState(value);
-  const [seen, setSeen] = useState(value);
-  if (seen !== value) {
-    // The address was changed elsewhere; what is typed may only have a space more at its end.
-    setSeen(value);
-    if (typed.trim() !== value) setTyped(value);
-  }
-  useEffect(() => {
-    const text = typed.trim();
-    if (text === value) return;
-    const timer = setTimeout(() => setValue(text), typingMs);
-    return () => clearTimeout(timer);
-  }, [typed, value, setValue]);
-  return (
-    <Input
-      type="search"
-      inputMode={inputMode}
-      aria-label={label}
-      placeholder={placeholder}
-      className={className}
-      value={typed}
-      onChange={(event) => setTyped(event.target.value)}
-    />
-  );
 }
 
 /** Status, trigger, version, duration and text, all in the address. */

@@ -4,30 +4,56 @@ import type { AuditVerdict } from '../../shared/api/access.ts';
 import type { AuditEntry } from '../../shared/api/system.ts';
 import { useApi } from '../api/context.tsx';
 import { peopleApi, peopleQueries } from '../api/people.ts';
+import { AuditFilters, FilterBy, useAuditFilter } from '../components/audit-filters.tsx';
 import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
+import { Badge } from '../ui/badge.tsx';
 import { Callout } from '../ui/callout.tsx';
 import { Card } from '../ui/card.tsx';
+import { DateTime } from '../ui/date-time.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { auditCsv } from '../util/audit-csv.ts';
 import { saveText } from '../util/csv.ts';
-import { counted, formatDateTime } from '../util/format.ts';
+import { counted } from '../util/format.ts';
 
 const columns: readonly TableColumn<AuditEntry>[] = [
-  { id: 'at', label: 'When', className: 'whitespace-nowrap', cell: (row) => formatDateTime(row.at) },
-  { id: 'actor', label: 'Who', className: 'min-w-28', cell: (row) => <span className="font-medium">{row.actor}</span> },
-  { id: 'action', label: 'Did', cell: (row) => <code className="font-mono">{row.action}</code> },
-  { id: 'target', label: 'To', className: 'max-w-64 truncate', cell: (row) => row.target },
+  { id: 'at', label: 'When', onPhone: 'bare', className: 'whitespace-nowrap', cell: (row) => <DateTime at={row.at} /> },
+  {
+    id: 'actor',
+    label: 'Who',
+    onPhone: 'bare',
+    className: 'min-w-28 font-medium',
+    cell: (row) => <FilterBy name="actor" value={row.actor} />,
+  },
+  {
+    id: 'action',
+    label: 'Did',
+    onPhone: 'bare',
+    cell: (row) => (
+      <span className="inline-flex flex-wrap items-center gap-1.5">
+        <code className="font-mono">{row.action}</code>
+        {row.outcome === 'refused' && <Badge tone="warn">refused</Badge>}
+      </span>
+    ),
+  },
+  {
+    id: 'target',
+    label: 'To',
+    onPhone: 'line',
+    className: 'max-w-64',
+    cell: (row) => <FilterBy name="target" value={row.target} />,
+  },
   {
     id: 'detail',
     label: 'Before and after',
+    onPhone: 'line',
     cell: (row) => (
       <details>
-        <summary className="min-h-6 cursor-pointer">Show</summary>
+        <summary className="cursor-pointer leading-6">Show</summary>
         <pre className="max-w-xl overflow-x-auto font-mono text-xs">{JSON.stringify(row.detail, null, 2)}</pre>
       </details>
     ),
@@ -57,11 +83,11 @@ function Verdict({ verdict }: { readonly verdict: AuditVerdict }) {
   );
 }
 
-function Export() {
+function Export({ filter }: { readonly filter: ReturnType<typeof useAuditFilter> }) {
   const api = useApi();
   const save = useMutation({
     mutationFn: async (kind: 'csv' | 'ndjson') => {
-      const lines = await peopleApi.auditLines(api);
+      const lines = await peopleApi.auditLines(api, filter.at(Date.now()));
       if (kind === 'csv') saveText('hearth-audit.csv', 'text/csv', auditCsv(lines));
       else saveText('hearth-audit.ndjson', 'application/x-ndjson', lines);
     },
@@ -81,7 +107,8 @@ export function AuditPage() {
     mutationFn: () => peopleApi.verifyAudit(api),
     onError: (error) => toast.failed('Not verified', error),
   });
-  const query = useInfiniteQuery(peopleQueries.audit(api));
+  const filter = useAuditFilter();
+  const query = useInfiniteQuery(peopleQueries.audit(api, filter.key, filter.at));
   const items = query.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>
@@ -90,7 +117,7 @@ export function AuditPage() {
         note="Every change, newest first. Each carries a hash of the one before, so that tampering shows."
         actions={
           <>
-            <Export />
+            <Export filter={filter} />
             <PermittedButton operation="verifyAudit" isBusy={verify.isPending} onClick={() => verify.mutate()}>
               Verify chain
             </PermittedButton>
@@ -103,13 +130,19 @@ export function AuditPage() {
         </div>
       )}
       <Card isFlush>
+        <div className="flex flex-wrap items-center gap-2 border-b border-line px-4 py-2.5">
+          <AuditFilters />
+        </div>
         <div className={query.data === undefined ? 'p-4' : ''}>
           <QueryView query={query} lines={6}>
             {() =>
               items.length === 0 ? (
-                <EmptyState icon={<History />} title="Nothing was changed yet" />
+                <EmptyState
+                  icon={<History />}
+                  title={filter.isFiltered ? 'Nothing matches these filters' : 'Nothing was changed yet'}
+                />
               ) : (
-                <Table label="Changes" columns={columns} rows={items} rowKey={(row) => row.id} />
+                <Table label="Changes" isStacked columns={columns} rows={items} rowKey={(row) => row.id} />
               )
             }
           </QueryView>

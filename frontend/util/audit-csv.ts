@@ -7,9 +7,9 @@ export function auditCsv(lines: string): string {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as AuditEntry);
-  const head = ['at', 'actor', 'action', 'target', 'project', 'address', 'detail', 'id', 'hash'];
-  const rows = entries.map(({ at, actor, action, target, project, address, detail, id, hash }) => [
-    ...[at, actor, action, target, project, address],
+  const head = ['at', 'actor', 'action', 'target', 'outcome', 'project', 'address', 'detail', 'id', 'hash'];
+  const rows = entries.map(({ at, actor, action, target, outcome, project, address, detail, id, hash }) => [
+    ...[at, actor, action, target, outcome, project, address],
     ...[JSON.stringify(detail), id, hash],
   ]);
   return csvOf([head, ...rows]);

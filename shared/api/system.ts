@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { auditActions, auditOutcomes, auditResources } from '../audit-actions.ts';
 import { tokenScopes } from '../roles.ts';
 import { isolationLevels, runtimeNames } from '../version-config.ts';
 import { timeSchema } from './paging.ts';
@@ -268,8 +269,21 @@ export const auditEntrySchema = z.object({
   actor: z.string(),
   action: z.string(),
   target: z.string(),
+  outcome: z.enum(auditOutcomes).describe('`refused`: it was not done.'),
   detail: z.unknown(),
   address: z.string(),
   hash: z.string().describe('Chains the entry to the one before.'),
 });
 export type AuditEntry = z.infer<typeof auditEntrySchema>;
+
+/** Which entries of the audit trail; all that is given has to hold. */
+export const auditFilterSchema = z.object({
+  actor: z.string().min(1).max(255).optional().describe('Name, or id, of the user or token.'),
+  action: z.enum(auditActions).optional(),
+  resource: z.enum(auditResources).optional().describe('What it was done to: the part of the action before the dot.'),
+  target: z.string().min(1).max(512).optional().describe('The name or id of that, in full.'),
+  outcome: z.enum(auditOutcomes).optional(),
+  from: timeSchema.optional().describe('Included.'),
+  to: timeSchema.optional().describe('Not included.'),
+});
+export type AuditFilter = z.infer<typeof auditFilterSchema>;

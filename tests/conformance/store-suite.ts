@@ -4,6 +4,7 @@ import type { FunctionId } from '../../shared/ids.ts';
 import { newId } from '../../shared/ids.ts';
 import { describeAlerts } from './alert-store-suite.ts';
 import { describeAliasMoves } from './alias-moves-suite.ts';
+import { describeAuditFilters } from './audit-suite.ts';
 import { describeBuilds } from './builds-suite.ts';
 import { describeCanaryAborts } from './canary-aborts-suite.ts';
 import { describeEgressRefusals } from './egress-refusals-suite.ts';
@@ -524,10 +525,10 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
         for (const entry of entries) await store.audit.append(entry);
         const listed = await drain((page) => store.audit.list(page), 2);
         expect(listed).toMatchObject([...entries].reverse());
-        expect((await store.audit.list(first, 'acme')).items).toMatchObject([{ id: 'aud_2' }]);
-        expect((await store.audit.list(first, 'other')).items).toEqual([]);
+        expect((await store.audit.list(first, { project: 'acme' })).items).toMatchObject([{ id: 'aud_2' }]);
+        expect((await store.audit.list(first, { project: 'other' })).items).toEqual([]);
         expect(await drain((page) => store.audit.oldest(page), 2)).toEqual([...listed].reverse());
-        expect((await store.audit.oldest(first, 'acme')).items).toMatchObject([{ id: 'aud_2' }]);
+        expect((await store.audit.oldest(first, { project: 'acme' })).items).toMatchObject([{ id: 'aud_2' }]);
         expect(new Set(listed.map((entry) => entry.hash)).size).toBe(3);
         expect(await store.audit.verify()).toMatchObject({ isIntact: true, entries: 3, head: listed[0]?.hash });
       });
@@ -550,6 +551,7 @@ export function describeStore(name: string, open: () => Promise<StoreFixture>): 
       });
     });
 
+    describe('audit filters', () => describeAuditFilters(() => store));
     describe('alerts', () => describeAlerts(() => store));
     describeUserStore(() => store);
 

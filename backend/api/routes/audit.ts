@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { auditVerdictSchema } from '../../../shared/api/access.ts';
 import { pageOf, pageQuerySchema } from '../../../shared/api/paging.ts';
-import { auditEntrySchema } from '../../../shared/api/system.ts';
+import { type AuditFilter as AsAsked, auditEntrySchema, auditFilterSchema } from '../../../shared/api/system.ts';
+import type { AuditFilter } from '../../core/ports/audit-store.ts';
 import type { Store } from '../../core/ports/store.ts';
 import { shownProject } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
@@ -13,14 +14,17 @@ const auditPageSchema = pageOf(auditEntrySchema);
 const exportedAtOnce = 200;
 
 /** One JSON text a line, read page by page as the client takes them. */
-async function* linesOf(store: Store, project: string | undefined): AsyncGenerator<string> {
+async function* linesOf(store: Store, filter: AuditFilter): AsyncGenerator<string> {
   let cursor: string | undefined;
   do {
-    const page = await store.audit.oldest({ limit: exportedAtOnce, cursor }, project);
+    const page = await store.audit.oldest({ limit: exportedAtOnce, cursor }, filter);
     if (page.items.length > 0) yield page.items.map((entry) => `${JSON.stringify(auditDocument(entry))}\n`).join('');
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
 }
+
+const msOf = (time: string | undefined) => (time === undefined ? undefined : Date.parse(time));
+const between = ({ from, to, ...rest }: AsAsked) => ({ ...rest, from: msOf(from), to: msOf(to) });
 
 export function auditRoutes(app: Api, context: ApiContext): void {
   const { store } = context.controlPlane;
@@ -34,12 +38,12 @@ export function auditRoutes(app: Api, context: ApiContext): void {
       operationId: 'listAudit',
       summary: 'Who changed what in the project, newest first',
       description: 'Everything, for callers who may see all projects and name none.',
-      querystring: pageQuerySchema,
+      querystring: pageQuerySchema.extend(auditFilterSchema.shape),
       response: { 200: auditPageSchema, ...problems() },
     },
     handler: async (request) => {
-      const { limit, cursor } = request.query;
-      const page = await store.audit.list({ limit, cursor }, shownProject(request));
+      const { limit, cursor, ...filter } = request.query;
+      const page = await store.audit.list({ limit, cursor }, { project: shownProject(request), ...between(filter) });
       return { items: page.items.map(auditDocument), nextCursor: page.nextCursor };
     },
   });
@@ -54,12 +58,14 @@ export function auditRoutes(app: Api, context: ApiContext): void {
       operationId: 'exportAudit',
       summary: 'The audit trail of the project, oldest first, one JSON object a line',
       description: 'Everything, for callers who may see all projects and name none.',
+      querystring: auditFilterSchema,
       response: { 200: textResponse('application/x-ndjson', 'Entries as in the list.'), ...problems() },
     },
     handler: async (request, reply) => {
+      const filter = { project: shownProject(request), ...between(request.query) };
       reply.header('content-type', 'application/x-ndjson');
       reply.header('content-disposition', 'attachment; filename="hearth-audit.ndjson"');
-      return reply.send(Readable.from(linesOf(store, shownProject(request))) as never);
+      return reply.send(Readable.from(linesOf(store, filter)) as never);
     },
   });
 

@@ -23,6 +23,7 @@ import type { KeptRequest } from '../kept-request.ts';
 import type { CanaryAbort, CanaryGuard } from '../policies/canary.ts';
 import type { AlertStore } from './alert-store.ts';
 import type { AliasStore } from './alias-store.ts';
+import type { AuditStore } from './audit-store.ts';
 import type { StoreCopy } from './backups.ts';
 import type { BuildStore } from './build-store.ts';
 import type { CanaryAbortStore } from './canary-aborts.ts';
@@ -332,39 +333,6 @@ export interface TokenStore {
   all(): Promise<readonly TokenRecord[]>;
   touch(id: TokenId, at: number): Promise<void>;
   remove(id: TokenId): Promise<boolean>;
-}
-
-export interface AuditRecord {
-  readonly id: string;
-  readonly at: number;
-  /** Undefined: it concerns the installation as a whole. */
-  readonly project: string | undefined;
-  /** Id of the token or user; '' when nobody was known. */
-  readonly actorId: string;
-  readonly actor: string;
-  readonly action: string;
-  readonly target: string;
-  readonly detail: unknown;
-  readonly address: string;
-  /** Chains it to the entry before; set by the store. */
-  readonly hash?: string;
-}
-/** `entries` and `head` (the hash of the last one) are those up to which the chain holds. */
-export interface AuditVerdict {
-  readonly isIntact: boolean;
-  readonly entries: number;
-  readonly head: string;
-  readonly brokenAt: string | undefined;
-  readonly reason: string | undefined;
-}
-export interface AuditStore {
-  append(entry: AuditRecord): Promise<void>;
-  /** Newest first; of one project, or of all and of the installation. */
-  list(page: PageRequest, project?: string): Promise<Page<AuditRecord>>;
-  /** Oldest first, for an export. */
-  oldest(page: PageRequest, project?: string): Promise<Page<AuditRecord>>;
-  /** Walks the whole chain. */
-  verify(): Promise<AuditVerdict>;
 }
 
 /** A secret as it is stored: its value sealed under a key of its own, and that key wrapped (backend/secrets/envelope.ts). */

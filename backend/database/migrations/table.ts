@@ -18,6 +18,7 @@ import { aliasMovesMigration } from './0024-alias-moves.ts';
 import { errorVersionsMigration } from './0025-error-versions.ts';
 import { logCountsMigration } from './0026-log-counts.ts';
 import { scheduleRunsMigration } from './0027-schedule-runs.ts';
+import { auditFiltersMigration } from './0029-audit-filters.ts';
 import type { Migration } from './migration.ts';
 
 /** All migrations, oldest first. Add at the end; never change or remove one that was released. */
@@ -42,4 +43,5 @@ export const migrations: readonly Migration[] = [
   logCountsMigration,
   buildsMigration,
   scheduleRunsMigration,
+  auditFiltersMigration,
 ];

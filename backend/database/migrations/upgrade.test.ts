@@ -70,7 +70,7 @@ test('a folder of the first schema is brought up to date without a loss', async 
   expect(await counted({ project: 'acme' })).toEqual([[2 * minuteMs, 1]]);
   expect(await store.projects.all()).toMatchObject([{ name: 'default' }]);
   expect(await store.audit.verify()).toMatchObject({ isIntact: true, entries });
-  expect((await store.audit.list({ limit: 1, cursor: undefined }, 'default')).items).toMatchObject([
+  expect((await store.audit.list({ limit: 1, cursor: undefined }, { project: 'default' })).items).toMatchObject([
     { id: `aud_${entries}`, actorId: '' },
   ]);
   await store.close();

@@ -1,5 +1,7 @@
 import type { Selectable } from 'kysely';
-import type { AuditRecord, AuditStore, AuditVerdict, Page, PageRequest } from '../../core/ports/store.ts';
+import { refusedAuditActions } from '../../../shared/audit-actions.ts';
+import type { AuditFilter, AuditRecord, AuditStore, AuditVerdict } from '../../core/ports/audit-store.ts';
+import type { Page, PageRequest } from '../../core/ports/store.ts';
 import { auditHash } from '../audit-chain.ts';
 import { fromJsonOrNull } from '../columns.ts';
 import { decodeCursor, encodeCursor, pageOf } from '../cursor.ts';
@@ -7,6 +9,8 @@ import type { SqlSession } from '../sql-session.ts';
 import type { AuditRow } from '../tables.ts';
 
 const verifiedAtOnce = 500;
+/** Names of users have no such sign, and tokens are not named like ids. */
+const actorId = /^(?:tok|usr)_[0-9a-z]{26}$/i;
 
 /** Table `audit`, in the order of arrival, each entry chained to the one before; `audit_head` is the end of the chain. */
 export class AuditModel implements AuditStore {
@@ -43,26 +47,20 @@ export class AuditModel implements AuditStore {
     });
   }
 
-  async list(page: PageRequest, project?: string): Promise<Page<AuditRecord>> {
+  async list(page: PageRequest, filter: AuditFilter = {}): Promise<Page<AuditRecord>> {
     const key = decodeCursor('audit', ['n'], page.cursor);
-    let query = this.#session.db
-      .selectFrom('audit')
-      .selectAll()
+    let query = this.#matching(filter)
       .orderBy('seq', 'desc')
       .limit(page.limit + 1);
-    if (project !== undefined) query = query.where('project', '=', project);
     if (key !== undefined) query = query.where('seq', '<', Number(key[0]));
     return pageOf(await query.execute(), page.limit, toRecord, (row) => encodeCursor('audit', [row.seq]));
   }
 
-  async oldest(page: PageRequest, project?: string): Promise<Page<AuditRecord>> {
+  async oldest(page: PageRequest, filter: AuditFilter = {}): Promise<Page<AuditRecord>> {
     const key = decodeCursor('audit-oldest', ['n'], page.cursor);
-    let query = this.#session.db
-      .selectFrom('audit')
-      .selectAll()
+    let query = this.#matching(filter)
       .orderBy('seq')
       .limit(page.limit + 1);
-    if (project !== undefined) query = query.where('project', '=', project);
     if (key !== undefined) query = query.where('seq', '>', Number(key[0]));
     return pageOf(await query.execute(), page.limit, toRecord, (row) => encodeCursor('audit-oldest', [row.seq]));
   }
@@ -95,6 +93,30 @@ export class AuditModel implements AuditStore {
     }
   }
 
+  #matching({ project, actor, action, resource, target, outcome, from, to }: AuditFilter) {
+    const { db } = this.#session;
+    const entries = db.selectFrom('audit');
+    let query = entries.selectAll();
+    if (project !== undefined) query = query.where('project', '=', project);
+    if (actor !== undefined) query = query.where(actorId.test(actor) ? 'actor_id' : 'actor', '=', actor);
+    if (action !== undefined) query = query.where('action', '=', action);
+    if (resource !== undefined) query = query.where('resource', '=', resource);
+    if (target !== undefined) query = query.where('target', '=', target);
+    if (outcome !== undefined)
+      query = query.where('action', outcome === 'refused' ? 'in' : 'not in', refusedAuditActions);
+    // Entries are in the order in which they came, which is that of their times but for clocks that were set: the times say between which
+    // numbers to look, and decide.
+    if (from !== undefined) {
+      const first = entries.select(({ fn }) => fn.min('seq').as('seq')).where('at', '>=', from);
+      query = query.where('seq', '>=', first).where('at', '>=', from);
+    }
+    if (to !== undefined) {
+      const last = entries.select(({ fn }) => fn.max('seq').as('seq')).where('at', '<', to);
+      query = query.where('seq', '<=', last).where('at', '<', to);
+    }
+    return query;
+  }
+
   #after(seq: number): Promise<Selectable<AuditRow>[]> {
     return this.#session.db
       .selectFrom('audit')
@@ -106,7 +128,7 @@ export class AuditModel implements AuditStore {
   }
 }
 
-function toRecord(row: Omit<AuditRow, 'seq'>): AuditRecord {
+function toRecord(row: Selectable<AuditRow>): AuditRecord {
   return {
     id: row.id,
     at: row.at,
