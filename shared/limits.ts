@@ -13,6 +13,9 @@ export const limits = {
   maxLogBytesPerInvocation: 1 * MiB,
   maxSecretChars: 32_768,
   maxSecretsPerVersion: 32,
+  /** Set by one request. */
+  maxSecretsAtOnce: 100,
+  maxSecretCharsAtOnce: 524_288,
   initTimeoutMs: 10_000,
   timeoutMs: { min: 1, default: 30_000, max: 900_000 },
   memoryMb: { min: 32, default: 128, max: 10_240 },

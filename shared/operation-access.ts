@@ -87,6 +87,7 @@ export const operationAccess = {
   putMember: 'admin',
   putPrices: 'platform',
   putSecret: 'deploy',
+  putSecrets: 'deploy',
   putStreamTopics: 'any',
   putTestEvent: 'invoke',
   queryFunctionLogs: 'invocations',

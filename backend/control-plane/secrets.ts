@@ -57,20 +57,35 @@ export class Secrets {
    * and end when those inside have.
    */
   async put(project: string, name: string, value: string, actor: Actor): Promise<SecretView> {
+    await this.putAll(project, { [name]: value }, actor);
+    return this.get(project, name);
+  }
+
+  /** Sets several values, all of them or, when that fails, none; with an entry of the audit trail for each. In the order in which they are given. */
+  async putAll(
+    project: string,
+    values: Readonly<Record<string, string>>,
+    actor: Actor,
+  ): Promise<readonly SecretView[]> {
     const { store, keeper, lock, clock } = this.#options;
+    const names = Object.keys(values);
     await lock.run(async () => {
       const now = clock.now();
-      const before = keeper.find(project, name)?.version ?? null;
-      const record = keeper.seal(project, name, value, actor.name, now);
-      const detail = { before: { version: before }, after: { version: record.version } };
-      await store.transaction(async (tx) => {
-        await tx.secrets.put(record);
-        await tx.audit.append(auditRecord(now, actor, 'secret.put', name, detail));
+      const changes = Object.entries(values).map(([name, value]) => {
+        const before = keeper.find(project, name)?.version ?? null;
+        const record = keeper.seal(project, name, value, actor.name, now);
+        return { record, detail: { before: { version: before }, after: { version: record.version } } };
       });
-      keeper.apply(record);
-      this.#recycle(project, name, `secret ${name} was changed`);
+      await store.transaction(async (tx) => {
+        for (const { record, detail } of changes) {
+          await tx.secrets.put(record);
+          await tx.audit.append(auditRecord(now, actor, 'secret.put', record.name, detail));
+        }
+      });
+      for (const { record } of changes) keeper.apply(record);
+      for (const name of names) this.#recycle(project, name, `secret ${name} was changed`);
     });
-    return this.get(project, name);
+    return names.map((name) => this.get(project, name));
   }
 
   /** Rejects with `not_found`/`secret_not_found`, or `conflict`/`secret_in_use` while versions behind aliases list it. */

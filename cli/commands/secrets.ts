@@ -7,7 +7,8 @@ import { parseEnv } from 'node:util';
 import type { Command } from 'commander';
 import {
   putSecretSchema,
-  type SecretDocument,
+  putSecretsSchema,
+  secretListSchema,
   secretPageSchema,
   secretParams,
   secretSchema,
@@ -18,7 +19,8 @@ import { CliError, exitCodes } from '../exit-codes.ts';
 import { ago } from '../terminal.ts';
 import { readAll } from './login.ts';
 
-const path = (name: string): string => `/api/v1/secrets/${encodeURIComponent(name)}`;
+const root = '/api/v1/secrets';
+const path = (name: string): string => `${root}/${encodeURIComponent(name)}`;
 const keyPath = '/api/v1/system/secrets-key';
 
 export function registerSecrets(program: Command, context: ContextFactory): void {
@@ -36,7 +38,7 @@ export function registerSecrets(program: Command, context: ContextFactory): void
     .action(async () => await listSecrets(context()));
   secrets
     .command('import')
-    .description('set every value of a file such as .env; what is there already gets the new value')
+    .description('set every value of a file such as .env, all or none; what is there already gets the new value')
     .argument('<file>', '- reads stdin')
     .action(async (file: string) => await importSecrets(context(), file));
   secrets
@@ -67,7 +69,7 @@ async function setSecret(context: CliContext, name: string): Promise<void> {
   terminal.answer(secret, `${name} is set (version ${secret.version})${whoRestarts(secret.usedBy)}`);
 }
 
-/** All names are looked at before the first value is sent; the first that the platform refuses ends it, and those before it stay set. */
+/** All names are looked at before the values are sent, in one request that sets all of them or none. */
 async function importSecrets(context: CliContext, file: string): Promise<void> {
   const { client, terminal } = context;
   const text = file === '-' ? await readAll(terminal.streams.stdin) : readEnvFile(resolve(context.directory, file));
@@ -79,13 +81,15 @@ async function importSecrets(context: CliContext, file: string): Promise<void> {
   });
   if (mistakes.length > 0)
     throw new CliError(exitCodes.usage, `${file} has mistakes; nothing was changed:${mistakes.join('')}`);
-  const imported: SecretDocument[] = [];
-  for (const [name, value] of values) {
-    const secret = await client.send('PUT', path(name), secretSchema, { json: { value } });
-    imported.push(secret);
-    terminal.say(`${name} is set (version ${secret.version})${whoRestarts(secret.usedBy)}`);
-  }
-  if (terminal.isJson) terminal.json(imported);
+  const body = putSecretsSchema.safeParse({ values: Object.fromEntries(values) });
+  if (!body.success)
+    throw new CliError(exitCodes.usage, `${file} ${body.error.issues[0]?.message}; nothing was changed`);
+  const { items } = await client.send('PATCH', root, secretListSchema, {
+    json: { values: Object.fromEntries(values) },
+  });
+  for (const { name, version, usedBy } of items)
+    terminal.say(`${name} is set (version ${version})${whoRestarts(usedBy)}`);
+  if (terminal.isJson) terminal.json(items);
 }
 
 function readEnvFile(path: string): string {
@@ -121,7 +125,7 @@ function whoRestarts(usedBy: readonly { readonly functionName: string }[]): stri
 async function listSecrets({ client, terminal }: CliContext): Promise<void> {
   const items = [];
   for (let cursor: string | undefined; ; ) {
-    const page = await client.get('/api/v1/secrets', secretPageSchema, { limit: 200, cursor });
+    const page = await client.get(root, secretPageSchema, { limit: 200, cursor });
     items.push(...page.items);
     if (page.nextCursor === null) break;
     cursor = page.nextCursor;

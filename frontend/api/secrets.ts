@@ -1,5 +1,5 @@
 import { infiniteQueryOptions } from '@tanstack/react-query';
-import type { SecretDocument } from '../../shared/api/secrets.ts';
+import type { SecretDocument, SecretList } from '../../shared/api/secrets.ts';
 import type { Api, Page } from './api.ts';
 import { ApiError } from './server-error.ts';
 
@@ -20,6 +20,9 @@ export const secretsApi = {
   /** Makes the secret, or gives it another value. */
   put: (api: Api, name: string, value: string): Promise<SecretDocument> =>
     api.client.json('PUT', secretPath(name), { body: { value } }),
+  /** Sets several by name, all of them or none. */
+  putAll: (api: Api, values: Readonly<Record<string, string>>): Promise<SecretList> =>
+    api.client.json('PATCH', root, { body: { values } }),
   remove: (api: Api, name: string): Promise<void> => api.client.json('DELETE', secretPath(name)),
 } as const;
 

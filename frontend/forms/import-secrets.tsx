@@ -1,7 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useApi } from '../api/context.tsx';
 import { secretsApi } from '../api/secrets.ts';
-import { processServerError } from '../api/server-error.ts';
 import { Callout } from '../ui/callout.tsx';
 import { toast } from '../ui/toast.tsx';
 import { counted } from '../util/format.ts';
@@ -16,28 +15,16 @@ interface ImportSecretsProps {
   readonly onClose: () => void;
 }
 
-/** Sets every value of a pasted .env file as a secret, one after the other; those before one that is refused stay set. */
+/** Sets every value of a pasted .env file as a secret: all of them, or none. */
 export function ImportSecrets({ known, onClose }: ImportSecretsProps) {
   const api = useApi();
   const queryClient = useQueryClient();
   const save = useMutation({
-    mutationFn: async (values: Values) => {
-      let done = 0;
-      for (const [name, value] of Object.entries(values)) {
-        try {
-          await secretsApi.put(api, name, value);
-        } catch (error) {
-          const { message } = processServerError(error);
-          throw new Error(`${name} was refused, ${done} before it are set: ${message}`);
-        }
-        done++;
-      }
-      return done;
-    },
+    mutationFn: (values: Values) => secretsApi.putAll(api, values),
     // Values are kept nowhere, not among finished mutations either.
     gcTime: 0,
-    onSuccess: (done) => {
-      toast.done(`${counted(done, 'secret')} ${done === 1 ? 'is' : 'are'} set`, 'List their names in functions');
+    onSuccess: ({ items: { length } }) => {
+      toast.done(`${counted(length, 'secret')} ${length === 1 ? 'is' : 'are'} set`, 'List their names in functions');
       onClose();
     },
     onSettled: async () => await queryClient.invalidateQueries({ queryKey: ['secrets'] }),

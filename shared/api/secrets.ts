@@ -27,6 +27,32 @@ export const putSecretSchema = z.strictObject({
     .refine((value) => !value.includes('\0') && value.isWellFormed(), 'must be text without NUL characters'),
 });
 
+/** Several by name, set together or not at all. */
+export const putSecretsSchema = z.strictObject({
+  values: z
+    .record(z.string(), putSecretSchema.shape.value)
+    // Not as the key of the record: that would say that a name is wrong, and not what is.
+    .superRefine((values, context) => {
+      for (const name of Object.keys(values))
+        for (const { message } of secretNameSchema.safeParse(name).error?.issues ?? [])
+          context.addIssue({ code: 'custom', path: [name], message });
+    })
+    .refine((values) => Object.keys(values).length > 0, 'has no secret')
+    .refine(
+      (values) => Object.keys(values).length <= limits.maxSecretsAtOnce,
+      `has more than ${limits.maxSecretsAtOnce} secrets; send them in several requests`,
+    )
+    .refine(
+      (values) => Object.values(values).reduce((sum, { length }) => sum + length, 0) <= limits.maxSecretCharsAtOnce,
+      `has more than ${limits.maxSecretCharsAtOnce} characters in all; send it in several requests`,
+    )
+    .describe(
+      `By name; at most ${limits.maxSecretsAtOnce}, of at most ${limits.maxSecretCharsAtOnce} characters together.`,
+    ),
+});
+export const secretListSchema = z.object({ items: z.array(secretSchema) });
+export type SecretList = z.infer<typeof secretListSchema>;
+
 export const secretsKeySchema = z.object({
   source: z.string().describe('The setting or file that the key comes from.'),
   keyId: z.string().describe('Names the key and says nothing about it.'),

@@ -201,6 +201,7 @@ const steps: readonly Step[] = [
   { route: 'deleteMember', url: '/members/eve', action: 'member.delete', has: 'both' },
   { route: 'deleteUser', url: '/users/eve', action: 'user.delete', has: 'before' },
   { route: 'putSecret', url: '/secrets/KEY', body: { value: planted }, action: 'secret.put', has: 'both' },
+  { route: 'putSecrets', url: '/secrets', body: { values: { MORE: planted } }, action: 'secret.put', has: 'both' },
   { route: 'deleteSecret', url: '/secrets/KEY', action: 'secret.delete', has: 'before' },
   { route: 'rotateSecretsKey', url: '/system/secrets-key/rotation', action: 'secrets-key.rotate', has: 'both' },
   { route: 'createBackup', url: '/system/backups', action: 'backup.create', has: 'after' },

@@ -98,6 +98,62 @@ test('an export has every entry once, oldest first, and of a project those of th
   expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
 });
 
+test('a list and an export have what matches alone, and say what is no filter', async () => {
+  const both = async (query: string) => {
+    const listed: AuditEntry[] = (await call('GET', `/audit?${query}`)).json().items;
+    const lines = (await call('GET', `/audit/export?${query}`)).body.split('\n').filter((line) => line !== '');
+    expect(lines.map((line) => JSON.parse(line).id)).toEqual(listed.map(({ id }) => id).reverse());
+    return listed.map(({ action, target, outcome }) => `${action} ${target} ${outcome}`);
+  };
+  expect(await both('resource=alias&target=f/live')).toEqual(['alias.put f/live done']);
+  expect(await both('action=function.update')).toEqual(['function.update f done']);
+  expect(await both('actor=test%20admin&resource=project')).toEqual(['project.create acme done']);
+  expect(await both('outcome=refused')).toEqual([]);
+  expect(await both('actor=nobody')).toEqual([]);
+  expect(await both('from=1970-01-01T00:00:00.010Z&to=1970-01-01T00:00:00.012Z')).toEqual([
+    'test 11 done',
+    'test 10 done',
+  ]);
+  for (const wrong of ['action=function.read', 'resource=files', 'outcome=maybe', 'from=yesterday', 'target=']) {
+    const response = await call('GET', `/audit?${wrong}`);
+    expect(response.statusCode).toBe(400);
+    expect((await call('GET', `/audit/export?${wrong}`)).statusCode).toBe(400);
+  }
+});
+
+test('several secrets are set together or not at all, each with its entry', async () => {
+  const names = async () => (await call('GET', '/secrets')).json().items.map(({ name }: { name: string }) => name);
+  const set = (values: Readonly<Record<string, string>>) => call('PATCH', '/secrets', { values });
+  const done = await set({ B: 'planted-1', A: 'planted-2' });
+  expect(done.statusCode, done.body).toBe(200);
+  expect(done.json().items).toMatchObject([
+    { name: 'B', version: 1, usedBy: [] },
+    { name: 'A', version: 1 },
+  ]);
+  expect((await set({ B: 'planted-3' })).json().items).toMatchObject([{ name: 'B', version: 2 }]);
+  const many = Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`S${i}`, 'x']));
+  const large = Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`S${i}`, 'x'.repeat(32_768)]));
+  for (const [values, words] of [
+    [{ C: 'good', PATH: '/bin' }, 'set by the platform'],
+    [{ C: 'good', D: '' }, 'must not be empty'],
+    [{}, 'has no secret'],
+    [many, 'more than 100 secrets'],
+    [large, 'more than 524288 characters'],
+  ] as const) {
+    const refused = await set(values);
+    expect(refused.statusCode).toBe(400);
+    expect(refused.body).toContain(words);
+  }
+  expect(await names()).toEqual(['A', 'B']);
+  const entries = (await exported()).filter(({ action }) => action === 'secret.put');
+  expect(entries.map(({ target, detail }) => [target, detail])).toEqual([
+    ['B', { before: { version: null }, after: { version: 1 } }],
+    ['A', { before: { version: null }, after: { version: 1 } }],
+    ['B', { before: { version: 1 }, after: { version: 2 } }],
+  ]);
+  expect(JSON.stringify(entries)).not.toContain('planted');
+});
+
 test('what was changed behind the back of the platform shows', async () => {
   const intact = (await call('GET', '/audit/verify')).json();
   const all = await exported();

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { pageQuerySchema } from '../../../shared/api/paging.ts';
 import {
   putSecretSchema,
+  putSecretsSchema,
+  secretListSchema,
   secretPageSchema,
   secretParams,
   secretSchema,
@@ -36,6 +38,24 @@ export function secretRoutes(app: Api, context: ApiContext): void {
         cursor,
       });
       return { items: page.items.map(secretDocument), nextCursor: page.nextCursor };
+    },
+  });
+
+  app.route({
+    method: 'PATCH',
+    url: '/secrets',
+    config: { access: 'deploy' },
+    schema: {
+      ...docs,
+      operationId: 'putSecrets',
+      summary: 'Set the values of several secrets: all of them, or none',
+      description: 'Each as if it were set alone. Secrets that are not named stay as they are.',
+      body: putSecretsSchema,
+      response: { 200: secretListSchema, ...problems(413, 415) },
+    },
+    handler: async (request) => {
+      const set = await secrets.putAll(projectOfRequest(request), request.body.values, actorOf(request));
+      return { items: set.map(secretDocument) };
     },
   });
 
