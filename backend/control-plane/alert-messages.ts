@@ -16,6 +16,7 @@ const names: Readonly<Record<AlertMetric, string>> = {
   hostMemoryPercent: 'memory of the host',
   diskFreeBytes: 'free disk',
   asyncQueued: 'asynchronous calls that wait',
+  asyncOldestMs: 'age of the oldest asynchronous call that waits',
   deadLetters: 'dead letters',
   memoryRate: 'memory, of its limit,',
   cost: 'price elsewhere',

@@ -43,7 +43,12 @@ const values = new AlertValues({
     costOf: async (entries: readonly { record: { id: FunctionId } }[]) => sumOf(entries.map(({ record }) => record.id)),
   },
   store: {
-    queue: { depth: async (ids?: readonly FunctionId[]) => sumOf(ids) },
+    queue: {
+      depth: async (ids?: readonly FunctionId[]) => sumOf(ids),
+      // In all the first is due in the future.
+      oldestDueAt: async (ids: readonly FunctionId[] | undefined) =>
+        ids?.length === 0 ? undefined : 1_000_000 - sumOf(ids) + (ids === undefined ? 2000 : 0),
+    },
     invocations: {
       countDeadLetters: async (filter: object) => {
         asked.push(filter);
@@ -70,6 +75,7 @@ describe('the number that a rule watches', () => {
     ['canaryAborts', 2, 3, 3],
     ['asyncQueued', 160, 64, 1184],
     ['cost', 160, 64, 1184],
+    ['asyncOldestMs', 160, 64, 0],
     ['memoryRate', 0.75, 0.5, 1],
   ] as const)('%s: of a project, of one function of it, of all', async (metric, inProject, inOne, inAll) => {
     expect(await values.read(rule(metric))).toBe(inProject);
@@ -94,6 +100,7 @@ describe('the number that a rule watches', () => {
     expect(await values.read(rule('requests', { project: 'empty' }))).toBeUndefined();
     expect(await values.read(rule('memoryRate', { project: 'empty' }))).toBeUndefined();
     expect(await values.read(rule('asyncQueued', { project: 'empty' }))).toBe(0);
+    expect(await values.read(rule('asyncOldestMs', { project: 'empty' }))).toBe(0);
   });
 
   test('of the platform is read at the moment', async () => {

@@ -40,6 +40,10 @@ export class AlertValues {
         return this.#canaryAborts(watched, to - windowMs, to);
       case 'asyncQueued':
         return this.#options.store.queue.depth(watched.ids);
+      case 'asyncOldestMs': {
+        const dueAt = await this.#options.store.queue.oldestDueAt(watched.ids);
+        return dueAt === undefined ? 0 : Math.max(0, to - dueAt);
+      }
       case 'deadLetters':
         return this.#options.store.invocations.countDeadLetters(watched, maxCounted);
       case 'memoryRate':

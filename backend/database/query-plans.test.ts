@@ -185,12 +185,27 @@ describe('the statements of the models', () => {
     await store.invocations.countDeadLetters({ project: 'default' }, 1000);
     await store.invocations.countDeadLetters({ functionId }, 1000);
     await store.queue.depth([functionId]);
+    await store.queue.oldestDueAt([functionId]);
+    await store.queue.oldestDueAt(undefined);
     await store.invocations.deadLetters({ functionId }, page);
     await store.invocations.list({ ...none, project: 'acme' }, page);
     await store.audit.list(page);
-    await store.audit.list(page, 'acme');
+    await store.audit.list(page, { project: 'acme' });
     await store.audit.oldest(page);
-    await store.audit.oldest(page, 'acme');
+    await store.audit.oldest(page, { project: 'acme' });
+    for (const filter of [
+      { actor: 'ci' },
+      { actor: newId('token') },
+      { action: 'secret.put' },
+      { resource: 'secret', project: 'acme' },
+      { target: 'KEY', from: 1 },
+      { outcome: 'refused' as const },
+      { outcome: 'done' as const, project: 'acme' },
+      { from: 1, to: 2 },
+    ]) {
+      await store.audit.list(page, filter);
+      await store.audit.oldest(page, filter);
+    }
     await store.errorGroups.list({ project: 'acme', functionId: undefined, state: undefined }, page);
     await store.errorGroups.list({ project: 'acme', functionId, state: undefined }, page);
     await store.errorGroups.list({ project: 'acme', functionId: undefined, state: 'open' }, page);

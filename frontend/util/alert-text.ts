@@ -1,4 +1,9 @@
-import type { AlertChannel, AlertMetric, AlertRuleDocument } from '../../shared/api/alerts.ts';
+import {
+  type AlertChannel,
+  type AlertMetric,
+  type AlertRuleDocument,
+  momentaryMetrics,
+} from '../../shared/api/alerts.ts';
 import type { Tone } from '../ui/badge.tsx';
 import { formatBytes, formatCount, formatMs, formatPercent, formatSpan } from './format.ts';
 
@@ -24,6 +29,7 @@ export const metricTexts: Readonly<Record<AlertMetric, MetricText>> = {
   p95Ms: ofFunctions('Latency, p95', 'ms'),
   p99Ms: ofFunctions('Latency, p99', 'ms'),
   asyncQueued: ofFunctions('Asynchronous calls that wait', 'count'),
+  asyncOldestMs: ofFunctions('Longest wait of an asynchronous call', 'ms'),
   deadLetters: ofFunctions('Dead letters', 'count'),
   memoryRate: ofFunctions('Memory, of its limit', 'share'),
   cost: ofFunctions('Price elsewhere', 'money'),
@@ -73,8 +79,7 @@ export function conditionText(rule: AlertRuleDocument): string {
   const one = rule.project === null ? rule.functionName : `${rule.functionName} in ${rule.project}`;
   const of = rule.functionName === null ? (isPlatform ? '' : all) : ` of ${one}`;
   const held = rule.forMs === 0 ? '' : `, for ${formatSpan(rule.forMs)}`;
-  const isMomentary = isPlatform || rule.metric === 'asyncQueued' || rule.metric === 'deadLetters';
-  const over = isMomentary ? '' : ` over ${formatSpan(rule.windowMs)}`;
+  const over = momentaryMetrics.includes(rule.metric) ? '' : ` over ${formatSpan(rule.windowMs)}`;
   return `${label}${of} ${rule.comparison} ${formatAlertValue(rule.metric, rule.threshold)}${over}${held}`;
 }
 

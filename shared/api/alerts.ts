@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { timeSchema } from './paging.ts';
 
 /**
- * What a rule can watch. Those of functions are computed over the rule's window, but `asyncQueued` (asynchronous calls that wait) and
- * `deadLetters` (at most 1,000 are counted) are read at the moment, as are those of the platform. `canaryAborts` are canaries that the
+ * What a rule can watch. Those of functions are computed over the rule's window, but `asyncQueued` (asynchronous calls that wait),
+ * `asyncOldestMs` (since when the one that is due longest is due) and `deadLetters` (at most 1,000 are counted) are read at the moment, as are those of the platform. `canaryAborts` are canaries that the
  * platform took back, `memoryRate` is the most that an instance of the function that came nearest held of its limit, `cost` what the same
  * calls would cost elsewhere, in the currency of the price table.
  */
@@ -18,6 +18,7 @@ const functionMetrics = [
   'p95Ms',
   'p99Ms',
   'asyncQueued',
+  'asyncOldestMs',
   'deadLetters',
   'memoryRate',
   'cost',
@@ -30,6 +31,13 @@ export const platformMetrics = [
   'loopLagMs',
 ] as const;
 export const alertMetrics = [...functionMetrics, ...platformMetrics] as const;
+/** Read at the moment, and not over a window. */
+export const momentaryMetrics: readonly AlertMetric[] = [
+  ...platformMetrics,
+  'asyncQueued',
+  'asyncOldestMs',
+  'deadLetters',
+];
 export type AlertMetric = (typeof alertMetrics)[number];
 
 const alertChannelSchema = z.discriminatedUnion('kind', [

@@ -246,6 +246,20 @@ export function describeQueue(current: () => Store): void {
       ]);
     });
 
+    it('knows since when the one that is due longest is due, in all and by function', async () => {
+      const { queue } = current();
+      const [slow, fast] = [newId('function'), newId('function')];
+      expect([await queue.oldestDueAt(undefined), await queue.oldestDueAt([slow])]).toEqual([undefined, undefined]);
+      await queue.enqueue(newItem({ functionId: slow, runAt: 500 }));
+      await queue.enqueue(newItem({ functionId: fast, runAt: 700 }));
+      await queue.enqueue(newItem({ functionId: fast, runAt: 600 }));
+      expect(await queue.oldestDueAt(undefined)).toBe(500);
+      expect(await queue.oldestDueAt([fast])).toBe(600);
+      expect(await queue.oldestDueAt([fast, slow, newId('function')])).toBe(500);
+      expect(await queue.oldestDueAt([])).toBeUndefined();
+      expect(await queue.oldestDueAt([newId('function')])).toBeUndefined();
+    });
+
     it('wakes listeners after a commit, not before, and not after unsubscribing', async () => {
       const store = current();
       let wakes = 0;

@@ -90,6 +90,12 @@ export class MemoryQueue implements InvocationQueue {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
+  async oldestDueAt(of: readonly FunctionId[] | undefined): Promise<number | undefined> {
+    const rows = [...this.rows.values()].filter(({ item }) => of === undefined || of.includes(item.functionId));
+    const times = rows.map(({ availableAt }) => availableAt);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
   onReady(wake: () => void): () => void {
     this.#listeners.add(wake);
     return () => this.#listeners.delete(wake);

@@ -92,6 +92,8 @@ export interface InvocationQueue {
   releaseOwned(exceptOwner: string): Promise<number>;
   /** How many wait: of all functions, of one, or of these together. */
   depth(of?: FunctionId | readonly FunctionId[]): Promise<number>;
+  /** Since when the one that is due longest is due (Clock.now), of these functions or of all; one that waits for its time or its next attempt counts from then on. Undefined: none waits. */
+  oldestDueAt(of: readonly FunctionId[] | undefined): Promise<number | undefined>;
   /** When the next invocation of any function but these becomes due (Clock.now), or undefined when there is none. */
   nextDueAt(except?: readonly FunctionId[]): Promise<number | undefined>;
   /** Called in this process after something became due; returns the unsubscriber. */

@@ -281,6 +281,14 @@ export class InvocationQueueModel implements InvocationQueue {
     return at === null ? undefined : Number(at);
   }
 
+  async oldestDueAt(of: readonly FunctionId[] | undefined): Promise<number | undefined> {
+    if (of === undefined) return this.nextDueAt();
+    if (of.length === 0) return undefined;
+    const steps = of.map((functionId) => this.#session.step(statements.selectNextDueOf, { functionId }));
+    const times = (await this.#session.read(steps)).flatMap(({ rows }) => rows[0]?.[0] ?? []);
+    return times.length === 0 ? undefined : Math.min(...times.map(Number));
+  }
+
   /** Also called when the next due time may have moved to the future, so that a timer can be set anew. */
   onReady(wake: () => void): () => void {
     return this.#ready.on(wake);

@@ -287,6 +287,12 @@ export const countWaitingOf = template<{ readonly functionId: FunctionId }>((db,
 export const selectNextDue = template<Record<never, never>>((db) =>
   db.selectFrom('invocation_queue').select((eb) => eb.fn.min('available_at').as('at')),
 );
+export const selectNextDueOf = template<{ readonly functionId: FunctionId }>((db, slot) =>
+  db
+    .selectFrom('invocation_queue')
+    .select((eb) => eb.fn.min('available_at').as('at'))
+    .where('function_id', '=', slot.functionId),
+);
 /** The same without those of some functions (a JSON array), whose backlogs may be long: they are jumped over. */
 export const selectNextDueExcept = template<{ readonly except: string }>((db, slot) =>
   db
