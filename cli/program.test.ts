@@ -365,7 +365,35 @@ describe('output', () => {
     });
     expect(await run(['--help'])).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Exit status:') });
     expect(await run(['--version'])).toMatchObject({ exitCode: 0, stdout: '1.2.3\n' });
+    expect(await run(['--json', '--version'])).toMatchObject({ exitCode: 0, stdout: '1.2.3\n' });
     expect(await run(['logs', 'f', '--since', 'yesterday'])).toMatchObject({ exitCode: 2 });
+  });
+
+  it('leaves options behind a command to the command, but for those that all have', async () => {
+    const asked: URL[] = [];
+    handler = (request, response) => {
+      asked.push(new URL(request.url ?? '', url));
+      const metrics = {
+        from: '2026-01-01T00:00:00Z',
+        to: '2026-01-01T01:00:00Z',
+        stepMs: 1000,
+        points: [],
+        total: null,
+      };
+      json(response, 200, metrics);
+    };
+    for (const argv of [
+      ['metrics', 'f', '--version', '3', '--json'],
+      ['--json', 'metrics', 'f', '--version', '3'],
+    ])
+      expect(await run(argv)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('"total": null') });
+    expect(asked.map(({ searchParams }) => searchParams.get('version'))).toEqual(['3', '3']);
+    handler = (_request, response) => json(response, 200, { items: [], nextCursor: null });
+    expect(await run(['audit', '--json', 'list', '--verbose'])).toMatchObject({ exitCode: 0, stdout: '[]\n' });
+    expect(await run(['audit', 'list', '--action', 'secret.read'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('secret.put'),
+    });
   });
 });
 
@@ -386,7 +414,7 @@ describe('completion', () => {
         { encoding: 'utf8' },
       ).trim();
     expect(offered('dep')).toBe('deploy');
-    expect(offered('versions', '')).toMatch(/^list view --help$/);
+    expect(offered('versions', '')).toMatch(/^list view --json --project --verbose --help$/);
     expect(offered('deploy', 'folder', '--can')).toBe('--canary');
     expect((await run(['completion', 'tcsh'])).exitCode).toBe(2);
   });

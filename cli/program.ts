@@ -52,12 +52,11 @@ export interface CliOptions {
 export async function runCli(options: CliOptions): Promise<ExitCode> {
   const program = new Command('hearth');
   const { streams } = options;
-  program
+  withSettings(program)
     .description('Deploy, call and watch functions on a Hearth platform.')
     .version(options.version)
-    .option('--json', 'print data as JSON')
-    .option('--project <name>', 'the project that the command is about')
-    .option('--verbose', 'say more about errors')
+    // Behind a command, `--version` and its like are the command's own.
+    .enablePositionalOptions()
     .showSuggestionAfterError(true)
     .exitOverride()
     .configureOutput({
@@ -69,7 +68,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
       '\nThe platform is at HEARTH_URL (http://127.0.0.1:3000), the token in HEARTH_TOKEN or kept by `hearth login`,\nthe project in HEARTH_PROJECT, --project, or kept by `hearth project use`.\nExit status: 0 ok, 1 failure, 2 usage, 3 auth, 4 not found, 5 conflict, 6 function error, 7 timeout, 8 unavailable, 130 interrupted.',
     );
   const context = (): CliContext => {
-    const { json, project } = program.opts<{ json?: boolean; project?: string }>();
+    const { json, project } = program.opts<Settings>();
     return createContext({ ...options, isJson: json === true, project });
   };
   for (const register of [
@@ -113,25 +112,39 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     await program.parseAsync(options.argv, { from: 'user' });
     return exitCodes.ok;
   } catch (error) {
-    const exitCode = explain(error, options, program.opts<{ verbose?: boolean; json?: boolean }>());
+    const exitCode = explain(error, options, program.opts<Settings>());
     if (error instanceof CliError && error.problem?.code === 'function_not_found') await suggest(error, context());
     return exitCode;
   }
 }
 
-/** `--json` and `--project` work before and after the command, and commander's own errors reach us instead of ending the process. */
+interface Settings {
+  readonly json?: boolean;
+  readonly project?: string;
+  readonly verbose?: boolean;
+}
+
+const settings = [
+  ['--json', 'print data as JSON'],
+  ['--project <name>', 'the project that the command is about'],
+  ['--verbose', 'say more about errors'],
+] as const;
+
+/** One that the command has itself, with words of its own, counts as well. */
+function withSettings(command: Command): Command {
+  for (const [flags, description] of settings)
+    if (!command.options.some(({ long }) => long === flags.split(' ')[0])) command.option(flags, description);
+  return command;
+}
+
+/** What every command takes works before and after it, and commander's own errors reach us instead of ending the process. */
 function inheritSettings(command: Command, root: Command): void {
   for (const child of command.commands) {
     child.copyInheritedSettings(root);
-    if (child.commands.length === 0) {
-      child.option('--json', 'print data as JSON');
-      child.option('--project <name>', 'the project that the command is about');
-      child.hook('preAction', (_parent, action) => {
-        const { json, project } = action.opts<{ json?: boolean; project?: string }>();
-        if (json === true) root.setOptionValue('json', true);
-        if (project !== undefined) root.setOptionValue('project', project);
-      });
-    }
+    withSettings(child).hook('preAction', (here) => {
+      for (const [name, value] of Object.entries(here.opts<Settings>()))
+        if (name === 'json' || name === 'project' || name === 'verbose') root.setOptionValue(name, value);
+    });
     inheritSettings(child, root);
   }
 }

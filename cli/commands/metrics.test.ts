@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { MetricPoint } from '../../shared/api/metrics.ts';
-import { sparkline } from './metrics.ts';
+import { refusedText, sparkline } from './metrics.ts';
 
 const at = (seconds: number) => new Date(seconds * 1000).toISOString();
 /** `values` by second. */
@@ -25,4 +25,10 @@ it('keeps the highest of steps that share a bar', () => {
   const bars = line(120, { 0: 1, 1: 8, 119: 4 });
   expect(bars).toHaveLength(60);
   expect([bars[0], bars[1], bars[59]]).toEqual(['█', ' ', '▅']);
+});
+
+it('counts all calls that were refused, and says how many of them by limits', () => {
+  expect(refusedText({ throttles: 2, refusals: 3 })).toBe('5 (2 by limits)');
+  expect(refusedText({ throttles: 2, refusals: 0 })).toBe('2');
+  expect(refusedText({ throttles: 0, refusals: 3 })).toBe('3');
 });

@@ -48,13 +48,22 @@ async function metrics({ client, terminal }: CliContext, name: string | undefine
 
 type Row = readonly [label: string, total: string, read: (point: MetricPoint) => number | null];
 
+/** Whatever the reason: a limit, who called, what was sent, or a function that cannot run now. */
+type Refused = Pick<MetricPoint, 'throttles' | 'refusals'>;
+const refusedIn = ({ throttles, refusals }: Refused): number => throttles + refusals;
+
+export function refusedText(total: Refused): string {
+  const all = String(refusedIn(total));
+  return total.throttles > 0 && total.refusals > 0 ? `${all} (${total.throttles} by limits)` : all;
+}
+
 function rowsOf(total: MetricPoint): readonly Row[] {
   const ms = (value: number | undefined): string => (value === undefined ? '-' : `${value.toFixed(1)} ms`);
   const share = total.invocations === 0 ? '' : ` (${((100 * total.errors) / total.invocations).toFixed(1)} %)`;
   return [
     ['calls', String(total.invocations), (point) => point.invocations],
     ['failed', `${total.errors}${share}`, (point) => point.errors],
-    ['refused', String(total.throttles), (point) => point.throttles],
+    ['refused', refusedText(total), refusedIn],
     ['cold starts', String(total.coldStarts), (point) => point.coldStarts],
     ['p50', ms(total.totalMs?.p50), (point) => point.totalMs?.p50 ?? null],
     ['p95', ms(total.totalMs?.p95), (point) => point.totalMs?.p95 ?? null],
