@@ -15,6 +15,9 @@ export const accessApi = {
   signOut: async (api: Api): Promise<void> => {
     await api.client.send('DELETE', `${root}/sessions/current`).catch(() => undefined);
   },
+  /** Of whoever is signed in; all other sessions end. */
+  changePassword: (api: Api, currentPassword: string, newPassword: string): Promise<void> =>
+    api.client.json('PUT', `${root}/password`, { body: { currentPassword, newPassword } }),
 } as const;
 
 export const accessQueries = {

@@ -6,19 +6,24 @@ const shortest = 10;
 export const passwordProblem = (password: string): string | undefined =>
   password.length < shortest ? `The password needs ${shortest} characters` : undefined;
 
-/** A password that somebody gives to somebody else. */
+/** A new password: without more words, one that somebody gives to somebody else. */
 export function PasswordField({
+  label = 'Password',
+  more = '; the user can change it later',
   value,
   onChange,
   isFirst,
 }: {
+  readonly label?: string;
+  /** Of the hint. */
+  readonly more?: string;
   readonly value: string;
   readonly onChange: (value: string) => void;
   /** Has the focus when it appears. */
   readonly isFirst?: boolean;
 }) {
   return (
-    <Field label="Password" hint={`At least ${shortest} characters; the user can change it with hearth password.`}>
+    <Field label={label} hint={`At least ${shortest} characters${more}.`}>
       {(control) => (
         <Input
           {...control}

@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildStale } from '../../scripts/build.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, findChromium, launchChromium, whyNoChromium } from './support/browser.ts';
+import { accessibilityFaults, expectFine, findChromium, launchChromium, whyNoChromium } from './support/browser.ts';
 
 const executablePath = findChromium();
 const password = 'correct horse battery';
@@ -87,9 +88,25 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
     await button('Verify chain').click();
     await page.getByText(/^Intact: \d+ changes/).waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByLabel('Kind of thing').selectOption('project');
+    await page.getByRole('cell', { name: 'user.create' }).first().waitFor({ state: 'detached' });
+    await page.getByRole('cell', { name: 'project.create' }).waitFor();
+    expect(new URL(page.url()).searchParams.get('resource')).toBe('project');
     const saved = page.waitForEvent('download');
     await button('Export CSV').click();
-    expect((await saved).suggestedFilename()).toBe('hearth-audit.csv');
+    const file = await saved;
+    expect(file.suggestedFilename()).toBe('hearth-audit.csv');
+    expect(readFileSync(await file.path(), 'utf8')).toMatch(
+      /^at,actor,.*\r\n\S+,[^,]+,project\.create,acme,done,.*\r\n$/,
+    );
+    await page.getByLabel('Kind of thing').selectOption('user');
+    await page.getByRole('button', { name: 'bob', exact: true }).click();
+    await page.waitForURL(/target=bob/);
+    await page.getByRole('cell', { name: 'user.create' }).waitFor();
+    await expectFine(page, [
+      ['light', 1280],
+      ['dark', 390],
+    ]);
     expect(await page.content()).not.toContain(password);
   });
 
@@ -113,6 +130,32 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
       .toMatchObject({
         roles: [{ project: 'default' }, { project: 'acme', role: 'operator' }],
       });
+  });
+
+  it('lets people change their own password, and ends their other sessions', async () => {
+    const signedIn = (user: string, word: string) =>
+      fetch(`${platform.url}/api/v1/sessions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ user, password: word }),
+      });
+    const other = (await (await signedIn('ada', password)).json()) as { token: string };
+    await button('Change the password of ada').click();
+    const dialog = page.getByRole('dialog', { name: 'Password of ada' });
+    await dialog.getByLabel('Current password').fill('something else');
+    await dialog.getByLabel('New password').fill('staple of the horse');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await button('Change password').click();
+    await dialog.getByText(/current password is wrong/i).waitFor();
+    await dialog.getByLabel('Current password').fill(password);
+    await button('Change password').click();
+    await dialog.waitFor({ state: 'detached' });
+    const headers = { authorization: `Bearer ${other.token}` };
+    expect((await fetch(`${platform.url}/api/v1/whoami`, { headers })).status).toBe(401);
+    expect((await signedIn('ada', password)).status).toBe(401);
+    expect((await signedIn('ada', 'staple of the horse')).status).toBe(201);
+    await page.goto(`${platform.url}/functions`);
+    await page.getByRole('heading', { level: 1, name: 'Functions' }).waitFor();
   });
 
   it('ends the session at the platform when somebody signs out', async () => {
