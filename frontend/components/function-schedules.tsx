@@ -1,10 +1,9 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { CalendarClock } from 'lucide-react';
 import { useState } from 'react';
 import type { Schedule, ScheduleInput } from '../../shared/api/functions.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
-import { setScheduleEnabled } from '../api/triggers.ts';
 import { inputOfSchedule } from '../forms/schedule-draft.ts';
 import { ScheduleForm } from '../forms/schedule-form.tsx';
 import { Ago } from '../ui/ago.tsx';
@@ -15,8 +14,10 @@ import { toast } from '../ui/toast.tsx';
 import { cronWords } from '../util/cron-words.ts';
 import { formatDateTime } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
+import { type TimeZone, useTimeZone } from '../util/time-zone.ts';
 import { PermittedButton } from './permitted-button.tsx';
 import { QueryView } from './query-view.tsx';
+import { ScheduleButtons } from './schedule-buttons.tsx';
 import { ScheduleRuns } from './schedule-runs.tsx';
 import { useFunction } from './use-function.ts';
 import { useAliasNames, useSaveTriggers } from './use-save-triggers.ts';
@@ -29,32 +30,10 @@ interface ScheduleRowProps {
 }
 
 /** When it runs next; of a paused one, when it would. */
-function nextText({ enabled, nextTicks, wouldRunAt }: Schedule): string {
-  if (!enabled) return wouldRunAt === null ? 'Paused' : `Paused; would run ${formatDateTime(wouldRunAt)}`;
-  return nextTicks.length > 0 ? `Next: ${nextTicks.map((tick) => formatDateTime(tick)).join(' · ')}` : 'No next tick';
-}
-
-function usePauseAndRun({ id, enabled }: Schedule) {
-  const api = useApi();
-  const queryClient = useQueryClient();
-  const renew = (key: string) => queryClient.invalidateQueries({ queryKey: [key] });
-  const run = useMutation({
-    mutationFn: () => api.runSchedule(id),
-    onSuccess: async (accepted) => {
-      toast.done('Queued', accepted.id);
-      await renew('invocations');
-    },
-    onError: (error) => toast.failed('Not started', error),
-  });
-  const toggle = useMutation({
-    mutationFn: () => setScheduleEnabled(api, id, !enabled),
-    onSuccess: async ({ name }) => {
-      toast.done(enabled ? `${name} is paused` : `${name} runs again`);
-      await renew('functions');
-    },
-    onError: (error) => toast.failed(enabled ? 'Not paused' : 'Not resumed', error),
-  });
-  return { run, toggle };
+function nextText({ enabled, nextTicks, wouldRunAt }: Schedule, zone: TimeZone): string {
+  if (!enabled) return wouldRunAt === null ? 'Paused' : `Paused; would run ${formatDateTime(wouldRunAt, zone)}`;
+  const ticks = nextTicks.map((tick) => formatDateTime(tick, zone));
+  return ticks.length > 0 ? `Next: ${ticks.join(' · ')}` : 'No next tick';
 }
 
 interface ActionsProps {
@@ -66,29 +45,10 @@ interface ActionsProps {
 }
 
 function Actions({ schedule, isEditing, isBusy, onEdit, onRemove }: ActionsProps) {
-  const { run, toggle } = usePauseAndRun(schedule);
-  const pause = schedule.enabled ? 'Pause' : 'Resume';
   const button = { size: 'small', tone: 'ghost' } as const;
   return (
     <span className="ml-auto flex flex-wrap gap-1">
-      <PermittedButton
-        operation="runSchedule"
-        {...button}
-        isBusy={run.isPending}
-        onClick={() => run.mutate()}
-        aria-label={`Run now: ${schedule.name}`}
-      >
-        Run now
-      </PermittedButton>
-      <PermittedButton
-        operation="updateSchedule"
-        {...button}
-        isBusy={toggle.isPending}
-        onClick={() => toggle.mutate()}
-        aria-label={`${pause} ${schedule.name}`}
-      >
-        {pause}
-      </PermittedButton>
+      <ScheduleButtons schedule={schedule} name={schedule.name} />
       <PermittedButton
         operation="updateFunction"
         {...button}
@@ -115,6 +75,7 @@ function Actions({ schedule, isEditing, isBusy, onEdit, onRemove }: ActionsProps
 function ScheduleRow({ schedule, others, withChange }: ScheduleRowProps) {
   const [isEditing, setIsEditing] = useState(false);
   const now = useNow();
+  const zone = useTimeZone();
   const aliases = useAliasNames();
   const save = useSaveTriggers();
   const words = cronWords(schedule.cron);
@@ -143,7 +104,7 @@ function ScheduleRow({ schedule, others, withChange }: ScheduleRowProps) {
       </div>
       {words !== undefined && <p className="tabular mt-1 text-sm">{words}</p>}
       <p className="tabular mt-1 text-xs text-muted">
-        {nextText(schedule)}
+        {nextText(schedule, zone)}
         {' · '}last <Ago at={schedule.lastTickAt} now={now} /> · after downtime: {schedule.misfire}
       </p>
       {isEditing ? (

@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useMutation } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { CalendarClock } from 'lucide-react';
 import type { Schedule } from '../../shared/api/functions.ts';
@@ -6,24 +6,25 @@ import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { LoadMore } from '../components/load-more.tsx';
 import { PageHeader } from '../components/page-header.tsx';
-import { PermittedButton } from '../components/permitted-button.tsx';
 import { QueryView } from '../components/query-view.tsx';
+import { ScheduleButtons } from '../components/schedule-buttons.tsx';
 import { paths } from '../path-builder.ts';
 import { Ago } from '../ui/ago.tsx';
 import { Badge } from '../ui/badge.tsx';
 import { Card } from '../ui/card.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
-import { toast } from '../ui/toast.tsx';
 import { cronWords } from '../util/cron-words.ts';
 import { formatAgo, formatDateTime } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
+import { type TimeZone, useTimeZone } from '../util/time-zone.ts';
 
-function columns(now: number, onRun: (schedule: Schedule) => void): readonly TableColumn<Schedule>[] {
+function columns(now: number, zone: TimeZone): readonly TableColumn<Schedule>[] {
   return [
     {
       id: 'name',
       label: 'Schedule',
+      onPhone: 'bare',
       cell: (row) => (
         <Link to={paths.function(row.functionName, 'triggers')} className="font-medium text-text hover:underline">
           {row.functionName} <span className="font-normal text-muted">{row.name}</span>
@@ -33,6 +34,7 @@ function columns(now: number, onRun: (schedule: Schedule) => void): readonly Tab
     {
       id: 'cron',
       label: 'When',
+      onPhone: 'line',
       className: 'whitespace-nowrap',
       cell: (row) => (
         <>
@@ -44,13 +46,14 @@ function columns(now: number, onRun: (schedule: Schedule) => void): readonly Tab
     {
       id: 'state',
       label: 'State',
+      onPhone: 'bare',
       cell: (row) => <Badge tone={row.enabled ? 'ok' : 'neutral'}>{row.enabled ? 'on' : 'paused'}</Badge>,
     },
     {
       id: 'next',
       label: 'Next',
       cell: (row) => (
-        <span title={row.nextTicks.map((tick) => formatDateTime(tick)).join('\n')} className="whitespace-nowrap">
+        <span title={row.nextTicks.map((tick) => formatDateTime(tick, zone)).join('\n')} className="whitespace-nowrap">
           {row.enabled && row.nextTicks[0] !== undefined ? formatAgo(row.nextTicks[0], now) : '–'}
           {row.wouldRunAt !== null && (
             <span className="ml-2 text-xs text-faint">
@@ -62,7 +65,7 @@ function columns(now: number, onRun: (schedule: Schedule) => void): readonly Tab
               then{' '}
               {row.nextTicks
                 .slice(1, 3)
-                .map((tick) => formatDateTime(tick))
+                .map((tick) => formatDateTime(tick, zone))
                 .join(', ')}
             </span>
           )}
@@ -76,15 +79,11 @@ function columns(now: number, onRun: (schedule: Schedule) => void): readonly Tab
       label: 'Actions',
       isLabelHidden: true,
       isNumber: true,
+      onPhone: 'line',
       cell: (row) => (
-        <PermittedButton
-          operation="runSchedule"
-          size="small"
-          onClick={() => onRun(row)}
-          aria-label={`Run now: ${row.functionName} ${row.name}`}
-        >
-          Run now
-        </PermittedButton>
+        <span className="inline-flex gap-1 max-sm:-ml-2">
+          <ScheduleButtons schedule={row} name={`${row.functionName} ${row.name}`} />
+        </span>
       ),
     },
   ];
@@ -93,17 +92,13 @@ function columns(now: number, onRun: (schedule: Schedule) => void): readonly Tab
 export function SchedulesPage() {
   const api = useApi();
   const now = useNow();
+  const zone = useTimeZone();
   const query = useInfiniteQuery(queries.allSchedules(api));
-  const run = useMutation({
-    mutationFn: (schedule: Schedule) => api.runSchedule(schedule.id),
-    onSuccess: (accepted) => toast.done('Queued', accepted.id),
-    onError: (error) => toast.failed('Not started', error),
-  });
   return (
     <>
       <PageHeader
         title="Schedules"
-        note="What runs by itself, and when next. Changed on the function's page Triggers."
+        note="What runs by itself, and when next. Times and payloads are changed on the function's page Triggers."
       />
       <Card isFlush>
         <div className={query.data === undefined ? 'p-4' : ''}>
@@ -117,7 +112,8 @@ export function SchedulesPage() {
               ) : (
                 <Table
                   label="Schedules"
-                  columns={columns(now, (schedule) => run.mutate(schedule))}
+                  columns={columns(now, zone)}
+                  isStacked
                   rows={pages.flatMap(({ items }) => items)}
                   rowKey={(row) => row.id}
                 />
