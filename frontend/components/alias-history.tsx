@@ -6,9 +6,11 @@ import { useApi } from '../api/context.tsx';
 import { Ago } from '../ui/ago.tsx';
 import { Badge, type Tone } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
+import { DateTime } from '../ui/date-time.tsx';
 import type { TableColumn } from '../ui/table.tsx';
 import { formatCount, formatDateTime, formatMs, formatPercent } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
+import { type TimeZone, useTimeZone } from '../util/time-zone.ts';
 import { shareOf, type Weighted } from '../util/traffic.ts';
 import { ListCard } from './list-card.tsx';
 import { QueryView } from './query-view.tsx';
@@ -30,7 +32,7 @@ const sharesText = (shares: readonly Weighted[]): string =>
         .map(({ version }) => `v${version}${shares.length === 1 ? '' : ` ${formatPercent(shareOf(shares, version))}`}`)
         .join(', ');
 
-function columns(now: number, onCompare: (move: AliasMove) => void): readonly TableColumn<AliasMove>[] {
+function columns(now: number, zone: TimeZone, onCompare: (move: AliasMove) => void): readonly TableColumn<AliasMove>[] {
   return [
     {
       id: 'when',
@@ -70,7 +72,7 @@ function columns(now: number, onCompare: (move: AliasMove) => void): readonly Ta
           size="small"
           tone="ghost"
           onClick={() => onCompare(row)}
-          aria-label={`Before and after the move of ${formatDateTime(row.at)}`}
+          aria-label={`Before and after the move of ${formatDateTime(row.at, zone)}`}
         >
           Before and after
         </Button>
@@ -85,7 +87,10 @@ function BeforeAndAfter({ functionName, move }: { readonly functionName: string;
   return (
     <div className="border-t border-line px-4 py-3">
       <p className="mb-2 text-sm">
-        All calls of the function, 15 minutes before and after <strong>{formatDateTime(move.at)}</strong>
+        All calls of the function, 15 minutes before and after{' '}
+        <strong>
+          <DateTime at={move.at} />
+        </strong>
       </p>
       <QueryView query={query} lines={2}>
         {({ before, after, isKept }) =>
@@ -121,6 +126,7 @@ function BeforeAndAfter({ functionName, move }: { readonly functionName: string;
 /** Every move of the aliases of a function, the newest first. */
 export function AliasHistory({ functionName }: { readonly functionName: string }) {
   const now = useNow();
+  const zone = useTimeZone();
   const query = useInfiniteQuery(aliasMoveQueries.moves(useApi(), functionName));
   const [compared, setCompared] = useState<AliasMove | undefined>();
   return (
@@ -129,7 +135,7 @@ export function AliasHistory({ functionName }: { readonly functionName: string }
       note="deployments, rollbacks and canaries"
       label="History of moves"
       query={query}
-      columns={columns(now, setCompared)}
+      columns={columns(now, zone, setCompared)}
       emptyText="Moves from now on are listed here."
     >
       {compared !== undefined && <BeforeAndAfter functionName={functionName} move={compared} />}

@@ -12,10 +12,10 @@ import { classes } from '../ui/classes.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { Skeleton } from '../ui/spinner.tsx';
 import { Toaster } from '../ui/toast.tsx';
-import { useTimeZone } from '../util/time-zone.ts';
 import { ConnectionState, NewVersionNotice } from './connection.tsx';
 import { ErrorBoundary } from './error-boundary.tsx';
 import { LiveChanges } from './live-changes.tsx';
+import { OwnPasswordButton } from './own-password-button.tsx';
 import { ProjectSwitcher } from './project-switcher.tsx';
 import { SafetyBanner } from './safety-banner.tsx';
 import { pageOf, useSections } from './sections.ts';
@@ -86,10 +86,17 @@ function SideFooter({ isCompact = false }: { readonly isCompact?: boolean }) {
         className={isCompact ? 'flex flex-col items-center gap-2' : 'flex items-center justify-between gap-2 pl-2.5'}
       >
         <ConnectionState isCompact={isCompact} />
-        {!isCompact && <span className="tabular">{data === undefined ? '' : `Hearth ${data.version}`}</span>}
-        <IconButton label="Sign out" onClick={() => void accessApi.signOut(api).finally(() => session.signOut())}>
-          <LogOut className="size-4" aria-hidden="true" />
-        </IconButton>
+        {!isCompact && data !== undefined && (
+          <span className="tabular" title={`Hearth ${data.version}`}>
+            v{data.version}
+          </span>
+        )}
+        <span className={isCompact ? 'contents' : 'flex'}>
+          <OwnPasswordButton />
+          <IconButton label="Sign out" onClick={() => void accessApi.signOut(api).finally(() => session.signOut())}>
+            <LogOut className="size-4" aria-hidden="true" />
+          </IconButton>
+        </span>
       </div>
     </div>
   );
@@ -145,7 +152,6 @@ export function AppShell() {
   const [isPaletteOpen, setPaletteOpen] = usePalette();
   const [isMenuOpen, setMenuOpen] = useState(false);
   const [isCompact, setCompact] = useRail();
-  const timeZone = useTimeZone();
   const columns = isCompact ? 'lg:grid-cols-[3.75rem_minmax(0,1fr)]' : 'lg:grid-cols-[13.5rem_minmax(0,1fr)]';
   return (
     <div className={classes('min-h-screen lg:grid', columns)}>
@@ -193,8 +199,7 @@ export function AppShell() {
         <main id="main" tabIndex={-1} className="mx-auto w-full max-w-[88rem] grow px-4 py-5 outline-none sm:px-6">
           <ErrorBoundary resetKey={path}>
             <Suspense fallback={<Skeleton lines={8} />}>
-              {/* Every time on the page is written anew when the clock changes. */}
-              <Page key={timeZone} path={path} />
+              <Page path={path} />
             </Suspense>
           </ErrorBoundary>
         </main>

@@ -5,6 +5,7 @@ import { isOver } from '../../shared/build-states.ts';
 import { buildQueries } from '../api/builds.ts';
 import { useApi } from '../api/context.tsx';
 import { useBuild } from '../api/use-build.ts';
+import { Ago } from '../ui/ago.tsx';
 import { Badge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { Callout, ErrorCallout } from '../ui/callout.tsx';
@@ -12,14 +13,19 @@ import { Dialog } from '../ui/dialog.tsx';
 import { Skeleton } from '../ui/spinner.tsx';
 import type { TableColumn } from '../ui/table.tsx';
 import { failureText, stateTones, tookMs } from '../util/build-progress.ts';
-import { formatAgo, formatDateTime, formatMs } from '../util/format.ts';
+import { formatDateTime, formatMs } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
+import { type TimeZone, useTimeZone } from '../util/time-zone.ts';
 import { EndedBuild, LiveBuild } from './build-view.tsx';
 import { ListCard } from './list-card.tsx';
 
 const sources = { api: 'API', cli: 'CLI', dashboard: 'dashboard', platform: 'platform' } as const;
 
-function columns(now: number, open: (build: BuildDocument) => void): readonly TableColumn<BuildDocument>[] {
+function columns(
+  now: number,
+  zone: TimeZone,
+  open: (build: BuildDocument) => void,
+): readonly TableColumn<BuildDocument>[] {
   return [
     {
       id: 'state',
@@ -44,11 +50,7 @@ function columns(now: number, open: (build: BuildDocument) => void): readonly Ta
       id: 'when',
       label: 'Begun',
       onPhone: 'bare',
-      cell: (row) => (
-        <time dateTime={row.createdAt} title={formatDateTime(row.createdAt)} className="whitespace-nowrap">
-          {formatAgo(row.createdAt, now)}
-        </time>
-      ),
+      cell: (row) => <Ago at={row.createdAt} now={now} />,
     },
     {
       id: 'took',
@@ -69,7 +71,7 @@ function columns(now: number, open: (build: BuildDocument) => void): readonly Ta
           size="small"
           tone="ghost"
           onClick={() => open(row)}
-          aria-label={`Log of the build of ${formatDateTime(row.createdAt)}`}
+          aria-label={`Log of the build of ${formatDateTime(row.createdAt, zone)}`}
         >
           Log
         </Button>
@@ -107,11 +109,12 @@ function BuildDetails({ id }: { readonly id: string }) {
 
 /** How a build went or goes, with its log, beside the list that it was chosen from. */
 export function BuildDialog({ build, onClose }: { readonly build: BuildDocument; readonly onClose: () => void }) {
+  const zone = useTimeZone();
   return (
     <Dialog
       isOpen
       shape="side"
-      title={`Deployment of ${formatDateTime(build.createdAt)}`}
+      title={`Deployment of ${formatDateTime(build.createdAt, zone)}`}
       description={`By ${build.createdBy}, ${sources[build.source]}${build.message === '' ? '' : `: ${build.message}`}`}
       onClose={onClose}
     >
@@ -123,6 +126,7 @@ export function BuildDialog({ build, onClose }: { readonly build: BuildDocument;
 /** Every deploy of a function, also those of which nothing came, with their steps and logs. */
 export function BuildList({ functionName }: { readonly functionName: string }) {
   const now = useNow();
+  const zone = useTimeZone();
   const query = useInfiniteQuery(buildQueries.ofFunction(useApi(), functionName));
   const [open, setOpen] = useState<BuildDocument>();
   return (
@@ -131,7 +135,7 @@ export function BuildList({ functionName }: { readonly functionName: string }) {
       note="those that failed or were cancelled too; the newest 50"
       label="Deployments"
       query={query}
-      columns={columns(now, setOpen)}
+      columns={columns(now, zone, setOpen)}
       emptyText="Deployments from now on are listed here."
     >
       {open !== undefined && <BuildDialog build={open} onClose={() => setOpen(undefined)} />}

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Bug } from 'lucide-react';
+import { Fragment, type ReactNode } from 'react';
 import type { ErrorGroup } from '../../shared/api/error-groups.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
@@ -9,6 +10,7 @@ import { Ago } from '../ui/ago.tsx';
 import { Badge, type Tone } from '../ui/badge.tsx';
 import { Card } from '../ui/card.tsx';
 import { CodeBlock } from '../ui/copy-button.tsx';
+import { DateTime } from '../ui/date-time.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Select } from '../ui/field.tsx';
@@ -16,7 +18,7 @@ import { Sparkline } from '../ui/sparkline.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { errorStory } from '../util/error-story.ts';
-import { formatCount, formatDateTime } from '../util/format.ts';
+import { formatCount } from '../util/format.ts';
 import { useNow, useUrlValue } from '../util/hooks.ts';
 import { LoadMore } from './load-more.tsx';
 import { PermittedButton } from './permitted-button.tsx';
@@ -128,11 +130,16 @@ function Details({ group }: { readonly group: ErrorGroup }) {
     onError: (error) => toast.failed('Not changed', error),
   });
   const story = errorStory(group);
-  const facts: readonly (readonly [string, string])[] = [
-    ['State', `${group.state} since ${formatDateTime(group.stateAt)}`],
+  const facts: readonly (readonly [string, ReactNode])[] = [
+    [
+      'State',
+      <Fragment key="state">
+        {group.state} since <DateTime at={group.stateAt} />
+      </Fragment>,
+    ],
     ['Failures', formatCount(group.count)],
-    ['First seen', formatDateTime(group.firstSeenAt)],
-    ['Last seen', formatDateTime(group.lastSeenAt)],
+    ['First seen', <DateTime key="first" at={group.firstSeenAt} />],
+    ['Last seen', <DateTime key="last" at={group.lastSeenAt} />],
     ['Versions, 24 h', versionsText(group) || 'none'],
     ['Began', story.beginning || 'not known any more'],
     ['Now', story.now || 'no version is live'],

@@ -10,9 +10,10 @@ import { keptRequestQuery } from '../api/kept-requests.ts';
 import { queries } from '../api/queries.ts';
 import { paths } from '../path-builder.ts';
 import { CopyButton } from '../ui/copy-button.tsx';
+import { DateTime } from '../ui/date-time.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { toast } from '../ui/toast.tsx';
-import { formatBytes, formatDateTime } from '../util/format.ts';
+import { formatBytes } from '../util/format.ts';
 import { obstacleTexts, traceIdOf } from '../util/kept-request.ts';
 import { versionText } from '../util/version-text.ts';
 import { InvocationResult } from './invocation-result.tsx';
@@ -41,9 +42,15 @@ function Facts({ detail }: { readonly detail: InvocationDetail }) {
       </Fact>
       <Fact label="Trigger">{detail.trigger}</Fact>
       <Fact label="Called as">{detail.qualifier}</Fact>
-      <Fact label="Accepted">{formatDateTime(detail.createdAt)}</Fact>
+      <Fact label="Accepted">
+        <DateTime at={detail.createdAt} />
+      </Fact>
       <Fact label="Attempts">{detail.attempts}</Fact>
-      {detail.nextAttemptAt !== null && <Fact label="Next attempt">{formatDateTime(detail.nextAttemptAt)}</Fact>}
+      {detail.nextAttemptAt !== null && (
+        <Fact label="Next attempt">
+          <DateTime at={detail.nextAttemptAt} />
+        </Fact>
+      )}
       <Fact label="Instance">
         <span className="font-mono text-xs break-all">{detail.instanceId ?? '–'}</span>
       </Fact>

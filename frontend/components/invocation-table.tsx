@@ -8,11 +8,13 @@ import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
+import { DateTime } from '../ui/date-time.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { formatBytes, formatDateTime, formatMs } from '../util/format.ts';
 import { useTimeRange, useUrlValue } from '../util/hooks.ts';
+import { type TimeZone, useTimeZone } from '../util/time-zone.ts';
 import { fillOf, phasesOf } from '../util/timing.ts';
 import { versionText } from '../util/version-text.ts';
 import { InvocationFilters, useInvocationFilter } from './invocation-filters.tsx';
@@ -43,6 +45,7 @@ function DurationBar({ timing, longestMs }: { readonly timing: Timing | null; re
 function columns(
   longestMs: number,
   withFunction: boolean,
+  zone: TimeZone,
   onOpen: (id: string) => void,
   selection: Selection,
 ): readonly TableColumn<InvocationDocument>[] {
@@ -50,7 +53,7 @@ function columns(
     selectColumn(
       selection,
       (row) => row.id,
-      (row) => `Select the call of ${formatDateTime(row.createdAt)}`,
+      (row) => `Select the call of ${formatDateTime(row.createdAt, zone)}`,
     ),
     {
       id: 'at',
@@ -58,7 +61,7 @@ function columns(
       onPhone: 'bare',
       cell: (row) => (
         <button type="button" className="min-h-6 whitespace-nowrap hover:underline" onClick={() => onOpen(row.id)}>
-          {formatDateTime(row.createdAt)}
+          <DateTime at={row.createdAt} />
         </button>
       ),
     },
@@ -157,6 +160,7 @@ export function InvocationTable({
   const [fn] = useUrlValue('function');
   const [openId, setOpenId] = useUrlValue('invocation');
   const [rangeId] = useUrlValue('range');
+  const zone = useTimeZone();
   const [range] = useTimeRange();
   const asked = useInvocationFilter();
   const filter = { function: functionName ?? fn, ...asked };
@@ -171,7 +175,7 @@ export function InvocationTable({
       <div className="flex flex-wrap items-center gap-2 border-b border-line px-4 py-2.5">
         {filters}
         <InvocationFilters />
-        <RangeChoice isOptional />
+        <RangeChoice or="all" />
         <span className="ml-auto inline-flex flex-wrap items-center gap-2">
           {selected.size > 0 && (
             <Button tone="ghost" onClick={() => selection.choose([])}>
@@ -206,7 +210,7 @@ export function InvocationTable({
               <Table
                 label="Invocations"
                 isStacked
-                columns={columns(longestMs, functionName === undefined, setOpenId, selection)}
+                columns={columns(longestMs, functionName === undefined, zone, setOpenId, selection)}
                 rows={rows}
                 rowKey={(row) => row.id}
                 onRowClick={(row) => setOpenId(row.id)}

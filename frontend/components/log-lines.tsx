@@ -1,9 +1,9 @@
 import type { LogLine } from '../../shared/api/invocations.ts';
 import { classes } from '../ui/classes.ts';
+import { DateTime } from '../ui/date-time.tsx';
 import { JsonTree, jsonObjectOf } from '../ui/json-tree.tsx';
 import { ScrollArea } from '../ui/scroll-area.tsx';
 import { stripAnsi } from '../util/ansi.ts';
-import { formatClock } from '../util/format.ts';
 
 export const levelClasses: Readonly<Record<LogLine['level'], string>> = {
   debug: 'text-faint',
@@ -32,9 +32,7 @@ export function LogLines({ lines }: { readonly lines: readonly LogLine[] }) {
       <ol className="font-mono text-xs leading-5">
         {lines.map((line) => (
           <li key={line.id} className="flex gap-3 px-3">
-            <time dateTime={line.at} className="tabular shrink-0 text-faint">
-              {formatClock(line.at)}
-            </time>
+            <DateTime at={line.at} as="clock" className="tabular shrink-0 text-faint" />
             <span className={classes('w-10 shrink-0', levelClasses[line.level])}>{line.level}</span>
             <Text text={stripAnsi(line.text)} />
           </li>

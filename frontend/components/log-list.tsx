@@ -5,10 +5,10 @@ import type { LogLine } from '../../shared/api/invocations.ts';
 import { Button } from '../ui/button.tsx';
 import { classes } from '../ui/classes.ts';
 import { copyText } from '../ui/copy-button.tsx';
+import { DateTime } from '../ui/date-time.tsx';
 import { ScrollArea } from '../ui/scroll-area.tsx';
 import { toast } from '../ui/toast.tsx';
 import { stripAnsi } from '../util/ansi.ts';
-import { formatClock } from '../util/format.ts';
 import { lineLink } from '../util/line-link.ts';
 import { versionText } from '../util/version-text.ts';
 import { levelClasses } from './log-lines.tsx';
@@ -71,9 +71,7 @@ function Cells({ line, withFunction, isWrapped, onInvocation }: RowProps) {
   const { invocationId } = line;
   return (
     <>
-      <time dateTime={line.at} className="tabular shrink-0 text-faint">
-        {formatClock(line.at)}
-      </time>
+      <DateTime at={line.at} as="clock" className="tabular shrink-0 text-faint" />
       <span className={classes('w-3 shrink-0 sm:w-10', levelClasses[line.level])}>
         <span aria-hidden="true" className="sm:hidden">
           {line.level.charAt(0).toUpperCase()}

@@ -1,9 +1,8 @@
-import { ArrowUp, CalendarRange, ScrollText, WrapText } from 'lucide-react';
+import { ArrowUp, ScrollText, WrapText } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { logLevels, parseLogFilter, withLevel } from '../../shared/log-filter.ts';
 import { shellQuote } from '../../shared/request-curl.ts';
 import { type LogTail, useLogTail } from '../api/use-log-tail.ts';
-import { CustomRangeDialog } from '../forms/custom-range.tsx';
 import { Dot } from '../ui/badge.tsx';
 import { Button, IconButton } from '../ui/button.tsx';
 import { ErrorCallout } from '../ui/callout.tsx';
@@ -13,11 +12,12 @@ import { CodeBlock } from '../ui/copy-button.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Input, Select } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
-import { formatCount, formatDateTime } from '../util/format.ts';
+import { formatCount } from '../util/format.ts';
 import { useSettled, useSlashFocus, useTimeRange, useUrlValue, useZoom } from '../util/hooks.ts';
 import { InvocationPanel } from './invocation-panel.tsx';
 import { LogList } from './log-list.tsx';
 import { LogVolumeBars } from './log-volume-bars.tsx';
+import { RangeChoice } from './range-picker.tsx';
 import { StoredLines } from './stored-lines.tsx';
 import { TailControls, TailState, usePause } from './tail-controls.tsx';
 
@@ -110,36 +110,6 @@ function Tail({
   );
 }
 
-/** Chooses a part of the past, or goes back to now. */
-function TimeChoice() {
-  const [range, setRange] = useTimeRange();
-  const [, setId] = useUrlValue('range');
-  const [isChoosing, setIsChoosing] = useState(false);
-  const { fixed } = range;
-  const at = (ms: number) => formatDateTime(new Date(ms).toISOString());
-  return (
-    <>
-      <IconButton
-        label="Choose two times"
-        aria-pressed={fixed !== undefined}
-        data-shortcut="range"
-        onClick={() => setIsChoosing(true)}
-      >
-        <CalendarRange className="size-4" aria-hidden="true" />
-      </IconButton>
-      {fixed !== undefined && (
-        <span className="tabular inline-flex flex-wrap items-center gap-2 text-xs text-muted">
-          {at(fixed.fromMs)} – {at(fixed.toMs)}
-          <Button size="small" onClick={() => setId('')}>
-            Back to now
-          </Button>
-        </span>
-      )}
-      {isChoosing && <CustomRangeDialog range={range} onChoose={setRange} onClose={() => setIsChoosing(false)} />}
-    </>
-  );
-}
-
 function FilterNote({
   id,
   fault,
@@ -200,7 +170,7 @@ export function LogPanel({ functionName }: { readonly functionName?: string }) {
           value={parsed.isValid ? (parsed.terms.level ?? '') : ''}
           onChange={(event) => setFilter(withLevel(filter, event.target.value))}
         />
-        <TimeChoice />
+        <RangeChoice or="none" />
         <IconButton label="Wrap long lines" aria-pressed={isWrapped} onClick={() => setWrap(isWrapped ? '' : '1')}>
           <WrapText className={classes('size-4', isWrapped && 'text-accent')} aria-hidden="true" />
         </IconButton>

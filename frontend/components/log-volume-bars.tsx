@@ -2,10 +2,12 @@ import { useMemo, useRef, useState } from 'react';
 import type { LogLine } from '../../shared/api/invocations.ts';
 import { dayMs } from '../../shared/durations.ts';
 import { classes } from '../ui/classes.ts';
+import { DateTime } from '../ui/date-time.tsx';
 import { counted, formatClock, formatCount, formatDateTime } from '../util/format.ts';
 import { useThrottled, useTimeRange, useUrlValue } from '../util/hooks.ts';
 import { type LogBar, logBars } from '../util/log-volume.ts';
 import { timeRanges } from '../util/time-range.ts';
+import { useTimeZone } from '../util/time-zone.ts';
 import { useLogHistogram } from './use-log-histogram.ts';
 
 const noLines: readonly LogLine[] = [];
@@ -25,6 +27,7 @@ const total = (bars: readonly LogBar[], of: 'count' | 'errors' | 'warnings') =>
 /** How many stored lines match over the range that is in the address, the errors and warnings among them apart, and what comes now. */
 export function LogVolumeBars({ functionName, filter, lines = noLines, onChoose }: LogVolumeBarsProps) {
   const [range] = useTimeRange();
+  const zone = useTimeZone();
   const { data, error } = useLogHistogram(functionName, filter, range);
   const settled = useThrottled(lines, 1000);
   const bars = useMemo(() => (data === undefined ? [] : logBars(data, settled)), [data, settled]);
@@ -36,7 +39,7 @@ export function LogVolumeBars({ functionName, filter, lines = noLines, onChoose 
   const timeOf = (ms: number | undefined) => {
     if (ms === undefined) return '';
     const at = new Date(ms).toISOString();
-    return isDays ? formatDateTime(at) : formatClock(at, false);
+    return isDays ? formatDateTime(at, zone) : formatClock(at, zone, false);
   };
   const [count, errors, warnings] = [total(bars, 'count'), total(bars, 'errors'), total(bars, 'warnings')];
   return (
@@ -60,7 +63,7 @@ export function LogVolumeBars({ functionName, filter, lines = noLines, onChoose 
       </div>
       {data?.countedFrom != null && (
         <p className="text-xs text-warn">
-          Counted since {formatDateTime(data.countedFrom)}: there are more lines than are looked at for this filter
+          Counted since <DateTime at={data.countedFrom} />: there are more lines than are looked at for this filter
         </p>
       )}
     </div>

@@ -9,6 +9,7 @@ import { formatDateTime } from '../util/format.ts';
 import { useNow, useTimeRange, useUrlValue } from '../util/hooks.ts';
 import { isFollowing, liveTexts } from '../util/live-text.ts';
 import { defaultTimeRange, timeRanges } from '../util/time-range.ts';
+import { useTimeZone } from '../util/time-zone.ts';
 
 const CustomRangeDialog = lazy(() =>
   import('../forms/custom-range.tsx').then((module) => ({ default: module.CustomRangeDialog })),
@@ -19,15 +20,22 @@ export interface RangePickerProps {
   readonly onLive: (isLive: boolean) => void;
 }
 
-/** The range in the address. With `isOptional` it may also be all of the time, which is where it begins then. */
-export function RangeChoice({ isOptional = false }: { readonly isOptional?: boolean }) {
+interface RangeChoiceProps {
+  /** Beside those that end now: `all` of the time, which is where it begins then. With `none`, what is shown without a choice is not a range. */
+  readonly or?: 'all' | 'none';
+}
+
+/** The range in the address: one that ends now, or between two times. */
+export function RangeChoice({ or }: RangeChoiceProps) {
   const [range, setRange] = useTimeRange();
   const [id, setId] = useUrlValue('range');
+  const zone = useTimeZone();
   const [isChoosing, setIsChoosing] = useState(false);
   const { fixed } = range;
-  const at = (ms: number) => formatDateTime(new Date(ms).toISOString());
-  const chosen = isOptional && id === '' ? '' : range.id;
-  const items = [...(isOptional ? [{ id: '', label: 'All' }] : []), ...timeRanges];
+  const at = (ms: number) => formatDateTime(new Date(ms).toISOString(), zone);
+  const chosen = or === 'all' && id === '' ? '' : range.id;
+  const items = or === 'none' ? [] : [...(or === 'all' ? [{ id: '', label: 'All' }] : []), ...timeRanges];
+  const back = or === 'all' ? 'Back to all of the time' : or === 'none' ? 'Back to now' : 'Back to the last hour';
   return (
     <>
       <PressedChoice legend="Time range" items={items} chosen={chosen} onChoose={setId} className="flex-wrap">
@@ -45,10 +53,7 @@ export function RangeChoice({ isOptional = false }: { readonly isOptional?: bool
         <span className="tabular inline-flex items-center gap-1 text-xs text-muted">
           {at(fixed.fromMs)} –{' '}
           {at(fixed.toMs).slice(at(fixed.fromMs).slice(0, 10) === at(fixed.toMs).slice(0, 10) ? 11 : 0)}
-          <IconButton
-            label={isOptional ? 'Back to all of the time' : 'Back to the last hour'}
-            onClick={() => setId(isOptional ? '' : defaultTimeRange.id)}
-          >
+          <IconButton label={back} onClick={() => setId(or === undefined ? defaultTimeRange.id : '')}>
             <ZoomOut className="size-4" aria-hidden="true" />
           </IconButton>
         </span>

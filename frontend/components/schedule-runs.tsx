@@ -4,7 +4,7 @@ import type { ScheduleRun } from '../../shared/api/functions.ts';
 import { useApi } from '../api/context.tsx';
 import { scheduleRunsQuery } from '../api/triggers.ts';
 import { paths } from '../path-builder.ts';
-import { formatDateTime } from '../util/format.ts';
+import { DateTime } from '../ui/date-time.tsx';
 import { QueryView } from './query-view.tsx';
 import { StatusBadge } from './status.tsx';
 
@@ -27,10 +27,10 @@ export function ScheduleRuns({ id }: { readonly id: string }) {
             {items.map((run) => (
               <li key={`${run.at} ${run.kind}`} className="tabular flex flex-wrap items-center gap-x-3 text-xs">
                 {run.invocationId === null ? (
-                  formatDateTime(run.at)
+                  <DateTime at={run.at} />
                 ) : (
                   <Link to={paths.invocation(run.invocationId)} className="inline-flex min-h-6 items-center">
-                    {formatDateTime(run.at)}
+                    <DateTime at={run.at} />
                   </Link>
                 )}
                 <span className="text-muted">{kinds[run.kind]}</span>

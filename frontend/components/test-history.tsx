@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { paths } from '../path-builder.ts';
 import { Badge, Dot } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
-import { formatClock } from '../util/format.ts';
+import { DateTime } from '../ui/date-time.tsx';
 
 /** One call of the test panel since it was opened. */
 export interface PastTest {
@@ -30,9 +30,7 @@ export function TestHistory({
           <li key={test.at} className="flex min-h-8 items-center gap-2 border-b border-line text-sm last:border-0">
             <Dot tone={test.isSuccess ? 'ok' : 'danger'} />
             <span className="sr-only">{test.isSuccess ? 'Succeeded' : 'Failed'}</span>
-            <time dateTime={test.at} className="tabular shrink-0 text-xs text-faint">
-              {formatClock(test.at, false)}
-            </time>
+            <DateTime at={test.at} as="seconds" className="tabular shrink-0 text-xs text-faint" />
             {test.isDraft && <Badge tone="accent">draft</Badge>}
             <code className="min-w-0 grow truncate font-mono text-xs">{test.event.replaceAll(/\s+/g, ' ')}</code>
             {test.invocationId !== undefined && (

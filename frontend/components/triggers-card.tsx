@@ -11,6 +11,7 @@ import { buttonClasses } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { formatAgo, formatDateTime, formatSpan } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
+import { useTimeZone } from '../util/time-zone.ts';
 
 /** Only functions with schedules need the words. */
 const CronText = lazy(() => import('./cron-text.tsx').then((module) => ({ default: module.CronText })));
@@ -55,6 +56,7 @@ function nextText({ enabled, nextTicks }: Schedule, now: number): string {
 
 function Schedules({ fn }: { readonly fn: FunctionDocument }) {
   const now = useNow();
+  const zone = useTimeZone();
   const { data } = useQuery(queries.schedules(useApi(), fn.name));
   const schedules = data?.items ?? [];
   return (
@@ -71,7 +73,7 @@ function Schedules({ fn }: { readonly fn: FunctionDocument }) {
             </span>
           </span>
           <span
-            title={schedule.nextTicks.map((tick) => formatDateTime(tick)).join('\n')}
+            title={schedule.nextTicks.map((tick) => formatDateTime(tick, zone)).join('\n')}
             className="tabular text-muted"
           >
             {nextText(schedule, now)}

@@ -3,7 +3,7 @@ import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Field, Input } from '../ui/field.tsx';
 import { fixedRange, type TimeRange, windowOf } from '../util/time-range.ts';
-import { isUtc, wallClock } from '../util/time-zone.ts';
+import { type TimeZone, useTimeZone, wallClock } from '../util/time-zone.ts';
 
 export interface CustomRangeDialogProps {
   readonly range: TimeRange;
@@ -11,28 +11,29 @@ export interface CustomRangeDialogProps {
   readonly onClose: () => void;
 }
 
-/** Time on the chosen clock as `<input type="datetime-local">` wants it. */
-function localText(at: string): string {
-  const { year, month, day, hours, minutes, seconds } = wallClock(Date.parse(at));
+/** Time on a clock as `<input type="datetime-local">` wants it. */
+function localText(at: string, zone: TimeZone): string {
+  const { year, month, day, hours, minutes, seconds } = wallClock(Date.parse(at), zone);
   return `${year}-${month}-${day}T${hours}:${minutes}:${seconds}`;
 }
 
-const parseLocal = (text: string): number => Date.parse(isUtc() ? `${text}Z` : text);
+const parseLocal = (text: string, zone: TimeZone): number => Date.parse(zone === 'utc' ? `${text}Z` : text);
 
 /** The same as dragging in a chart, for the keyboard and for exact times. */
 export function CustomRangeDialog({ range, onChoose, onClose }: CustomRangeDialogProps) {
+  const zone = useTimeZone();
   const [[from, to], setTimes] = useState(() => {
     const window = windowOf(range, Date.now());
-    return [localText(window.from), localText(window.to)] as const;
+    return [localText(window.from, zone), localText(window.to, zone)] as const;
   });
-  const chosen = fixedRange(parseLocal(from), parseLocal(to));
+  const chosen = fixedRange(parseLocal(from, zone), parseLocal(to, zone));
   const error = chosen === undefined ? 'The first time has to be before the second, by at most 400 days' : undefined;
   return (
     <Dialog
       isOpen
       onClose={onClose}
       title="Choose two times"
-      description={`${isUtc() ? 'In UTC' : 'In the time zone of this browser'}. Dragging across a chart does the same.`}
+      description={`${zone === 'utc' ? 'In UTC' : 'In the time zone of this browser'}. Dragging across a chart does the same.`}
     >
       <form
         className="flex flex-col gap-4"

@@ -1,8 +1,8 @@
 import { Plus, Trash2 } from 'lucide-react';
 import { provisionedWindowSchema, weekdays } from '../../shared/provisioned-windows.ts';
 import { Button, IconButton } from '../ui/button.tsx';
+import { DateTime } from '../ui/date-time.tsx';
 import { Field, Input } from '../ui/field.tsx';
-import { formatDateTime } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 import { nextWindow } from '../util/window-times.ts';
 import { TimeZoneInput } from './time-zone-input.tsx';
@@ -50,16 +50,17 @@ interface DaysProps {
   readonly onChange: (change: Partial<WindowDraft>) => void;
 }
 
-/** When a right window is open next, in the time of the person. */
+/** When a right window is open next, on the chosen clock. */
 function NextTimes({ window }: { readonly window: WindowDraft }) {
   const now = useNow(30_000);
   const parsed = provisionedWindowSchema.safeParse(windowOf(window)).data;
   const next = parsed && nextWindow(parsed, now);
   if (next === undefined) return null;
-  const [from, to] = [next.from, next.to].map((at) => formatDateTime(new Date(at).toISOString()).slice(0, -3));
+  const to = <DateTime at={new Date(next.to).toISOString()} as="minute" />;
+  if (next.from <= now) return <p className="tabular text-xs text-muted">Open now, until {to}</p>;
   return (
     <p className="tabular text-xs text-muted">
-      {next.from <= now ? `Open now, until ${to}` : `Next: ${from} to ${to}`}, in your time
+      Next: <DateTime at={new Date(next.from).toISOString()} as="minute" /> to {to}
     </p>
   );
 }

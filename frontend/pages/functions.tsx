@@ -35,6 +35,7 @@ import {
 } from '../util/function-state.ts';
 import { useNow, useSettled, useSlashFocus, useUrlValue } from '../util/hooks.ts';
 import { curlSnippet } from '../util/snippets.ts';
+import { useTimeZone } from '../util/time-zone.ts';
 
 function NameCell({ fn, onTag }: { readonly fn: FunctionDocument; readonly onTag: (tag: string) => void }) {
   const state = stateOf(fn);
@@ -112,9 +113,10 @@ function MemoryCell({ fn }: { readonly fn: FunctionDocument }) {
 }
 
 function DeploymentCell({ fn, now }: { readonly fn: FunctionDocument; readonly now: number }) {
+  const zone = useTimeZone();
   const { version, at, by } = fn.lastDeployment;
   return (
-    <span title={`Version ${version}, ${formatDateTime(at)}, by ${by}`}>
+    <span title={`Version ${version}, ${formatDateTime(at, zone)}, by ${by}`}>
       {formatAgo(at, now)} <span className="ml-auto block max-w-24 truncate text-xs text-faint">by {by}</span>
     </span>
   );

@@ -14,8 +14,9 @@ import { ConfirmDialog } from '../forms/confirm-dialog.tsx';
 import { ProjectDialog } from '../forms/project-dialog.tsx';
 import { paths } from '../path-builder.ts';
 import { Card } from '../ui/card.tsx';
+import { DateTime } from '../ui/date-time.tsx';
 import { toast } from '../ui/toast.tsx';
-import { counted, formatDateTime } from '../util/format.ts';
+import { counted } from '../util/format.ts';
 import { useNameParam } from '../util/hooks.ts';
 
 /** What is in the project, for those who may delete it. */
@@ -31,9 +32,22 @@ function contentsText({ contents }: ProjectDocument): string | undefined {
   return parts.join(', ');
 }
 
-/** The default project was there before there was a clock. */
-const createdText = ({ name, createdAt }: ProjectDocument) =>
-  name === defaultProject ? undefined : `created ${formatDateTime(createdAt)}`;
+/** What is in it, and since when it is there; the default project was there before there was a clock. */
+function Facts({ project }: { readonly project: ProjectDocument }) {
+  const contents = contentsText(project);
+  const isDefault = project.name === defaultProject;
+  return (
+    <p className="tabular text-sm text-muted">
+      {contents}
+      {contents !== undefined && !isDefault && ' · '}
+      {!isDefault && (
+        <>
+          created <DateTime at={project.createdAt} />
+        </>
+      )}
+    </p>
+  );
+}
 
 /** Why the project cannot be deleted by anybody now. */
 function obstacleOf({ name, contents }: ProjectDocument): string | undefined {
@@ -124,9 +138,7 @@ export function ProjectPage() {
       <QueryView query={query} lines={6}>
         {(project) => (
           <div className="flex flex-col gap-4">
-            <p className="tabular text-sm text-muted">
-              {[contentsText(project), createdText(project)].filter(Boolean).join(' · ')}
-            </p>
+            <Facts project={project} />
             <MembersCard project={name} />
             <div hidden={members.isLoading}>
               <DeleteProject project={project} />

@@ -14,8 +14,8 @@ import { paths } from '../path-builder.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
+import { DateTime } from '../ui/date-time.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
-import { formatDateTime } from '../util/format.ts';
 
 function columns(shown: string | undefined, open: (name: string) => void): readonly TableColumn<ProjectDocument>[] {
   const count = (id: 'functions' | 'members', label: string): TableColumn<ProjectDocument> => ({
@@ -51,7 +51,7 @@ function columns(shown: string | undefined, open: (name: string) => void): reado
       id: 'created',
       label: 'Created',
       isSecondary: true,
-      cell: (row) => (row.name === defaultProject ? '–' : formatDateTime(row.createdAt)),
+      cell: (row) => (row.name === defaultProject ? '–' : <DateTime at={row.createdAt} />),
     },
     {
       id: 'actions',

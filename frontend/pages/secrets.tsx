@@ -15,12 +15,14 @@ import { SecretDialog } from '../forms/secret-dialog.tsx';
 import { paths } from '../path-builder.ts';
 import { Ago } from '../ui/ago.tsx';
 import { Card } from '../ui/card.tsx';
+import { DateTime } from '../ui/date-time.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Select } from '../ui/field.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { formatDateTime } from '../util/format.ts';
 import { useNow, useUrlValue } from '../util/hooks.ts';
+import { useTimeZone } from '../util/time-zone.ts';
 
 /** Functions behind whose aliases a version lists the secret, each once with its versions. */
 function UsedBy({ usedBy }: Pick<SecretDocument, 'usedBy'>) {
@@ -41,12 +43,13 @@ function UsedBy({ usedBy }: Pick<SecretDocument, 'usedBy'>) {
 
 /** When it got its value; one that has its first is said to have it since it was made. */
 function Rotated({ secret, now }: { readonly secret: SecretDocument; readonly now: number }) {
+  const zone = useTimeZone();
   const { version, createdAt, updatedAt } = secret;
   const first = version === 1 ? 'never, set ' : '';
   return (
-    <span title={`Set first ${formatDateTime(createdAt)}`}>
+    <span title={`Set first ${formatDateTime(createdAt, zone)}`}>
       {first}
-      {formatDateTime(updatedAt).slice(0, 10)}{' '}
+      <DateTime at={updatedAt} as="day" />{' '}
       <span className="text-xs text-faint">
         <Ago at={updatedAt} now={now} />
       </span>

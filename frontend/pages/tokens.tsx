@@ -13,10 +13,10 @@ import { CreateTokenDialog } from '../forms/create-token.tsx';
 import { Ago } from '../ui/ago.tsx';
 import { Badge } from '../ui/badge.tsx';
 import { Card } from '../ui/card.tsx';
+import { DateTime } from '../ui/date-time.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
-import { formatDateTime } from '../util/format.ts';
 import { useNow } from '../util/hooks.ts';
 
 function columns(now: number, onRevoke: (token: TokenDocument) => void): readonly TableColumn<TokenDocument>[] {
@@ -31,9 +31,9 @@ function columns(now: number, onRevoke: (token: TokenDocument) => void): readonl
     {
       id: 'expires',
       label: 'Expires',
-      cell: (row) => (row.expiresAt === null ? 'never' : formatDateTime(row.expiresAt)),
+      cell: (row) => (row.expiresAt === null ? 'never' : <DateTime at={row.expiresAt} />),
     },
-    { id: 'created', label: 'Created', isSecondary: true, cell: (row) => formatDateTime(row.createdAt) },
+    { id: 'created', label: 'Created', isSecondary: true, cell: (row) => <DateTime at={row.createdAt} /> },
     {
       id: 'actions',
       label: 'Actions',

@@ -20,10 +20,10 @@ import { Badge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { ErrorCallout } from '../ui/callout.tsx';
 import { Card } from '../ui/card.tsx';
+import { DateTime } from '../ui/date-time.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
-import { formatDateTime } from '../util/format.ts';
 
 /** What is asked about which user. */
 interface Question {
@@ -80,7 +80,7 @@ function columns(actions: Actions): readonly TableColumn<UserDocument>[] {
         return row.hasPassword ? 'active' : <Badge tone="warn">no password</Badge>;
       },
     },
-    { id: 'created', label: 'Created', isSecondary: true, cell: (row) => formatDateTime(row.createdAt) },
+    { id: 'created', label: 'Created', isSecondary: true, cell: (row) => <DateTime at={row.createdAt} /> },
     {
       id: 'actions',
       label: 'Actions',

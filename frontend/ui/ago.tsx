@@ -1,4 +1,5 @@
 import { formatAgo, formatDateTime } from '../util/format.ts';
+import { useTimeZone } from '../util/time-zone.ts';
 
 export interface AgoProps {
   /** Null: it never was. */
@@ -9,9 +10,10 @@ export interface AgoProps {
 
 /** `5 min ago`, with the date and time for whoever points at it. */
 export function Ago({ at, now }: AgoProps) {
+  const zone = useTimeZone();
   if (at === null || at === undefined) return <>{formatAgo(at, now)}</>;
   return (
-    <time dateTime={at} title={formatDateTime(at)} className="whitespace-nowrap">
+    <time dateTime={at} title={formatDateTime(at, zone)} className="whitespace-nowrap">
       {formatAgo(at, now)}
     </time>
   );

@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'react';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { logRange, stackColumns, timeSpan } from '../util/series.ts';
-import { wallClock } from '../util/time-zone.ts';
+import { type TimeZone, useTimeZone, wallClock } from '../util/time-zone.ts';
 import type { ChartProps } from './chart.tsx';
 import { inTurn, type PlotSize, PlotView } from './plot-view.ts';
 import { shownTheme, useShownTheme } from './theme.ts';
@@ -81,12 +81,25 @@ const binarySteps = Array.from({ length: 51 }, (_, power) => 2 ** power);
 /** Of rows. */
 const wholeSteps = [1, 2, 3, 6, 12, 24];
 
-function axes({ format, isBinary, edges }: Pick<ChartProps, 'format' | 'isBinary' | 'edges'>): UPlot.Axis[] {
+interface AxesProps extends Pick<ChartProps, 'format' | 'isBinary' | 'edges'> {
+  readonly zone: TimeZone;
+}
+
+function axes({ format, isBinary, edges, zone }: AxesProps): UPlot.Axis[] {
   const stroke = resolveColor('--faint');
   const grid = { stroke: resolveColor('--grid'), width: 1 };
   const font = '11px system-ui, sans-serif';
   return [
-    { stroke, grid: { show: false }, ticks: { show: false }, font, size: 26, gap: 4, space: 70, values: timeLabels },
+    {
+      stroke,
+      grid: { show: false },
+      ticks: { show: false },
+      font,
+      size: 26,
+      gap: 4,
+      space: 70,
+      values: timeLabels(zone),
+    },
     {
       stroke,
       grid,
@@ -109,13 +122,15 @@ function axes({ format, isBinary, edges }: Pick<ChartProps, 'format' | 'isBinary
 }
 
 /** 24-hour clock; days where the range is longer than one. */
-function timeLabels(_plot: UPlot, splits: number[]): string[] {
-  const stepSeconds = (splits[1] ?? 0) - (splits[0] ?? 0);
-  return splits.map((seconds) => {
-    const { month, day, hours, minutes, seconds: second } = wallClock(seconds * 1000);
-    if (stepSeconds >= 86_400) return `${Number(month)}/${Number(day)}`;
-    return stepSeconds < 60 ? `${hours}:${minutes}:${second}` : `${hours}:${minutes}`;
-  });
+function timeLabels(zone: TimeZone) {
+  return (_plot: UPlot, splits: number[]): string[] => {
+    const stepSeconds = (splits[1] ?? 0) - (splits[0] ?? 0);
+    return splits.map((seconds) => {
+      const { month, day, hours, minutes, seconds: second } = wallClock(seconds * 1000, zone);
+      if (stepSeconds >= 86_400) return `${Number(month)}/${Number(day)}`;
+      return stepSeconds < 60 ? `${hours}:${minutes}:${second}` : `${hours}:${minutes}`;
+    });
+  };
 }
 
 /** Upright lines with a small flag on top. */
@@ -173,7 +188,7 @@ function scaleOf({ shape, series, max: top, isLog }: ChartCanvasProps): UPlot.Sc
   return { range: (_plot, _min, max) => [0, top ?? (max > 0 ? max * 1.08 : 1)] };
 }
 
-function optionsOf(latest: { readonly current: ChartCanvasProps }, size: PlotSize): UPlot.Options {
+function optionsOf(latest: { readonly current: ChartCanvasProps }, zone: TimeZone, size: PlotSize): UPlot.Options {
   const props = latest.current;
   const minSpan = props.minSpanSeconds ?? defaultMinSpanSeconds;
   return {
@@ -193,7 +208,7 @@ function optionsOf(latest: { readonly current: ChartCanvasProps }, size: PlotSiz
       },
       y: scaleOf(props),
     },
-    axes: axes(props),
+    axes: axes({ ...props, zone }),
     series: [{}, ...seriesOptions(props)],
     hooks: {
       setCursor: [(plot) => latest.current.onIndex(plot.cursor.idx ?? undefined)],
@@ -212,7 +227,8 @@ export function ChartCanvas(props: ChartCanvasProps) {
   const view = useRef<PlotView | undefined>(undefined);
   const latest = useRef(props);
   latest.current = props;
-  const looks = `${useShownTheme()} ${props.isLog}`;
+  const zone = useTimeZone();
+  const looks = `${useShownTheme()} ${zone} ${props.isLog}`;
   const shape = `${looks} ${props.shape} ${props.max ?? ''} ${props.series.map((s) => s.label + s.color).join()}`;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `shape` names everything that needs a new plot; new data does not
@@ -221,7 +237,7 @@ export function ChartCanvas(props: ChartCanvasProps) {
     if (element === null) return;
     const data = () => dataOf(latest.current);
     const made = new PlotView({
-      make: (size) => new UPlot(optionsOf(latest, size), data(), element),
+      make: (size) => new UPlot(optionsOf(latest, zone, size), data(), element),
       data,
       soon: inTurn,
     });

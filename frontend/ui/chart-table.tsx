@@ -1,5 +1,5 @@
-import { formatDateTime } from '../util/format.ts';
 import type { ChartSeries } from './chart.tsx';
+import { DateTime } from './date-time.tsx';
 import { ScrollArea } from './scroll-area.tsx';
 
 export interface ChartTableProps {
@@ -33,7 +33,9 @@ export function ChartTable({ label, x, series, format }: ChartTableProps) {
         <tbody>
           {rows.map((row) => (
             <tr key={row.seconds} className="border-t border-line">
-              <td className="py-1 whitespace-nowrap">{formatDateTime(new Date(row.seconds * 1000).toISOString())}</td>
+              <td className="py-1 whitespace-nowrap">
+                <DateTime at={new Date(row.seconds * 1000).toISOString()} />
+              </td>
               {row.values.map((value, index) => (
                 <td key={series[index]?.label} className="py-1 pl-3 text-right">
                   {format(value)}

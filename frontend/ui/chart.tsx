@@ -2,11 +2,11 @@ import { ChartLine, ChartNoAxesColumnIncreasing, Download, Table2 } from 'lucide
 import { type ComponentType, lazy, Suspense, useState } from 'react';
 import type UPlot from 'uplot';
 import { chartCsv, saveText } from '../util/csv.ts';
-import { formatClock } from '../util/format.ts';
 import { IconButton } from './button.tsx';
 import { Card } from './card.tsx';
 import { ChartTable } from './chart-table.tsx';
 import { classes } from './classes.ts';
+import { DateTime } from './date-time.tsx';
 
 const loadCanvas = () => import('./chart-canvas.tsx').then((module) => ({ default: module.ChartCanvas }));
 const ChartCanvas = lazy(loadCanvas);
@@ -68,6 +68,7 @@ export interface ChartProps {
 const lastValue = (values: readonly (number | null)[]) => values.findLast((value) => value !== null) ?? null;
 
 function Legend({ props, index }: { readonly props: ChartProps; readonly index: number | undefined }) {
+  const at = index === undefined ? undefined : props.x[index];
   return (
     <ul className="flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted">
       {props.drawing !== undefined && <props.drawing.Legend props={props} index={index} />}
@@ -84,7 +85,11 @@ function Legend({ props, index }: { readonly props: ChartProps; readonly index: 
           </span>
         </li>
       ))}
-      {index !== undefined && <li className="tabular ml-auto text-faint">{timeText(props.x[index])}</li>}
+      {at !== undefined && (
+        <li className="tabular ml-auto text-faint">
+          <DateTime at={new Date(at * 1000).toISOString()} as="seconds" />
+        </li>
+      )}
       {markersAt(props, index).map((marker) => (
         <li key={`${marker.at} ${marker.label}`} className="font-medium text-accent">
           {marker.label}
@@ -93,9 +98,6 @@ function Legend({ props, index }: { readonly props: ChartProps; readonly index: 
     </ul>
   );
 }
-
-const timeText = (seconds: number | undefined) =>
-  seconds === undefined ? '' : formatClock(new Date(seconds * 1000).toISOString(), false);
 
 /** The markers next to the crosshair: at most three, so that the legend stays in its place. */
 function markersAt({ x, markers }: ChartProps, index: number | undefined): readonly ChartMarker[] {

@@ -110,12 +110,17 @@ describe('times', () => {
     [null, 'never'],
   ])('%s is %s', (at, text) => expect(formatAgo(at, now)).toBe(text));
 
-  it('writes local wall time', () => {
+  it('writes the wall time of this computer', () => {
     const at = new Date(2026, 10, 24, 4, 3, 7, 20).toISOString();
-    expect(formatClock(at)).toBe('04:03:07.020');
-    expect(formatClock(at, false)).toBe('04:03:07');
-    expect(formatDateTime(at)).toBe('2026-11-24 04:03:07');
-    expect(formatDateTime(null)).toBe('–');
+    expect(formatClock(at, 'local')).toBe('04:03:07.020');
+    expect(formatClock(at, 'local', false)).toBe('04:03:07');
+    expect(formatDateTime(at, 'local')).toBe('2026-11-24 04:03:07');
+    expect(formatDateTime(null, 'local')).toBe('–');
+  });
+
+  it('writes UTC, and says so where a date is', () => {
+    expect(formatClock('2026-11-24T04:03:07.020Z', 'utc')).toBe('04:03:07.020');
+    expect(formatDateTime('2026-11-24T04:03:07.020Z', 'utc')).toBe('2026-11-24 04:03:07 UTC');
   });
 });
 

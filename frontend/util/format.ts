@@ -1,4 +1,4 @@
-import { isUtc, wallClock } from './time-zone.ts';
+import { type TimeZone, wallClock } from './time-zone.ts';
 
 /** Numbers and times as people read them. No function here throws; what is not a number is a dash. */
 const dash = '–';
@@ -108,20 +108,20 @@ export function formatAgo(at: string | null | undefined, now: number): string {
   return ms >= 0 ? `${count} ${name} ago` : `in ${count} ${name}`;
 }
 
-/** Wall time `14:03:07.120` on the chosen clock. */
-export function formatClock(at: string, withMs = true): string {
+/** Wall time `14:03:07.120` on that clock. In a page it is `ui/date-time.tsx` that writes times, which follows the choice. */
+export function formatClock(at: string, zone: TimeZone, withMs = true): string {
   const ms = Date.parse(at);
   if (Number.isNaN(ms)) return dash;
-  const { hours, minutes, seconds, millis } = wallClock(ms);
+  const { hours, minutes, seconds, millis } = wallClock(ms, zone);
   return `${hours}:${minutes}:${seconds}${withMs ? `.${millis}` : ''}`;
 }
 
-/** Date and time `2026-11-24 14:03:07` on the chosen clock, which it names when that is UTC. */
-export function formatDateTime(at: string | null | undefined): string {
+/** Date and time `2026-11-24 14:03:07` on that clock, which it names when that is UTC. */
+export function formatDateTime(at: string | null | undefined, zone: TimeZone): string {
   const ms = Date.parse(at ?? '');
   if (Number.isNaN(ms)) return dash;
-  const { year, month, day, hours, minutes, seconds } = wallClock(ms);
-  return `${year}-${month}-${day} ${hours}:${minutes}:${seconds}${isUtc() ? ' UTC' : ''}`;
+  const { year, month, day, hours, minutes, seconds } = wallClock(ms, zone);
+  return `${year}-${month}-${day} ${hours}:${minutes}:${seconds}${zone === 'utc' ? ' UTC' : ''}`;
 }
 
 /** How much `current` differs from `previous`, or undefined when there is nothing to compare. */

@@ -25,13 +25,10 @@ export function useTimeZone(): TimeZone {
   return useSyncExternalStore(subscribe, () => zone);
 }
 
-/** Whether that is so. */
-export const isUtc = (): boolean => zone === 'utc';
-
-/** The fields of a time on the chosen clock, padded; `ms` since 1970. */
-export function wallClock(ms: number) {
+/** The fields of a time on a clock, padded; `ms` since 1970. */
+export function wallClock(ms: number, clock: TimeZone) {
   // A time that is moved by the offset of this computer reads, as UTC, what its clock shows.
-  const shown = isUtc() ? ms : ms - new Date(ms).getTimezoneOffset() * 60_000;
+  const shown = clock === 'utc' ? ms : ms - new Date(ms).getTimezoneOffset() * 60_000;
   const [year = '', month = '', day = '', hours = '', minutes = '', seconds = '', millis = ''] = new Date(shown)
     .toISOString()
     .split(/[-T:.Z]/);

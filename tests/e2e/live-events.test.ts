@@ -2,7 +2,7 @@ import type { Browser, Page, Request } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { startWithBrowser, whyNoChromium } from './support/browser.ts';
+import { accessibilityFaults, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
 /** How long a state that comes by itself may take on a busy machine. */
 const patience = { timeout: 30_000 };
@@ -131,6 +131,31 @@ describe.skipIf(whyNoChromium !== undefined)(`live events in the browser${skippe
     await platform.api('POST', '/api/v1/functions', { name: 'newcomer', files });
     await asked;
     await page.getByRole('link', { name: 'newcomer' }).first().waitFor();
+  });
+
+  it('asks again and again where a stream does not come through, and says that another version runs', async () => {
+    const other = await browser.newPage();
+    await other.clock.install();
+    let held = 0;
+    await other.route(/\/api\/v1\/events\?/, async (route) => {
+      if (!route.request().url().includes('forMs=')) {
+        held++;
+        return;
+      }
+      const response = await route.fetch();
+      const body = (await response.text()).replaceAll(/"version":"[^"]*"/g, '"version":"99.0.0"');
+      await route.fulfill({ response, body });
+    });
+    await other.goto(`${platform.url}/#token=${platform.token}`);
+    await other.getByRole('heading', { level: 1 }).waitFor(patience);
+    await expect.poll(() => held, patience).toBeGreaterThan(0);
+    await other.clock.fastForward(9000);
+    await other.getByTitle('What is new: Polling').first().waitFor(patience);
+    const notice = other.getByRole('status').filter({ hasText: 'Hearth 99.0.0 is running' });
+    await notice.getByRole('button', { name: 'Reload' }).waitFor(patience);
+    expect(await accessibilityFaults(other)).toEqual([]);
+    await other.unrouteAll({ behavior: 'ignoreErrors' });
+    await other.close();
   });
 
   it('goes on after the platform was started anew, and has the lines that were written meanwhile', async () => {

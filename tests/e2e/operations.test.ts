@@ -3,7 +3,14 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
+import {
+  accessibilityFaults,
+  expectFine,
+  openDashboard,
+  overflowPx,
+  startWithBrowser,
+  whyNoChromium,
+} from './support/browser.ts';
 
 /** Logs, alerts and costs in a real browser. */
 describe.skipIf(whyNoChromium !== undefined)(`logs, alerts and costs${skippedFor(whyNoChromium)}`, () => {
@@ -14,8 +21,9 @@ describe.skipIf(whyNoChromium !== undefined)(`logs, alerts and costs${skippedFor
 
   beforeAll(async () => {
     ({ platform, browser } = await startWithBrowser());
+    const yearly = { name: 'yearly', cron: '0 0 1 1 *' };
     const source = "export const handler = async () => ({ body: 'x'.repeat(1000) });";
-    const body = { name: 'paid', runtime: 'nodejs', files: { 'index.mjs': source } };
+    const body = { name: 'paid', runtime: 'nodejs', files: { 'index.mjs': source }, schedules: [yearly] };
     expect((await platform.api('POST', '/api/v1/functions', body)).status).toBe(201);
     for (let index = 0; index < 5; index++) await fetch(`${platform.gatewayUrl}/paid`);
     await open('light', 1366);
@@ -34,6 +42,43 @@ describe.skipIf(whyNoChromium !== undefined)(`logs, alerts and costs${skippedFor
     await page.getByRole('heading', { level: 1 }).waitFor();
   };
   const button = (name: string | RegExp) => page.getByRole('button', { name });
+
+  it('shows times in UTC without losing what was typed, and gives the page the room of the rail', async () => {
+    await go('/functions/paid/triggers');
+    const next = page.getByText(/^Next: 20\d\d-/);
+    await next.waitFor();
+    expect(await next.innerText()).not.toContain('UTC');
+    await page.getByLabel('Cron', { exact: true }).fill('*/7 * * * *');
+    await button('Local').click();
+    await expect.poll(() => next.innerText(), { timeout: 30_000 }).toMatch(/Next: 20\d\d-01-01 00:00:00 UTC/);
+    expect(await page.getByLabel('Cron', { exact: true }).inputValue()).toBe('*/7 * * * *');
+    await button('UTC').click();
+    await expect.poll(() => next.innerText(), { timeout: 30_000 }).not.toContain('UTC');
+    const functions = page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Functions' });
+    const wide = (await functions.boundingBox())?.width ?? 0;
+    await button('Narrow the navigation').click();
+    await expect
+      .poll(async () => (await functions.boundingBox())?.width ?? 0, { timeout: 30_000 })
+      .toBeLessThan(wide / 2);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    expect(await page.getByLabel('Cron', { exact: true }).inputValue()).toBe('*/7 * * * *');
+    await page.reload();
+    await button('Widen the navigation').click();
+    await button('Narrow the navigation').waitFor();
+  });
+
+  it('pauses a schedule and lets it run again from the list of all', async () => {
+    await go('/schedules');
+    await button('Pause paid yearly').click();
+    await page.getByText('yearly is paused').waitFor();
+    await page.getByText(/would run/).waitFor();
+    await button('Resume paid yearly').click();
+    await button('Pause paid yearly').waitFor();
+    await expectFine(page, [
+      ['light', 1280],
+      ['dark', 390],
+    ]);
+  });
 
   it('shows when lines came, those of a part of that time, structured ones as a tree, and saves them', async () => {
     const body = {
