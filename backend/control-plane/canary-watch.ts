@@ -16,7 +16,7 @@ export interface CanaryWatchOptions {
   readonly intervalMs: number;
 }
 
-/** Compares guarded canaries with their stable versions, again and again, and takes the traffic back from one that fails more. */
+/** Compares guarded canaries with their stable versions, again and again, and takes the traffic back from one that fails more, or is slower than its guard allows. */
 export class CanaryWatch {
   readonly #options: CanaryWatchOptions;
   readonly #looks: Repetition;
@@ -71,6 +71,10 @@ export class CanaryWatch {
     const { metrics, clock } = this.#options;
     const functionId = entry.record.id;
     const { total } = await metrics.series({ functionId, version, from, to: clock.now(), stepMs: undefined });
-    return { invocations: total?.invocations ?? 0, errors: total?.errors ?? 0 };
+    return {
+      invocations: total?.invocations ?? 0,
+      errors: total?.errors ?? 0,
+      p95Ms: total?.handlerMs?.p95,
+    };
   }
 }

@@ -12,6 +12,7 @@ type Share = PutAlias['versions'][number];
 interface SetOptions {
   readonly stable?: string;
   readonly maxErrorRise?: string;
+  readonly maxP95Ratio?: string;
   readonly minInvocations?: string;
 }
 
@@ -41,6 +42,10 @@ export function registerAliases(program: Command, context: ContextFactory): void
     .argument('<version[=weight]...>', 'weights are shares of their sum', addShare)
     .option('--stable <version>', 'take the traffic back to this version when another one fails more')
     .option('--max-error-rise <share>', 'with --stable: how much more may fail, 0 to 1')
+    .option(
+      '--max-p95-ratio <times>',
+      'with --stable: how many times as slow it may be, such as 1.5; not compared without',
+    )
     .option('--min-invocations <count>', 'with --stable: fewer calls decide nothing')
     .action(async (name: string, alias: string, versions: readonly Share[], options: SetOptions) => {
       const { client, terminal } = context();
@@ -94,8 +99,9 @@ function addShare(text: string, before: readonly Share[] = []): readonly Share[]
 
 function guardOf(options: SetOptions): Pick<PutAlias, 'canary'> {
   if (options.stable === undefined) {
-    if (options.maxErrorRise === undefined && options.minInvocations === undefined) return {};
-    throw new CliError(exitCodes.usage, '--max-error-rise and --min-invocations belong to --stable', {
+    const { maxErrorRise, maxP95Ratio, minInvocations } = options;
+    if ([maxErrorRise, maxP95Ratio, minInvocations].every((option) => option === undefined)) return {};
+    throw new CliError(exitCodes.usage, '--max-error-rise, --max-p95-ratio and --min-invocations belong to --stable', {
       hint: 'Name the version that has all the traffic when the canary is taken back: --stable 3',
     });
   }
@@ -105,6 +111,7 @@ function guardOf(options: SetOptions): Pick<PutAlias, 'canary'> {
       ...(options.maxErrorRise === undefined
         ? {}
         : { maxErrorRateRise: numberOf('--max-error-rise', options.maxErrorRise) }),
+      ...(options.maxP95Ratio === undefined ? {} : { maxP95Ratio: numberOf('--max-p95-ratio', options.maxP95Ratio) }),
       ...(options.minInvocations === undefined
         ? {}
         : { minInvocations: numberOf('--min-invocations', options.minInvocations) }),
@@ -133,5 +140,7 @@ const movedText = (versions: Alias['versions']): string => (versions.length === 
 
 function guardText({ canary, aborted }: Alias): string {
   if (aborted !== null) return `taken back ${ago(aborted.at)}: ${aborted.reason}`;
-  return canary === null ? 'no guard' : `back to version ${canary.stable} on failures`;
+  return canary === null
+    ? 'no guard'
+    : `back to version ${canary.stable} on failures${canary.maxP95Ratio === undefined ? '' : ' or slowness'}`;
 }

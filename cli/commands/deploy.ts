@@ -23,6 +23,7 @@ interface Options {
   readonly promote: boolean;
   /** Percent. */
   readonly canary?: number;
+  readonly maxP95Ratio?: number;
   readonly isolation?: string;
   readonly env: readonly string[];
   readonly dryRun?: boolean;
@@ -44,6 +45,11 @@ export function registerDeploy(program: Command, context: ContextFactory): void 
       '--canary <percent>',
       'send this share of the traffic to the new version; taken back when it fails more',
       percentOf,
+    )
+    .option(
+      '--max-p95-ratio <times>',
+      'with --canary: taken back also when its p95 is more than so many times that of the version before, such as 1.5',
+      ratioOf,
     )
     .option('--isolation <level>', 'another isolation level than the one in hearth.json')
     .option('-e, --env <KEY=value>', 'an environment variable; may be repeated', collect, [])
@@ -87,8 +93,15 @@ async function deploy(context: CliContext, directory: string, options: Options):
   let traffic = version.aliases.includes('live') ? 'live' : 'not live';
   if (options.canary !== undefined && stable !== undefined) {
     const { message } = manifest;
-    await moveTraffic(context, manifest.name, { canary: version.version, stable, percent: options.canary, message });
-    traffic = `with ${options.canary} % of the traffic; version ${stable} takes it back when this one fails more`;
+    await moveTraffic(context, manifest.name, {
+      canary: version.version,
+      stable,
+      percent: options.canary,
+      message,
+      maxP95Ratio: options.maxP95Ratio,
+    });
+    const slower = options.maxP95Ratio === undefined ? '' : ' or is slower';
+    traffic = `with ${options.canary} % of the traffic; version ${stable} takes it back when this one fails more${slower}`;
     step('Moved traffic');
   }
   step.total(`${terminal.style('green', 'Deployed')} ${manifest.name} version ${version.version}, ${traffic}`);
@@ -240,7 +253,15 @@ function percentOf(text: string): number {
   throw new CliError(exitCodes.usage, `--canary ${text}: write a share of the traffic, more than 0 and below 100`);
 }
 
-function refuseCanaryUnseen({ wait, canary }: Options): void {
+function ratioOf(text: string): number {
+  const times = /^\d{1,4}(?:\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (times >= 1 && times <= 1000) return times;
+  throw new CliError(exitCodes.usage, `--max-p95-ratio ${text}: write how many times as slow it may be, 1 to 1000`);
+}
+
+function refuseCanaryUnseen({ wait, canary, maxP95Ratio }: Options): void {
+  if (maxP95Ratio !== undefined && canary === undefined)
+    throw new CliError(exitCodes.usage, '--max-p95-ratio belongs to --canary', { hint: 'For example: --canary 10' });
   if (wait || canary === undefined) return;
   throw new CliError(
     exitCodes.usage,
@@ -265,18 +286,23 @@ interface Canary {
   readonly stable: number;
   readonly percent: number;
   readonly message: string | undefined;
+  readonly maxP95Ratio: number | undefined;
 }
 
 async function moveTraffic(
   { client }: CliContext,
   name: string,
-  { canary, stable, percent, message }: Canary,
+  { canary, stable, percent, message, maxP95Ratio }: Canary,
 ): Promise<void> {
   const versions = [
     { version: stable, weight: 100 - percent },
     { version: canary, weight: percent },
   ];
   await client.send('PUT', `${functionPath(name)}/aliases/live`, aliasSchema, {
-    json: { versions, canary: { stable }, ...(message === undefined ? {} : { message }) },
+    json: {
+      versions,
+      canary: { stable, ...(maxP95Ratio === undefined ? {} : { maxP95Ratio }) },
+      ...(message === undefined ? {} : { message }),
+    },
   });
 }

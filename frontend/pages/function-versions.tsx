@@ -13,7 +13,7 @@ import { QueryView } from '../components/query-view.tsx';
 import { useFunction } from '../components/use-function.ts';
 import { VersionDiff } from '../components/version-diff.tsx';
 import { PromoteDialog } from '../forms/promote-dialog.tsx';
-import { TrafficDialog } from '../forms/traffic-dialog.tsx';
+import { TrafficDialog, type TrafficGuard } from '../forms/traffic-dialog.tsx';
 import { Ago } from '../ui/ago.tsx';
 import { Badge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
@@ -29,7 +29,7 @@ import { mainVersion, shareOf, versionBefore, wereLive } from '../util/traffic.t
 interface Move {
   readonly shares: Alias['versions'];
   /** Takes the traffic back from a canary that fails. */
-  readonly stable?: number;
+  readonly guard?: TrafficGuard & { readonly stable: number };
   readonly message?: string;
 }
 
@@ -147,8 +147,8 @@ export function FunctionVersionsTab() {
   const isRollback = (version: number) =>
     formerlyLive.has(version) || (moves.hasNextPage && main !== undefined && version < main);
   const move = useMutation({
-    mutationFn: ({ shares, stable, message = '' }: Move) => {
-      const canary = stable !== undefined && shares.length > 1 ? { canary: { stable } } : {};
+    mutationFn: ({ shares, guard, message = '' }: Move) => {
+      const canary = guard !== undefined && shares.length > 1 ? { canary: guard } : {};
       return api.putAlias(fn.name, 'live', { versions: [...shares], ...canary, message });
     },
     onSuccess: async (alias) => {
@@ -225,7 +225,12 @@ export function FunctionVersionsTab() {
             candidate={promoted}
             isBusy={move.isPending}
             onClose={close}
-            onSave={(shares, isGuarded) => move.mutate({ shares: [...shares], ...(isGuarded ? { stable: main } : {}) })}
+            onSave={(shares, guard) =>
+              move.mutate({
+                shares: [...shares],
+                ...(guard === undefined ? {} : { guard: { stable: main, ...guard } }),
+              })
+            }
           />
         )}
         {choice?.kind === 'diff' && main !== undefined && (

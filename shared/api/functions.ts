@@ -151,10 +151,20 @@ export const canaryGuardSchema = z
       .max(1)
       .default(0.05)
       .describe('How far the share of failing calls may lie above that of the stable version.'),
+    maxP95Ratio: z
+      .number()
+      .min(1)
+      .max(1000)
+      .optional()
+      .describe(
+        'How many times that of the stable version the p95 of the time in the handler may be, above 5 ms more than it. Not compared when left out, nor with fewer than `minInvocations` calls of either.',
+      ),
     minInvocations: z.number().int().min(1).max(1_000_000).default(20).describe('Fewer calls decide nothing.'),
     windowMs: z.number().int().min(10_000).max(86_400_000).default(300_000).describe('Which calls count.'),
   })
-  .describe('Takes the traffic back from another version of the alias that fails more than the stable one.');
+  .describe(
+    'Takes the traffic back from another version of the alias that fails more than the stable one or, where that is asked for, is slower.',
+  );
 
 export const aliasSchema = z.object({
   name: z.string(),

@@ -2,7 +2,14 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
+import {
+  accessibilityFaults,
+  expectFine,
+  openDashboard,
+  overflowPx,
+  startWithBrowser,
+  whyNoChromium,
+} from './support/browser.ts';
 
 describe.skipIf(whyNoChromium !== undefined)(`a canary in the dashboard${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
@@ -32,9 +39,19 @@ describe.skipIf(whyNoChromium !== undefined)(`a canary in the dashboard${skipped
     const guard = page.getByRole('dialog').getByLabel('Take it back by itself when it fails more than version 1');
     expect(await guard.isChecked()).toBe(true);
     expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByLabel('Also when its p95 is much higher').check();
+    await page.getByLabel('How many times that of version 1').fill('0.5');
+    await page.getByText('A number from 1 to 1000').waitFor();
+    await page.getByLabel('How many times that of version 1').fill('2.5');
+    await expectFine(page, [
+      ['light', 1280],
+      ['dark', 390],
+    ]);
     await page.getByLabel(/^Share of version 2/).fill('95');
     await page.getByRole('button', { name: 'Apply', exact: true }).click();
     await page.getByText('Traffic moved').waitFor();
+    const live = await (await platform.api('GET', '/api/v1/functions/shop/aliases/live')).json();
+    expect(live).toMatchObject({ canary: { stable: 1, maxP95Ratio: 2.5, maxErrorRateRise: 0.05 } });
     // 95 of 100 go to the canary: of sixty, twenty surely.
     for (let index = 0; index < 60; index++) await fetch(`${platform.gatewayUrl}/shop`);
     await page.getByText(/^A canary was taken back/).waitFor();
