@@ -127,7 +127,7 @@ export function ScheduleForm({ isBusy, schedule, taken, aliases, error, onSave, 
   const isNew = schedule === undefined;
   const isEmpty = draft.name === '';
   const reason = isEmpty ? 'Give it a name' : Object.values(errors)[0];
-  const change = (part: Partial<ScheduleDraft>) => setDraft({ ...draft, ...part });
+  const change = (part: Partial<ScheduleDraft>) => setDraft((before) => ({ ...before, ...part }));
   const parts = { draft, errors, onChange: change };
   return (
     <form
