@@ -185,7 +185,7 @@ export function SecretsPage() {
               value={uses.some(({ value }) => value === use) ? use : ''}
               onChange={(event) => setUse(event.target.value)}
             />
-            <PermittedButton operation="putSecret" onClick={() => setIsImporting(true)}>
+            <PermittedButton operation="putSecrets" onClick={() => setIsImporting(true)}>
               Import a .env file
             </PermittedButton>
             <PermittedButton

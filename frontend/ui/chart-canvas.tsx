@@ -258,7 +258,8 @@ export function ChartCanvas(props: ChartCanvasProps) {
       ref={host}
       role="img"
       aria-label={`Chart: ${props.title}. The table view has the numbers.`}
-      className="size-full"
+      // Drawn for another width until its turn comes, it must not widen the page.
+      className="size-full overflow-clip"
     />
   );
 }

@@ -192,7 +192,7 @@ describe.skipIf(whyNoChromium !== undefined)(`logs, alerts and costs${skippedFor
 
   it('says what functions used, at prices of its own', async () => {
     await go('/costs');
-    await page.getByRole('cell', { name: 'paid' }).waitFor();
+    await page.getByRole('region', { name: 'Costs by function' }).getByRole('cell', { name: 'paid' }).waitFor();
     await page.getByText('At AWS Lambda').waitFor();
     await button('Prices').click();
     await page.getByLabel('What they are of').fill('Our old provider');
