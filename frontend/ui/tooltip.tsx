@@ -39,7 +39,9 @@ function watchControls(show: (control: HTMLElement | undefined) => void): () => 
   on('pointerover', (event) => {
     if (event.pointerType === 'touch') return;
     if (isBubble(event.target)) return clearTimeout(timer);
-    const next = controlAt(event.target);
+    // What is scrolled under a pointer that rests is no reason to hide what the focus explains.
+    const kept = current?.matches(':focus-visible') === true ? current : undefined;
+    const next = controlAt(event.target) ?? kept;
     if (next !== current) change(next, next === undefined ? hideMs : showMs);
   });
   on('focusin', (event) => {

@@ -189,6 +189,7 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
     await page.getByRole('tooltip').waitFor();
     // As when the page is scrolled to what gets the focus.
     await page.evaluate("document.dispatchEvent(new Event('scroll'))");
+    await page.evaluate("document.body.dispatchEvent(new PointerEvent('pointerover', { bubbles: true }))");
     const id = await described.getAttribute('aria-describedby');
     expect(await page.locator(`[id="${id}"]`).innerText()).toBe(reason);
     await page.keyboard.press('Enter');
