@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
+import { pipeOf } from '../support/child-pipe.ts';
 import { CleanUp } from '../support/clean-up.ts';
 import { tellsHeapExhausted } from '../support/exit-status.ts';
 import { authenticate } from '../support/guest/channel-key.ts';
@@ -176,10 +177,4 @@ export class NanosSandbox implements Sandbox {
       lastWords: this.lastWords,
     });
   }
-}
-
-/** Node makes every pipe of a child a socket pair, so each is a duplex; its types only know the first five. */
-function pipeOf(child: ChildProcess, descriptor: number): Duplex {
-  const pipes: readonly unknown[] = child.stdio;
-  return pipes[descriptor] as Duplex;
 }

@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { chownSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
-import type { Duplex } from 'node:stream';
 import type { SandboxLimits } from '../../../core/ports/isolation-driver.ts';
+import { pipeOf } from '../support/child-pipe.ts';
 import type { GuestNetwork } from '../support/egress/guest-network.ts';
 import type { DiskRate } from '../support/guest/disk-rate.ts';
 import type { GuestMemory } from '../support/guest/guest-memory.ts';
@@ -81,12 +81,6 @@ export function startQemu(parts: StartParts): QemuProcess {
 export async function enterJail({ child, cgroup }: QemuProcess, bwrapArguments: Buffer): Promise<void> {
   if (child.pid !== undefined) await cgroup.join(child.pid);
   pipeOf(child, descriptors.arguments).end(bwrapArguments);
-}
-
-/** Node makes every pipe of a child a socket pair, so each is a duplex; its types only know the first five. */
-export function pipeOf(child: ChildProcess, descriptor: number): Duplex {
-  const pipes: readonly unknown[] = child.stdio;
-  return pipes[descriptor] as Duplex;
 }
 
 /** The file behind the code device of a sandbox that is specialised later; below its slot. */

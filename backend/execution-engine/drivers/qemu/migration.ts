@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { PlatformError } from '../../../../shared/errors.ts';
-import { pipeOf, type QemuProcess } from './launch.ts';
+import { pipeOf } from '../support/child-pipe.ts';
+import type { QemuProcess } from './launch.ts';
 import { descriptors } from './qemu-arguments.ts';
 import type { QmpClient } from './qmp-client.ts';
 

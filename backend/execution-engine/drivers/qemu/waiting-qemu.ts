@@ -1,6 +1,5 @@
-import { CleanUp } from '../support/clean-up.ts';
 import type { LoadedSnapshot } from '../support/guest/snapshot-store.ts';
-import { emptyCgroup } from '../support/jail/empty-cgroup.ts';
+import { freePlace } from '../support/jail/free-place.ts';
 import type { QemuProcess } from './launch.ts';
 
 /** What a QEMU waits for: only a guest of this snapshot, and of the same shape, can go on in it. */
@@ -107,13 +106,8 @@ export class WaitingQemu {
   }
 
   async #end({ child, cgroup, slot }: QemuProcess): Promise<void> {
-    const cleanUp = new CleanUp();
     child.kill('SIGKILL');
-    const isEmpty = await cleanUp.attempt('processes', () => emptyCgroup(cgroup));
-    await cleanUp.attempt('control group', () => cgroup.remove());
-    // While a process lives, nobody else may get its user id; the next start sweeps.
-    if (isEmpty) await cleanUp.attempt('slot directory', () => slot.free());
-    this.#options.onLeft(cleanUp.failures);
+    this.#options.onLeft(await freePlace(cgroup, slot));
   }
 }
 

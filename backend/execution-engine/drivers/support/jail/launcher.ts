@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
-import { CleanUp } from '../clean-up.ts';
+import { pipeOf } from '../child-pipe.ts';
 import { startTimeOf } from '../process-tree.ts';
 import { anyCommand, descriptors } from './bwrap-arguments.ts';
 import type { Cgroup } from './cgroup.ts';
-import { emptyCgroup } from './empty-cgroup.ts';
+import { freePlace } from './free-place.ts';
 import type { HostEnvironment } from './host-environment.ts';
 import type { Slot } from './slots.ts';
 import { closingLauncher } from './stray-descriptors.ts';
@@ -71,10 +71,9 @@ export class Launcher {
     return pid !== undefined && exitCode === null && signalCode === null && startTimeOf(pid) !== undefined;
   }
 
-  /** What it is given as one of `descriptors`; a duplex, as Node makes every pipe of a child a socket pair. */
+  /** What it is given as one of `descriptors`. */
   pipe(descriptor: number): Duplex {
-    const pipes: readonly unknown[] = this.child.stdio;
-    return pipes[descriptor] as Duplex;
+    return pipeOf(this.child, descriptor);
   }
 
   /** Ends one that nobody took, and frees what it held. Resolves with what could not be freed. */
@@ -84,14 +83,7 @@ export class Launcher {
     await this.ended;
     await this.joined.catch(() => undefined);
     for (const pipe of pipesOf(child)) pipe.destroy();
-    const cleanUp = new CleanUp();
-    const isEmpty = await cleanUp.attempt('processes', async () => {
-      if (cgroup !== undefined) await emptyCgroup(cgroup);
-    });
-    await cleanUp.attempt('control group', async () => await cgroup?.remove());
-    // While a process lives, nobody else may get its user id; the next start sweeps.
-    if (isEmpty) await cleanUp.attempt('slot directory', async () => await slot.free());
-    return cleanUp.failures;
+    return await freePlace(cgroup, slot);
   }
 
   async #join(): Promise<void> {
