@@ -5,12 +5,9 @@ import { minuteMs } from '../../shared/durations.ts';
 import { type AlertRuleInput, alertApi } from '../api/alerts.ts';
 import { useApi, useShownProject } from '../api/context.tsx';
 import { usePermission } from '../api/permission.ts';
-import { processServerError } from '../api/server-error.ts';
-import { Button } from '../ui/button.tsx';
-import { ErrorCallout } from '../ui/callout.tsx';
-import { Dialog } from '../ui/dialog.tsx';
 import { Field, Input, Select, TextArea } from '../ui/field.tsx';
 import { channelText, metricTexts, parseChannels, thresholdOf, typedOf, unitNames } from '../util/alert-text.ts';
+import { FormDialog } from './form-dialog.tsx';
 
 const metricOptions = (isOfProject: boolean) =>
   Object.entries(metricTexts)
@@ -119,125 +116,111 @@ export function AlertRuleDialog(props: {
   ];
   const reason = reasonOf(draft);
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title={rule === undefined ? 'New alert rule' : `Change ${rule.name}`}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form="alert-rule" tone="primary" isBusy={save.isPending} disabledReason={reason}>
-            {rule === undefined ? 'Create' : 'Save'}
-          </Button>
-        </>
-      }
+      submit={rule === undefined ? 'Create' : 'Save'}
+      reason={reason}
+      isBusy={save.isPending}
+      error={save.error}
+      onSubmit={() => save.mutate()}
+      onClose={onClose}
     >
-      <form
-        id="alert-rule"
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (reason === undefined) save.mutate();
-        }}
-      >
-        <Field label="Name" hint="What people read who are told">
+      <Field label="Name" hint="What people read who are told">
+        {(control) => (
+          <Input
+            {...control}
+            autoFocus
+            maxLength={100}
+            placeholder="Orders fail"
+            value={draft.name}
+            onChange={(event) => change({ name: event.target.value })}
+          />
+        )}
+      </Field>
+      <div className="grid gap-3 sm:grid-cols-2">
+        <Field label="Watches">
+          {(control) => (
+            <Select
+              {...control}
+              options={metricOptions(isOfProject)}
+              value={draft.metric}
+              onChange={(event) => change({ metric: event.target.value as AlertMetric })}
+            />
+          )}
+        </Field>
+        {!isPlatform && (
+          <Field label="Of">
+            {(control) => (
+              <Select
+                {...control}
+                options={functionOptions}
+                value={draft.functionName}
+                onChange={(event) => change({ functionName: event.target.value })}
+              />
+            )}
+          </Field>
+        )}
+        <Field label="Is">
+          {(control) => (
+            <Select
+              {...control}
+              options={comparisons}
+              value={draft.comparison}
+              onChange={(event) => change({ comparison: event.target.value })}
+            />
+          )}
+        </Field>
+        <Field label={unitNames[unit] === '' ? 'Limit' : `Limit, ${unitNames[unit]}`}>
           {(control) => (
             <Input
               {...control}
-              autoFocus
-              maxLength={100}
-              placeholder="Orders fail"
-              value={draft.name}
-              onChange={(event) => change({ name: event.target.value })}
+              inputMode="decimal"
+              value={draft.threshold}
+              onChange={(event) => change({ threshold: event.target.value })}
             />
           )}
         </Field>
-        <div className="grid gap-3 sm:grid-cols-2">
-          <Field label="Watches">
+        {!isPlatform && (
+          <Field label="Over the last">
             {(control) => (
               <Select
                 {...control}
-                options={metricOptions(isOfProject)}
-                value={draft.metric}
-                onChange={(event) => change({ metric: event.target.value as AlertMetric })}
+                options={withTime(windows, draft.windowMs)}
+                value={draft.windowMs}
+                onChange={(event) => change({ windowMs: event.target.value })}
               />
             )}
           </Field>
-          {!isPlatform && (
-            <Field label="Of">
-              {(control) => (
-                <Select
-                  {...control}
-                  options={functionOptions}
-                  value={draft.functionName}
-                  onChange={(event) => change({ functionName: event.target.value })}
-                />
-              )}
-            </Field>
-          )}
-          <Field label="Is">
-            {(control) => (
-              <Select
-                {...control}
-                options={comparisons}
-                value={draft.comparison}
-                onChange={(event) => change({ comparison: event.target.value })}
-              />
-            )}
-          </Field>
-          <Field label={unitNames[unit] === '' ? 'Limit' : `Limit, ${unitNames[unit]}`}>
-            {(control) => (
-              <Input
-                {...control}
-                inputMode="decimal"
-                value={draft.threshold}
-                onChange={(event) => change({ threshold: event.target.value })}
-              />
-            )}
-          </Field>
-          {!isPlatform && (
-            <Field label="Over the last">
-              {(control) => (
-                <Select
-                  {...control}
-                  options={withTime(windows, draft.windowMs)}
-                  value={draft.windowMs}
-                  onChange={(event) => change({ windowMs: event.target.value })}
-                />
-              )}
-            </Field>
-          )}
-          <Field label="Tell">
-            {(control) => (
-              <Select
-                {...control}
-                options={withTime(holds, draft.forMs)}
-                value={draft.forMs}
-                onChange={(event) => change({ forMs: event.target.value })}
-              />
-            )}
-          </Field>
-        </div>
-        <Field label="Whom" hint="A webhook (https://…) or an e-mail address on each line; empty: the dashboard alone">
+        )}
+        <Field label="Tell">
           {(control) => (
-            <TextArea
+            <Select
               {...control}
-              rows={2}
-              value={draft.channels}
-              onChange={(event) => change({ channels: event.target.value })}
+              options={withTime(holds, draft.forMs)}
+              value={draft.forMs}
+              onChange={(event) => change({ forMs: event.target.value })}
             />
           )}
         </Field>
-        <label className="flex min-h-6 items-center gap-2 text-sm">
-          <input
-            type="checkbox"
-            checked={draft.isEnabled}
-            onChange={(event) => change({ isEnabled: event.target.checked })}
+      </div>
+      <Field label="Whom" hint="A webhook (https://…) or an e-mail address on each line; empty: the dashboard alone">
+        {(control) => (
+          <TextArea
+            {...control}
+            rows={2}
+            value={draft.channels}
+            onChange={(event) => change({ channels: event.target.value })}
           />
-          Look at this rule
-        </label>
-        {save.error !== null && <ErrorCallout error={processServerError(save.error)} />}
-      </form>
-    </Dialog>
+        )}
+      </Field>
+      <label className="flex min-h-6 items-center gap-2 text-sm">
+        <input
+          type="checkbox"
+          checked={draft.isEnabled}
+          onChange={(event) => change({ isEnabled: event.target.checked })}
+        />
+        Look at this rule
+      </label>
+    </FormDialog>
   );
 }

@@ -2,12 +2,12 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { CreateToken } from '../../shared/api/system.ts';
 import { useApi } from '../api/context.tsx';
-import { processServerError } from '../api/server-error.ts';
 import { Button } from '../ui/button.tsx';
-import { Callout, ErrorCallout } from '../ui/callout.tsx';
+import { Callout } from '../ui/callout.tsx';
 import { CodeBlock } from '../ui/copy-button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Field, Input, Select } from '../ui/field.tsx';
+import { FormDialog } from './form-dialog.tsx';
 
 const scopes = [
   { value: 'deploy', label: 'deploy: everything except tokens' },
@@ -56,61 +56,47 @@ export function CreateTokenDialog({ onClose }: { readonly onClose: () => void })
   }
   const reason = name.trim() === '' ? 'Give it a name' : undefined;
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title="New token"
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form="create-token" tone="primary" isBusy={create.isPending} disabledReason={reason}>
-            Create
-          </Button>
-        </>
-      }
+      submit="Create"
+      reason={reason}
+      isBusy={create.isPending}
+      error={create.error}
+      onSubmit={() => create.mutate()}
+      onClose={onClose}
     >
-      <form
-        id="create-token"
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (reason === undefined) create.mutate();
-        }}
-      >
-        <Field label="Name" hint="Who or what uses it">
-          {(control) => (
-            <Input
-              {...control}
-              autoFocus
-              maxLength={100}
-              placeholder="ci"
-              value={name}
-              onChange={(event) => setName(event.target.value)}
-            />
-          )}
-        </Field>
-        <Field label="Scope">
-          {(control) => (
-            <Select
-              {...control}
-              options={scopes}
-              value={scope}
-              onChange={(event) => setScope(scopes.find((item) => item.value === event.target.value)?.value ?? 'read')}
-            />
-          )}
-        </Field>
-        <Field label="Expires">
-          {(control) => (
-            <Select
-              {...control}
-              options={lifetimes}
-              value={lifetime}
-              onChange={(event) => setLifetime(event.target.value)}
-            />
-          )}
-        </Field>
-        {create.error !== null && <ErrorCallout error={processServerError(create.error)} />}
-      </form>
-    </Dialog>
+      <Field label="Name" hint="Who or what uses it">
+        {(control) => (
+          <Input
+            {...control}
+            autoFocus
+            maxLength={100}
+            placeholder="ci"
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+          />
+        )}
+      </Field>
+      <Field label="Scope">
+        {(control) => (
+          <Select
+            {...control}
+            options={scopes}
+            value={scope}
+            onChange={(event) => setScope(scopes.find((item) => item.value === event.target.value)?.value ?? 'read')}
+          />
+        )}
+      </Field>
+      <Field label="Expires">
+        {(control) => (
+          <Select
+            {...control}
+            options={lifetimes}
+            value={lifetime}
+            onChange={(event) => setLifetime(event.target.value)}
+          />
+        )}
+      </Field>
+    </FormDialog>
   );
 }

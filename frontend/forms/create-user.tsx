@@ -4,11 +4,8 @@ import type { Role } from '../../shared/roles.ts';
 import { accessQueries } from '../api/access.ts';
 import { useApi } from '../api/context.tsx';
 import { peopleApi } from '../api/people.ts';
-import { processServerError } from '../api/server-error.ts';
-import { Button } from '../ui/button.tsx';
-import { ErrorCallout } from '../ui/callout.tsx';
-import { Dialog } from '../ui/dialog.tsx';
 import { Field, Input, Select } from '../ui/field.tsx';
+import { FormDialog } from './form-dialog.tsx';
 import { allProjects, projectLabel } from './held-roles.ts';
 import { PasswordField, passwordProblem } from './password-field.tsx';
 import { RoleSelect } from './role-select.tsx';
@@ -35,52 +32,38 @@ export function CreateUserDialog({ onClose }: { readonly onClose: () => void }) 
     { value: allProjects, label: projectLabel(allProjects) },
   ];
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title="New user"
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form="create-user" tone="primary" isBusy={create.isPending} disabledReason={reason}>
-            Create
-          </Button>
-        </>
-      }
+      submit="Create"
+      reason={reason}
+      isBusy={create.isPending}
+      error={create.error}
+      onSubmit={() => create.mutate()}
+      onClose={onClose}
     >
-      <form
-        id="create-user"
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (reason === undefined) create.mutate();
-        }}
-      >
-        <Field label="Name" hint="Lower-case letters, digits and . _ @ + -">
-          {(control) => (
-            <Input
-              {...control}
-              autoFocus
-              maxLength={127}
-              value={name}
-              onChange={(event) => setName(event.target.value)}
-            />
-          )}
-        </Field>
-        <PasswordField value={password} onChange={setPassword} />
-        <Field label="Project">
-          {(control) => (
-            <Select
-              {...control}
-              options={projectOptions}
-              value={project}
-              onChange={(event) => setProject(event.target.value)}
-            />
-          )}
-        </Field>
-        <Field label="Role">{(control) => <RoleSelect {...control} value={role} onChange={setRole} />}</Field>
-        {create.error !== null && <ErrorCallout error={processServerError(create.error)} />}
-      </form>
-    </Dialog>
+      <Field label="Name" hint="Lower-case letters, digits and . _ @ + -">
+        {(control) => (
+          <Input
+            {...control}
+            autoFocus
+            maxLength={127}
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+          />
+        )}
+      </Field>
+      <PasswordField value={password} onChange={setPassword} />
+      <Field label="Project">
+        {(control) => (
+          <Select
+            {...control}
+            options={projectOptions}
+            value={project}
+            onChange={(event) => setProject(event.target.value)}
+          />
+        )}
+      </Field>
+      <Field label="Role">{(control) => <RoleSelect {...control} value={role} onChange={setRole} />}</Field>
+    </FormDialog>
   );
 }

@@ -1,12 +1,9 @@
 import { type ReactNode, useState } from 'react';
-import { processServerError } from '../api/server-error.ts';
 import { Badge } from '../ui/badge.tsx';
-import { Button } from '../ui/button.tsx';
-import { ErrorCallout } from '../ui/callout.tsx';
-import { Dialog } from '../ui/dialog.tsx';
 import { Field, TextArea } from '../ui/field.tsx';
 import { counted } from '../util/format.ts';
 import { parseEnv } from './env-text.ts';
+import { FormDialog } from './form-dialog.tsx';
 
 type Values = Readonly<Record<string, string>>;
 
@@ -58,52 +55,38 @@ export function EnvImportDialog(props: EnvImportDialogProps) {
   const reason =
     syntax ?? (names.length === 0 ? 'Paste a .env file' : wrong === undefined ? undefined : `${wrong} cannot be taken`);
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title={title}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form="env-import" tone="primary" isBusy={isBusy} disabledReason={reason}>
-            Import {counted(names.length, noun)}
-          </Button>
-        </>
-      }
+      submit={`Import ${counted(names.length, noun)}`}
+      reason={reason}
+      isBusy={isBusy}
+      error={error}
+      onSubmit={() => onImport(values)}
+      onClose={onClose}
     >
-      <form
-        id="env-import"
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (reason === undefined && !isBusy) onImport(values);
-        }}
+      {children}
+      <Field
+        label="Text of a .env file"
+        hint="NAME=value; comments, export, and quotes over several lines are understood"
+        error={syntax}
       >
-        {children}
-        <Field
-          label="Text of a .env file"
-          hint="NAME=value; comments, export, and quotes over several lines are understood"
-          error={syntax}
-        >
-          {(control) => (
-            <TextArea
-              {...control}
-              autoFocus
-              autoComplete="off"
-              rows={6}
-              className={isShown ? 'font-mono' : 'font-mono [-webkit-text-security:disc]'}
-              value={text}
-              onChange={(event) => setText(event.target.value)}
-            />
-          )}
-        </Field>
-        <label className="flex min-h-6 items-center gap-2 text-sm text-muted">
-          <input type="checkbox" checked={isShown} onChange={(event) => setIsShown(event.target.checked)} />
-          Show the text
-        </label>
-        <Preview values={values} known={known} {...(check === undefined ? {} : { check })} />
-        {error !== null && <ErrorCallout error={processServerError(error)} />}
-      </form>
-    </Dialog>
+        {(control) => (
+          <TextArea
+            {...control}
+            autoFocus
+            autoComplete="off"
+            rows={6}
+            className={isShown ? 'font-mono' : 'font-mono [-webkit-text-security:disc]'}
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+        )}
+      </Field>
+      <label className="flex min-h-6 items-center gap-2 text-sm text-muted">
+        <input type="checkbox" checked={isShown} onChange={(event) => setIsShown(event.target.checked)} />
+        Show the text
+      </label>
+      <Preview values={values} known={known} {...(check === undefined ? {} : { check })} />
+    </FormDialog>
   );
 }

@@ -2,12 +2,9 @@ import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { accessApi } from '../api/access.ts';
 import { useApi } from '../api/context.tsx';
-import { processServerError } from '../api/server-error.ts';
-import { Button } from '../ui/button.tsx';
-import { ErrorCallout } from '../ui/callout.tsx';
-import { Dialog } from '../ui/dialog.tsx';
 import { Field, Input } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
+import { FormDialog } from './form-dialog.tsx';
 import { PasswordField, passwordProblem } from './password-field.tsx';
 
 /** Changes the password of whoever is signed in; the current one is asked for, and all other sessions end. */
@@ -26,46 +23,32 @@ export function OwnPasswordDialog({ user, onClose }: { readonly user: string; re
   });
   const reason = current === '' ? 'Enter your current password' : passwordProblem(next);
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title={`Password of ${user}`}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form="own-password" tone="primary" isBusy={save.isPending} disabledReason={reason}>
-            Change password
-          </Button>
-        </>
-      }
+      submit="Change password"
+      reason={reason}
+      isBusy={save.isPending}
+      error={save.error}
+      onSubmit={() => save.mutate()}
+      onClose={onClose}
     >
-      <form
-        id="own-password"
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (reason === undefined && !save.isPending) save.mutate();
-        }}
-      >
-        <p className="text-sm text-muted">You stay signed in here. All of your other sessions end at once.</p>
-        {/* For password managers: whose password it is. */}
-        <input type="text" name="username" autoComplete="username" value={user} readOnly hidden />
-        <Field label="Current password">
-          {(control) => (
-            <Input
-              {...control}
-              type="password"
-              autoComplete="current-password"
-              autoFocus
-              maxLength={256}
-              value={current}
-              onChange={(event) => setCurrent(event.target.value)}
-            />
-          )}
-        </Field>
-        <PasswordField label="New password" more="" value={next} onChange={setNext} />
-        {save.error !== null && <ErrorCallout error={processServerError(save.error)} />}
-      </form>
-    </Dialog>
+      <p className="text-sm text-muted">You stay signed in here. All of your other sessions end at once.</p>
+      {/* For password managers: whose password it is. */}
+      <input type="text" name="username" autoComplete="username" value={user} readOnly hidden />
+      <Field label="Current password">
+        {(control) => (
+          <Input
+            {...control}
+            type="password"
+            autoComplete="current-password"
+            autoFocus
+            maxLength={256}
+            value={current}
+            onChange={(event) => setCurrent(event.target.value)}
+          />
+        )}
+      </Field>
+      <PasswordField label="New password" more="" value={next} onChange={setNext} />
+    </FormDialog>
   );
 }

@@ -3,12 +3,9 @@ import { useState } from 'react';
 import type { ProjectDocument } from '../../shared/api/access.ts';
 import { useApi } from '../api/context.tsx';
 import { peopleApi } from '../api/people.ts';
-import { processServerError } from '../api/server-error.ts';
-import { Button } from '../ui/button.tsx';
-import { ErrorCallout } from '../ui/callout.tsx';
-import { Dialog } from '../ui/dialog.tsx';
 import { Field, Input, TextArea } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
+import { FormDialog } from './form-dialog.tsx';
 import { nameError } from './names.ts';
 
 export interface ProjectDialogProps {
@@ -36,58 +33,44 @@ export function ProjectDialog({ project, onClose }: ProjectDialogProps) {
   const problem = isNew ? nameError(name) : undefined;
   const reason = name === '' ? 'Give it a name' : problem;
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title={isNew ? 'New project' : `Describe ${name}`}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form="project" tone="primary" isBusy={save.isPending} disabledReason={reason}>
-            {isNew ? 'Create' : 'Save'}
-          </Button>
-        </>
-      }
+      submit={isNew ? 'Create' : 'Save'}
+      reason={reason}
+      isBusy={save.isPending}
+      error={save.error}
+      onSubmit={() => save.mutate()}
+      onClose={onClose}
     >
-      <form
-        id="project"
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (reason === undefined) save.mutate();
-        }}
-      >
-        {isNew && (
-          <Field
-            label="Name"
-            hint={`Never changes. Its functions answer below /~${name === '' ? 'name' : name}/`}
-            error={name === '' ? undefined : problem}
-          >
-            {(control) => (
-              <Input
-                {...control}
-                autoFocus
-                maxLength={64}
-                value={name}
-                onChange={(event) => setName(event.target.value.trim())}
-              />
-            )}
-          </Field>
-        )}
-        <Field label="Description" hint="What it is for">
+      {isNew && (
+        <Field
+          label="Name"
+          hint={`Never changes. Its functions answer below /~${name === '' ? 'name' : name}/`}
+          error={name === '' ? undefined : problem}
+        >
           {(control) => (
-            <TextArea
+            <Input
               {...control}
-              autoFocus={!isNew}
-              rows={3}
-              maxLength={2000}
-              value={description}
-              onChange={(event) => setDescription(event.target.value)}
+              autoFocus
+              maxLength={64}
+              value={name}
+              onChange={(event) => setName(event.target.value.trim())}
             />
           )}
         </Field>
-        {save.error !== null && <ErrorCallout error={processServerError(save.error)} />}
-      </form>
-    </Dialog>
+      )}
+      <Field label="Description" hint="What it is for">
+        {(control) => (
+          <TextArea
+            {...control}
+            autoFocus={!isNew}
+            rows={3}
+            maxLength={2000}
+            value={description}
+            onChange={(event) => setDescription(event.target.value)}
+          />
+        )}
+      </Field>
+    </FormDialog>
   );
 }

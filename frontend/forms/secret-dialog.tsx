@@ -3,12 +3,10 @@ import { useState } from 'react';
 import { limits } from '../../shared/limits.ts';
 import { useApi } from '../api/context.tsx';
 import { secretsApi } from '../api/secrets.ts';
-import { processServerError } from '../api/server-error.ts';
-import { Button } from '../ui/button.tsx';
-import { Callout, ErrorCallout } from '../ui/callout.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { Callout } from '../ui/callout.tsx';
 import { Field, Input, TextArea } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
+import { FormDialog } from './form-dialog.tsx';
 import { secretNameError } from './names.ts';
 
 export interface SecretDialogProps {
@@ -71,53 +69,35 @@ export function SecretDialog({ name: existing, onClose }: SecretDialogProps) {
   const nameProblem = secretNameError(name);
   const reason = nameProblem ?? (value === '' ? 'Give it a value' : undefined);
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title={existing === undefined ? 'New secret' : `Replace the value of ${existing}`}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form="secret" tone="primary" isBusy={save.isPending} disabledReason={reason}>
-            {existing === undefined ? 'Create' : 'Replace'}
-          </Button>
-        </>
-      }
+      submit={existing === undefined ? 'Create' : 'Replace'}
+      reason={reason}
+      isBusy={save.isPending}
+      error={save.error}
+      onSubmit={() => save.mutate({ name, value })}
+      onClose={onClose}
     >
-      <form
-        id="secret"
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (reason === undefined) save.mutate({ name, value });
-        }}
-      >
-        {existing === undefined && (
-          <Field
-            label="Name"
-            hint="The variable that functions find it in"
-            error={name === '' ? undefined : nameProblem}
-          >
-            {(control) => (
-              <Input
-                {...control}
-                autoFocus
-                className="font-mono"
-                placeholder="DB_PASSWORD"
-                value={name}
-                onChange={(event) => setName(event.target.value)}
-              />
-            )}
-          </Field>
-        )}
-        <ValueField value={value} onChange={setValue} />
-        {existing !== undefined && (
-          <Callout tone="info" title="Calls that begin after this see the new value.">
-            Instances that started with the old one end when their calls have.
-          </Callout>
-        )}
-        {save.error !== null && <ErrorCallout error={processServerError(save.error)} />}
-      </form>
-    </Dialog>
+      {existing === undefined && (
+        <Field label="Name" hint="The variable that functions find it in" error={name === '' ? undefined : nameProblem}>
+          {(control) => (
+            <Input
+              {...control}
+              autoFocus
+              className="font-mono"
+              placeholder="DB_PASSWORD"
+              value={name}
+              onChange={(event) => setName(event.target.value)}
+            />
+          )}
+        </Field>
+      )}
+      <ValueField value={value} onChange={setValue} />
+      {existing !== undefined && (
+        <Callout tone="info" title="Calls that begin after this see the new value.">
+          Instances that started with the old one end when their calls have.
+        </Callout>
+      )}
+    </FormDialog>
   );
 }

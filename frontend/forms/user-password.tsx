@@ -1,10 +1,7 @@
 import { useState } from 'react';
 import type { UserDocument } from '../../shared/api/access.ts';
-import { processServerError } from '../api/server-error.ts';
 import { useUpdateUser } from '../components/use-update-user.ts';
-import { Button } from '../ui/button.tsx';
-import { ErrorCallout } from '../ui/callout.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { FormDialog } from './form-dialog.tsx';
 import { PasswordField, passwordProblem } from './password-field.tsx';
 
 /** Gives a user another password. */
@@ -13,31 +10,17 @@ export function UserPasswordDialog({ user, onClose }: { readonly user: UserDocum
   const save = useUpdateUser(`${user.name} has another password`, onClose);
   const reason = passwordProblem(password);
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title={`${user.hasPassword ? 'Another password' : 'A password'} for ${user.name}`}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" form="user-password" tone="primary" isBusy={save.isPending} disabledReason={reason}>
-            Set password
-          </Button>
-        </>
-      }
+      submit="Set password"
+      reason={reason}
+      isBusy={save.isPending}
+      error={save.error}
+      onSubmit={() => save.mutate({ name: user.name, change: { password } })}
+      onClose={onClose}
     >
-      <form
-        id="user-password"
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (reason === undefined) save.mutate({ name: user.name, change: { password } });
-        }}
-      >
-        <p className="text-sm text-muted">All sessions of this user end at once.</p>
-        <PasswordField value={password} onChange={setPassword} isFirst />
-        {save.error !== null && <ErrorCallout error={processServerError(save.error)} />}
-      </form>
-    </Dialog>
+      <p className="text-sm text-muted">All sessions of this user end at once.</p>
+      <PasswordField value={password} onChange={setPassword} isFirst />
+    </FormDialog>
   );
 }
