@@ -21,56 +21,50 @@ export function useAuditFilter() {
   const [rangeId] = useUrlValue('range');
   const [range] = useTimeRange();
   const chosen = Object.fromEntries(keys.flatMap((key) => (values[key][0] === '' ? [] : [[key, values[key][0]]])));
-  const times = rangeId === '' ? {} : range.fixed === undefined ? { spanMs: range.spanMs } : { range };
   return {
     /** The key of what is asked for: the same until the address changes. */
     key: { ...chosen, range: rangeId },
     isFiltered: Object.keys(chosen).length > 0 || rangeId !== '',
     /** As the platform is asked at this time. */
     at: (now: number): Partial<Record<keyof AuditFilter, string>> => {
-      if (times.spanMs !== undefined) return { ...chosen, from: new Date(now - times.spanMs).toISOString() };
-      return times.range === undefined ? chosen : { ...chosen, ...windowOf(times.range, now) };
+      if (rangeId === '') return chosen;
+      if (range.fixed === undefined) return { ...chosen, from: new Date(now - range.spanMs).toISOString() };
+      return { ...chosen, ...windowOf(range, now) };
     },
     set: (key: AuditKey, value: string) => values[key][1](value),
   };
 }
 
-const options = (all: string, values: readonly string[]) => [
-  { value: '', label: all },
-  ...values.map((value) => ({ value, label: value })),
-];
+interface FilterSelectProps {
+  readonly name: AuditKey;
+  readonly label: string;
+  /** What it says when nothing is chosen. */
+  readonly all: string;
+  readonly values: readonly string[];
+}
+
+function FilterSelect({ name, label, all, values }: FilterSelectProps) {
+  const [value, setValue] = useUrlValue(name);
+  const options = [{ value: '', label: all }, ...values.map((each) => ({ value: each, label: each }))];
+  return (
+    <Select aria-label={label} options={options} value={value} onChange={(event) => setValue(event.target.value)} />
+  );
+}
 
 /** Who, what, on what, whether it was done, and when; all in the address. */
 export function AuditFilters() {
-  const [action, setAction] = useUrlValue('action');
-  const [resource, setResource] = useUrlValue('resource');
-  const [outcome, setOutcome] = useUrlValue('outcome');
-  const actions = auditActions.filter((known) => resource === '' || known.startsWith(`${resource}.`));
+  const [action] = useUrlValue('action');
+  const [resource] = useUrlValue('resource');
+  const actions: string[] = auditActions.filter((known) => resource === '' || known.startsWith(`${resource}.`));
+  // What the address asks for stands there, also where it is of another kind.
+  if (action !== '' && !actions.includes(action)) actions.push(action);
   return (
     <>
       <AddressInput name="actor" label="Who, by name or id" placeholder="Who" className="w-36!" />
-      <Select
-        aria-label="Kind of thing"
-        options={options('All kinds', auditResources)}
-        value={resource}
-        onChange={(event) => setResource(event.target.value)}
-      />
-      <Select
-        aria-label="Action"
-        options={options(
-          'All actions',
-          action === '' || actions.some((known) => known === action) ? actions : [...actions, action],
-        )}
-        value={action}
-        onChange={(event) => setAction(event.target.value)}
-      />
+      <FilterSelect name="resource" label="Kind of thing" all="All kinds" values={auditResources} />
+      <FilterSelect name="action" label="Action" all="All actions" values={actions} />
       <AddressInput name="target" label="What it was done to, by name or id" placeholder="To" className="w-40!" />
-      <Select
-        aria-label="Outcome"
-        options={options('Done or refused', auditOutcomes)}
-        value={outcome}
-        onChange={(event) => setOutcome(event.target.value)}
-      />
+      <FilterSelect name="outcome" label="Outcome" all="Done or refused" values={auditOutcomes} />
       <RangeChoice or="all" />
     </>
   );
