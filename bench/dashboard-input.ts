@@ -1,10 +1,11 @@
 import type { Browser, Page } from 'playwright-core';
-import { findChromium, launchChromium, openDashboard } from '../tests/e2e/support/browser.ts';
+import { openDashboard } from '../tests/e2e/support/browser.ts';
 import { inhabit } from '../tests/e2e/support/inhabited.ts';
 import { mainThreadTasks } from '../tests/e2e/support/main-thread.ts';
 import { settled } from '../tests/e2e/support/page-load.ts';
 import { observeVitals, vitalsOf } from '../tests/e2e/support/web-vitals.ts';
-import { type Platform, startPlatform } from '../tests/support/platform.ts';
+import type { Platform } from '../tests/support/platform.ts';
+import { inBrowser } from './support/in-browser.ts';
 import { median, type Row, row, withSpread } from './support/numbers.ts';
 import { progress } from './support/progress.ts';
 
@@ -60,18 +61,12 @@ const deeds: Readonly<Record<string, (page: Page) => Promise<void>>> = {
  * what `web-vitals` calls interaction to next paint where there are fewer than fifty.
  */
 export async function dashboardInput(): Promise<readonly Row[]> {
-  const executablePath = findChromium();
-  if (executablePath === undefined) return [row('input in a browser', 'there is no Chromium')];
-  const [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath)]);
-  try {
+  return await inBrowser('input in a browser', async (browser, platform) => {
     await inhabit(platform);
     const rows: Row[] = [];
     for (const path of Object.keys(deeds)) rows.push(...(await answers(browser, platform, path)));
     return rows;
-  } finally {
-    await browser.close();
-    await platform.dispose();
-  }
+  });
 }
 
 async function answers(browser: Browser, platform: Platform, path: string): Promise<readonly Row[]> {

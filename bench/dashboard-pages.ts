@@ -1,11 +1,11 @@
 import { loadavg } from 'node:os';
 import type { Browser } from 'playwright-core';
-import { findChromium, launchChromium } from '../tests/e2e/support/browser.ts';
 import { deployPrinter, printLines } from '../tests/e2e/support/log-traffic.ts';
 import { mainThreadTasks } from '../tests/e2e/support/main-thread.ts';
 import { loadPage, type PageLoad } from '../tests/e2e/support/page-load.ts';
 import { blockingMs, shiftScore } from '../tests/e2e/support/web-vitals.ts';
-import { type Platform, startPlatform } from '../tests/support/platform.ts';
+import type { Platform } from '../tests/support/platform.ts';
+import { inBrowser } from './support/in-browser.ts';
 import { median, type Row, row, withSpread } from './support/numbers.ts';
 import { progress } from './support/progress.ts';
 
@@ -17,19 +17,13 @@ const pages = { overview: '/', functions: '/functions', function: '/functions/pr
 
 /** How soon a page of the dashboard shows what it has to say, in a browser that has nothing of it. Without Chromium there is nothing to measure. */
 export async function dashboardPages(): Promise<readonly Row[]> {
-  const executablePath = findChromium();
-  if (executablePath === undefined) return [row('pages in a browser', 'there is no Chromium')];
-  const [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath)]);
-  try {
+  return await inBrowser('pages in a browser', async (browser, platform) => {
     await deployPrinter(platform);
     for (let i = 0; i < 10; i++) await printLines(platform, 20);
     const rows: Row[] = [];
     for (const [name, path] of Object.entries(pages)) rows.push(...(await firstVisits(browser, platform, name, path)));
     return [...rows, row('load average of the host after that', loadavg()[0]?.toFixed(1) ?? '')];
-  } finally {
-    await browser.close();
-    await platform.dispose();
-  }
+  });
 }
 
 async function firstVisits(browser: Browser, platform: Platform, name: string, path: string): Promise<readonly Row[]> {

@@ -1,5 +1,5 @@
 import type { Browser, CDPSession, Page } from 'playwright-core';
-import { findChromium, launchChromium, openDashboard } from '../tests/e2e/support/browser.ts';
+import { openDashboard } from '../tests/e2e/support/browser.ts';
 import { type FastForward, fastForward } from '../tests/e2e/support/fast-forward.ts';
 import { deployPrinter, printAndRead, printEvenly } from '../tests/e2e/support/log-traffic.ts';
 import {
@@ -10,7 +10,8 @@ import {
   scrollLogs,
   scrollLogsBy,
 } from '../tests/e2e/support/main-thread.ts';
-import { type Platform, startPlatform } from '../tests/support/platform.ts';
+import type { Platform } from '../tests/support/platform.ts';
+import { inBrowser } from './support/in-browser.ts';
 import { median, percentile, type Row, row, withSpread } from './support/numbers.ts';
 import { progress } from './support/progress.ts';
 
@@ -29,16 +30,10 @@ const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
 /** What an open tab costs: the page of logs full of lines with more coming, and the overview after a working day. */
 export async function dashboardTab(): Promise<readonly Row[]> {
-  const executablePath = findChromium();
-  if (executablePath === undefined) return [row('tabs in a browser', 'there is no Chromium')];
-  const [platform, browser] = await Promise.all([startPlatform(), launchChromium(executablePath)]);
-  try {
+  return await inBrowser('tabs in a browser', async (browser, platform) => {
     await deployPrinter(platform);
     return [...(await logs(browser, platform)), ...(await workingDay(browser, platform))];
-  } finally {
-    await browser.close();
-    await platform.dispose();
-  }
+  });
 }
 
 async function logs(browser: Browser, platform: Platform): Promise<readonly Row[]> {
