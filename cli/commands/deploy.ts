@@ -128,7 +128,7 @@ async function begin(
 ): Promise<BuildDocument> {
   const { client, signal } = context;
   const config = isNew ? manifest : versionPart(manifest);
-  const path = isNew ? '/api/v1/functions' : `/api/v1/functions/${manifest.name}/versions`;
+  const path = isNew ? '/api/v1/functions' : `${functionPath(manifest.name)}/versions`;
   const content = isOfImage(manifest) ? { json: config } : { body: uploadForm(source, config) };
   const headers = { prefer: 'respond-async' };
   return await client.send('POST', path, buildSchema, { ...content, headers, signal });
@@ -138,7 +138,7 @@ async function begin(
 export async function describe({ client }: CliContext, { name, description, tags }: Manifest): Promise<void> {
   if (description === undefined && tags === undefined) return;
   const json = { ...(description === undefined ? {} : { description }), ...(tags === undefined ? {} : { tags }) };
-  await client.send('PATCH', `/api/v1/functions/${name}`, functionSchema, { json });
+  await client.send('PATCH', functionPath(name), functionSchema, { json });
 }
 
 /** Follows a build to what it makes. Ctrl-C cancels it. */

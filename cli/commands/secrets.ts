@@ -84,9 +84,7 @@ async function importSecrets(context: CliContext, file: string): Promise<void> {
   const body = putSecretsSchema.safeParse({ values: Object.fromEntries(values) });
   if (!body.success)
     throw new CliError(exitCodes.usage, `${file} ${body.error.issues[0]?.message}; nothing was changed`);
-  const { items } = await client.send('PATCH', root, secretListSchema, {
-    json: { values: Object.fromEntries(values) },
-  });
+  const { items } = await client.send('PATCH', root, secretListSchema, { json: body.data });
   for (const { name, version, usedBy } of items)
     terminal.say(`${name} is set (version ${version})${whoRestarts(usedBy)}`);
   if (terminal.isJson) terminal.json(items);
