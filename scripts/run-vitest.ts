@@ -1,9 +1,9 @@
 /**
  * Runs the named suites one after the other and ends with one line that sums them up: `N passed, N failed, N skipped`.
- * Skipped tests are listed by their reason, so that nothing is silently left out; one without a reason is a failure. What failed
- * comes last, because the end of a long output is what is read. Exit status 1 if anything failed or nothing ran.
+ * Skipped tests are listed by their reason, so that nothing is silently left out; one without a reason is a failure. What passed only
+ * at its second try is named. What failed comes last, because the end of a long output is what is read. Exit status 1 if anything failed or nothing ran.
  *
- * `--repeat=N` runs everything N times in a row and says which tests did not end the same way each time; other options and names of files go to vitest.
+ * `--repeat=N` runs everything N times in a row, without second tries, and says which tests did not end the same way each time; other options and names of files go to vitest.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -40,6 +40,7 @@ function fail(name: string, message: string): void {
   sum.failed += 1;
   failures.set(name, { count: (failures.get(name)?.count ?? 0) + 1, message });
 }
+const secondTry: string[] = [];
 const files: (TestReport['files'][number] & { readonly suite: string })[] = [];
 
 const runs = Array.from({ length: rounds }, (_, round) => suites.map((suite) => ({ suite, round: round + 1 }))).flat();
@@ -54,6 +55,7 @@ for (const { suite, round } of runs) {
       ...projectsOf(suite).map((project) => `--project=${project}`),
       '--reporter=default',
       `--reporter=${join(root, 'scripts/test-report.ts')}`,
+      ...(rounds > 1 ? ['--retry=0'] : []),
       ...options,
     ],
     { cwd: root, stdio: 'inherit', env: { ...process.env, HEARTH_TEST_REPORT: file } },
@@ -70,6 +72,7 @@ for (const { suite, round } of runs) {
   }
   sum.passed += report.passed;
   sum.skipped += report.skipped.length;
+  secondTry.push(...report.secondTry.map(({ name, message }) => `  ${suite}: ${name}\n    ${message}`));
   for (const { name, message } of report.failedTests) fail(`${suite}: ${name}`, message);
   for (const test of report.skipped.filter(({ reason }) => reason === undefined)) {
     fail(`${suite}: ${test.name}`, 'it is skipped and does not say why');
@@ -96,6 +99,7 @@ if (skipped.size > 0) {
   ]);
   console.log(`\nSkipped:\n${lines.join('\n')}`);
 }
+if (secondTry.length > 0) console.log(`\nPassed at the second try:\n${secondTry.join('\n')}`);
 if (failures.size > 0) {
   const often = (count: number) => (rounds === 1 ? '' : `${count} of ${rounds} rounds  `);
   const lines = [...failures].map(([name, { count, message }]) => `  ${often(count)}${name}\n    ${message}`);

@@ -7,6 +7,8 @@ export interface TestReport {
   readonly passed: number;
   /** By their full names, with the first line of what each said. What fails as a whole has the name of its file or group. */
   readonly failedTests: readonly { readonly name: string; readonly message: string }[];
+  /** What passed only when it was tried again, with the first line of what it said before. It counts as passed. */
+  readonly secondTry: readonly { readonly name: string; readonly message: string }[];
   readonly skipped: readonly { readonly name: string; readonly reason: string | undefined }[];
   readonly files: readonly { readonly path: string; readonly tookMs: number }[];
 }
@@ -60,6 +62,9 @@ export function reportOf(
   return {
     passed: inState('passed').length,
     failedTests,
+    secondTry: tests
+      .filter((test) => test.diagnostic()?.flaky === true)
+      .map((test) => ({ name: test.fullName, message: firstLine(test.result().errors) })),
     skipped: inState('skipped', 'pending').map(skippedTest),
     files: modules.map((module) => ({
       path: relative(root, module.moduleId),

@@ -22,7 +22,7 @@ beforeAll(() => {
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
   const projects =
-    "['good', 'silent', 'broken', 'empty', 'unloadable', 'stray', 'flaky'].map((name) => ({ test: { name, include: [`${name}.test.ts`] } }))";
+    "['good', 'silent', 'broken', 'empty', 'unloadable', 'stray', 'flaky', 'doubtful'].map((name) => ({ test: { name, include: [`${name}.test.ts`], retry: name === 'doubtful' ? 1 : 0 } }))";
   writeFileSync(join(folder, 'vitest.config.ts'), `export default { test: { projects: ${projects} } };`);
   const planted = (name: string, body: string) =>
     writeFileSync(
@@ -47,14 +47,13 @@ describe.skipIf(true)(\`night\${skippedFor('no\\n stars (yet)')}\`, () => { it('
 });
 describe('group', () => { beforeAll(() => { throw new Error('no'); }); it('never runs', () => {}); });`,
   );
-  planted(
-    'flaky',
-    `import { existsSync, writeFileSync } from 'node:fs';
+  const atFirst = `import { existsSync, writeFileSync } from 'node:fs';
 it('runs', () => {});
 it('fails at first', () => {
   if (!existsSync('been-here')) { writeFileSync('been-here', ''); throw new Error('no'); }
-});`,
-  );
+});`;
+  planted('flaky', atFirst);
+  planted('doubtful', atFirst);
   planted('broken', "it('runs', () => {}); it('fails', () => { throw new Error('no'); });");
 });
 
@@ -103,6 +102,21 @@ it('counts files that do not load, groups whose hooks fail and errors outside of
   expect(lines).toContain('  stray: group');
   expect(lines).toContain('  stray: outside of any test');
   expect(status).toBe(1);
+});
+
+it('names what passed only at its second try, and tries nothing twice where all is repeated', () => {
+  rmSync(join(folder, 'been-here'), { force: true });
+  const { status, lines } = run('doubtful');
+  expect(lines.slice(lines.indexOf('Passed at the second try:'))).toEqual([
+    'Passed at the second try:',
+    '  doubtful: fails at first',
+    '    no',
+    '',
+    '2 passed, 0 failed, 0 skipped',
+  ]);
+  expect(status).toBe(0);
+  rmSync(join(folder, 'been-here'));
+  expect(run('doubtful', '--repeat=2').lines.at(-1)).toBe('3 passed, 1 failed, 0 skipped');
 });
 
 it.each([['--repeat', '3'], ['--repeat=3']])(

@@ -369,7 +369,7 @@ describe.each(ways)('the gateway, %s', (chosen) => {
     expect(await raw(port, `POST /echo HTTP/1.1\r\nHost: a\r\n${rest}`)).toMatch(
       /^HTTP\/1\.1 408 [^\n]*\n[\s\S]*\r\n\r\n$/,
     );
-    for (const signal of given) await vi.waitFor(() => expect(signal.aborted).toBe(true));
+    for (const signal of given) await vi.waitFor(() => expect(signal.aborted).toBe(true), { timeout: 20_000 });
   });
 
   it('waits for a function that reads late, and for a body of which the answer has begun', async () => {
