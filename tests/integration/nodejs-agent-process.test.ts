@@ -71,6 +71,25 @@ describe('an agent that was started ahead of its version', () => {
     await rig.init();
     expect(await rig.event(1)).toMatchObject({ cwd: rig.directory, functionName: 'echo' });
   });
+
+  it('goes through its start in a copy that nobody needs yet, says nothing of it, and starts like any other', async () => {
+    const place = mkdtempSync(join(tmpdir(), 'hearth-hook-'));
+    const hook = join(place, 'hook.cjs');
+    const telling = `const { writeSync } = require('node:fs');
+      const crypto = require('node:crypto'), { randomBytes } = crypto;
+      crypto.randomBytes = (...words) => { writeSync(2, 'drawn;'); return randomBytes(...words); };`;
+    writeFileSync(hook, telling);
+    const rig = await agentRigs.start({ 'index.mjs': tell }, ['--require', hook]);
+    rmSync(place, { recursive: true });
+    const draws = (): number => rig.stderr.split('drawn;').length - 1;
+    await rig.connection.beforeSnapshot();
+    const before = draws();
+    while (draws() === before) await sleep(5);
+    await rig.connection.afterRestore({ nowMs: Date.now(), entropy: Buffer.alloc(64, 1) });
+    await rig.init();
+    expect(await rig.event(1)).toMatchObject({ cwd: rig.directory, functionName: 'echo' });
+    expect(rig.events).toEqual([]);
+  });
 });
 
 describe('what a function may do to itself', () => {

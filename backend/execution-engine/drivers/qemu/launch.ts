@@ -5,6 +5,8 @@ import type { SandboxLimits } from '../../../core/ports/isolation-driver.ts';
 import { pipeOf } from '../support/child-pipe.ts';
 import type { GuestNetwork } from '../support/egress/guest-network.ts';
 import type { DiskRate } from '../support/guest/disk-rate.ts';
+import { GuestControl } from '../support/guest/guest-control.ts';
+import type { GuestExit } from '../support/guest/guest-ending.ts';
 import type { GuestMemory } from '../support/guest/guest-memory.ts';
 import { codeDeviceBytes, type GuestBoot } from '../support/guest/guest-store.ts';
 import { type Accelerator, spawnJailedQemu } from '../support/guest/jailed-qemu.ts';
@@ -21,6 +23,9 @@ export interface QemuProcess {
   readonly cgroup: Cgroup;
   readonly slot: Slot;
   readonly qmp: QmpClient;
+  readonly control: GuestControl;
+  /** Resolves when the agent inside has ended. */
+  readonly agentExit: Promise<GuestExit>;
 }
 
 export interface StartParts {
@@ -70,7 +75,10 @@ export function startQemu(parts: StartParts): QemuProcess {
     for (const name of ['channel', 'console', 'state', 'status', 'arguments'] as const) {
       pipeOf(child, descriptors[name]).on('error', () => undefined);
     }
-    return { child, cgroup, slot, qmp: new QmpClient(pipeOf(child, descriptors.qmp)) };
+    const { promise: agentExit, resolve } = Promise.withResolvers<GuestExit>();
+    const exited = (status: number, oomKills: number) => resolve({ status, oomKills });
+    const control = new GuestControl(pipeOf(child, descriptors.control), { exited }, { isRestored: isClone });
+    return { child, cgroup, slot, qmp: new QmpClient(pipeOf(child, descriptors.qmp)), control, agentExit };
   } catch (error) {
     void cgroup.remove();
     throw error;

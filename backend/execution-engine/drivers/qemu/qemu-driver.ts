@@ -47,6 +47,7 @@ import { probeQemu } from './probe.ts';
 import { descriptors } from './qemu-arguments.ts';
 import { QemuSandbox } from './qemu-sandbox.ts';
 import { snapshotFit } from './snapshot-fit.ts';
+import { goThroughStart } from './start-ahead.ts';
 import { type Awaited, WaitingQemu } from './waiting-qemu.ts';
 
 export interface QemuDriverOptions {
@@ -283,7 +284,6 @@ export class QemuDriver implements SnapshotDriver {
       waiting === undefined ? await this.#start({ ...parts, accelerator, image }) : { qemu: waiting };
     const sandbox = new QemuSandbox({
       ...{ id: spec.id, qemu, memory, mapped, network },
-      isClone: snapshot !== undefined,
       outputLimits: this.#options.outputLimits ?? defaultOutputLimits,
       imageDigest: spec.image?.digest,
       codeImage: async (wanted) => (await this.#guests.code(wanted)).path,
@@ -301,15 +301,16 @@ export class QemuDriver implements SnapshotDriver {
     return sandbox;
   }
 
-  /** The next copy of this snapshot begins in a QEMU that stands still before the function's processes go on: they are frozen inside until `settle`. */
+  /** The next copy of this snapshot begins in a QEMU that stands still: the function's processes have gone through their start, and are frozen inside until `settle`. */
   #keepWaiting(awaited: Awaited, spec: SandboxSpec, boot: GuestBoot): void {
     const { snapshot } = awaited;
     const accelerator = this.#accelerator;
     const { signal } = new AbortController();
     const start = async () => (await this.#start({ spec, boot, snapshot, accelerator, image: undefined, signal })).qemu;
-    const getReady = async (qemu: QemuProcess): Promise<void> => {
+    const getReady = async (qemu: QemuProcess, closing: AbortSignal): Promise<void> => {
       await enterJail(qemu, await this.#jailOf(qemu.slot, accelerator));
       await loadState(qemu, snapshot.state);
+      await goThroughStart(qemu, closing);
       await qemu.qmp.execute('stop');
     };
     this.#waiting.keep(awaited, start, getReady);

@@ -14,7 +14,7 @@ import type { RefusalListener } from '../support/egress/refused-packets.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import type { MemorySource } from '../support/guest/copy-memory.ts';
 import { explainDiskFull } from '../support/guest/disk-full.ts';
-import { GuestControl } from '../support/guest/guest-control.ts';
+import type { GuestControl } from '../support/guest/guest-control.ts';
 import { type GuestExit, lastWordsOf, reportOfGuest } from '../support/guest/guest-ending.ts';
 import type { GuestMemory } from '../support/guest/guest-memory.ts';
 import { codeDeviceBytes } from '../support/guest/guest-store.ts';
@@ -39,8 +39,6 @@ export interface QemuSandboxOptions {
   readonly mapped: MappedMemory | undefined;
   /** Removed with the sandbox. */
   readonly network: GuestNetwork | undefined;
-  /** Restored, not booted. */
-  readonly isClone: boolean;
   readonly outputLimits: OutputLimits;
   /** The digest of the code that is on the code device from the start. */
   readonly imageDigest: string | undefined;
@@ -117,8 +115,8 @@ export class QemuSandbox implements Sandbox {
     pipeOf(child, descriptors.console).on('data', (chunk: Buffer) => this.#console.push(chunk.toString('latin1')));
     pipeOf(child, descriptors.status).resume();
     this.#qmp = options.qemu.qmp;
-    const exited = (status: number, oomKills: number) => void this.#agentExited(status, oomKills);
-    this.control = new GuestControl(pipeOf(child, descriptors.control), { exited }, { isRestored: options.isClone });
+    this.control = options.qemu.control;
+    void options.qemu.agentExit.then((exit) => this.#agentExited(exit));
   }
 
   /** Resolves when QEMU, which is not in its jail yet, takes commands; a clone gets its `state`, and then its guest has gone on. */
@@ -230,9 +228,8 @@ export class QemuSandbox implements Sandbox {
   }
 
   /** What the agent wrote before it ended is on its way through QEMU, which answers once it has passed that on. */
-  async #agentExited(status: number, oomKills: number): Promise<void> {
-    if (this.#guestExit !== undefined) return;
-    this.#guestExit = { status, oomKills };
+  async #agentExited(exit: GuestExit): Promise<void> {
+    this.#guestExit = exit;
     await this.#qmp.execute('query-status', undefined, lastWordsMs).catch(() => undefined);
     this.#kill();
   }

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { GuestControl } from '../support/guest/guest-control.ts';
 import type { LoadedSnapshot } from '../support/guest/snapshot-store.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
 import type { Slot } from '../support/jail/slots.ts';
@@ -28,6 +29,8 @@ class FakeQemu extends EventEmitter implements Pick<ChildProcess, 'pid' | 'exitC
       cgroup: cgroup as unknown as Cgroup,
       slot: { free: free('slot') } as unknown as Slot,
       qmp: {} as QmpClient,
+      control: {} as GuestControl,
+      agentExit: new Promise(() => undefined),
     };
   }
 
@@ -98,6 +101,17 @@ it('frees one that ends, one that nobody takes, and the one that waits when the 
   waiting.keep(awaited, begin, async () => {});
   await vi.advanceTimersByTimeAsync(soon);
   expect(begin).not.toHaveBeenCalled();
+});
+
+it('tells the one that gets ready when the driver is closed, and frees it', async () => {
+  const qemu = new FakeQemu();
+  const untilClosed = (_qemu: QemuProcess, closing: AbortSignal) =>
+    new Promise<void>((_resolve, reject) => closing.addEventListener('abort', () => reject(new Error('closed'))));
+  waiting.keep(awaited, async () => qemu.process, untilClosed);
+  await vi.advanceTimersByTimeAsync(soon);
+  expect(waiting.isThere).toBe(false);
+  await waiting.close();
+  expect(qemu.freed).toEqual(['control group', 'slot']);
 });
 
 it('goes without when none can be begun', async () => {

@@ -19,8 +19,9 @@ const pauseMs = 1000;
 const patienceMs = 600_000;
 
 /**
- * Keeps one QEMU of the whole driver started ahead, in its jail and its control group: a copy of a snapshot, stopped before the function's processes go on in it. The next
- * copy of that snapshot begins there, and does without what a start of QEMU takes. It holds nothing of any function, and is no sandbox before it is taken.
+ * Keeps one QEMU of the whole driver started ahead, in its jail and its control group: a copy of a snapshot that has gone through its start (`goThroughStart`), stopped
+ * while the function's processes are frozen in it. The next copy of that snapshot begins there, and does without what a start of QEMU takes, and without what it has
+ * translated. It holds nothing of any function, and is no sandbox before it is taken.
  */
 export class WaitingQemu {
   readonly #options: WaitingQemuOptions;
@@ -28,7 +29,7 @@ export class WaitingQemu {
   /** For the next one to be begun, or for the one that waits to be given up. */
   #timer: NodeJS.Timeout | undefined;
   #work: Promise<void> = Promise.resolve();
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
   constructor(options: WaitingQemuOptions) {
     this.#options = options;
@@ -49,29 +50,34 @@ export class WaitingQemu {
   }
 
   /**
-   * Has one wait for this, in place of another, some time from now: `start` starts it, `getReady` is to come as far as can be waited at. Both may fail: the next copy
-   * then starts its own.
+   * Has one wait for this, in place of another, some time from now: `start` starts it, `getReady` is to come as far as can be waited at, and to be over soon when its
+   * signal says that nothing waits any more. Both may fail: the next copy then starts its own.
    */
-  keep(awaited: Awaited, start: () => Promise<QemuProcess>, getReady: (qemu: QemuProcess) => Promise<void>): void {
-    if (this.#isClosed) return;
+  keep(
+    awaited: Awaited,
+    start: () => Promise<QemuProcess>,
+    getReady: (qemu: QemuProcess, closing: AbortSignal) => Promise<void>,
+  ): void {
+    const closing = this.#closing.signal;
+    if (closing.aborted) return;
     const { snapshot, fit } = this.#waiting ?? {};
     if (snapshot === awaited.snapshot && fit === awaited.fit) return;
     this.#after(pauseMs, async () => {
       await this.#giveUp();
       const qemu = await start().catch(() => undefined);
       if (qemu === undefined) return;
-      const isReady = await getReady(qemu).then(
+      const isReady = await getReady(qemu, closing).then(
         () => true,
         () => false,
       );
-      if (isReady && isAlive(qemu) && !this.#isClosed) this.#hold(awaited, qemu);
+      if (isReady && isAlive(qemu) && !closing.aborted) this.#hold(awaited, qemu);
       else await this.#end(qemu);
     });
   }
 
   /** Resolves when nothing is left. */
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     clearTimeout(this.#timer);
     await this.#work;
     await this.#giveUp();

@@ -27,6 +27,19 @@ function guest(stream: Duplex, delaysMs: readonly number[]): { readonly tolds: n
   return { tolds };
 }
 
+describe('freezing a guest', () => {
+  it.each([
+    ['1', undefined],
+    ['0', 'could not be stopped'],
+  ])('is done when init says so: %s', async (answer, failure) => {
+    const [near, far] = duplexPair();
+    far.on('data', () => far.write(`frozen ${answer}\ntime\n`));
+    const freezing = new GuestControl(near, { exited: () => undefined }).freeze();
+    if (failure === undefined) await freezing;
+    else await expect(freezing).rejects.toThrow(failure);
+  });
+});
+
 describe('the clock of a guest', () => {
   afterEach(() => vi.restoreAllMocks());
 

@@ -90,16 +90,21 @@ export class GuestControl {
       throw new PlatformError('unavailable', 'code_not_loaded', 'the guest cannot read the code image');
   }
 
-  /** Stops the function's processes until `settle`; nothing else can be asked before. */
+  /**
+   * Stops the function's processes until `settle`; nothing else can be asked before. Rejects with `unavailable` (`guest_not_frozen`) when one of them goes on: copies
+   * would go on with the same random numbers before they are told others.
+   */
   async freeze(): Promise<void> {
     const hasAsked = Promise.withResolvers<readonly string[]>();
     hasAsked.promise.catch(() => undefined);
     this.#answers.set('time', hasAsked);
     try {
-      await this.#ask('freeze', () => {
+      const [isDone] = await this.#ask('freeze', () => {
         this.#isFrozen = true;
         return this.#toInit('freeze');
       });
+      if (isDone !== '1')
+        throw new PlatformError('unavailable', 'guest_not_frozen', 'the processes of a guest could not be stopped');
       await withinPatience(hasAsked, 'freeze');
     } finally {
       this.#answers.delete('time');

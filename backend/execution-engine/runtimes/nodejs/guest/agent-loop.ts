@@ -13,7 +13,16 @@ import { runBatch, runCall } from './invoke.ts';
 import { type LoadedFunction, loadFunction } from './loader.ts';
 import { LogCapture, type LogOwner } from './logs.ts';
 import type { CancelReason, InitMessage, InvokeMeta } from './messages.ts';
-import { bytesFrom, dateNow, exitProcess, monotonic, parseJson, stringifyJson } from './originals.ts';
+import {
+  bytesFrom,
+  cancelTimer,
+  dateNow,
+  exitProcess,
+  monotonic,
+  parseJson,
+  startInterval,
+  stringifyJson,
+} from './originals.ts';
 import { rememberEmptyStores, reseed, touchGenerators } from './reseed.ts';
 import { Tunnels, turnToProxy } from './tunnels.ts';
 import { startUsage } from './usage.ts';
@@ -26,6 +35,8 @@ const exits = { drained: 0, crashed: 1, lostHost: 69 } as const;
 /** Until V8 has compiled what is run through, and expects of the rest what it will see again. */
 const restoreRehearsals = 40;
 const entropyBytes = 64;
+/** How often a copy that has not been told that it goes on goes through that ahead: one that nothing waits for is told sooner. */
+const aheadMs = 500;
 
 /** Who is running, for logs and for errors that nobody caught. */
 class Scope implements LogOwner {
@@ -56,6 +67,7 @@ export class Agent {
   #env: CallEnvironment | undefined;
   #loaded: LoadedFunction | undefined;
   #warmUp: WarmUp | undefined;
+  #ahead: NodeJS.Timeout | undefined;
   readonly #early = new EarlyCalls();
   #isDraining = false;
   #isExiting = false;
@@ -153,6 +165,7 @@ export class Agent {
         void this.#fallSilent();
         break;
       case frameTypes.afterRestore:
+        cancelTimer(this.#ahead);
         startAnew(payload);
         this.#channel.writer.raw(type, 0, 0, noBytes);
         this.#channel.release();
@@ -168,11 +181,19 @@ export class Agent {
   async #fallSilent(): Promise<void> {
     await this.#warmUp?.over;
     this.#tunnels.closeAll();
-    compiledAtOnce(() => this.#rehearseRestore());
+    compiledAtOnce(() => this.#rehearseRestore(restoreRehearsals));
     touchGenerators();
     collectYoung();
     holdCompilers();
     this.#channel.writer.raw(frameTypes.beforeSnapshot, 0, 0, noBytes);
+    this.#channel.hold();
+    if (this.#env === undefined) this.#ahead = startInterval(() => this.#goThroughAhead(), aheadMs).unref();
+    rememberEmptyStores();
+  }
+
+  /** In a copy that is started before it is needed: what has run there once has been translated by the emulator of its processor. Its random numbers are its own by then. */
+  #goThroughAhead(): void {
+    this.#rehearseRestore(1);
     this.#channel.hold();
     rememberEmptyStores();
   }
@@ -181,11 +202,11 @@ export class Agent {
    * What every copy does first. V8 compiles it here, once: in an emulated copy its compiler alone, which QEMU has to translate each time, takes as long as
    * everything else up to the first answer.
    */
-  #rehearseRestore(): void {
+  #rehearseRestore(times: number): void {
     const { randomBytes } = process.getBuiltinModule('node:crypto');
     const writer = new FrameWriter();
     const reader = new FrameReader((_type, _flags, _id, payload) => startAnew(payload));
-    for (let i = 0; i < restoreRehearsals; i++) {
+    for (let i = 0; i < times; i++) {
       const entropy = randomBytes(entropyBytes).toString('base64');
       writer.text(frameTypes.afterRestore, 0, 0, stringifyJson({ nowMs: dateNow(), entropy }) ?? '');
       for (const bytes of writer.take()) reader.push(bytes);

@@ -13,6 +13,7 @@ export function monotonic(): number {
 }
 export const later = setImmediate;
 export const startTimer = setTimeout;
+export const startInterval = setInterval;
 export const cancelTimer = clearTimeout;
 export const exitProcess: (code: number) => never = process.exit.bind(process);
 export const cpuUsage = process.cpuUsage.bind(process);
