@@ -8,6 +8,7 @@ import type { InstanceCall, InstanceState, Lease, PoolView, StartPhases } from '
 import type { VersionSpec } from '../../core/version.ts';
 import type { AheadCall, OfferAhead } from '../protocol/connection-options.ts';
 import { type BootPurpose, BootsUnderWay } from './boots-under-way.ts';
+import { Departures } from './departures.ts';
 import { FreeInstances } from './free-instances.ts';
 import { countInGrace, idleMemoryMb, longestIdleFirst } from './instance-states.ts';
 import type { VersionKeepAlive } from './keep-alive-book.ts';
@@ -59,7 +60,7 @@ export class VersionPool implements InstanceOwner {
   /** No alias refers to the version, and nobody has called it since. */
   #isRetired = false;
   #isShuttingDown = false;
-  #emptied: (() => void)[] = [];
+  readonly #departures = new Departures();
 
   constructor(version: VersionSpec, host: VersionPoolHost) {
     this.version = version;
@@ -111,6 +112,7 @@ export class VersionPool implements InstanceOwner {
     const wanted = Math.min(slots, this.version.config.concurrency);
     const { promise, isWaiting } = this.#line.join(wanted, signal, onLeave, ahead);
     if (isWaiting) {
+      this.#isRetired = false;
       this.#scaler.note(this.#leased + this.#line.slots);
       if (this.keepAlive.isQuiet) this.#wake(undefined);
       this.#serveWaiters();
@@ -192,6 +194,7 @@ export class VersionPool implements InstanceOwner {
     if (boot?.staleReason !== undefined) this.#outdate(instance, boot.staleReason);
     this.#free.list(instance);
     this.#serveWaiters();
+    if (this.#isRetired) this.#leave(instance, 'its version was replaced');
     this.#host.demandChanged(this);
     if (instance.isIdle) this.#host.instanceIdle();
   }
@@ -211,23 +214,27 @@ export class VersionPool implements InstanceOwner {
     this.#noteQuiet();
   }
 
-  /** Instances end as soon as they are idle. Resolves when those that exist now are gone. */
+  /** Instances end as soon as they are idle, also those that are starting, unless somebody calls. Resolves when those that exist now are gone. */
   retire(reason: string): Promise<void> {
     this.minInstances = 0;
     this.#isRetired = true;
     this.#scaler.close();
-    for (const instance of [...this.instances]) {
-      instance.endsWhenIdle = true;
-      this.#free.unlist(instance);
-      if (this.#mayEnd(instance) && this.#line.size === 0) instance.drain(reason);
-    }
-    return this.emptied();
+    const gone = this.#departures.of(this.instances);
+    for (const instance of [...this.instances]) this.#leave(instance, reason);
+    return gone;
   }
 
-  /** As `retire`; calls that were given up hold nothing up any more. */
-  shutDown(reason: string): Promise<void> {
+  /** As `retire`, and resolves when no instance is left; calls that were given up hold nothing up any more. */
+  async shutDown(reason: string): Promise<void> {
     this.#isShuttingDown = true;
-    return this.retire(reason);
+    await this.retire(reason);
+    while (this.instances.size > 0) await this.#departures.of(this.instances);
+  }
+
+  #leave(instance: PooledInstance, reason: string): void {
+    instance.endsWhenIdle = true;
+    this.#free.unlist(instance);
+    if (this.#mayEnd(instance) && this.#line.size === 0) instance.drain(reason);
   }
 
   /** After a redeploy, calls whose callers left may go on to their deadlines. */
@@ -240,12 +247,6 @@ export class VersionPool implements InstanceOwner {
     this.#starting.outdate(reason);
     for (const instance of [...this.instances]) this.#outdate(instance, reason);
     this.#host.demandChanged(this);
-  }
-
-  /** Resolves when no instance is left. */
-  emptied(): Promise<void> {
-    if (this.instances.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#emptied.push(resolve));
   }
 
   rejectWaiters(error: PlatformError): void {
@@ -299,10 +300,7 @@ export class VersionPool implements InstanceOwner {
   instanceDead(instance: PooledInstance): void {
     this.instances.delete(instance);
     this.#host.instanceDead(instance);
-    if (this.instances.size > 0) return;
-    const emptied = this.#emptied;
-    this.#emptied = [];
-    for (const resolve of emptied) resolve();
+    this.#departures.note(instance);
   }
 
   instanceChanged(instance: PooledInstance, from: InstanceState, reason: string): void {
