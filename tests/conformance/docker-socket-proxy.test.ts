@@ -30,7 +30,7 @@ describe.skipIf(reason !== undefined)(`the socket proxy${skippedFor(reason)}`, (
   beforeAll(async () => {
     const env = { ...process.env, HEARTH_PROXY_BIND: `127.0.0.1:${port}`, HEARTH_DOCKER_SOCKET: socket };
     proxy = spawn('haproxy', ['-db', '-f', config], { env, stdio: ['ignore', 'ignore', 'inherit'] });
-    for (let i = 0; i < 200 && proxy.exitCode === null; i++) {
+    for (let i = 0; i < 1200 && proxy.exitCode === null; i++) {
       if (
         await fetch(`${url}/_ping`).then(
           ({ ok }) => ok,

@@ -63,7 +63,7 @@ export function describeDriver(name: string, options: SuiteOptions): void {
       health = await driver.probe(never);
       if (health.status !== 'healthy')
         process.stderr.write(`driver ${name} skipped: ${health.reason} (${health.fix})\n`);
-    }, 60_000);
+    }, 240_000);
     afterEach(async () => {
       await Promise.all(sandboxes.splice(0).map((sandbox) => sandbox.destroy('test over')));
       expect((options.leftovers?.(driver) ?? []).slice(ahead.count)).toEqual([]);

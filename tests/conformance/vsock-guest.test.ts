@@ -19,7 +19,7 @@ import { BodyClient } from './driver-body.ts';
 const reason = whyNoQemu();
 const fixtures = join(import.meta.dirname, '../fixtures');
 const limits = { memoryMb: 256, cpus: 1, maxPids: 48, tmpMb: 8, egress: 'none' } as const;
-const bootMs = 90_000;
+const bootMs = 240_000;
 
 /**
  * What Firecracker's guests do over vsock, with a real kernel and no KVM: QEMU has no vsock without the host's help, so the guest's kernel loops its calls back, and

@@ -33,7 +33,7 @@ describe.skipIf(why !== undefined)(`docker${skippedFor(why)}`, () => {
     await daemon.start();
     driver = new DockerDriver({ runDirectory: directory, dockerHost: daemon.host, daemonPatienceMs: 20_000 });
     engine = new EngineClient({ endpoint: parseEngineHost(daemon.host) });
-    expect(await driver.probe(never)).toMatchObject({ status: 'healthy' });
+    await healthy();
   });
   afterEach(async () => {
     await driver.sweep(new Set());
@@ -47,6 +47,8 @@ describe.skipIf(why !== undefined)(`docker${skippedFor(why)}`, () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
+  /** What a probe tries out may take too long on a busy host; then it is tried again. */
+  const healthy = () => until(async () => (await driver.probe(never)).status === 'healthy');
   const start = async (): Promise<{ sandbox: Sandbox; body: BodyClient }> => {
     const sandbox = await driver.create({ id: newId('sandbox'), plan, limits, image: undefined }, never);
     const body = new BodyClient(await sandbox.connect(never));
@@ -87,8 +89,8 @@ describe.skipIf(why !== undefined)(`docker${skippedFor(why)}`, () => {
     await daemon.start();
     // Without live-restore a daemon that comes back ends the containers that it finds: the channel and `exited` tell.
     expect(await sandbox.exited).toMatchObject({ outOfMemory: false });
-    expect(body.channel.destroyed || body.channel.readableEnded).toBe(true);
-    expect(await driver.probe(never)).toMatchObject({ status: 'healthy' });
+    await until(async () => body.channel.destroyed || body.channel.readableEnded);
+    await healthy();
     const again = await start();
     expect(await again.body.command('tick')).toBeTypeOf('number');
     await again.sandbox.destroy('over');
@@ -98,10 +100,10 @@ describe.skipIf(why !== undefined)(`docker${skippedFor(why)}`, () => {
     const { sandbox, body } = await start();
     await daemon.stop();
     expect(await sandbox.exited).toMatchObject({ outOfMemory: false });
-    expect(body.channel.destroyed || body.channel.readableEnded).toBe(true);
+    await until(async () => body.channel.destroyed || body.channel.readableEnded);
     expect(await driver.probe(never)).toMatchObject({ status: 'undetected' });
     await daemon.start();
-    expect(await driver.probe(never)).toMatchObject({ status: 'healthy' });
+    await healthy();
     const again = await start();
     expect(await again.body.command('tick')).toBeTypeOf('number');
     await again.sandbox.destroy('over');
@@ -120,7 +122,7 @@ describe.skipIf(why !== undefined)(`docker${skippedFor(why)}`, () => {
   });
 
   it('gives up on a daemon that hangs, and uses it again when it goes on', async () => {
-    const hasty = new DockerDriver({ runDirectory: directory, dockerHost: daemon.host, requestTimeoutMs: 1000 });
+    const hasty = new DockerDriver({ runDirectory: directory, dockerHost: daemon.host, requestTimeoutMs: 3000 });
     try {
       // A start may take more than its patience on a busy host; what it is to give up on is the daemon that hangs.
       const sandbox = await driver.create({ id: newId('sandbox'), plan, limits, image: undefined }, never);
@@ -182,7 +184,7 @@ describe.skipIf(why !== undefined)(`docker${skippedFor(why)}`, () => {
 });
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !(await condition()); await delay(50)) {
-    if (Date.now() > deadline) throw new Error('it did not happen within 60 s');
+  for (const deadline = Date.now() + 120_000; !(await condition()); await delay(50)) {
+    if (Date.now() > deadline) throw new Error('it did not happen within two minutes');
   }
 }

@@ -7,7 +7,7 @@ const calls = 24;
 const source = `export async function handler(event) {
   const n = Number(event.queryStringParameters?.n ?? event.n);
   // The first ones hold their places for long enough to be seen there; the one that is less than nothing never gives its place back.
-  await new Promise((resolve) => setTimeout(resolve, n < 0 ? 300_000 : n < ${places} ? 4000 : 50));
+  await new Promise((resolve) => setTimeout(resolve, n < 0 ? 300_000 : n < ${places} ? 10_000 : 50));
   return { n };
 }`;
 

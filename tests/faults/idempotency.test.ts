@@ -67,8 +67,10 @@ it(
     for (let first = 0; first < keyCount; first += keysAtOnce) {
       const keys = Array.from({ length: Math.min(keysAtOnce, keyCount - first) }, (_, i) => `key-${first + i}`);
       for (const key of keys) answers.set(key, []);
-      // After any of the answers: the first of a group is the first time that one of its keys is known.
-      const killAt = 1 + Math.floor(Math.random() * (keys.length * requestsPerKey - 1));
+      // After any of the answers: the first of a group is the first time that one of its keys is known. After one of the first until some were cut off, for on a
+      // busy machine the platform may have answered all of them when this process has read a part.
+      const among = cutOff === 0 ? keys.length : keys.length * requestsPerKey - 1;
+      const killAt = 1 + Math.floor(Math.random() * among);
       let [answered, killed] = [0, Promise.resolve()];
       const current = platform;
       await send(current, keys, answers, () => {
@@ -98,5 +100,5 @@ it(
     await context.annotate(`${keyCount * requestsPerKey} requests, ${kills} kills, ${cutOff} requests sent again`);
     expect(await platform.stop()).toBe(0);
   },
-  120_000 + Math.ceil(keyCount / keysAtOnce) * groupMs,
+  300_000 + Math.ceil(keyCount / keysAtOnce) * groupMs,
 );

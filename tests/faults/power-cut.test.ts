@@ -60,7 +60,7 @@ describe.skipIf(reason !== undefined)(`the power of the machine is cut${skippedF
       const ofWrites = `of the disk's ${writes.kept + writes.lost} writes ${writes.lost} were lost`;
       await context.annotate(`${acknowledged.size} acknowledged and none lost; ${ofWrites}`);
     },
-    bootMs + cuts * 60_000,
+    (cuts + 2) * bootMs,
   );
 });
 

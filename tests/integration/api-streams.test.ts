@@ -118,13 +118,10 @@ describe('event streams', () => {
     });
     socket.resume();
     await expect
-      .poll(
-        () => {
-          rig.logs.add('after');
-          return received;
-        },
-        { timeout: 10_000 },
-      )
+      .poll(() => {
+        rig.logs.add('after');
+        return received;
+      })
       .toMatch(/event: skipped\ndata: {"skipped":\d+}/);
     socket.destroy();
   });
@@ -152,7 +149,8 @@ describe('event streams', () => {
     const ended = response.text();
     await own.app.close();
     expect(await ended).toContain('retry: 2000');
-    expect(performance.now() - startedAt).toBeLessThan(5000);
+    // What waits for a client that says nothing waits for a minute.
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
     quiet.destroy();
   });
 });

@@ -73,7 +73,7 @@ describe('a backup of a platform that is written to', () => {
     expect(during, 'the platform goes on meanwhile').toBeGreaterThan(0);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder)).not.toContain('hearth.tar.gz.part');
-    expect(readdirSync(platform.dataDirectory)).not.toContain('.backup');
+    await eventually(() => expect(readdirSync(platform.dataDirectory)).not.toContain('.backup'));
     expect(await cli('backup', '--out', file)).toMatchObject({ status: 5 });
 
     const content = gunzipSync(readFileSync(file));

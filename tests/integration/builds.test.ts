@@ -21,7 +21,6 @@ const call = (method: Method, path: string, payload?: object, headers: Record<st
     ...{ method, url: `/api/v1${path}`, headers: { ...rig.as.admin, ...headers } },
     ...(payload === undefined ? {} : { payload }),
   });
-const patience = { timeout: 20_000 };
 const detached = { prefer: 'respond-async', 'hearth-client': 'cli' };
 const listed = async (path: string) => (await call('GET', path)).json().items;
 
@@ -126,7 +125,7 @@ test('a build is cancelled by whoever may deploy, and the one who waits for it i
   holdBuilds();
   const waiting = call('POST', '/functions', { name: 'waited-for', files });
   const newest = async () => (await listed('/builds'))[0];
-  await expect.poll(newest, patience).toMatchObject({ functionName: 'waited-for' });
+  await expect.poll(newest).toMatchObject({ functionName: 'waited-for' });
   const { id } = await newest();
   expect((await call('DELETE', `/builds/${id}`, undefined, rig.as.read)).statusCode).toBe(403);
   expect((await call('DELETE', `/builds/${id}`)).statusCode).toBe(204);
@@ -165,7 +164,7 @@ test('only so many go on without anybody who waits', async () => {
   expect(statuses).toEqual([...Array(limits.maxUnattendedBuilds).fill(202), 429]);
   open();
   const states = async () => (await listed('/builds?limit=32')).map(({ state }: { state: string }) => state);
-  await expect.poll(states, patience).toEqual(Array(limits.maxUnattendedBuilds).fill('ready'));
+  await expect.poll(states).toEqual(Array(limits.maxUnattendedBuilds).fill('ready'));
 });
 
 test('one that stops lets builds end for a while, then ends them', async () => {

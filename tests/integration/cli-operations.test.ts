@@ -224,8 +224,10 @@ test('invocations are replayed and cancelled by id', async () => {
   expect((await run(['invocation', 'show', first])).stdout).toMatch(
     /^id +inv_\S+\nfunction +orders version 2 \(live\)\ntrigger +async\nstatus +success[\s\S]*\npayload +\{"n":2\}\nresult +\{"got":\{"n":2\}\}\n/,
   );
-  const listed: { id: string }[] = await json(['invocations', 'list', '--trigger', 'async', '--status', 'cancelled']);
-  expect(listed.map((item) => item.id)).toEqual([waiting]);
+  await eventually(async () => {
+    const listed: { id: string }[] = await json(['invocations', 'list', '--trigger', 'async', '--status', 'cancelled']);
+    expect(listed.map((item) => item.id)).toEqual([waiting]);
+  });
 });
 
 test('requests over HTTP that were kept are shown, as a command too, and replayed', async () => {
@@ -235,7 +237,12 @@ test('requests over HTTP that were kept are shown, as a command too, and replaye
   const url = `${platform.gatewayUrl}/orders/7?token=planted&a=1`;
   const sent = await fetch(url, { method: 'PUT', headers: { 'x-a': "it's", cookie: 'c=planted' }, body: 'no JSON' });
   const id = sent.headers.get('hearth-invocation-id') ?? '';
-  const shown = await run(['invocation', 'request', id]);
+  // Its record is written a moment after the response.
+  const shown = await eventually(async () => {
+    const found = await run(['invocation', 'request', id]);
+    expect(found.code, found.stderr).toBe(0);
+    return found;
+  });
   expect(shown.stdout).toMatch(
     /^PUT http:.*\/orders\/7\?token=redacted&a=1\n[\s\S]*x-a: it's\n[\s\S]*\n\nno JSON\n\nHTTP 200\n/,
   );
@@ -248,8 +255,10 @@ test('requests over HTTP that were kept are shown, as a command too, and replaye
   const again = JSON.parse((await run(['invoke', 'orders', '--replay', id])).stdout);
   expect(JSON.parse(again.body)).toMatchObject({ got: { rawPath: '/7', body: 'no JSON' } });
   const { version }: { version: number } = await json(['invocation', 'show', id]);
-  const found: { id: string }[] = await json(['invocation', 'list', '--search', id, '--of-version', String(version)]);
-  expect(found.map((item) => item.id)).toEqual([id]);
+  await eventually(async () => {
+    const found: { id: string }[] = await json(['invocation', 'list', '--search', id, '--of-version', String(version)]);
+    expect(found.map((item) => item.id)).toEqual([id]);
+  });
   expect((await run(['invocation', 'request', 'inv_none'])).code).toBe(4);
 });
 

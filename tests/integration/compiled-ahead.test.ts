@@ -138,7 +138,7 @@ test('instances start from what the deploy compiled, and without it when it is g
     platform = await startPlatform({ dataDirectory: platform.dataDirectory });
     expect(await call('large')).toEqual(['2the text of f1', null]);
     const index = join(platform.dataDirectory, 'compiled/index');
-    await expect.poll(() => existsSync(index), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => existsSync(index)).toBe(true);
   } finally {
     await platform.dispose();
   }

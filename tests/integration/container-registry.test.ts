@@ -10,7 +10,7 @@ import { DockerContainerImages } from '../../backend/execution-engine/drivers/do
 import { runCli } from '../../cli/program.ts';
 import { pullsSchema } from '../../shared/api/system.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
-import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { eventually, type Platform, startPlatform, untilHealthy } from '../support/platform.ts';
 import { TestRegistry } from '../support/registry.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import { makeTestImage, sha256, type TestImage } from '../support/test-image.ts';
@@ -26,7 +26,7 @@ describe.skipIf(reason !== undefined)(`images of a registry${skippedFor(reason)}
   let images: DockerContainerImages;
   let first: TestImage;
   let second: TestImage;
-  const signal = AbortSignal.timeout(60_000);
+  const { signal } = new AbortController();
 
   beforeAll(async () => {
     await Promise.all([open.start(), closed.start()]);
@@ -120,6 +120,7 @@ describe.skipIf(reason !== undefined)(`images of a registry${skippedFor(reason)}
     const directory = mkdtempSync(join(tmpdir(), 'hearth-image-'));
     beforeAll(async () => {
       platform = await startPlatform({ environment: { HEARTH_DOCKER_HOST: dockerHost, HEARTH_PREWARM: '0' } });
+      await untilHealthy(platform, 'docker');
     });
     afterAll(async () => {
       await platform.dispose();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Pools, poolsSchema, systemSchema } from '../../shared/api/system.ts';
 import { whyNoEngine } from '../support/docker-daemon.ts';
-import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { eventually, type Platform, startPlatform, untilHealthy } from '../support/platform.ts';
 import { hearth } from '../support/run-cli.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
@@ -12,6 +12,7 @@ describe.skipIf(reason !== undefined)(`hearth images${skippedFor(reason)}`, () =
   let platform: Platform;
   beforeAll(async () => {
     platform = await startPlatform({ environment: { HEARTH_DOCKER_HOST: dockerHost } });
+    await untilHealthy(platform, 'docker');
   });
   afterAll(async () => await platform.dispose());
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { fakeFirecrackerEnvironment, whyNoFakeFirecracker } from '../support/fake-firecracker.ts';
-import { eventually, type Platform, startPlatform } from '../support/platform.ts';
+import { eventually, type Platform, startPlatform, untilHealthy } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 const source = `export const handler = (event) => {
@@ -35,6 +35,7 @@ describe.skipIf(why !== undefined)(`functions of firecracker that start from sna
       HEARTH_PREWARM: '0',
     };
     platform = await startPlatform({ environment });
+    await untilHealthy(platform, 'firecracker');
     const files = { 'index.mjs': source };
     const own = { name: 'frozen', handler: 'index.handler', files, isolation: 'firecracker' };
     expect((await platform.api('POST', '/api/v1/functions', own)).status).toBe(201);

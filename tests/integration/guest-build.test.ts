@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { builtGuestsSchema, systemSchema } from '../../shared/api/system.ts';
-import { type Platform, startPlatform } from '../support/platform.ts';
+import { type Platform, startPlatform, untilHealthy } from '../support/platform.ts';
 import { whyNoQemu } from '../support/qemu-programs.ts';
 import { hearth } from '../support/run-cli.ts';
 import { skippedFor } from '../support/skip-reason.ts';
@@ -10,7 +10,7 @@ describe.skipIf(reason !== undefined)(`hearth guest build${skippedFor(reason)}`,
   let platform: Platform;
   beforeAll(async () => {
     platform = await startPlatform({ environment: { HEARTH_QEMU: 'true' } });
-  }, 60_000);
+  });
   afterAll(async () => await platform.dispose());
 
   it('makes kernel, initial RAM disk and root image, tells its progress, and nothing the second time', async () => {
@@ -23,9 +23,10 @@ describe.skipIf(reason !== undefined)(`hearth guest build${skippedFor(reason)}`,
     expect(again.code).toBe(0);
     expect(again.stdout.split('\n').filter((line) => line.endsWith('was there'))).toHaveLength(3);
     expect(again.stdout).toContain(guest?.parts[0]?.digest.slice('sha256:'.length).slice(0, 12));
-  }, 60_000);
+  });
 
   it('tells whether guests run under KVM, and why not', async () => {
+    await untilHealthy(platform, 'qemu');
     const { drivers } = systemSchema.parse(await (await platform.api('GET', '/api/v1/system')).json());
     const notes = drivers.find(({ name }) => name === 'qemu')?.notes.join('\n');
     expect(notes).toMatch(/under KVM: a guest under KVM came up in \d+ ms|KVM is not used: .*\/dev\/kvm/);

@@ -27,13 +27,13 @@ async function deployEdge(platform: Platform): Promise<void> {
   expect(response.status, await response.clone().text()).toBe(201);
 }
 
-/** Writes the bytes and reads until the server closes; `[left open]` is added when it does not within 10 s of silence. */
+/** Writes the bytes and reads until the server closes; `[left open]` is added when it does not within 30 s of silence. */
 async function raw(url: string, text: string): Promise<string> {
   const { hostname, port } = new URL(url);
   return await new Promise((resolve) => {
     let answer = '';
     const socket = connect(Number(port), hostname, () => socket.write(Buffer.from(text, 'latin1')));
-    socket.setTimeout(10_000, () => {
+    socket.setTimeout(30_000, () => {
       answer += '[left open]';
       socket.destroy();
     });

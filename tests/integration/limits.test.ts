@@ -150,10 +150,12 @@ export function handler(event) { ${calm} try { for (let i = 0; ; i++) writeFileS
     expect((await fetch(`${platform.gatewayUrl}/small`, { method: 'POST', body: 'x'.repeat(1001) })).status).toBe(413);
     expect(await call('small', { size: 10_000 })).toMatchObject({ status: 502, body: { code: 'response_too_large' } });
     await expectRecovered('small');
-    const { total } = metricsSchema.parse(await (await platform.api('GET', '/api/v1/metrics?function=small')).json());
-    expect(total).toMatchObject({ refusals: 1, throttles: 0 });
-    const page = await (await platform.api('GET', '/metrics')).text();
-    expect(page).toContain('hearth_refused_calls_total{function="small",reason="payload_too_large"} 1\n');
+    await eventually(async () => {
+      const { total } = metricsSchema.parse(await (await platform.api('GET', '/api/v1/metrics?function=small')).json());
+      expect(total).toMatchObject({ refusals: 1, throttles: 0 });
+      const page = await (await platform.api('GET', '/metrics')).text();
+      expect(page).toContain('hearth_refused_calls_total{function="small",reason="payload_too_large"} 1\n');
+    });
   });
 
   it('log volume: kept up to the limit with a marker, and the platform stays small', async () => {

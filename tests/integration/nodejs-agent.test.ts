@@ -416,14 +416,19 @@ describe('fetch handlers', () => {
       `export default () => new Response(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(100000)); }, cancel(why) { console.log('cancelled', why.name); } }));`,
     );
     const abort = new AbortController();
+    const begun = Promise.withResolvers<void>();
     const { call } = rig.call({
       request: httpRequest({ method: 'GET', body: Buffer.alloc(0) }),
       signal: abort.signal,
       keepBody: false,
-      chunk: () => new Promise(() => undefined),
+      chunk: () => {
+        begun.resolve();
+        return new Promise(() => undefined);
+      },
     });
     const running = rig.connection.invoke(call);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    // One that is cancelled before it began does not begin.
+    await begun.promise;
     abort.abort();
     expect((await running).responseBytes).toBeLessThanOrEqual(1_048_576);
     await expect.poll(() => rig.connection.outstanding).toBe(0);
@@ -595,7 +600,7 @@ describe('logs', () => {
   it('after the end go to no invocation, and control bytes on stdout are text', async () => {
     const rig =
       await agentRigs.started(`import { writeSync } from 'node:fs'; import { execSync } from 'node:child_process';
-      export const handler = () => { setTimeout(() => console.log('later'), 30); console.log('\\u0000\\u0000\\u0000\\u0000\\u0007\\u0001'); writeSync(1, 'raw fd\\n'); execSync('echo child', { stdio: 'inherit' }); };`);
+      export const handler = () => { console.log('\\u0000\\u0000\\u0000\\u0000\\u0007\\u0001'); writeSync(1, 'raw fd\\n'); execSync('echo child', { stdio: 'inherit' }); setTimeout(() => console.log('later'), 30); };`);
     const { id } = await rig.invoke();
     await expect.poll(() => rig.logs.length).toBe(2);
     expect(rig.logs.map((line) => [line.invocationId, line.text])).toEqual([

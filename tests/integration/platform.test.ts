@@ -97,21 +97,28 @@ describe('a whole platform in its own process', () => {
   it('streams a response while it is produced', async () => {
     await deploy(
       'stream',
-      `export default { async fetch() {
+      // The second part is not made before the first was seen.
+      `let goOn;
+      const seen = new Promise((resolve) => { goOn = resolve; });
+      export default { async fetch(request) {
+        if (request.url.endsWith('/seen')) { goOn(); return new Response('good'); }
         const body = new ReadableStream({ async start(controller) {
-          for (const part of ['a', 'b', 'c']) { controller.enqueue(new TextEncoder().encode(part)); await new Promise((resolve) => setTimeout(resolve, 30)); }
+          controller.enqueue(new TextEncoder().encode('ab'));
+          await seen;
+          controller.enqueue(new TextEncoder().encode('c'));
           controller.close();
         } });
         return new Response(body, { status: 203, headers: { 'x-test': '1' } });
       } };`,
-      { handler: 'index.default' },
+      { handler: 'index.default', concurrency: 2, maxInstances: 1 },
     );
     const response = await gateway('/stream');
     expect([response.status, response.headers.get('x-test')]).toEqual([203, '1']);
-    const parts: string[] = [];
-    for await (const chunk of response.body ?? []) parts.push(new TextDecoder().decode(chunk as Uint8Array));
-    expect(parts.join('')).toBe('abc');
-    expect(parts.length).toBeGreaterThan(1);
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    expect(await reader?.read()).toEqual({ done: false, value: 'ab' });
+    expect(await (await gateway('/stream/seen')).text()).toBe('good');
+    expect(await reader?.read()).toEqual({ done: false, value: 'c' });
+    expect((await reader?.read())?.done).toBe(true);
   });
 
   it('carries binary bodies both ways, small and large', async () => {
@@ -154,12 +161,12 @@ describe('a whole platform in its own process', () => {
       const detail = await detailOf(bad.id);
       expect([detail.status, detail.attempts, detail.error?.message]).toEqual(['dead-letter', 3, 'busy 3']);
     });
-    const letters = deadLetterPageSchema.parse(
-      await (await platform.api('GET', '/api/v1/dead-letters?function=orders')).json(),
-    );
-    expect(letters.items).toMatchObject([
-      { invocationId: bad.id, reason: 'attempts-exhausted', payload: { id: 2, succeedsAt: 99 } },
-    ]);
+    await eventually(async () => {
+      const response = await platform.api('GET', '/api/v1/dead-letters?function=orders');
+      expect(deadLetterPageSchema.parse(await response.json()).items).toMatchObject([
+        { invocationId: bad.id, reason: 'attempts-exhausted', payload: { id: 2, succeedsAt: 99 } },
+      ]);
+    });
     const redriven = await platform.api('POST', `/api/v1/dead-letters/${bad.id}/redrive`, {});
     expect(redriven.status).toBeLessThan(300);
   });
@@ -305,8 +312,10 @@ describe('a whole platform in its own process', () => {
       expect(ofHost?.diskTotalBytes?.mean).toBeGreaterThanOrEqual(ofHost?.diskUsedBytes?.max ?? Number.NaN);
       expect(gauges.points.some((point) => (point.gauges.sandboxMemoryBytes?.max ?? 0) > 0)).toBe(true);
     });
-    const text = await (await platform.api('GET', '/metrics')).text();
-    expect(text).toMatch(/hearth_invocations_total\{[^}]*function="counted"[^}]*\} \d/);
+    await eventually(async () => {
+      const text = await (await platform.api('GET', '/metrics')).text();
+      expect(text).toMatch(/hearth_invocations_total\{[^}]*function="counted"[^}]*\} \d/);
+    });
     const abort = new AbortController();
     const stream = await fetch(`${platform.url}/api/v1/metrics/stream`, {
       headers: { authorization: `Bearer ${platform.token}` },
@@ -343,12 +352,15 @@ describe('a whole platform in its own process', () => {
     }
     const sizes = results.map(({ body }) => body.size ?? 0);
     expect(Math.max(...sizes)).toBeGreaterThan(1);
-    const { total } = metricsSchema.parse(await (await platform.api('GET', '/api/v1/metrics?function=batched')).json());
-    expect(total?.batches).toMatchObject({ invocations: 16 });
-    expect(total?.batches?.count).toBeLessThan(16);
-    const page = await (await platform.api('GET', '/metrics')).text();
-    expect(page).toContain('hearth_batch_size_sum{function="batched",version="1"} 16');
-    expect(page).toMatch(/hearth_batch_wait_seconds_count\{function="batched",version="1"\} \d/);
+    await eventually(async () => {
+      const response = await platform.api('GET', '/api/v1/metrics?function=batched');
+      const { total } = metricsSchema.parse(await response.json());
+      expect(total?.batches).toMatchObject({ invocations: 16 });
+      expect(total?.batches?.count).toBeLessThan(16);
+      const page = await (await platform.api('GET', '/metrics')).text();
+      expect(page).toContain('hearth_batch_size_sum{function="batched",version="1"} 16');
+      expect(page).toMatch(/hearth_batch_wait_seconds_count\{function="batched",version="1"\} \d/);
+    });
   });
 
   it('fires schedules', async () => {

@@ -100,7 +100,7 @@ describe('copies that stand still', () => {
     await untilCopies(r, own, 1);
     r.driver.created[1]?.die();
     await untilCopies(r, own, 0);
-    await expect.poll(() => copiesOf(r, own)?.count, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => copiesOf(r, own)?.count).toBe(1);
     const second = await call(r, own);
     expect(second).toMatchObject({ kind: 'success', start: 'restored' });
     expect(second.sandbox).not.toBe(r.driver.created[2]?.id);

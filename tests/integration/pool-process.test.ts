@@ -117,7 +117,7 @@ describe.skipIf(unhealthy !== undefined)(`the pool over sandboxed processes${ski
     await pool.drain(clock.now());
     pool = makePool(1);
     await pool.start();
-    await expect.poll(() => pool.preWarmed()[0]?.count, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => pool.preWarmed()[0]?.count).toBe(1);
     const ahead = await run(of, {});
     expect(ahead).toMatchObject({ start: 'pre-warmed', phases: { bootMs: 0 } });
   });
@@ -151,9 +151,10 @@ describe.skipIf(unhealthy !== undefined)(`the pool over sandboxed processes${ski
   it('gives every slot whose call overran its time to another at once, whatever maxInstances is', async () => {
     await pool.drain(clock.now());
     pool = makePool(0, 600_000);
-    const limited = version({ maxInstances: 2, timeoutMs: 200 });
+    // Enough for each to have begun: one that has not is never begun, and costs no slot.
+    const limited = version({ maxInstances: 2, timeoutMs: 1000 });
     for (const op of ['spin', 'await']) {
-      const rounds = await Promise.all([run(limited, { op }, 200), run(limited, { op }, 200)]);
+      const rounds = await Promise.all([run(limited, { op }, 1000), run(limited, { op }, 1000)]);
       for (const { outcome } of rounds) expect(outcome).toMatchObject({ kind: 'function-fault', fault: 'timeout' });
     }
     // On a busy host its instance may have been begun for a call before.
@@ -199,7 +200,7 @@ describe.skipIf(unhealthy !== undefined)(`the pool over sandboxed processes${ski
     const load = Array.from({ length: 4 }, async () => {
       for (let i = 0; i < 50; i++) outcomes.push((await run(live, { op: 'sleep', ms: 5 })).outcome.kind);
     });
-    await expect.poll(() => outcomes.length, { timeout: 20_000 }).toBeGreaterThan(40);
+    await expect.poll(() => outcomes.length).toBeGreaterThan(40);
     live = next;
     await pool.retireVersion(old.versionId, 'replaced');
     await Promise.all(load);

@@ -51,9 +51,9 @@ test('nothing is sent between the two frames, and what was to be said comes afte
   expect(agent.received).toHaveLength(held);
   agent.send(frames.afterRestore, 0, JSON.stringify({ nowMs: 1, entropy: 'AAAA' }));
   await agent.next((frame) => frame.type === frames.afterRestore);
-  const lines = agent.received
-    .filter((frame) => frame.type === frames.log)
-    .map((frame) => frame.payload.toString('utf8', 4));
-  expect(lines.length).toBeGreaterThan(held);
-  expect(lines.join('\n').split('\n')).toEqual(lines.map((_line, index) => String(index)));
+  const lines = () =>
+    agent.received.filter((frame) => frame.type === frames.log).map((frame) => frame.payload.toString('utf8', 4));
+  await expect.poll(() => lines().length).toBeGreaterThan(held);
+  const said = lines();
+  expect(said.join('\n').split('\n')).toEqual(said.map((_line, index) => String(index)));
 });

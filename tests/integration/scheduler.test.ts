@@ -253,7 +253,7 @@ describe('the durable queue', () => {
     const r = await rig();
     await r.scheduler.start();
     const id = await submit(r, versionOf({ retry: quickRetry }), { op: 'throw' });
-    await expect.poll(() => statusOf(r, id), { timeout: 5000 }).toBe('dead-letter');
+    await expect.poll(() => statusOf(r, id)).toBe('dead-letter');
     expect(r.counts.invoked).toBe(3);
     const { items } = await r.store.invocations.deadLetters({}, { limit: 10, cursor: undefined });
     expect(items).toMatchObject([{ reason: 'attempts-exhausted', invocation: { id, attempts: 3 } }]);
@@ -266,7 +266,7 @@ describe('the durable queue', () => {
     await r.scheduler.start();
     const version = versionOf({ maxInstances: 3 });
     const ids = await Promise.all(Array.from({ length: 60 }, () => submit(r, version, { op: 'sleep', ms: 2 })));
-    for (const id of ids) await expect.poll(() => statusOf(r, id), { timeout: 10_000 }).toBe('success');
+    for (const id of ids) await expect.poll(() => statusOf(r, id)).toBe('success');
     expect(r.counts.maxInside).toBeLessThanOrEqual(3);
     expect(r.driver.created.length).toBeLessThanOrEqual(3);
     expect(r.counts.invoked).toBe(60);
@@ -307,10 +307,11 @@ describe('the durable queue', () => {
   });
 
   it('keeps the lease of a long attempt alive', async () => {
-    const r = await rig({ scheduler: { leaseMs: 150 } });
+    // A process that has no processor for so long has lost its lease for good reason.
+    const r = await rig({ scheduler: { leaseMs: 800 } });
     await r.scheduler.start();
-    const id = await submit(r, versionOf(), { op: 'sleep', ms: 700 });
-    await expect.poll(() => statusOf(r, id), { timeout: 5000 }).toBe('success');
+    const id = await submit(r, versionOf(), { op: 'sleep', ms: 2000 });
+    await expect.poll(() => statusOf(r, id)).toBe('success');
     expect(r.counts.invoked).toBe(1);
   });
 
@@ -325,14 +326,14 @@ describe('the durable queue', () => {
     expect(found).toMatchObject({ status: 'queued', attempts: 0 });
     const next = r.makeScheduler('second');
     await next.start();
-    await expect.poll(() => statusOf(r, id), { timeout: 5000 }).toBe('success');
+    await expect.poll(() => statusOf(r, id)).toBe('success');
     await next.drain(r.clock.now());
   });
 
   it('drops and counts the result of an attempt that another process has taken over', async () => {
     const r = await rig();
     await r.scheduler.start();
-    const id = await submit(r, versionOf({ maxInstances: 2 }), { op: 'sleep', ms: 300 });
+    const id = await submit(r, versionOf({ maxInstances: 2 }), { op: 'sleep', ms: 1000 });
     await expect.poll(() => r.counts.inside).toBe(1);
     const second = r.makeScheduler('second');
     await second.start();

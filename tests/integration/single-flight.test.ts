@@ -106,9 +106,9 @@ describe.each(gatewayWays)('a function with singleFlight, %s', (_way, environmen
       const response = await platform.api('GET', `/api/v1/invocations/${id}`);
       expect(invocationDetailSchema.parse(await response.json()).status).toBe('success');
     });
-    const page = await (await platform.api('GET', '/metrics')).text();
-    expect(page).toMatch(/hearth_shared_calls_total\{[^}]*function="once"[^}]*\} 19/);
     await eventually(async () => {
+      const page = await (await platform.api('GET', '/metrics')).text();
+      expect(page).toMatch(/hearth_shared_calls_total\{[^}]*function="once"[^}]*\} 19/);
       const { total } = metricsSchema.parse(await (await platform.api('GET', '/api/v1/metrics?function=once')).json());
       expect(total?.sharedCalls).toBe(19);
     });

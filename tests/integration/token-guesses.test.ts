@@ -57,7 +57,7 @@ describe('tokens that are not taken', () => {
     // Within a second, and not only at a graceful end.
     const onDisk = async () =>
       (await own.store.signInFailures.list('token ', 0, 10)).map(({ key, failures }) => `${key}: ${failures}`).sort();
-    await expect.poll(onDisk, { timeout: 10_000 }).toEqual(['token 10.0.0.1: 4', 'token 10.0.0.2: 1']);
+    await expect.poll(onDisk).toEqual(['token 10.0.0.1: 4', 'token 10.0.0.2: 1']);
     const { tokenGuard } = await own.restart();
     expect(tokenGuard.fail('10.0.0.1')).toBeGreaterThan(0);
     expect(tokenGuard.fail('10.0.0.2')).toBeUndefined();

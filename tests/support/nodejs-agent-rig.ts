@@ -97,7 +97,7 @@ export class NodejsAgentRig {
       env: {},
       memoryLimitMb: 128,
       concurrency: 100,
-      initTimeoutMs: 10_000,
+      initTimeoutMs: 60_000,
       maxResponseBytes: 64 * 1024 * 1024,
       logLimitBytes: 100_000,
       logLineBytes: 1000,

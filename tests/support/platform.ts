@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { systemSchema } from '../../shared/api/system.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -71,6 +71,8 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
   const facts = await waitUntilReady(child, dataDirectory, () => output);
+  // What it said before it was ready has been written, and may still lie in the pipe: the next turns of the event loop read it.
+  for (let turn = 0; turn < 2; turn++) await immediate();
   const token = readFileSync(join(dataDirectory, 'admin-token'), 'utf8').trim();
   const ended = new Promise<number | null>((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) resolve(child.exitCode);
