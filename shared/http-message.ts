@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * An HTTP request or response as one body: a line of JSON with its head, a line feed, then its own body as it is. Calls of drafts travel so between
- * the command line and the platform, whose own method, headers and status are another thing (docs/drafts.md).
+ * An HTTP request or response as one body: a line of JSON with its head, a line feed, then its own body as it is. Requests to functions and
+ * drafts travel so to the platform, whose own method, headers and status are another thing, and so they are kept (docs/drafts.md).
  */
 export const httpMessageType = 'application/vnd.hearth.http-message';
 
@@ -25,7 +25,10 @@ export const httpRequestHeadSchema = z.strictObject({
     .max(16_384)
     .regex(/^\/[\x21-\x7e]*$/, 'a path that begins with /, and a query'),
   headers: headersSchema,
-  params: z.record(z.string(), z.string()).default({}).describe('Of the route that matched.'),
+  params: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Of the route that matched. Left out: the platform finds the route, of those that the function has.'),
 });
 export type HttpRequestHead = z.infer<typeof httpRequestHeadSchema>;
 

@@ -100,6 +100,7 @@ export const operationAccess = {
   replaceAlert: 'operate',
   replayInvocation: 'invoke',
   requestDraft: 'deploy',
+  requestFunction: 'invoke',
   rotateSecretsKey: 'platform',
   runSchedule: 'invoke',
   silenceAlert: 'operate',

@@ -3,6 +3,10 @@ import { KiB } from './limits.ts';
 /** An event is for trying out; larger payloads go with `hearth invoke --file`. */
 export const testEventLimits = { maxBytes: 256 * KiB, maxNameChars: 60, maxPrivate: 20, maxShared: 50 } as const;
 
+/** `event`: JSON. `request`: an HTTP request, as a message (shared/http-message.ts). */
+export const testEventKinds = ['event', 'request'] as const;
+export type TestEventKind = (typeof testEventKinds)[number];
+
 /** `private`: only the user or token that saved it sees it. `shared`: everybody in the project. */
 export const testEventVisibilities = ['private', 'shared'] as const;
 export type TestEventVisibility = (typeof testEventVisibilities)[number];

@@ -2,7 +2,7 @@ import { PlatformError } from '../../shared/errors.ts';
 import { type TestEventVisibility, testEventLimits } from '../../shared/test-events.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Store } from '../core/ports/store.ts';
-import type { TestEventKey, TestEventRecord } from '../core/ports/test-events.ts';
+import type { TestEventContent, TestEventKey, TestEventRecord } from '../core/ports/test-events.ts';
 import type { ChangeLock } from '../util/change-lock.ts';
 import { type Actor, auditRecord } from './audit.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
@@ -39,18 +39,18 @@ export class TestEvents {
     return store.testEvents.list(directory.get(functionName).record.id, caller.id);
   }
 
-  /** JSON, as it was saved. Rejects with `not_found` (`function_not_found`, `test_event_not_found`). */
-  async body(named: TestEventName, caller: Pick<Actor, 'id'>): Promise<Buffer> {
-    const body = await this.#options.store.testEvents.body(this.#keyOf(named, caller));
-    if (body === undefined) throw notFound(named);
-    return body;
+  /** As it was saved. Rejects with `not_found` (`function_not_found`, `test_event_not_found`). */
+  async content(named: TestEventName, caller: Pick<Actor, 'id'>): Promise<TestEventContent> {
+    const content = await this.#options.store.testEvents.content(this.#keyOf(named, caller));
+    if (content === undefined) throw notFound(named);
+    return content;
   }
 
   /**
-   * Saves an event, over the one of that name if there is one. `body` is JSON within `testEventLimits.maxBytes`; the route saw to that.
+   * Saves an event, over the one of that name if there is one. `body` is what its kind says, within `testEventLimits.maxBytes`; the route saw to that.
    * Rejects with `not_found`/`function_not_found`, or `conflict`/`too_many_test_events`.
    */
-  async put(named: TestEventName, body: Buffer, actor: Actor): Promise<TestEventRecord> {
+  async put(named: TestEventName, { kind, body }: TestEventContent, actor: Actor): Promise<TestEventRecord> {
     const { store, lock, clock } = this.#options;
     return lock.run(async () => {
       const key = this.#keyOf(named, actor);
@@ -60,7 +60,7 @@ export class TestEvents {
         const before = listed.find((record) => isOf(key, record));
         if (before === undefined) refuseTooMany(named.visibility, listed);
         const times = { createdAt: before?.createdAt ?? now, updatedAt: now };
-        const record: TestEventRecord = { ...key, sizeBytes: body.length, ...times, updatedBy: actor.name };
+        const record: TestEventRecord = { ...key, kind, sizeBytes: body.length, ...times, updatedBy: actor.name };
         await tx.testEvents.put(record, body);
         const detail = { before: audited(before), after: audited(record) };
         await tx.audit.append(auditRecord(now, actor, 'test-event.put', targetOf(named), detail));
@@ -95,7 +95,7 @@ const isOf = (key: TestEventKey, { owner, name }: TestEventKey): boolean => owne
 const targetOf = ({ functionName, visibility, name }: TestEventName): string => `${functionName}/${visibility}/${name}`;
 
 const audited = (record: TestEventRecord | undefined) =>
-  record === undefined ? null : { sizeBytes: record.sizeBytes, updatedBy: record.updatedBy };
+  record === undefined ? null : { kind: record.kind, sizeBytes: record.sizeBytes, updatedBy: record.updatedBy };
 
 function refuseTooMany(visibility: TestEventVisibility, listed: readonly TestEventRecord[]): void {
   const isShared = visibility === 'shared';

@@ -221,7 +221,7 @@ describe('the statements of the models', () => {
     await store.builds.unfinished();
     await store.canaryAborts.list({ functionId, from: 1, to: 9, limit: 10 });
     await store.testEvents.list(functionId, 'usr_1');
-    await store.testEvents.body({ functionId, owner: undefined, name: 'order' });
+    await store.testEvents.content({ functionId, owner: undefined, name: 'order' });
     await store.testEvents.removeOwned('usr_1');
     await store.canaryAborts.list({ functionId: undefined, from: 1, to: 9, limit: 10 });
     const logs = anyLogLines;

@@ -1,4 +1,5 @@
 import type { FunctionId } from '../../shared/ids.ts';
+import type { TestEventKind } from '../../shared/test-events.ts';
 
 /** Table `test_events`; times in ms since 1970. */
 export interface TestEventRow {
@@ -6,6 +7,7 @@ export interface TestEventRow {
   /** '' for all of the project. */
   owner: string;
   name: string;
+  kind: TestEventKind;
   size_bytes: number;
   created_at: number;
   updated_at: number;

@@ -1,7 +1,7 @@
+import { notPassedOn } from '../../shared/hop-by-hop.ts';
 import { callChainHeader } from '../core/call-chain.ts';
 import type { AuthenticatedCaller } from '../core/ports/caller-authenticator.ts';
 import { isTraceparent } from '../core/trace-context.ts';
-import { notPassedOn } from '../util/hop-by-hop.ts';
 
 /** What the gateway needs of a request's headers, found in one pass over what the client sent. */
 export interface RequestHeaders {

@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
-import { createdDraftSchema, deployedSchema } from '../../shared/api/functions.ts';
+import { createdDraftSchema, deployedSchema, type RouteInput } from '../../shared/api/functions.ts';
+import { OwnRoutes } from '../../shared/own-routes.ts';
 import type { VersionConfig } from '../../shared/version-config.ts';
 import { functionPath } from '../api-paths.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../exit-codes.ts';
 import { draftConfig, readSourceFolder, type SourceFolder, uploadForm, warnOfSecrets } from '../source-folder.ts';
 import { printable } from '../terminal.ts';
-import { DraftRoutes } from './draft-routes.ts';
 
 /** Where a draft takes calls, and what the gateway would know of it. */
 export interface BuiltDraft {
   readonly functionName: string;
   /** Of the API. */
   readonly path: string;
-  readonly routes: DraftRoutes;
+  readonly routes: OwnRoutes<RouteInput>;
   /** Of the draft: what the manifest leaves out is that of the latest version. */
   readonly config: VersionConfig;
 }
@@ -97,7 +97,7 @@ export class CurrentDraft {
   async #build(source: SourceFolder): Promise<BuiltDraft> {
     const { client, signal, terminal } = this.#context;
     const { manifest } = source;
-    const routes = new DraftRoutes(manifest.routes);
+    const routes = new OwnRoutes<RouteInput>(manifest.routes);
     const path = `${functionPath(manifest.name)}/drafts`;
     const send = () =>
       client.send('POST', path, createdDraftSchema, { body: uploadForm(source, draftConfig(manifest)), signal });

@@ -17,7 +17,6 @@ import type { CliContext } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { printable } from '../terminal.ts';
 import type { BuiltDraft, CurrentDraft } from './current-draft.ts';
-import type { DraftRoutes } from './draft-routes.ts';
 
 const loopback = '127.0.0.1';
 /** Names under which a browser on this machine finds it; any other is that of a site whose name was made to lead here. */
@@ -86,7 +85,7 @@ export class DraftServer {
     const draft = await this.#draft.get();
     const { cors } = draft.config;
     if (cors !== null && answerPreflight(request, response, draft.routes, cors)) return;
-    const params = draft.routes.match(request.method ?? 'GET', request.url ?? '/');
+    const params = draft.routes.match(request.method ?? 'GET', request.url ?? '/')?.params;
     if (params === undefined) {
       sendText(response, 404, `no route of hearth.json takes ${request.method} ${request.url}`);
       return;
@@ -123,7 +122,7 @@ export class DraftServer {
 function answerPreflight(
   { method, url = '/', headers }: IncomingMessage,
   response: ServerResponse,
-  routes: DraftRoutes,
+  routes: BuiltDraft['routes'],
   cors: NonNullable<VersionConfig['cors']>,
 ): boolean {
   const asked = headers['access-control-request-method'];

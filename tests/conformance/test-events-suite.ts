@@ -15,7 +15,16 @@ export function describeTestEvents(current: () => Store): void {
       const record = functionRecord(`f-${newId('function').slice(-8)}`);
       functionId = record.id;
       event = (name, owner, over) => ({
-        ...{ functionId, owner, name, sizeBytes: body.length, createdAt: 1, updatedAt: 1, updatedBy: 'ada' },
+        ...{
+          functionId,
+          owner,
+          name,
+          kind: 'event',
+          sizeBytes: body.length,
+          createdAt: 1,
+          updatedAt: 1,
+          updatedBy: 'ada',
+        },
         ...over,
       });
       await current().functions.create(record);
@@ -32,17 +41,17 @@ export function describeTestEvents(current: () => Store): void {
       ]);
       expect(await testEvents.list(functionId, 'usr_eve')).toEqual([event('b')]);
       expect(await testEvents.list(newId('function'), 'usr_ada')).toEqual([]);
-      expect(await testEvents.body(event('b'))).toEqual(body);
-      expect(await testEvents.body(event('a'))).toBeUndefined();
+      expect(await testEvents.content(event('b'))).toEqual({ kind: 'event', body });
+      expect(await testEvents.content(event('a'))).toBeUndefined();
     });
 
     it('are replaced whole but for when they were made, and removed one by one', async () => {
       const { testEvents } = current();
       await testEvents.put(event('a', 'usr_ada'), body);
-      const change = { sizeBytes: 1, updatedAt: 9, updatedBy: 'eve' };
+      const change = { kind: 'request' as const, sizeBytes: 1, updatedAt: 9, updatedBy: 'eve' };
       await testEvents.put(event('a', 'usr_ada', { ...change, createdAt: 9 }), Buffer.from('1'));
       expect(await testEvents.list(functionId, 'usr_ada')).toEqual([event('a', 'usr_ada', change)]);
-      expect(await testEvents.body(event('a', 'usr_ada'))).toEqual(Buffer.from('1'));
+      expect(await testEvents.content(event('a', 'usr_ada'))).toEqual({ kind: 'request', body: Buffer.from('1') });
       expect(await testEvents.remove(event('a'))).toBe(false);
       expect(await testEvents.remove(event('a', 'usr_ada'))).toBe(true);
       expect(await testEvents.list(functionId, 'usr_ada')).toEqual([]);

@@ -225,6 +225,7 @@ const steps: readonly Step[] = [
 const without: Readonly<Record<string, string>> = {
   invokeFunction: 'a call; it has a record of its own',
   invokeDraft: 'a call; it has a record of its own',
+  requestFunction: 'a call; it has a record of its own',
   requestDraft: 'a call; it has a record of its own',
   previewVersion: 'says what a deployment would change',
   putStreamTopics: 'what an open stream shows to its own reader',

@@ -110,7 +110,10 @@ describe('a draft', () => {
         params: { id: '7' },
         clientAddress: '127.0.0.1',
         body: Buffer.from('{"a":\n1}'),
-        headers: 'host,shop.test,x-mine,a,x-mine,b,x-forwarded-for,127.0.0.1,x-forwarded-proto,http'.split(','),
+        headers: [
+          ...['host', 'shop.test', 'x-mine', 'a', 'x-mine', 'b', 'content-length', '8'],
+          ...['x-forwarded-for', '127.0.0.1', 'x-forwarded-proto', 'http'],
+        ],
       },
     });
     for (const [bad, path] of [

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { httpMessageType } from '../../shared/http-message.ts';
+import { limits } from '../../shared/limits.ts';
 import { testEventLimits } from '../../shared/test-events.ts';
 import { type ApiRig, apiRig } from '../support/api-rig.ts';
 
@@ -173,5 +175,133 @@ describe('what a version says of its event', () => {
   test('is not asked when it is called', async () => {
     const answer = await send('POST', '/api/v1/functions/described/invocations', rig.as.invoke, '["no object"]');
     expect([answer.statusCode, answer.body]).toEqual([200, '["no object"]']);
+  });
+});
+
+describe('an HTTP request to a function', () => {
+  const type = { 'content-type': httpMessageType };
+  const message = (head: object, body = '') => `${JSON.stringify({ method: 'GET', headers: [], ...head })}\n${body}`;
+  const request = (name: string, payload: string, headers: Headers = bob, query = '') =>
+    rig.app.inject({
+      ...{ method: 'POST', url: `/api/v1/functions/${name}/requests${query}`, payload },
+      headers: { ...headers, ...type },
+    });
+  const codeOf = async (name: string, payload: string, headers?: Headers, query?: string) => {
+    const { statusCode, ...answer } = await request(name, payload, headers, query);
+    return [statusCode, answer.json().code];
+  };
+  const lastCall = () => rig.scheduler.calls.at(-1);
+  const deploy = async (body: object) => {
+    const payload = JSON.stringify({ files: { 'index.mjs': 'x' }, ...body });
+    const made = await send('POST', '/api/v1/functions', rig.as.admin, payload);
+    expect(made.statusCode, made.body).toBe(201);
+  };
+
+  beforeAll(async () => {
+    const orders = { path: '/orders/:id', methods: ['PUT', 'POST'] };
+    await deploy({ name: 'routed', routes: [orders, { path: '/files/*', methods: ['GET'] }] });
+    await deploy({ name: 'plain' });
+    await deploy({ name: 'asking', auth: { type: 'token' } });
+  });
+
+  test('reaches it as through the gateway, and comes back whole', async () => {
+    const headers = [
+      ['X-Mine', 'a'],
+      ['x-mine', 'b'],
+      ['traceparent', `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`],
+    ];
+    const answer = await request('routed', message({ method: 'PUT', target: '/orders/7?x=1', headers }, '{"a":\n1}'));
+    expect([answer.statusCode, answer.headers['content-type']]).toEqual([200, httpMessageType]);
+    expect(answer.headers['server-timing']).toContain('total;dur=');
+    expect(answer.body).toBe('{"status":200,"headers":[["content-type","application/json"]]}\nnull');
+    expect(lastCall()).toMatchObject({
+      ...{ trigger: 'api', qualifier: 'live', traceparent: headers[2]?.[1], version: { version: 1 } },
+      request: {
+        ...{ kind: 'http', method: 'PUT', target: '/orders/7?x=1', params: { id: '7' }, host: '127.0.0.1:8080' },
+        body: Buffer.from('{"a":\n1}'),
+        headers: [
+          ...['x-mine', 'a', 'x-mine', 'b', 'host', '127.0.0.1:8080', 'content-length', '8'],
+          ...['x-forwarded-for', '127.0.0.1', 'x-forwarded-proto', 'http'],
+        ],
+      },
+    });
+    await request('plain', message({ target: '/any/where' }));
+    expect(lastCall()?.request).toMatchObject({ target: '/any/where', params: {} });
+  });
+
+  test('names its caller to a function that asks for a token, and keeps the token from it', async () => {
+    await request('asking', message({ target: '/', headers: [['Authorization', 'Bearer x']] }));
+    const sent = lastCall()?.request;
+    const names = sent?.kind === 'http' ? sent.headers : [];
+    expect(names).toContain('hearth-caller');
+    expect(names).not.toContain('authorization');
+    expect(names.slice(names.indexOf('x-forwarded-prefix')).slice(0, 2)).toEqual(['x-forwarded-prefix', '/asking']);
+  });
+
+  test('is refused where no route takes it, where it sets what it may not, and to who may not call', async () => {
+    const before = rig.scheduler.calls.length;
+    expect(await codeOf('routed', message({ target: '/orders/7' }))).toEqual([404, 'path_not_routed']);
+    const { detail } = (await request('routed', message({ target: '/else' }))).json();
+    expect(detail).toContain('no route of function routed takes GET /else; it has PUT, POST /orders/:id; GET /files/*');
+    for (const name of ['Connection', 'TE', 'Expect', 'Content-Length', 'Hearth-Caller', 'X-Forwarded-For']) {
+      const refused = await request('plain', message({ target: '/', headers: [[name, '1']] }));
+      expect(refused.json(), name).toMatchObject({ status: 400, code: 'header_not_allowed' });
+      expect(refused.json().errors).toEqual([{ path: 'headers.0', message: expect.stringContaining(name) }]);
+    }
+    expect(await codeOf('plain', message({ target: 'http://a/' }))).toEqual([400, 'bad_message']);
+    expect(await codeOf('plain', '{"method":"GET"}')).toEqual([400, 'bad_message']);
+    expect(await codeOf('plain', message({ target: '/' }), bob, '?qualifier=beta')).toEqual([
+      404,
+      'qualifier_not_found',
+    ]);
+    expect(await codeOf('plain', message({ target: '/' }, 'x'.repeat(limits.maxRequestBytes + 1)))).toEqual([
+      ...[413, 'payload_too_large'],
+    ]);
+    expect(await codeOf('plain', message({ target: '/' }), eve)).toEqual([403, 'role_missing']);
+    expect(rig.scheduler.calls).toHaveLength(before);
+  });
+
+  test('is kept whole, byte by byte, beside events', async () => {
+    const url = '/api/v1/functions/plain/test-events';
+    const keep = (path: string, payload: string, headers: Headers = bob) =>
+      rig.app.inject({ method: 'PUT', url: `${url}/${path}`, headers: { ...headers, ...type }, payload });
+    const body = '{ "n": 1.10 }\n\u00e9';
+    const sent = message({ method: 'POST', target: '/?a=%20b', headers: [['X-A', '']] }, body);
+    expect((await keep('private/call', sent)).json()).toMatchObject({
+      kind: 'request',
+      sizeBytes: Buffer.byteLength(sent),
+    });
+    await send('PUT', `${url}/shared/old`, bob, '1');
+    const items = (await send('GET', url, bob)).json().items;
+    expect(items.map(({ name, kind }: Record<string, string>) => [name, kind])).toEqual([
+      ...[
+        ['call', 'request'],
+        ['old', 'event'],
+      ],
+    ]);
+    const read = await send('GET', `${url}/private/call`, bob);
+    expect([read.headers['content-type'], read.body]).toEqual([httpMessageType, sent]);
+    expect((await request('plain', read.body)).statusCode).toBe(200);
+    expect((await keep('private/bad', '1')).json().code).toBe('bad_message');
+    const host = message({ target: '/', headers: [['hearth-caller', 'x']] });
+    expect((await keep('private/bad', host)).json().code).toBe('header_not_allowed');
+  });
+
+  test('is shared with credentials only when that is said', async () => {
+    const url = '/api/v1/functions/plain/test-events';
+    const headers = [
+      ['Authorization', 'Bearer x'],
+      ['Cookie', 'a=b'],
+      ['accept', '*/*'],
+    ];
+    const payload = message({ target: '/', headers });
+    const keep = (path: string) =>
+      rig.app.inject({ method: 'PUT', url: `${url}/${path}`, headers: { ...bob, ...type }, payload });
+    const refused = (await keep('shared/secret')).json();
+    expect(refused).toMatchObject({ status: 422, code: 'credentials_in_shared_event' });
+    expect(refused.detail).toContain('Authorization, Cookie');
+    expect((await keep('private/secret')).statusCode).toBe(200);
+    expect((await keep('shared/secret?credentials=keep')).statusCode).toBe(200);
+    expect((await keep('shared/secret?credentials=yes')).statusCode).toBe(400);
   });
 });

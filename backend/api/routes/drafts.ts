@@ -6,9 +6,9 @@ import { limits } from '../../../shared/limits.ts';
 import { fullNameOf } from '../../../shared/names.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
-import { callHeaders, receiveCall, refuseTooLarge, takeRawPayloads } from '../controllers/call-payload.ts';
+import { callFactsOf, callHeaders, receiveCall, refuseTooLarge, takeRawPayloads } from '../controllers/call-payload.ts';
 import { deploySource, disconnectSignal, receiveDeploy } from '../controllers/deploy.ts';
-import { receiveRequest } from '../controllers/draft-request.ts';
+import { handedOn, readMessage, routeOf, tracedBy } from '../controllers/http-request.ts';
 import { answerCall, answerRequest } from '../controllers/invoke.ts';
 import { draftDocument } from '../documents.ts';
 import { type Api, bearerOnly, nameParams, noContent, problems } from '../route-docs.ts';
@@ -84,7 +84,7 @@ export function draftRoutes(app: Api, context: ApiContext): void {
 }
 
 export function callDraftRoutes(app: Api, context: ApiContext): void {
-  const { drafts } = context.controlPlane;
+  const { drafts, directory, invocations } = context.controlPlane;
   takeRawPayloads(app, (request: FastifyRequest) => {
     const { name = '', draft = '' } = request.params as { name?: string; draft?: string };
     const fullName = fullNameOf(projectOfRequest(request), name);
@@ -127,7 +127,7 @@ export function callDraftRoutes(app: Api, context: ApiContext): void {
       ...docs,
       operationId: 'requestDraft',
       summary: 'Send a draft an HTTP request',
-      description: `As a call through the gateway would be. The body is a message, \`${httpMessageType}\`: one line of JSON with \`method\`, \`target\` (path and query), \`headers\` (pairs of name and value) and \`params\`, a line feed, then the request's own body. The answer is a message too, with \`status\` and \`headers\`; it flows as the function writes it.`,
+      description: `As a call through the gateway would be. The body is a message, \`${httpMessageType}\`: one line of JSON with \`method\`, \`target\` (path and query), \`headers\` (pairs of name and value) and \`params\` (left out: of the function's route that takes it), a line feed, then the request's own body. The answer is a message too, with \`status\` and \`headers\`; it flows as the function writes it.`,
       params: draftParams,
       headers: callHeaders,
       response: {
@@ -138,9 +138,13 @@ export function callDraftRoutes(app: Api, context: ApiContext): void {
     handler: async (request, reply) => {
       const { name, draft } = request.params;
       const resolution = drafts.resolve(functionNameIn(request, name), draft);
-      const { request: sent, body, ...call } = receiveRequest(request, reply);
-      refuseTooLarge(body, resolution.version.config);
-      const invocation = context.controlPlane.invocations.prepare(resolution, sent, call);
+      const { config } = resolution.version;
+      const written = readMessage(request.body);
+      const { params } = routeOf(directory.get(resolution.version.functionName), written);
+      refuseTooLarge(written.body, config);
+      const facts = { params, auth: config.auth, gatewayUrl: context.facts.gatewayUrl(), basePath: '' };
+      const call = tracedBy(callFactsOf(request, reply), written);
+      const invocation = invocations.prepare(resolution, handedOn(request, written, facts), call);
       return answerRequest(context, request, reply, invocation);
     },
   });

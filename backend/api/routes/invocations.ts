@@ -12,14 +12,16 @@ import {
 import { keptRequestSchema } from '../../../shared/api/kept-requests.ts';
 import { nameSchema, pageQuerySchema } from '../../../shared/api/paging.ts';
 import { type ErrorKind, PlatformError } from '../../../shared/errors.ts';
+import { httpMessageType, maxMessageHeadBytes } from '../../../shared/http-message.ts';
 import { limits } from '../../../shared/limits.ts';
 import { fullNameOf } from '../../../shared/names.ts';
 import { refusalOf } from '../../core/refusals.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { sendAccepted } from '../controllers/accepted.ts';
-import { callHeaders, receiveCall, refuseTooLarge, takeRawPayloads } from '../controllers/call-payload.ts';
-import { answerCall } from '../controllers/invoke.ts';
+import { callFactsOf, callHeaders, receiveCall, refuseTooLarge, takeRawPayloads } from '../controllers/call-payload.ts';
+import { basePathOf, handedOn, readMessage, refuseHeaders, routeOf, tracedBy } from '../controllers/http-request.ts';
+import { answerCall, answerRequest } from '../controllers/invoke.ts';
 import { deadLetterDocument, invocationDocument, jsonValue } from '../documents.ts';
 import { keptRequestDocument } from '../kept-request-document.ts';
 import { type Api, bearerOnly, idParams, nameParams, noContent, problems } from '../route-docs.ts';
@@ -40,7 +42,7 @@ export function invokeRoute(app: Api, context: ApiContext): void {
     const fullName = fullNameOf(projectOfRequest(request), name ?? '');
     const entry = fullName === undefined ? undefined : directory.find(fullName);
     const sizes = [...(entry?.versions.values() ?? [])].map((version) => version.config.maxRequestBytes);
-    return Math.max(limits.maxAsyncPayloadBytes, ...sizes);
+    return Math.max(limits.maxAsyncPayloadBytes, ...sizes) + maxMessageHeadBytes;
   };
   takeRawPayloads(app, limitOf);
   app.addHook('onError', async (request, _reply, error) => countRefusal(context, request, error));
@@ -82,6 +84,38 @@ export function invokeRoute(app: Api, context: ApiContext): void {
         replayOf: undefined,
       });
       return sendAccepted(reply, submitted);
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/functions/:name/requests',
+    config: { access: 'invoke' },
+    schema: {
+      ...docs,
+      operationId: 'requestFunction',
+      summary: 'Send a function an HTTP request',
+      description: `As a call through the gateway would be, to the version that the route, or \`live\`, has; callers are not asked who they are a second time, and CORS is not answered. The body is a message, \`${httpMessageType}\`: one line of JSON with \`method\`, \`target\` (path and query, below the function where it has no routes) and \`headers\` (pairs of name and value), a line feed, then the request's own body. The answer is a message too, with \`status\` and \`headers\`; it flows as the function writes it.`,
+      params: nameParams,
+      querystring: invokeQuerySchema.pick({ qualifier: true }),
+      headers: callHeaders,
+      response: {
+        200: z.unknown().describe("The function's response as a message."),
+        ...problems(404, 409, 413, 415, 422, 502, 504, 508),
+      },
+    },
+    handler: async (request, reply) => {
+      const entry = directory.get(functionNameIn(request, request.params.name));
+      const written = readMessage(request.body);
+      refuseHeaders(written.head);
+      const { params, route } = routeOf(entry, written);
+      const resolution = invocations.resolve(entry.record.name, request.query.qualifier ?? route?.alias ?? 'live');
+      const { config } = resolution.version;
+      refuseTooLarge(written.body, config);
+      const facts = { params, auth: config.auth, gatewayUrl: context.facts.gatewayUrl(), basePath: basePathOf(entry) };
+      const call = tracedBy(callFactsOf(request, reply), written);
+      const invocation = invocations.prepare(resolution, handedOn(request, written, facts), call);
+      return answerRequest(context, request, reply, invocation);
     },
   });
 }

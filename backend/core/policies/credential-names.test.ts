@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { isCredentialHeader } from '../../../shared/credential-header.ts';
 import {
   hiderOf,
-  isCredentialHeader,
   isCredentialParameter,
   withoutCredentialHeaders,
   withoutQueryCredentials,

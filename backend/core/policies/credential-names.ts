@@ -1,31 +1,12 @@
-/** Words of names whose values are credentials, or lead to them. */
-const credentialWord =
-  /(?:^|[-_])(?:authorization|cookies?|tokens?|secrets?|passwords?|passwd|pwd|jwt|credentials?|sessions?|session-?id|csrf|xsrf|api-?keys?|x-auth)(?:$|[-_])/;
-/** `x-functions-key`, `access_key`. */
-const endsInKey = /(?:^|[-_])key$/;
-const harmlessKeys: ReadonlySet<string> = new Set([
-  'idempotency-key',
-  'x-idempotency-key',
-  'surrogate-key',
-  'cache-key',
-  'sec-websocket-key',
-]);
+import { isCredentialHeader, isCredentialName } from '../../../shared/credential-header.ts';
+
 /** Signed addresses are credentials; signatures of bodies, which webhooks have in headers, are none. */
 const signedAddress = /^(?:sig|signature|x-(?:amz|goog|ms)-signature)$/;
 
 /** Stands for a value that was left out. */
 export const leftOut = 'redacted';
 
-function isCredentialName(name: string): boolean {
-  return credentialWord.test(name) || (endsInKey.test(name) && !harmlessKeys.has(name));
-}
-
-/** Whether a header, in any case, may hold a credential: such values are never stored. */
-export function isCredentialHeader(name: string): boolean {
-  return isCredentialName(name.toLowerCase());
-}
-
-/** The same for a parameter of a query, as it was sent: also `accessToken` and `client%5Fsecret`. */
+/** Whether a parameter of a query, as it was sent, may hold a credential: also `accessToken` and `client%5Fsecret`. */
 export function isCredentialParameter(rawName: string): boolean {
   const name = decoded(rawName)
     .replace(/([a-z0-9])([A-Z])/g, '$1-$2')

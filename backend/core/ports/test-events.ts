@@ -1,4 +1,5 @@
 import type { FunctionId } from '../../../shared/ids.ts';
+import type { TestEventKind } from '../../../shared/test-events.ts';
 
 /** What names one event: two people may each have one of the same name, and all of the project another. */
 export interface TestEventKey {
@@ -10,6 +11,7 @@ export interface TestEventKey {
 
 /** An event that somebody keeps to call a function with it again, without what is in it. */
 export interface TestEventRecord extends TestEventKey {
+  readonly kind: TestEventKind;
   readonly sizeBytes: number;
   /** Clock.now ms. */
   readonly createdAt: number;
@@ -18,11 +20,16 @@ export interface TestEventRecord extends TestEventKey {
   readonly updatedBy: string;
 }
 
+/** What is in one, as it was sent. */
+export interface TestEventContent {
+  readonly kind: TestEventKind;
+  readonly body: Buffer;
+}
+
 export interface TestEventStore {
   /** Of all the project, then of this owner; each by name. */
   list(functionId: FunctionId, owner: string): Promise<readonly TestEventRecord[]>;
-  /** JSON, as it was sent. */
-  body(key: TestEventKey): Promise<Buffer | undefined>;
+  content(key: TestEventKey): Promise<TestEventContent | undefined>;
   /** Makes one, or replaces all of it but `createdAt`. Rejects with `not_found` when the function is gone. */
   put(record: TestEventRecord, body: Buffer): Promise<void>;
   /** False when there was none. */

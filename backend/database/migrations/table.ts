@@ -18,6 +18,7 @@ import { aliasMovesMigration } from './0024-alias-moves.ts';
 import { errorVersionsMigration } from './0025-error-versions.ts';
 import { logCountsMigration } from './0026-log-counts.ts';
 import { scheduleRunsMigration } from './0027-schedule-runs.ts';
+import { testEventKindsMigration } from './0028-test-event-kinds.ts';
 import { auditFiltersMigration } from './0029-audit-filters.ts';
 import type { Migration } from './migration.ts';
 
@@ -44,4 +45,5 @@ export const migrations: readonly Migration[] = [
   buildsMigration,
   scheduleRunsMigration,
   auditFiltersMigration,
+  testEventKindsMigration,
 ];

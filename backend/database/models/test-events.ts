@@ -1,5 +1,5 @@
 import type { FunctionId } from '../../../shared/ids.ts';
-import type { TestEventKey, TestEventRecord, TestEventStore } from '../../core/ports/test-events.ts';
+import type { TestEventContent, TestEventKey, TestEventRecord, TestEventStore } from '../../core/ports/test-events.ts';
 import { bufferOf } from '../columns.ts';
 import type { SqlSession } from '../sql-session.ts';
 import type { TestEventRow } from '../test-event-row.ts';
@@ -18,7 +18,7 @@ export class TestEventModel implements TestEventStore {
   async list(functionId: FunctionId, owner: string): Promise<readonly TestEventRecord[]> {
     const rows = await this.#session.db
       .selectFrom('test_events')
-      .select(['function_id', 'owner', 'name', 'size_bytes', 'created_at', 'updated_at', 'updated_by'])
+      .select(['function_id', 'owner', 'name', 'kind', 'size_bytes', 'created_at', 'updated_at', 'updated_by'])
       .where('function_id', '=', functionId)
       .where('owner', 'in', [nobody, owner])
       .orderBy('owner')
@@ -27,15 +27,15 @@ export class TestEventModel implements TestEventStore {
     return rows.map(toRecord);
   }
 
-  async body({ functionId, owner, name }: TestEventKey): Promise<Buffer | undefined> {
+  async content({ functionId, owner, name }: TestEventKey): Promise<TestEventContent | undefined> {
     const row = await this.#session.db
       .selectFrom('test_events')
-      .select('body')
+      .select(['kind', 'body'])
       .where('function_id', '=', functionId)
       .where('owner', '=', owner ?? nobody)
       .where('name', '=', name)
       .executeTakeFirst();
-    return row && bufferOf(row.body);
+    return row && { kind: row.kind, body: bufferOf(row.body) };
   }
 
   async put(record: TestEventRecord, body: Buffer): Promise<void> {
@@ -71,6 +71,7 @@ function toRow(record: TestEventRecord, body: Buffer): TestEventRow {
     function_id: record.functionId,
     owner: record.owner ?? nobody,
     name: record.name,
+    kind: record.kind,
     size_bytes: record.sizeBytes,
     created_at: record.createdAt,
     updated_at: record.updatedAt,
@@ -84,6 +85,7 @@ function toRecord(row: Omit<TestEventRow, 'body'>): TestEventRecord {
     functionId: row.function_id,
     owner: row.owner === nobody ? undefined : row.owner,
     name: row.name,
+    kind: row.kind,
     sizeBytes: row.size_bytes,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

@@ -1,4 +1,4 @@
-import { hopByHopHeaders } from '../../util/hop-by-hop.ts';
+import { hopByHopHeaders } from '../../../shared/hop-by-hop.ts';
 
 /** The headers that go on from one side of a proxy to the other, as name, value, name, value; without those named in `but`, in lower case. */
 export function forwardableHeaders(raw: readonly string[], ...but: readonly string[]): string[] {

@@ -1,5 +1,5 @@
+import { hopByHopHeaders } from '../../../shared/hop-by-hop.ts';
 import type { ResponseHead } from '../../core/invocation.ts';
-import { hopByHopHeaders } from '../../util/hop-by-hop.ts';
 import type { ResponseMeta } from './messages.ts';
 
 const maxHeaders = 100;
