@@ -1,10 +1,19 @@
 import { z } from 'zod';
+import {
+  headerNamePattern,
+  headerValuePattern,
+  httpMessageContentType,
+  maxHeaders,
+  maxTargetChars,
+  methodPattern,
+  targetPattern,
+} from './written-request.ts';
 
 /**
  * An HTTP request or response as one body: a line of JSON with its head, a line feed, then its own body as it is. Requests to functions and
  * drafts travel so to the platform, whose own method, headers and status are another thing, and so they are kept (docs/drafts.md).
  */
-export const httpMessageType = 'application/vnd.hearth.http-message';
+export const httpMessageType = httpMessageContentType;
 
 /** Bytes of the first line. A gateway takes 16 KiB of headers. */
 export const maxMessageHeadBytes = 64 * 1024;
@@ -12,18 +21,15 @@ export const maxMessageHeadBytes = 64 * 1024;
 const headersSchema = z
   .array(
     z.tuple([
-      z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/, 'a name of a header'),
-      z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'a value of a header, without line ends'),
+      z.string().regex(headerNamePattern, 'a name of a header'),
+      z.string().regex(headerValuePattern, 'a value of a header, without line ends'),
     ]),
   )
-  .max(200);
+  .max(maxHeaders);
 
 export const httpRequestHeadSchema = z.strictObject({
-  method: z.string().regex(/^[A-Z]{1,32}$/, 'a method such as GET'),
-  target: z
-    .string()
-    .max(16_384)
-    .regex(/^\/[\x21-\x7e]*$/, 'a path that begins with /, and a query'),
+  method: z.string().regex(methodPattern, 'a method such as GET'),
+  target: z.string().max(maxTargetChars).regex(targetPattern, 'a path that begins with /, and a query'),
   headers: headersSchema,
   params: z
     .record(z.string(), z.string())

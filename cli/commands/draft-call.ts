@@ -5,7 +5,7 @@ import type { CliContext } from '../context.ts';
 import { draftConfig, readSourceFolder, uploadForm, warnOfSecrets } from '../source-folder.ts';
 import { printable } from '../terminal.ts';
 
-/** Makes a draft of the function from a folder, hands the path of its calls on, and deletes it again, whatever came of the call. */
+/** Makes a draft of the function from a folder, hands its path on, and deletes it again, whatever came of the call. */
 export async function withDraft(
   { client, terminal, directory, signal }: CliContext,
   functionName: string,
@@ -19,7 +19,7 @@ export async function withDraft(
   const { draft, buildLog } = await client.send('POST', path, createdDraftSchema, { body, signal });
   for (const line of buildLog) terminal.say(terminal.style('dim', `  | ${printable(line)}`));
   try {
-    await call(`${path}/${draft.id}/invocations`);
+    await call(`${path}/${draft.id}`);
   } finally {
     // What cannot be deleted now goes by itself.
     await client.request(`${path}/${draft.id}`, { method: 'DELETE' }).catch(() => undefined);

@@ -10,8 +10,11 @@ export interface EventOptions {
   readonly file?: string;
 }
 
-/** JSON from the command line, bytes of a file or of stdin; `null` when nothing is given. Fails with `usage` for text that is not JSON and files that cannot be read. */
-export async function eventFrom(context: CliContext, options: EventOptions): Promise<string | Uint8Array<ArrayBuffer>> {
+/** What the command line, a file or stdin has, as it is; undefined when nothing is given. Fails with `usage` for files that cannot be read. */
+export async function bytesFrom(
+  context: CliContext,
+  options: EventOptions,
+): Promise<string | Uint8Array<ArrayBuffer> | undefined> {
   if (options.data !== undefined && options.file !== undefined)
     throw new CliError(exitCodes.usage, '--data and --file are both given; leave one out');
   if (options.file === '-') return await readAll(context.terminal.streams.stdin);
@@ -25,6 +28,13 @@ export async function eventFrom(context: CliContext, options: EventOptions): Pro
       );
     }
   }
+  return options.data;
+}
+
+/** JSON from the command line, bytes of a file or of stdin; `null` when nothing is given. Fails with `usage` for text that is not JSON and files that cannot be read. */
+export async function eventFrom(context: CliContext, options: EventOptions): Promise<string | Uint8Array<ArrayBuffer>> {
+  const given = await bytesFrom(context, options);
+  if (given !== undefined && options.data === undefined) return given;
   const text = options.data ?? 'null';
   try {
     JSON.parse(text);

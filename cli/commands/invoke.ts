@@ -1,16 +1,19 @@
 import type { Command } from 'commander';
 import { acceptedSchema, type InvocationDetail, invocationDetailSchema } from '../../shared/api/invocations.ts';
+import { httpMessageType } from '../../shared/http-message.ts';
 import type { RequestOptions } from '../api-client.ts';
 import { functionPath, invocationPath } from '../api-paths.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { printLogLine } from '../log-lines.ts';
 import { printable } from '../terminal.ts';
+import { answerOfMessage, callDocument, printLogs, sayHead } from './call-answer.ts';
 import { withDraft } from './draft-call.ts';
-import { type EventOptions, eventFrom } from './event-input.ts';
-import { savedEvent } from './test-events.ts';
+import { eventFrom } from './event-input.ts';
+import { collectHeader, type HttpOptions, isRequest, messageFrom } from './request-input.ts';
+import { type SavedContent, savedEvent } from './test-events.ts';
 
-interface Options extends EventOptions {
+interface Options extends HttpOptions {
   readonly event?: string;
   readonly qualifier?: string;
   readonly draft?: string;
@@ -30,9 +33,15 @@ export function registerInvoke(program: Command, context: ContextFactory): void 
     .command('invoke')
     .description('call a function and print its result')
     .argument('<function>', 'its name')
-    .option('-d, --data <json>', 'the event')
-    .option('-f, --file <file>', 'a file with the event; - reads stdin')
-    .option('-e, --event <name>', 'an event that was saved; your own, else that of the project')
+    .option('-d, --data <text>', 'the event, as JSON; of an HTTP request the body, as it is')
+    .option('-f, --file <file>', 'a file with the event or the body; - reads stdin')
+    .option('-X, --method <method>', 'sends an HTTP request; GET when left out, with a body POST')
+    .option(
+      '--path <path>',
+      'of the HTTP request, with its query; below the function where it has no routes; / when left out',
+    )
+    .option('-H, --header <header>', "of the HTTP request, 'name: value'; can be given again", collectHeader)
+    .option('-e, --event <name>', 'an event or request that was saved; your own, else that of the project')
     .option('-q, --qualifier <qualifier>', 'a version number or an alias')
     .option('--draft <folder>', 'what is in a folder with a hearth.json instead, without deploying it')
     .option('--async', 'put it into the queue and print its id')
@@ -73,6 +82,9 @@ async function replay(context: CliContext, name: string, id: string, options: Op
     options.data,
     options.file,
     options.event,
+    options.method,
+    options.path,
+    options.header,
     options.qualifier,
     options.draft,
     options.async,
@@ -95,17 +107,20 @@ async function invoke(context: CliContext, name: string, options: Options): Prom
       exitCodes.usage,
       '--draft goes without --async and --qualifier: a draft is called at once, and by itself',
     );
-  const body = await eventOf(context, name, options);
-  const path = `${functionPath(name)}/invocations`;
+  const sent = await whatToSend(context, name, options);
+  if (sent.kind === 'request' && options.async === true)
+    throw new CliError(exitCodes.usage, 'an HTTP request is answered at once: it goes without --async');
+  const path = `${functionPath(name)}/${callsOf(sent)}`;
   const query = {
     qualifier: options.qualifier,
     mode: options.async === true ? 'async' : undefined,
     delayMs: options.delay,
   };
   const headers = {
-    'content-type': 'application/json',
+    'content-type': sent.kind === 'request' ? httpMessageType : 'application/json',
     ...(options.idempotencyKey === undefined ? {} : { 'idempotency-key': options.idempotencyKey }),
   };
+  const { body } = sent;
   if (options.async === true) {
     const accepted = await context.client.send('POST', path, acceptedSchema, {
       body,
@@ -118,67 +133,46 @@ async function invoke(context: CliContext, name: string, options: Options): Prom
     return;
   }
   const call = { body, query, headers };
-  if (draft === undefined) await callAndPrint(context, path, call, options);
-  else await withDraft(context, name, draft, async (ofDraft) => await callAndPrint(context, ofDraft, call, options));
+  const print = sent.kind === 'request' ? requestAndPrint : callAndPrint;
+  if (draft === undefined) await print(context, path, call, options);
+  else
+    await withDraft(context, name, draft, async (ofDraft) => {
+      await print(context, `${ofDraft}/${callsOf(sent)}`, call, options);
+    });
 }
 
+type Call = Pick<RequestOptions, 'body' | 'query' | 'headers'>;
+
 /** Calls, waits, and prints what the function answered. */
-async function callAndPrint(
-  context: CliContext,
-  path: string,
-  call: Pick<RequestOptions, 'body' | 'query' | 'headers'>,
-  options: Options,
-): Promise<void> {
-  const onResponse = (response: Response): void => {
-    if (options.include === true) sayHead(context, response);
+async function callAndPrint(context: CliContext, path: string, call: Call, options: Options): Promise<void> {
+  const onResponse = ({ status, statusText, headers }: Response): void => {
+    if (options.include === true) sayHead(context, { status, headers: [...headers] }, statusText);
   };
   const response = await context.client.request(path, { ...call, method: 'POST', signal: context.signal, onResponse });
   const id = response.headers.get('hearth-invocation-id') ?? '';
   const result = Buffer.from(await response.arrayBuffer());
   if (options.logs === true) await printLogs(context, id);
-  if (context.terminal.isJson) {
-    context.terminal.json(callDocument(response, result));
-    return;
-  }
-  context.terminal.streams.stdout.write(result);
-  if (result.at(-1) !== 10) context.terminal.print('');
+  if (context.terminal.isJson)
+    context.terminal.json(callDocument(response, result, response.headers.get('content-type')));
+  else printBody(context, result);
 }
 
-/** The status line and the headers, as curl shows them. */
-function sayHead({ terminal }: CliContext, { status, statusText, headers }: Response): void {
-  const lines = [`HTTP/1.1 ${status} ${statusText}`, ...[...headers].map(([name, value]) => `${name}: ${value}`)];
-  for (const line of lines) terminal.say(terminal.style('dim', printable(line)));
-  terminal.say('');
+/** The same with an HTTP request, whose response is printed whole; any status is an answer. */
+async function requestAndPrint(context: CliContext, path: string, call: Call, options: Options): Promise<void> {
+  const response = await context.client.request(path, { ...call, method: 'POST', signal: context.signal });
+  const answer = await answerOfMessage(response);
+  const { status, headers, body } = answer;
+  if (options.include === true) sayHead(context, answer);
+  if (options.logs === true) await printLogs(context, response.headers.get('hearth-invocation-id') ?? '');
+  const contentType = headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? null;
+  if (context.terminal.isJson)
+    context.terminal.json({ ...callDocument(response, body, contentType), httpStatus: status, headers });
+  else printBody(context, body);
 }
 
-/** What `--json` gives of a call that was answered; docs/cli.md has its fields. */
-function callDocument({ headers }: Response, body: Buffer) {
-  const phases = [...(headers.get('server-timing') ?? '').matchAll(/([\w-]+);dur=([\d.]+)/g)];
-  return {
-    id: headers.get('hearth-invocation-id'),
-    status: 'success',
-    start: headers.get('hearth-start'),
-    timing: Object.fromEntries(phases.map(([, phase, ms]) => [`${phase}Ms`, Number(ms)])),
-    contentType: headers.get('content-type'),
-    ...resultOf(body, headers.get('content-type') ?? ''),
-  };
-}
-
-/** JSON as what it says, other text as a string, and bytes that are no text in base64. */
-function resultOf(body: Buffer, contentType: string): { readonly result: unknown } | { readonly resultBase64: string } {
-  const text = body.toString();
-  if (!Buffer.from(text).equals(body)) return { resultBase64: body.toString('base64') };
-  if (!/^application\/(?:[\w.-]+\+)?json\b/i.test(contentType)) return { result: text };
-  try {
-    return { result: JSON.parse(text) };
-  } catch {
-    return { result: text };
-  }
-}
-
-async function printLogs(context: CliContext, id: string): Promise<void> {
-  const detail = await context.client.get(`/api/v1/invocations/${id}`, invocationDetailSchema);
-  for (const line of detail.logs) context.terminal.say(printLogLine(context.terminal, line, false));
+function printBody({ terminal }: CliContext, body: Buffer): void {
+  terminal.streams.stdout.write(body);
+  if (body.at(-1) !== 10) terminal.print('');
 }
 
 function finish(context: CliContext, detail: InvocationDetail, options: Options): void {
@@ -211,13 +205,18 @@ async function waitFor(context: CliContext, id: string): Promise<InvocationDetai
   }
 }
 
-async function eventOf(
-  context: CliContext,
-  functionName: string,
-  options: Options,
-): Promise<string | Uint8Array<ArrayBuffer>> {
-  if (options.event === undefined) return await eventFrom(context, options);
-  if (options.data !== undefined || options.file !== undefined)
-    throw new CliError(exitCodes.usage, '--event is given together with --data or --file; leave one out');
+/** Where a function, or a draft, takes what is sent. */
+const callsOf = ({ kind }: SavedContent): string => (kind === 'request' ? 'requests' : 'invocations');
+
+async function whatToSend(context: CliContext, functionName: string, options: Options): Promise<SavedContent> {
+  if (options.event === undefined)
+    return isRequest(options)
+      ? { kind: 'request', body: await messageFrom(context, options) }
+      : { kind: 'event', body: await eventFrom(context, options) };
+  if (options.data !== undefined || options.file !== undefined || isRequest(options))
+    throw new CliError(
+      exitCodes.usage,
+      '--event is given together with --data, --file or parts of a request; leave one out',
+    );
   return await savedEvent(context, functionName, options.event);
 }

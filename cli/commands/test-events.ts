@@ -1,11 +1,24 @@
 import type { Command } from 'commander';
 import { testEventPageSchema, testEventSchema } from '../../shared/api/test-events.ts';
+import { httpMessageType } from '../../shared/http-message.ts';
+import type { TestEventKind } from '../../shared/test-events.ts';
 import { functionPath } from '../api-paths.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { allPages } from '../pages.ts';
 import { ago } from '../terminal.ts';
-import { type EventOptions, eventFrom } from './event-input.ts';
+import { eventFrom } from './event-input.ts';
+import { collectHeader, type HttpOptions, isRequest, messageFrom } from './request-input.ts';
+
+/** What is in an event, to be sent as it is. */
+export interface SavedContent {
+  readonly kind: TestEventKind;
+  readonly body: string | Uint8Array<ArrayBuffer>;
+}
+
+interface SaveOptions extends HttpOptions, VisibilityOption {
+  readonly keepCredentials?: boolean;
+}
 
 interface VisibilityOption {
   readonly shared?: boolean;
@@ -25,9 +38,10 @@ export function registerTestEvents(program: Command, context: ContextFactory): v
       const cli = context();
       cli.terminal.list(
         await listEvents(cli, functionName),
-        ['name', 'visibility', 'bytes', 'changed', 'by'],
-        ({ name, visibility, sizeBytes, updatedAt, updatedBy }) => [
+        ['name', 'kind', 'visibility', 'bytes', 'changed', 'by'],
+        ({ name, kind, visibility, sizeBytes, updatedAt, updatedBy }) => [
           name,
+          kind,
           visibility,
           String(sizeBytes),
           ago(updatedAt),
@@ -37,20 +51,23 @@ export function registerTestEvents(program: Command, context: ContextFactory): v
     });
   events
     .command('save')
-    .description('keep an event, over the one of that name')
+    .description('keep an event, or a whole HTTP request, over the one of that name')
     .argument('<function>')
     .argument('<event>', 'its name')
-    .option('-d, --data <json>', 'the event')
-    .option('-f, --file <file>', 'a file with the event; - reads stdin')
+    .option('-d, --data <text>', 'the event, as JSON; of a request the body, as it is')
+    .option('-f, --file <file>', 'a file with the event or the body; - reads stdin')
+    .option('-X, --method <method>', 'keeps an HTTP request; GET when left out, with a body POST')
+    .option('--path <path>', 'of the request, with its query')
+    .option('-H, --header <header>', "of the request, 'name: value'; can be given again", collectHeader)
     .option('--shared', 'for everybody in the project')
-    .action(async (functionName: string, event: string, options: EventOptions & VisibilityOption) => {
+    .option('--keep-credentials', 'with --shared: also headers that may hold credentials, for everybody to see')
+    .action(async (functionName: string, event: string, options: SaveOptions) => {
       const cli = context();
-      if (options.data === undefined && options.file === undefined)
-        throw new CliError(exitCodes.usage, 'say what is in the event: --data or --file');
-      const body = await eventFrom(cli, options);
-      const headers = { 'content-type': 'application/json' };
+      const { body, type } = await toSave(cli, options);
+      const headers = { 'content-type': type };
+      const query = { credentials: options.keepCredentials === true ? 'keep' : undefined };
       const target = path(functionName, event, options);
-      const saved = await cli.client.send('PUT', target, testEventSchema, { body, headers });
+      const saved = await cli.client.send('PUT', target, testEventSchema, { body, headers, query });
       cli.terminal.answer(saved, `${saved.name} is saved (${saved.visibility}, ${saved.sizeBytes} bytes)`);
     });
   events
@@ -66,15 +83,18 @@ export function registerTestEvents(program: Command, context: ContextFactory): v
     });
 }
 
+async function toSave(context: CliContext, options: HttpOptions) {
+  if (isRequest(options)) return { body: await messageFrom(context, options), type: httpMessageType };
+  if (options.data === undefined && options.file === undefined)
+    throw new CliError(exitCodes.usage, 'say what is in it: --data or --file, or --method and --path of a request');
+  return { body: await eventFrom(context, options), type: 'application/json' };
+}
+
 const listEvents = ({ client }: CliContext, functionName: string) =>
   allPages((cursor) => client.get(listPath(functionName), testEventPageSchema, { limit: 200, cursor }));
 
 /** What is in the event of that name: the caller's own, else that of the project. Fails with `not found` when there is neither. */
-export async function savedEvent(
-  context: CliContext,
-  functionName: string,
-  name: string,
-): Promise<Uint8Array<ArrayBuffer>> {
+export async function savedEvent(context: CliContext, functionName: string, name: string): Promise<SavedContent> {
   const found = (await listEvents(context, functionName)).filter((event) => event.name === name);
   const event = found.find(({ visibility }) => visibility === 'private') ?? found[0];
   if (event === undefined) {
@@ -84,5 +104,5 @@ export async function savedEvent(
   }
   const shared = event.visibility === 'shared';
   const response = await context.client.request(path(functionName, name, { shared }));
-  return new Uint8Array(await response.arrayBuffer());
+  return { kind: event.kind, body: new Uint8Array(await response.arrayBuffer()) };
 }

@@ -7,7 +7,7 @@ export type QueryValues = Readonly<Record<string, string | number | boolean | un
 export interface RequestOptions {
   readonly query?: QueryValues;
   readonly body?: unknown;
-  /** In place of `body`: JSON that goes out as it was written, to the byte. */
+  /** In place of `body`: JSON that goes out as it was written, to the byte; text of another type where `headers` say so. */
   readonly json?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
@@ -73,7 +73,7 @@ export class ApiClient {
     if (options.signal !== undefined) init.signal = options.signal;
     const sent = options.json ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
     if (sent !== undefined) {
-      headers.set('content-type', 'application/json');
+      if (!headers.has('content-type')) headers.set('content-type', 'application/json');
       init.body = sent;
     }
     const response = await this.#fetch.call(globalThis, this.#baseUrl + withQuery(path, options.query), init);

@@ -1,6 +1,7 @@
 import { queryOptions } from '@tanstack/react-query';
 import type { TestEvent } from '../../shared/api/test-events.ts';
-import type { TestEventVisibility } from '../../shared/test-events.ts';
+import type { TestEventKind, TestEventVisibility } from '../../shared/test-events.ts';
+import { httpMessageContentType } from '../../shared/written-request.ts';
 import type { Api, Page } from './api.ts';
 
 export interface TestEventName {
@@ -20,11 +21,24 @@ export const testEventsApi = {
     const options = signal === undefined ? { query } : { query, signal };
     return (await api.client.json<Page<TestEvent>>('GET', root(functionName), options)).items;
   },
-  text: async (api: Api, functionName: string, event: TestEventName): Promise<string> =>
-    (await api.client.send('GET', path(functionName, event))).text(),
-  /** Over the one of that name, if there is one. */
-  put: (api: Api, functionName: string, event: TestEventName, text: string): Promise<TestEvent> =>
-    api.client.json('PUT', path(functionName, event), { json: text }),
+  /** Rejects with TypeError for a request whose body is no text. */
+  text: async (api: Api, functionName: string, event: TestEventName): Promise<string> => {
+    const bytes = await (await api.client.send('GET', path(functionName, event))).arrayBuffer();
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  },
+  /** Over the one of that name, if there is one. `keepsCredentials`: also headers that hold some, where others see them. */
+  put: (
+    api: Api,
+    functionName: string,
+    event: TestEventName,
+    text: string,
+    { kind = 'event', keepsCredentials = false }: { kind?: TestEventKind; keepsCredentials?: boolean } = {},
+  ): Promise<TestEvent> =>
+    api.client.json('PUT', path(functionName, event), {
+      json: text,
+      ...(keepsCredentials ? { query: { credentials: 'keep' } } : {}),
+      ...(kind === 'request' ? { headers: { 'content-type': httpMessageContentType } } : {}),
+    }),
   remove: (api: Api, functionName: string, event: TestEventName): Promise<void> =>
     api.client.json('DELETE', path(functionName, event)),
 } as const;

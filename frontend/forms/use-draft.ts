@@ -1,7 +1,7 @@
 import { useMutation } from '@tanstack/react-query';
 import { useRef } from 'react';
 import type { CreateDraft } from '../../shared/api/functions.ts';
-import { type Api, type InvokeAnswer, newDraft, removeDraft } from '../api/api.ts';
+import { type Api, newDraft, removeDraft } from '../api/api.ts';
 import { useApi } from '../api/context.tsx';
 import { ApiError } from '../api/server-error.ts';
 
@@ -11,8 +11,8 @@ export interface DraftTarget {
   readonly hasChanges: boolean;
   /** Why it cannot be made, if it cannot. */
   readonly obstacle: string | undefined;
-  /** Makes a draft of what is in the editor, unless there is one, and calls it. Rejects with ApiError: also what the build says. */
-  call(event: string, signal: AbortSignal): Promise<InvokeAnswer>;
+  /** Makes a draft of what is in the editor, unless there is one, and hands its id on. Rejects with ApiError: also what the build says. */
+  call<T>(send: (draft: string) => Promise<T>, signal: AbortSignal): Promise<T>;
   readonly isBuilding: boolean;
   /** What the build of the newest one failed with. */
   readonly buildError: ApiError | undefined;
@@ -58,15 +58,15 @@ export function useDraft(
     obstacle,
     isBuilding: build.isPending,
     buildError: codeOf(build.error) === 'build_failed' ? (build.error as ApiError) : undefined,
-    call: async (event, signal) => {
+    call: async (send, signal) => {
       const text = JSON.stringify(sent);
       try {
-        return await api.invoke(functionName, event, { draft: await idOf(text, signal) }, signal);
+        return await send(await idOf(text, signal));
       } catch (error) {
         // After an hour, or a restart of the platform.
         if (codeOf(error) !== 'draft_not_found') throw error;
         held.current = undefined;
-        return await api.invoke(functionName, event, { draft: await idOf(text, signal) }, signal);
+        return await send(await idOf(text, signal));
       }
     },
   };

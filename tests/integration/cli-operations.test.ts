@@ -12,6 +12,7 @@ beforeAll(async () => {
   platform = await startPlatform();
   folder = mkdtempSync(join(tmpdir(), 'hearth-cli-operations-'));
   const source = `export const handler = async (event) => {
+  if (event?.rawPath) return { statusCode: 201, headers: { 'x-method': event.requestContext.http.method }, body: event.rawPath + '?' + event.rawQueryString + ' ' + event.headers['x-a'] + ' ' + event.body };
   if (event?.fail === true) throw new TypeError('no such order');
   return { got: event };
 };`;
@@ -315,6 +316,31 @@ test('events are kept, private or shared, and functions called with them', async
   });
   expect((await run(['invoke', 'orders', '--event', 'x', '-d', '1'])).code).toBe(2);
   expect((await run(['event', 'save', 'orders', 'x'])).code).toBe(2);
+});
+
+test('functions are sent whole HTTP requests, typed or saved, to a draft as well', async () => {
+  const request = ['-X', 'put', '--path', '/a?b=ä', '-H', 'x-a: 1'];
+  const answered = '/a?b=%C3%A4 1 {n: 1}\n';
+  const plain = await run(['invoke', 'orders', ...request, '-d', '{n: 1}', '-i']);
+  expect(plain).toMatchObject({ code: 0, stdout: answered });
+  expect(plain.stderr).toMatch(/^HTTP\/1\.1 201\n/);
+  expect(plain.stderr).toContain('x-method: PUT\n');
+  expect(await json(['invoke', 'orders', ...request, '-d', 'x'])).toMatchObject({ status: 'success', httpStatus: 201 });
+  expect(await run(['invoke', 'orders', '--draft', folder, '--path', '/'])).toMatchObject({ code: 0 });
+  const save = ['event', 'save', 'orders', 'put', ...request, '-d', '{n: 1}'];
+  expect((await run(save)).stderr).toMatch(/^put is saved \(private, /);
+  expect(await run(['invoke', 'orders', '--event', 'put'])).toMatchObject({ code: 0, stdout: answered });
+  const shared = [...save, '-H', 'Authorization: Bearer x', '--shared'];
+  expect((await run(shared)).stderr).toContain('everybody in the project would see what is in Authorization');
+  expect((await run([...shared, '--keep-credentials'])).code).toBe(0);
+  for (const wrong of [
+    ['-H', 'no value'],
+    ['-H', 'te: x'],
+    ['--path', 'x'],
+    ['--path', '/', '--async'],
+    ['--path', '/', '-e', 'put'],
+  ])
+    expect((await run(['invoke', 'orders', ...wrong])).code, String(wrong)).toBe(2);
 });
 
 test('what is in a folder is called without being deployed, and leaves no draft, also when it fails', async () => {
