@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { httpMessageContentType } from './http-message-type.ts';
 import {
   headerNamePattern,
   headerValuePattern,
-  httpMessageContentType,
   maxHeaders,
   maxTargetChars,
   methodPattern,

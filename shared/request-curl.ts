@@ -8,7 +8,9 @@ export function shellQuote(text: string): string {
 /** What curl says by itself, and what gateways and proxies add. */
 const leftToCurl = /^(?:host|content-length|transfer-encoding|accept-encoding|connection|x-forwarded-.*|hearth-.*)$/i;
 
-type CurlRequest = Pick<KeptRequestDocument, 'method' | 'url' | 'headers' | 'body' | 'isBase64Encoded'>;
+type CurlRequest = Pick<KeptRequestDocument, 'method' | 'url' | 'body' | 'isBase64Encoded'> & {
+  readonly headers: readonly Readonly<KeptRequestDocument['headers'][number]>[];
+};
 
 /** A command that sends a kept request again, as far as it was kept. */
 export function curlOf({ method, url, headers, body, isBase64Encoded }: CurlRequest): string {

@@ -8,9 +8,6 @@ export interface WrittenHead {
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
-/** The content type of a request with its body behind it (shared/http-message.ts, which says how one is laid out). */
-export const httpMessageContentType = 'application/vnd.hearth.http-message';
-
 export const methodPattern = /^[A-Z]{1,32}$/;
 export const targetPattern = /^\/[\x21-\x7e]*$/;
 export const maxTargetChars = 16_384;

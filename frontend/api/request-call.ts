@@ -1,4 +1,4 @@
-import { httpMessageContentType } from '../../shared/written-request.ts';
+import { httpMessageContentType } from '../../shared/http-message-type.ts';
 import type { WrittenHeader } from '../forms/http-request.ts';
 import type { Api } from './api.ts';
 

@@ -1,7 +1,7 @@
 import { queryOptions } from '@tanstack/react-query';
 import type { TestEvent } from '../../shared/api/test-events.ts';
+import { httpMessageContentType } from '../../shared/http-message-type.ts';
 import type { TestEventKind, TestEventVisibility } from '../../shared/test-events.ts';
-import { httpMessageContentType } from '../../shared/written-request.ts';
 import type { Api, Page } from './api.ts';
 
 export interface TestEventName {

@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
 import type { InvocationDetail } from '../../shared/api/invocations.ts';
 import { isDraft } from '../../shared/drafts.ts';
 import { paths } from '../path-builder.ts';
@@ -22,9 +23,10 @@ function ErrorBlock({ error }: { readonly error: NonNullable<InvocationDetail['e
   );
 }
 
-function ResultBlock({ detail, body }: { readonly detail: InvocationDetail; readonly body: string | undefined }) {
+function ResultBlock({ detail, result }: Pick<InvocationResultProps, 'detail' | 'result'>) {
   if (detail.error !== null) return <ErrorBlock error={detail.error} />;
-  const text = body ?? (detail.result === null || detail.result === undefined ? '' : prettyJson(detail.result));
+  if (result) return result;
+  const text = detail.result === null || detail.result === undefined ? '' : prettyJson(detail.result);
   if (text === '') {
     const kept = detail.hasRequest ? 'What it answered is with its request.' : 'No result was kept.';
     const why = isOver(detail.status) ? kept : 'It is not over yet.';
@@ -33,8 +35,16 @@ function ResultBlock({ detail, body }: { readonly detail: InvocationDetail; read
   return <CodeBlock text={prettyJson(text)} label="result" />;
 }
 
-/** What came of an invocation, in tabs. `body` is the answer itself where it is known better than the record. */
-export function InvocationResult({ detail, body }: { readonly detail: InvocationDetail; readonly body?: string }) {
+export interface InvocationResultProps {
+  readonly detail: InvocationDetail;
+  /** The answer itself, where it is known better than the record has it. */
+  readonly result?: ReactNode;
+  /** It is known to be a call with an HTTP request, whatever was kept of that. */
+  readonly isRequest?: boolean;
+}
+
+/** What came of an invocation, in tabs. */
+export function InvocationResult({ detail, result, isRequest = false }: InvocationResultProps) {
   return (
     <div className="flex min-w-0 flex-col gap-3">
       <div className="tabular flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-muted">
@@ -59,17 +69,17 @@ export function InvocationResult({ detail, body }: { readonly detail: Invocation
         items={[
           {
             id: 'result',
-            label: detail.error === null ? 'Result' : 'Error',
-            content: <ResultBlock detail={detail} body={body} />,
+            label: detail.error !== null ? 'Error' : isRequest ? 'Response' : 'Result',
+            content: <ResultBlock detail={detail} result={result} />,
           },
           { id: 'logs', label: `Logs (${detail.logs.length})`, content: <LogLines lines={detail.logs} /> },
           {
             id: 'payload',
-            label: detail.hasRequest ? 'Request' : 'Event',
+            label: isRequest || detail.hasRequest ? 'Request' : 'Event',
             content: detail.hasRequest ? (
               <KeptRequest detail={detail} />
             ) : detail.payload === null || detail.payload === undefined ? (
-              <p className="text-sm text-muted">{notKeptText(detail.trigger)}</p>
+              <p className="text-sm text-muted">{notKeptText(isRequest ? 'http' : detail.trigger)}</p>
             ) : (
               <CodeBlock text={prettyJson(detail.payload)} label="event" />
             ),

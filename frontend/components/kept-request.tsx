@@ -17,7 +17,14 @@ import { SaveEventForm } from './save-event-form.tsx';
 
 type Message = Pick<KeptRequestDocument, 'headers' | 'body' | 'isBase64Encoded'>;
 
-function Headers({ label, headers }: { readonly label: string; readonly headers: Message['headers'] }) {
+/** Headers, in their order, folded away. */
+export function HeaderList({
+  label,
+  headers,
+}: {
+  readonly label: string;
+  readonly headers: readonly Readonly<Message['headers'][number]>[];
+}) {
   if (headers.length === 0) return null;
   return (
     <details className="min-w-0">
@@ -56,7 +63,7 @@ function Response({ response }: { readonly response: NonNullable<KeptRequestDocu
         <Badge tone={response.status >= 500 ? 'danger' : 'neutral'}>HTTP {response.status}</Badge>
         {response.isCut && <span className="text-xs text-muted">only the beginning was kept</span>}
       </p>
-      <Headers label="Headers of the response" headers={response.headers} />
+      <HeaderList label="Headers of the response" headers={response.headers} />
       {!(response.isCut && response.body === '') && <Body label="response body" message={response} />}
     </section>
   );
@@ -107,7 +114,7 @@ export function KeptRequest({ detail }: { readonly detail: InvocationDetail }) {
           {request.replayObstacle !== null && (
             <p className="text-sm text-muted">{obstacleTexts[request.replayObstacle]}.</p>
           )}
-          <Headers label="Headers" headers={request.headers} />
+          <HeaderList label="Headers" headers={request.headers} />
           <Body label="request body" message={request} />
           <div className="flex flex-wrap items-center gap-2">
             <CopyButton text={curlOf(request)} label="Copy as curl">

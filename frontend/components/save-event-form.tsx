@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { TestEvent } from '../../shared/api/test-events.ts';
+import type { TestEventKind } from '../../shared/test-events.ts';
 import { useApi } from '../api/context.tsx';
 import { type TestEventName, testEventsApi, testEventsQuery } from '../api/test-events.ts';
 import { saveObstacle } from '../forms/test-event.ts';
@@ -9,9 +10,17 @@ import { Input, Select } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
 import { PermittedButton } from './permitted-button.tsx';
 
+export interface SharedCredentials {
+  readonly names: readonly string[];
+  readonly without: string;
+}
+
 export interface SaveEventFormProps {
   readonly functionName: string;
   readonly event: string;
+  readonly kind?: TestEventKind;
+  /** Headers of a request that may hold credentials, and the request without them. */
+  readonly credentials?: SharedCredentials;
   readonly saved: readonly TestEvent[];
   /** What the form begins with. */
   readonly first: TestEventName;
@@ -25,16 +34,21 @@ const visibilities = [
 ] as const;
 
 /** Gives an event a name. One of that name is replaced, which is said before. */
-export function SaveEventForm({ functionName, event, saved, first, onDone }: SaveEventFormProps) {
+export function SaveEventForm({ functionName, event, saved, first, onDone, ...props }: SaveEventFormProps) {
+  const { kind = 'event', credentials } = props;
   const api = useApi();
   const queryClient = useQueryClient();
   const [typed, setTyped] = useState(first.name);
   const [visibility, setVisibility] = useState(first.visibility);
   const target = { visibility, name: typed.trim() };
   const before = saved.find((item) => item.visibility === visibility && item.name === target.name);
-  const reason = saveObstacle(saved, target, event);
+  const [keepsCredentials, setKeepsCredentials] = useState(false);
+  const shares = visibility === 'shared' && credentials !== undefined && credentials.names.length > 0;
+  const content = shares && !keepsCredentials ? credentials.without : event;
+  const reason = saveObstacle(saved, target, content, kind);
   const save = useMutation({
-    mutationFn: () => testEventsApi.put(api, functionName, target, event),
+    mutationFn: () =>
+      testEventsApi.put(api, functionName, target, content, { kind, keepsCredentials: shares && keepsCredentials }),
     onSuccess: async (done) => {
       await queryClient.invalidateQueries({ queryKey: testEventsQuery(api, functionName).queryKey });
       toast.done('Saved', visibility === 'shared' ? 'Everybody in the project can choose it.' : 'Only you can see it.');
@@ -53,7 +67,7 @@ export function SaveEventForm({ functionName, event, saved, first, onDone }: Sav
     >
       <Input
         autoFocus
-        aria-label="Name of the event"
+        aria-label={`Name of the ${kind}`}
         placeholder="Name"
         className="min-w-32 max-w-56 grow"
         value={typed}
@@ -82,9 +96,25 @@ export function SaveEventForm({ functionName, event, saved, first, onDone }: Sav
       <p aria-live="polite" className="basis-full text-xs text-muted empty:hidden">
         {before !== undefined &&
           (visibility === 'shared'
-            ? `Takes the place of the shared event of this name, which ${before.updatedBy} saved.`
-            : 'Takes the place of your event of this name.')}
+            ? `Takes the place of the shared ${before.kind} of this name, which ${before.updatedBy} saved.`
+            : `Takes the place of your ${before.kind} of this name.`)}
       </p>
+      {shares && (
+        <div className="flex basis-full flex-col gap-1 rounded-md bg-warn-soft px-2.5 py-2 text-xs">
+          <p>
+            {credentials.names.join(', ')} may hold credentials, which everybody in the project could read and use.
+            {!keepsCredentials && ' Saved without.'}
+          </p>
+          <label className="flex min-h-6 items-center gap-2">
+            <input
+              type="checkbox"
+              checked={keepsCredentials}
+              onChange={(change) => setKeepsCredentials(change.target.checked)}
+            />
+            Save them all the same
+          </label>
+        </div>
+      )}
     </form>
   );
 }

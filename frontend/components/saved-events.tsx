@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Save, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import type { TestEvent } from '../../shared/api/test-events.ts';
+import type { TestEventKind } from '../../shared/test-events.ts';
 import { useApi } from '../api/context.tsx';
 import { usePermission } from '../api/permission.ts';
 import { type TestEventName, testEventsApi, testEventsQuery } from '../api/test-events.ts';
@@ -11,20 +12,23 @@ import { Select } from '../ui/field.tsx';
 import { toast } from '../ui/toast.tsx';
 import { type BrowserEvent, deleteBrowserEvent } from '../util/browser-events.ts';
 import { BrowserEventsNotice, useBrowserEvents } from './browser-events.tsx';
-import { SaveEventForm } from './save-event-form.tsx';
+import { SaveEventForm, type SharedCredentials } from './save-event-form.tsx';
 
 export interface SavedEventsProps {
   readonly functionName: string;
-  /** The event as it is in the editor. */
+  /** What is chosen from and saved; those of the other kind are in the other editor. */
+  readonly kind?: TestEventKind;
+  /** The event, or the message that is the request, as it is in the editor. */
   readonly event: string;
+  readonly credentials?: SharedCredentials;
   readonly onChoose: (event: string) => void;
 }
 
 const keyOf = ({ visibility, name }: TestEventName): string => `${visibility}/${name}`;
 const browserKey = ({ name }: BrowserEvent): string => `browser/${name}`;
 
-function optionsOf(saved: readonly TestEvent[], browser: readonly BrowserEvent[]) {
-  const none = saved.length + browser.length === 0 ? 'No saved events' : 'Saved events';
+function optionsOf(kind: TestEventKind, saved: readonly TestEvent[], browser: readonly BrowserEvent[]) {
+  const none = saved.length + browser.length === 0 ? `No saved ${kind}s` : `Saved ${kind}s`;
   const of = (visibility: TestEvent['visibility']) => saved.filter((item) => item.visibility === visibility);
   return [
     { value: '', label: none },
@@ -35,12 +39,15 @@ function optionsOf(saved: readonly TestEvent[], browser: readonly BrowserEvent[]
 }
 
 /** Events with names, to test with them again: choose, save, delete. The platform keeps them. */
-export function SavedEvents({ functionName, event, onChoose }: SavedEventsProps) {
+export function SavedEvents({ functionName, kind = 'event', event, credentials, onChoose }: SavedEventsProps) {
   const api = useApi();
   const queryClient = useQueryClient();
   const query = testEventsQuery(api, functionName);
   const { data: saved = [], error } = useQuery(query);
+  const ofKind = saved.filter((item) => item.kind === kind);
   const browser = useBrowserEvents(functionName);
+  // Requests were never kept there.
+  const inBrowser = kind === 'event' ? browser.events : [];
   const [chosen, setChosen] = useState('');
   const [isSaving, setIsSaving] = useState(false);
   const [isAsking, setIsAsking] = useState(false);
@@ -48,7 +55,7 @@ export function SavedEvents({ functionName, event, onChoose }: SavedEventsProps)
   const read = useMutation({
     mutationFn: (item: TestEventName) => testEventsApi.text(api, functionName, item),
     onSuccess: onChoose,
-    onError: (failure) => toast.failed('The event cannot be read', failure),
+    onError: (failure) => toast.failed(`The ${kind} cannot be read`, failure),
   });
   const remove = useMutation({
     mutationFn: (item: TestEventName) => testEventsApi.remove(api, functionName, item),
@@ -60,12 +67,12 @@ export function SavedEvents({ functionName, event, onChoose }: SavedEventsProps)
     },
   });
   const refusals = { save: usePermission('putTestEvent'), remove: usePermission('deleteTestEvent') };
-  const item = saved.find((candidate) => keyOf(candidate) === chosen);
-  const ofBrowser = browser.events.find((candidate) => browserKey(candidate) === chosen);
+  const item = ofKind.find((candidate) => keyOf(candidate) === chosen);
+  const ofBrowser = inBrowser.find((candidate) => browserKey(candidate) === chosen);
   const choose = (key: string) => {
     setChosen(key);
-    const found = saved.find((candidate) => keyOf(candidate) === key);
-    const local = browser.events.find((candidate) => browserKey(candidate) === key);
+    const found = ofKind.find((candidate) => keyOf(candidate) === key);
+    const local = inBrowser.find((candidate) => browserKey(candidate) === key);
     if (found !== undefined) read.mutate(found);
     else if (local !== undefined) onChoose(local.event);
   };
@@ -84,6 +91,8 @@ export function SavedEvents({ functionName, event, onChoose }: SavedEventsProps)
         <SaveEventForm
           functionName={functionName}
           event={event}
+          kind={kind}
+          {...(credentials === undefined ? {} : { credentials })}
           saved={saved}
           first={item ?? { visibility: 'private', name }}
           onDone={(done) => {
@@ -94,18 +103,18 @@ export function SavedEvents({ functionName, event, onChoose }: SavedEventsProps)
       ) : (
         <div className="flex min-w-0 flex-wrap items-center gap-1.5">
           <Select
-            aria-label="Saved events"
+            aria-label={`Saved ${kind}s`}
             className="min-w-32 max-w-56 grow"
             value={item === undefined && ofBrowser === undefined ? '' : chosen}
-            options={optionsOf(saved, browser.events)}
+            options={optionsOf(kind, ofKind, inBrowser)}
             onChange={(change) => choose(change.target.value)}
           />
-          <IconButton label="Save this event" disabledReason={refusals.save} onClick={() => setIsSaving(true)}>
+          <IconButton label={`Save this ${kind}`} disabledReason={refusals.save} onClick={() => setIsSaving(true)}>
             <Save className="size-4" aria-hidden="true" />
           </IconButton>
           {name !== '' && (
             <IconButton
-              label={`Delete the ${item?.visibility === 'shared' ? 'shared' : 'saved'} event ${name}`}
+              label={`Delete the ${item?.visibility === 'shared' ? 'shared' : 'saved'} ${kind} ${name}`}
               isBusy={remove.isPending}
               // What this browser alone keeps is its own.
               disabledReason={ofBrowser === undefined ? refusals.remove : undefined}
@@ -125,7 +134,7 @@ export function SavedEvents({ functionName, event, onChoose }: SavedEventsProps)
       <ConfirmDialog
         isOpen={isAsking}
         onClose={() => setIsAsking(false)}
-        title={`Delete the shared event ${name}?`}
+        title={`Delete the shared ${kind} ${name}?`}
         action="Delete for everybody"
         isDangerous
         isBusy={remove.isPending}

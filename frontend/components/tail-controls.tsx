@@ -4,7 +4,7 @@ import type { LogSnapshot } from '../api/log-buffer.ts';
 import type { LogTail } from '../api/use-log-tail.ts';
 import { Dot } from '../ui/badge.tsx';
 import { Button, IconButton } from '../ui/button.tsx';
-import { saveText } from '../util/csv.ts';
+import { saveFile } from '../util/csv.ts';
 import { counted } from '../util/format.ts';
 import { isFollowing, liveTexts } from '../util/live-text.ts';
 
@@ -51,7 +51,7 @@ export function TailControls({ paused, name }: { readonly paused: PausedTail; re
         label="Save the lines that are shown"
         disabledReason={shown.lines.length === 0 ? 'There is nothing to save' : undefined}
         onClick={() =>
-          saveText(
+          saveFile(
             `${name}.jsonl`,
             'application/jsonl',
             shown.lines.map((line) => `${JSON.stringify(line)}\n`).join(''),

@@ -7,7 +7,9 @@ import { DateTime } from '../ui/date-time.tsx';
 /** One call of the test panel since it was opened. */
 export interface PastTest {
   readonly at: string;
-  readonly event: string;
+  /** What was sent, and the same in one line. */
+  readonly content: string;
+  readonly summary: string;
   readonly isSuccess: boolean;
   readonly isDraft: boolean;
   readonly invocationId: string | undefined;
@@ -19,7 +21,7 @@ export function TestHistory({
   onUse,
 }: {
   readonly tests: readonly PastTest[];
-  readonly onUse: (event: string) => void;
+  readonly onUse: (content: string) => void;
 }) {
   if (tests.length === 0) return null;
   return (
@@ -32,7 +34,7 @@ export function TestHistory({
             <span className="sr-only">{test.isSuccess ? 'Succeeded' : 'Failed'}</span>
             <DateTime at={test.at} as="seconds" className="tabular shrink-0 text-xs text-faint" />
             {test.isDraft && <Badge tone="accent">draft</Badge>}
-            <code className="min-w-0 grow truncate font-mono text-xs">{test.event.replaceAll(/\s+/g, ' ')}</code>
+            <code className="min-w-0 grow truncate font-mono text-xs">{test.summary}</code>
             {test.invocationId !== undefined && (
               <Link
                 to={paths.invocation(test.invocationId)}
@@ -41,7 +43,7 @@ export function TestHistory({
                 Details
               </Link>
             )}
-            <Button size="small" tone="ghost" onClick={() => onUse(test.event)}>
+            <Button size="small" tone="ghost" onClick={() => onUse(test.content)}>
               Use again
             </Button>
           </li>

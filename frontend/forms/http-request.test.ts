@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import {
-  answersHttp,
   credentialsIn,
   firstRequest,
   type HttpRequest,
@@ -56,15 +55,6 @@ describe('a request in the editor', () => {
     });
     expect(firstRequest([{ path: '/a', methods: [] }])).toMatchObject({ method: 'GET', path: '/a' });
   });
-
-  it.each([
-    ['export default { async fetch(request) {} }', true],
-    ['export default {\n  fetch: app.fetch,\n};', true],
-    ['export default async function fetch(request) {}', true],
-    ['export const handler = async () => fetch("x");', false],
-    ['export default async () => 1;\nfetch("x")', false],
-  ])('%j answers HTTP: %j', (source, expected) => expect(answersHttp([], [source])).toBe(expected));
-  it('is that of a function with routes', () => expect(answersHttp([{}], [''])).toBe(true));
 
   it('has the body of JSON unless a header says otherwise', () => {
     expect(isJsonBody(request)).toBe(false);

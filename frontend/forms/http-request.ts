@@ -27,10 +27,6 @@ export function firstRequest(routes: readonly Pick<Route, 'path' | 'methods'>[])
   return { method: route?.methods[0] ?? 'GET', path: route?.path ?? '/', headers: [], body: '' };
 }
 
-/** Whether a test of a function begins as a request: it has routes, or its code exports `fetch`, or an app that has one. */
-export const answersHttp = (routes: readonly unknown[], sources: readonly string[]): boolean =>
-  routes.length > 0 || sources.some((source) => /^export default[^;]*\bfetch\b\s*[(:,}]/m.test(source));
-
 const filled = ({ headers }: HttpRequest): readonly WrittenHeader[] =>
   headers.filter(({ name, value }) => name !== '' || value !== '');
 

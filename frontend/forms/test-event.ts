@@ -1,3 +1,4 @@
+import type { TestEventKind } from '../../shared/test-events.ts';
 import { testEventLimits, testEventNamePattern, testEventNameRule } from '../../shared/test-events.ts';
 import type { TestEventName } from '../api/test-events.ts';
 import { whyNotKept } from '../util/browser-events.ts';
@@ -9,9 +10,10 @@ export function saveObstacle(
   saved: readonly TestEventName[],
   { visibility, name }: TestEventName,
   event: string,
+  kind: TestEventKind = 'event',
 ): string | undefined {
   if (!testEventNamePattern.test(name)) return capital(testEventNameRule);
-  const why = whyNotKept(event);
+  const why = whyNotKept(event, kind);
   if (why !== undefined) return why;
   const same = saved.filter((item) => item.visibility === visibility);
   const most = visibility === 'shared' ? testEventLimits.maxShared : testEventLimits.maxPrivate;

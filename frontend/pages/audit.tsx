@@ -17,7 +17,7 @@ import { EmptyState } from '../ui/empty-state.tsx';
 import { Table, type TableColumn } from '../ui/table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { auditCsv } from '../util/audit-csv.ts';
-import { saveText } from '../util/csv.ts';
+import { saveFile } from '../util/csv.ts';
 import { counted } from '../util/format.ts';
 
 const columns: readonly TableColumn<AuditEntry>[] = [
@@ -88,8 +88,8 @@ function Export({ filter }: { readonly filter: ReturnType<typeof useAuditFilter>
   const save = useMutation({
     mutationFn: async (kind: 'csv' | 'ndjson') => {
       const lines = await peopleApi.auditLines(api, filter.at(Date.now()));
-      if (kind === 'csv') saveText('hearth-audit.csv', 'text/csv', auditCsv(lines));
-      else saveText('hearth-audit.ndjson', 'application/x-ndjson', lines);
+      if (kind === 'csv') saveFile('hearth-audit.csv', 'text/csv', auditCsv(lines));
+      else saveFile('hearth-audit.ndjson', 'application/x-ndjson', lines);
     },
     onError: (error) => toast.failed('Not exported', error),
   });

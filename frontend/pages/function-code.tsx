@@ -207,7 +207,8 @@ function Editor({ fn, inputSchema, version, deployed, runtime }: EditorProps) {
         )}
       </div>
       <TestPanel
-        functionName={fn.name}
+        fn={fn}
+        sources={Object.values(texts)}
         firstEvent={templateId === '' ? '{\n  "name": "Ada"\n}' : templateOf(templateId).event}
         inputSchema={inputSchema}
         draft={draft}
@@ -225,7 +226,8 @@ function ImageAndTest({ fn, version, image }: ImageCardProps & { readonly fn: Fu
     <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_minmax(22rem,28rem)]">
       <ImageCard version={version} image={image} />
       <TestPanel
-        functionName={fn.name}
+        fn={fn}
+        sources={[]}
         firstEvent={'{\n  "name": "Ada"\n}'}
         inputSchema={asEventSchema(version.config.inputSchema)}
         draft={undefined}

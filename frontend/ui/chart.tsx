@@ -1,7 +1,7 @@
 import { ChartLine, ChartNoAxesColumnIncreasing, Download, Table2 } from 'lucide-react';
 import { type ComponentType, lazy, Suspense, useState } from 'react';
 import type UPlot from 'uplot';
-import { chartCsv, saveText } from '../util/csv.ts';
+import { chartCsv, saveFile } from '../util/csv.ts';
 import { IconButton } from './button.tsx';
 import { Card } from './card.tsx';
 import { ChartTable } from './chart-table.tsx';
@@ -135,7 +135,7 @@ export function Chart(props: ChartProps) {
             label={`Save ${props.title} as CSV`}
             disabledReason={isEmpty ? 'There is nothing to save' : undefined}
             onClick={() =>
-              saveText(
+              saveFile(
                 `${props.title.toLowerCase().replaceAll(' ', '-')}.csv`,
                 'text/csv',
                 chartCsv(props.x, props.series),

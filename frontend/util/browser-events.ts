@@ -1,4 +1,4 @@
-import { testEventLimits, testEventNamePattern } from '../../shared/test-events.ts';
+import { type TestEventKind, testEventLimits, testEventNamePattern } from '../../shared/test-events.ts';
 import { jsonError } from './json-error.ts';
 
 /** An event with a name that an earlier release of the dashboard kept in this browser; the platform keeps them now. */
@@ -93,11 +93,11 @@ async function keep({ name: from, event }: BrowserEvent, names: ReadonlySet<stri
   }
 }
 
-/** Why the platform does not keep this text as an event, or undefined. */
-export function whyNotKept(event: string): string | undefined {
-  if (jsonError(event) !== undefined) return 'The event is not valid JSON';
+/** Why the platform does not keep this text as an event, or a request, or undefined. */
+export function whyNotKept(event: string, kind: TestEventKind = 'event'): string | undefined {
+  if (kind === 'event' && jsonError(event) !== undefined) return 'The event is not valid JSON';
   return new TextEncoder().encode(event).length > testEventLimits.maxBytes
-    ? `The event is larger than ${testEventLimits.maxBytes / 1024} KiB`
+    ? `The ${kind} is larger than ${testEventLimits.maxBytes / 1024} KiB`
     : undefined;
 }
 

@@ -8,7 +8,14 @@ import { whyNoEngine } from '../support/docker-daemon.ts';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import { compileStatic, imageArchive, makeTestImage, whyNoStaticPrograms } from '../support/test-image.ts';
-import { accessibilityFaults, openDashboard, overflowPx, startWithBrowser, whyNoChromium } from './support/browser.ts';
+import {
+  accessibilityFaults,
+  expectFine,
+  openDashboard,
+  overflowPx,
+  startWithBrowser,
+  whyNoChromium,
+} from './support/browser.ts';
 
 const dockerHost = process.env['DOCKER_HOST'] ?? '';
 const noPrograms = whyNoStaticPrograms();
@@ -170,5 +177,53 @@ describe.skipIf(whyNoChromium !== undefined)(`a new function${skippedFor(whyNoCh
       await engine.removeImage(tag).catch(() => undefined);
       engine.close();
     }
+  });
+
+  it('answers HTTP, and is tested with whole requests, which are shared without credentials', async () => {
+    const code = `export default {
+      async fetch(request) {
+        if (request.url.endsWith('/bytes')) return new Response(new Uint8Array([137, 80, 0, 255]));
+        return Response.json({ got: request.method + ' ' + (await request.text()) }, { status: 201 });
+      },
+    };`;
+    const routes = [{ path: '/orders/:id', methods: ['PUT'] }];
+    const body = { name: 'orders', files: { 'index.mjs': code }, routes };
+    expect((await platform.api('POST', '/api/v1/functions', body)).status).toBe(201);
+    await page.goto(`${platform.url}/functions/orders/code`);
+    const path = page.getByLabel('Path with its query');
+    expect(await path.inputValue()).toBe('/orders/:id');
+    await path.fill('/orders/7?a=b');
+    for (const text of ['te', 'trailers', 'authorization', 'Bearer abc']) {
+      if (text === 'te' || text === 'authorization') await button('Add header').press('Enter');
+      await page.keyboard.type(text);
+      await page.keyboard.press('Tab');
+    }
+    await page.getByText('te belongs to one connection').first().waitFor();
+    await button('Remove header te').press('Enter');
+    await page.getByRole('textbox', { name: /Body of the request/ }).click();
+    await page.keyboard.insertText('{ "n": 1.10 }');
+    await page.keyboard.press('ControlOrMeta+Enter');
+    const response = page.getByRole('region', { name: 'Response', exact: true });
+    await response.getByText('HTTP 201').waitFor();
+    await response.getByText('PUT { \\"n\\": 1.10 }').waitFor();
+    await button('Save this request').click();
+    await page.getByLabel('Who sees it').selectOption('Shared with the project');
+    await page.getByText('authorization may hold credentials').waitFor();
+    await expectFine(page, [
+      ['light', 1280],
+      ['dark', 390],
+    ]);
+    await page.getByLabel('Name of the request').fill('one');
+    await page.keyboard.press('Enter');
+    const kept = async () => (await platform.api('GET', '/api/v1/functions/orders/test-events/shared/one')).text();
+    await expect.poll(kept).toBe('{"method":"PUT","target":"/orders/7?a=b","headers":[]}\n{ "n": 1.10 }');
+    await path.fill('/orders/bytes');
+    await button('Send').click();
+    await response.getByRole('button', { name: 'Download 4 B' }).waitFor();
+    await page.getByLabel('Saved requests').selectOption('');
+    await page.getByLabel('Saved requests').selectOption('one · shared');
+    await expect.poll(() => path.inputValue()).toBe('/orders/7?a=b');
+    await button('Event').click();
+    expect(await page.getByLabel('Saved events').locator('option').allTextContents()).toEqual(['No saved events']);
   });
 });
