@@ -12,7 +12,7 @@ beforeAll(async () => {
   platform = await startPlatform();
   folder = mkdtempSync(join(tmpdir(), 'hearth-cli-operations-'));
   const source = `export const handler = async (event) => {
-  if (event?.rawPath) return { statusCode: 201, headers: { 'x-method': event.requestContext.http.method }, body: event.rawPath + '?' + event.rawQueryString + ' ' + event.headers['x-a'] + ' ' + event.body };
+  if (event?.headers?.['x-cli']) return { statusCode: 201, headers: { 'x-method': event.requestContext.http.method }, body: event.rawPath + '?' + event.rawQueryString + ' ' + event.headers['x-cli'] + ' ' + (event.isBase64Encoded ? atob(event.body) : event.body) };
   if (event?.fail === true) throw new TypeError('no such order');
   return { got: event };
 };`;
@@ -319,7 +319,7 @@ test('events are kept, private or shared, and functions called with them', async
 });
 
 test('functions are sent whole HTTP requests, typed or saved, to a draft as well', async () => {
-  const request = ['-X', 'put', '--path', '/a?b=ä', '-H', 'x-a: 1'];
+  const request = ['-X', 'put', '--path', '/a?b=ä', '-H', 'x-cli: 1'];
   const answered = '/a?b=%C3%A4 1 {n: 1}\n';
   const plain = await run(['invoke', 'orders', ...request, '-d', '{n: 1}', '-i']);
   expect(plain).toMatchObject({ code: 0, stdout: answered });
