@@ -50,7 +50,9 @@ export function LogVolumeBars({ functionName, filter, lines = noLines, onChoose 
         onChoose={onChoose}
       />
       <div className="tabular mt-1 flex flex-wrap items-center justify-between gap-x-4 text-xs text-faint">
-        <span aria-hidden="true">{timeOf(first?.fromMs)}</span>
+        <span aria-hidden="true" className="min-h-4">
+          {timeOf(first?.fromMs)}
+        </span>
         <span className="order-last inline-flex w-full flex-wrap items-center gap-x-2 sm:order-none sm:w-auto">
           <span>
             {data === undefined ? 'Counting' : `${formatCount(count)} logged`}
@@ -59,7 +61,9 @@ export function LogVolumeBars({ functionName, filter, lines = noLines, onChoose 
           </span>
           {range.fixed === undefined && <SpanChoice />}
         </span>
-        <span aria-hidden="true">{timeOf(last?.toMs)}</span>
+        <span aria-hidden="true" className="min-h-4">
+          {timeOf(last?.toMs)}
+        </span>
       </div>
       {data?.countedFrom != null && (
         <p className="text-xs text-warn">

@@ -28,7 +28,7 @@ export function MetricTiles({ metrics, range, isLive, live, functionName }: Metr
   return (
     <>
       <Tile
-        label={now === null ? 'Requests per second' : 'Requests per second, now'}
+        label={now === null ? 'Requests/s' : 'Requests/s, now'}
         value={formatRate(now ?? count / (range.spanMs / 1000))}
         change={changeOf(count, previous?.invocations)}
         spark={points.map((point) => point?.invocations ?? 0)}

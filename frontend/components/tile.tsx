@@ -37,7 +37,7 @@ export function Tile({ label, value, note, change, better, spark, color = '--ser
           />
         )}
       </div>
-      <p className="tabular mt-1 min-h-4.5 text-xs sm:truncate text-faint">
+      <p className="tabular mt-1 min-h-9 text-xs text-faint sm:min-h-4.5 sm:truncate">
         {change !== undefined && (
           <span className={classes('mr-1.5 font-medium', changeClass(change.direction, better))}>
             {change.text}

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, Outlet } from '@tanstack/react-router';
 import { Suspense } from 'react';
-import type { FunctionDocument } from '../../shared/api/functions.ts';
+import type { Alias, FunctionDocument } from '../../shared/api/functions.ts';
 import { useApi } from '../api/context.tsx';
 import { queries } from '../api/queries.ts';
 import { processServerError } from '../api/server-error.ts';
@@ -33,13 +33,23 @@ const tabNames: Readonly<Record<FunctionTab, string>> = {
 };
 
 /** What is live, with the shares when the traffic is split. */
-function LiveBadge({ fn }: { readonly fn: FunctionDocument }) {
-  const aliases = useQuery(queries.aliases(useApi(), fn.name)).data?.items ?? [];
+function LiveBadge({ fn, aliases }: { readonly fn: FunctionDocument; readonly aliases: readonly Alias[] }) {
   const versions = aliases.find((alias) => alias.name === 'live')?.versions ?? [];
   if (fn.liveVersion === null) return <Badge tone="accent">not live</Badge>;
   if (versions.length < 2) return <Badge tone="accent">live v{fn.liveVersion}</Badge>;
   const shares = versions.map(({ version }) => `v${version} ${formatPercent(shareOf(versions, version))}`);
   return <Badge tone="accent">live {shares.join(' · ')}</Badge>;
+}
+
+function Heading({ name }: { readonly name: string }) {
+  return (
+    <>
+      <Link to={paths.functions()} className="font-normal text-faint no-underline hover:text-text">
+        Functions <span aria-hidden="true">/</span>{' '}
+      </Link>
+      {name}
+    </>
+  );
 }
 
 /** On every tab: whoever looks for calls that do not come should not have to look for the reason. */
@@ -68,8 +78,10 @@ function Disabled({ name }: { readonly name: string }) {
 
 /** The frame of one function: what it is, and its tabs, each with an address of its own. */
 export function FunctionPage() {
+  const api = useApi();
   const name = useNameParam();
-  const query = useQuery(queries.function(useApi(), name));
+  const query = useQuery(queries.function(api, name));
+  const aliases = useQuery(queries.aliases(api, name));
   const fn = query.data;
   if (fn === undefined && query.error !== null) {
     const error = processServerError(query.error);
@@ -90,35 +102,32 @@ export function FunctionPage() {
       </>
     );
   }
-  const state = fn === undefined ? undefined : stateOf(fn);
+  // What the header says decides how many lines it has: what is below it comes with that, or it would move.
+  if (fn === undefined || aliases.isPending) {
+    return (
+      <>
+        <PageHeader title={name} heading={<Heading name={name} />} />
+        <Skeleton lines={8} />
+      </>
+    );
+  }
+  const state = stateOf(fn);
   return (
     <>
       <PageHeader
         title={name}
-        note={fn?.description === '' ? undefined : fn?.description}
-        heading={
-          <span className="flex flex-wrap items-center gap-x-3 gap-y-1">
-            <span>
-              <Link to={paths.functions()} className="font-normal text-faint no-underline hover:text-text">
-                Functions <span aria-hidden="true">/</span>{' '}
-              </Link>
-              {name}
-            </span>
-          </span>
-        }
+        note={fn.description === '' ? undefined : fn.description}
+        heading={<Heading name={name} />}
         actions={
-          fn !== undefined &&
-          state !== undefined && (
-            <>
-              <Badge tone={state.tone}>
-                <Dot tone={state.tone} />
-                {state.label}
-              </Badge>
-              <RuntimeBadge runtime={fn.runtime} />
-              <Badge>{fn.isolation}</Badge>
-              <LiveBadge fn={fn} />
-            </>
-          )
+          <>
+            <Badge tone={state.tone}>
+              <Dot tone={state.tone} />
+              {state.label}
+            </Badge>
+            <RuntimeBadge runtime={fn.runtime} />
+            <Badge>{fn.isolation}</Badge>
+            <LiveBadge fn={fn} aliases={aliases.data?.items ?? []} />
+          </>
         }
       />
       <nav aria-label="Function" className="mb-4 flex overflow-x-auto border-b border-line">
@@ -133,8 +142,10 @@ export function FunctionPage() {
           </Link>
         ))}
       </nav>
-      {fn?.enabled === false && <Disabled name={name} />}
-      <Suspense fallback={<Skeleton lines={8} />}>{fn === undefined ? <Skeleton lines={8} /> : <Outlet />}</Suspense>
+      {!fn.enabled && <Disabled name={name} />}
+      <Suspense fallback={<Skeleton lines={8} />}>
+        <Outlet />
+      </Suspense>
     </>
   );
 }

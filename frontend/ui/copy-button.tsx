@@ -69,7 +69,7 @@ export function CodeBlock({
       <ScrollArea label={label} className="max-h-96 overflow-auto rounded-md">
         <pre className="w-fit min-w-full py-2 pr-10 pl-3 font-mono text-xs leading-5">{text}</pre>
       </ScrollArea>
-      <div className="absolute top-0.5 right-0.5">
+      <div className="absolute top-0.5 right-0.5 rounded-md bg-raised">
         <CopyButton text={text} label={`Copy ${label}`} />
       </div>
     </div>

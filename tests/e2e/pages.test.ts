@@ -23,7 +23,7 @@ const screens = [
   { screen: 'phone', width: 390, narrowest: 320, low: 768 },
 ] as const;
 /** What may move by itself while a page is loaded, as cumulative layout shift counts it. */
-const mostShift = 0.05;
+const mostShift = 0.015;
 /** In a page: what moves for longer than somebody notices who asked for less motion. */
 const moving = `document.getAnimations().filter((item) => item.playState === 'running' &&
   item.effect.getComputedTiming().endTime > 10).map((item) => item.animationName ?? item.transitionProperty)`;
