@@ -56,7 +56,11 @@ export class ApiClient {
     for (const [name, value] of Object.entries(options.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
-    const headers: Record<string, string> = { accept: 'application/json', [clientHeader]: 'cli', ...options.headers };
+    const headers: Record<string, string> = {
+      accept: 'application/json',
+      [clientHeader]: this.#profile.isCi ? 'ci' : 'cli',
+      ...options.headers,
+    };
     if (this.#profile.token !== undefined) headers['authorization'] = `Bearer ${this.#profile.token}`;
     if (this.#profile.project !== undefined) headers['hearth-project'] ??= this.#profile.project;
     let body = options.body;

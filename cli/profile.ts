@@ -11,6 +11,8 @@ export interface Profile {
   readonly token: string | undefined;
   /** Sent as `Hearth-Project`; undefined: that of the token. */
   readonly project: string | undefined;
+  /** Nobody sits at the terminal: a job runs this. */
+  readonly isCi: boolean;
 }
 
 const defaultUrl = 'http://127.0.0.1:3000';
@@ -26,7 +28,13 @@ export function loadProfile(environment: Environment): Profile {
   const url = (environment['HEARTH_URL'] ?? stored?.url ?? defaultUrl).replace(/\/+$/, '');
   const token = environment['HEARTH_TOKEN'] ?? (stored !== undefined && stored.url === url ? stored.token : undefined);
   const isStored = stored !== undefined && stored.url === url;
-  return { url, token, project: environment['HEARTH_PROJECT'] ?? (isStored ? stored.project : undefined) };
+  const project = environment['HEARTH_PROJECT'] ?? (isStored ? stored.project : undefined);
+  return { url, token, project, isCi: isCi(environment) };
+}
+
+/** Whether this runs in a job of a CI system: all of them set `CI`. */
+export function isCi(environment: Environment): boolean {
+  return !['', '0', 'false'].includes(environment['CI'] ?? '');
 }
 
 function readStored(environment: Environment): StoredProfile | undefined {

@@ -130,6 +130,17 @@ describe('login', () => {
     expect([other.exitCode, tokens[2]]).toEqual([0, undefined]);
   });
 
+  it('says whether a person or a job of CI asks', async () => {
+    const clients: unknown[] = [];
+    handler = (request, response) => {
+      clients.push(request.headers['hearth-client']);
+      json(response, 200, whoami);
+    };
+    for (const CI of ['', 'false', 'true', '1']) await run(['whoami'], { environment: { CI } });
+    await run(['login'], { environment: { CI: 'true' } });
+    expect(clients).toEqual(['cli', 'cli', 'ci', 'ci', 'ci']);
+  });
+
   it('says what to do about a wrong token', async () => {
     handler = (_request, response) => json(response, 401, problem(401, 'bad_token', 'The token is not valid.'));
     const result = await run(['whoami']);

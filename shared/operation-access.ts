@@ -71,6 +71,7 @@ export const operationAccess = {
   listFunctions: 'read',
   listInvocations: 'invocations',
   listMembers: 'admin',
+  listNextSteps: 'read',
   listProjects: 'any',
   listRoutes: 'read',
   listScheduleRuns: 'read',

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import { type Client, clientHeader, clients } from '../../shared/build-states.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import type { SessionId } from '../../shared/ids.ts';
 import { fullNameOf } from '../../shared/names.ts';
@@ -52,6 +53,11 @@ export function functionNameIn(request: FastifyRequest, name: string): string {
 export function shownProject(request: FastifyRequest): string | undefined {
   const { project, isPlatformWide, isProjectNamed } = callerOf(request);
   return isPlatformWide && !isProjectNamed ? undefined : project;
+}
+
+/** What sent a request, as far as it said so. */
+export function clientOf({ headers }: FastifyRequest): Client {
+  return clients.find((client) => client === headers[clientHeader]) ?? 'api';
 }
 
 /** Who is calling, for the audit trail. */

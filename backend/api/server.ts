@@ -20,6 +20,7 @@ import type { MetricsSink } from '../core/ports/metrics-sink.ts';
 import { AnsweredRequests } from '../util/answered-requests.ts';
 import { limitBodyPauses } from '../util/body-pauses.ts';
 import { Authenticator } from './auth.ts';
+import { callerOf, clientOf } from './caller.ts';
 import type { ApiContext, SystemFacts } from './context.ts';
 import { mapError, rawTransportProblem, TransportError, titleOf } from './error-mapping.ts';
 import { IdleConnections } from './idle-connections.ts';
@@ -41,6 +42,7 @@ import { healthRoutes } from './routes/health.ts';
 import { deadLetterRoutes, invocationRoutes, invokeRoute } from './routes/invocations.ts';
 import { logRoutes } from './routes/logs.ts';
 import { metricsRoutes } from './routes/metrics.ts';
+import { nextStepRoutes } from './routes/next-steps.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { prometheusRoute } from './routes/prometheus.ts';
 import { secretRoutes } from './routes/secrets.ts';
@@ -275,7 +277,10 @@ async function registerApi(
     if (access === undefined)
       throw new PlatformError('internal', 'access_missing', 'this route does not say who may call it');
     authenticator.authenticate(request, access);
-    if (access !== 'none') requestLimit.check(request, reply);
+    if (access === 'none') return;
+    requestLimit.check(request, reply);
+    const { project } = callerOf(request);
+    if (project !== undefined && clientOf(request) === 'cli') context.controlPlane.firstUses.note(project, 'cli');
   });
   functionRoutes(app, context);
   versionRoutes(app, context);
@@ -300,6 +305,7 @@ async function registerApi(
   secretRoutes(app, context);
   systemRoutes(app, context);
   backupRoutes(app, context);
+  nextStepRoutes(app, context);
   for (const ofCalls of [testEventRoutes, invokeRoute, callDraftRoutes])
     await app.register(async (scope) => ofCalls(scope.withTypeProvider<ZodTypeProvider>(), context));
 }

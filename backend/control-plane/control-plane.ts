@@ -25,6 +25,7 @@ import { DeadLetters } from './dead-letters.ts';
 import { Deployments } from './deployments.ts';
 import { Drafts } from './drafts.ts';
 import { ErrorGroups } from './error-groups.ts';
+import { FirstUses } from './first-uses.ts';
 import type { InMemoryFunctionDirectory } from './function-directory.ts';
 import { Functions } from './functions.ts';
 import type { HostInventory } from './host-inventory.ts';
@@ -110,6 +111,7 @@ export interface ControlPlane {
   readonly sessions: Sessions;
   readonly secrets: Secrets;
   readonly testEvents: TestEvents;
+  readonly firstUses: FirstUses;
   readonly inventory: HostInventory;
   readonly directory: InMemoryFunctionDirectory;
   readonly store: Store;
@@ -167,6 +169,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const code = new VersionCode({ ...options, images });
   const builds = new Builds({ store, directory, clock, logger });
   await builds.recover();
+  const firstUses = new FirstUses({ store, clock, logger });
   const drafts: Drafts = new Drafts({
     ...options,
     code,
@@ -195,6 +198,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     sessions,
     secrets,
     testEvents: new TestEvents({ store, directory, lock, clock }),
+    firstUses,
     inventory,
     directory,
     store,
@@ -220,6 +224,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       drafts.close();
       await gate.settled();
       await tokens.settled();
+      await firstUses.settled();
       await tokenGuard.settled();
     },
   };

@@ -7,7 +7,7 @@ import { whoamiSchema } from '../../shared/api/system.ts';
 import { ApiClient } from '../api-client.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
-import { removeProfile, storeProfile } from '../profile.ts';
+import { isCi, removeProfile, storeProfile } from '../profile.ts';
 import { askPassword } from '../prompts.ts';
 
 interface Options {
@@ -70,7 +70,10 @@ async function login(context: CliContext, options: Options): Promise<void> {
       ? (await findToken(context, options)).trim()
       : await signIn(context, url, options.user, options.passwordFile);
   if (token === '') throw new CliError(exitCodes.usage, 'the token is empty');
-  const who = await new ApiClient({ url, token, project: undefined }).get('/api/v1/whoami', whoamiSchema);
+  const who = await new ApiClient({ url, token, project: undefined, isCi: isCi(context.environment) }).get(
+    '/api/v1/whoami',
+    whoamiSchema,
+  );
   const path = storeProfile(context.environment, { url, token });
   context.terminal.answer({ url, ...who }, `Logged in at ${url} as ${who.name} (${who.scope}); kept in ${path}`);
 }
@@ -78,7 +81,7 @@ async function login(context: CliContext, options: Options): Promise<void> {
 async function signIn(context: CliContext, url: string, user: string, file: string | undefined): Promise<string> {
   const password =
     file === undefined ? await askPassword(context, `Password of ${user}: `) : await readSecret(context, file);
-  const client = new ApiClient({ url, token: undefined, project: undefined });
+  const client = new ApiClient({ url, token: undefined, project: undefined, isCi: isCi(context.environment) });
   const { token } = await client.send('POST', '/api/v1/sessions', signedInSchema, { json: { user, password } });
   return token;
 }

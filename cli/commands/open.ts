@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { functionSchema } from '../../shared/api/functions.ts';
 import { functionPath } from '../api-paths.ts';
 import type { CliContext, ContextFactory } from '../context.ts';
+import { isCi } from '../profile.ts';
 
 interface Options {
   readonly print?: boolean;
@@ -26,7 +27,7 @@ async function open(
   if (name !== undefined) await client.get(functionPath(name), functionSchema);
   const url = `${client.url}${name === undefined ? '/' : `/functions/${encodeURIComponent(name)}`}`;
   terminal.result({ url }, url);
-  const isScript = terminal.isJson || terminal.streams.stdout.isTTY !== true || (environment['CI'] ?? '') !== '';
+  const isScript = terminal.isJson || terminal.streams.stdout.isTTY !== true || isCi(environment);
   if (options.print === true || isScript) return;
   const browser = spawn(process.platform === 'darwin' ? 'open' : 'xdg-open', [url], {
     detached: true,

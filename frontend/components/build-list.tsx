@@ -19,7 +19,7 @@ import { type TimeZone, useTimeZone } from '../util/time-zone.ts';
 import { EndedBuild, LiveBuild } from './build-view.tsx';
 import { ListCard } from './list-card.tsx';
 
-const sources = { api: 'API', cli: 'CLI', dashboard: 'dashboard', platform: 'platform' } as const;
+const sources = { api: 'API', cli: 'CLI', ci: 'CI', dashboard: 'dashboard', platform: 'platform' } as const;
 
 function columns(
   now: number,

@@ -7,7 +7,7 @@ import { useApi, useLive } from '../api/context.tsx';
 import type { LiveSnapshot } from '../api/live-ticks.ts';
 import { queries } from '../api/queries.ts';
 import { CanaryAborts, useAreAbortsKnown } from '../components/canary-aborts.tsx';
-import { Checklist, useIsChecklistKnown } from '../components/checklist.tsx';
+import { useChecklist } from '../components/checklist.tsx';
 import { FirstRun } from '../components/first-run.tsx';
 import { HostCharts } from '../components/host-charts.tsx';
 import { MetricCharts } from '../components/metric-charts.tsx';
@@ -150,9 +150,9 @@ export function OverviewPage() {
   const live = isFollowing ? liveNow : frozen;
   const { query, functions: list } = useAllFunctions();
   const areAbortsKnown = useAreAbortsKnown();
-  const isChecklistKnown = useIsChecklistKnown();
+  const checklist = useChecklist(list);
   // All that is above the charts comes with them, and moves nothing later.
-  const isTopKnown = areAbortsKnown && isChecklistKnown && !query.isPending;
+  const isTopKnown = areAbortsKnown && checklist.isKnown && !query.isPending;
   const metrics = useQuery(queries.metrics(api, range, undefined, isLive));
   if (list !== undefined && isUntouched(list)) {
     return (
@@ -181,7 +181,7 @@ export function OverviewPage() {
       <QueryView query={metrics} lines={10} isHeld={!isTopKnown}>
         {(data) => (
           <div className="grid gap-4 md:grid-cols-2">
-            {list !== undefined && <Checklist functions={list} />}
+            {checklist.card}
             <div className="grid grid-cols-1 gap-3 min-[360px]:grid-cols-2 sm:gap-4 md:col-span-2 xl:grid-cols-4">
               <MetricTiles
                 metrics={data}

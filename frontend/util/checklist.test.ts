@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checklistMemory, doneSteps, rememberChecklist } from './checklist.ts';
+import { areNextStepsHidden, checklistMemory, doneSteps, hideNextSteps, rememberChecklist } from './checklist.ts';
 
 const none = { isDismissed: false, done: [] } as const;
 const lastDeployment = { version: 1, at: '2026-11-27T10:00:00.000Z', by: 'admin' };
@@ -37,5 +37,22 @@ describe('the first steps', () => {
     expect(checklistMemory({ getItem: () => kept[0] ?? null })).toEqual({ isDismissed: true, done: ['deploy'] });
     for (const text of [null, '{broken', '1', '{"done":"deploy"}', '{"done":["other"],"isDismissed":1}'])
       expect(checklistMemory({ getItem: () => text })).toEqual(none);
+  });
+
+  it('are followed by others until somebody hides those, with or without room to remember it', () => {
+    const kept = new Map<string, string>();
+    const storage = {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (key: string, value: string) => void kept.set(key, value),
+    };
+    expect(areNextStepsHidden(storage)).toBe(false);
+    hideNextSteps({
+      setItem: () => {
+        throw new Error('no room');
+      },
+    });
+    hideNextSteps(storage);
+    expect(areNextStepsHidden(storage)).toBe(true);
+    expect(checklistMemory(storage)).toEqual(none);
   });
 });

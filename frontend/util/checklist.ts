@@ -54,10 +54,20 @@ export function checklistMemory(storage: Pick<Storage, 'getItem'>): ChecklistMem
   }
 }
 
+const nextKey = 'hearth.next-steps';
+
+/** Whether somebody does not want to see what comes after the first steps, in this browser. */
+export const areNextStepsHidden = (storage: Pick<Storage, 'getItem'>): boolean => storage.getItem(nextKey) === 'hidden';
+
+export const hideNextSteps = (storage: Pick<Storage, 'setItem'>): void => keep(storage, nextKey, 'hidden');
+
+export const rememberChecklist = (storage: Pick<Storage, 'setItem'>, memory: ChecklistMemory): void =>
+  keep(storage, key, JSON.stringify(memory));
+
 /** A browser without room forgets, and asks again next time. */
-export function rememberChecklist(storage: Pick<Storage, 'setItem'>, memory: ChecklistMemory): void {
+function keep(storage: Pick<Storage, 'setItem'>, name: string, text: string): void {
   try {
-    storage.setItem(key, JSON.stringify(memory));
+    storage.setItem(name, text);
   } catch {
     return;
   }

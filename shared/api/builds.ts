@@ -10,7 +10,7 @@ const buildStates = ['queued', 'building', 'checking', 'ready', 'failed', 'cance
 export type BuildState = (typeof buildStates)[number];
 
 /** What asked for a build, as far as it said so. */
-const buildSources = ['api', 'cli', 'dashboard', 'platform'] as const;
+const buildSources = ['api', 'cli', 'ci', 'dashboard', 'platform'] as const;
 export type BuildSource = (typeof buildSources)[number];
 
 /** On answers to deploys: the build's id. */

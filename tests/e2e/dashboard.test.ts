@@ -129,6 +129,22 @@ describe.skipIf(whyNoChromium !== undefined)(`dashboard${skippedFor(whyNoChromiu
     await page.reload();
     await seen('Slowest functions');
     expect(await page.getByText('First steps').count()).toBe(0);
+
+    const memory = JSON.stringify({ isDismissed: false, done: ['deploy', 'call', 'change', 'schedule'] });
+    await page.evaluate(`localStorage.setItem('hearth.checklist', ${JSON.stringify(memory)})`);
+    await page.reload();
+    await seen('0 of 4');
+    await seen('hearth backup');
+    expect((await platform.api('GET', '/api/v1/whoami', undefined, { 'hearth-client': 'cli' })).status).toBe(200);
+    await expect
+      .poll(async () => (await platform.api('GET', '/api/v1/next-steps')).text(), patience)
+      .toMatch(/"cli","doneAt":"/);
+    await page.reload();
+    await seen('1 of 4');
+    await button('Hide the next steps').click();
+    await page.reload();
+    await seen('Slowest functions');
+    expect(await page.getByText('Next steps').count()).toBe(0);
   });
 
   it('keeps what was edited over a reload, until it is deployed or discarded', async () => {

@@ -1,15 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { type BuildSource, buildIdHeader, type deployQuerySchema } from '../../../shared/api/builds.ts';
+import { buildIdHeader, type deployQuerySchema } from '../../../shared/api/builds.ts';
 import type { Deployed, InlineFiles } from '../../../shared/api/functions.ts';
-import { clientHeader } from '../../../shared/build-states.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import { shortNameOf } from '../../../shared/names.ts';
 import type { StartedBuild } from '../../control-plane/builds.ts';
 import type { DeployContext, Deployment } from '../../control-plane/deployments.ts';
 import type { BundleSource } from '../../core/ports/bundle-builder.ts';
 import { buildDocument } from '../build-documents.ts';
-import { actorOf, projectOfRequest } from '../caller.ts';
+import { actorOf, clientOf, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { functionDocument, functionUrl, versionDocument } from '../documents.ts';
 import { etagOf } from '../etag.ts';
@@ -49,11 +48,19 @@ export async function answerDeploy(
   start: (how: Omit<DeployContext, 'expectedRevision'>) => Promise<StartedBuild<Deployment>>,
 ): Promise<FastifyReply> {
   const isDetached = asksForNoWait(request);
+  const source = clientOf(request);
   const started = await start({
     actor: actorOf(request),
-    source: sourceOf(request),
+    source,
     signal: isDetached ? undefined : disconnectSignal(reply),
   });
+  if (source === 'ci') {
+    const project = projectOfRequest(request);
+    started.done.then(
+      () => controlPlane.firstUses.note(project, 'ci'),
+      () => undefined,
+    );
+  }
   const { id } = started.build.record;
   reply.header(buildIdHeader, id);
   if (isDetached) {
@@ -73,11 +80,6 @@ export async function answerDeploy(
 function asksForNoWait({ query, headers }: FastifyRequest): boolean {
   if ((query as z.infer<typeof deployQuerySchema>).wait === 'false') return true;
   return /(?:^|,)\s*respond-async\s*(?:[,;]|$)/i.test(String(headers['prefer'] ?? ''));
-}
-
-function sourceOf({ headers }: FastifyRequest): BuildSource {
-  const named = headers[clientHeader];
-  return named === 'cli' || named === 'dashboard' ? named : 'api';
 }
 
 /** Else it goes with the request, which is over long before the build. */
