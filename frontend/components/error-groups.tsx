@@ -87,7 +87,7 @@ function columns(now: number, withFunction: boolean, onOpen: (id: string) => voi
       label: 'Failures, 24 h',
       isNumber: true,
       cell: (row) => (
-        <span className="inline-flex items-center gap-2.5">
+        <span className="inline-flex items-center gap-2.5 align-middle">
           <Sparkline
             values={row.sparkline}
             color="--series-3"

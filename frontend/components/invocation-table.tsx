@@ -80,7 +80,7 @@ function columns(
       label: 'Status',
       onPhone: 'bare',
       cell: (row) => (
-        <span className="inline-flex items-center gap-1.5">
+        <span className="inline-flex items-center gap-1.5 align-middle">
           <StatusBadge status={row.status} />
           {row.httpStatus !== null && row.httpStatus >= 400 && (
             <span className="tabular text-xs text-muted">{row.httpStatus}</span>
@@ -97,7 +97,7 @@ function columns(
       isNumber: true,
       onPhone: 'bare',
       cell: (row) => (
-        <span className="inline-flex items-center gap-2.5">
+        <span className="inline-flex items-center gap-2.5 align-middle">
           <span className="hidden sm:inline-flex">
             <DurationBar timing={row.timing} longestMs={longestMs} />
           </span>

@@ -26,7 +26,7 @@ export function Tile({ label, value, note, change, better, spark, color = '--ser
       className="flex min-w-0 flex-col rounded-lg border border-line bg-surface px-3 pt-3 pb-2.5 sm:px-4"
     >
       <h2 className="text-xs font-medium text-muted">{label}</h2>
-      <div className="mt-1 flex items-end justify-between gap-3">
+      <div className="mt-1 flex items-end justify-between gap-3 sm:min-h-8">
         <p className="tabular text-2xl leading-tight font-semibold tracking-tight whitespace-nowrap">{value}</p>
         {spark !== undefined && spark.length > 1 && (
           <Sparkline

@@ -72,20 +72,24 @@ function NameCell({ fn, onTag }: { readonly fn: FunctionDocument; readonly onTag
             {tag}
           </button>
         ))}
-        {fn.description !== '' && <p className="truncate sm:max-w-80 text-xs text-faint">{fn.description}</p>}
+        {fn.description !== '' && (
+          <p className="truncate text-xs text-faint" title={fn.description}>
+            {fn.description}
+          </p>
+        )}
       </div>
     </div>
   );
 }
 
-/** What is done most often with one of many; shown where the mouse or the focus is, and to fingers always. */
+/** What is done most often with one of many; shown above the end of the row where the mouse or the focus is, and to fingers always. */
 function RowActions({ fn }: { readonly fn: FunctionDocument }) {
   const link = classes(buttonClasses('ghost', 'small'), '!px-1.5');
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: keeps the click of the mouse from opening the row
     // biome-ignore lint/a11y/noStaticElementInteractions: see above
     <span
-      className="inline-flex items-center opacity-0 group-focus-within:opacity-100 group-hover:opacity-100 [@media(hover:none)]:opacity-100"
+      className="absolute top-1/2 right-2 inline-flex -translate-y-1/2 items-center rounded-md bg-raised opacity-0 group-focus-within:opacity-100 group-hover:opacity-100 [@media(hover:none)]:static [@media(hover:none)]:translate-y-0 [@media(hover:none)]:opacity-100"
       onClick={(event) => event.stopPropagation()}
     >
       <Link to={paths.function(fn.name, 'code')} title="Test" aria-label={`Test ${fn.name}`} className={link}>
@@ -140,8 +144,8 @@ function columns(
       label: 'Function',
       isSortable: true,
       onPhone: 'bare',
-      // Beside the box.
-      className: 'max-sm:basis-[calc(100%-2.25rem)]',
+      // Beside the box; on wider screens what the other columns leave.
+      className: 'max-sm:basis-[calc(100%-2.25rem)] sm:w-full sm:max-w-0 sm:min-w-56',
       cell: (fn) => <NameCell fn={fn} onTag={onTag} />,
     },
     { id: 'runtime', label: 'Runtime', isSecondary: true, cell: (fn) => <RuntimeBadge runtime={fn.runtime} /> },
@@ -151,11 +155,11 @@ function columns(
       isNumber: true,
       isSortable: true,
       cell: (fn) => (
-        <span className="inline-flex items-center gap-2.5">
+        <span className="inline-flex items-center gap-2.5 align-middle">
           <Sparkline
             values={fn.stats?.sparkline ?? []}
             label={`Requests of ${fn.name} over the last hour`}
-            className="hidden h-5 w-16 sm:block"
+            className="hidden h-5 w-14 sm:block"
           />
           <span className="sm:min-w-9">{formatCount(fn.stats?.invocations)}</span>
         </span>
@@ -202,7 +206,7 @@ function columns(
       label: 'Actions',
       isLabelHidden: true,
       isSecondary: true,
-      className: '!py-0 w-0',
+      className: '!p-0 w-0 relative',
       cell: (fn) => <RowActions fn={fn} />,
     },
   ];
