@@ -5,7 +5,7 @@ import { timeSchema } from './paging.ts';
 export const nextStepNames = ['cli', 'ci', 'alert', 'backup'] as const;
 export type NextStepName = (typeof nextStepNames)[number];
 
-export const nextStepSchema = z.object({
+const nextStepSchema = z.object({
   step: z
     .enum(nextStepNames)
     .describe(
