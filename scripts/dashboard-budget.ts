@@ -31,7 +31,7 @@ const editorKey = 'ui/code-mirror.tsx';
 /** What a first visit loads beyond the shell: the overview, and the shortcuts that are there on every page. */
 const firstKeys = ['pages/overview.tsx', 'components/shortcuts.tsx'] as const;
 /** Parts that a page can be used without, and loads when it has nothing else to load or somebody asks for them. */
-const onDemandKeys: readonly string[] = ['components/new-function-deploy.tsx'];
+const onDemandKeys: readonly string[] = ['components/new-function-deploy.tsx', 'components/step-cards.tsx'];
 const isPage = (key: string): boolean => key.startsWith('pages/');
 
 /**

@@ -1,6 +1,4 @@
 import { queryOptions, useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
-import { X } from 'lucide-react';
 import { type ReactNode, useEffect, useState } from 'react';
 import type { FunctionDocument } from '../../shared/api/functions.ts';
 import type { NextSteps } from '../../shared/api/next-steps.ts';
@@ -8,29 +6,15 @@ import type { Api } from '../api/api.ts';
 import { useApi } from '../api/context.tsx';
 import { usePermission } from '../api/permission.ts';
 import { queries } from '../api/queries.ts';
-import { paths } from '../path-builder.ts';
-import { IconButton } from '../ui/button.tsx';
-import { Card } from '../ui/card.tsx';
 import {
   areNextStepsHidden,
   type ChecklistMemory,
   checklistMemory,
   doneSteps,
   hideNextSteps,
-  ownFunctions,
   rememberChecklist,
-  type StepId,
   stepIds,
 } from '../util/checklist.ts';
-import { StepMark } from './step-mark.tsx';
-
-/** Where each step is taken, for the function that was made last. */
-const steps: Readonly<Record<StepId, { readonly title: string; readonly path: (name: string) => string }>> = {
-  deploy: { title: 'Deploy a function', path: () => paths.newFunction() },
-  call: { title: 'Call it', path: (name) => paths.function(name, 'code') },
-  change: { title: 'Deploy a second version', path: (name) => paths.function(name, 'code') },
-  schedule: { title: 'Let it run on a schedule', path: (name) => paths.function(name, 'triggers') },
-};
 
 /** The first steps that were taken, and what this browser remembers of them. */
 function useFirstSteps(functions: readonly FunctionDocument[] | undefined) {
@@ -57,17 +41,20 @@ function useFirstSteps(functions: readonly FunctionDocument[] | undefined) {
   };
 }
 
-/** What comes after the first steps; what shows it is a chunk of its own, which comes along. */
+/** What shows steps is a chunk of its own, which comes when there are any. */
+const cardsQuery = queryOptions({
+  queryKey: ['step-cards'],
+  queryFn: async () => {
+    const { FirstSteps, NextSteps } = await import('./step-cards.tsx');
+    return { FirstSteps, NextSteps };
+  },
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
 const nextStepsQuery = ({ client }: Api) =>
   queryOptions({
     queryKey: ['next-steps'],
-    queryFn: async ({ signal }) => {
-      const [{ NextSteps }, { items }] = await Promise.all([
-        import('./next-steps.tsx'),
-        client.json<NextSteps>('GET', '/api/v1/next-steps', { signal }),
-      ]);
-      return { NextSteps, items };
-    },
+    queryFn: ({ signal }) => client.json<NextSteps>('GET', '/api/v1/next-steps', { signal }),
     refetchInterval: 30_000,
   });
 
@@ -81,61 +68,22 @@ export function useChecklist(functions: readonly FunctionDocument[] | undefined)
 } {
   const first = useFirstSteps(functions);
   const [isNextHidden, setIsNextHidden] = useState(() => areNextStepsHidden(localStorage));
-  const isPermitted = usePermission('createFunction') === undefined;
+  const isWanted = usePermission('createFunction') === undefined && !first.isDismissed;
   const areFirstDone = first.isKnown && first.done.length === stepIds.length;
-  const isNext = isPermitted && areFirstDone && !first.isDismissed && !isNextHidden;
+  const isFirst = isWanted && first.isKnown && !areFirstDone;
+  const isNext = isWanted && areFirstDone && !isNextHidden;
   const next = useQuery({ ...nextStepsQuery(useApi()), enabled: isNext });
-  const isKnown = first.isKnown && !(isNext && next.isPending);
-  if (!isKnown || !isPermitted || first.isDismissed) return { isKnown, card: null };
-  if (!areFirstDone)
+  const items = next.data?.items ?? [];
+  const isNextLeft = isNext && items.some(({ doneAt }) => doneAt === null);
+  const cards = useQuery({ ...cardsQuery, enabled: isFirst || isNext });
+  const isKnown = first.isKnown && !(isNext && next.isPending) && !((isFirst || isNext) && cards.isPending);
+  if (!isKnown || cards.data === undefined) return { isKnown, card: null };
+  const { FirstSteps, NextSteps } = cards.data;
+  if (isFirst)
     return { isKnown, card: <FirstSteps functions={functions ?? []} done={first.done} onDismiss={first.dismiss} /> };
-  if (!isNext || next.data === undefined || next.data.items.every(({ doneAt }) => doneAt !== null))
-    return { isKnown, card: null };
-  const { NextSteps, items } = next.data;
   const hide = () => {
     hideNextSteps(localStorage);
     setIsNextHidden(true);
   };
-  return { isKnown, card: <NextSteps items={items} onDismiss={hide} /> };
-}
-
-interface FirstStepsProps {
-  readonly functions: readonly FunctionDocument[];
-  readonly done: readonly StepId[];
-  readonly onDismiss: () => void;
-}
-
-function FirstSteps({ functions, done, onDismiss }: FirstStepsProps) {
-  const name = (ownFunctions(functions)[0] ?? functions[0])?.name ?? '';
-  return (
-    <Card
-      title="First steps"
-      note={`${done.length} of ${stepIds.length}`}
-      className="md:col-span-2"
-      actions={
-        <IconButton label="Hide the first steps" onClick={onDismiss}>
-          <X className="size-4" aria-hidden="true" />
-        </IconButton>
-      }
-    >
-      <ol className="grid gap-x-6 gap-y-1 sm:grid-cols-2 xl:grid-cols-4">
-        {stepIds.map((id) => {
-          const isDone = done.includes(id);
-          return (
-            <li key={id} className="flex min-h-8 items-center gap-2">
-              <StepMark isDone={isDone} />
-              {isDone ? (
-                <span className="text-muted">
-                  {steps[id].title}
-                  <span className="sr-only"> (done)</span>
-                </span>
-              ) : (
-                <Link to={steps[id].path(name)}>{steps[id].title}</Link>
-              )}
-            </li>
-          );
-        })}
-      </ol>
-    </Card>
-  );
+  return { isKnown, card: isNextLeft ? <NextSteps items={items} onDismiss={hide} /> : null };
 }
