@@ -13,6 +13,8 @@ const others: readonly (readonly [string, string])[] = [
   ['l', 'Live or paused'],
   ['Ctrl S', 'Keep what is in the editor in this browser'],
   ['Ctrl Enter', 'Test what is in the editor'],
+  ['Ctrl F', 'Find and replace in the editor; F3: the next'],
+  ['Alt G', 'Go to a line of the editor'],
   ['Esc', 'Close; in the editor: Esc, then Tab, leaves it'],
   ['?', 'This list'],
 ];

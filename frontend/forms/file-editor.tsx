@@ -1,4 +1,4 @@
-import { FilePlus2, PanelLeft, Pencil, Trash2 } from 'lucide-react';
+import { FilePlus2, PanelLeft, Pencil, Search, Trash2 } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import type { BuildError } from '../../shared/api/build-errors.ts';
 import { Button, IconButton } from '../ui/button.tsx';
@@ -116,6 +116,7 @@ export function FileEditor(props: FileEditorProps) {
   const tree = useFileTree({ files, onChange });
   const { box, place, show, isKnown } = useErrorPlaces(errors, tree);
   const [isShown, setIsShown] = useState(true);
+  const [find, setFind] = useState<object | undefined>();
   const { current, removed, refusal } = tree;
   return (
     <div className="flex min-w-0 flex-col gap-3">
@@ -169,6 +170,16 @@ export function FileEditor(props: FileEditorProps) {
             <span className={classes('min-w-0 truncate font-mono text-xs', changed.has(current) && 'text-accent')}>
               {current}
             </span>
+            {current !== '' && (
+              <IconButton
+                label="Find and replace"
+                aria-keyshortcuts="Control+F"
+                className="ml-auto"
+                onClick={() => setFind({})}
+              >
+                <Search className="size-4" aria-hidden="true" />
+              </IconButton>
+            )}
           </div>
           {current !== '' && (
             <div className="[&>div]:rounded-none [&>div]:border-0">
@@ -178,6 +189,7 @@ export function FileEditor(props: FileEditorProps) {
                 text={files[current] ?? ''}
                 onChange={(text) => onChange({ ...files, [current]: text })}
                 problems={errors.filter(({ file }) => file === current)}
+                {...(find === undefined ? {} : { find })}
                 {...(place?.file === current ? { goTo: place } : {})}
                 {...(onRun === undefined ? {} : { onRun })}
                 {...(onSave === undefined ? {} : { onSave })}

@@ -23,6 +23,8 @@ export interface CodeEditorProps {
   readonly problems?: readonly CodeProblem[];
   /** Where the cursor goes, once for each object. */
   readonly goTo?: CodePlace;
+  /** Opens the search, once for each object. */
+  readonly find?: object;
   readonly isReadOnly?: boolean;
   readonly minHeight?: string;
   readonly maxHeight?: string;

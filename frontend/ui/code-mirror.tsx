@@ -13,9 +13,11 @@ import {
   lineNumbers,
 } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
+import { createPortal } from 'react-dom';
 import type { CodeEditorProps, CodePlace } from './code-editor.tsx';
 import { codeProblems, positionOf, showProblems } from './code-problems.ts';
+import { codeSearch, type OpenSearch, openSearch, SearchPanel } from './code-search.tsx';
 
 /** Marks a text that came from outside: the editor holds its lines with other ends, and nobody edited it. */
 const fromOutside = Annotation.define<true>();
@@ -57,7 +59,11 @@ async function languageOf(fileName: string): Promise<Extension> {
   return [];
 }
 
-function extensionsOf(latest: { readonly current: CodeEditorProps }, language: Extension): Extension[] {
+function extensionsOf(
+  latest: { readonly current: CodeEditorProps },
+  language: Extension,
+  onSearch: (open: OpenSearch | undefined) => void,
+): Extension[] {
   const props = latest.current;
   const run = (pick: 'onRun' | 'onSave') => () => {
     latest.current[pick]?.();
@@ -68,6 +74,7 @@ function extensionsOf(latest: { readonly current: CodeEditorProps }, language: E
       { key: 'Mod-Enter', run: run('onRun') },
       { key: 'Mod-s', run: run('onSave'), preventDefault: true },
     ]),
+    codeSearch(onSearch),
     props.isReadOnly === true ? [] : codeProblems(() => latest.current.problems ?? []),
     lineNumbers(),
     history(),
@@ -125,6 +132,7 @@ export function CodeMirrorView(props: CodeEditorProps) {
   const latest = useRef(props);
   const rested = useRef(new Map<string, Rested>());
   const asked = useRef<CodePlace | undefined>(undefined);
+  const [search, setSearch] = useState<OpenSearch | undefined>();
   latest.current = props;
   const arrive = () => {
     if (view.current === undefined || asked.current === undefined) return;
@@ -150,7 +158,7 @@ export function CodeMirrorView(props: CodeEditorProps) {
         .catch(() => [])
         .then((language) => {
           if (isGone) return;
-          show(EditorState.create({ doc: latest.current.text, extensions: extensionsOf(latest, language) }));
+          show(EditorState.create({ doc: latest.current.text, extensions: extensionsOf(latest, language, setSearch) }));
         })
         .catch(() => undefined);
     return () => {
@@ -184,5 +192,15 @@ export function CodeMirrorView(props: CodeEditorProps) {
     arrive();
   }, [props.goTo]);
 
-  return <div ref={host} />;
+  useEffect(() => {
+    if (props.find === undefined || view.current === undefined) return;
+    openSearch(view.current);
+  }, [props.find]);
+
+  return (
+    <>
+      <div ref={host} />
+      {search !== undefined && createPortal(<SearchPanel open={search} />, search.dom)}
+    </>
+  );
 }

@@ -17,6 +17,8 @@ import {
   whyNoChromium,
 } from './support/browser.ts';
 
+/** How long a state that comes by itself may take on a busy machine. */
+const patience = { timeout: 20_000 };
 const dockerHost = process.env['DOCKER_HOST'] ?? '';
 const noPrograms = whyNoStaticPrograms();
 const noImages = (await whyNoEngine(dockerHost)) ?? noPrograms;
@@ -61,6 +63,43 @@ describe.skipIf(whyNoChromium !== undefined)(`a new function${skippedFor(whyNoCh
     const answer = await platform.api('GET', `/api/v1/functions/${name}/versions/${version}`);
     return versionSchema.parse(await answer.json()).config;
   };
+
+  it('finds, replaces and goes to a line by keyboard, and gives the focus back to the code', async () => {
+    await choose('Any language');
+    const editor = page.getByRole('textbox', { name: /Source of bootstrap/ });
+    const panel = page.getByRole('search', { name: 'Search in the code' });
+    const found = () => panel.getByRole('status').textContent();
+    const isInCode = () => page.evaluate('document.activeElement.matches(".cm-content[aria-label^=Source]")');
+    await editor.press('ControlOrMeta+a');
+    await page.keyboard.insertText('one\ntwo One\nones / two\n');
+    await editor.press('ControlOrMeta+f');
+    const find = panel.getByRole('textbox', { name: 'Find' });
+    // In it, keys of the page are letters.
+    await find.fill('');
+    await page.keyboard.type('t/?');
+    await expect.poll(() => find.inputValue(), patience).toBe('t/?');
+    await find.fill('one');
+    await expect.poll(found, patience).toBe('3 found');
+    await page.keyboard.press('Enter');
+    await expect.poll(found, patience).toBe('1 of 3');
+    await page.keyboard.press('Shift+F3');
+    await expect.poll(found, patience).toBe('3 of 3');
+    await panel.getByRole('button', { name: 'Match case' }).click();
+    await expect.poll(found, patience).toMatch(/of 2$/);
+    await panel.getByRole('button', { name: 'Whole words' }).click();
+    await panel.getByRole('textbox', { name: 'Replace with' }).fill('three');
+    await expectFine(page, [['dark', 320]]);
+    await panel.getByRole('button', { name: 'Replace all' }).click();
+    await expect.poll(() => editor.innerText(), patience).toMatch(/^three\s+two One\s+ones/);
+    await panel.getByRole('textbox', { name: 'Replace with' }).press('Escape');
+    await expect.poll(() => panel.count(), patience).toBe(0);
+    await expect.poll(isInCode, patience).toBe(true);
+    await editor.press('Alt+g');
+    await page.getByLabel('Go to line').fill('3');
+    await page.keyboard.press('Enter');
+    await expect.poll(isInCode, patience).toBe(true);
+    await expect.poll(() => page.locator('.cm-activeLine').first().textContent(), patience).toBe('ones / two');
+  });
 
   it('is a script of any language', async () => {
     await choose('Any language');
