@@ -83,6 +83,10 @@ interface HeaderRowsProps {
   readonly onChange: (headers: readonly WrittenHeader[]) => void;
 }
 
+/** Wider values where there is room; on a phone a name of usual length is whole. */
+const headerRow =
+  'grid grid-cols-[minmax(0,1fr)_minmax(0,1fr)_auto] items-center gap-1.5 sm:grid-cols-[minmax(0,2fr)_minmax(0,3fr)_auto]';
+
 function HeaderRows({ headers, onChange }: HeaderRowsProps) {
   const names = useId();
   const group = useRef<HTMLFieldSetElement>(null);
@@ -107,7 +111,7 @@ function HeaderRows({ headers, onChange }: HeaderRowsProps) {
       </datalist>
       {headers.map(({ name, value }, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a header may come twice, and has nothing else to be told by
-        <div key={index} className="grid grid-cols-[minmax(0,2fr)_minmax(0,3fr)_auto] items-center gap-1.5">
+        <div key={index} className={headerRow}>
           <Input
             data-name
             aria-label={`Name of header ${index + 1}`}

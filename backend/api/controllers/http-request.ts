@@ -9,7 +9,7 @@ import {
   httpRequestHeadSchema,
   maxMessageHeadBytes,
 } from '../../../shared/http-message.ts';
-import { defaultPathOf } from '../../../shared/names.ts';
+import { defaultPathOf, shortNameOf } from '../../../shared/names.ts';
 import { type OwnRouteMatch, OwnRoutes } from '../../../shared/own-routes.ts';
 import { headerObstacle } from '../../../shared/request-headers.ts';
 import type { FunctionEntry } from '../../control-plane/function-directory.ts';
@@ -66,7 +66,7 @@ export function routeOf({ record, routes }: FunctionEntry, { head }: WrittenRequ
   const known = routes.map(
     ({ methods, path }) => `${methods.length === 0 ? 'any method' : methods.join(', ')} ${path}`,
   );
-  const message = `no route of function ${record.name} takes ${head.method} ${head.target.split('?', 1)[0]}; it has ${known.join('; ')}`;
+  const message = `no route of function ${shortNameOf(record.name)} takes ${head.method} ${head.target.split('?', 1)[0]}; it has ${known.join('; ')}`;
   throw new PlatformError('not_found', 'path_not_routed', message.slice(0, 2000));
 }
 
