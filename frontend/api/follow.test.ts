@@ -51,11 +51,11 @@ describe('followEvents', () => {
       onState: (state) => states.push(state),
     });
     closers.push(stop);
-    await vi.waitFor(() => expect(seen).toEqual(['event 1', 'event 2', 'event 3']), 10_000);
+    await vi.waitFor(() => expect(seen).toEqual(['event 1', 'event 2', 'event 3']), 60_000);
     expect(resumedFrom).toEqual([undefined, '1', '2']);
     expect(states.slice(0, 4)).toEqual(['connecting', 'open', 'waiting', 'connecting']);
     stop();
-    await vi.waitFor(() => expect(states.at(-1)).toBe('closed'), 10_000);
+    await vi.waitFor(() => expect(states.at(-1)).toBe('closed'), 60_000);
   });
 
   it('gives up when the platform refuses, and tries again when it is only busy', async () => {
@@ -76,6 +76,6 @@ describe('followEvents', () => {
     closers.push(
       followEvents({ client, path: () => '/stream', minRetryMs: 1, silenceMs: 30, onEvents: () => undefined }),
     );
-    await vi.waitFor(() => expect(connections()).toBeGreaterThan(1), 10_000);
+    await vi.waitFor(() => expect(connections()).toBeGreaterThan(1), 60_000);
   });
 });

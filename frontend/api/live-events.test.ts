@@ -7,7 +7,7 @@ import { LiveTicks } from './live-ticks.ts';
 import { Session } from './session.ts';
 import type { TopicEvent } from './topic-table.ts';
 
-const patience = { timeout: 10_000 };
+const patience = { timeout: 60_000 };
 const closers: (() => void)[] = [];
 afterEach(() => {
   for (const close of closers.splice(0)) close();

@@ -228,7 +228,7 @@ test('at most two builds run; one that waits can be aborted', async () => {
   const builds = [1, 2, 3].map((n) => build(files(n), 'main.handler', 'python'));
   const stop = new AbortController();
   const waiting = build(files(4), 'main.handler', 'python', stop.signal);
-  await vi.waitFor(() => expect(running).toBe(2), { timeout: 20_000 });
+  await vi.waitFor(() => expect(running).toBe(2), { timeout: 60_000 });
   stop.abort();
   await expect(waiting).rejects.toMatchObject({ kind: 'conflict', code: 'build_cancelled' });
   gate.resolve();

@@ -20,7 +20,7 @@ async function samplerOf(options: Partial<HostSamplerOptions> = {}) {
 
 /** Sampling reads real files, so a step of the manual clock is over only some turns of the loop later. */
 async function until(isReached: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   while (!isReached() && Date.now() < deadline) await new Promise((resolve) => setImmediate(resolve));
   expect(isReached()).toBe(true);
 }
