@@ -22,7 +22,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const open = (path: string) => openSqliteStore({ path, clock: testClock, logger: testLogger });
 
 describe('a platform that is killed while it writes', () => {
-  it(`loses nothing that it acknowledged, ${kills} times in a row`, async () => {
+  it(`loses nothing that it acknowledged, ${kills} times in a row`, { timeout: 600_000 }, async () => {
     const path = join(folder, 'hearth.db');
     const acknowledged: string[] = [];
     for (let round = 0; round < kills; round++) acknowledged.push(...(await acknowledgedUntilKilled(path, round)));

@@ -37,7 +37,8 @@ describe.skipIf(why !== undefined)(`a platform whose Docker daemon comes and goe
       retry: { maxAttempts: 20, maxAgeMs: 3_600_000, minBackoffMs: 500, maxBackoffMs: 2000 },
     });
     expect(created.status, await created.clone().text()).toBe(201);
-    expect((await call(0)).status).toBe(200);
+    // The first start may take longer than a call waits on a busy host.
+    await eventually(async () => expect((await call(0)).status).toBe(200));
     const running = call(25_000);
     await eventually(async () => {
       const { pools } = (await (await platform.api('GET', '/api/v1/system/pools')).json()) as {

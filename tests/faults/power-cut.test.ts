@@ -15,7 +15,7 @@ const mostWrites = 60;
 /** And so long after that. */
 const mostMs = 200;
 /** Until a machine has booted and said something, on a busy host. */
-const bootMs = 120_000;
+const bootMs = 240_000;
 
 describe.skipIf(reason !== undefined)(`the power of the machine is cut${skippedFor(reason)}`, () => {
   const directory = mkdtempSync(join(tmpdir(), 'hearth-power-'));

@@ -456,7 +456,8 @@ describe('cancellation', () => {
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
       console.log(signal.reason.name); throw signal.reason; };`);
     const settled = rig.settled();
-    const { result } = await rig.invoke({ timeoutMs: 80 });
+    // Enough for it to have begun.
+    const { result } = await rig.invoke({ timeoutMs: 1000 });
     expect(result.outcome).toMatchObject({ kind: 'function-fault', fault: 'timeout' });
     await settled;
     expect(rig.logs.map((line) => line.text)).toEqual(['TimeoutError']);
