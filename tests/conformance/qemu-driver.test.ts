@@ -12,7 +12,7 @@ let directory = '';
 const reason = whyNoQemu();
 
 /** One of some thirty boots under emulation hangs now and then, twice in a row hardly ever. */
-describe.skipIf(reason !== undefined)(`microVMs${skippedFor(reason)}`, { retry: 1 }, () => {
+describe.skipIf(reason !== undefined)(`microVMs${skippedFor(reason)}`, { retry: 1, timeout: 300_000 }, () => {
   describeDriver('qemu', {
     hasProcesses: true,
     startsAhead: true,

@@ -8,7 +8,8 @@ import { describeSnapshots } from './snapshot-suite.ts';
 
 const why = whyNoQemu();
 
-describe.skipIf(why !== undefined)(`snapshots of qemu${skippedFor(why)}`, () => {
+/** Several emulated guests at the same time, on a host that may be busy. */
+describe.skipIf(why !== undefined)(`snapshots of qemu${skippedFor(why)}`, { timeout: 300_000 }, () => {
   describeSnapshots({
     makeDriver: (directory) =>
       new QemuDriver({
