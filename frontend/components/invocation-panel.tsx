@@ -15,6 +15,7 @@ import { Dialog } from '../ui/dialog.tsx';
 import { toast } from '../ui/toast.tsx';
 import { formatBytes } from '../util/format.ts';
 import { obstacleTexts, traceIdOf } from '../util/kept-request.ts';
+import { mayHaveLateLines } from '../util/late-lines.ts';
 import { versionText } from '../util/version-text.ts';
 import { InvocationResult } from './invocation-result.tsx';
 import { PermittedButton } from './permitted-button.tsx';
@@ -134,7 +135,8 @@ function whyNotReplayed(detail: InvocationDetail, obstacle: ReplayObstacle | und
 export function InvocationView({ id }: { readonly id: string }) {
   const query = useQuery({
     ...queries.invocation(useApi(), id),
-    refetchInterval: (state) => (state.state.data !== undefined && isOver(state.state.data.status) ? false : 1500),
+    refetchInterval: ({ state: { data } }) =>
+      data === undefined || !isOver(data.status) || mayHaveLateLines(data, Date.now()) ? 1500 : false,
   });
   return (
     <QueryView query={query} lines={10}>

@@ -8,6 +8,7 @@ import { processServerError, type ServerError } from '../api/server-error.ts';
 import type { DraftTarget } from '../forms/use-draft.ts';
 import { Callout, ErrorCallout } from '../ui/callout.tsx';
 import { Spinner } from '../ui/spinner.tsx';
+import { mayHaveLateLines } from '../util/late-lines.ts';
 import { InvocationResult } from './invocation-result.tsx';
 import { isOver } from './status.tsx';
 import type { PastTest } from './test-history.tsx';
@@ -29,7 +30,7 @@ export function useTargetObstacle({ target, draft }: ReturnType<typeof useTarget
   return refusals[target] ?? own ?? draft?.obstacle;
 }
 
-/** The invocation's document; asked for again while it runs, and once more for log lines that were still on their way. */
+/** The invocation's document; asked for again while it runs, and some more for log lines that were still on their way. */
 function useDetail(id: string | undefined): InvocationDetail | undefined {
   const api = useApi();
   const { data } = useQuery({
@@ -39,7 +40,8 @@ function useDetail(id: string | undefined): InvocationDetail | undefined {
       const detail = query.state.data;
       if (detail === undefined) return 300;
       if (!isOver(detail.status)) return 700;
-      return query.state.dataUpdateCount < 4 ? 500 : false;
+      if (query.state.dataUpdateCount < 4) return 500;
+      return mayHaveLateLines(detail, Date.now()) ? 1500 : false;
     },
     retry: 5,
     retryDelay: 200,

@@ -4,7 +4,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildStale } from '../../scripts/build.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, expectFine, findChromium, launchChromium, whyNoChromium } from './support/browser.ts';
+import {
+  accessibilityFaults,
+  expectFine,
+  findChromium,
+  launchChromium,
+  patienceMs,
+  whyNoChromium,
+} from './support/browser.ts';
 
 const executablePath = findChromium();
 const password = 'correct horse battery';
@@ -36,7 +43,7 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
     for (const response of made) expect(response.status).toBe(201);
     browser = await launchChromium(executablePath ?? '');
     page = await (await browser.newContext()).newPage();
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(patienceMs);
     await page.goto(`${platform.url}/functions`);
   }, 120_000);
   afterAll(async () => {
@@ -64,8 +71,8 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
     await page.getByRole('heading', { level: 1 }).waitFor();
     await page.goto(`${platform.url}/functions`);
     await page.getByRole('heading', { level: 1, name: 'Functions' }).waitFor();
-    await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count(), { timeout: 20_000 }).toBe(0);
-    expect(await page.getByRole('link', { name: 'ours', exact: true }).count()).toBe(0);
+    await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count()).toBe(0);
+    await expect.poll(() => page.getByRole('link', { name: 'ours', exact: true }).count()).toBe(0);
     await page.getByLabel('Project', { exact: true }).selectOption('default');
     await page
       .getByRole('link', { name: /^Functions/ })
@@ -102,7 +109,8 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
     await page.getByLabel('Kind of thing').selectOption('user');
     await page.getByRole('button', { name: 'bob', exact: true }).click();
     await page.waitForURL(/target=bob/);
-    await page.getByRole('cell', { name: 'user.create' }).waitFor();
+    // The address changes before the list: those of others go first.
+    await expect.poll(() => page.getByRole('cell', { name: 'user.create' }).count()).toBe(1);
     await expectFine(page, [
       ['light', 1280],
       ['dark', 390],
@@ -186,7 +194,7 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
     await page.getByRole('switch', { name: 'Answers calls' }).focus();
     await page.keyboard.press('Tab');
     const described = page.locator(':focus');
-    expect(await described.innerText()).toBe('Delete this function');
+    await expect.poll(() => described.innerText()).toBe('Delete this function');
     await page.getByRole('tooltip').waitFor();
     // As when the page is scrolled to what gets the focus.
     await page.evaluate("document.dispatchEvent(new Event('scroll'))");

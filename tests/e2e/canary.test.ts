@@ -37,7 +37,7 @@ describe.skipIf(whyNoChromium !== undefined)(`a canary in the dashboard${skipped
       .first()
       .click();
     const guard = page.getByRole('dialog').getByLabel('Take it back by itself when it fails more than version 1');
-    expect(await guard.isChecked()).toBe(true);
+    await expect.poll(() => guard.isChecked()).toBe(true);
     expect(await accessibilityFaults(page)).toEqual([]);
     await page.getByLabel('Also when its p95 is much higher').check();
     await page.getByLabel('How many times that of version 1').fill('0.5');

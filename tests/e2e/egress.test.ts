@@ -49,6 +49,7 @@ describe.skipIf(whyNoChromium !== undefined)(`refused attempts to get out${skipp
   it('take no place on the page of a function without a way out', async () => {
     await page.goto(`${platform.url}/functions/quiet`);
     await page.getByRole('heading', { name: 'Call it' }).waitFor();
+    await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count()).toBe(0);
     expect(await page.getByRole('heading', { name: 'Way out' }).count()).toBe(0);
   });
 });

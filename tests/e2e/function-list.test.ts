@@ -68,7 +68,7 @@ describe.skipIf(whyNoChromium !== undefined)(`list of functions${skippedFor(whyN
   });
 
   it('disables several by keyboard after a question; they keep what they have, and what waits runs when they are enabled', async () => {
-    const path = '/api/v1/functions/billing/invocations?mode=async&delayMs=1500';
+    const path = '/api/v1/functions/billing/invocations?mode=async&delayMs=5000';
     await open();
     await page.getByRole('cell').first().waitFor();
     // The keys come with a chunk of their own.
@@ -76,7 +76,7 @@ describe.skipIf(whyNoChromium !== undefined)(`list of functions${skippedFor(whyN
       await page.keyboard.press('j');
       return await page.evaluate('document.activeElement.closest("tr") !== null');
     };
-    await expect.poll(nextRow, { timeout: 20_000 }).toBe(true);
+    await expect.poll(nextRow).toBe(true);
     await page.keyboard.press('x');
     await page.keyboard.press('j');
     await page.keyboard.press('x');
@@ -94,7 +94,7 @@ describe.skipIf(whyNoChromium !== undefined)(`list of functions${skippedFor(whyN
     await page.keyboard.press('Enter');
     await page.getByText('2 functions are disabled').waitFor();
     await row('billing').getByText('Disabled').last().waitFor();
-    expect(await enabled()).toEqual(['stock']);
+    await expect.poll(enabled).toEqual(['stock']);
     await page.getByText('0 selected').waitFor();
 
     const call = await fetch(`${platform.gatewayUrl}/billing`);
@@ -130,11 +130,11 @@ describe.skipIf(whyNoChromium !== undefined)(`list of functions${skippedFor(whyN
   it('says on every page of a disabled function that it is, with a switch in the settings', async () => {
     await open('/functions/stock/settings');
     const service = page.getByRole('switch', { name: 'Answers calls' });
-    expect(await service.getAttribute('aria-checked')).toBe('true');
+    await expect.poll(() => service.getAttribute('aria-checked')).toBe('true');
     await service.focus();
     await page.keyboard.press('Space');
     await page.getByText('This function is disabled').waitFor();
-    expect(await service.getAttribute('aria-checked')).toBe('false');
+    await expect.poll(() => service.getAttribute('aria-checked')).toBe('false');
     expect((await fetch(`${platform.gatewayUrl}/stock`)).status).toBe(503);
     await isFine();
     await open('/functions/stock');
@@ -159,7 +159,7 @@ describe.skipIf(whyNoChromium !== undefined)(`list of functions${skippedFor(whyN
     await page.waitForURL('**/functions/stillborn/code**');
     await open();
     await row('stillborn').waitFor();
-    expect(await uncreated.count()).toBe(0);
+    await expect.poll(() => uncreated.count()).toBe(0);
     expect((await platform.api('DELETE', '/api/v1/functions/stillborn')).status).toBe(204);
   });
 
@@ -172,6 +172,6 @@ describe.skipIf(whyNoChromium !== undefined)(`list of functions${skippedFor(whyN
     await button('Disable 2 functions').click();
     await page.getByText('billing was not disabled').waitFor();
     await page.getByText('stock is disabled').waitFor();
-    expect(await enabled()).toEqual(['checkout']);
+    await expect.poll(enabled).toEqual(['checkout']);
   });
 });

@@ -74,7 +74,7 @@ export function handler(event) {
     for (const path of [...pages, paths.invocation(invocation)]) {
       await page.goto(platform.url + path);
       await page.getByRole('heading', { level: 1 }).waitFor();
-      await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count(), { timeout: 20_000 }).toBe(0);
+      await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count()).toBe(0);
       const made = await page.evaluate(
         `[...document.querySelectorAll('img[src="x"], script:not([src]), a[href^="javascript:"], [onerror]')].length`,
       );

@@ -118,7 +118,7 @@ describe.skipIf(whyNoChromium !== undefined)(`a new function${skippedFor(whyNoCh
     const program = page.getByLabel('Program (optional)');
     await program.setInputFiles({ name: 'echo-server', mimeType: 'application/octet-stream', buffer });
     await page.getByText('echo-server').waitFor();
-    expect(await page.getByRole('textbox', { name: /Source of bootstrap/ }).count()).toBe(0);
+    await expect.poll(() => page.getByRole('textbox', { name: /Source of bootstrap/ }).count()).toBe(0);
     await deploy('program');
     await run();
     await page.getByText('"Ada"').first().waitFor();
@@ -165,8 +165,11 @@ describe.skipIf(whyNoChromium !== undefined)(`a new function${skippedFor(whyNoCh
     const measured = drivers.find(({ name }) => name === 'process')?.measured;
     expect(measured?.booted?.count).toBeGreaterThan(0);
     expect(measured?.idleMemoryBytes).toBeGreaterThan(0);
-    const { pools } = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
-    expect(pools.map(({ functionName }) => functionName)).not.toContain('echo');
+    const pooled = async () => {
+      const { pools } = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
+      return pools.map(({ functionName }) => functionName);
+    };
+    await expect.poll(pooled).not.toContain('echo');
     const missing = drivers.find(({ status }) => status !== 'healthy');
     if (missing === undefined) return;
     const refused = await platform.api('POST', `/api/v1/system/drivers/${missing.name}/measurement`);

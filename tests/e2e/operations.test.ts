@@ -10,6 +10,7 @@ import {
   overflowPx,
   startWithBrowser,
   whyNoChromium,
+  zoomInto,
 } from './support/browser.ts';
 
 /** Logs, alerts and costs in a real browser. */
@@ -47,19 +48,18 @@ describe.skipIf(whyNoChromium !== undefined)(`logs, alerts and costs${skippedFor
     await go('/functions/paid/triggers');
     const next = page.getByText(/^Next: 20\d\d-/);
     await next.waitFor();
-    expect(await next.innerText()).not.toContain('UTC');
+    await expect.poll(() => next.innerText()).not.toContain('UTC');
     await page.getByLabel('Cron', { exact: true }).fill('*/7 * * * *');
     await button('Local').click();
-    await expect.poll(() => next.innerText(), { timeout: 30_000 }).toMatch(/Next: 20\d\d-01-01 00:00:00 UTC/);
+    await expect.poll(() => next.innerText()).toMatch(/Next: 20\d\d-01-01 00:00:00 UTC/);
     expect(await page.getByLabel('Cron', { exact: true }).inputValue()).toBe('*/7 * * * *');
     await button('UTC').click();
-    await expect.poll(() => next.innerText(), { timeout: 30_000 }).not.toContain('UTC');
+    await expect.poll(() => next.innerText()).not.toContain('UTC');
     const functions = page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Functions' });
+    await functions.waitFor();
     const wide = (await functions.boundingBox())?.width ?? 0;
     await button('Narrow the navigation').click();
-    await expect
-      .poll(async () => (await functions.boundingBox())?.width ?? 0, { timeout: 30_000 })
-      .toBeLessThan(wide / 2);
+    await expect.poll(async () => (await functions.boundingBox())?.width ?? wide).toBeLessThan(wide / 2);
     expect(await accessibilityFaults(page)).toEqual([]);
     expect(await page.getByLabel('Cron', { exact: true }).inputValue()).toBe('*/7 * * * *');
     await page.reload();
@@ -98,6 +98,7 @@ describe.skipIf(whyNoChromium !== undefined)(`logs, alerts and costs${skippedFor
     await page.getByRole('img', { name: /^Lines over time: 3 / }).waitFor();
     await button('Older lines').click();
     await button('Older lines').waitFor({ state: 'detached' });
+    await expect.poll(() => page.getByRole('log').getByText('stocked').count()).toBe(3);
     const saving = page.waitForEvent('download');
     await button('Save the lines that are shown').click();
     const saved = await saving;
@@ -116,13 +117,7 @@ describe.skipIf(whyNoChromium !== undefined)(`logs, alerts and costs${skippedFor
     expect(await accessibilityFaults(page)).toEqual([]);
     await page.keyboard.press('Escape');
 
-    const box = await volume.boundingBox();
-    if (box === null) throw new Error('the bars have no place');
-    await page.mouse.move(box.x + 2, box.y + 20);
-    await page.mouse.down();
-    await page.mouse.move(box.x + box.width - 2, box.y + 20, { steps: 4 });
-    await page.mouse.up();
-    await page.waitForURL(/range=\d{13}-\d{13}/);
+    await zoomInto(page, volume, [0.002, 0.998]);
     await page.getByText('Stored lines').waitFor();
     await page.getByRole('img', { name: /^Lines over time: 3 / }).waitFor();
     await page.getByRole('log').getByText('stocked').first().waitFor();
@@ -147,8 +142,8 @@ describe.skipIf(whyNoChromium !== undefined)(`logs, alerts and costs${skippedFor
     await give('other', 1);
     await go('/dead-letters');
     const rows = (name: string) => page.getByRole('row').filter({ hasText: name });
-    await expect.poll(() => rows('given-up').count(), { timeout: 60_000 }).toBe(3);
-    await expect.poll(() => rows('other').count(), { timeout: 60_000 }).toBe(1);
+    await expect.poll(() => rows('given-up').count()).toBe(3);
+    await expect.poll(() => rows('other').count()).toBe(1);
     await page.getByRole('combobox', { name: 'Function' }).selectOption('given-up');
     await page.waitForURL(/function=given-up/);
     await expect.poll(() => rows('other').count()).toBe(0);
@@ -212,7 +207,7 @@ describe.skipIf(whyNoChromium !== undefined)(`logs, alerts and costs${skippedFor
     for (const path of ['/alerts', '/costs']) {
       await go(path);
       await page.waitForLoadState('load');
-      await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count(), { timeout: 20_000 }).toBe(0);
+      await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count()).toBe(0);
       expect(await accessibilityFaults(page), path).toEqual([]);
       expect(await overflowPx(page), path).toBe(0);
     }

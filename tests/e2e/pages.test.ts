@@ -50,7 +50,7 @@ describe.skipIf(whyNoChromium !== undefined)(`every page${skippedFor(whyNoChromi
     await page.goto(platform.url + path);
     await page.getByRole('heading', { level: 1 }).waitFor();
     await page.waitForLoadState('load');
-    await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count(), { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count()).toBe(0);
   }
 
   /** Requests that came to nothing, or were answered with an error; what a page that was left no longer wants is none. */
@@ -82,7 +82,7 @@ describe.skipIf(whyNoChromium !== undefined)(`every page${skippedFor(whyNoChromi
 
   it.each(screens)(
     'has nothing wrong with it, in both themes: $screen, down to $narrowest pixels',
-    { timeout: 300_000 },
+    { timeout: 900_000 },
     async ({ screen, width, narrowest, low }) => {
       for (const theme of themes) mkdirSync(join(pictures, `${screen}-${theme}`), { recursive: true });
       const { page, complaints } = await openDashboard(browser, platform, { width });
@@ -101,7 +101,7 @@ describe.skipIf(whyNoChromium !== undefined)(`every page${skippedFor(whyNoChromi
           await page.screenshot({ path: join(pictures, `${screen}-${theme}`, `${nameOf(path)}.png`), fullPage: true });
         }
         await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
-        expect(await page.evaluate(moving), `${path}, reduced motion`).toEqual([]);
+        await expect.poll(() => page.evaluate(moving), { message: `${path}, reduced motion` }).toEqual([]);
         await page.setViewportSize({ width: narrowest, height: low });
         expect(await overflowPx(page), path).toBeLessThanOrEqual(0);
         expect(await cutOff(page), path).toEqual([]);
@@ -121,9 +121,9 @@ describe.skipIf(whyNoChromium !== undefined)(`every page${skippedFor(whyNoChromi
   it('moves, unless somebody asked for less of that', async () => {
     const { page } = await openDashboard(browser, platform);
     const pulses = () => page.evaluate(moving);
-    await expect.poll(pulses, { timeout: 20_000 }).toContain('pulse');
+    await expect.poll(pulses).toContain('pulse');
     await page.emulateMedia({ reducedMotion: 'reduce' });
-    await expect.poll(pulses, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(pulses).toEqual([]);
     await page.context().close();
   });
 
@@ -140,9 +140,12 @@ describe.skipIf(whyNoChromium !== undefined)(`every page${skippedFor(whyNoChromi
       await show(page, path);
       const cell = page.locator(`tbody td[data-label="${fact}"]`).first();
       await cell.waitFor();
-      expect(await page.evaluate(excess), path).toBeLessThanOrEqual(0);
-      const box = await cell.boundingBox();
-      expect((box?.x ?? 0) + (box?.width ?? width), path).toBeLessThanOrEqual(width);
+      await expect.poll(() => page.evaluate(excess), { message: path }).toBeLessThanOrEqual(0);
+      const rightOf = async () => {
+        const box = await cell.boundingBox();
+        return box === null ? Number.NaN : box.x + box.width;
+      };
+      await expect.poll(rightOf, { message: path }).toBeLessThanOrEqual(width);
       // Laid out as something else, it is a table to those who cannot see it all the same.
       expect(await page.getByRole('cell').count(), path).toBeGreaterThan(0);
     }

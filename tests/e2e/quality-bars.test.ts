@@ -3,14 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { budgets } from '../../scripts/dashboard-budget.ts';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
+import { openDashboard, patienceMs, startWithBrowser, whyNoChromium } from './support/browser.ts';
 import { fastForward } from './support/fast-forward.ts';
 import { deployPrinter, printAndRead, printEvenly } from './support/log-traffic.ts';
 import { heapBytes, logsAt, mainThreadTasks, scrollLogs } from './support/main-thread.ts';
 import { loadPage } from './support/page-load.ts';
 
 /** How long a state that comes by itself may take on a busy machine. */
-const patience = { timeout: 20_000 };
+const patience = { timeout: patienceMs };
 
 /** What the first line in sight says. */
 const rowInSight = `{
@@ -86,7 +86,7 @@ describe.skipIf(whyNoChromium !== undefined)(`quality bars of the dashboard${ski
     expect(read).toContain('order');
     await printEvenly(platform, { perSecond: 1000, seconds: 1 });
     await expect.poll(letGo, patience).toBeGreaterThanOrEqual(6000);
-    expect(await page.evaluate(rowInSight)).toBe(read);
+    await expect.poll(() => page.evaluate(rowInSight)).toBe(read);
     expect(complaints).toEqual([]);
     await page.context().close();
     ahead.close();
@@ -114,9 +114,8 @@ describe.skipIf(whyNoChromium !== undefined)(`quality bars of the dashboard${ski
       expect(growth).toBeLessThan(5_000_000);
       // Of the last quarter of an hour, in steps of 10 s.
       await page.getByRole('button', { name: 'View Memory of the host as table' }).click();
-      expect(
-        await page.getByRole('region', { name: 'Memory of the host as a table' }).getByRole('row').count(),
-      ).toBeGreaterThan(80);
+      const rows = page.getByRole('region', { name: 'Memory of the host as a table' }).getByRole('row');
+      await expect.poll(() => rows.count()).toBeGreaterThan(80);
       expect(complaints).toEqual([]);
       await page.context().close();
     } finally {

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, type CDPSession, chromium, type Locator, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { buildStale } from '../../../scripts/build.ts';
-import { type Platform, type PlatformOptions, startPlatform } from '../../support/platform.ts';
+import { eventually, type Platform, type PlatformOptions, startPlatform } from '../../support/platform.ts';
 
 const candidates = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
@@ -27,6 +27,9 @@ export function launchChromium(executablePath: string): Promise<Browser> {
   ];
   return chromium.launch({ executablePath, args });
 }
+
+/** How long anything that comes by itself may take on a busy machine, as `expect.poll` waits. */
+export const patienceMs = 60_000;
 
 /** Why tests of a browser cannot run here, or undefined. */
 export const whyNoChromium =
@@ -72,7 +75,7 @@ export async function openDashboard(
 ): Promise<{ readonly page: Page; readonly complaints: string[] }> {
   const context = await browser.newContext({ viewport: { width, height: 768 }, colorScheme: theme });
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(patienceMs);
   const complaints = watchComplaints(page);
   await page.goto(`${platform.url}/#token=${platform.token}`);
   await page.getByRole('heading', { level: 1 }).waitFor();
@@ -86,30 +89,52 @@ const settled = `Promise.all(document.getAnimations()
   .filter((item) => item.effect.getTiming().iterations !== Infinity)
   .map((item) => item.finished.catch(() => undefined)))`;
 
-/** What axe-core finds on the page once nothing moves any more, one line each. Through the debugger, as the page's policy allows no such script. */
+/** Looks in a row that have to find something: what comes in between, such as a note that fades in, is none of the page's faults. */
+const looks = 3;
+
+/** What axe-core finds on the page once nothing moves any more, one line each. */
 export async function accessibilityFaults(page: Page): Promise<readonly string[]> {
   const session = await page.context().newCDPSession(page);
   try {
     await session.send('Runtime.evaluate', { expression: axeSource });
-    const tags = JSON.stringify(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']);
-    // Axe leaves the size of targets (WCAG 2.2) out unless it is asked for it; a version that asks differently must not go unnoticed.
-    const expression = `${settled}.then(() => axe.run({ runOnly: ${tags} }).then((result) => {
-      const looked = ['passes', 'violations', 'incomplete', 'inapplicable'].flatMap((kind) => result[kind]);
-      const missed = looked.some(({ id }) => id === 'target-size') ? [] : ['axe did not look at the size of targets'];
-      return [...missed, ...result.violations.flatMap((violation) =>
-        violation.nodes.map((node) => violation.id + ': ' + node.target.join(' ') + ': ' + node.failureSummary))];
-    }))`;
-    const { result } = await session.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
-    return (result.value ?? [`axe did not run: ${result.description ?? ''}`]) as string[];
+    let faults = await lookAt(session);
+    for (let look = 1; look < looks && faults.length > 0; look++) faults = await lookAt(session);
+    return faults;
   } finally {
     await session.detach();
   }
 }
 
-/** How many pixels the page is wider than the window. */
+/** Through the debugger, as the page's policy allows no such script. */
+async function lookAt(session: CDPSession): Promise<readonly string[]> {
+  const tags = JSON.stringify(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']);
+  // Axe leaves the size of targets (WCAG 2.2) out unless it is asked for it; a version that asks differently must not go unnoticed.
+  const expression = `${settled}.then(() => axe.run({ runOnly: ${tags} }).then((result) => {
+    const looked = ['passes', 'violations', 'incomplete', 'inapplicable'].flatMap((kind) => result[kind]);
+    const missed = looked.some(({ id }) => id === 'target-size') ? [] : ['axe did not look at the size of targets'];
+    return [...missed, ...result.violations.flatMap((violation) =>
+      violation.nodes.map((node) => violation.id + ': ' + node.target.join(' ') + ': ' + node.failureSummary))];
+  }))`;
+  const { result } = await session.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
+  return (result.value ?? [`axe did not run: ${result.description ?? ''}`]) as string[];
+}
+
+/** To be run in a page: the value of `expression` in the first frame in which `isFine` holds for it, or in the last of sixty. */
+const inSomeFrame = (expression: string, isFine: string): string => `new Promise((done) => {
+  let left = 60;
+  const look = () => {
+    const value = ${expression};
+    if (${isFine} || --left === 0) done(value);
+    else requestAnimationFrame(look);
+  };
+  look();
+})`;
+
+/** How many pixels the page is wider than the window. What is measured before it is drawn, as charts are, has a window's new width some frames later. */
 export function overflowPx(page: Page): Promise<number> {
   // As text: the project's types for Node.js know no `document`.
-  return page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+  const excess = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+  return page.evaluate(inSomeFrame(excess, 'value <= 0'));
 }
 
 /** In a page: what can be used or read and is not whole within the width of the window, without a way to scroll to it. */
@@ -126,7 +151,35 @@ const outside = `[...document.querySelectorAll('a[href], button, input, select, 
 
 /** Controls and texts of the page that are cut off at the sides of the window. */
 export function cutOff(page: Page): Promise<readonly string[]> {
-  return page.evaluate(outside);
+  return page.evaluate(inSomeFrame(outside, 'value.length === 0'));
+}
+
+/** Presses the key until this is seen: what listens to single keys is loaded a moment after the page. Not for keys that take back what they did. */
+export async function pressUntilSeen(page: Page, key: string, target: Locator): Promise<void> {
+  await expect
+    .poll(async () => {
+      if (!(await target.isVisible())) await page.keyboard.press(key);
+      return await target.isVisible();
+    })
+    .toBe(true);
+}
+
+/**
+ * Drags across a chart, between two shares of its width, until the address has that range: what comes late to the page above it moves the chart away
+ * from the pointer.
+ */
+export async function zoomInto(page: Page, chart: Locator, [from, to]: readonly [number, number]): Promise<void> {
+  await eventually(async () => {
+    await chart.scrollIntoViewIfNeeded();
+    const box = await chart.boundingBox();
+    if (box === null) throw new Error('the chart has no place');
+    const y = box.y + Math.min(60, box.height / 2);
+    await page.mouse.move(box.x + box.width * from, y);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * to, y, { steps: 8 });
+    await page.mouse.up();
+    await page.waitForURL(/range=\d{13}-\d{13}/, { timeout: 5000 });
+  });
 }
 
 type View = readonly [theme: 'light' | 'dark', width: number];
