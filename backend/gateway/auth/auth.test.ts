@@ -1,4 +1,4 @@
-import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createHash, createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type CallerAuth, callerAuthSchema, type JwtAlgorithm, type JwtAuth } from '../../../shared/caller-auth.ts';
@@ -111,6 +111,54 @@ describe('signed messages', () => {
     for (const [found, reason] of refused) expect(found).toEqual({ isValid: false, reason });
     expect(signatureKey('x'.repeat(16))).toEqual(Buffer.from('x'.repeat(16)));
     expect(signatureKey('x'.repeat(15))).toBeUndefined();
+  });
+
+  test('the key, the id, the time and the body that were signed are let in, by RFC 2104, and none with a bit turned or a border moved', () => {
+    const sha256 = (...parts: readonly Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest();
+    const hmac = (secret: Buffer, message: Buffer) => {
+      const block = Buffer.alloc(64);
+      (secret.length > 64 ? sha256(secret) : secret).copy(block);
+      const [inner, outer] = [0x36, 0x5c].map((pad) => block.map((byte) => byte ^ pad)) as [Uint8Array, Uint8Array];
+      return sha256(outer, sha256(inner, message));
+    };
+    const turned = (bytes: Buffer, bit: number) => {
+      const other = Buffer.from(bytes);
+      const index = (bit >> 3) % other.length;
+      other[index] = (other[index] ?? 0) ^ (1 << (bit & 7));
+      return other;
+    };
+    const bytesOf = (minLength: number, maxLength: number) =>
+      fc.uint8Array({ minLength, maxLength }).map((bytes) => Buffer.from(bytes));
+    const ids = fc.stringMatching(/^[a-z0-9_.-]{1,20}$/);
+    const seconds = fc.integer({ min: -300, max: 300 }).map((off) => `${at / 1000 + off}`);
+    // What may be taken for the end of the time: a body that begins as one would.
+    const bodies = fc.oneof(
+      bytesOf(1, 60),
+      seconds.map((time) => Buffer.from(`${time}.{}`)),
+    );
+    fc.assert(
+      fc.property(bytesOf(16, 80), ids, seconds, bodies, fc.nat(0xffff), (secret, id, time, body, bit) => {
+        const signature = hmac(secret, Buffer.concat([Buffer.from(`${id}.${time}.`), body]));
+        const proof = { ...nothing, webhookId: id, webhookTimestamp: time, body };
+        const verdict = (over: Partial<CallerProof> = {}, signed = signature, key = secret) =>
+          verifySignature(auth, key, { ...proof, webhookSignature: `v1,${signed.toString('base64')}`, ...over }, at)
+            .isValid;
+        expect(verdict()).toBe(!id.includes('.'));
+        expect(verdict({ body: turned(body, bit) })).toBe(false);
+        expect(verdict({ webhookId: turned(Buffer.from(id), bit).toString('latin1') })).toBe(false);
+        expect(verdict({ webhookTimestamp: turned(Buffer.from(time), bit).toString('latin1') })).toBe(false);
+        expect(verdict({}, turned(signature, bit))).toBe(false);
+        expect(verdict({}, signature, turned(secret, bit))).toBe(false);
+        const [begin = '', ...rest] = body.toString('latin1').split('.');
+        const moved = {
+          webhookId: `${id}.${time}`,
+          webhookTimestamp: begin,
+          body: Buffer.from(rest.join('.'), 'latin1'),
+        };
+        expect(verdict(moved)).toBe(false);
+      }),
+      cases(),
+    );
   });
 
   test('a key that is short is none, and the caller does not learn of it', async () => {

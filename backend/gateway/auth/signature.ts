@@ -27,7 +27,8 @@ const invalid = (reason: string): SignatureVerdict => ({ isValid: false, reason 
 export function verifySignature(auth: SignatureAuth, key: Buffer, proof: CallerProof, now: number): SignatureVerdict {
   const { webhookId: id, webhookTimestamp: timestamp, webhookSignature: signatures, body } = proof;
   if (id === undefined || timestamp === undefined || signatures === undefined) return invalid('a header is missing');
-  if (!/^[\x21-\x7e]{1,255}$/.test(id)) return invalid('webhook-id is malformed');
+  // A full stop in it would let the end of an id be taken for a time, and what was the time for the body.
+  if (!/^[\x21-\x2d\x2f-\x7e]{1,255}$/.test(id)) return invalid('webhook-id is malformed');
   if (!/^[0-9]{1,12}$/.test(timestamp)) return invalid('webhook-timestamp is not in seconds');
   const toleranceMs = (auth.toleranceSeconds ?? defaultToleranceSeconds) * 1000;
   const sentAt = Number(timestamp) * 1000;
