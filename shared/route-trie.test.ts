@@ -132,6 +132,139 @@ test('removing what was added leaves a trie that matches nothing, whatever the r
   );
 });
 
+describe('beside a matcher that tries every route', () => {
+  /** Cuts and decodes as RFC 3986 says, a byte after the other. */
+  function plainSplit(path: string): readonly string[] | undefined {
+    if (!path.startsWith('/')) return undefined;
+    const parts = path.slice(1).split('/');
+    if (parts.at(-1) === '') parts.pop();
+    const decoded = parts.map(plainDecode);
+    return decoded.every((part) => part !== undefined && isName(part)) ? (decoded as string[]) : undefined;
+  }
+  function isName(part: string): boolean {
+    const isPlain = (character: string) => character >= ' ' && !['/', '\\', '\u007f'].includes(character);
+    return part !== '.' && part !== '..' && [...part].every(isPlain);
+  }
+  function plainDecode(raw: string): string | undefined {
+    const bytes: number[] = [];
+    const encoder = new TextEncoder();
+    for (let at = 0; at < raw.length; ) {
+      const character = String.fromCodePoint(raw.codePointAt(at) as number);
+      if (character !== '%') bytes.push(...encoder.encode(character));
+      else if (/^[0-9a-f]{2}$/i.test(raw.slice(at + 1, at + 3)))
+        bytes.push(Number.parseInt(raw.slice(at + 1, at + 3), 16));
+      else return undefined;
+      at += character === '%' ? 3 : character.length;
+    }
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes));
+    } catch {
+      return undefined;
+    }
+  }
+
+  interface Route {
+    readonly parts: readonly string[];
+    readonly methods: readonly string[];
+    readonly value: number;
+  }
+  /** What a route makes of a path; its `order` says how good that is, the smallest being the best. */
+  function plainMatch({ parts }: Route, segments: readonly string[], isOpen: boolean) {
+    const params: Record<string, string> = {};
+    let order = '';
+    for (const [at, part] of parts.entries()) {
+      if (part === '*') {
+        if (at > segments.length || (at === segments.length && !isOpen)) return undefined;
+        return { params: { ...params, '*': segments.slice(at).join('/') }, order: `${order}3` };
+      }
+      const segment = segments[at];
+      if (segment === undefined || (part.startsWith(':') ? segment === '' : segment !== part)) return undefined;
+      if (part.startsWith(':')) params[part.slice(1)] = segment;
+      order += part.startsWith(':') ? '2' : '1';
+    }
+    return parts.length === segments.length ? { params, order: `${order}0` } : undefined;
+  }
+  const answers = (methods: readonly string[], method: string) => {
+    if (methods.includes(method)) return 1;
+    return methods.length === 0 || (method === 'HEAD' && methods.includes('GET')) ? 2 : undefined;
+  };
+  function expected(routes: readonly Route[], method: string, path: string) {
+    const segments = plainSplit(path);
+    if (segments === undefined) return { kind: 'none' };
+    const fitting = routes.flatMap((route) => {
+      const found = plainMatch(route, segments, path.endsWith('/'));
+      return found === undefined ? [] : [{ ...route, ...found, rank: answers(route.methods, method) }];
+    });
+    const [best] = fitting
+      .filter(({ rank }) => rank !== undefined)
+      .toSorted((a, b) => a.order.localeCompare(b.order) || Number(a.rank) - Number(b.rank) || a.value - b.value);
+    if (best !== undefined) return { kind: 'match', value: best.value, params: best.params };
+    if (fitting.length === 0) return { kind: 'none' };
+    const allow = new Set(fitting.flatMap(({ methods }) => methods));
+    if (allow.has('GET')) allow.add('HEAD');
+    return { kind: 'method-not-allowed', allow: [...allow].sort() };
+  }
+
+  const name = fc.constantFrom('a', 'b', 'é', 'a b', '~x');
+  const part = fc.oneof(name, fc.constantFrom(':x', ':y', ':z'));
+  const method = fc.constantFrom('GET', 'HEAD', 'POST', 'PUT');
+  const routes = fc
+    .array(
+      fc.record({
+        parts: fc
+          .tuple(fc.array(part, { maxLength: 4 }), fc.boolean())
+          .map(([parts, rest]) => [
+            ...parts.filter((one, at) => !one.startsWith(':') || parts.indexOf(one) === at),
+            ...(rest ? ['*'] : []),
+          ]),
+        methods: fc.uniqueArray(method, { maxLength: 2 }),
+      }),
+      { maxLength: 10 },
+    )
+    .map((list) => list.map((route, value): Route => ({ ...route, value })));
+  /** As clients write them: some characters encoded that need not be, and now and then what is no path. */
+  const written = fc.oneof(
+    { weight: 12, arbitrary: name },
+    { weight: 4, arbitrary: name.map((text) => encodeURIComponent(text).replace('a', '%61')) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        '',
+        '.',
+        '%2e%2E',
+        '%2f',
+        'a%5Cb',
+        '%',
+        '%4',
+        '%zz',
+        '%00',
+        '%ff',
+        '%C3',
+        '%EF%BB%BF',
+        '*',
+        ':x',
+      ),
+    },
+    { weight: 1, arbitrary: fc.string({ unit: 'grapheme', maxLength: 4 }) },
+  );
+  const paths = fc
+    .tuple(fc.array(written, { maxLength: 6 }), fc.constantFrom('', '', '/'))
+    .map(([parts, end]) => `/${parts.join('/')}${end}`);
+
+  test('a path has the route, the parameters and the methods that it has there', () => {
+    fc.assert(
+      fc.property(routes, method, paths, (list, asked, path) => {
+        const trie = new RouteTrie<number>();
+        for (const { parts, methods, value } of list)
+          trie.add(parseRoutePattern(`/${parts.join('/')}`), methods, value);
+        const split = splitPath(path);
+        expect(split === undefined ? { kind: 'none' } : trie.match(asked, split)).toEqual(expected(list, asked, path));
+      }),
+      cases(),
+    );
+  });
+});
+
 describe('what would make a regular expression backtrack', () => {
   test('is plain text in a pattern', () => {
     const trie = trieOf(['/(a+)+$'], ['/(.*)*/:id']);

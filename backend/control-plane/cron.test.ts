@@ -1,4 +1,7 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { cronModels, zonedTimes } from '../../tests/support/cron-model.ts';
+import { cases } from '../../tests/support/fuzz.ts';
 import { checkCron, nextTicks } from './cron.ts';
 
 const at = (text: string) => Date.parse(text);
@@ -28,5 +31,25 @@ test.each([
       code: 'bad_schedule',
       message: typeof message === 'string' ? message : expect.stringMatching(message),
     }),
+  );
+});
+
+test('the ticks that are shown are those of a walk over every minute, one after the other', () => {
+  const aheadMs = 86_400_000;
+  fc.assert(
+    fc.property(cronModels, zonedTimes, (model, { timeZone, at: time }) => {
+      const until = Math.ceil(time / 60_000) * 60_000 + aheadMs;
+      const walked: number[] = [];
+      for (let tick = model.nextAfter(time, until, timeZone); tick !== undefined && walked.length < 3; ) {
+        walked.push(tick);
+        tick = model.nextAfter(tick, until, timeZone);
+      }
+      const shown = nextTicks(model.expression, timeZone, time, 3);
+      expect(
+        shown.filter((tick) => tick < until),
+        `${model.expression} in ${timeZone} after ${time}`,
+      ).toEqual(walked);
+    }),
+    cases(),
   );
 });

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseRoutePattern } from '../../shared/route-pattern.ts';
+import { cases } from '../../tests/support/fuzz.ts';
 import { SegmentOwners } from './segment-owners.ts';
 
 const pattern = (path: string) => parseRoutePattern(path);
@@ -31,4 +33,35 @@ test.each(['/~acme/x', '/:any', '/*', '/'])('%s is nobody’s', (path) => {
   expect(owners.isFree(pattern(path), 'b')).toBe(true);
   owners.remove(pattern(path), 'a');
   expect(owners.isFree(pattern('/acme'), 'b')).toBe(true);
+});
+
+test('a path is free unless a route of another project that is there begins as it does, whatever came and went', () => {
+  const path = fc
+    .tuple(fc.constantFrom('shop', 'blog', '~acme', ':any', '*'), fc.constantFrom('', '/a', '/:id'))
+    .map(([first, rest]) => (first === '*' ? '/*' : `/${first}${rest}`));
+  const project = fc.constantFrom('a', 'b', 'c');
+  const steps = fc.array(fc.record({ path, project, isAdded: fc.boolean() }), { maxLength: 24 });
+  const first = (route: string) => route.split('/')[1] ?? '';
+  const isCounted = (route: string) => /^[a-z]/.test(first(route));
+  fc.assert(
+    fc.property(steps, (list) => {
+      const owners = new SegmentOwners();
+      let routes: readonly { readonly path: string; readonly project: string }[] = [];
+      for (const step of list) {
+        const isFree = !routes.some(
+          (route) => isCounted(step.path) && first(route.path) === first(step.path) && route.project !== step.project,
+        );
+        expect(owners.isFree(pattern(step.path), step.project)).toBe(isFree);
+        const at = routes.findIndex((route) => route.path === step.path && route.project === step.project);
+        if (step.isAdded && isFree) {
+          owners.add(pattern(step.path), step.project);
+          routes = [...routes, step];
+        } else if (!step.isAdded && at >= 0) {
+          owners.remove(pattern(step.path), step.project);
+          routes = routes.toSpliced(at, 1);
+        }
+      }
+    }),
+    cases(),
+  );
 });

@@ -11,8 +11,9 @@ export interface CronTicks {
 
 /**
  * Five fields, or six with seconds first. Throws `invalid_request` / `bad_cron` or `bad_time_zone` with what is wrong.
- * DST, as croner does it: a tick in the hour that does not exist runs at the same distance after the change; one in the
- * hour that exists twice runs once.
+ * When clocks change, as croner does it: with one second, minute and hour, a time that is left out comes at the first moment after the gap if that is
+ * on the same day, and one that comes twice counts the first time. With a wildcard, a list, a range or steps in one of these, what is left out is left
+ * out, and what comes twice counts twice.
  */
 export function cronTicks(expression: string, timeZone: string): CronTicks {
   const cron = parse(expression, timeZone);

@@ -1,6 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../tests/fakes/manual-clock.ts';
+import { cases } from '../../tests/support/fuzz.ts';
 import { CallChainSigner } from './call-chain-signer.ts';
 
 const key = randomBytes(32);
@@ -34,6 +36,27 @@ describe('tokens of call chains', () => {
     for (const text of ['', 'x', 'a'.repeat(32), 'a'.repeat(33), 'é'.repeat(32), `${bytes.toString('base64url')}\n`])
       expect(signer.read(text)).toBeUndefined();
     expect(signer.ignored).toBe(bytes.length * 8 + 7);
+  });
+
+  it('say what they were made of under their key alone, and nothing with a bit turned', () => {
+    const keys = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes));
+    const clock = new ManualClock();
+    const chains = fc.record({
+      deadlineAt: fc.integer({ min: clock.now(), max: 2 ** 48 - 1 }),
+      depth: fc.nat(255),
+    });
+    fc.assert(
+      fc.property(keys, keys, chains, fc.nat(24 * 8 - 1), (own, other, chain, bit) => {
+        const signer = new CallChainSigner({ key: own, clock });
+        const token = signer.tokenOf(chain);
+        expect(signer.read(token)).toEqual(chain);
+        const forged = Buffer.from(token, 'base64url');
+        forged[bit >> 3] = (forged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        expect(signer.read(forged.toString('base64url'))).toBeUndefined();
+        if (!own.equals(other)) expect(new CallChainSigner({ key: other, clock }).read(token)).toBeUndefined();
+      }),
+      cases(),
+    );
   });
 
   it('hold for as long as their caller can still be there, and are nothing later', () => {

@@ -67,3 +67,58 @@ it('takes no tag that is shorter, though its bytes are the right ones', () => {
   for (const tagBytes of [0, 4, 8, 12, 15])
     expect(() => unseal(kek, place, { sealed: sealed.subarray(0, 12 + tagBytes), wrappedKey })).toThrow();
 });
+
+const bytesOfBit = (bytes: Buffer, bit: number): Buffer => {
+  const changed = Buffer.from(bytes);
+  const at = bit % (8 * bytes.length);
+  changed[at >> 3] = (changed[at >> 3] ?? 0) ^ (1 << (at & 7));
+  return changed;
+};
+const places = fc.record({
+  project: fc.string({ unit: 'grapheme', maxLength: 12 }),
+  name: fc.string({ unit: 'grapheme', maxLength: 12 }),
+  version: fc.nat(),
+});
+const parts = fc.constantFrom('sealed', 'wrappedKey');
+
+it('is opened by nothing but itself: not with any bit turned, a byte more or less, nor at any other place', () => {
+  const change = fc.record({ part: parts, bit: fc.nat(), extra: fc.uint8Array({ minLength: 1, maxLength: 40 }) });
+  fc.assert(
+    fc.property(places, places, fc.string({ unit: 'grapheme', maxLength: 60 }), change, (own, other, value, how) => {
+      const envelope = seal(kek, own, value);
+      const bytes = envelope[how.part];
+      const changes = [
+        bytesOfBit(bytes, how.bit),
+        bytes.subarray(0, how.bit % bytes.length),
+        Buffer.concat([bytes, how.extra]),
+      ];
+      for (const changed of changes) expect(() => unseal(kek, own, { ...envelope, [how.part]: changed })).toThrow();
+      const isSame = own.project === other.project && own.name === other.name && own.version === other.version;
+      if (!isSame) expect(() => unseal(kek, other, envelope)).toThrow();
+      expect(unseal(kek, own, envelope)).toBe(value);
+    }),
+    cases(),
+  );
+});
+
+it('is AES-256-GCM as the library of WebCrypto does it, over the place as JSON', async () => {
+  const raw = kek.export();
+  const opened = async (key: Buffer, what: string, { project, name, version }: typeof place, bytes: Buffer) => {
+    const usable = await crypto.subtle.importKey('raw', new Uint8Array(key), 'AES-GCM', false, ['decrypt']);
+    const additionalData = new TextEncoder().encode(JSON.stringify(['hearth secret', 1, what, project, name, version]));
+    // WebCrypto has the tag behind the text.
+    const [iv, tag, text] = [bytes.subarray(0, 12), bytes.subarray(12, 28), bytes.subarray(28)].map(
+      (part) => new Uint8Array(part),
+    ) as [Uint8Array<ArrayBuffer>, Uint8Array, Uint8Array];
+    const data = new Uint8Array([...text, ...tag]);
+    return Buffer.from(await crypto.subtle.decrypt({ name: 'AES-GCM', iv, additionalData }, usable, data));
+  };
+  await fc.assert(
+    fc.asyncProperty(places, fc.string({ unit: 'grapheme', maxLength: 60 }), async (own, value) => {
+      const { sealed, wrappedKey } = seal(kek, own, value);
+      const dataKey = await opened(raw, 'key', own, wrappedKey);
+      expect((await opened(dataKey, 'value', own, sealed)).toString()).toBe(value);
+    }),
+    cases(50),
+  );
+});
