@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sayProgress } from '../support/long-run.ts';
 import { PowerCutMachine } from '../support/power-cut-machine.ts';
 import { whyNoQemu } from '../support/qemu-programs.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 
 /** More for a long run: HEARTH_TEST_POWER_CUTS=100. */
-const cuts = Number(process.env['HEARTH_TEST_POWER_CUTS'] ?? 3);
+const usualCuts = 3;
+const cuts = Number(process.env['HEARTH_TEST_POWER_CUTS'] ?? usualCuts);
 const reason = whyNoQemu('mkfs.ext4');
 /** The cut comes after up to so many acknowledgements. */
 const mostWrites = 60;
@@ -54,6 +56,7 @@ describe.skipIf(reason !== undefined)(`the power of the machine is cut${skippedF
           about,
         ).toEqual([]);
         expect(run.queued, about).toBe(run.found.size);
+        if (round > 0) sayProgress(cuts > usualCuts, `${round} cuts, ${acknowledged.size} acknowledged, none lost`);
         for (const id of run.acknowledged) acknowledged.add(id);
       }
       expect(acknowledged.size).toBeGreaterThanOrEqual(cuts);
