@@ -11,7 +11,7 @@ const firstYear = 2019;
 const lastYear = 2037;
 
 /** Zones that change their clocks in different ways: at midnight, by half an hour, over the end of a day, in the south, and never. */
-export const cronZones = [
+const cronZones = [
   ...['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'America/Santiago', 'Africa/Cairo'],
   ...['America/Scoresbysund', 'Atlantic/Azores', 'Africa/Casablanca', 'Asia/Kathmandu', 'America/St_Johns'],
 ] as const;
