@@ -44,7 +44,7 @@ async function logs(browser: Browser, platform: Platform): Promise<readonly Row[
   const session = await page.context().newCDPSession(page);
   await page.goto(`${ahead.url}/logs`);
   await page.getByText('100k lines').waitFor();
-  await page.getByText('Live', { exact: true }).waitFor();
+  await page.getByRole('main').getByText('Live', { exact: true }).waitFor();
   const before = await heapBytes(session);
   const live = await mainThreadTasks(browser, page, () =>
     printEvenly(platform, { perSecond: linesPerSecond, seconds: liveSeconds }),

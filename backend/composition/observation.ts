@@ -111,6 +111,11 @@ export function createObservation(foundation: Foundation, gauges: Omit<Gauges, '
       { name: 'log_lines_dropped_total', help: 'Log lines given up under load.', value: () => logs.dropped },
       { name: 'records_dropped_total', help: 'Invocation records given up under load.', value: () => journal.dropped },
       {
+        name: 'records_left_out_total',
+        help: 'Ordinary calls beyond HEARTH_RECORDS_PER_SECOND, which are counted and have no record.',
+        value: () => gauges.scheduler()?.recordsLeftOut ?? 0,
+      },
+      {
         name: 'requests_not_kept_total',
         help: 'Requests of failed calls that were not kept: too many at once.',
         value: () => capture.dropped,

@@ -77,6 +77,7 @@ export function createScheduling(
       maxQueued: settings.HEARTH_MAX_QUEUED,
       maxQueuedPerFunction: settings.HEARTH_MAX_QUEUED_PER_FUNCTION,
       asyncConcurrency: settings.HEARTH_ASYNC_CONCURRENCY,
+      recordsPerSecond: settings.HEARTH_RECORDS_PER_SECOND,
     },
   });
   return { pool, scheduler };

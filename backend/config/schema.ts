@@ -167,6 +167,11 @@ export const settingsSchema = z.object({
     .describe('After SIGTERM, how long running invocations may take to finish.'),
 
   HEARTH_RETENTION_INVOCATIONS_HOURS: count(1, 87_600).default(168).describe('How long finished invocations are kept.'),
+  HEARTH_RECORDS_PER_SECOND: count(0, 1_000_000)
+    .default(1000)
+    .describe(
+      'Ordinary calls (over HTTP, warm, with success, within a second) that are recorded one by one in a second; of more, an even selection is. Metrics count every call, and everything else is recorded (docs/gateway.md). 0: every call.',
+    ),
   HEARTH_KEEP_REQUESTS: flag
     .prefault('true')
     .describe(

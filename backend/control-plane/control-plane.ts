@@ -63,7 +63,7 @@ export interface ControlPlaneOptions {
   readonly secrets: SecretKeeper;
   readonly scheduler: Pick<
     Scheduler,
-    'invoke' | 'submit' | 'cancel' | 'stats' | 'running' | 'findRunning' | 'schedulesChanged' | 'reserve'
+    'invoke' | 'submit' | 'cancel' | 'stats' | 'running' | 'findRunning' | 'leftOutAt' | 'schedulesChanged' | 'reserve'
   >;
   readonly journal: Pick<InvocationJournal, 'pending'>;
   /** See `InvocationsOptions`. */

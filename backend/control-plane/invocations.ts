@@ -26,7 +26,7 @@ import type { InMemoryFunctionDirectory } from './function-directory.ts';
 export interface InvocationsOptions {
   readonly store: Store;
   readonly directory: InMemoryFunctionDirectory;
-  readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'running' | 'findRunning'>;
+  readonly scheduler: Pick<Scheduler, 'invoke' | 'submit' | 'cancel' | 'running' | 'findRunning' | 'leftOutAt'>;
   readonly journal: Pick<InvocationJournal, 'pending'>;
   /** Left out: every call begins a chain of its own. */
   readonly callChains?: Pick<CallChains, 'read'> | undefined;
@@ -131,6 +131,11 @@ export class Invocations {
     return { items: items.sort(newestFirst), nextCursor: stored.nextCursor };
   }
 
+  /** When a call of this function, or of any of the project, last went without a record (`Scheduler.leftOutAt`). */
+  leftOutAt(project: string, functionName: string | undefined): number | undefined {
+    return this.#options.scheduler.leftOutAt((name) => projectOf(name) === project && (functionName ?? name) === name);
+  }
+
   #runningOf(filter: InvocationFilter, limit: number): readonly InvocationRecord[] {
     const { project, functionName, status, trigger, version, search = '' } = filter;
     const { from = 0, to = Number.POSITIVE_INFINITY } = filter;
@@ -161,7 +166,7 @@ export class Invocations {
     throw new PlatformError(
       'not_found',
       'invocation_not_found',
-      'there is no such invocation; it may have expired, or a synchronous call may still wait for an instance',
+      'there is no such invocation; it may have expired, a synchronous call may still wait for an instance, and of many calls with success in a second not each is recorded (HEARTH_RECORDS_PER_SECOND)',
     );
   }
 

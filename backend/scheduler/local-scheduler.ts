@@ -14,6 +14,7 @@ import type { FunctionStore, InvocationPayload, InvocationRecord, ScheduleStore 
 import { refusalOf } from '../core/refusals.ts';
 import { Admission } from './admission.ts';
 import { AsyncDispatcher } from './async-dispatcher.ts';
+import { RecordBudget } from './record-budget.ts';
 import { outcomeOfWait, reportWithoutInstance } from './reports.ts';
 import type { RequestCapture } from './request-capture.ts';
 import type { Run } from './run.ts';
@@ -54,6 +55,7 @@ export class LocalScheduler implements Scheduler {
   readonly #singleFlight: SingleFlight;
   readonly #dispatcher: AsyncDispatcher;
   readonly #ticker: ScheduleTicker;
+  readonly #records: RecordBudget;
   /** Ends the wait of everything that is not admitted yet. */
   readonly #waiting = new Set<(error: PlatformError) => void>();
   /** Synchronous calls of the API, which can be cancelled by id. */
@@ -69,6 +71,7 @@ export class LocalScheduler implements Scheduler {
       settings,
       onThrottle: (functionName, limit) => metrics.record({ kind: 'throttle', at: clock.now(), functionName, limit }),
     });
+    this.#records = new RecordBudget({ perSecond: settings.recordsPerSecond });
     this.#runner = new Runner({
       pool,
       clock,
@@ -150,6 +153,10 @@ export class LocalScheduler implements Scheduler {
     return call && recordOfRunning(call);
   }
 
+  leftOutAt(isAsked: (functionName: string) => boolean): number | undefined {
+    return this.#records.leftOutAt(isAsked);
+  }
+
   stats(): SchedulerStats {
     return {
       inFlight: this.#admission.inFlight,
@@ -158,6 +165,7 @@ export class LocalScheduler implements Scheduler {
       queued: this.#admission.queued,
       asyncDepth: this.#dispatcher.depth,
       asyncOldestMs: this.#dispatcher.oldestMs,
+      recordsLeftOut: this.#records.leftOut,
     };
   }
 
@@ -248,7 +256,11 @@ export class LocalScheduler implements Scheduler {
     const at = clock.now();
     const invocation = run.invocation();
     metrics.record({ kind: 'invocation', at, version: run.version, trigger: invocation.trigger, report, invocation });
-    journal.append(recordOf(invocation, report, at), run.payload() ?? this.#requestOf(run, report));
+    const payload = run.payload() ?? this.#requestOf(run, report);
+    // What somebody asked to keep has a record to be found by.
+    if (payload !== undefined || this.#records.takes(invocation, report, at)) {
+      journal.append(recordOf(invocation, report, at), payload);
+    }
     this.#ended(run);
   };
 

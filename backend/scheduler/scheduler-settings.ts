@@ -14,6 +14,8 @@ export interface SchedulerSettings {
   readonly maxStoredResultBytes: number;
   /** Payload and result of a synchronous API call are recorded up to this size each. */
   readonly maxRecordedBytes: number;
+  /** Ordinary calls over HTTP that are recorded in a second; 0: every one. See RecordBudget. */
+  readonly recordsPerSecond: number;
   readonly maxCallDepth: number;
   /** A tick at most this late counts as on time. */
   readonly tickGraceMs: number;
@@ -30,6 +32,7 @@ export const defaultSchedulerSettings = {
   leaseMs: 15_000,
   maxStoredResultBytes: limits.maxAsyncPayloadBytes,
   maxRecordedBytes: 65_536,
+  recordsPerSecond: 0,
   maxCallDepth: limits.maxCallDepth,
   tickGraceMs: 15_000,
   tickCheckMs: 10_000,

@@ -166,4 +166,9 @@ async function list({ client, terminal }: CliContext, options: ListOptions): Pro
     item.timing === null ? '-' : `${item.timing.totalMs.toFixed(1)} ms`,
     ago(item.createdAt),
   ]);
+  if (page.leftOutAt !== null) {
+    terminal.say(
+      `not every call is listed: until ${ago(page.leftOutAt)} more came than are recorded one by one (HEARTH_RECORDS_PER_SECOND); failed, cold and slow ones all are`,
+    );
+  }
 }

@@ -18,7 +18,7 @@ import type {
   Accepted,
   DeadLetter,
   InvocationDetail,
-  InvocationDocument,
+  InvocationPage,
   LogLine,
   Redriven,
 } from '../../shared/api/invocations.ts';
@@ -176,7 +176,7 @@ export class Api {
     });
   }
 
-  invocations(query: QueryValues, signal?: AbortSignal): Promise<Page<InvocationDocument>> {
+  invocations(query: QueryValues, signal?: AbortSignal): Promise<InvocationPage> {
     return this.#get(`${root}/invocations`, query, signal);
   }
 

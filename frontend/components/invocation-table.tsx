@@ -207,14 +207,20 @@ export function InvocationTable({
             if (rows.length === 0) return <NoInvocations isFiltered={isFiltered} hasMore={query.hasNextPage} />;
             const longestMs = Math.max(...rows.map((row) => row.timing?.totalMs ?? 0));
             return (
-              <Table
-                label="Invocations"
-                isStacked
-                columns={columns(longestMs, functionName === undefined, zone, setOpenId, selection)}
-                rows={rows}
-                rowKey={(row) => row.id}
-                onRowClick={(row) => setOpenId(row.id)}
-              />
+              <>
+                <LeftOutNote
+                  at={pages[0]?.leftOutAt ?? null}
+                  oldest={query.hasNextPage ? rows.at(-1)?.createdAt : undefined}
+                />
+                <Table
+                  label="Invocations"
+                  isStacked
+                  columns={columns(longestMs, functionName === undefined, zone, setOpenId, selection)}
+                  rows={rows}
+                  rowKey={(row) => row.id}
+                  onRowClick={(row) => setOpenId(row.id)}
+                />
+              </>
             );
           }}
         </QueryView>
@@ -222,6 +228,17 @@ export function InvocationTable({
       </div>
       <InvocationPanel id={openId} onClose={() => setOpenId('')} />
     </Card>
+  );
+}
+
+/** Of a flood of equal calls not each is recorded: said as long as the rows that are shown reach back to it. */
+function LeftOutNote({ at, oldest }: { readonly at: string | null; readonly oldest: string | undefined }) {
+  if (at === null || (oldest !== undefined && at < oldest)) return null;
+  return (
+    <p className="border-b border-line px-4 py-2 text-sm text-muted">
+      Not every call is listed: until <DateTime at={at} /> more came than are recorded one by one
+      (HEARTH_RECORDS_PER_SECOND). Failed, cold and slow ones all are, and charts count every call.
+    </p>
   );
 }
 

@@ -34,7 +34,14 @@ export const invocationSchema = z.object({
   hasRequest: z.boolean().describe('Its request over HTTP was kept: `GET /invocations/{id}/request`.'),
 });
 export type InvocationDocument = z.infer<typeof invocationSchema>;
-export const invocationPageSchema = pageOf(invocationSchema);
+export const invocationPageSchema = pageOf(invocationSchema).extend({
+  leftOutAt: timeSchema
+    .nullable()
+    .describe(
+      'When an ordinary call of these functions last went without a record, because more came than HEARTH_RECORDS_PER_SECOND; null: none did since the platform started.',
+    ),
+});
+export type InvocationPage = z.infer<typeof invocationPageSchema>;
 
 export const logLineSchema = z.object({
   id: z.string().describe('Sortable; send it back as `Last-Event-ID` or `cursor`.'),

@@ -181,6 +181,10 @@ class ScriptedScheduler implements Scheduler {
   start = async () => undefined;
   drain = async () => undefined;
   running = () => [];
+  leftOutAt(): undefined {
+    return undefined;
+  }
+
   findRunning = () => undefined;
   schedulesChanged = () => undefined;
   /** What functions have reserved, as it was told last. */
@@ -188,7 +192,15 @@ class ScriptedScheduler implements Scheduler {
   reserve = (places: ReadonlyMap<FunctionId, number>): void => {
     this.reserved = places;
   };
-  stats = () => ({ inFlight: 0, places: 100, reserved: 0, queued: 0, asyncDepth: 0, asyncOldestMs: 0 });
+  stats = () => ({
+    inFlight: 0,
+    places: 100,
+    reserved: 0,
+    queued: 0,
+    asyncDepth: 0,
+    asyncOldestMs: 0,
+    recordsLeftOut: 0,
+  });
 }
 
 /** What the pool was told. */

@@ -102,7 +102,16 @@ export async function start(
     cancel: async () => false,
     running: () => [],
     findRunning: () => undefined,
-    stats: () => ({ inFlight: 0, places: 1, reserved: 0, queued: 0, asyncDepth: 0, asyncOldestMs: 0 }),
+    leftOutAt: () => undefined,
+    stats: () => ({
+      inFlight: 0,
+      places: 1,
+      reserved: 0,
+      queued: 0,
+      asyncDepth: 0,
+      asyncOldestMs: 0,
+      recordsLeftOut: 0,
+    }),
   };
   const logger = { error: (detail: object) => void logged.push(detail) };
   const common = { directory, scheduler, clock: new SystemClock(), logger, trustsProxy: false, ...given };

@@ -22,7 +22,7 @@ import { sendAccepted } from '../controllers/accepted.ts';
 import { callFactsOf, callHeaders, receiveCall, refuseTooLarge, takeRawPayloads } from '../controllers/call-payload.ts';
 import { basePathOf, handedOn, readMessage, refuseHeaders, routeOf, tracedBy } from '../controllers/http-request.ts';
 import { answerCall, answerRequest } from '../controllers/invoke.ts';
-import { deadLetterDocument, invocationDocument, jsonValue } from '../documents.ts';
+import { deadLetterDocument, invocationDocument, jsonValue, timeText } from '../documents.ts';
 import { keptRequestDocument } from '../kept-request-document.ts';
 import { type Api, bearerOnly, idParams, nameParams, noContent, problems } from '../route-docs.ts';
 
@@ -161,7 +161,7 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
       const project = projectOfRequest(request);
       const functionName = name === undefined ? undefined : fullNameOf(project, name);
       // What is no name of a function has no invocations.
-      if (name !== undefined && functionName === undefined) return { items: [], nextCursor: null };
+      if (name !== undefined && functionName === undefined) return { items: [], nextCursor: null, leftOutAt: null };
       const filter = {
         ...asked,
         functionName,
@@ -169,7 +169,12 @@ export function invocationRoutes(app: Api, context: ApiContext): void {
         to: to === undefined ? undefined : Date.parse(to),
       };
       const page = await invocations.list(project, filter, { limit, cursor });
-      return { items: page.items.map(invocationDocument), nextCursor: page.nextCursor };
+      const leftOutAt = invocations.leftOutAt(project, functionName);
+      return {
+        items: page.items.map(invocationDocument),
+        nextCursor: page.nextCursor,
+        leftOutAt: leftOutAt === undefined ? null : timeText(leftOutAt),
+      };
     },
   });
 

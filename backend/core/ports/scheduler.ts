@@ -19,6 +19,8 @@ export interface SchedulerStats {
   readonly asyncDepth: number;
   /** How long the invocation in the durable queue that was due first has waited; 0 where none is late. */
   readonly asyncOldestMs: number;
+  /** Calls since the start that were counted and not recorded. */
+  readonly recordsLeftOut: number;
 }
 
 /** Admission, dispatch, the durable queue and schedules. Gateway and API know nothing deeper than this. */
@@ -49,5 +51,7 @@ export interface Scheduler {
   running(): readonly InvocationRecord[];
   /** The one of them with this id: the others are walked past, not described. */
   findRunning(id: string): InvocationRecord | undefined;
+  /** When a call of one of these functions last went without a record, since too many were ordinary; undefined when none did since the start. */
+  leftOutAt(isAsked: (functionName: string) => boolean): number | undefined;
   stats(): SchedulerStats;
 }

@@ -45,7 +45,16 @@ async function start(answers: boolean, timeouts: Partial<WebSocketTimeouts>, con
     cancel: async () => false,
     running: () => [],
     findRunning: () => undefined,
-    stats: () => ({ inFlight: 0, places: 1, reserved: 0, queued: 0, asyncDepth: 0, asyncOldestMs: 0 }),
+    leftOutAt: () => undefined,
+    stats: () => ({
+      inFlight: 0,
+      places: 1,
+      reserved: 0,
+      queued: 0,
+      asyncDepth: 0,
+      asyncOldestMs: 0,
+      recordsLeftOut: 0,
+    }),
   };
   const match = { version: version(config), qualifier: 'live', params: {}, basePath: '' };
   const server = new GatewayServer({

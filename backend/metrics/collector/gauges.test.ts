@@ -49,7 +49,15 @@ test('counts instances by state, pre-warmed sandboxes and what waits', () => {
   const gauges = readGauges(
     {
       pool: () => pool,
-      scheduler: () => ({ inFlight: 4, places: 9, reserved: 2, queued: 5, asyncDepth: 6, asyncOldestMs: 600 }),
+      scheduler: () => ({
+        inFlight: 4,
+        places: 9,
+        reserved: 2,
+        queued: 5,
+        asyncDepth: 6,
+        asyncOldestMs: 600,
+        recordsLeftOut: 0,
+      }),
       host: () => quietHost,
     },
     0,
