@@ -5,7 +5,7 @@ import { PageHeader } from '../components/page-header.tsx';
 export function InvocationsPage() {
   return (
     <>
-      <PageHeader title="Invocations" note="Every call, newest first." />
+      <PageHeader title="Invocations" note="Newest first." />
       <InvocationTable filters={<FunctionFilter />} />
     </>
   );
