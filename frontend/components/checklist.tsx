@@ -41,7 +41,7 @@ function useFirstSteps(functions: readonly FunctionDocument[] | undefined) {
   };
 }
 
-/** What shows steps is a chunk of its own, which comes when there are any. */
+/** What shows steps is a chunk of its own, which comes while there may be any. */
 const cardsQuery = queryOptions({
   queryKey: ['step-cards'],
   queryFn: async () => {
@@ -75,7 +75,8 @@ export function useChecklist(functions: readonly FunctionDocument[] | undefined)
   const next = useQuery({ ...nextStepsQuery(useApi()), enabled: isNext });
   const items = next.data?.items ?? [];
   const isNextLeft = isNext && items.some(({ doneAt }) => doneAt === null);
-  const cards = useQuery({ ...cardsQuery, enabled: isFirst || isNext });
+  // Begun before it is known whether there are any: a chunk that waits for answers comes a round trip later.
+  const cards = useQuery({ ...cardsQuery, enabled: isWanted && !(areFirstDone && isNextHidden) });
   const isKnown = first.isKnown && !(isNext && next.isPending) && !((isFirst || isNext) && cards.isPending);
   if (!isKnown || cards.data === undefined) return { isKnown, card: null };
   const { FirstSteps, NextSteps } = cards.data;
