@@ -332,7 +332,8 @@ describe('a whole platform in its own process', () => {
   it('batches calls that wait, with one result or error each', async () => {
     await deploy(
       'batched',
-      'export const handleBatch = async (events) => { await new Promise((resolve) => setTimeout(resolve, 20)); return events.map((event) => event.n === 3 ? new Error("three") : { n: event.n, size: events.length }); };',
+      // Longer than a busy machine takes to send more calls than there are places.
+      'export const handleBatch = async (events) => { await new Promise((resolve) => setTimeout(resolve, 500)); return events.map((event) => event.n === 3 ? new Error("three") : { n: event.n, size: events.length }); };',
       {
         handler: 'index.handleBatch',
         concurrency: 8,
