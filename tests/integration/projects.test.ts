@@ -88,7 +88,9 @@ describe('lists', () => {
     for (const headers of [stranger, rig.as.admin]) {
       const full = await call('GET', `${list.path}?function=acme%2Fsecret-plan`, undefined, headers);
       expect(full.body).not.toContain(foreign['invocations']);
-      if (full.statusCode === 200) expect(full.json()).toEqual({ items: [], nextCursor: null });
+      const nothing = await call('GET', `${list.path}?function=acme%2Fnobody`, undefined, headers);
+      expect(shape(full, { name: 'secret-plan' })).toEqual(shape(nothing, { name: 'nobody' }));
+      if (full.statusCode === 200) expect(full.json()).toMatchObject({ items: [], nextCursor: null });
       else expect([400, 404]).toContain(full.statusCode);
     }
   });
