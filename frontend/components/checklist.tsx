@@ -12,6 +12,7 @@ import {
   checklistMemory,
   doneSteps,
   hideNextSteps,
+  mayHaveSteps,
   rememberChecklist,
   stepIds,
 } from '../util/checklist.ts';
@@ -41,11 +42,15 @@ function useFirstSteps(functions: readonly FunctionDocument[] | undefined) {
   };
 }
 
-/** What shows steps is a chunk of its own, which comes while there may be any. */
+/** What shows steps is a chunk of its own. */
+const loadCards = () => import('./step-cards.tsx');
+// Begun before it is known whether there are any steps: a chunk that waits for answers comes a round trip later.
+if (mayHaveSteps(localStorage)) void loadCards().catch(() => undefined);
+
 const cardsQuery = queryOptions({
   queryKey: ['step-cards'],
   queryFn: async () => {
-    const { FirstSteps, NextSteps } = await import('./step-cards.tsx');
+    const { FirstSteps, NextSteps } = await loadCards();
     return { FirstSteps, NextSteps };
   },
   staleTime: Number.POSITIVE_INFINITY,
@@ -75,8 +80,7 @@ export function useChecklist(functions: readonly FunctionDocument[] | undefined)
   const next = useQuery({ ...nextStepsQuery(useApi()), enabled: isNext });
   const items = next.data?.items ?? [];
   const isNextLeft = isNext && items.some(({ doneAt }) => doneAt === null);
-  // Begun before it is known whether there are any: a chunk that waits for answers comes a round trip later.
-  const cards = useQuery({ ...cardsQuery, enabled: isWanted && !(areFirstDone && isNextHidden) });
+  const cards = useQuery({ ...cardsQuery, enabled: isFirst || isNext });
   const isKnown = first.isKnown && !(isNext && next.isPending) && !((isFirst || isNext) && cards.isPending);
   if (!isKnown || cards.data === undefined) return { isKnown, card: null };
   const { FirstSteps, NextSteps } = cards.data;

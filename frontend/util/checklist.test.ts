@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { areNextStepsHidden, checklistMemory, doneSteps, hideNextSteps, rememberChecklist } from './checklist.ts';
+import {
+  areNextStepsHidden,
+  checklistMemory,
+  doneSteps,
+  hideNextSteps,
+  mayHaveSteps,
+  rememberChecklist,
+  stepIds,
+} from './checklist.ts';
 
 const none = { isDismissed: false, done: [] } as const;
 const lastDeployment = { version: 1, at: '2026-11-27T10:00:00.000Z', by: 'admin' };
@@ -54,5 +62,15 @@ describe('the first steps', () => {
     hideNextSteps(storage);
     expect(areNextStepsHidden(storage)).toBe(true);
     expect(checklistMemory(storage)).toEqual(none);
+  });
+
+  it('may be left until the first are done or dismissed, and the others hidden', () => {
+    const holds = (memory: object, isHidden: boolean) => ({
+      getItem: (key: string) => (key === 'hearth.next-steps' ? (isHidden ? 'hidden' : null) : JSON.stringify(memory)),
+    });
+    expect(mayHaveSteps(holds({ done: ['call'] }, true))).toBe(true);
+    expect(mayHaveSteps(holds({ done: stepIds }, false))).toBe(true);
+    expect(mayHaveSteps(holds({ done: stepIds }, true))).toBe(false);
+    expect(mayHaveSteps(holds({ done: [], isDismissed: true }, false))).toBe(false);
   });
 });

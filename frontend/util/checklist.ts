@@ -59,6 +59,12 @@ const nextKey = 'hearth.next-steps';
 /** Whether somebody does not want to see what comes after the first steps, in this browser. */
 export const areNextStepsHidden = (storage: Pick<Storage, 'getItem'>): boolean => storage.getItem(nextKey) === 'hidden';
 
+/** Whether there may be steps to show: what this browser remembers does not say that none are left, or that nobody wants to see them. */
+export function mayHaveSteps(storage: Pick<Storage, 'getItem'>): boolean {
+  const { isDismissed, done } = checklistMemory(storage);
+  return !isDismissed && (done.length < stepIds.length || !areNextStepsHidden(storage));
+}
+
 export const hideNextSteps = (storage: Pick<Storage, 'setItem'>): void => keep(storage, nextKey, 'hidden');
 
 export const rememberChecklist = (storage: Pick<Storage, 'setItem'>, memory: ChecklistMemory): void =>
