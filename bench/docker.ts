@@ -2,13 +2,16 @@ import { spawnSync } from 'node:child_process';
 import { poolsSchema, runtimeImagesSchema } from '../shared/api/system.ts';
 import { whyNoEngine } from '../tests/support/docker-daemon.ts';
 import { eventually, type Platform, startPlatform } from '../tests/support/platform.ts';
+import { platformTree, readProcess } from '../tests/support/process-tree.ts';
 import { deploy } from './support/functions.ts';
 import { median, type Row, row } from './support/numbers.ts';
+import { kibOf } from './support/processes.ts';
 import { progress } from './support/progress.ts';
 
 const rounds = 9;
 const warmCalls = 300;
 const burst = 20;
+const idle = 20;
 const source = 'export async function handler(event) { return event?.body ?? { ok: true }; }';
 const body = JSON.stringify({ text: 'x'.repeat(1000) });
 
@@ -23,6 +26,7 @@ export async function docker(): Promise<readonly Row[]> {
       ...(await cold(platform, host)),
       ...(await burstOfColdStarts(platform)),
       ...(await warmEchoes(platform)),
+      ...(await idleMemory(platform, host)),
       ...(await fromPreWarmed(host)),
     ];
   } finally {
@@ -80,16 +84,50 @@ async function cold(platform: Platform, host: string): Promise<readonly Row[]> {
   ];
 }
 
+/** What is in the container and the shim of containerd that keeps it, which no other has. The daemon is not counted. */
+async function idleMemory(platform: Platform, host: string): Promise<readonly Row[]> {
+  progress(`waiting for ${idle} idle containers`);
+  await deploy(platform, 'idle', source, { minInstances: idle, maxInstances: idle });
+  await eventually(async () => {
+    const { pools } = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
+    const pool = pools.find(({ functionName }) => functionName === 'idle');
+    if (pool?.instances.filter(({ state }) => state === 'idle').length !== idle) throw new Error('not all are idle');
+  });
+  const first = dockerSays(host, ['ps', '--quiet'])
+    .trim()
+    .split('\n')
+    .map((id) => firstProcessOf(id, host));
+  const shims = first.map((pid) => Number(/^PPid:\s+(\d+)/m.exec(readProcess(pid, 'status').toString())?.[1]));
+  const inside = kibOf(first.flatMap(platformTree), 'Pss') / first.length / 1024;
+  const shim =
+    kibOf(
+      shims.map((pid) => ({ pid })),
+      'Pss',
+    ) /
+    shims.length /
+    1024;
+  await platform.api('DELETE', '/api/v1/functions/idle');
+  const value = `${(inside + shim).toFixed(1)} MiB: ${inside.toFixed(1)} inside and ${shim.toFixed(1)} of the shim`;
+  return [row(`idle Node instance in a container, of ${first.length}, memory (PSS)`, value)];
+}
+
+const firstProcessOf = (id: string, host: string): number =>
+  Number(dockerSays(host, ['inspect', '--format', '{{.State.Pid}}', id]));
+
+function dockerSays(host: string, args: readonly string[]): string {
+  const { stdout, status, stderr } = spawnSync('docker', host === '' ? args : ['--host', host, ...args], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`docker ${args[0]} failed: ${stderr}`);
+  return stdout;
+}
+
 /** The program says when it wrote its first byte, so that the removal of the container is not counted. */
 function bareRun(image: string, host: string): number {
   const startedAt = Date.now();
   const program = 'process.stdout.write(String(Date.now()))';
   const args = ['run', '--rm', '--init', '--network', 'none', '--entrypoint', '/hearth/node', image, '-e', program];
-  const { stdout, status, stderr } = spawnSync('docker', host === '' ? args : ['--host', host, ...args], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(`docker run failed: ${stderr}`);
-  return Number(stdout) - startedAt;
+  return Number(dockerSays(host, args)) - startedAt;
 }
 
 async function burstOfColdStarts(platform: Platform): Promise<readonly Row[]> {

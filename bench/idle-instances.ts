@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { poolsSchema } from '../shared/api/system.ts';
 import { eventually, startPlatform } from '../tests/support/platform.ts';
-import { type ProcessFacts, platformTree, readProcess } from '../tests/support/process-tree.ts';
+import { type ProcessFacts, platformTree } from '../tests/support/process-tree.ts';
 import { deploy } from './support/functions.ts';
 import { median, type Row, row } from './support/numbers.ts';
+import { kibOf } from './support/processes.ts';
 import { progress } from './support/progress.ts';
 
 const functions = 2;
@@ -78,12 +79,4 @@ async function beyondRuntime(
   } finally {
     for (const node of idle) node.kill('SIGKILL');
   }
-}
-
-/** Of these processes together, proportional to who shares a page, or of pages that they share with nobody. smaps_rollup: proc(5). */
-function kibOf(processes: readonly { readonly pid: number }[], kind: 'Pss' | 'Private'): number {
-  const line = kind === 'Pss' ? /^Pss:\s+(\d+) kB/gm : /^Private_(?:Clean|Dirty):\s+(\d+) kB/gm;
-  return processes
-    .flatMap(({ pid }) => [...readProcess(pid, 'smaps_rollup').toString().matchAll(line)])
-    .reduce((sum, [, kib]) => sum + Number(kib), 0);
 }

@@ -2,12 +2,21 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readProcess } from '../../tests/support/process-tree.ts';
 
 /** CPU time in ms and resident memory in bytes of one process, from /proc (proc(5): utime and stime in clock ticks of 10 ms). */
 export function usageOf(pid: number): { readonly cpuMs: number; readonly rssBytes: number } {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return { cpuMs: (Number(fields[11]) + Number(fields[12])) * 10, rssBytes: Number(fields[21]) * 4096 };
+}
+
+/** Of these processes together, proportional to who shares a page, or of pages that they share with nobody. smaps_rollup: proc(5). */
+export function kibOf(processes: readonly { readonly pid: number }[], kind: 'Pss' | 'Private'): number {
+  const line = kind === 'Pss' ? /^Pss:\s+(\d+) kB/gm : /^Private_(?:Clean|Dirty):\s+(\d+) kB/gm;
+  return processes
+    .flatMap(({ pid }) => [...readProcess(pid, 'smaps_rollup').toString().matchAll(line)])
+    .reduce((sum, [, kib]) => sum + Number(kib), 0);
 }
 
 export async function freePort(): Promise<number> {
