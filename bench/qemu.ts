@@ -10,8 +10,9 @@ import { QemuDriver } from '../backend/execution-engine/drivers/qemu/qemu-driver
 import { NodejsAdapter } from '../backend/execution-engine/runtimes/nodejs/adapter.ts';
 import { type BundleDigest, newId } from '../shared/ids.ts';
 import { GuestAgent } from '../tests/support/guest-agent.ts';
-import { platformTree, readProcess } from '../tests/support/process-tree.ts';
+import { platformTree } from '../tests/support/process-tree.ts';
 import { median, type Row, row } from './support/numbers.ts';
+import { kibOf } from './support/processes.ts';
 import { progress } from './support/progress.ts';
 
 const { signal: never } = new AbortController();
@@ -301,10 +302,6 @@ async function computing(agent: GuestAgent): Promise<number> {
   return median(took);
 }
 
-/** Pages that copies share are counted once, in parts. smaps_rollup: proc(5). */
-function proportionalMib(sandbox: Sandbox): number {
-  const kib = platformTree(Number(sandbox.handle.data['pid'])).map(({ pid }) =>
-    Number(/^Pss:\s+(\d+) kB/m.exec(readProcess(pid, 'smaps_rollup').toString())?.[1] ?? 0),
-  );
-  return kib.reduce((sum, each) => sum + each, 0) / 1024;
-}
+/** Pages that copies share are counted once, in parts. */
+const proportionalMib = (sandbox: Sandbox): number =>
+  kibOf(platformTree(Number(sandbox.handle.data['pid'])), 'Pss') / 1024;

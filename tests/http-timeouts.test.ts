@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { SystemClock } from '../backend/core/system-clock.ts';
 import { GatewayServer } from '../backend/gateway/server.ts';
+import { idleScheduler } from './fakes/idle-scheduler.ts';
 import { apiRig } from './support/api-rig.ts';
 
 vi.mock('node:http', async (original) => {
@@ -22,30 +23,9 @@ function documented(name: string): readonly [gateway: number, control: number] {
 
 /** The server that the gateway makes for itself. */
 function gatewayServer(): Server {
-  const notUsed = async (): Promise<never> => await Promise.reject(new Error('not used'));
   const gateway = new GatewayServer({
     directory: { matchRoute: () => ({ kind: 'none' }) },
-    scheduler: {
-      start: notUsed,
-      drain: notUsed,
-      invoke: notUsed,
-      submit: notUsed,
-      cancel: notUsed,
-      reserve: () => undefined,
-      running: () => [],
-      findRunning: () => undefined,
-      leftOutAt: () => undefined,
-      schedulesChanged: () => undefined,
-      stats: () => ({
-        inFlight: 0,
-        places: 1,
-        reserved: 0,
-        queued: 0,
-        asyncDepth: 0,
-        asyncOldestMs: 0,
-        recordsLeftOut: 0,
-      }),
-    },
+    scheduler: idleScheduler,
     clock: new SystemClock(),
     logger: { error: () => undefined },
     trustsProxy: false,

@@ -181,10 +181,7 @@ class ScriptedScheduler implements Scheduler {
   start = async () => undefined;
   drain = async () => undefined;
   running = () => [];
-  leftOutAt(): undefined {
-    return undefined;
-  }
-
+  leftOutAt = () => undefined;
   findRunning = () => undefined;
   schedulesChanged = () => undefined;
   /** What functions have reserved, as it was told last. */

@@ -15,6 +15,7 @@ import { GatewayServer, type GatewayServerOptions } from '../../backend/gateway/
 import type { BundleDigest, FunctionId, VersionId } from '../../shared/ids.ts';
 import type { InvocationOutcome } from '../../shared/invocation.ts';
 import { defaultVersionConfig, type VersionConfig } from '../../shared/version-config.ts';
+import { idleScheduler } from '../fakes/idle-scheduler.ts';
 
 /** What stands for a function. */
 export type Run = (
@@ -90,28 +91,11 @@ export async function start(
           : { kind: 'none' }),
   };
   const scheduler: Scheduler = {
-    start: async () => undefined,
-    drain: async () => undefined,
+    ...idleScheduler,
     invoke: async (invocation, sink, signal) => {
       const result = await run(invocation, sink, signal);
       return 'outcome' in result ? result : report(result);
     },
-    submit: () => Promise.reject(new Error('not used')),
-    schedulesChanged: () => undefined,
-    reserve: () => undefined,
-    cancel: async () => false,
-    running: () => [],
-    findRunning: () => undefined,
-    leftOutAt: () => undefined,
-    stats: () => ({
-      inFlight: 0,
-      places: 1,
-      reserved: 0,
-      queued: 0,
-      asyncDepth: 0,
-      asyncOldestMs: 0,
-      recordsLeftOut: 0,
-    }),
   };
   const logger = { error: (detail: object) => void logged.push(detail) };
   const common = { directory, scheduler, clock: new SystemClock(), logger, trustsProxy: false, ...given };

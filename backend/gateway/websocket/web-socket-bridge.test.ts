@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { VersionConfig } from '../../../shared/version-config.ts';
+import { idleScheduler } from '../../../tests/fakes/idle-scheduler.ts';
 import { version } from '../../../tests/support/gateway-rig.ts';
 import type { InvocationReport } from '../../core/invocation.ts';
 import type { Scheduler } from '../../core/ports/scheduler.ts';
@@ -16,8 +17,7 @@ afterEach(async () => {
 async function start(answers: boolean, timeouts: Partial<WebSocketTimeouts>, config: Partial<VersionConfig> = {}) {
   const ended = Promise.withResolvers<'finished' | 'cancelled'>();
   const scheduler: Scheduler = {
-    start: async () => undefined,
-    drain: async () => undefined,
+    ...idleScheduler,
     invoke: async (invocation, sink, signal) => {
       const { body } = invocation.request;
       if (Buffer.isBuffer(body)) throw new Error('a WebSocket has a stream of messages');
@@ -39,22 +39,6 @@ async function start(answers: boolean, timeouts: Partial<WebSocketTimeouts>, con
       };
       return report;
     },
-    submit: () => Promise.reject(new Error('not used')),
-    schedulesChanged: () => undefined,
-    reserve: () => undefined,
-    cancel: async () => false,
-    running: () => [],
-    findRunning: () => undefined,
-    leftOutAt: () => undefined,
-    stats: () => ({
-      inFlight: 0,
-      places: 1,
-      reserved: 0,
-      queued: 0,
-      asyncDepth: 0,
-      asyncOldestMs: 0,
-      recordsLeftOut: 0,
-    }),
   };
   const match = { version: version(config), qualifier: 'live', params: {}, basePath: '' };
   const server = new GatewayServer({
