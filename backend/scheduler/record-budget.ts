@@ -1,5 +1,6 @@
 import type { FunctionId } from '../../shared/ids.ts';
 import type { Invocation, InvocationReport } from '../core/invocation.ts';
+import { TokenBuckets } from '../util/token-buckets.ts';
 
 export interface RecordBudgetSettings {
   /** Of ordinary calls, so many are recorded in a second, all functions together. 0: every one. */
@@ -21,8 +22,8 @@ const maxNames = 10_000;
  */
 export class RecordBudget {
   readonly #perSecond: number;
-  #tokens: number;
-  #at = Number.NEGATIVE_INFINITY;
+  /** One, of all functions. A clock that was set back gives nothing, and one that was set forward at most a second's worth. */
+  readonly #all = new TokenBuckets(1);
   #second = Number.NaN;
   #ofThisSecond = new Map<FunctionId, number>();
   readonly #leftOutAt = new Map<string, number>();
@@ -30,7 +31,6 @@ export class RecordBudget {
 
   constructor({ perSecond }: RecordBudgetSettings) {
     this.#perSecond = perSecond;
-    this.#tokens = perSecond;
   }
 
   /** Calls since the start that have no record. */
@@ -48,20 +48,11 @@ export class RecordBudget {
   /** Whether this call, which is over, gets a record. */
   takes(invocation: Invocation, report: InvocationReport, at: number): boolean {
     if (this.#perSecond === 0 || !isOrdinary(invocation, report)) return true;
-    if (this.#takesToken(at) || this.#isFirstOfFunction(invocation.version.functionId, at)) return true;
+    if (this.#all.take('', this.#perSecond, 1000, at).isAllowed) return true;
+    if (this.#isFirstOfFunction(invocation.version.functionId, at)) return true;
     this.#leftOut++;
     this.#remember(invocation.version.functionName, at);
     return false;
-  }
-
-  /** A clock that was set back gives nothing, and one that was set forward at most a second's worth. */
-  #takesToken(at: number): boolean {
-    const gained = (Math.max(0, at - this.#at) * this.#perSecond) / 1000;
-    this.#tokens = Math.min(this.#perSecond, this.#tokens + gained);
-    this.#at = at;
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
-    return true;
   }
 
   #isFirstOfFunction(id: FunctionId, at: number): boolean {

@@ -1,8 +1,7 @@
 import { queryOptions } from '@tanstack/react-query';
 import type { ProjectDocument } from '../../shared/api/access.ts';
 import type { Api, Page } from './api.ts';
-
-const root = '/api/v1';
+import { root } from './api-paths.ts';
 
 /** Who comes in, and out. Every call rejects with ApiError. */
 export const accessApi = {

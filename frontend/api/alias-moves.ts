@@ -2,6 +2,7 @@ import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import type { AliasMove } from '../../shared/api/alias-moves.ts';
 import type { Metrics } from '../../shared/api/metrics.ts';
 import type { Api, Page } from './api.ts';
+import { functionPath } from './api-paths.ts';
 import { after, byCursor } from './paging.ts';
 
 /** What a move is compared over, on each side of it. */
@@ -18,7 +19,7 @@ export const aliasMoveQueries = {
       queryKey: ['functions', 'one', name, 'alias-moves'],
       queryFn: ({ pageParam, signal }) => {
         const query = { limit: 20, ...after(pageParam) };
-        const path = `/api/v1/functions/${encodeURIComponent(name)}/alias-moves`;
+        const path = `${functionPath(name)}/alias-moves`;
         return client.json<Page<AliasMove>>('GET', path, { query, signal });
       },
       ...byCursor,

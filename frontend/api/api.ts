@@ -32,6 +32,7 @@ import type {
   SystemDocument,
   TokenDocument,
 } from '../../shared/api/system.ts';
+import { draftPath, functionPath, root, segment } from './api-paths.ts';
 import type { ApiClient, QueryValues } from './client.ts';
 
 export interface Page<T> {
@@ -53,10 +54,6 @@ export interface InvokeAnswer {
   readonly body: string;
 }
 
-const root = '/api/v1';
-const segment = encodeURIComponent;
-const functionPath = (name: string) => `${root}/functions/${segment(name)}`;
-const draftPath = (name: string, draft: string) => `${functionPath(name)}/drafts/${segment(draft)}`;
 const ifMatch = (etag: string | null): { headers?: Record<string, string> } =>
   etag === null ? {} : { headers: { 'if-match': etag } };
 const withSignal = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal });

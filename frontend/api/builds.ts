@@ -4,13 +4,12 @@ import type { CreateFunction, CreateVersion } from '../../shared/api/functions.t
 import { clientHeader, isOver } from '../../shared/build-states.ts';
 import { type BuildProgress, noProgress, problemOf, withEvents } from '../util/build-progress.ts';
 import type { Api, Page } from './api.ts';
+import { functionPath, root, segment } from './api-paths.ts';
 import { followEvents, type StreamState } from './follow.ts';
 import { after, byCursor } from './paging.ts';
 import { ApiError } from './server-error.ts';
 
-const root = '/api/v1';
-const functionPath = (name: string) => `${root}/functions/${encodeURIComponent(name)}`;
-const buildPath = (id: string) => `${root}/builds/${encodeURIComponent(id)}`;
+const buildPath = (id: string) => `${root}/builds/${segment(id)}`;
 const renewedMs = ({ state }: { readonly state: { readonly data: InfiniteData<Page<BuildDocument>> | undefined } }) => {
   const goesOn = state.data?.pages.some(({ items }) => items.some((build) => !isOver(build.state)));
   return goesOn === true ? 1000 : 10_000;

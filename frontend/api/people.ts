@@ -11,13 +11,13 @@ import type {
 import type { AuditEntry, AuditFilter } from '../../shared/api/system.ts';
 import type { Role } from '../../shared/roles.ts';
 import type { Api, Page } from './api.ts';
+import { root } from './api-paths.ts';
 import { after, byCursor } from './paging.ts';
 import { inProject } from './permission.ts';
 
 /** Of an address, whose words may be none that the platform knows: it says so. */
 type AuditQuery = Partial<Readonly<Record<keyof AuditFilter, string>>>;
 
-const root = '/api/v1';
 const projectPath = (name: string) => `${root}/projects/${encodeURIComponent(name)}`;
 const memberPath = (name: string) => `${root}/members/${encodeURIComponent(name)}`;
 const userPath = (name: string) => `${root}/users/${encodeURIComponent(name)}`;

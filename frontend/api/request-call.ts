@@ -1,6 +1,7 @@
 import { httpMessageContentType } from '../../shared/http-message-type.ts';
 import type { WrittenHeader } from '../forms/http-request.ts';
 import type { Api } from './api.ts';
+import { draftPath, functionPath } from './api-paths.ts';
 
 /** The whole response of a function. */
 export interface HttpAnswer {
@@ -14,8 +15,6 @@ export interface RequestAnswer {
   readonly response: HttpAnswer;
 }
 
-const root = (functionName: string) => `/api/v1/functions/${encodeURIComponent(functionName)}`;
-
 /** Sends a function, or a draft of it, a request (docs/drafts.md). Rejects with ApiError, also when the function fails. */
 export async function sendRequest(
   api: Api,
@@ -24,8 +23,8 @@ export async function sendRequest(
   message: string,
   signal: AbortSignal,
 ): Promise<RequestAnswer> {
-  const target = draft === undefined ? '' : `/drafts/${encodeURIComponent(draft)}`;
-  const response = await api.client.send('POST', `${root(functionName)}${target}/requests`, {
+  const path = draft === undefined ? functionPath(functionName) : draftPath(functionName, draft);
+  const response = await api.client.send('POST', `${path}/requests`, {
     headers: { 'content-type': httpMessageContentType },
     json: message,
     signal,

@@ -3,13 +3,14 @@ import type { TestEvent } from '../../shared/api/test-events.ts';
 import { httpMessageContentType } from '../../shared/http-message-type.ts';
 import type { TestEventKind, TestEventVisibility } from '../../shared/test-events.ts';
 import type { Api, Page } from './api.ts';
+import { functionPath } from './api-paths.ts';
 
 export interface TestEventName {
   readonly visibility: TestEventVisibility;
   readonly name: string;
 }
 
-const root = (functionName: string) => `/api/v1/functions/${encodeURIComponent(functionName)}/test-events`;
+const root = (functionName: string) => `${functionPath(functionName)}/test-events`;
 const path = (functionName: string, { visibility, name }: TestEventName) =>
   `${root(functionName)}/${visibility}/${encodeURIComponent(name)}`;
 

@@ -44,10 +44,8 @@ export function EventTest(props: EventTestProps) {
       kind="event"
       onKind={props.onKind}
       tried={tried}
-      isPending={test.isPending}
+      test={test}
       reason={reason}
-      onRun={test.run}
-      onCancel={test.cancel}
       runLabel="Run"
       choices={
         tried.target === 'live' && (

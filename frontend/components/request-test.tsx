@@ -57,16 +57,7 @@ export function RequestTest(props: RequestTestProps) {
   };
   const snippets = requestSnippets(fn.name, requestUrl(fn.url, fn.routes, request), request);
   return (
-    <TestFrame
-      kind="request"
-      onKind={props.onKind}
-      tried={tried}
-      isPending={test.isPending}
-      reason={reason}
-      onRun={test.run}
-      onCancel={test.cancel}
-      runLabel="Send"
-    >
+    <TestFrame kind="request" onKind={props.onKind} tried={tried} test={test} reason={reason} runLabel="Send">
       <div className="flex flex-wrap items-center justify-between gap-2">
         <SavedEvents
           functionName={fn.name}

@@ -5,16 +5,15 @@ import { Button } from '../ui/button.tsx';
 import { Card } from '../ui/card.tsx';
 import { Select } from '../ui/field.tsx';
 import { PressedChoice } from '../ui/pressed-choice.tsx';
-import type { useTarget } from './test-run.tsx';
+import type { useTarget, useTestRun } from './test-run.tsx';
 
 export interface TestFrameProps {
   readonly kind: TestEventKind;
   readonly onKind: (kind: TestEventKind) => void;
   readonly tried: ReturnType<typeof useTarget>;
-  readonly isPending: boolean;
+  /** What the button runs, and what ends it. */
+  readonly test: Pick<ReturnType<typeof useTestRun>, 'run' | 'cancel' | 'isPending'>;
   readonly reason: string | undefined;
-  readonly onRun: () => void;
-  readonly onCancel: () => void;
   readonly runLabel: string;
   /** Beside the choice of what is called. */
   readonly choices?: ReactNode;
@@ -27,7 +26,7 @@ const kinds = [
 ] as const;
 
 /** The card of a test: what is called with what, and the button that does it. */
-export function TestFrame({ kind, onKind, tried, isPending, reason, onRun, onCancel, ...parts }: TestFrameProps) {
+export function TestFrame({ kind, onKind, tried, test, reason, ...parts }: TestFrameProps) {
   return (
     <Card
       title="Test"
@@ -46,8 +45,8 @@ export function TestFrame({ kind, onKind, tried, isPending, reason, onRun, onCan
             />
           )}
           {parts.choices}
-          {isPending && (
-            <Button size="small" onClick={onCancel}>
+          {test.isPending && (
+            <Button size="small" onClick={test.cancel}>
               Cancel
             </Button>
           )}
@@ -55,10 +54,10 @@ export function TestFrame({ kind, onKind, tried, isPending, reason, onRun, onCan
             tone="primary"
             size="small"
             icon={<Play className="size-3.5" aria-hidden="true" />}
-            isBusy={isPending}
+            isBusy={test.isPending}
             disabledReason={reason}
             aria-keyshortcuts="Control+Enter Meta+Enter"
-            onClick={onRun}
+            onClick={test.run}
           >
             {parts.runLabel}
           </Button>

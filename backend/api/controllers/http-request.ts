@@ -1,4 +1,5 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import type { CallerAuth } from '../../../shared/caller-auth.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import { notPassedOn } from '../../../shared/hop-by-hop.ts';
@@ -15,10 +16,14 @@ import { headerObstacle } from '../../../shared/request-headers.ts';
 import type { FunctionEntry } from '../../control-plane/function-directory.ts';
 import type { CallContext } from '../../control-plane/invocations.ts';
 import type { HttpRequest } from '../../core/invocation.ts';
+import type { Resolution } from '../../core/ports/function-directory.ts';
 import type { RouteRecord } from '../../core/ports/store.ts';
 import { isTraceparent } from '../../core/trace-context.ts';
 import { callerOf } from '../caller.ts';
+import type { ApiContext } from '../context.ts';
 import { parseAnyJson } from '../json-body.ts';
+import { callFactsOf, type callHeaders, refuseTooLarge } from './call-payload.ts';
+import { answerRequest } from './invoke.ts';
 
 /** An HTTP request as its sender wrote it. */
 export interface WrittenRequest {
@@ -70,14 +75,36 @@ export function routeOf({ record, routes }: FunctionEntry, { head }: WrittenRequ
   throw new PlatformError('not_found', 'path_not_routed', message.slice(0, 2000));
 }
 
-/** What the platform knows of a written request. */
-export interface RequestFacts {
+/** What a written request is sent to. */
+export interface RequestTarget {
+  readonly resolution: Resolution;
   readonly params: HttpRequest['params'];
+  /** Under which the function answers, where the gateway takes that off the path; else empty. */
+  readonly basePath: string;
+}
+
+/** Sends a written request, and answers with the function's response as a message. Rejects with `payload_too_large`, and as `answerRequest` does. */
+export async function answerWritten(
+  context: ApiContext,
+  request: FastifyRequest<{ Headers: z.infer<typeof callHeaders> }>,
+  reply: FastifyReply,
+  written: WrittenRequest,
+  target: RequestTarget,
+): Promise<FastifyReply> {
+  const { invocations } = context.controlPlane;
+  const { config } = target.resolution.version;
+  refuseTooLarge(written.body, config);
+  const facts = { ...target, auth: config.auth, gatewayUrl: context.facts.gatewayUrl() };
+  const call = tracedBy(callFactsOf(request, reply), written);
+  const invocation = invocations.prepare(target.resolution, handedOn(request, written, facts), call);
+  return await answerRequest(context, request, reply, invocation);
+}
+
+/** What the platform knows of a written request. */
+interface RequestFacts extends Pick<RequestTarget, 'params' | 'basePath'> {
   readonly auth: CallerAuth | null;
   /** Where the gateway answers; for requests that name no host. */
   readonly gatewayUrl: string;
-  /** Under which the function answers, where the gateway takes that off the path; else empty. */
-  readonly basePath: string;
 }
 
 /** The path under which the gateway answers for a function without routes, which sees the rest of it. */
@@ -85,7 +112,7 @@ export const basePathOf = ({ record, routes }: FunctionEntry): string =>
   routes.length === 0 ? defaultPathOf(record.name) : '';
 
 /** A written request as the gateway would hand it on. */
-export function handedOn(request: FastifyRequest, { head, body }: WrittenRequest, facts: RequestFacts): HttpRequest {
+function handedOn(request: FastifyRequest, { head, body }: WrittenRequest, facts: RequestFacts): HttpRequest {
   const { params, auth, basePath } = facts;
   const gateway = new URL(facts.gatewayUrl);
   // A function must not act in its caller's name.
@@ -109,7 +136,7 @@ export function handedOn(request: FastifyRequest, { head, body }: WrittenRequest
 }
 
 /** The trace of a call: that which the caller of the API names, else that of the request itself, which the gateway would continue. */
-export function tracedBy(call: CallContext, { head }: WrittenRequest): CallContext {
+function tracedBy(call: CallContext, { head }: WrittenRequest): CallContext {
   if (call.traceparent !== undefined) return call;
   const own = head.headers.find(([name]) => name.toLowerCase() === 'traceparent')?.[1];
   return own !== undefined && isTraceparent(own) ? { ...call, traceparent: own } : call;

@@ -6,10 +6,10 @@ import { limits } from '../../../shared/limits.ts';
 import { fullNameOf } from '../../../shared/names.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
-import { callFactsOf, callHeaders, receiveCall, refuseTooLarge, takeRawPayloads } from '../controllers/call-payload.ts';
+import { callHeaders, receiveCall, refuseTooLarge, takeRawPayloads } from '../controllers/call-payload.ts';
 import { deploySource, disconnectSignal, receiveDeploy } from '../controllers/deploy.ts';
-import { handedOn, readMessage, routeOf, tracedBy } from '../controllers/http-request.ts';
-import { answerCall, answerRequest } from '../controllers/invoke.ts';
+import { answerWritten, readMessage, routeOf } from '../controllers/http-request.ts';
+import { answerCall } from '../controllers/invoke.ts';
 import { draftDocument } from '../documents.ts';
 import { type Api, bearerOnly, nameParams, noContent, problems } from '../route-docs.ts';
 
@@ -84,7 +84,7 @@ export function draftRoutes(app: Api, context: ApiContext): void {
 }
 
 export function callDraftRoutes(app: Api, context: ApiContext): void {
-  const { drafts, directory, invocations } = context.controlPlane;
+  const { drafts, directory } = context.controlPlane;
   takeRawPayloads(app, (request: FastifyRequest) => {
     const { name = '', draft = '' } = request.params as { name?: string; draft?: string };
     const fullName = fullNameOf(projectOfRequest(request), name);
@@ -138,14 +138,9 @@ export function callDraftRoutes(app: Api, context: ApiContext): void {
     handler: async (request, reply) => {
       const { name, draft } = request.params;
       const resolution = drafts.resolve(functionNameIn(request, name), draft);
-      const { config } = resolution.version;
       const written = readMessage(request.body);
       const { params } = routeOf(directory.get(resolution.version.functionName), written);
-      refuseTooLarge(written.body, config);
-      const facts = { params, auth: config.auth, gatewayUrl: context.facts.gatewayUrl(), basePath: '' };
-      const call = tracedBy(callFactsOf(request, reply), written);
-      const invocation = invocations.prepare(resolution, handedOn(request, written, facts), call);
-      return answerRequest(context, request, reply, invocation);
+      return await answerWritten(context, request, reply, written, { resolution, params, basePath: '' });
     },
   });
 }

@@ -19,9 +19,9 @@ import { refusalOf } from '../../core/refusals.ts';
 import { actorOf, functionNameIn, projectOfRequest } from '../caller.ts';
 import type { ApiContext } from '../context.ts';
 import { sendAccepted } from '../controllers/accepted.ts';
-import { callFactsOf, callHeaders, receiveCall, refuseTooLarge, takeRawPayloads } from '../controllers/call-payload.ts';
-import { basePathOf, handedOn, readMessage, refuseHeaders, routeOf, tracedBy } from '../controllers/http-request.ts';
-import { answerCall, answerRequest } from '../controllers/invoke.ts';
+import { callHeaders, receiveCall, refuseTooLarge, takeRawPayloads } from '../controllers/call-payload.ts';
+import { answerWritten, basePathOf, readMessage, refuseHeaders, routeOf } from '../controllers/http-request.ts';
+import { answerCall } from '../controllers/invoke.ts';
 import { deadLetterDocument, invocationDocument, jsonValue, timeText } from '../documents.ts';
 import { keptRequestDocument } from '../kept-request-document.ts';
 import { type Api, bearerOnly, idParams, nameParams, noContent, problems } from '../route-docs.ts';
@@ -110,12 +110,8 @@ export function invokeRoute(app: Api, context: ApiContext): void {
       refuseHeaders(written.head);
       const { params, route } = routeOf(entry, written);
       const resolution = invocations.resolve(entry.record.name, request.query.qualifier ?? route?.alias ?? 'live');
-      const { config } = resolution.version;
-      refuseTooLarge(written.body, config);
-      const facts = { params, auth: config.auth, gatewayUrl: context.facts.gatewayUrl(), basePath: basePathOf(entry) };
-      const call = tracedBy(callFactsOf(request, reply), written);
-      const invocation = invocations.prepare(resolution, handedOn(request, written, facts), call);
-      return answerRequest(context, request, reply, invocation);
+      const target = { resolution, params, basePath: basePathOf(entry) };
+      return await answerWritten(context, request, reply, written, target);
     },
   });
 }
