@@ -13,6 +13,7 @@ import { deployExamples, exampleTryPath } from './startup/examples.ts';
 import { endWith, stopOnSignals, writePlatformFile } from './startup/process-control.ts';
 import { releaseStartMemory } from './startup/release-memory.ts';
 import { warningsOf } from './startup/warnings.ts';
+import { askForShortSlices } from './util/short-slices.ts';
 
 async function readNewToken({ admin }: Parts): Promise<string | undefined> {
   return admin.source === 'generated' && admin.path !== undefined
@@ -60,6 +61,7 @@ async function main(): Promise<void> {
     }),
   );
   await writePlatformFile(parts.dataDirectory, running);
+  await askForShortSlices(process.pid, parts.dataDirectory);
   releaseStartMemory();
 }
 

@@ -3,6 +3,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { PlatformError } from '../../../shared/errors.ts';
+import { askForShortSlices } from '../../util/short-slices.ts';
 import { GatewayServer, type GatewayServerOptions, gatewayTimeouts, listenError } from '../server.ts';
 import type { GatewayLink } from './gateway-link.ts';
 
@@ -125,6 +126,7 @@ export class GatewayFleet {
     for (const member of this.#members.values()) if (member.child.pid === pid) member.link = link;
     // Started again just before the end: it listens, and nobody has told it.
     if (this.#isClosing) link.close();
+    void askForShortSlices(pid, this.#options.runDirectory);
     this.#starting.get(pid)?.(port);
     this.#starting.delete(pid);
   }

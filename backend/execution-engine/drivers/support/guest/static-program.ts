@@ -1,4 +1,4 @@
-import { codeAddress, elfProgram } from '../elf-program.ts';
+import { codeAddress, elfProgram } from '../../../../util/elf-program.ts';
 
 /** x86-64 registers by their number in instruction encodings; r12 and r13 survive system calls. */
 const registers = { rax: 0, rdx: 2, rsi: 6, rdi: 7, r8: 8, r10: 10, r12: 12, r13: 13 } as const;

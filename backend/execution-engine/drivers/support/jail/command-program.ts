@@ -1,5 +1,5 @@
 import { PlatformError } from '../../../../../shared/errors.ts';
-import { elfProgram } from '../elf-program.ts';
+import { elfProgram } from '../../../../util/elf-program.ts';
 import type { FilterArch } from './seccomp/filter.ts';
 
 /** Where the staged root has it. */
