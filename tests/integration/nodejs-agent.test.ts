@@ -270,6 +270,12 @@ describe('event handlers', () => {
     expect(await outcome({ statusCode: 99 })).toMatchObject({ message: expect.stringContaining('the status 99') });
     expect(await outcome({ statusCode: 200, headers: { 'bad name': 'x' } })).toMatchObject({ type: 'InvalidResponse' });
     expect(await outcome({ statusCode: '204' })).toEqual({ kind: 'success' });
+    expect(await outcome({ statusCode: 200, headers: 'a: b' })).toMatchObject({ type: 'InvalidResponse' });
+    expect(await outcome({ statusCode: 200, headers: ['a'] })).toMatchObject({ type: 'InvalidResponse' });
+    expect(await outcome({ statusCode: 200, cookies: 'a=1' })).toMatchObject({
+      message: 'cookies is of type string; it must be an array',
+    });
+    expect(await outcome({ statusCode: 200, headers: [['x-a', 'b']] })).toEqual({ kind: 'success' });
   });
 
   it('notices a response that is too large before sending it', async () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PythonAgent } from '../support/python-agent.ts';
+import { frames } from '../support/raw-agent.ts';
 
 let agent: PythonAgent;
 beforeEach(async () => {
@@ -27,6 +28,65 @@ def handle_batch(events, context):
     const first = agent.batch([1, 2]);
     expect((await agent.error(first)).message).toContain('2 were given, it returned 1 results');
     expect((await agent.error(first + 1)).type).toBe('TypeError');
+  });
+
+  test.each(['def', 'async def'])('fail by item as in Node.js: %s', async (def) => {
+    await agent.load(
+      `
+${def} handle_batch(events, context):
+    if events[0] == "lambda": return {"batchItemFailures": [{"itemIdentifier": context.items[-1].invocation_id}]}
+    return [{"error": "bad"} if e == 1 else {"error": ValueError("odd")} if e == 3 else {"error": None, "n": e} for e in events]
+`,
+      'main.handle_batch',
+    );
+    const first = agent.batch([0, 1, 3]);
+    expect(await agent.result(first)).toEqual({ error: null, n: 0 });
+    expect(await agent.error(first + 1)).toMatchObject({ type: 'Exception', message: 'bad' });
+    expect(await agent.error(first + 2)).toMatchObject({ type: 'ValueError', message: 'odd' });
+    const second = agent.batch(['lambda', 1]);
+    expect(await agent.result(second)).toBeNull();
+    expect(await agent.error(second + 1)).toMatchObject({ type: 'BatchItemFailure' });
+    // Alone, it is a batch of one.
+    expect(await agent.error(agent.invoke(1))).toMatchObject({ type: 'Exception', message: 'bad' });
+    expect(await agent.error(agent.invoke('lambda'))).toMatchObject({ type: 'BatchItemFailure' });
+  });
+
+  test.each(['def', 'async def'])('answer others before one whose client takes its time: %s', async (def) => {
+    await agent.load(
+      `
+def pieces():
+    for _ in range(5): yield "x" * 300_000
+${def} handle_batch(events, context): return [pieces() if e == "stream" else "x" * 1_500_000 if e == "large" else e for e in events]
+`,
+      'main.handle_batch',
+    );
+    const first = agent.batch(['stream', 'large', 2]);
+    // Neither of the first two gets more credit than a call begins with.
+    expect(await agent.result(first + 2)).toBe(2);
+    const got = (id: number) =>
+      agent.received.filter((f) => f.type === frames.body && f.id === id).reduce((n, f) => n + f.payload.length, 0);
+    await expect.poll(() => got(first)).toBe(1_048_576);
+  });
+
+  test('go on while somebody waits for one of them, and know the time of the most urgent', async () => {
+    await agent.load(
+      `
+def handle_batch(events, context):
+    print("runs")
+    context.items[0].cancelled.wait()
+    early = context.cancelled.is_set()
+    context.cancelled.wait()
+    print(early, context.cancel_reason, context.deadline_ms == min(c.deadline_ms for c in context.items))
+    return events
+`,
+      'main.handle_batch',
+    );
+    const first = agent.batch([0, 1]);
+    await agent.printed();
+    agent.cancel(first, 'disconnected');
+    agent.cancel(first + 1);
+    await agent.ended(first + 1);
+    expect(agent.logs(first).join()).toContain('False disconnected True');
   });
 
   test('without handle_batch run one by one', async () => {

@@ -43,17 +43,27 @@ function checkedHead(code: number, headers: readonly string[]): HeadJson {
   return `{"status":${code},"headers":${stringifyJson(headers)}`;
 }
 
-/** Headers of a Lambda-style result as a flat list; arrays become several headers. */
+/** Headers of a Lambda-style result (an object, a Map, Headers or pairs) as a flat list; arrays become several headers. */
 export function flatHeaders(headers: unknown, cookies: unknown): string[] {
   const flat: string[] = [];
-  if (typeof headers === 'object' && headers !== null) {
-    for (const [name, value] of Object.entries(headers)) {
-      if (value === undefined || value === null) continue;
-      for (const item of Array.isArray(value) ? value : [value]) flat.push(name, String(item));
-    }
+  for (const [name, value] of headerEntries(headers)) {
+    if (value === undefined || value === null) continue;
+    for (const item of Array.isArray(value) ? value : [value]) flat.push(String(name), String(item));
   }
-  if (Array.isArray(cookies)) for (const cookie of cookies) flat.push('set-cookie', String(cookie));
+  if (cookies === undefined || cookies === null) return flat;
+  if (!Array.isArray(cookies)) throw invalid(`cookies is of type ${typeof cookies}; it must be an array`);
+  for (const cookie of cookies) flat.push('set-cookie', String(cookie));
   return flat;
+}
+
+function headerEntries(headers: unknown): readonly (readonly [unknown, unknown])[] {
+  if (headers === undefined || headers === null) return [];
+  if (typeof headers === 'object') {
+    if (!(Symbol.iterator in headers)) return Object.entries(headers);
+    const pairs = [...(headers as Iterable<unknown>)];
+    if (pairs.every((pair): pair is [unknown, unknown] => Array.isArray(pair) && pair.length === 2)) return pairs;
+  }
+  throw invalid('headers must be an object of names and values, or pairs of them');
 }
 
 export function hasHeader(headers: readonly string[], name: string): boolean {

@@ -43,6 +43,10 @@ INITIAL_CREDIT = 1_048_576
 MAX_CHUNK = 262_144
 MAX_PAYLOAD = INITIAL_CREDIT + 65_536
 GRANT_STEP = 262_144
+# What the host refuses (protocol/response-head.ts); said here in words for the author.
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 16_384
+NAME_CHARACTERS = frozenset("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 TUNNEL_CREDIT = 131_072
 TUNNEL_CHUNK = 65_536
 READ_BYTES = 262_144
@@ -78,6 +82,14 @@ class ChannelClosed(Exception):
 
 class Cancelled(Exception):
     """The call was cancelled while its response was being sent."""
+
+
+class InvalidResponse(Exception):
+    """What the function answered cannot be sent over HTTP; the message says why."""
+
+
+class BatchItemFailure(Exception):
+    """The function for batches said that this item failed."""
 
 
 class InitFailed(Exception):
@@ -600,10 +612,38 @@ class Context:
         return max(0, int(self.deadline_ms - time.time() * 1000))
 
 
+class BatchContext(Context):
+    """The context of a batch is that of its first item, with the time of the most urgent one; it is cancelled when all items are."""
+
+    def __init__(self, items, settings):
+        super().__init__(items[0]._call, settings)
+        self.items = items
+        self.deadline_ms = min(item.deadline_ms for item in items)
+        self._event = None
+        for item in items:
+            item._call.batch = self
+
+    @property
+    def cancelled(self):
+        if self._event is None:
+            self._event = threading.Event()
+            self.item_cancelled()
+        return self._event
+
+    @property
+    def cancel_reason(self):
+        reasons = [item.cancel_reason for item in self.items]
+        return None if None in reasons else reasons[0]
+
+    def item_cancelled(self):
+        if self._event is not None and self.cancel_reason is not None:
+            self._event.set()
+
+
 class Call:
     __slots__ = (
         "id", "meta", "chunks", "body_bytes", "body_whole", "credit", "over", "head_sent", "cancel_reason", "_event",
-        "task", "log_meter", "partials", "cpu_started", "waiters", "ungranted",
+        "task", "batch", "log_meter", "partials", "cpu_started", "waiters", "ungranted",
     )
 
     def __init__(self, call_id, meta, body, whole):
@@ -618,6 +658,8 @@ class Call:
         self.cancel_reason = None
         self._event = None
         self.task = None
+        #: The context of the batch that it is an item of.
+        self.batch = None
         self.log_meter = LogMeter()
         self.partials = ["", ""]
         self.cpu_started = 0.0
@@ -635,6 +677,8 @@ class Call:
         self.cancel_reason = reason
         if self._event is not None:
             self._event.set()
+        if self.batch is not None:
+            self.batch.item_cancelled()
 
     def body(self):
         chunks = self.chunks
@@ -915,20 +959,60 @@ def http_event(call):
     return event
 
 
+def header_items(source, name):
+    """The pairs of headers as a handler gave them: a dictionary, or pairs."""
+    try:
+        return [(key, value) for key, value in (source.items() if hasattr(source, "items") else source)]
+    except (TypeError, ValueError):
+        raise InvalidResponse("%s is a %s; it must be a dictionary of names and values" % (name, type(source).__name__)) from None
+
+
 def http_head(result):
     """(status, flat headers) of a dictionary with statusCode."""
     flat = []
     names = set()
-    for source in (result.get("headers"), result.get("multiValueHeaders")):
-        for name, value in (source or {}).items():
+    for kind in ("headers", "multiValueHeaders"):
+        for name, value in header_items(result.get(kind) or (), kind):
             for item in value if isinstance(value, (list, tuple)) else (value,):
+                if item is None:
+                    continue
                 flat += (str(name), "true" if item is True else "false" if item is False else str(item))
                 names.add(str(name).lower())
-    for cookie in result.get("cookies") or ():
+    cookies = result.get("cookies") or ()
+    if not isinstance(cookies, (list, tuple)):
+        raise InvalidResponse("cookies is a %s; it must be a list" % type(cookies).__name__)
+    for cookie in cookies:
         flat += ("set-cookie", str(cookie))
     if "content-type" not in names:
         flat += ("content-type", "application/json")
-    return int(result["statusCode"]), flat
+    return checked_head(result["statusCode"], flat)
+
+
+def checked_head(status, flat):
+    """(status, flat headers) as they can be sent. Raises InvalidResponse where the host would refuse them."""
+    try:
+        code = int(status)
+        is_whole = isinstance(status, str) or code == status
+    except (TypeError, ValueError, OverflowError):
+        code, is_whole = 0, False
+    if not is_whole or not 200 <= code <= 599:
+        raise InvalidResponse("the status %s is not a whole number from 200 to 599" % (status,))
+    if len(flat) > MAX_HEADERS * 2:
+        raise InvalidResponse("there are %d headers; at most %d can be sent" % (len(flat) // 2, MAX_HEADERS))
+    size = 0
+    for name, value in zip(flat[::2], flat[1::2]):
+        size += len(name) + len(value)
+        if not name or not NAME_CHARACTERS.issuperset(name):
+            raise InvalidResponse("%s is not a legal header name" % encode_json(name[:64]))
+        if not (value.isascii() and value.isprintable()) and not all(map(is_header_character, value)):
+            raise InvalidResponse("the value of header %s has characters that HTTP does not allow; percent-encode it" % name)
+    if size > MAX_HEADER_BYTES:
+        raise InvalidResponse("the headers have %d bytes; at most %d can be sent" % (size, MAX_HEADER_BYTES))
+    return code, flat
+
+
+def is_header_character(character):
+    return character == "\t" or " " <= character <= "~" or "\x80" <= character <= "\xff"
 
 
 def http_result(result):
@@ -950,6 +1034,20 @@ def http_result(result):
     if isinstance(result, str):
         return 200, ["content-type", "application/json"], result.encode("utf-8", "replace")
     return 200, ["content-type", "application/json"], to_json(result)
+
+
+def is_stream(value):
+    kind = type(value)
+    return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
+
+
+def stream_of(call, result):
+    """(head or None, iterator) of a result that comes in pieces: an iterator, or one as the body of a dictionary with statusCode."""
+    if is_stream(result):
+        return None, result
+    if isinstance(result, dict) and "statusCode" in result and call.meta["kind"] == "http" and is_stream(result.get("body")):
+        return http_head(result), result["body"]
+    return None
 
 
 def stream_chunk(value):
@@ -1006,20 +1104,43 @@ def is_plain(target):
 def single_of(batch_handler):
     """With a handler setting of `main.handle_batch`, a call that comes alone is a batch of one."""
 
-    def only(results):
-        if not isinstance(results, (list, tuple)) or len(results) != 1:
-            raise TypeError("handle_batch must return a list with one result or exception per event")
-        if isinstance(results[0], BaseException):
-            raise results[0]
-        return results[0]
+    def only(results, context):
+        (result,) = results_of_batch(results, (context.invocation_id,))
+        return expect_result(result)
 
     if is_async(batch_handler):
 
         async def single(event, context):
-            return only(await batch_handler([event], context))
+            return only(await batch_handler([event], context), context)
 
         return single
-    return lambda event, context: only(batch_handler([event], context))
+    return lambda event, context: only(batch_handler([event], context), context)
+
+
+def results_of_batch(returned, ids):
+    """One result or exception per item, in order, of what handle_batch returned; AWS Lambda's `batchItemFailures` gives None to all others."""
+    failures = returned.get("batchItemFailures") if isinstance(returned, dict) else None
+    if isinstance(failures, (list, tuple)):
+        failed = {failure.get("itemIdentifier") for failure in failures if isinstance(failure, dict)}
+        failure = BatchItemFailure("the handler reported this item as failed")
+        return [failure if item in failed else None for item in ids]
+    if not isinstance(returned, (list, tuple)) or len(returned) != len(ids):
+        what = "%d results" % len(returned) if isinstance(returned, (list, tuple)) else type(returned).__name__
+        raise TypeError(
+            "handle_batch must return a list with one result or exception per event: %d were given, it returned %s"
+            % (len(ids), what)
+        )
+    return returned
+
+
+def expect_result(result):
+    """Raises what an item of a batch failed with: an exception, or a dictionary with `error` alone."""
+    if isinstance(result, dict) and len(result) == 1 and result.get("error") is not None:
+        error = result["error"]
+        result = error if isinstance(error, BaseException) else Exception(error if isinstance(error, str) else encode_json(error))
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 def is_async(target):
@@ -1687,12 +1808,11 @@ class Agent:
                 self.run_wsgi(item)
             else:
                 result = self.handler(self.event_of(item), Context(item, self.settings))
-                if isinstance(result, types.GeneratorType):
-                    self.stream_sync(item, result)
-                else:
-                    if isinstance(result, types.CoroutineType):
-                        result = self.run_coroutine(result)
-                    self.complete_sync(item, result)
+                if isinstance(result, types.CoroutineType):
+                    result = self.run_coroutine(result)
+                rest = self.answer(item, result)
+                if rest is not None:
+                    self.send_rest_sync(item, *rest)
         except SystemExit as error:
             self.exit(exit_code(error))
         except BaseException as error:
@@ -1732,11 +1852,10 @@ class Agent:
             results = self.batch_handler(events, context) if live else []
             if isinstance(results, types.CoroutineType):
                 results = self.run_coroutine(results)
-            for call, result in self.batch_results(live, results):
+            for call, rest in self.answer_batch(live, results):
+                current_call.set(call)
                 try:
-                    if isinstance(result, BaseException):
-                        raise result
-                    self.complete_sync(call, result)
+                    self.send_rest_sync(call, *rest)
                 except Exception as error:
                     self.fail(call, error)
         except SystemExit as error:
@@ -1759,25 +1878,38 @@ class Agent:
             except Exception as error:
                 self.fail(call, error)
         contexts = tuple(Context(call, self.settings) for call in live)
-        if contexts:
-            contexts[0].items = contexts
-        return live, events, contexts[0] if contexts else None
+        return live, events, BatchContext(contexts, self.settings) if contexts else None
 
-    def batch_results(self, live, results):
-        if not isinstance(results, (list, tuple)) or len(results) != len(live):
-            what = "%d results" % len(results) if isinstance(results, (list, tuple)) else type(results).__name__
-            raise TypeError(
-                "handle_batch must return a list with one result or exception per event: %d were given, it returned %s"
-                % (len(live), what)
-            )
-        return zip(live, results)
+    def answer_batch(self, live, returned):
+        """Answers all items whose result is one frame; returns the others with what is left of them: a slow client holds up nobody else."""
+        left = []
+        results = results_of_batch(returned, [call.meta["invocationId"] for call in live]) if live else ()
+        for call, result in zip(live, results):
+            try:
+                rest = self.answer(call, expect_result(result))
+                if rest is not None:
+                    left.append((call, rest))
+            except Exception as error:
+                self.fail(call, error)
+        return left
 
-    def complete_sync(self, call, result):
+    def answer(self, call, result):
+        """Answers with a result that is one frame. Else returns what is left to be sent: (stream, None) or (None, whole body)."""
+        if call.over:
+            return None
+        stream = stream_of(call, result)
+        if stream is not None:
+            return stream, None
         large = self.complete_if_small(call, result)
-        if large is not None:
-            self.begin_large(call, *large)
-            self.send_body_sync(call, large[3])
-            self.send_end(call)
+        return None if large is None else (None, large)
+
+    def send_rest_sync(self, call, stream, large):
+        if stream is not None:
+            self.stream_sync(call, *stream)
+            return
+        self.begin_large(call, *large)
+        self.send_body_sync(call, large[3])
+        self.send_end(call)
 
     def send_body_sync(self, call, data):
         view = memoryview(data)
@@ -1802,18 +1934,46 @@ class Agent:
             os._exit(0)
         self.begin_busy()
 
-    def stream_sync(self, call, chunks):
+    def stream_sync(self, call, head, chunks):
+        if hasattr(type(chunks), "__anext__"):
+            chunks = self.one_by_one(chunks)
         try:
-            first = next(chunks, b"")
-            status, headers, is_head = stream_head(first)
-            self.send_head(call, status, headers)
+            if head is None:
+                first = next(chunks, b"")
+                *head, is_head = stream_head(first)
+            else:
+                is_head = True
+            self.send_head(call, *head)
             if not is_head:
                 self.send_body_sync(call, stream_chunk(first))
             for chunk in chunks:
                 self.send_body_sync(call, stream_chunk(chunk))
             self.send_end(call)
         finally:
-            chunks.close()
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+
+    def one_by_one(self, chunks):
+        """What an asynchronous iterator yields, for a handler that is a plain function."""
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main:
+            loop = self.main_loop()
+        else:
+            import asyncio
+
+            loop = asyncio.new_event_loop()
+        over = object()
+        try:
+            while True:
+                chunk = loop.run_until_complete(anext_or(chunks, over))
+                if chunk is over:
+                    return
+                yield chunk
+        finally:
+            loop.run_until_complete(aclose(chunks))
+            if not is_main:
+                loop.close()
 
     def run_wsgi(self, call):
         meta = call.meta if call.meta["kind"] == "http" else request_of_event(call)
@@ -1825,7 +1985,7 @@ class Agent:
             flat = []
             for name, value in headers:
                 flat += (name, value)
-            response[:] = (int(status.split(" ", 1)[0]), flat)
+            response[:] = checked_head(status.split(" ", 1)[0], flat)
             return write
 
         def write(data):
@@ -1934,15 +2094,11 @@ class Agent:
             result = self.handler(event, context)
         else:
             result = await self.in_thread(self.handler, event, context)
-        if isinstance(result, types.AsyncGeneratorType):
-            await self.stream_async(call, result)
-            return
         if is_awaitable(result):
             result = await result
-        if isinstance(result, types.GeneratorType):
-            await self.stream_async(call, as_async(result))
-            return
-        await self.complete_async(call, result)
+        rest = self.answer(call, result)
+        if rest is not None:
+            await self.send_rest_async(call, *rest)
 
     def in_thread(self, function, *arguments):
         if self.executor is None:
@@ -1962,13 +2118,11 @@ class Agent:
                 results = self.batch_handler(events, context)
                 if is_awaitable(results):
                     results = await results
-            for call, result in self.batch_results(live, results):
-                try:
-                    if isinstance(result, BaseException):
-                        raise result
-                    await self.complete_async(call, result)
-                except Exception as error:
-                    self.fail(call, error)
+            rests = self.answer_batch(live, results)
+            if rests:
+                from asyncio import gather
+
+                await gather(*(self.send_rest_of_item(call, rest) for call, rest in rests))
         except SystemExit as error:
             self.exit(exit_code(error))
         except BaseException as error:
@@ -1978,14 +2132,23 @@ class Agent:
             if self.draining:
                 self.check_drained()
 
-    async def complete_async(self, call, result):
-        if call.over:
+    async def send_rest_of_item(self, call, rest):
+        """Never raises, so that items of a batch do not end each other."""
+        token = current_call.set(call)
+        try:
+            await self.send_rest_async(call, *rest)
+        except Exception as error:
+            self.fail(call, error)
+        finally:
+            current_call.reset(token)
+
+    async def send_rest_async(self, call, stream, large):
+        if stream is not None:
+            await self.stream_async(call, *stream)
             return
-        large = self.complete_if_small(call, result)
-        if large is not None:
-            self.begin_large(call, *large)
-            await self.send_body_async(call, large[3])
-            self.send_end(call)
+        self.begin_large(call, *large)
+        await self.send_body_async(call, large[3])
+        self.send_end(call)
 
     async def change(self, call):
         """Waits for the next body, WINDOW or CANCEL of this call."""
@@ -2004,18 +2167,27 @@ class Agent:
             if call.cancel_reason is not None:
                 raise Cancelled("cancelled (%s) while the response was being sent" % call.cancel_reason)
 
-    async def stream_async(self, call, chunks):
+    async def stream_async(self, call, head, chunks):
+        source = chunks
+        if not hasattr(type(chunks), "__anext__"):
+            chunks = as_async(chunks)
         try:
-            first = await anext_or(chunks, b"")
-            status, headers, is_head = stream_head(first)
-            self.send_head(call, status, headers)
+            if head is None:
+                first = await anext_or(chunks, b"")
+                *head, is_head = stream_head(first)
+            else:
+                is_head = True
+            self.send_head(call, *head)
             if not is_head:
                 await self.send_body_async(call, stream_chunk(first))
             async for chunk in chunks:
                 await self.send_body_async(call, stream_chunk(chunk))
             self.send_end(call)
         finally:
-            await chunks.aclose()
+            await aclose(chunks)
+            close = getattr(source, "close", None)
+            if close is not None:
+                close()
 
     async def run_asgi(self, call):
         meta = call.meta if call.meta["kind"] == "http" else request_of_event(call)
@@ -2043,6 +2215,13 @@ async def anext_or(chunks, default):
         return await chunks.__anext__()
     except StopAsyncIteration:
         return default
+
+
+async def aclose(chunks):
+    """Ends an asynchronous iterator, if it can be told so."""
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()
 
 
 async def as_async(chunks):
@@ -2197,7 +2376,7 @@ class AsgiResponse:
             headers = []
             for name, value in message.get("headers") or ():
                 headers += (bytes(name).decode("latin-1"), bytes(value).decode("latin-1"))
-            self.started = (int(message["status"]), headers)
+            self.started = checked_head(message["status"], headers)
             return
         if kind != "http.response.body":
             raise RuntimeError("the ASGI application sent an unknown message %r" % kind)
