@@ -6,7 +6,8 @@ import { limitBodyPauses } from '../util/body-pauses.ts';
 import { type GatewayLink, receiveLink } from './fleet/gateway-link.ts';
 import type { LinkHello } from './fleet/link-frames.ts';
 import { DirectConnection } from './http/direct-connection.ts';
-import { NodeExchange } from './http/node-exchange.ts';
+import { NodeConnections } from './http/node-connections.ts';
+import { NodeExchange, type NodeExchangeOptions } from './http/node-exchange.ts';
 import { RequestHandler, type RequestHandlerOptions } from './request-handler.ts';
 import { asksForWebSocket } from './websocket/handshake.ts';
 
@@ -56,6 +57,9 @@ export class GatewayServer {
   readonly #sockets = new Set<Socket>();
   readonly #direct = new Set<DirectConnection>();
   readonly #handler: RequestHandler;
+  readonly #nodeConnections: NodeConnections;
+  /** Those of clients that send their body when they are told to. */
+  readonly #waitingForContinue = new WeakSet<ServerResponse>();
   #isClosing = false;
 
   constructor(options: GatewayServerOptions) {
@@ -73,17 +77,21 @@ export class GatewayServer {
         shouldUpgradeCallback: asksForWebSocket,
         noDelay: true,
       },
-      (request, response) => {
-        if (this.#isClosing) response.setHeader('connection', 'close');
-        handler.handle(new NodeExchange(request, response));
-      },
+      (request, response) => handler.handle(new NodeExchange(request, response, this.#nodeOptions(response))),
     );
+    this.#nodeConnections = new NodeConnections(this.#server);
     this.#server.timeout = timeouts.socket;
     this.#server.maxHeadersCount = maxHeaderCount;
     limitBodyPauses({ server: this.#server, pauseMs: timeouts.bodyPause, clock: options.clock });
     this.#server.on('upgrade', (request: IncomingMessage, socket: Socket, ahead: Buffer) => {
       socket.setTimeout(0);
-      this.#handler.handle(new NodeExchange(request, plainAnswerTo(request, socket)), { request, socket, ahead });
+      const response = plainAnswerTo(request, socket);
+      const exchange = new NodeExchange(request, response, this.#nodeOptions(response));
+      this.#handler.handle(exchange, { request, socket, ahead });
+    });
+    this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      this.#waitingForContinue.add(response);
+      this.#server.emit('request', request, response);
     });
     const answered = new AnsweredRequests(this.#server);
     this.#server.on('clientError', (error, socket) => {
@@ -93,6 +101,7 @@ export class GatewayServer {
     const accept = this.#server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
     this.#server.removeAllListeners('connection');
     const toNode = (socket: Socket): void => {
+      this.#nodeConnections.add(socket);
       for (const listener of accept) listener.call(this.#server, socket);
     };
     this.#server.on('connection', (socket: Socket) => {
@@ -149,6 +158,10 @@ export class GatewayServer {
     });
   }
 
+  #nodeOptions(response: ServerResponse): NodeExchangeOptions {
+    return { waitsForContinue: this.#waitingForContinue.has(response), isClosing: () => this.#isClosing };
+  }
+
   /** No new connections; idle ones end now, busy ones after their response. Resolves when all are gone or `graceMs` is over. */
   async close(graceMs: number): Promise<void> {
     this.#isClosing = true;
@@ -161,7 +174,7 @@ export class GatewayServer {
         clearTimeout(timer);
         resolve();
       });
-      this.#server.closeIdleConnections();
+      this.#nodeConnections.closeWhenIdle();
       for (const connection of this.#direct) connection.closeWhenIdle();
       this.#handler.closeWebSockets();
     });

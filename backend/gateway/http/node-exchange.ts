@@ -8,15 +8,26 @@ import type { Exchange } from './exchange.ts';
 /** Node reads and drops the rest of a body after the response; worth it for so much only. */
 const droppedBytes = 65_536;
 
+export interface NodeExchangeOptions {
+  /** The client said `Expect: 100-continue`: it sends its body when it is told that somebody reads it. */
+  readonly waitsForContinue: boolean;
+  /** No connection is to stay open. */
+  readonly isClosing: () => boolean;
+}
+
 /** A request that Node's parser took. */
 export class NodeExchange implements Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #isClosing: () => boolean;
+  #waitsForContinue: boolean;
   #writer: PatientWriter | undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, options: NodeExchangeOptions) {
     this.#request = request;
     this.#response = response;
+    this.#isClosing = options.isClosing;
+    this.#waitsForContinue = options.waitsForContinue;
     response.on('error', () => undefined);
   }
 
@@ -47,7 +58,12 @@ export class NodeExchange implements Exchange {
   }
 
   readBody(maxBytes: number, onCrossed: (error: PlatformError) => void): Body | Promise<Buffer> {
-    return readBody(this.#request, maxBytes, onCrossed);
+    const body = readBody(this.#request, maxBytes, onCrossed);
+    if (this.#waitsForContinue) {
+      this.#waitsForContinue = false;
+      this.#response.writeContinue();
+    }
+    return body;
   }
 
   /** A streamed body that the function did not read to its end would block the connection for ever. */
@@ -63,6 +79,7 @@ export class NodeExchange implements Exchange {
   respond(status: number, headers: readonly string[], body: Buffer | undefined): void {
     const response = this.#response;
     if (this.isOver || response.headersSent) return;
+    this.#closeIfNothingFollows();
     response.writeHead(status, headers as string[]);
     response.end(this.method === 'HEAD' ? undefined : body);
   }
@@ -70,6 +87,7 @@ export class NodeExchange implements Exchange {
   start(status: number, headers: readonly string[]): void {
     const response = this.#response;
     if (this.isOver || response.headersSent) return;
+    this.#closeIfNothingFollows();
     response.writeHead(status, headers as string[]);
     // Alone, the head waits for the first bytes of the body, which may be long in coming.
     process.nextTick(() => response.flushHeaders());
@@ -99,6 +117,11 @@ export class NodeExchange implements Exchange {
   closeIfMuchIsUnread(): void {
     const length = declaredLength(this.#request);
     if (!this.#request.complete && (length === undefined || length > droppedBytes)) this.closeAfter();
+  }
+
+  /** A client that was never told to send its body may send it or leave it out: what comes next on the connection is anybody's guess. */
+  #closeIfNothingFollows(): void {
+    if (this.#waitsForContinue || this.#isClosing()) this.closeAfter();
   }
 
   limitStall(ms: number): void {
