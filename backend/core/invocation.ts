@@ -45,6 +45,8 @@ export interface Invocation {
   readonly enteredAt: number;
   /** `Clock.now()` at which the caller gives up; absolute, travels with the call. */
   readonly deadlineAt: number;
+  /** `Clock.now()` at which it gives up waiting for an instance, where that is before its deadline. */
+  readonly acquireBy?: number;
   /** 1 for the first. */
   readonly attempt: number;
   readonly traceparent: string | undefined;

@@ -5,7 +5,7 @@ import type { Exchange } from './http/exchange.ts';
 import type { RequestHeaders } from './request-headers.ts';
 
 /** What the gateway knows of a call beside the request. */
-interface CallFacts extends Pick<Invocation, 'id' | 'enteredAt' | 'acceptedAt' | 'deadlineAt' | 'depth'> {
+interface CallFacts extends Pick<Invocation, 'id' | 'enteredAt' | 'acceptedAt' | 'deadlineAt' | 'acquireBy' | 'depth'> {
   readonly body: Body;
   readonly isWebSocket?: boolean;
 }
@@ -37,6 +37,7 @@ export function invocationOf(
     acceptedAt: call.acceptedAt,
     enteredAt: call.enteredAt,
     deadlineAt: call.deadlineAt,
+    ...(call.acquireBy === undefined ? undefined : { acquireBy: call.acquireBy }),
     attempt: 1,
     traceparent: headers.traceparent,
     depth: call.depth,

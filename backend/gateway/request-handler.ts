@@ -124,7 +124,7 @@ export class RequestHandler {
           exchange.respond(204, extra, undefined);
           return;
         }
-        if (upgrade === undefined) this.#invoke(exchange, found.match, headers);
+        if (upgrade === undefined || !mayUpgrade(found.match.version)) this.#invoke(exchange, found.match, headers);
         else this.#openWebSocket(exchange, upgrade, found.match, headers);
         return;
       case 'method-not-allowed':
@@ -154,13 +154,18 @@ export class RequestHandler {
     exchange.onGone(() => cancellation.abort());
     const isGated = this.#isGated(match.version);
     if (isGated && !this.#passesLimits(exchange, match, headers, writer)) return;
-    const enteredAt = this.#options.clock.monotonic();
-    const acceptedAt = this.#options.clock.now();
     const caller = this.#callerOf(headers);
-    const start = (body: Body): void => {
-      const bounds = withinChain(caller, acceptedAt + config.timeoutMs);
-      const invocation = invocationOf(exchange, match, headers, { id, enteredAt, acceptedAt, ...bounds, body });
-      this.#run(invocation, writer, cancellation, exchange);
+    // The time of the function begins when its request is there: a slow upload does not use it up.
+    const begin = (given: Body): void => {
+      const enteredAt = this.#options.clock.monotonic();
+      const acceptedAt = this.#options.clock.now();
+      const start = (body: Body): void => {
+        const bounds = withinChain(caller, acceptedAt + config.timeoutMs);
+        const invocation = invocationOf(exchange, match, headers, { id, enteredAt, acceptedAt, ...bounds, body });
+        this.#run(invocation, writer, cancellation, exchange);
+      };
+      if (isGated) this.#admit(exchange, match, headers, writer, given, start);
+      else start(given);
     };
     let body: Body | Promise<Buffer>;
     try {
@@ -174,7 +179,6 @@ export class RequestHandler {
       writer.fail(this.#refused(match.version.functionName, faultOfError(error)));
       return;
     }
-    const begin = isGated ? (given: Body) => this.#admit(exchange, match, headers, writer, given, start) : start;
     if (body instanceof Promise) body.then(begin, () => exchange.cut());
     else begin(body);
   }
@@ -280,7 +284,7 @@ export class RequestHandler {
       maxMessageBytes: { fromClient: config.maxRequestBytes, fromFunction: config.maxResponseBytes },
       plain: new ResponseWriter(exchange, id, undefined),
       headers: ['hearth-invocation-id', id],
-      onGone: () => cancellation.abort(),
+      onGone: (why) => cancellation.abort(why),
     });
     this.#bridges.add(bridge);
     const acceptedAt = clock.now();
@@ -289,16 +293,19 @@ export class RequestHandler {
       enteredAt: clock.monotonic(),
       acceptedAt,
       ...withinChain(caller, acceptedAt + Math.max(timeouts.max, config.timeoutMs) + lastWordsMs),
+      // As long as any other call.
+      acquireBy: acceptedAt + config.timeoutMs,
       body: bridge.body,
       isWebSocket: true,
     });
-    // Opened or not, that is decided within the time of any other call.
+    const call = this.#options.scheduler.invoke(invocation, bridge, cancellation);
+    // Opened or not, that is decided within the time of any other call. Set behind the scheduler's own: whoever still waits hears it from there.
     const stopWaiting = clock.after(config.timeoutMs, () => {
       if (bridge.hasOpened) return;
       bridge.fail(refusal('timed_out', 'function_timeout', 'The function did not answer in time.'));
       cancellation.abort('the function did not answer the request for a WebSocket in time');
     });
-    this.#follow(this.#options.scheduler.invoke(invocation, bridge, cancellation), id, bridge, () => {
+    this.#follow(call, id, bridge, () => {
       stopWaiting();
       this.#bridges.delete(bridge);
     });
@@ -309,7 +316,7 @@ export class RequestHandler {
       .then((report) => {
         const fault = faultOfOutcome(report.outcome);
         if (fault === undefined) bridge.finish(report);
-        else bridge.fail(fault);
+        else bridge.fail(fault, report);
       })
       .catch((error: unknown) => {
         this.#noteUnexpected(error, id);
@@ -353,4 +360,9 @@ export class RequestHandler {
     if (exchange.hasStarted) exchange.cut();
     else answer(exchange, faultOfError(error));
   }
+}
+
+/** Runtimes whose functions can accept a WebSocket. To others the request is one as any other, whose body is not waited for. */
+function mayUpgrade({ config }: VersionSpec): boolean {
+  return config.runtime === 'nodejs';
 }

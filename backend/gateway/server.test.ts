@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { PlatformError } from '../../shared/errors.ts';
 import type { InvocationOutcome } from '../../shared/invocation.ts';
-import { bodyOf, call, ok, type Run, raw, start, using, ways } from '../../tests/support/gateway-rig.ts';
+import { bodyOf, call, ok, openGateways, type Run, raw, start, using, ways } from '../../tests/support/gateway-rig.ts';
 import { holdsConnection } from '../../tests/support/tcp-state.ts';
 import type { CancelSignal } from '../core/cancel-signal.ts';
 import type { Invocation } from '../core/invocation.ts';
@@ -406,6 +406,79 @@ describe.each(ways)('the gateway, %s', (chosen) => {
       status: 200,
       body: 'begun 4',
     });
+  });
+
+  it('lets a client send its body only when somebody reads it', async () => {
+    const { port } = await start(ok, { config: { maxRequestBytes: 10 } });
+    const request = (length: number) =>
+      `POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: ${length}\r\n\r\n`;
+    expect(await raw(port, request(11))).toMatch(/^HTTP\/1\.1 413 [\s\S]*connection: close/i);
+    const socket = connect(port, '127.0.0.1');
+    let answer = '';
+    const isContinued = new Promise<void>((resolve) => {
+      socket.on('data', (chunk: Buffer) => {
+        answer += chunk.toString();
+        if (answer.includes('100 Continue')) resolve();
+      });
+    });
+    socket.write(request(5));
+    await isContinued;
+    socket.write('hello');
+    await vi.waitFor(() => expect(answer).toMatch(/^HTTP\/1\.1 100 [\s\S]*HTTP\/1\.1 200 [\s\S]*hello$/), {
+      timeout: 60_000,
+    });
+    socket.destroy();
+  });
+
+  it('begins the time of a function when its request is there', async () => {
+    const pause = 300;
+    const { port } = await start(
+      async (invocation, sink, signal) => {
+        expect(invocation.deadlineAt).toBeGreaterThan(Date.now());
+        return await ok(invocation, sink, signal);
+      },
+      { config: { timeoutMs: pause / 2 } },
+    );
+    const socket = connect(port, '127.0.0.1');
+    // Too large for the direct parser: Node's collects it.
+    const body = 'a'.repeat(100_000);
+    socket.write(`POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`);
+    setTimeout(() => socket.write(body), pause);
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => {
+      answer += chunk.toString();
+    });
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(answer.slice(0, 12)).toBe('HTTP/1.1 200');
+  });
+
+  it('closes every connection with its last response, and does not wait for what is no request yet', async () => {
+    const started = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    const { port } = await start(async (invocation, sink, signal) => {
+      const body = await bodyOf(invocation);
+      if (body.toString() === 'begin') {
+        sink.head({ status: 200, headers: [], isEventResult: false });
+        void sink.chunk(Buffer.from('begun, '));
+        started.resolve();
+        await go.promise;
+        await sink.chunk(Buffer.from('done'));
+        return { kind: 'success' };
+      }
+      return await ok(invocation, sink, signal);
+    });
+    const half = raw(port, 'GET /echo HTTP/1.1\r\nHo');
+    // Chunked: Node's parser has it, with an answer that has begun and says that the connection stays.
+    const begun = raw(
+      port,
+      'POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n0\r\n\r\n',
+    );
+    await started.promise;
+    const closed = openGateways[0]?.close(600_000);
+    await half.catch(() => undefined);
+    go.resolve();
+    expect(await begun).toMatch(/^HTTP\/1\.1 200 [\s\S]*begun, [\s\S]*done\r\n0\r\n\r\n$/);
+    await closed;
   });
 
   it('answers 431 to headers that are too large', async () => {

@@ -49,7 +49,8 @@ export class SyncRun implements Run {
   }
 
   get waitUntilAt(): number {
-    return this.#options.invocation.deadlineAt;
+    const { acquireBy, deadlineAt } = this.#options.invocation;
+    return acquireBy === undefined ? deadlineAt : Math.min(acquireBy, deadlineAt);
   }
 
   get hasStreamingBody(): boolean {

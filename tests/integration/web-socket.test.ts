@@ -55,6 +55,30 @@ class Client {
   }
 }
 
+/** What a request for a WebSocket is answered; one that is opened is cut off. */
+const statusOf = (path: string, headers: Readonly<Record<string, string>> = {}) =>
+  new Promise<number | undefined>((resolve, reject) => {
+    const request = httpRequest(`${platform.gatewayUrl}${path}`, {
+      headers: {
+        upgrade: 'websocket',
+        connection: 'Upgrade',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+        ...headers,
+      },
+    });
+    request.on('response', (response) => {
+      response.resume();
+      response.on('end', () => resolve(response.statusCode));
+    });
+    request.on('upgrade', (response, socket) => {
+      socket.destroy();
+      resolve(response.statusCode);
+    });
+    request.on('error', reject);
+    request.end();
+  });
+
 const inFlight = async (): Promise<number> => {
   const { pools } = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
   return pools.flatMap((pool) => pool.instances).reduce((sum, instance) => sum + instance.inFlight, 0);
@@ -161,26 +185,47 @@ describe.each(gatewayWays)('%s', (_way, environment) => {
     });
 
     it('may be answered with an ordinary response', async () => {
-      const status = await new Promise((resolve, reject) => {
-        const request = httpRequest(`${platform.gatewayUrl}/socket?plain`, {
-          headers: {
-            upgrade: 'websocket',
-            connection: 'Upgrade',
-            'sec-websocket-version': '13',
-            'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-          },
-        });
-        request.on('response', (response) => {
-          response.resume();
-          response.on('end', () => resolve(response.statusCode));
-        });
-        request.on('error', reject);
-        request.end();
-      });
-      expect(status).toBe(401);
+      expect(await statusOf('/socket?plain')).toBe(401);
       const other = await fetch(`${platform.gatewayUrl}/socket`);
       // The handler throws: nobody asked for a WebSocket.
       expect(other.status).toBe(502);
+    });
+  });
+
+  describe('a request for a WebSocket to a function that has none', () => {
+    it.each([
+      ['nodejs', { 'index.mjs': 'export const handler = async () => ({ statusCode: 426 });' }],
+      ['python', { 'main.py': 'def handler(event, context): return {"statusCode": 426}' }],
+    ])('of events is one as any other: %s', async (runtime, files) => {
+      const name = `events-${runtime}`;
+      const deployed = await platform.api('POST', '/api/v1/functions', { name, runtime, files });
+      expect(deployed.status, await deployed.clone().text()).toBe(201);
+      expect(await statusOf(`/${name}`)).toBe(426);
+    });
+  });
+
+  describe('a WebSocket that holds the only place', () => {
+    it('lets the next wait as long as any other call, and says so; who is cancelled is told', async () => {
+      const only = { concurrency: 1, maxInstances: 1, timeoutMs: 1000 };
+      const deployed = await platform.api('POST', '/api/v1/functions', {
+        ...{ name: 'single', files: { 'index.mjs': source }, handler: 'index.default', ...only },
+      });
+      expect(deployed.status, await deployed.clone().text()).toBe(201);
+      // Its instance is there: what follows is not about starts.
+      await eventually(async () => expect(await statusOf('/single?plain')).toBe(401));
+      const socket = new WebSocket(`${platform.gatewayUrl.replace('http', 'ws')}/single`);
+      const closed = new Promise<CloseEvent>((resolve) => socket.addEventListener('close', resolve));
+      await once(socket, 'message');
+      expect(await statusOf('/single')).toBe(503);
+      const list = await platform.api('GET', '/api/v1/invocations?function=single&status=running');
+      const { items } = (await list.json()) as { items: { id: string }[] };
+      expect(items).toHaveLength(1);
+      await platform.api('DELETE', `/api/v1/invocations/${items[0]?.id}`);
+      expect(await closed).toMatchObject({ code: 1011, reason: 'the call was cancelled' });
+      await eventually(async () => {
+        const all = await (await platform.api('GET', '/api/v1/invocations?function=single')).text();
+        expect(all).toContain('no instance became free before the deadline of the call');
+      });
     });
   });
 
@@ -193,28 +238,7 @@ describe.each(gatewayWays)('%s', (_way, environment) => {
         auth: { type: 'token' },
       });
       expect(deployed.status, await deployed.clone().text()).toBe(201);
-      const open = (headers: Readonly<Record<string, string>>) =>
-        new Promise<number | undefined>((resolve, reject) => {
-          const request = httpRequest(`${platform.gatewayUrl}/guarded`, {
-            headers: {
-              upgrade: 'websocket',
-              connection: 'Upgrade',
-              'sec-websocket-version': '13',
-              'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-              ...headers,
-            },
-          });
-          request.on('response', (response) => {
-            response.resume();
-            resolve(response.statusCode);
-          });
-          request.on('upgrade', (response, socket) => {
-            socket.destroy();
-            resolve(response.statusCode);
-          });
-          request.on('error', reject);
-          request.end();
-        });
+      const open = (headers: Readonly<Record<string, string>>) => statusOf('/guarded', headers);
       expect(await open({})).toBe(401);
       expect(await open({ authorization: 'Bearer wrong' })).toBe(401);
       expect(await open({ authorization: `Bearer ${platform.token}` })).toBe(101);

@@ -42,3 +42,9 @@ test('asks for a WebSocket in any case, and not for anything else', () => {
   for (const upgrade of ['h2c', 'websocket, h2c', '']) expect(asksForWebSocket(request({ upgrade }))).toBe(false);
   expect(asksForWebSocket(request())).toBe(false);
 });
+
+test('does not ask for a WebSocket with a body behind it: its bytes would be taken for messages', () => {
+  expect(asksForWebSocket(request({ upgrade: 'websocket', 'content-length': '0' }))).toBe(true);
+  expect(asksForWebSocket(request({ upgrade: 'websocket', 'content-length': '5' }))).toBe(false);
+  expect(asksForWebSocket(request({ upgrade: 'websocket', 'transfer-encoding': 'chunked' }))).toBe(false);
+});

@@ -6,9 +6,10 @@ const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const keyPattern = /^[A-Za-z0-9+/]{22}==$/;
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
-/** Whether a request asks for a WebSocket; any other upgrade is ignored, as HTTP allows. */
-export function asksForWebSocket(request: IncomingMessage): boolean {
-  return request.headers.upgrade?.toLowerCase() === 'websocket';
+/** Whether a request asks for a WebSocket; any other upgrade is ignored, as HTTP allows, and so is one behind which a body comes. */
+export function asksForWebSocket({ headers }: IncomingMessage): boolean {
+  if (headers.upgrade?.toLowerCase() !== 'websocket') return false;
+  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 }
 
 export interface Handshake {

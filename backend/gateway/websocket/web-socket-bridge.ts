@@ -38,11 +38,14 @@ export interface WebSocketBridgeOptions {
   /** Longest message of the client, and of the function. */
   readonly maxMessageBytes: { readonly fromClient: number; readonly fromFunction: number };
   /** The function answers with an ordinary response instead. */
-  readonly plain: ResponseSink & { finish(report: InvocationReport): void; fail(fault: FaultResponse): void };
+  readonly plain: ResponseSink & {
+    finish(report: InvocationReport): void;
+    fail(fault: FaultResponse, report?: InvocationReport): void;
+  };
   /** The headers that every answer carries; name, value, name, value … */
   readonly headers: readonly string[];
-  /** The client is gone, or broke the protocol: nobody waits for the function any more. */
-  readonly onGone: () => void;
+  /** The client is gone, or one of the two broke the rules (`why`): nobody waits for the function any more. */
+  readonly onGone: (why?: string) => void;
 }
 
 /** The names that belong to the handshake itself. */
@@ -136,7 +139,9 @@ export class WebSocketBridge implements ResponseSink {
       this.#fromFunction.push(data);
     } catch (error) {
       this.#close(error instanceof WebSocketError ? error.code : closeCodes.failed, 'the function failed');
-      this.#options.onGone();
+      this.#options.onGone(
+        error instanceof WebSocketError ? `the function broke the rules of the WebSocket: ${error.message}` : undefined,
+      );
     }
     return this.#full;
   }
@@ -148,10 +153,13 @@ export class WebSocketBridge implements ResponseSink {
     this.#over();
   }
 
-  /** The call failed. */
-  fail(fault: FaultResponse): void {
-    if (this.#state === 'plain' || this.#state === 'opening') this.#options.plain.fail(fault);
-    else this.#close(closeCodes.failed, 'the function failed');
+  /** The call failed; `report` says how, if it was one. */
+  fail(fault: FaultResponse, report?: InvocationReport): void {
+    if (this.#state === 'plain' || this.#state === 'opening') this.#options.plain.fail(fault, report);
+    else {
+      const isCancelled = report?.outcome.kind === 'cancelled';
+      this.#close(closeCodes.failed, isCancelled ? 'the call was cancelled' : 'the function failed');
+    }
     this.#over();
   }
 
@@ -186,7 +194,7 @@ export class WebSocketBridge implements ResponseSink {
     } catch (error) {
       if (!(error instanceof WebSocketError)) throw error;
       this.#close(error.code, error.message);
-      this.#options.onGone();
+      this.#options.onGone(`the client broke the rules of the WebSocket: ${error.message}`);
     }
   }
 

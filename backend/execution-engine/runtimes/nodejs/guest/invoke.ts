@@ -6,6 +6,7 @@ import type { BatchHandler, EventHandler, LoadedFunction } from './loader.ts';
 import type { InitMessage } from './messages.ts';
 import { dateNow, parseJson } from './originals.ts';
 import { isResponse, sendResult } from './results.ts';
+import { noBytes } from './wire.ts';
 
 const callbackParameters = 3;
 
@@ -110,7 +111,9 @@ function batchContext(calls: readonly Call[]): object {
 }
 
 async function eventOf(call: Call, init: InitMessage): Promise<unknown> {
-  const body = call.body.complete ?? (await call.body.whole());
+  // The messages of a WebSocket that an event handler cannot accept are no body, and do not end.
+  const isEndless = call.meta.kind === 'http' && call.meta.webSocket === true;
+  const body = isEndless ? noBytes : (call.body.complete ?? (await call.body.whole()));
   if (call.meta.kind === 'http') return httpEvent(call.meta, body, init.functionName, dateNow());
   return body.length === 0 ? null : parseJson(body.toString('utf8'));
 }
