@@ -15,6 +15,7 @@ import type { Logger } from '../../../core/ports/logger.ts';
 import type { BuiltRuntimeImage, RuntimeImageRecord } from '../../../core/ports/runtime-images.ts';
 import type { Sandbox } from '../../../core/ports/sandbox.ts';
 import { packetRateOf } from '../support/egress/packet-rates.ts';
+import { Holdings } from '../support/holdings.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
 import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
 import { StarvationWatch } from '../support/starvation-watch.ts';
@@ -232,7 +233,9 @@ export class DockerDriver implements IsolationDriver {
     access: EgressAccess | undefined,
     signal: AbortSignal,
   ): Promise<Sandbox> {
+    const holdings = new Holdings();
     const slot = session.slots.take();
+    holdings.hold('slot directory', () => slot.free());
     let channel: ChannelListener | undefined;
     let containers: ImageContainers;
     try {
@@ -255,10 +258,10 @@ export class DockerDriver implements IsolationDriver {
     } catch (error) {
       channel?.close('it could not be made');
       await removeStray(this.#engine, spec.id);
-      await slot.free();
+      await holdings.giveBack();
       throw asPlatformError(error);
     }
-    return await this.#begin({ session, slot, channel, containers, spec, signal });
+    return await this.#begin({ session, slot, holdings, channel, containers, spec, signal });
   }
 
   async #open(signal: AbortSignal): Promise<Session> {
@@ -313,12 +316,13 @@ export class DockerDriver implements IsolationDriver {
   async #begin(parts: {
     readonly session: Session;
     readonly slot: Slot;
+    readonly holdings: Holdings;
     readonly channel: ChannelListener;
     readonly containers: ImageContainers;
     readonly spec: SandboxSpec;
     readonly signal: AbortSignal;
   }): Promise<Sandbox> {
-    const { session, slot, channel, containers, spec, signal } = parts;
+    const { session, slot, holdings, channel, containers, spec, signal } = parts;
     const containerId = containers.programId;
     const isProgram = spec.image?.container !== undefined;
     const sandbox = new DockerSandbox({
@@ -327,6 +331,7 @@ export class DockerDriver implements IsolationDriver {
       engine: this.#engine,
       channel,
       slot,
+      holdings,
       outputLimits: this.#options.outputLimits ?? defaultOutputLimits,
       hasImage: spec.image !== undefined,
       companionId: containers.agentId,

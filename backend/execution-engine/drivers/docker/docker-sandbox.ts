@@ -5,11 +5,12 @@ import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
-import { CleanUp } from '../support/clean-up.ts';
 import type { PacketRate } from '../support/egress/packet-rates.ts';
 import type { RefusalListener } from '../support/egress/refused-packets.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
+import type { Holdings } from '../support/holdings.ts';
 import { type OutputLimits, OutputReader } from '../support/output-reader.ts';
+import { SandboxEnd } from '../support/sandbox-end.ts';
 import type { ChannelListener } from './channel-listener.ts';
 import { ContainerCgroup, type ContainerLimits } from './container-cgroup.ts';
 import { ioFromStats } from './container-io.ts';
@@ -27,6 +28,8 @@ export interface DockerSandboxOptions {
   readonly engine: EngineClient;
   readonly channel: ChannelListener;
   readonly slot: Slot;
+  /** The slot; the sandbox's from now on, which adds what else it has to give back. */
+  readonly holdings: Holdings;
   readonly outputLimits: OutputLimits;
   readonly hasImage: boolean;
   /** The container with the agent, where the program of an image runs beside it: both end together. */
@@ -39,7 +42,6 @@ export interface DockerSandboxOptions {
   readonly onGone: (failures: readonly string[]) => void;
 }
 
-const outputPatienceMs = 500;
 const retryPauseMs = 100;
 /** The same for a sandbox that is being destroyed: its processes have been killed already where that is possible. */
 const dyingPatienceMs = 1000;
@@ -65,10 +67,11 @@ export class DockerSandbox implements Sandbox {
   readonly exited: Promise<ExitReport>;
   readonly #options: DockerSandboxOptions;
   readonly #output: OutputReader;
-  readonly #exit = Promise.withResolvers<ExitReport>();
+  readonly #ended = Promise.withResolvers<Ending>();
+  readonly #end: SandboxEnd<Ending>;
   #pid = 0;
   #cgroup: ContainerCgroup | undefined;
-  #reason: string | undefined;
+  #ending: Ending | undefined;
   #killedForMemory = false;
   #heapExhausted = false;
   #specialised: boolean;
@@ -77,6 +80,7 @@ export class DockerSandbox implements Sandbox {
   #lastError = '';
   #leaveNetwork: (() => Promise<void>) | undefined;
   #onRefused: RefusalListener | undefined;
+  #isWatched = false;
   #over = false;
 
   constructor(options: DockerSandboxOptions) {
@@ -86,7 +90,15 @@ export class DockerSandbox implements Sandbox {
     this.#specialised = options.hasImage;
     this.handle = { schema: 1, driver: 'docker', id: options.id, data: { container: options.containerId } };
     this.#output = new OutputReader(options.outputLimits, (line) => this.#watchLine(line));
-    this.exited = this.#exit.promise;
+    this.#holdContainers(options.holdings);
+    this.#end = new SandboxEnd({
+      ended: this.#ended.promise,
+      kill: () => this.#kill(),
+      report: (ending) => this.#report(ending),
+      holdings: options.holdings,
+      onGone: options.onGone,
+    });
+    this.exited = this.#end.exited;
   }
 
   /** The last line on stderr; says what was wrong when the program could not be started. */
@@ -99,16 +111,13 @@ export class DockerSandbox implements Sandbox {
     this.#output.attach('stderr', attached.stderr);
   }
 
-  /** From the start on: waits for the end, and cleans up after it. */
+  /** To be called from the start of its container on: without it nobody learns of its end. Idempotent. */
   watch(): void {
+    if (this.#isWatched) return;
+    this.#isWatched = true;
     void this.#watchCompanion();
-    this.#watch().then(this.#exit.resolve, (error: unknown) => {
-      // Nothing in there rejects on purpose; if something does, the sandbox must still be over for everybody.
-      const reason = this.#reason ?? `watching it failed: ${error instanceof Error ? error.message : String(error)}`;
-      this.#options.channel.sever();
-      this.#options.onGone([reason]);
-      this.#exit.resolve({ code: null, signal: null, outOfMemory: false, reason });
-    });
+    // Nothing in there rejects on purpose; if something does, the sandbox must still be over for everybody.
+    this.#ended.resolve(this.#awaitEnd().catch((error: unknown) => this.#abandon(error)));
   }
 
   /** From now on it sends and receives at this rate, and its listener is told where its packets were dropped. Rejects as `attend` does. */
@@ -149,9 +158,7 @@ export class DockerSandbox implements Sandbox {
   }
 
   async destroy(reason: string): Promise<void> {
-    this.#reason ??= reason;
-    await this.#kill();
-    await this.exited;
+    await this.#end.destroy(reason);
   }
 
   /** What holds the container, as the kernel says it, or else the daemon; NaN for what neither knows. */
@@ -227,19 +234,17 @@ export class DockerSandbox implements Sandbox {
       if (!isEngineError(error, engineErrorCodes.containerMissing)) return;
     }
     if (this.#over || this.#killing !== undefined) return;
-    this.#reason ??= 'the agent beside its container ended';
+    this.#end.explain('the agent beside its container ended');
     await this.#kill();
   }
 
-  async #watch(): Promise<ExitReport> {
-    const ending = await this.#awaitEnd();
+  async #report(ending: Ending): Promise<ExitReport> {
+    this.#ending = ending;
     // What it said last explains its end.
-    await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
+    await this.#output.almostOver();
     const outOfMemory = await this.#findOutOfMemory(ending);
     this.#over = true;
-    const failures = await this.#cleanUp(ending);
-    this.#options.onGone(failures);
-    return { code: ending.code, signal: ending.signal, outOfMemory, reason: this.#reason };
+    return { code: ending.code, signal: ending.signal, outOfMemory, reason: this.#end.reason };
   }
 
   /** Waits as long as the container lives, through restarts of the daemon. */
@@ -256,7 +261,8 @@ export class DockerSandbox implements Sandbox {
       } catch (error) {
         if (isEngineError(error, engineErrorCodes.containerMissing)) return this.#vanished();
         lostAt ??= performance.now();
-        const patienceMs = this.#reason === undefined ? daemonPatienceMs : Math.min(daemonPatienceMs, dyingPatienceMs);
+        const patienceMs =
+          this.#end.reason === undefined ? daemonPatienceMs : Math.min(daemonPatienceMs, dyingPatienceMs);
         const isTooLong = performance.now() - lostAt > patienceMs;
         const isTooOften = !isEngineGone(error) && ++refusals > maxRefusals;
         if (isTooLong || isTooOften) return this.#abandon(error);
@@ -266,15 +272,14 @@ export class DockerSandbox implements Sandbox {
   }
 
   #vanished(): Ending {
-    if (this.#reason === undefined && !this.#killedForMemory)
-      this.#reason = 'its container was removed by somebody else';
+    if (!this.#killedForMemory) this.#end.explain('its container was removed by somebody else');
     return { code: null, signal: null, hasRecord: false };
   }
 
   /** The daemon stays away: ends what can be ended from here. Its record of the container is swept when it is back. */
   #abandon(error: unknown): Ending {
     const why = error instanceof Error ? error.message : String(error);
-    this.#reason ??= `the Docker daemon is gone: ${why}`;
+    this.#end.explain(`the Docker daemon is gone: ${why}`);
     killInit(this.#pid, this.containerId);
     this.#options.channel.sever();
     return { code: null, signal: null, hasRecord: true };
@@ -282,7 +287,7 @@ export class DockerSandbox implements Sandbox {
 
   async #findOutOfMemory(ending: Ending): Promise<boolean> {
     if (this.#killedForMemory) return true;
-    if (this.#reason !== undefined) return false;
+    if (this.#end.reason !== undefined) return false;
     if (this.#heapExhausted && ending.code !== 0) return true;
     if (ending.signal !== 'SIGKILL' || !ending.hasRecord) return false;
     const deadline = performance.now() + oomPatienceMs;
@@ -302,22 +307,18 @@ export class DockerSandbox implements Sandbox {
     }
   }
 
-  async #cleanUp(ending: Ending): Promise<readonly string[]> {
-    const cleanUp = new CleanUp();
-    this.#options.channel.close(this.#reason ?? describe(ending, this.#lastError));
-    if (ending.hasRecord) {
-      await cleanUp.attempt('container', async () => {
-        if ((await this.#killing) !== true) await removeIfThere(this.#options.engine, this.containerId);
-      });
-    }
-    const { companionId } = this.#options;
-    if (companionId !== undefined)
-      await cleanUp.attempt('container of the agent', () => removeIfThere(this.#options.engine, companionId));
-    this.#output.end();
-    this.#cgroup?.close();
-    await this.#leaveNetwork?.();
-    await cleanUp.attempt('slot directory', () => this.#options.slot.free());
-    return cleanUp.failures;
+  /** In the order in which it comes, which is given back the other way round: nobody waits for the channel of a container that is going. */
+  #holdContainers(holdings: Holdings): void {
+    const { engine, channel, companionId } = this.#options;
+    holdings.hold('network', () => this.#leaveNetwork?.());
+    holdings.hold('control group', () => this.#cgroup?.close());
+    holdings.hold('output', () => this.#output.end());
+    if (companionId !== undefined) holdings.hold('container of the agent', () => removeIfThere(engine, companionId));
+    holdings.hold('container', async () => {
+      if (this.#ending?.hasRecord === false || (await this.#killing) === true) return;
+      await removeIfThere(engine, this.containerId);
+    });
+    holdings.hold('channel', () => channel.close(this.#end.reason ?? describe(this.#ending, this.#lastError)));
   }
 
   #watchLine(line: OutputLine): void {
@@ -354,8 +355,8 @@ function killInit(pid: number, containerId: string): void {
   }
 }
 
-function describe(ending: Ending, lastError: string): string {
-  const how = ending.signal === null ? `it exited with code ${ending.code}` : `it ended by ${ending.signal}`;
+function describe(ending: Ending | undefined, lastError: string): string {
+  const how = ending?.signal ? `it ended by ${ending.signal}` : `it exited with code ${ending?.code ?? 'unknown'}`;
   return lastError === '' ? how : `${how}: ${lastError}`;
 }
 

@@ -31,11 +31,14 @@ import { sandboxGone, snapshotGuest, sweepGuests } from '../support/guest/guest-
 import { type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
 import { type SnapshotFile, SnapshotFiles } from '../support/guest/snapshot-files.ts';
 import { unusableSnapshot } from '../support/guest/snapshot-folders.ts';
+import { Holdings } from '../support/holdings.ts';
 import { DriverHost } from '../support/jail/driver-host.ts';
 import { findProgram, type HostEnvironment } from '../support/jail/host-environment.ts';
+import { makeCgroup, takeSlot } from '../support/jail/jailed-process.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
+import { endOf } from '../support/process-end.ts';
 import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
 import { FirecrackerSandbox } from './firecracker-sandbox.ts';
 import { JailDirectory, jailed } from './jail-directory.ts';
@@ -252,11 +255,14 @@ export class FirecrackerDriver implements SnapshotDriver {
     const host = this.#host.open();
     const code = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
     throwIfAborted(signal, what);
-    const slot = host.slots.take();
-    const sandbox = await this.#spawn({ host, slot, spec, boot, code, snapshot }).catch(async (error: unknown) => {
-      await slot.free();
-      throw asPlatformError(error, what);
-    });
+    const holdings = new Holdings();
+    const slot = takeSlot(host, holdings);
+    const sandbox = await this.#spawn({ host, slot, holdings, spec, boot, code, snapshot }).catch(
+      async (error: unknown) => {
+        await holdings.giveBack();
+        throw asPlatformError(error, what);
+      },
+    );
     this.#live.set(spec.id, sandbox);
     const memoryBytes = guestMemoryMb(spec.limits) * MiB;
     this.#machines.set(spec.id, { fit: this.#fitOf(spec, boot), memoryBytes });
@@ -274,12 +280,13 @@ export class FirecrackerDriver implements SnapshotDriver {
   async #spawn(parts: {
     readonly host: HostEnvironment;
     readonly slot: Slot;
+    readonly holdings: Holdings;
     readonly spec: SandboxSpec;
     readonly boot: GuestBoot;
     readonly code: string | undefined;
     readonly snapshot: SnapshotFile | undefined;
   }): Promise<FirecrackerSandbox> {
-    const { host, slot, spec, boot, code, snapshot } = parts;
+    const { host, slot, holdings, spec, boot, code, snapshot } = parts;
     const programs = this.#programs();
     const uid = host.uidOf(slot.number);
     if (uid === undefined)
@@ -288,40 +295,38 @@ export class FirecrackerDriver implements SnapshotDriver {
       ...{ slot, uid, boot, code, firecracker: programs.firecracker },
       ...(snapshot === undefined ? {} : { restored: snapshot }),
     });
-    let network: GuestNetwork | undefined;
-    try {
-      if (spec.limits.egress === 'all')
-        network = await this.#networks.open(host, slot.number, this.#packetRateOf(spec));
-      const cgroup = host.cgroups.create(String(slot.number), hostLimits(spec.limits));
-      const { file, args } = jailerCommand({
-        ...programs,
-        uid,
-        id: String(slot.number),
-        baseDirectory: slot.directory,
-        apiSocket: jailed.api,
-        // Of a guest that may be snapshotted: its memory.
-        maxFileBytes: snapshot === undefined ? guestMemoryMb(spec.limits) * MiB : MiB,
-        namespace: network?.namespace,
-      });
-      const child = spawn(file, args, { cwd: '/', env: bareEnvironment, stdio: 'pipe' });
-      return new FirecrackerSandbox({
-        id: spec.id,
-        child,
-        cgroup,
-        slot,
-        jail,
-        network,
-        outputLimits: this.#options.outputLimits ?? defaultOutputLimits,
-        imageDigest: spec.image?.digest,
-        isRestored: snapshot !== undefined,
-        codeImage: async (image) => (await this.#guests.code(image)).path,
-        onGone: (failures) => this.#forget(spec.id, failures),
-      });
-    } catch (error) {
-      jail.close();
-      await network?.remove();
-      throw error;
-    }
+    holdings.hold('jail', () => jail.close());
+    const network = spec.limits.egress === 'all' ? await this.#openNetwork(host, slot, holdings, spec) : undefined;
+    const cgroup = makeCgroup(host, slot, holdings, hostLimits(spec.limits));
+    const { file, args } = jailerCommand({
+      ...programs,
+      uid,
+      id: String(slot.number),
+      baseDirectory: slot.directory,
+      apiSocket: jailed.api,
+      // Of a guest that may be snapshotted: its memory.
+      maxFileBytes: snapshot === undefined ? guestMemoryMb(spec.limits) * MiB : MiB,
+      namespace: network?.namespace,
+    });
+    const child = spawn(file, args, { cwd: '/', env: bareEnvironment, stdio: 'pipe' });
+    return new FirecrackerSandbox({
+      id: spec.id,
+      jailer: { child, ended: endOf(child), cgroup, holdings },
+      slot,
+      jail,
+      network,
+      outputLimits: this.#options.outputLimits ?? defaultOutputLimits,
+      imageDigest: spec.image?.digest,
+      isRestored: snapshot !== undefined,
+      codeImage: async (image) => (await this.#guests.code(image)).path,
+      onGone: (failures) => this.#forget(spec.id, failures),
+    });
+  }
+
+  async #openNetwork(host: HostEnvironment, slot: Slot, holdings: Holdings, spec: SandboxSpec): Promise<GuestNetwork> {
+    const network = await this.#networks.open(host, slot.number, this.#packetRateOf(spec));
+    holdings.hold('network', () => network.remove(), 'nothing runs');
+    return network;
   }
 
   #packetRateOf({ limits }: SandboxSpec): PacketRate {

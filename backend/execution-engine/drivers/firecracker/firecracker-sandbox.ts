@@ -1,11 +1,9 @@
-import type { ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage, SandboxLimits } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
-import { CleanUp } from '../support/clean-up.ts';
 import type { GuestNetwork } from '../support/egress/guest-network.ts';
 import type { PacketRate } from '../support/egress/packet-rates.ts';
 import type { RefusalListener } from '../support/egress/refused-packets.ts';
@@ -15,8 +13,11 @@ import { GuestControl } from '../support/guest/guest-control.ts';
 import { beforeHanging, type GuestExit, lastWordsOf, reportOfGuest } from '../support/guest/guest-ending.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
 import { emptyCgroup } from '../support/jail/empty-cgroup.ts';
+import { type JailedProcess, killJailed } from '../support/jail/jailed-process.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import { type OutputLimits, OutputReader } from '../support/output-reader.ts';
+import type { ProcessEnd } from '../support/process-end.ts';
+import { SandboxEnd } from '../support/sandbox-end.ts';
 import { TextTail } from '../support/text-tail.ts';
 import { type JailDirectory, jailed } from './jail-directory.ts';
 import { MetricsReader } from './metrics-reader.ts';
@@ -26,12 +27,11 @@ import { takeOut, type WrittenSnapshot } from './snapshot-outbox.ts';
 
 export interface FirecrackerSandboxOptions {
   readonly id: SandboxId;
-  /** The jailer, which waits for a line before it begins and becomes Firecracker. */
-  readonly child: ChildProcess;
-  readonly cgroup: Cgroup;
+  /** It waits for a line before it begins and becomes Firecracker. The sandbox's from now on, with all it holds. */
+  readonly jailer: JailedProcess & { readonly cgroup: Cgroup };
   readonly slot: Slot;
   readonly jail: JailDirectory;
-  /** Of a guest with a network card; removed with the sandbox. */
+  /** Of a guest with a network card. */
   readonly network: GuestNetwork | undefined;
   readonly outputLimits: OutputLimits;
   readonly imageDigest: string | undefined;
@@ -43,7 +43,6 @@ export interface FirecrackerSandboxOptions {
   readonly onGone: (failures: readonly string[]) => void;
 }
 
-const outputPatienceMs = 500;
 /** A boot under KVM takes a fraction of a second. */
 const bootPatienceMs = 15_000;
 const apiPollMs = 5;
@@ -68,14 +67,14 @@ export class FirecrackerSandbox implements Sandbox {
   #control: GuestControl | undefined;
   #imageDigest: string | undefined;
   #guestExit: GuestExit | undefined;
-  #reason: string | undefined;
+  readonly #end: SandboxEnd<ProcessEnd>;
   #heapExhausted = false;
   #paused = false;
-  #isOver = false;
   #finalUsage: ResourceUsage | undefined;
 
   constructor(options: FirecrackerSandboxOptions) {
-    const { child, jail, slot, id } = options;
+    const { jailer, jail, slot, id } = options;
+    const { child, holdings } = jailer;
     this.id = id;
     this.#options = options;
     this.#imageDigest = options.imageDigest;
@@ -85,14 +84,17 @@ export class FirecrackerSandbox implements Sandbox {
     this.#output = new OutputReader(options.outputLimits, (line) => {
       if (line.stream === 'stderr' && tellsHeapExhausted(line.text)) this.#heapExhausted = true;
     });
-    this.exited = new Promise((resolve) => {
-      // Without a process there will be no exit event.
-      child.once('error', (error) => {
-        this.#complaints.push(error.message);
-        if (child.pid === undefined) void this.#finish(null, null).then(resolve);
-      });
-      child.once('exit', (code, signal) => void this.#finish(code, signal).then(resolve));
+    holdings.hold('channel', () => this.#channel.destroy());
+    holdings.hold('connection to the API', () => this.#client.close());
+    this.#end = new SandboxEnd({
+      ended: jailer.ended,
+      kill: () => killJailed(jailer),
+      reap: () => emptyCgroup(jailer.cgroup),
+      report: (end) => this.#report(end),
+      holdings,
+      onGone: options.onGone,
     });
+    this.exited = this.#end.exited;
     child.stdin?.on('error', () => undefined);
     // The guest's console; Firecracker's own words are on the log and, before there is one, on stderr.
     child.stdout?.on('data', (chunk: Buffer) => this.#console.push(chunk.toString('latin1')));
@@ -103,7 +105,7 @@ export class FirecrackerSandbox implements Sandbox {
 
   /** Joins the control group, lets the jailer begin, sets the microVM up, and resolves when init has started the agent. */
   async start(limits: SandboxLimits, packetRate: PacketRate, signal: AbortSignal): Promise<void> {
-    const { child, cgroup } = this.#options;
+    const { child, cgroup } = this.#options.jailer;
     if (child.pid !== undefined) await cgroup.join(child.pid);
     child.stdin?.end('go\n');
     const deadline = performance.now() + bootPatienceMs;
@@ -185,7 +187,7 @@ export class FirecrackerSandbox implements Sandbox {
   /** CPU time is what the host spent; memory and processes are the function's own, as the guest tells, or all of Firecracker's. */
   async usage(): Promise<ResourceUsage> {
     if (this.#finalUsage !== undefined) return this.#finalUsage;
-    const outside = this.#options.cgroup.usage();
+    const outside = this.#options.jailer.cgroup.usage();
     if (this.#paused || this.#control === undefined) return outside;
     // What it writes now is read before the guest has answered, or else with the next one.
     await this.#client.flushMetrics().catch(() => undefined);
@@ -214,15 +216,12 @@ export class FirecrackerSandbox implements Sandbox {
   }
 
   async destroy(reason: string): Promise<void> {
-    // Of one that has ended by itself it is not the reason.
-    if (!this.#isOver) this.#reason ??= reason;
-    this.#kill();
-    await this.exited;
+    await this.#end.destroy(reason);
   }
 
   async #awaitApi(deadline: number): Promise<void> {
     for (;;) {
-      if (this.#isOver) throw ended();
+      if (this.#end.hasEnded) throw ended();
       try {
         await this.#client.describe();
         return;
@@ -256,42 +255,25 @@ export class FirecrackerSandbox implements Sandbox {
   async #agentExited(status: number, oomKills: number): Promise<void> {
     if (this.#guestExit !== undefined) return;
     this.#guestExit = { status, oomKills };
-    await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
-    this.#kill();
+    await this.#output.almostOver();
+    killJailed(this.#options.jailer);
   }
 
-  #kill(): void {
-    const { child, cgroup } = this.#options;
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    if (!cgroup.kill()) child.kill('SIGKILL');
-  }
-
-  async #finish(code: number | null, signal: string | null): Promise<ExitReport> {
-    this.#isOver = true;
-    const { cgroup, jail, slot } = this.#options;
-    const cleanUp = new CleanUp();
-    const isEmpty = await cleanUp.attempt('processes', () => emptyCgroup(cgroup));
-    this.#output.finish();
+  async #report(end: ProcessEnd): Promise<ExitReport> {
+    if (end.error !== undefined) this.#complaints.push(end.error.message);
+    // A guest that has not called has no streams that could end.
     if (!this.#hasCalled) this.#output.end();
-    await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
-    const report = this.#describe(code, signal);
-    this.#finalUsage = { ...cgroup.usage(), pids: 0, memoryBytes: 0, io: this.#io() };
-    this.#client.close();
-    await cleanUp.attempt('jail', () => jail.close());
-    this.#channel.destroy();
-    await cleanUp.attempt('control group', () => cgroup.remove());
-    // While a process lives, nobody else may get its user id; the next start sweeps.
-    if (isEmpty) await this.#options.network?.remove();
-    if (isEmpty) await cleanUp.attempt('slot directory', () => slot.free());
-    this.#options.onGone(cleanUp.failures);
-    return report;
+    await this.#output.finish();
+    this.#finalUsage = { ...this.#options.jailer.cgroup.usage(), pids: 0, memoryBytes: 0, io: this.#io() };
+    return this.#describe(end);
   }
 
-  #describe(code: number | null, signal: string | null): ExitReport {
-    if (this.#guestExit !== undefined) return reportOfGuest(this.#guestExit, this.#heapExhausted, this.#reason);
+  #describe({ code, signal }: ProcessEnd): ExitReport {
+    if (this.#guestExit !== undefined) return reportOfGuest(this.#guestExit, this.#heapExhausted, this.#end.reason);
     // Firecracker ended although its guest had not said so: killed, or the guest's kernel is gone.
-    if (this.#reason === undefined && signal === null) this.#reason = `the microVM ended: ${this.lastWords}`;
-    return { code, signal, outOfMemory: this.#options.cgroup.oomKills() > 0, reason: this.#reason };
+    if (signal === null) this.#end.explain(`the microVM ended: ${this.lastWords}`);
+    const outOfMemory = this.#options.jailer.cgroup.oomKills() > 0;
+    return { code, signal, outOfMemory, reason: this.#end.reason };
   }
 }
 

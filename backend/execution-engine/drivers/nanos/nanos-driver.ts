@@ -25,11 +25,14 @@ import {
   spawnJailedQemu,
 } from '../support/guest/jailed-qemu.ts';
 import { kvmDevice, tryKvm } from '../support/guest/kvm-trial.ts';
+import { Holdings } from '../support/holdings.ts';
 import { DriverHost } from '../support/jail/driver-host.ts';
 import { type HostEnvironment, hostStateFile } from '../support/jail/host-environment.ts';
+import { makeCgroup, takeSlot } from '../support/jail/jailed-process.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
+import { endOf } from '../support/process-end.ts';
 import { asPlatformError, refuseNetwork, throwIfAborted } from '../support/start-errors.ts';
 import { bootVolume, cannotRun, instanceVolumes, tmpVolumeMb, trialPlan } from './boot-volume.ts';
 import { runMkfs } from './mkfs.ts';
@@ -197,9 +200,10 @@ export class NanosDriver implements IsolationDriver {
     const host = this.#host.open();
     const root = await qemuRoot(host, findQemu(this.#options.qemuPath));
     throwIfAborted(signal, what);
-    const slot = host.slots.take();
-    const sandbox = await this.#spawn(host, slot, unikernel).catch(async (error: unknown) => {
-      await slot.free();
+    const holdings = new Holdings();
+    const slot = takeSlot(host, holdings);
+    const sandbox = await this.#spawn(host, slot, holdings, unikernel).catch(async (error: unknown) => {
+      await holdings.giveBack();
       throw asPlatformError(error, what);
     });
     const { spec, accelerator } = unikernel;
@@ -212,7 +216,7 @@ export class NanosDriver implements IsolationDriver {
     return await beginGuest({ sandbox, what, signal, start, isClear: ({ code }) => code !== 'guest_lost' });
   }
 
-  async #spawn(host: HostEnvironment, slot: Slot, unikernel: Unikernel): Promise<NanosSandbox> {
+  async #spawn(host: HostEnvironment, slot: Slot, holdings: Holdings, unikernel: Unikernel): Promise<NanosSandbox> {
     const { spec, nanos, volumes, accelerator, key } = unikernel;
     const { boot, tmp } = instanceVolumes(slot.directory);
     const hasCode = volumes.code !== undefined;
@@ -229,30 +233,26 @@ export class NanosDriver implements IsolationDriver {
     });
     await giveAlone([boot, tmp], host.uidOf(slot.number));
     const limits = hostLimits(spec.limits, accelerator);
-    const cgroup = host.cgroups.create(String(slot.number), limits);
-    try {
-      const child = spawnJailedQemu({
-        host,
-        slot,
-        argv: qemuCommand({ limits: spec.limits, accelerator, hasCode }),
-        maxPids: limits.maxPids,
-        maxFileMb: tmpVolumeMb(spec.limits),
-        ...(accelerator === 'kvm' ? { group: statSync(kvmDevice).gid } : {}),
-        pipes: descriptors.boot - descriptors.channel,
-        files: [
-          { path: boot },
-          { path: volumes.runtime },
-          { path: tmp, isWritable: true },
-          ...(volumes.code === undefined ? [] : [{ path: volumes.code }]),
-        ],
-      });
-      const outputLimits = this.#options.outputLimits ?? defaultOutputLimits;
-      const onGone = (failures: readonly string[]): void => this.#forget(spec.id, failures);
-      return new NanosSandbox({ id: spec.id, child, cgroup, slot, key, outputLimits, onGone });
-    } catch (error) {
-      void cgroup.remove();
-      throw error;
-    }
+    const cgroup = makeCgroup(host, slot, holdings, limits);
+    const child = spawnJailedQemu({
+      host,
+      slot,
+      argv: qemuCommand({ limits: spec.limits, accelerator, hasCode }),
+      maxPids: limits.maxPids,
+      maxFileMb: tmpVolumeMb(spec.limits),
+      ...(accelerator === 'kvm' ? { group: statSync(kvmDevice).gid } : {}),
+      pipes: descriptors.boot - descriptors.channel,
+      files: [
+        { path: boot },
+        { path: volumes.runtime },
+        { path: tmp, isWritable: true },
+        ...(volumes.code === undefined ? [] : [{ path: volumes.code }]),
+      ],
+    });
+    const qemu = { child, ended: endOf(child), cgroup, holdings };
+    const outputLimits = this.#options.outputLimits ?? defaultOutputLimits;
+    const onGone = (failures: readonly string[]): void => this.#forget(spec.id, failures);
+    return new NanosSandbox({ id: spec.id, qemu, slot, key, outputLimits, onGone });
   }
 
   #forget(id: SandboxId, failures: readonly string[]): void {

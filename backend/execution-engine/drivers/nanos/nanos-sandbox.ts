@@ -1,17 +1,17 @@
-import type { ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
 import { pipeOf } from '../support/child-pipe.ts';
-import { CleanUp } from '../support/clean-up.ts';
 import { tellsHeapExhausted } from '../support/exit-status.ts';
 import { authenticate } from '../support/guest/channel-key.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
 import { emptyCgroup } from '../support/jail/empty-cgroup.ts';
+import { type JailedProcess, killJailed } from '../support/jail/jailed-process.ts';
 import type { Slot } from '../support/jail/slots.ts';
 import { type OutputLimits, OutputReader } from '../support/output-reader.ts';
+import type { ProcessEnd } from '../support/process-end.ts';
+import { SandboxEnd } from '../support/sandbox-end.ts';
 import { TextTail } from '../support/text-tail.ts';
 import { ConsoleFilter } from './console-filter.ts';
 import { reportOfUnikernel } from './ending.ts';
@@ -19,8 +19,8 @@ import { descriptors } from './qemu-arguments.ts';
 
 export interface NanosSandboxOptions {
   readonly id: SandboxId;
-  readonly child: ChildProcess;
-  readonly cgroup: Cgroup;
+  /** The sandbox's from now on, with all it holds. */
+  readonly qemu: JailedProcess & { readonly cgroup: Cgroup };
   readonly slot: Slot;
   /** What the agent must show first on its channel. */
   readonly key: string;
@@ -28,8 +28,6 @@ export interface NanosSandboxOptions {
   /** Called once, when nothing is left; with the failures to free something, if there were. */
   readonly onGone: (failures: readonly string[]) => void;
 }
-
-const outputPatienceMs = 500;
 
 /** One unikernel in one jailed QEMU. Made by `NanosDriver`, which joins the control group and hands over the arguments. */
 export class NanosSandbox implements Sandbox {
@@ -41,27 +39,28 @@ export class NanosSandbox implements Sandbox {
   readonly #kernelTail = new TextTail();
   readonly #complaints = new TextTail();
   readonly #console = new ConsoleFilter((line) => this.#kernelTail.push(`${line}\n`));
-  #reason: string | undefined;
+  readonly #end: SandboxEnd<ProcessEnd>;
   #heapExhausted = false;
-  #isPaused = false;
   #finalUsage: ResourceUsage | undefined;
 
   constructor(options: NanosSandboxOptions) {
-    const { child, slot } = options;
+    const { qemu, slot } = options;
+    const { child } = qemu;
     this.#options = options;
     this.id = options.id;
     this.handle = { schema: 1, driver: 'nanos', id: options.id, data: { pid: child.pid ?? 0, slot: slot.number } };
     this.#output = new OutputReader(options.outputLimits, (line) => {
       if (tellsHeapExhausted(line.text)) this.#heapExhausted = true;
     });
-    this.exited = new Promise((resolve) => {
-      // Without a process there will be no exit event.
-      child.once('error', (error) => {
-        this.#complaints.push(error.message);
-        if (child.pid === undefined) void this.#finish(null, null).then(resolve);
-      });
-      child.once('exit', (code, signal) => void this.#finish(code, signal).then(resolve));
+    this.#end = new SandboxEnd({
+      ended: qemu.ended,
+      kill: () => killJailed(qemu),
+      reap: () => emptyCgroup(qemu.cgroup),
+      report: (end) => this.#report(end),
+      holdings: qemu.holdings,
+      onGone: options.onGone,
     });
+    this.exited = this.#end.exited;
     const console = pipeOf(child, descriptors.console);
     console.once('error', () => this.#console.end());
     this.#output.attach('stdout', console.pipe(this.#console));
@@ -74,17 +73,13 @@ export class NanosSandbox implements Sandbox {
 
   /** Joins the control group, lets bwrap begin, and resolves when the agent has shown its key. */
   async start(bwrapArguments: Buffer): Promise<void> {
-    const { child, cgroup, key } = this.#options;
-    if (child.pid !== undefined) await cgroup.join(child.pid);
-    pipeOf(child, descriptors.arguments).end(bwrapArguments);
-    await authenticate(this.#channel, key);
+    await this.#enterJail(bwrapArguments);
+    await authenticate(this.#channel, this.#options.key);
   }
 
   /** The same, and resolves with how the program ended: for one that has no channel. */
   async run(bwrapArguments: Buffer): Promise<ExitReport> {
-    const { child, cgroup } = this.#options;
-    if (child.pid !== undefined) await cgroup.join(child.pid);
-    pipeOf(child, descriptors.arguments).end(bwrapArguments);
+    await this.#enterJail(bwrapArguments);
     return await this.exited;
   }
 
@@ -110,60 +105,42 @@ export class NanosSandbox implements Sandbox {
 
   /** Of QEMU with all that is in it: nothing inside tells more. */
   usage(): Promise<ResourceUsage> {
-    return Promise.resolve(this.#finalUsage ?? this.#options.cgroup.usage());
+    return Promise.resolve(this.#finalUsage ?? this.#options.qemu.cgroup.usage());
   }
 
   async pause(): Promise<void> {
     await this.#stop(true);
-    this.#isPaused = true;
   }
 
   async resume(): Promise<void> {
     await this.#stop(false);
-    this.#isPaused = false;
   }
 
   async destroy(reason: string): Promise<void> {
-    this.#reason ??= reason;
-    this.#kill();
-    await this.exited;
+    await this.#end.destroy(reason);
   }
 
   get #channel(): Duplex {
-    return pipeOf(this.#options.child, descriptors.channel);
+    return pipeOf(this.#options.qemu.child, descriptors.channel);
+  }
+
+  async #enterJail(bwrapArguments: Buffer): Promise<void> {
+    const { child, cgroup } = this.#options.qemu;
+    if (child.pid !== undefined) await cgroup.join(child.pid);
+    pipeOf(child, descriptors.arguments).end(bwrapArguments);
   }
 
   async #stop(isStopped: boolean): Promise<void> {
-    const { cgroup } = this.#options;
+    const { cgroup } = this.#options.qemu;
     if (cgroup.canFreeze) await cgroup.freeze(isStopped);
     else for (const pid of cgroup.processes()) process.kill(pid, isStopped ? 'SIGSTOP' : 'SIGCONT');
   }
 
-  #kill(): void {
-    const { child, cgroup } = this.#options;
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    if (cgroup.kill()) return;
-    // Killing bwrap kills process 1 of the namespace with it (die-with-parent), and that all others.
-    child.kill('SIGKILL');
-    if (this.#isPaused && !cgroup.canFreeze) for (const pid of cgroup.processes()) process.kill(pid, 'SIGKILL');
-  }
-
-  async #finish(code: number | null, signal: string | null): Promise<ExitReport> {
-    const { cgroup, slot } = this.#options;
-    const cleanUp = new CleanUp();
-    const isEmpty = await cleanUp.attempt('processes', () => emptyCgroup(cgroup));
-    this.#output.finish();
-    await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
-    const report = this.#describe(code, signal);
+  async #report({ code, signal, error }: ProcessEnd): Promise<ExitReport> {
+    if (error !== undefined) this.#complaints.push(error.message);
+    await this.#output.finish();
+    const { cgroup } = this.#options.qemu;
     this.#finalUsage = { ...cgroup.usage(), pids: 0, memoryBytes: 0 };
-    await cleanUp.attempt('control group', () => cgroup.remove());
-    // While a process lives, nobody else may get its user id; the next start sweeps.
-    if (isEmpty) await cleanUp.attempt('slot directory', () => slot.free());
-    this.#options.onGone(cleanUp.failures);
-    return report;
-  }
-
-  #describe(code: number | null, signal: string | null): ExitReport {
     return reportOfUnikernel({
       code,
       signal,
@@ -171,8 +148,8 @@ export class NanosSandbox implements Sandbox {
       ranOutOfMemory: this.#console.ranOutOfMemory,
       isShuttingDown: this.#console.isShuttingDown,
       heapExhausted: this.#heapExhausted,
-      oomKills: this.#options.cgroup.oomKills(),
-      reason: this.#reason,
+      oomKills: cgroup.oomKills(),
+      reason: this.#end.reason,
       vmmComplained: this.#complaints.lastLine() !== '',
       lastWords: this.lastWords,
     });

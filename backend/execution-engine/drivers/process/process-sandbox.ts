@@ -4,18 +4,21 @@ import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
-import { CleanUp } from '../support/clean-up.ts';
 import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
 import { descriptors } from '../support/jail/bwrap-arguments.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
+import { emptyCgroup } from '../support/jail/empty-cgroup.ts';
+import { killJailed } from '../support/jail/jailed-process.ts';
 import type { Launcher } from '../support/jail/launcher.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { OutputReader } from '../support/output-reader.ts';
-import { killTree, signalTree, treeUsage } from '../support/process-tree.ts';
+import type { ProcessEnd } from '../support/process-end.ts';
+import { signalTree, treeUsage } from '../support/process-tree.ts';
+import { SandboxEnd } from '../support/sandbox-end.ts';
 
 export interface ProcessSandboxOptions {
   readonly id: SandboxId;
-  /** The sandbox's from now on, with its slot and its control groups, which have their limits. */
+  /** The sandbox's from now on, with all it holds; its control groups have their limits. */
   readonly launcher: Launcher;
   readonly outputLimits: OutputLimits;
   readonly hasImage: boolean;
@@ -25,7 +28,6 @@ export interface ProcessSandboxOptions {
 
 /** How long a killed process may take to leave before it is reported as left behind. */
 const killPatienceMs = 2000;
-const outputPatienceMs = 500;
 
 /** One bubblewrap sandbox. Made by `ProcessDriver.create`, which hands over the arguments. */
 export class ProcessSandbox implements Sandbox {
@@ -35,11 +37,10 @@ export class ProcessSandbox implements Sandbox {
   readonly cgroup: Cgroup | undefined;
   readonly #launcher: Launcher;
   readonly #output: OutputReader;
-  readonly #onGone: (failures: readonly string[]) => void;
+  readonly #end: SandboxEnd<ProcessEnd>;
   readonly #begun = Promise.withResolvers<void>();
   #status = '';
   #insidePid: number | undefined;
-  #reason: string | undefined;
   #heapExhausted = false;
   #killedForMemory = false;
   #specialised: boolean;
@@ -52,15 +53,22 @@ export class ProcessSandbox implements Sandbox {
     this.cgroup = launcher.cgroup;
     this.#launcher = launcher;
     this.#specialised = options.hasImage;
-    this.#onGone = options.onGone;
     const data = { pid: launcher.child.pid ?? 0, slot: launcher.slot.number };
     this.handle = { schema: 1, driver: 'process', id: options.id, data };
     this.#output = new OutputReader(options.outputLimits, (line) => this.#watchLine(line));
     this.#begun.promise.catch(() => undefined);
-    this.exited = launcher.ended.then(async ({ code, signal, error }) => {
-      this.#begun.reject(error ?? new Error(`ended at once, code ${code}, signal ${signal}`));
-      return await this.#finish(code, signal);
+    void launcher.ended.then(({ code, signal, error }) =>
+      this.#begun.reject(error ?? new Error(`ended at once, code ${code}, signal ${signal}`)),
+    );
+    this.#end = new SandboxEnd({
+      ended: launcher.ended,
+      kill: () => killJailed(launcher),
+      reap: () => this.#reap(),
+      report: (end) => this.#report(end),
+      holdings: launcher.holdings,
+      onGone: options.onGone,
     });
+    this.exited = this.#end.exited;
     if (launcher.child.pid !== undefined) this.#attach();
   }
 
@@ -73,7 +81,7 @@ export class ProcessSandbox implements Sandbox {
 
   /** Somebody has asked for its end. */
   get isEnding(): boolean {
-    return this.#reason !== undefined;
+    return this.#end.reason !== undefined;
   }
 
   /** The last line on stderr; says what was wrong when bwrap could not begin. */
@@ -114,9 +122,7 @@ export class ProcessSandbox implements Sandbox {
   }
 
   async destroy(reason: string): Promise<void> {
-    this.#reason ??= reason;
-    this.#kill();
-    await this.exited;
+    await this.#end.destroy(reason);
   }
 
   /**
@@ -126,7 +132,7 @@ export class ProcessSandbox implements Sandbox {
   endIfStarved(): void {
     if (this.#killedForMemory || (this.cgroup?.oomKills() ?? 0) === 0) return;
     this.#killedForMemory = true;
-    this.#kill();
+    killJailed(this.#launcher);
   }
 
   #attach(): void {
@@ -152,66 +158,47 @@ export class ProcessSandbox implements Sandbox {
     if (tellsHeapExhausted(line.text)) this.#heapExhausted = true;
   }
 
-  #kill(): void {
-    const { child } = this.#launcher;
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    if (this.cgroup?.kill()) return;
-    // Killing bwrap kills process 1 of the namespace with it (die-with-parent), and that all others.
-    child.kill('SIGKILL');
+  async #reap(): Promise<void> {
+    if (this.cgroup !== undefined) await emptyCgroup(this.cgroup);
+    else await this.#awaitInsideGone();
   }
 
-  /** After bwrap has ended: sees to it that everything inside has too, and frees what the sandbox held. */
-  async #finish(code: number | null, signal: string | null): Promise<ExitReport> {
-    const cleanUp = new CleanUp();
-    const isEmpty = await cleanUp.attempt('processes', () => this.#awaitEmpty());
-    // What it said last explains its end. Nobody holds the other ends any more, so this does not take long; but never wait for ever.
-    this.#output.finish();
-    await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
-    const ending = this.#describe(code, signal);
-    const gaveUp = this.#heapExhausted && this.#reason === undefined && ending.code !== 0;
-    const outOfMemory = this.#killedForMemory || (this.cgroup?.oomKills() ?? 0) > 0 || gaveUp;
-    this.#finalUsage = { ...(this.cgroup?.usage() ?? emptyUsage), pids: 0, memoryBytes: 0 };
-    // The channel reads to its end by itself; what is left of it when nobody reads must not keep the descriptor.
-    await cleanUp.attempt('control group', async () => this.cgroup?.remove());
-    // While a process lives, nobody else may get its user id; the next start sweeps.
-    if (isEmpty) await cleanUp.attempt('slot directory', () => this.#launcher.slot.free());
-    this.#onGone(cleanUp.failures);
-    return { ...ending, outOfMemory, reason: this.#reason };
-  }
-
-  async #awaitEmpty(): Promise<void> {
-    this.cgroup?.kill();
+  /** Without control groups: process 1 of the namespace dies with bwrap, and all others with it. */
+  async #awaitInsideGone(): Promise<void> {
     const deadline = performance.now() + killPatienceMs;
-    while (this.#livesInside()) {
+    while (isThere(this.#insidePid)) {
       if (performance.now() > deadline) throw new Error('a process did not end');
       await delay(2);
     }
   }
 
-  #livesInside(): boolean {
-    if (this.cgroup !== undefined) {
-      const pids = this.cgroup.processes();
-      killTree(pids);
-      return pids.length > 0;
-    }
-    if (this.#insidePid === undefined) return false;
-    try {
-      process.kill(this.#insidePid, 0);
-      return true;
-    } catch {
-      return false;
-    }
+  async #report(end: ProcessEnd): Promise<ExitReport> {
+    // What it said last explains its end.
+    await this.#output.finish();
+    const { code, signal } = this.#describe(end);
+    const { reason } = this.#end;
+    const gaveUp = this.#heapExhausted && reason === undefined && code !== 0;
+    const outOfMemory = this.#killedForMemory || (this.cgroup?.oomKills() ?? 0) > 0 || gaveUp;
+    this.#finalUsage = { ...(this.cgroup?.usage() ?? emptyUsage), pids: 0, memoryBytes: 0 };
+    return { code, signal, outOfMemory, reason };
   }
 
-  #describe(
-    code: number | null,
-    signal: string | null,
-  ): { readonly code: number | null; readonly signal: string | null } {
+  /** The command's own end where bwrap tells it; otherwise bwrap's, which may not have come that far. */
+  #describe({ code, signal }: ProcessEnd): Pick<ExitReport, 'code' | 'signal'> {
     const inner = /"exit-code": (\d+)/.exec(this.#status)?.[1];
-    if (this.#reason === undefined && inner === undefined && code !== null) {
-      this.#reason = `the sandbox could not be set up: ${this.#lastError}`;
-    }
-    return inner === undefined ? { code, signal } : decodeStatus(Number(inner));
+    if (inner !== undefined) return decodeStatus(Number(inner));
+    if (code !== null) this.#end.explain(`the sandbox could not be set up: ${this.#lastError}`);
+    return { code, signal };
+  }
+}
+
+function isThere(pid: number | undefined): boolean {
+  if (pid === undefined) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -17,34 +17,25 @@ import type {
   SnapshotName,
   SnapshotSubject,
 } from '../../../core/ports/snapshot-driver.ts';
-import type { GuestNetwork } from '../support/egress/guest-network.ts';
 import { GuestNetworks } from '../support/egress/guest-networks.ts';
-import { packetRateOf } from '../support/egress/packet-rates.ts';
 import { beginGuest } from '../support/guest/begin-guest.ts';
-import { explainDiskFull } from '../support/guest/disk-full.ts';
-import { type DiskRate, diskRateOf } from '../support/guest/disk-rate.ts';
 import { beforeHanging } from '../support/guest/guest-ending.ts';
-import { GuestMemory } from '../support/guest/guest-memory.ts';
-import { guestMemoryMb } from '../support/guest/guest-size.ts';
 import { sandboxGone, snapshotGuest, sweepGuests } from '../support/guest/guest-snapshots.ts';
 import { type GuestBoot, GuestStore } from '../support/guest/guest-store.ts';
-import { type Accelerator, findQemu, qemuJailArguments, qemuRoot } from '../support/guest/jailed-qemu.ts';
-import { kvmDevice, tryKvm } from '../support/guest/kvm-trial.ts';
-import { placeProgram } from '../support/guest/placed-program.ts';
+import { type Accelerator, findQemu } from '../support/guest/jailed-qemu.ts';
+import { tryKvm } from '../support/guest/kvm-trial.ts';
 import { type LoadedSnapshot, SnapshotStore } from '../support/guest/snapshot-store.ts';
-import { tapProgram } from '../support/guest/tap-program.ts';
 import { DriverHost } from '../support/jail/driver-host.ts';
 import { expectMove } from '../support/jail/expected-move.ts';
-import { type HostEnvironment, hostStateFile } from '../support/jail/host-environment.ts';
+import { hostStateFile } from '../support/jail/host-environment.ts';
 import { LiveSandboxes } from '../support/jail/live-sandboxes.ts';
-import type { Slot } from '../support/jail/slots.ts';
 import { defaultOutputLimits, type OutputLimits } from '../support/output-reader.ts';
-import { asPlatformError, throwIfAborted } from '../support/start-errors.ts';
-import { enterJail, makeCodeFile, makeFilledCodeFile, type QemuProcess, type StartParts, startQemu } from './launch.ts';
-import { mappedMemoryOf } from './mapped-memory.ts';
+import { throwIfAborted } from '../support/start-errors.ts';
+import { GuestStarter } from './guest-starter.ts';
+import { enterJail, type QemuProcess } from './launch.ts';
+import { type MappedMemory, mappedMemoryOf } from './mapped-memory.ts';
 import { loadState } from './migration.ts';
 import { probeQemu } from './probe.ts';
-import { descriptors } from './qemu-arguments.ts';
 import { QemuSandbox } from './qemu-sandbox.ts';
 import { snapshotFit } from './snapshot-fit.ts';
 import { goThroughStart } from './start-ahead.ts';
@@ -78,11 +69,17 @@ export interface QemuDriverOptions {
   readonly logger?: Logger;
 }
 
-/** A QEMU, and what the sandbox in it has to give back. */
-interface Started {
-  readonly qemu: QemuProcess;
-  readonly memory?: GuestMemory | undefined;
-  readonly network?: GuestNetwork | undefined;
+/** A guest that is to boot. */
+interface Boot {
+  readonly spec: SandboxSpec;
+  readonly boot: GuestBoot;
+  readonly accelerator: Accelerator;
+  readonly signal: AbortSignal;
+}
+
+/** One that is to go on from a snapshot. */
+interface Copy extends Boot {
+  readonly snapshot: LoadedSnapshot;
 }
 
 /** For messages of starts that fail. */
@@ -117,6 +114,7 @@ export class QemuDriver implements SnapshotDriver {
   readonly #networks: GuestNetworks;
   readonly #logger: Logger | undefined;
   readonly #live = new LiveSandboxes<QemuSandbox>();
+  readonly #starter: GuestStarter;
   readonly #waiting = new WaitingQemu({ onLeft: (failures) => this.#tellLeft({ failures }) });
   /** What a snapshot of a sandbox fits to. */
   readonly #fits = new Map<SandboxId, string>();
@@ -130,6 +128,14 @@ export class QemuDriver implements SnapshotDriver {
     this.#host = new DriverHost(this.name, options);
     const { resolvers = [], logger } = options;
     this.#networks = new GuestNetworks({ resolvers, logger });
+    this.#starter = new GuestStarter({
+      host: this.#host,
+      networks: this.#networks,
+      guestDirectory: options.guestDirectory,
+      qemuPath: options.qemuPath,
+      networkBytesPerSecondAndCpu: options.networkBytesPerSecondAndCpu,
+      diskBytesPerSecondAndCpu: options.diskBytesPerSecondAndCpu,
+    });
     this.#guests = new GuestStore({
       directory: options.guestDirectory,
       resolvers,
@@ -167,12 +173,13 @@ export class QemuDriver implements SnapshotDriver {
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
     throwIfAborted(signal, what);
     const boot = await this.#guests.boot(spec.plan, spec.limits);
+    const parts = { spec, boot, accelerator: this.#accelerator, signal };
     try {
-      return await this.#begin({ spec, boot, waitsForGuest: true, signal });
+      return await this.#boot(parts, hasBegun);
     } catch (error) {
       if (!(error instanceof PlatformError && error.code === 'guest_hung')) throw error;
       this.#logger?.warn({ sandboxId: spec.id, err: error }, 'a microVM did not boot; it is tried once more');
-      return await this.#begin({ spec, boot, waitsForGuest: true, signal });
+      return await this.#boot(parts, hasBegun);
     }
   }
 
@@ -212,7 +219,8 @@ export class QemuDriver implements SnapshotDriver {
     void expectMove();
     const boot = await this.#guests.boot(spec.plan, spec.limits);
     const snapshot = await this.#snapshots.load(name, this.#fitOf(spec, boot));
-    return await this.#begin({ spec, boot, snapshot, waitsForGuest: true, signal });
+    const copy = { spec, boot, snapshot, accelerator: this.#accelerator, signal };
+    return spec.image === undefined ? await this.#copyRuntime(copy) : await this.#copyVersion(copy);
   }
 
   /** The next copy of the runtime that was copied last begins in a QEMU that waits for it. */
@@ -240,8 +248,9 @@ export class QemuDriver implements SnapshotDriver {
     const boot = await this.#guests.boot(plan, probeLimits);
     const begin = async (accelerator: Accelerator, until: AbortSignal): Promise<void> => {
       const spec: SandboxSpec = { id: newId('sandbox'), plan, limits: probeLimits, image: undefined };
-      const isUnderTrial = accelerator === 'kvm';
-      const sandbox = await this.#begin({ spec, boot, accelerator, waitsForGuest: isUnderTrial, signal: until });
+      const parts = { spec, boot, accelerator, signal: until };
+      // Emulation needs no trial: it is enough that QEMU takes commands.
+      const sandbox = await this.#boot(parts, accelerator === 'kvm' ? hasBegun : async () => undefined);
       await sandbox.destroy('probe over');
     };
     await begin('tcg', signal);
@@ -261,54 +270,82 @@ export class QemuDriver implements SnapshotDriver {
     };
   }
 
-  async #begin(parts: {
-    readonly spec: SandboxSpec;
-    readonly boot: GuestBoot;
-    /** Left out: the guest boots. */
-    readonly snapshot?: LoadedSnapshot;
-    /** What the probe found when left out. */
-    readonly accelerator?: Accelerator;
-    /** Until init has started the agent; otherwise until QEMU takes commands. */
-    readonly waitsForGuest: boolean;
-    readonly signal: AbortSignal;
-  }): Promise<QemuSandbox> {
-    const { spec, boot, snapshot, signal, accelerator = this.#accelerator } = parts;
-    const image = spec.image === undefined ? undefined : (await this.#guests.code(spec.image)).path;
-    const fit = this.#fitOf(spec, boot);
-    // Of a copy without a version there are more to come, all alike until their function's processes go on.
-    const awaited = snapshot === undefined || image !== undefined ? undefined : { snapshot, fit };
-    const mapped = awaited === undefined ? undefined : mappedMemoryOf(awaited.snapshot.memory);
-    const canWait = awaited !== undefined && spec.limits.egress === 'none';
-    const waiting = canWait ? this.#waiting.take(awaited) : undefined;
-    const { qemu, memory, network }: Started =
-      waiting === undefined ? await this.#start({ ...parts, accelerator, image }) : { qemu: waiting };
+  /** A guest that boots: `until` waits for more than that its QEMU takes commands. */
+  async #boot(parts: Boot, until: (sandbox: QemuSandbox) => Promise<void>): Promise<QemuSandbox> {
+    const qemu = await this.#startQemu(parts, undefined);
+    return await this.#beginIn(qemu, parts, undefined, async (sandbox) => {
+      await sandbox.start(await this.#starter.jailOf(qemu.slot, parts.accelerator));
+      await until(sandbox);
+    });
+  }
+
+  /** A copy of a version, which comes with its code. */
+  async #copyVersion(copy: Copy): Promise<QemuSandbox> {
+    return await this.#copyAnew(copy, undefined);
+  }
+
+  /** A copy of a runtime. There are more to come, all alike until their function's processes go on, so one waits for the next where it can. */
+  async #copyRuntime(copy: Copy): Promise<QemuSandbox> {
+    const { spec, boot, snapshot } = copy;
+    const mapped = mappedMemoryOf(snapshot.memory);
+    if (spec.limits.egress !== 'none') return await this.#copyAnew(copy, mapped);
+    const awaited = { snapshot, fit: this.#fitOf(spec, boot) };
+    const waiting = this.#waiting.take(awaited);
+    const sandbox = await (waiting === undefined ? this.#copyAnew(copy, mapped) : this.#wake(waiting, copy, mapped));
+    this.#keepWaiting(awaited, copy);
+    return sandbox;
+  }
+
+  /** In a QEMU that has waited for it, with the guest in it. */
+  async #wake(qemu: QemuProcess, copy: Copy, mapped: MappedMemory): Promise<QemuSandbox> {
+    return await this.#beginIn(qemu, copy, mapped, async (sandbox) => {
+      await sandbox.goOn();
+      await hasBegun(sandbox);
+    });
+  }
+
+  /** In a QEMU of its own, which is given the snapshot's state. */
+  async #copyAnew(copy: Copy, mapped: MappedMemory | undefined): Promise<QemuSandbox> {
+    const qemu = await this.#startQemu(copy, copy.snapshot);
+    return await this.#beginIn(qemu, copy, mapped, async (sandbox) => {
+      await sandbox.start(await this.#starter.jailOf(qemu.slot, copy.accelerator), copy.snapshot.state);
+      await hasBegun(sandbox);
+    });
+  }
+
+  async #startQemu(parts: Boot, snapshot: LoadedSnapshot | undefined): Promise<QemuProcess> {
+    const { spec, boot, accelerator, signal } = parts;
+    const image = spec.image === undefined ? undefined : await this.#codeImage(spec.image);
+    return await this.#starter.start({ spec, boot, accelerator, snapshot, image }, signal);
+  }
+
+  /** Makes a QEMU the sandbox of `spec`, and has its guest begin; when that fails, nothing is left. */
+  async #beginIn(
+    qemu: QemuProcess,
+    { spec, boot, signal }: Boot,
+    mapped: MappedMemory | undefined,
+    begin: (sandbox: QemuSandbox) => Promise<void>,
+  ): Promise<QemuSandbox> {
     const sandbox = new QemuSandbox({
-      ...{ id: spec.id, qemu, memory, mapped, network },
+      ...{ id: spec.id, qemu, mapped },
       outputLimits: this.#options.outputLimits ?? defaultOutputLimits,
       imageDigest: spec.image?.digest,
-      codeImage: async (wanted) => (await this.#guests.code(wanted)).path,
+      codeImage: (image) => this.#codeImage(image),
       onGone: (failures) => this.#forget(spec.id, failures),
     });
     this.#live.set(spec.id, sandbox);
-    this.#fits.set(spec.id, fit);
-    const start = async (): Promise<void> => {
-      if (waiting === undefined) await sandbox.start(await this.#jailOf(qemu.slot, accelerator), snapshot?.state);
-      else await sandbox.goOn();
-      if (parts.waitsForGuest) await beforeHanging(sandbox.control.started, bootPatienceMs, hungMessage);
-    };
+    this.#fits.set(spec.id, this.#fitOf(spec, boot));
+    const start = () => begin(sandbox);
     await beginGuest({ sandbox, what, signal, start, isClear: ({ code }) => code === 'guest_hung' });
-    if (canWait) this.#keepWaiting(awaited, spec, boot);
     return sandbox;
   }
 
   /** The next copy of this snapshot begins in a QEMU that stands still: the function's processes have gone through their start, and are frozen inside until `settle`. */
-  #keepWaiting(awaited: Awaited, spec: SandboxSpec, boot: GuestBoot): void {
-    const { snapshot } = awaited;
-    const accelerator = this.#accelerator;
+  #keepWaiting(awaited: Awaited, { spec, boot, snapshot, accelerator }: Copy): void {
     const { signal } = new AbortController();
-    const start = async () => (await this.#start({ spec, boot, snapshot, accelerator, image: undefined, signal })).qemu;
+    const start = () => this.#starter.start({ spec, boot, snapshot, accelerator, image: undefined }, signal);
     const getReady = async (qemu: QemuProcess, closing: AbortSignal): Promise<void> => {
-      await enterJail(qemu, await this.#jailOf(qemu.slot, accelerator));
+      await enterJail(qemu, await this.#starter.jailOf(qemu.slot, accelerator));
       await loadState(qemu, snapshot.state);
       await goThroughStart(qemu, closing);
       await qemu.qmp.execute('stop');
@@ -316,64 +353,12 @@ export class QemuDriver implements SnapshotDriver {
     this.#waiting.keep(awaited, start, getReady);
   }
 
-  async #start(parts: {
-    readonly spec: SandboxSpec;
-    readonly boot: GuestBoot;
-    readonly snapshot?: LoadedSnapshot;
-    readonly accelerator: Accelerator;
-    /** The version's code. */
-    readonly image: string | undefined;
-    readonly signal: AbortSignal;
-  }): Promise<Started> {
-    const { spec, snapshot, image } = parts;
-    const { limits } = spec;
-    const host = this.#host.open();
-    const memory = await (snapshot?.memory ??
-      GuestMemory.make(this.#options.guestDirectory, guestMemoryMb(limits) * MiB));
-    const ownsMemory = snapshot === undefined;
-    const slot = host.slots.take();
-    let way: StartParts['way'];
-    try {
-      if (limits.egress === 'all') way = await this.#openWay(host, slot, spec);
-      throwIfAborted(parts.signal, what);
-      const ownsFile = image === undefined || snapshot?.hasCode === false;
-      const code = ownsFile ? makeCodeFile(slot) : image;
-      if (image !== undefined && ownsFile) await makeFilledCodeFile(slot, image);
-      const qemu = startQemu({
-        ...{ host, slot, limits, boot: parts.boot, accelerator: parts.accelerator, code, memory, ownsMemory, way },
-        hasCode: image !== undefined,
-        isClone: snapshot !== undefined,
-        diskRate: this.#diskRateOf(spec),
-      });
-      return { qemu, memory: ownsMemory ? memory : undefined, network: way?.network };
-    } catch (error) {
-      if (ownsMemory) memory.close();
-      await way?.network.remove();
-      await slot.free();
-      throw asPlatformError(explainDiskFull(error, 'the files of a microVM', slot.directory), what);
-    }
-  }
-
-  async #jailOf(slot: Slot, accelerator: Accelerator): Promise<Buffer> {
-    const host = this.#host.open();
-    const root = await qemuRoot(host, findQemu(this.#options.qemuPath));
-    return qemuJailArguments({ host, root, slot, devices: accelerator === 'kvm' ? [kvmDevice] : [] });
-  }
-
-  #diskRateOf({ limits }: SandboxSpec): DiskRate {
-    return diskRateOf(limits, this.#options.diskBytesPerSecondAndCpu);
-  }
-
-  async #openWay(host: HostEnvironment, slot: Slot, spec: SandboxSpec): Promise<NonNullable<StartParts['way']>> {
-    const rate = packetRateOf(spec.limits, this.#options.networkBytesPerSecondAndCpu);
-    const network = await this.#networks.open(host, slot.number, rate);
-    const what = 'the program that opens network cards of guests';
-    const program = tapProgram(descriptors.tap);
-    return { network, program: await placeProgram(this.#options.guestDirectory, 'tap', program, what) };
+  async #codeImage(image: PreparedImage): Promise<string> {
+    return (await this.#guests.code(image)).path;
   }
 
   #fitOf({ limits }: SandboxSpec, boot: GuestBoot): string {
-    const diskRate = diskRateOf(limits, this.#options.diskBytesPerSecondAndCpu);
+    const diskRate = this.#starter.diskRateOf(limits);
     return snapshotFit({ limits, boot, diskRate, accelerator: this.#accelerator, version: this.#version });
   }
 
@@ -386,4 +371,9 @@ export class QemuDriver implements SnapshotDriver {
   #tellLeft(left: { readonly sandboxId?: SandboxId; readonly failures: readonly string[] }): void {
     if (left.failures.length > 0) this.#logger?.error(left, 'a microVM left something behind');
   }
+}
+
+/** Resolves when init has started the agent. */
+async function hasBegun({ control }: QemuSandbox): Promise<void> {
+  await beforeHanging(control.started, bootPatienceMs, hungMessage);
 }

@@ -3,8 +3,10 @@ import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { GuestControl } from '../support/guest/guest-control.ts';
 import type { LoadedSnapshot } from '../support/guest/snapshot-store.ts';
+import { Holdings } from '../support/holdings.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
 import type { Slot } from '../support/jail/slots.ts';
+import { endOf } from '../support/process-end.ts';
 import type { QemuProcess } from './launch.ts';
 import type { QmpClient } from './qmp-client.ts';
 import { WaitingQemu } from './waiting-qemu.ts';
@@ -19,15 +21,23 @@ class FakeQemu extends EventEmitter implements Pick<ChildProcess, 'pid' | 'exitC
   exitCode: number | null = null;
   readonly signalCode = null;
   readonly freed: string[] = [];
-  readonly kill = (): boolean => true;
+  readonly kill = (): boolean => {
+    this.exit();
+    return true;
+  };
 
   get process(): QemuProcess {
-    const free = (what: string) => async () => void this.freed.push(what);
-    const cgroup = { kill: () => true, processes: () => [], remove: free('control group') };
+    const child = this as unknown as ChildProcess;
+    const holdings = new Holdings();
+    for (const what of ['slot', 'control group']) holdings.hold(what, () => this.freed.push(what));
     return {
-      child: this as unknown as ChildProcess,
-      cgroup: cgroup as unknown as Cgroup,
-      slot: { free: free('slot') } as unknown as Slot,
+      child,
+      ended: endOf(child),
+      holdings,
+      cgroup: { kill: () => true, processes: () => [] } as unknown as Cgroup,
+      slot: {} as Slot,
+      memory: undefined,
+      network: undefined,
       qmp: {} as QmpClient,
       control: {} as GuestControl,
       agentExit: new Promise(() => undefined),

@@ -1,5 +1,6 @@
 import type { LoadedSnapshot } from '../support/guest/snapshot-store.ts';
-import { freePlace } from '../support/jail/free-place.ts';
+import { endJailed } from '../support/jail/jailed-process.ts';
+import { isRunning } from '../support/process-end.ts';
 import type { QemuProcess } from './launch.ts';
 
 /** What a QEMU waits for: only a guest of this snapshot, and of the same shape, can go on in it. */
@@ -44,7 +45,7 @@ export class WaitingQemu {
     const found = this.#waiting;
     if (found?.snapshot !== snapshot || found.fit !== fit) return undefined;
     // One that has just ended is cleared away by what listens for that.
-    if (!isAlive(found.qemu)) return undefined;
+    if (!isRunning(found.qemu.child)) return undefined;
     this.#forget();
     return found.qemu;
   }
@@ -70,7 +71,7 @@ export class WaitingQemu {
         () => true,
         () => false,
       );
-      if (isReady && isAlive(qemu) && !closing.aborted) this.#hold(awaited, qemu);
+      if (isReady && isRunning(qemu.child) && !closing.aborted) this.#hold(awaited, qemu);
       else await this.#end(qemu);
     });
   }
@@ -85,7 +86,7 @@ export class WaitingQemu {
 
   #hold(awaited: Awaited, qemu: QemuProcess): void {
     this.#waiting = { ...awaited, qemu };
-    qemu.child.once('exit', () => {
+    void qemu.ended.then(() => {
       if (this.#waiting?.qemu === qemu) this.#work = this.#work.then(() => this.#giveUp());
     });
     this.#after(patienceMs, () => this.#giveUp());
@@ -111,12 +112,7 @@ export class WaitingQemu {
     clearTimeout(this.#timer);
   }
 
-  async #end({ child, cgroup, slot }: QemuProcess): Promise<void> {
-    child.kill('SIGKILL');
-    this.#options.onLeft(await freePlace(cgroup, slot));
+  async #end(qemu: QemuProcess): Promise<void> {
+    this.#options.onLeft(await endJailed(qemu));
   }
-}
-
-function isAlive({ child }: QemuProcess): boolean {
-  return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
 }

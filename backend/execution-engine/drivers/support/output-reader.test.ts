@@ -93,7 +93,7 @@ describe('OutputReader', () => {
     source.write('second\n');
     await new Promise((resolve) => setImmediate(resolve));
     source.end('third\n');
-    reader.finish();
+    void reader.finish();
     await reader.over;
     expect((await collect(reader)).map((line) => line.truncated)).toEqual([false, true]);
   });

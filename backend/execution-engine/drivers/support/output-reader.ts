@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { OutputLine } from '../../../core/ports/sandbox.ts';
 import { LineSplitter } from './line-splitter.ts';
 
@@ -27,6 +28,7 @@ type Waiter = (result: IteratorResult<OutputLine, undefined>) => void;
 
 /** Costs of a line beyond its text, so that a flood of empty lines is bounded as well. */
 const lineOverheadBytes = 64;
+const overPatienceMs = 500;
 
 /**
  * Turns the raw stdout and stderr of one sandbox into lines, within the limits. Lines of one stream are in order. After dropping, the
@@ -78,10 +80,16 @@ export class OutputReader implements AsyncIterable<OutputLine> {
     return this.#over.promise;
   }
 
-  /** Nobody writes any more: what is left in the pipes is read to the end without waiting. */
-  finish(): void {
+  /** Resolves as `over`, or after half a second: who left the sandbox may hold a stream open for ever. */
+  async almostOver(): Promise<void> {
+    await Promise.race([this.over, delay(overPatienceMs, undefined, { ref: false })]);
+  }
+
+  /** Nobody writes any more: what is left in the pipes is read to the end without waiting. Resolves as `almostOver`. */
+  async finish(): Promise<void> {
     this.#writersGone = true;
     for (const source of this.#sources) source.resume();
+    await this.almostOver();
   }
 
   /** One line that does not come from a stream. */

@@ -47,13 +47,15 @@ export class UnsandboxedDriver implements IsolationDriver {
   };
   readonly #runDirectory: string;
   readonly #outputLimits: OutputLimits;
+  readonly #logger: Logger | undefined;
   readonly #live = new Map<SandboxId, UnsandboxedSandbox>();
   #closed = false;
 
   constructor(options: UnsandboxedDriverOptions) {
     this.#runDirectory = join(options.runDirectory, 'unsandboxed');
     this.#outputLimits = options.outputLimits ?? defaultOutputLimits;
-    options.logger?.warn({ driver: this.name }, warning);
+    this.#logger = options.logger;
+    this.#logger?.warn({ driver: this.name }, warning);
   }
 
   probe(): Promise<DriverHealth> {
@@ -78,8 +80,6 @@ export class UnsandboxedDriver implements IsolationDriver {
     try {
       const sandbox = await this.#start(spec, directory);
       this.#live.set(spec.id, sandbox);
-      // `exited` never rejects.
-      void sandbox.exited.then(() => this.#live.delete(spec.id));
       if (spec.image !== undefined) await sandbox.load(spec.image, signal);
       return sandbox;
     } catch (cause) {
@@ -132,7 +132,13 @@ export class UnsandboxedDriver implements IsolationDriver {
       directory,
       outputLimits: this.#outputLimits,
       hasImage: spec.image !== undefined,
+      onGone: (failures) => this.#forget(spec.id, failures),
     });
+  }
+
+  #forget(id: SandboxId, failures: readonly string[]): void {
+    this.#live.delete(id);
+    if (failures.length > 0) this.#logger?.error({ sandboxId: id, failures }, 'a sandbox left something behind');
   }
 }
 

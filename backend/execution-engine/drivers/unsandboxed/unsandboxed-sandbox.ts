@@ -1,16 +1,18 @@
 import type { ChildProcess } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
 import { tellsHeapExhausted } from '../support/exit-status.ts';
 import { linkTree } from '../support/file-linking.ts';
+import { Holdings } from '../support/holdings.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
 import { OutputReader } from '../support/output-reader.ts';
+import { endOf, type ProcessEnd } from '../support/process-end.ts';
 import { signalTree, treeUsage } from '../support/process-tree.ts';
+import { SandboxEnd } from '../support/sandbox-end.ts';
 
 export interface UnsandboxedSandboxOptions {
   readonly id: SandboxId;
@@ -19,9 +21,10 @@ export interface UnsandboxedSandboxOptions {
   readonly directory: string;
   readonly outputLimits: OutputLimits;
   readonly hasImage: boolean;
+  /** Called once, when nothing is left; with the failures to free something, if there were. */
+  readonly onGone: (failures: readonly string[]) => void;
 }
 
-const outputPatienceMs = 500;
 const emptyUsage: ResourceUsage = { cpuMs: 0, memoryBytes: 0, peakMemoryBytes: 0, pids: 0 };
 
 /** A plain child process and its process group. */
@@ -32,10 +35,9 @@ export class UnsandboxedSandbox implements Sandbox {
   readonly #child: ChildProcess;
   readonly #directory: string;
   readonly #output: OutputReader;
-  #reason: string | undefined;
+  readonly #end: SandboxEnd<ProcessEnd>;
   #heapExhausted = false;
   #specialised: boolean;
-  #ended = false;
 
   constructor(options: UnsandboxedSandboxOptions) {
     const { child } = options;
@@ -50,9 +52,18 @@ export class UnsandboxedSandbox implements Sandbox {
     if (child.stdout !== null) this.#output.attach('stdout', child.stdout);
     if (child.stderr !== null) this.#output.attach('stderr', child.stderr);
     this.#channel.on('error', () => undefined);
-    this.exited = new Promise((resolve) => {
-      child.once('exit', (code, signal) => void this.#finish(code, signal).then(resolve));
+    this.#end = new SandboxEnd({
+      ended: endOf(child),
+      kill: () => {
+        if (!this.#end.hasEnded) this.#killGroup();
+      },
+      // What it started in its group ends with it; what left the group (setsid) after the parent's death cannot be found: no isolation.
+      reap: () => this.#killGroup(),
+      report: (end) => this.#report(end),
+      holdings: this.#holdings(),
+      onGone: options.onGone,
     });
+    this.exited = this.#end.exited;
   }
 
   get #channel(): Duplex {
@@ -88,31 +99,27 @@ export class UnsandboxedSandbox implements Sandbox {
   }
 
   usage(): Promise<ResourceUsage> {
-    return Promise.resolve(this.#ended ? emptyUsage : treeUsage(this.#child.pid));
+    return Promise.resolve(this.#end.hasEnded ? emptyUsage : treeUsage(this.#child.pid));
   }
 
   pause(): Promise<void> {
-    if (!this.#ended) signalTree(this.#child.pid, 'SIGSTOP');
+    if (!this.#end.hasEnded) signalTree(this.#child.pid, 'SIGSTOP');
     return Promise.resolve();
   }
 
   resume(): Promise<void> {
-    if (!this.#ended) signalTree(this.#child.pid, 'SIGCONT');
+    if (!this.#end.hasEnded) signalTree(this.#child.pid, 'SIGCONT');
     return Promise.resolve();
   }
 
   async destroy(reason: string): Promise<void> {
-    if (!this.#ended) {
-      this.#reason ??= reason;
-      this.#killGroup();
-    }
-    await this.exited;
+    await this.#end.destroy(reason);
   }
 
   #killGroup(): void {
     const { pid } = this.#child;
     if (pid === undefined) return;
-    if (!this.#ended) signalTree(pid, 'SIGKILL');
+    if (!this.#end.hasEnded) signalTree(pid, 'SIGKILL');
     try {
       process.kill(-pid, 'SIGKILL');
     } catch {
@@ -120,18 +127,23 @@ export class UnsandboxedSandbox implements Sandbox {
     }
   }
 
-  async #finish(code: number | null, signal: string | null): Promise<ExitReport> {
-    this.#ended = true;
-    // What it started in its group ends with it; what left the group (setsid) after the parent's death cannot be found: no isolation.
-    this.#killGroup();
-    this.#output.finish();
-    await Promise.race([this.#output.over, delay(outputPatienceMs, undefined, { ref: false })]);
-    this.#child.stdout?.destroy();
-    this.#child.stderr?.destroy();
+  #holdings(): Holdings {
+    const holdings = new Holdings();
+    holdings.hold('directory', () => rm(this.#directory, { recursive: true, force: true }));
     // A copy of the channel in a process that left the group would keep it open.
-    if (!this.#channel.readableFlowing) this.#channel.destroy();
-    await rm(this.#directory, { recursive: true, force: true });
-    const gaveUp = this.#heapExhausted && this.#reason === undefined && code !== 0;
-    return { code, signal, outOfMemory: gaveUp, reason: this.#reason };
+    holdings.hold('channel', () => {
+      if (!this.#channel.readableFlowing) this.#channel.destroy();
+    });
+    holdings.hold('output', () => {
+      this.#child.stdout?.destroy();
+      this.#child.stderr?.destroy();
+    });
+    return holdings;
+  }
+
+  async #report({ code, signal }: ProcessEnd): Promise<ExitReport> {
+    await this.#output.finish();
+    const { reason } = this.#end;
+    return { code, signal, outOfMemory: this.#heapExhausted && reason === undefined && code !== 0, reason };
   }
 }

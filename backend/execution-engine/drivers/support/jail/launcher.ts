@@ -2,49 +2,39 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { pipeOf } from '../child-pipe.ts';
+import { Holdings } from '../holdings.ts';
+import { endOf, isRunning, type ProcessEnd } from '../process-end.ts';
 import { startTimeOf } from '../process-tree.ts';
 import { anyCommand, descriptors } from './bwrap-arguments.ts';
 import type { Cgroup } from './cgroup.ts';
-import { freePlace } from './free-place.ts';
 import type { HostEnvironment } from './host-environment.ts';
+import { endJailed, type JailedProcess, killJailed, makeCgroup, takeSlot } from './jailed-process.ts';
 import type { Slot } from './slots.ts';
 import { closingLauncher } from './stray-descriptors.ts';
-
-/** How a launcher, and the sandbox that it became, ended. */
-export interface LauncherEnd {
-  readonly code: number | null;
-  readonly signal: string | null;
-  /** Where there never was a process. */
-  readonly error: Error | undefined;
-}
 
 /** Only what bwrap itself needs; its environment can be read inside as /proc/1/environ. */
 const bareEnvironment = { PATH: '/usr/bin:/bin' };
 
 /**
  * A bubblewrap in a slot and control groups of its own that waits for its arguments, and until then makes nothing and runs nothing. Without them, as
- * when the platform is killed, it has an empty root and so nothing to begin, and ends. Whoever takes it owns the slot and the control groups.
+ * when the platform is killed, it has an empty root and so nothing to begin, and ends. Whoever takes it owns what it holds.
  */
-export class Launcher {
+export class Launcher implements JailedProcess {
   readonly slot: Slot;
   /** Without limits: who takes the launcher sets them before it hands over arguments. */
   readonly cgroup: Cgroup | undefined;
   readonly child: ChildProcess;
-  readonly ended: Promise<LauncherEnd>;
+  readonly ended: Promise<ProcessEnd>;
+  readonly holdings: Holdings;
   /** Resolves when it is in its control groups; rejects when it cannot be moved there. */
   readonly joined: Promise<void>;
 
-  private constructor(slot: Slot, cgroup: Cgroup | undefined, child: ChildProcess) {
+  private constructor(slot: Slot, cgroup: Cgroup | undefined, child: ChildProcess, holdings: Holdings) {
     this.slot = slot;
     this.cgroup = cgroup;
     this.child = child;
-    this.ended = new Promise((resolve) => {
-      child.on('error', (error) => {
-        // Without a process there will be no exit event.
-        if (child.pid === undefined) resolve({ code: null, signal: null, error });
-      });
-      child.once('exit', (code, signal) => resolve({ code, signal, error: undefined }));
-    });
+    this.holdings = holdings;
+    this.ended = endOf(child);
     // A pipe that breaks while nobody uses it says no more than the end does.
     for (const pipe of pipesOf(child)) pipe.on('error', () => pipe.destroy());
     this.joined = this.#join();
@@ -53,22 +43,21 @@ export class Launcher {
 
   /** Takes a slot, makes control groups and starts bwrap, which then joins them. Throws with nothing left. */
   static begin(host: HostEnvironment): Launcher {
-    const slot = host.slots.take();
-    let cgroup: Cgroup | undefined;
+    const holdings = new Holdings();
     try {
-      cgroup = host.cgroups.isEmpty ? undefined : host.cgroups.create(String(slot.number));
-      return new Launcher(slot, cgroup, spawnBwrap(host, slot));
+      const slot = takeSlot(host, holdings);
+      const cgroup = host.cgroups.isEmpty ? undefined : makeCgroup(host, slot, holdings);
+      return new Launcher(slot, cgroup, spawnBwrap(host, slot), holdings);
     } catch (error) {
-      void cgroup?.remove().catch(() => undefined);
-      void slot.free().catch(() => undefined);
+      void holdings.giveBack();
       throw error;
     }
   }
 
   /** False for one that has ended, also when this process has not been told yet. */
   get isAlive(): boolean {
-    const { pid, exitCode, signalCode } = this.child;
-    return pid !== undefined && exitCode === null && signalCode === null && startTimeOf(pid) !== undefined;
+    const { pid } = this.child;
+    return pid !== undefined && isRunning(this.child) && startTimeOf(pid) !== undefined;
   }
 
   /** What it is given as one of `descriptors`. */
@@ -78,12 +67,10 @@ export class Launcher {
 
   /** Ends one that nobody took, and frees what it held. Resolves with what could not be freed. */
   async end(): Promise<readonly string[]> {
-    const { cgroup, child, slot } = this;
-    child.kill('SIGKILL');
-    await this.ended;
+    killJailed(this);
     await this.joined.catch(() => undefined);
-    for (const pipe of pipesOf(child)) pipe.destroy();
-    return await freePlace(cgroup, slot);
+    for (const pipe of pipesOf(this.child)) pipe.destroy();
+    return await endJailed(this);
   }
 
   async #join(): Promise<void> {
