@@ -30,78 +30,103 @@ export interface CatalogOptions {
   readonly logger: Logger;
 }
 
-/** Every isolation driver that this installation allows. With `drivers/<name>/`, a line here is all that a new one needs. */
-export function createDrivers({ settings, runDirectory, logger }: CatalogOptions): readonly IsolationDriver[] {
-  const drivers: IsolationDriver[] = [
-    new ProcessDriver({
-      runDirectory,
-      minimumTier: settings.HEARTH_MINIMUM_TIER,
-      logger,
-      ...(settings.HEARTH_BWRAP_PATH === '' ? {} : { bwrapPath: settings.HEARTH_BWRAP_PATH }),
-    }),
-    new DockerDriver({
-      runDirectory,
-      dockerHost: settings.HEARTH_DOCKER_HOST === '' ? settings.DOCKER_HOST : settings.HEARTH_DOCKER_HOST,
-      images: {
-        ...(settings.HEARTH_DOCKER_IMAGE_NODEJS === '' ? {} : { nodejs: settings.HEARTH_DOCKER_IMAGE_NODEJS }),
-        ...(settings.HEARTH_DOCKER_IMAGE_PYTHON === '' ? {} : { python: settings.HEARTH_DOCKER_IMAGE_PYTHON }),
-      },
-      resolvers: settings.HEARTH_EGRESS_RESOLVERS,
-      networkBytesPerSecondAndCpu: settings.HEARTH_EGRESS_MIB_PER_SECOND * MiB,
-      logger,
-    }),
-  ];
-  // Its probe makes a guest and starts QEMU, which nobody should wait for who does not want it.
-  if (settings.HEARTH_QEMU || settings.HEARTH_ISOLATION === 'qemu') {
-    drivers.push(
-      new QemuDriver({
-        runDirectory,
-        guestDirectory: guestDirectoryOf(runDirectory),
-        snapshotDirectory: join(runDirectory, 'snapshots', 'qemu'),
-        resolvers: settings.HEARTH_EGRESS_RESOLVERS,
-        networkBytesPerSecondAndCpu: settings.HEARTH_EGRESS_MIB_PER_SECOND * MiB,
-        qemuPath: settings.HEARTH_QEMU_PATH,
-        kernel: settings.HEARTH_GUEST_KERNEL,
-        busybox: settings.HEARTH_GUEST_BUSYBOX,
-        logger,
-        ...(settings.HEARTH_BWRAP_PATH === '' ? {} : { bwrapPath: settings.HEARTH_BWRAP_PATH }),
+/** What drivers are told, in groups that several of them take. */
+interface DriverNeeds {
+  readonly settings: Settings;
+  readonly host: { readonly runDirectory: string; readonly logger: Logger };
+  /** For drivers whose jail is bubblewrap's. */
+  readonly bwrap: { readonly bwrapPath?: string };
+  /** For drivers with a way to the network. */
+  readonly egress: { readonly resolvers: readonly string[]; readonly networkBytesPerSecondAndCpu: number };
+  /** For drivers with guests of their own kernel. */
+  readonly guest: { readonly guestDirectory: string; readonly kernel: string; readonly busybox: string };
+}
+
+interface CatalogLine {
+  /** Without it the level does not exist here. Left out: it always does. */
+  readonly isWanted?: (settings: Settings) => boolean;
+  readonly make: (needs: DriverNeeds) => IsolationDriver;
+}
+
+/** With `drivers/<name>/`, a line here is all that a new driver needs. */
+const catalog: readonly CatalogLine[] = [
+  {
+    make: ({ settings, host, bwrap }) =>
+      new ProcessDriver({ ...host, ...bwrap, minimumTier: settings.HEARTH_MINIMUM_TIER }),
+  },
+  {
+    make: ({ settings, host, egress }) =>
+      new DockerDriver({
+        ...host,
+        ...egress,
+        dockerHost: settings.HEARTH_DOCKER_HOST === '' ? settings.DOCKER_HOST : settings.HEARTH_DOCKER_HOST,
+        images: {
+          ...(settings.HEARTH_DOCKER_IMAGE_NODEJS === '' ? {} : { nodejs: settings.HEARTH_DOCKER_IMAGE_NODEJS }),
+          ...(settings.HEARTH_DOCKER_IMAGE_PYTHON === '' ? {} : { python: settings.HEARTH_DOCKER_IMAGE_PYTHON }),
+        },
       }),
-    );
-  }
-  // Its probe makes a guest and boots it.
-  if (settings.HEARTH_FIRECRACKER || settings.HEARTH_ISOLATION === 'firecracker') {
-    drivers.push(
+  },
+  {
+    // Its probe makes a guest and starts QEMU, which nobody should wait for who does not want it.
+    isWanted: (settings) => settings.HEARTH_QEMU || settings.HEARTH_ISOLATION === 'qemu',
+    make: ({ settings, host, bwrap, egress, guest }) =>
+      new QemuDriver({
+        ...{ ...host, ...bwrap, ...egress, ...guest },
+        snapshotDirectory: join(host.runDirectory, 'snapshots', 'qemu'),
+        qemuPath: settings.HEARTH_QEMU_PATH,
+      }),
+  },
+  {
+    // Its probe makes a guest and boots it.
+    isWanted: (settings) => settings.HEARTH_FIRECRACKER || settings.HEARTH_ISOLATION === 'firecracker',
+    make: ({ settings, host, bwrap, egress, guest }) =>
       new FirecrackerDriver({
-        runDirectory,
-        guestDirectory: guestDirectoryOf(runDirectory),
-        snapshotDirectory: join(runDirectory, 'snapshots', 'firecracker'),
-        resolvers: settings.HEARTH_EGRESS_RESOLVERS,
-        networkBytesPerSecondAndCpu: settings.HEARTH_EGRESS_MIB_PER_SECOND * MiB,
+        ...{ ...host, ...bwrap, ...egress, ...guest },
+        snapshotDirectory: join(host.runDirectory, 'snapshots', 'firecracker'),
         firecrackerPath: settings.HEARTH_FIRECRACKER_PATH,
         jailerPath: settings.HEARTH_FIRECRACKER_JAILER_PATH,
-        kernel: settings.HEARTH_GUEST_KERNEL,
-        busybox: settings.HEARTH_GUEST_BUSYBOX,
-        logger,
-        ...(settings.HEARTH_BWRAP_PATH === '' ? {} : { bwrapPath: settings.HEARTH_BWRAP_PATH }),
       }),
-    );
-  }
-  // Its probe boots a unikernel.
-  if (settings.HEARTH_NANOS_HOME !== '' || settings.HEARTH_ISOLATION === 'nanos') {
-    drivers.push(
+  },
+  {
+    // Its probe boots a unikernel.
+    isWanted: (settings) => settings.HEARTH_NANOS_HOME !== '' || settings.HEARTH_ISOLATION === 'nanos',
+    make: ({ settings, host, bwrap, guest }) =>
       new NanosDriver({
+        ...{ ...host, ...bwrap },
+        guestDirectory: guest.guestDirectory,
         home: settings.HEARTH_NANOS_HOME,
-        runDirectory,
-        guestDirectory: guestDirectoryOf(runDirectory),
         qemuPath: settings.HEARTH_QEMU_PATH,
-        logger,
-        ...(settings.HEARTH_BWRAP_PATH === '' ? {} : { bwrapPath: settings.HEARTH_BWRAP_PATH }),
       }),
-    );
-  }
-  // Never reachable by accident: without the setting the level does not exist.
-  if (settings.HEARTH_ALLOW_UNSANDBOXED) drivers.push(new UnsandboxedDriver({ runDirectory, logger }));
-  return drivers;
+  },
+  {
+    // Never reachable by accident.
+    isWanted: (settings) => settings.HEARTH_ALLOW_UNSANDBOXED,
+    make: ({ host }) => new UnsandboxedDriver(host),
+  },
+];
+
+/** Every isolation driver that this installation allows. */
+export function createDrivers(options: CatalogOptions): readonly IsolationDriver[] {
+  const wanted = catalog.filter(({ isWanted }) => isWanted?.(options.settings) ?? true);
+  const needs = needsFrom(options);
+  return wanted.map(({ make }) => make(needs));
+}
+
+function needsFrom({ settings, runDirectory, logger }: CatalogOptions): DriverNeeds {
+  return {
+    settings,
+    host: { runDirectory, logger },
+    bwrap: settings.HEARTH_BWRAP_PATH === '' ? {} : { bwrapPath: settings.HEARTH_BWRAP_PATH },
+    egress: {
+      resolvers: settings.HEARTH_EGRESS_RESOLVERS,
+      networkBytesPerSecondAndCpu: settings.HEARTH_EGRESS_MIB_PER_SECOND * MiB,
+    },
+    guest: {
+      guestDirectory: guestDirectoryOf(runDirectory),
+      kernel: settings.HEARTH_GUEST_KERNEL,
+      busybox: settings.HEARTH_GUEST_BUSYBOX,
+    },
+  };
 }
 
 /** The images of users, where a driver runs them. */
