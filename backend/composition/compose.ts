@@ -2,6 +2,7 @@
  * Builds everything, in the order in which parts need one another. Nothing listens yet. The files of this folder, main.ts and drivers/catalog.ts are
  * the only ones that know concrete adapters.
  */
+import { hourMs, minuteMs } from '../../shared/durations.ts';
 import { projectOf } from '../../shared/names.ts';
 import { ArchiveWriter } from '../backup/archive-writer.ts';
 import { ensureAdminToken } from '../control-plane/admin-token.ts';
@@ -70,8 +71,8 @@ export async function compose(options: StartOptions) {
     ...(containerImages === undefined ? {} : { containerImages }),
     clock,
     logger,
-    sessionLifeMs: settings.HEARTH_SESSION_HOURS * 3_600_000,
-    draftIdleMs: settings.HEARTH_DRAFT_IDLE_MINUTES * 60_000,
+    sessionLifeMs: settings.HEARTH_SESSION_HOURS * hourMs,
+    draftIdleMs: settings.HEARTH_DRAFT_IDLE_MINUTES * minuteMs,
   });
   const canaryWatch = new CanaryWatch({
     directory,

@@ -1,3 +1,4 @@
+import { dayMs, hourMs } from '../../shared/durations.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import { backoffMs } from '../core/policies/backoff.ts';
 import type { AlertSender } from '../core/ports/alert-channel.ts';
@@ -17,12 +18,12 @@ export interface AlertDelivererOptions {
 }
 
 /** With these waits a receiver may be away for about half a day. */
-const backoff = { minMs: 5_000, maxMs: 3_600_000 };
+const backoff = { minMs: 5_000, maxMs: hourMs };
 const maxAttempts = 20;
 const atOnce = 8;
 const maxErrorChars = 500;
 /** How long what was sent is shown. */
-const keepMs = 7 * 86_400_000;
+const keepMs = 7 * dayMs;
 /** After the database could not be read. */
 const pauseMs = 10_000;
 

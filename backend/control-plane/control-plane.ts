@@ -1,3 +1,4 @@
+import { hourMs } from '../../shared/durations.ts';
 import type { BackupWriter } from '../core/ports/backups.ts';
 import type { BundleBuilder } from '../core/ports/bundle-builder.ts';
 import type { BundleStore } from '../core/ports/bundle-store.ts';
@@ -176,7 +177,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     gate,
     secrets,
     lock,
-    idleMs: options.draftIdleMs ?? 3_600_000,
+    idleMs: options.draftIdleMs ?? hourMs,
   });
   const deployments = new Deployments({ ...options, code, builds, gate, rollout, reservations, lock, secrets });
   return {

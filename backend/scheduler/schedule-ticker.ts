@@ -1,3 +1,4 @@
+import { dayMs } from '../../shared/durations.ts';
 import { PlatformError } from '../../shared/errors.ts';
 import type { FunctionId } from '../../shared/ids.ts';
 import { asyncInvocation } from '../core/policies/async-invocation.ts';
@@ -108,7 +109,7 @@ export class ScheduleTicker {
     try {
       const ticks = cronTicks(schedule.cron, schedule.timeZone);
       const handledAt = Math.max(schedule.createdAt, schedule.lastTickAt ?? 0);
-      if (handledAt > clock.now() + 86_400_000) {
+      if (handledAt > clock.now() + dayMs) {
         logger.warn(
           { scheduleId: schedule.id, handledAt },
           'a schedule was last run in the future: was the clock wrong?',

@@ -1,3 +1,4 @@
+import { hourMs, minuteMs } from '../../../shared/durations.ts';
 import type { IdleHistogram } from './idle-histogram.ts';
 
 export interface KeepAliveSettings {
@@ -33,7 +34,7 @@ export const defaultKeepAliveSettings: KeepAliveSettings = {
   maxOutOfRangeShare: 0.5,
   forecastMargin: 0.15,
   minForecastSamples: 4,
-  maxForecastMs: 48 * 3_600_000,
+  maxForecastMs: 48 * hourMs,
   fallbackMs: 600_000,
 };
 
@@ -114,7 +115,7 @@ function countOf(samples: number): string {
 }
 
 function duration(ms: number): string {
-  const minutes = Math.round(ms / 60_000);
+  const minutes = Math.round(ms / minuteMs);
   if (minutes < 120) return `${minutes} min`;
   return `${Math.round(minutes / 6) / 10} h`;
 }

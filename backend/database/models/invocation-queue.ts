@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { dayMs } from '../../../shared/durations.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import type { FunctionId, InvocationId } from '../../../shared/ids.ts';
 import {
@@ -25,7 +26,7 @@ import * as statements from './queue-statements.ts';
 import { requestSteps, toKeptRequest } from './requests.ts';
 
 /** How long an idempotency key answers with the first invocation. */
-const idempotencyKeyLifeMs = 24 * 3_600_000;
+const idempotencyKeyLifeMs = dayMs;
 
 type LeasedRow = Omit<QueueRow, 'lease_owner' | 'lease_token'> &
   Pick<

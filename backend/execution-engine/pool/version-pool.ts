@@ -1,3 +1,4 @@
+import { hourMs } from '../../../shared/durations.ts';
 import type { PlatformError } from '../../../shared/errors.ts';
 import type { InstanceId } from '../../../shared/ids.ts';
 import type { InvocationOutcome, StartKind } from '../../../shared/invocation.ts';
@@ -308,7 +309,7 @@ export class VersionPool implements InstanceOwner {
   }
 
   #countIdleMemory(nowMs: number): void {
-    const hours = (nowMs - this.#countedMs) / 3_600_000;
+    const hours = (nowMs - this.#countedMs) / hourMs;
     this.#countedMs = nowMs;
     this.keepAlive.idleMbHours += idleMemoryMb(this.instances) * hours;
   }

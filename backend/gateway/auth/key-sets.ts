@@ -1,4 +1,5 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { dayMs } from '../../../shared/durations.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 
 export interface KeySetsOptions {
@@ -20,7 +21,7 @@ interface KeySet {
 
 const freshMs = 600_000;
 /** Keys that cannot be fetched again are believed so long. */
-const staleMs = 86_400_000;
+const staleMs = dayMs;
 /** Between two fetches of one address, whatever callers send: an unknown key id must not make us hammer an issuer. */
 const retryMs = 30_000;
 const maxSets = 500;

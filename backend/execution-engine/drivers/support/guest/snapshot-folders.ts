@@ -2,6 +2,7 @@ import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fchmodSync, ftruncateSync, openSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { dayMs } from '../../../../../shared/durations.ts';
 import { PlatformError } from '../../../../../shared/errors.ts';
 import type { SnapshotName, SnapshotSubject } from '../../../../core/ports/snapshot-driver.ts';
 import { copyMemory } from './copy-memory.ts';
@@ -36,7 +37,7 @@ export interface FoundSnapshot extends Omit<SnapshotParts, 'fit'> {
   readonly hash: Hash;
 }
 
-const keepUnusedMs = 14 * 24 * 3_600_000;
+const keepUnusedMs = 14 * dayMs;
 
 /** Snapshots on disk: a folder each, one per version, all of them in a directory that nobody but its owner may look into. */
 export class SnapshotFolders {
