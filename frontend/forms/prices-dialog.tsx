@@ -3,12 +3,9 @@ import { useState } from 'react';
 import type { PriceTable } from '../../shared/api/cost.ts';
 import { putPrices } from '../api/alerts.ts';
 import { useApi } from '../api/context.tsx';
-import { processServerError } from '../api/server-error.ts';
-import { PermittedButton } from '../components/permitted-button.tsx';
-import { Button } from '../ui/button.tsx';
-import { ErrorCallout } from '../ui/callout.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { usePermission } from '../api/permission.ts';
 import { Field, Input } from '../ui/field.tsx';
+import { FormDialog } from './form-dialog.tsx';
 
 const fields = [
   { name: 'perMillionRequests', label: 'Per million requests' },
@@ -20,6 +17,7 @@ const fields = [
 export function PricesDialog({ prices, onClose }: { readonly prices: PriceTable; readonly onClose: () => void }) {
   const api = useApi();
   const queryClient = useQueryClient();
+  const notPermitted = usePermission('putPrices');
   const [name, setName] = useState(prices.name);
   const [currency, setCurrency] = useState(prices.currency);
   const [numbers, setNumbers] = useState<Readonly<Record<string, string>>>(() =>
@@ -43,58 +41,37 @@ export function PricesDialog({ prices, onClose }: { readonly prices: PriceTable;
     },
   });
   return (
-    <Dialog
-      isOpen
-      onClose={onClose}
+    <FormDialog
       title="Prices"
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <PermittedButton
-            operation="putPrices"
-            type="submit"
-            form="prices"
-            tone="primary"
-            isBusy={save.isPending}
-            disabledReason={reason}
-          >
-            Save
-          </PermittedButton>
-        </>
-      }
+      submit="Save"
+      reason={notPermitted ?? reason}
+      isBusy={save.isPending}
+      error={save.error}
+      onSubmit={() => save.mutate()}
+      onClose={onClose}
     >
-      <form
-        id="prices"
-        className="flex flex-col gap-3"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (reason === undefined) save.mutate();
-        }}
-      >
-        <Field label="What they are of">
+      <Field label="What they are of">
+        {(control) => (
+          <Input {...control} maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
+        )}
+      </Field>
+      <Field label="Currency" hint="Three letters">
+        {(control) => (
+          <Input {...control} maxLength={3} value={currency} onChange={(event) => setCurrency(event.target.value)} />
+        )}
+      </Field>
+      {fields.map((field) => (
+        <Field key={field.name} label={field.label}>
           {(control) => (
-            <Input {...control} maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
+            <Input
+              {...control}
+              inputMode="decimal"
+              value={numbers[field.name] ?? ''}
+              onChange={(event) => setNumbers({ ...numbers, [field.name]: event.target.value })}
+            />
           )}
         </Field>
-        <Field label="Currency" hint="Three letters">
-          {(control) => (
-            <Input {...control} maxLength={3} value={currency} onChange={(event) => setCurrency(event.target.value)} />
-          )}
-        </Field>
-        {fields.map((field) => (
-          <Field key={field.name} label={field.label}>
-            {(control) => (
-              <Input
-                {...control}
-                inputMode="decimal"
-                value={numbers[field.name] ?? ''}
-                onChange={(event) => setNumbers({ ...numbers, [field.name]: event.target.value })}
-              />
-            )}
-          </Field>
-        ))}
-        {save.error !== null && <ErrorCallout error={processServerError(save.error)} />}
-      </form>
-    </Dialog>
+      ))}
+    </FormDialog>
   );
 }
