@@ -1,19 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildStale } from '../../scripts/build.ts';
-import { type Platform, startPlatform } from '../support/platform.ts';
+import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import {
-  accessibilityFaults,
-  expectFine,
-  findChromium,
-  launchChromium,
-  patienceMs,
-  whyNoChromium,
-} from './support/browser.ts';
+import { accessibilityFaults, expectFine, patienceMs, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
-const executablePath = findChromium();
 const password = 'correct horse battery';
 
 describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboard${skippedFor(whyNoChromium)}`, () => {
@@ -21,8 +12,7 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
   let browser: Browser;
   let page: Page;
   beforeAll(async () => {
-    await buildStale(['guest', 'server', 'dashboard']);
-    platform = await startPlatform();
+    ({ platform, browser } = await startWithBrowser());
     const made = [
       await platform.api('POST', '/api/v1/projects', { name: 'acme' }),
       await platform.api('POST', '/api/v1/users', {
@@ -41,7 +31,6 @@ describe.skipIf(whyNoChromium !== undefined)(`people and projects in the dashboa
       }),
     ];
     for (const response of made) expect(response.status).toBe(201);
-    browser = await launchChromium(executablePath ?? '');
     page = await (await browser.newContext()).newPage();
     page.setDefaultTimeout(patienceMs);
     await page.goto(`${platform.url}/functions`);

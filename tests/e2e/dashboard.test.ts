@@ -1,4 +1,4 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { versionFilesSchema } from '../../shared/api/functions.ts';
 import { systemSchema } from '../../shared/api/system.ts';
@@ -6,11 +6,13 @@ import { eventually, type Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import {
   accessibilityFaults,
+  type DashboardView,
+  goTo,
+  openDashboard,
   overflowPx,
   patienceMs,
   pressUntilSeen,
   startWithBrowser,
-  watchComplaints,
   whyNoChromium,
   zoomInto,
 } from './support/browser.ts';
@@ -28,7 +30,6 @@ const noteHands = `globalThis.hands = [];
 describe.skipIf(whyNoChromium !== undefined)(`dashboard${skippedFor(whyNoChromium)}`, () => {
   let platform: Platform;
   let browser: Browser;
-  let context: BrowserContext;
   let page: Page;
   let complaints: string[];
 
@@ -47,23 +48,13 @@ describe.skipIf(whyNoChromium !== undefined)(`dashboard${skippedFor(whyNoChromiu
   });
 
   /** A fresh browser profile; signed in unless said otherwise. */
-  async function open(options: { theme?: 'light' | 'dark'; width?: number; isSignedIn?: boolean }): Promise<void> {
-    await context?.close();
-    context = await browser.newContext({
-      viewport: { width: options.width ?? 1366, height: 768 },
-      colorScheme: options.theme ?? 'light',
-    });
-    page = await context.newPage();
-    page.setDefaultTimeout(patienceMs);
-    complaints = watchComplaints(page);
-    const fragment = options.isSignedIn === false ? '' : `#token=${platform.token}`;
-    await page.goto(`${platform.url}/${fragment}`);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+  async function open(view: DashboardView): Promise<void> {
+    await page?.context().close();
+    ({ page, complaints } = await openDashboard(browser, platform, view));
   }
 
   const go = async (path: string) => {
-    await page.goto(platform.url + path);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+    await goTo(page, platform.url + path);
   };
   const button = (name: string) => page.getByRole('button', { name, exact: true });
   const seen = (text: string | RegExp) => page.getByText(text).first().waitFor();

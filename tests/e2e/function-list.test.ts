@@ -4,7 +4,7 @@ import { functionPageSchema } from '../../shared/api/functions.ts';
 import { acceptedSchema, invocationDetailSchema } from '../../shared/api/invocations.ts';
 import { eventually, type Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { expectFine, openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
+import { expectFine, goTo, openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
 const names = ['billing', 'checkout', 'stock'] as const;
 
@@ -37,8 +37,7 @@ describe.skipIf(whyNoChromium !== undefined)(`list of functions${skippedFor(whyN
   });
 
   const open = async (path = '/functions') => {
-    await page.goto(platform.url + path);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+    await goTo(page, platform.url + path);
   };
   const row = (name: string) => page.getByRole('row').filter({ hasText: name });
   const button = (name: string) => page.getByRole('button', { name, exact: true });

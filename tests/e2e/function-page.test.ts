@@ -6,6 +6,7 @@ import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
 import {
   accessibilityFaults,
+  goTo,
   openDashboard,
   overflowPx,
   patienceMs,
@@ -53,8 +54,7 @@ describe.skipIf(whyNoChromium !== undefined)(`page of a function${skippedFor(why
   });
 
   const go = async (path: string) => {
-    await page.goto(`${platform.url}/functions/shop/${path}`);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+    await goTo(page, `${platform.url}/functions/shop/${path}`);
   };
   const button = (name: string) => page.getByRole('button', { name, exact: true });
   const inTheme = async (theme: 'light' | 'dark', width: number) => {

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { hourMs } from '../../shared/durations.ts';
 import type { Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { expectFine, openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
+import { expectFine, goTo, openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
 /** One more than fits on a page of a list. */
 const count = 51;
@@ -32,8 +32,7 @@ describe.skipIf(whyNoChromium !== undefined)(`lists of the dashboard${skippedFor
 
   const create = (noun: string, body: object) => platform.api('POST', `/api/v1/${noun}`, body);
   const go = async (path: string) => {
-    await page.goto(platform.url + path);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+    await goTo(page, platform.url + path);
   };
   const isFine = async () =>
     await expectFine(page, [

@@ -2,7 +2,7 @@ import type { Browser, Page, Request } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { accessibilityFaults, patienceMs, startWithBrowser, whyNoChromium } from './support/browser.ts';
+import { accessibilityFaults, goTo, patienceMs, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
 /** How long a state that comes by itself may take on a busy machine. */
 const patience = { timeout: patienceMs };
@@ -47,8 +47,7 @@ describe.skipIf(whyNoChromium !== undefined)(`live events in the browser${skippe
     page = await browser.newPage();
     page.setDefaultTimeout(patienceMs);
     streams = new OpenStreams(page);
-    await page.goto(`${platform.url}/#token=${platform.token}`);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+    await goTo(page, `${platform.url}/#token=${platform.token}`);
   });
   afterAll(async () => {
     await browser?.close();

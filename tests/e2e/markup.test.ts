@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { functionTabs, paths } from '../../frontend/path-builder.ts';
 import { eventually, type Platform } from '../support/platform.ts';
 import { skippedFor } from '../support/skip-reason.ts';
-import { openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
+import { goTo, openDashboard, startWithBrowser, whyNoChromium } from './support/browser.ts';
 
 /** What would run in a page that shows it as markup, in the ways that differ: an element, an attribute, a link. */
 const markup =
@@ -72,8 +72,7 @@ export function handler(event) {
   it('is shown as text on every page', async () => {
     let shown = 0;
     for (const path of [...pages, paths.invocation(invocation)]) {
-      await page.goto(platform.url + path);
-      await page.getByRole('heading', { level: 1 }).waitFor();
+      await goTo(page, platform.url + path);
       await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count()).toBe(0);
       const made = await page.evaluate(
         `[...document.querySelectorAll('img[src="x"], script:not([src]), a[href^="javascript:"], [onerror]')].length`,

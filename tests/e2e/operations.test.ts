@@ -6,6 +6,7 @@ import { skippedFor } from '../support/skip-reason.ts';
 import {
   accessibilityFaults,
   expectFine,
+  goTo,
   openDashboard,
   overflowPx,
   startWithBrowser,
@@ -39,8 +40,7 @@ describe.skipIf(whyNoChromium !== undefined)(`logs, alerts and costs${skippedFor
     ({ page, complaints } = await openDashboard(browser, platform, { theme, width }));
   }
   const go = async (path: string) => {
-    await page.goto(platform.url + path);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+    await goTo(page, platform.url + path);
   };
   const button = (name: string | RegExp) => page.getByRole('button', { name });
 

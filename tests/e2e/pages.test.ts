@@ -7,6 +7,7 @@ import { skippedFor } from '../support/skip-reason.ts';
 import {
   accessibilityFaults,
   cutOff,
+  goTo,
   openDashboard,
   overflowPx,
   startWithBrowser,
@@ -47,8 +48,7 @@ describe.skipIf(whyNoChromium !== undefined)(`every page${skippedFor(whyNoChromi
 
   /** Goes there, and waits until all that is loaded has been loaded. */
   async function show(page: Page, path: string): Promise<void> {
-    await page.goto(platform.url + path);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+    await goTo(page, platform.url + path);
     await page.waitForLoadState('load');
     await expect.poll(() => page.getByRole('status', { name: /^Loading/ }).count()).toBe(0);
   }

@@ -14,7 +14,7 @@ export function findChromium(): string | undefined {
   return candidates.find((path) => existsSync(path));
 }
 
-export function launchChromium(executablePath: string): Promise<Browser> {
+function launchChromium(executablePath: string): Promise<Browser> {
   const args = [
     '--headless',
     '--no-sandbox',
@@ -45,7 +45,7 @@ export async function startWithBrowser(
 }
 
 /** What a page complains about: exceptions, errors in its console (content security policy included), answers of 500 and above that nobody asked for. */
-export function watchComplaints(page: Page): string[] {
+function watchComplaints(page: Page): string[] {
   const complaints: string[] = [];
   page.on('response', (response) => {
     // A test that fails a function on purpose asks for its 502.
@@ -65,21 +65,28 @@ export interface DashboardView {
   readonly theme?: 'light' | 'dark';
   /** Of the window, pixels. 1366 when left out. */
   readonly width?: number;
+  /** Left out: it is. */
+  readonly isSignedIn?: boolean;
 }
 
-/** The dashboard of a platform in a fresh browser profile, signed in; `complaints` grows while the page is used. */
+/** The dashboard of a platform in a fresh browser profile; `complaints` grows while the page is used. */
 export async function openDashboard(
   browser: Browser,
   platform: { readonly url: string; readonly token: string },
-  { theme = 'light', width = 1366 }: DashboardView = {},
+  { theme = 'light', width = 1366, isSignedIn = true }: DashboardView = {},
 ): Promise<{ readonly page: Page; readonly complaints: string[] }> {
   const context = await browser.newContext({ viewport: { width, height: 768 }, colorScheme: theme });
   const page = await context.newPage();
   page.setDefaultTimeout(patienceMs);
   const complaints = watchComplaints(page);
-  await page.goto(`${platform.url}/#token=${platform.token}`);
-  await page.getByRole('heading', { level: 1 }).waitFor();
+  await goTo(page, `${platform.url}/${isSignedIn ? `#token=${platform.token}` : ''}`);
   return { page, complaints };
+}
+
+/** Goes to a page of the dashboard, and waits until its headline is there. */
+export async function goTo(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  await page.getByRole('heading', { level: 1 }).waitFor();
 }
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
