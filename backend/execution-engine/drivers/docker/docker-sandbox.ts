@@ -7,7 +7,7 @@ import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
 import type { PacketRate } from '../support/egress/packet-rates.ts';
 import type { RefusalListener } from '../support/egress/refused-packets.ts';
-import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
+import { decodeStatus, endedForHeap, tellsHeapExhausted } from '../support/exit-status.ts';
 import type { Holdings } from '../support/holdings.ts';
 import { type OutputLimits, OutputReader } from '../support/output-reader.ts';
 import { SandboxEnd } from '../support/sandbox-end.ts';
@@ -287,8 +287,9 @@ export class DockerSandbox implements Sandbox {
 
   async #findOutOfMemory(ending: Ending): Promise<boolean> {
     if (this.#killedForMemory) return true;
-    if (this.#end.reason !== undefined) return false;
-    if (this.#heapExhausted && ending.code !== 0) return true;
+    const { reason } = this.#end;
+    if (this.#heapExhausted && endedForHeap(ending, reason)) return true;
+    if (reason !== undefined) return false;
     if (ending.signal !== 'SIGKILL' || !ending.hasRecord) return false;
     const deadline = performance.now() + oomPatienceMs;
     for (;;) {

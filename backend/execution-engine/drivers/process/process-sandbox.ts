@@ -4,7 +4,7 @@ import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
-import { decodeStatus, tellsHeapExhausted } from '../support/exit-status.ts';
+import { decodeStatus, endedForHeap, tellsHeapExhausted } from '../support/exit-status.ts';
 import { descriptors } from '../support/jail/bwrap-arguments.ts';
 import type { Cgroup } from '../support/jail/cgroup.ts';
 import { emptyCgroup } from '../support/jail/empty-cgroup.ts';
@@ -175,12 +175,12 @@ export class ProcessSandbox implements Sandbox {
   async #report(end: ProcessEnd): Promise<ExitReport> {
     // What it said last explains its end.
     await this.#output.finish();
-    const { code, signal } = this.#describe(end);
+    const ending = this.#describe(end);
     const { reason } = this.#end;
-    const gaveUp = this.#heapExhausted && reason === undefined && code !== 0;
+    const gaveUp = this.#heapExhausted && endedForHeap(ending, reason);
     const outOfMemory = this.#killedForMemory || (this.cgroup?.oomKills() ?? 0) > 0 || gaveUp;
     this.#finalUsage = { ...(this.cgroup?.usage() ?? emptyUsage), pids: 0, memoryBytes: 0 };
-    return { code, signal, outOfMemory, reason };
+    return { ...ending, outOfMemory, reason };
   }
 
   /** The command's own end where bwrap tells it; otherwise bwrap's, which may not have come that far. */

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import type { ExitReport } from '../../../core/ports/sandbox.ts';
 
 /** Some numbers have two names; the first is the usual one (SIGABRT, not SIGIOT). */
 const signalNames = new Map<number, string>(
@@ -13,6 +14,14 @@ const heapMessages = /JavaScript heap out of memory|Zone Allocation failed|^Memo
 export function decodeStatus(status: number): { readonly code: number | null; readonly signal: string | null } {
   const signal = status > 128 ? signalNames.get(status - 128) : undefined;
   return signal === undefined ? { code: status, signal: null } : { code: null, signal };
+}
+
+/**
+ * Whether a process that said that its heap was full ended for that. Not where it was removed meanwhile, for `reason`, unless by SIGABRT: V8 ends so, and nobody who
+ * removes a sandbox sends it.
+ */
+export function endedForHeap(ending: Pick<ExitReport, 'code' | 'signal'>, reason: string | undefined): boolean {
+  return ending.signal === 'SIGABRT' || (reason === undefined && ending.code !== 0);
 }
 
 /** Whether a line of stderr says that the runtime's own heap limit ended the process. */

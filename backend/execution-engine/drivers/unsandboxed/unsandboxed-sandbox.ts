@@ -5,7 +5,7 @@ import { PlatformError } from '../../../../shared/errors.ts';
 import type { SandboxId } from '../../../../shared/ids.ts';
 import type { PreparedImage } from '../../../core/ports/isolation-driver.ts';
 import type { ExitReport, OutputLine, ResourceUsage, Sandbox, SandboxHandle } from '../../../core/ports/sandbox.ts';
-import { tellsHeapExhausted } from '../support/exit-status.ts';
+import { endedForHeap, tellsHeapExhausted } from '../support/exit-status.ts';
 import { linkTree } from '../support/file-linking.ts';
 import { Holdings } from '../support/holdings.ts';
 import type { OutputLimits } from '../support/output-reader.ts';
@@ -144,6 +144,6 @@ export class UnsandboxedSandbox implements Sandbox {
   async #report({ code, signal }: ProcessEnd): Promise<ExitReport> {
     await this.#output.finish();
     const { reason } = this.#end;
-    return { code, signal, outOfMemory: this.#heapExhausted && reason === undefined && code !== 0, reason };
+    return { code, signal, outOfMemory: this.#heapExhausted && endedForHeap({ code, signal }, reason), reason };
   }
 }
