@@ -1,3 +1,5 @@
+import { PlatformError } from '../../shared/errors.ts';
+
 /** How to be told that a signal fired: a function, or an object that saves making one. */
 export type CancelListener = (() => void) | { handleEvent(): void };
 
@@ -10,6 +12,12 @@ export interface CancelSignal {
   readonly reason: unknown;
   addEventListener(type: 'abort', listener: CancelListener, options?: { readonly once?: boolean }): void;
   removeEventListener(type: 'abort', listener: CancelListener): void;
+}
+
+/** Why nobody waits for a call any more, for its record and for who asks: what the signal was fired with, if that says something. */
+export function cancelMessage({ reason }: CancelSignal): string {
+  if (typeof reason === 'string') return reason;
+  return reason instanceof PlatformError ? reason.message : 'the caller disconnected';
 }
 
 /** A CancelSignal with the means to fire it. Listeners are called once, in the order in which they came. */

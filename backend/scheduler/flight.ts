@@ -1,5 +1,5 @@
 import type { InvocationOutcome } from '../../shared/invocation.ts';
-import { Cancellation, type CancelSignal } from '../core/cancel-signal.ts';
+import { Cancellation, type CancelSignal, cancelMessage } from '../core/cancel-signal.ts';
 import type { Invocation, InvocationReport, ResponseHead, ResponseSink, SeenResponse } from '../core/invocation.ts';
 import { isForEverybody } from '../core/policies/call-identity.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -149,7 +149,7 @@ export class Flight implements ResponseSink {
   #watch(waiter: Waiter): void {
     const { signal, invocation } = waiter;
     const { clock } = this.#options;
-    const leave = () => this.#leave(waiter, cancelled(signal));
+    const leave = () => this.#leave(waiter, { kind: 'cancelled', message: cancelMessage(signal) });
     signal.addEventListener('abort', leave, { once: true });
     // Whoever has as much time as the invocation hears of its end from the invocation itself.
     const cancelTimer =
@@ -191,7 +191,3 @@ const timedOut = {
   fault: 'timeout',
   message: 'the function did not answer before the deadline of the call',
 } as const;
-
-function cancelled({ reason }: CancelSignal): InvocationOutcome {
-  return { kind: 'cancelled', message: typeof reason === 'string' ? reason : 'the caller disconnected' };
-}

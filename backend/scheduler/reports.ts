@@ -1,7 +1,7 @@
 import { PlatformError } from '../../shared/errors.ts';
 import type { InvocationId } from '../../shared/ids.ts';
 import type { FunctionFault, InvocationOutcome, Usage } from '../../shared/invocation.ts';
-import type { CancelSignal } from '../core/cancel-signal.ts';
+import { cancelMessage } from '../core/cancel-signal.ts';
 import type { Invocation, InvocationReport } from '../core/invocation.ts';
 import { FailedStart, type InstanceResult, type Lease, type StartPhases } from '../core/ports/instance-pool.ts';
 import type { Run } from './run.ts';
@@ -105,19 +105,13 @@ function onlyWaited(outcome: InvocationOutcome, queuedMs: number, acquireMs: num
  * run, so this is no `timeout` of the function, although the caller's deadline is what ended the wait.
  */
 export function outcomeOfWait(run: Run): InvocationOutcome {
-  if (run.signal.aborted) return cancelledOutcome(run.signal);
+  if (run.signal.aborted) return { kind: 'cancelled', message: cancelMessage(run.signal) };
   return {
     kind: 'platform-fault',
     fault: 'capacity',
     message: 'no instance became free before the deadline of the call',
     retryable: true,
   };
-}
-
-function cancelledOutcome(signal: CancelSignal): InvocationOutcome {
-  const reason: unknown = signal.reason;
-  const message = typeof reason === 'string' ? reason : 'the caller disconnected';
-  return { kind: 'cancelled', message };
 }
 
 /** Ends of a start that have names of their own; any other is a start that failed. */

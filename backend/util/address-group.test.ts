@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { addressGroup } from './address-group.ts';
+import { addressGroup, plainAddress } from './address-group.ts';
 
 test.each([
   ['192.0.2.7', '192.0.2.7'],
@@ -12,3 +12,10 @@ test.each([
   ['::1', '0:0:0:0::/64'],
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
 ])('%s belongs to %s', (address, group) => expect(addressGroup(address)).toBe(group));
+
+test.each([
+  ['::ffff:192.0.2.7', '192.0.2.7'],
+  ['192.0.2.7', '192.0.2.7'],
+  ['::ffff:2001:db8', '::ffff:2001:db8'],
+  ['', ''],
+])('%s is the address %s', (address, plain) => expect(plainAddress(address)).toBe(plain));

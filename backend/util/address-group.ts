@@ -1,7 +1,11 @@
+/** An IPv4 address as such, also where a socket for both kinds of IP gives it as one of IPv6 (`::ffff:192.0.2.1`). */
+export function plainAddress(address: string): string {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+}
+
 /** What counts as one client: an IPv4 address, or the /64 of an IPv6 address, in which a client has 2^64 of its own. */
-export function addressGroup(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
+export function addressGroup(given: string): string {
+  const address = plainAddress(given);
   if (!address.includes(':')) return address;
   const [head = '', tail] = (address.split('%', 1)[0] ?? '').toLowerCase().split('::');
   const first = head === '' ? [] : head.split(':');

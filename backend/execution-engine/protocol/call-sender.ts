@@ -1,4 +1,5 @@
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
+import { cancelMessage } from '../../core/cancel-signal.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 import { Call, type CallHost, tooLate } from './call.ts';
@@ -74,7 +75,7 @@ export class CallSender {
   }
 
   #refusal(call: InstanceCall): InvocationOutcome | undefined {
-    if (call.signal.aborted) return { kind: 'cancelled', message: 'the caller disconnected' };
+    if (call.signal.aborted) return { kind: 'cancelled', message: cancelMessage(call.signal) };
     if (call.invocation.deadlineAt <= this.#options.clock.now())
       return {
         kind: 'function-fault',

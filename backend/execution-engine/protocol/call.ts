@@ -1,4 +1,5 @@
 import type { InvocationOutcome } from '../../../shared/invocation.ts';
+import { cancelMessage } from '../../core/cancel-signal.ts';
 import type { InstanceCall, InstanceResult } from '../../core/ports/instance-pool.ts';
 import type { FrameEncoder } from './frame-encoder.ts';
 import { frameFlags, frameTypes, initialCreditBytes, maxChunkBytes, Violation } from './frames.ts';
@@ -209,7 +210,7 @@ export class Call {
 
   /** The caller's signal. */
   handleEvent(): void {
-    this.#disconnected('the caller disconnected');
+    this.#disconnected(cancelMessage(this.call.signal));
   }
 
   /** Somebody else than the caller asked for its end. */

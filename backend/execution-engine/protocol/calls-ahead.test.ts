@@ -71,8 +71,8 @@ describe('a call behind INIT', () => {
     const call = callOf();
     const { agent, connection, initialised, sent } = await sentAhead(call);
     const { id } = await agent.next(t.invoke);
-    call.abort.abort();
-    expect((await sent?.result)?.outcome).toEqual({ kind: 'cancelled', message: 'the caller disconnected' });
+    call.abort.abort('cancelled by request');
+    expect((await sent?.result)?.outcome).toEqual({ kind: 'cancelled', message: 'cancelled by request' });
     await agent.next(t.cancel);
     agent.json(t.ready, 0, ready);
     await initialised;

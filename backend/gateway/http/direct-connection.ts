@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/ports/clock.ts';
+import { plainAddress } from '../../util/address-group.ts';
 import { DirectExchange, type DirectHost } from './direct-exchange.ts';
 import type { Exchange } from './exchange.ts';
 import { parseRequestHead, type RequestHead } from './request-head.ts';
@@ -68,7 +69,7 @@ export class DirectConnection implements DirectHost {
     this.#options = options;
     const { socket, timeouts } = options;
     this.socket = socket;
-    this.remoteAddress = socket.remoteAddress ?? '';
+    this.remoteAddress = plainAddress(socket.remoteAddress ?? '');
     this.#timeoutMs = timeouts.first;
     socket.setTimeout(timeouts.first);
     this.#reads = readShared(socket, this.#onData);

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PlatformError } from '../../../shared/errors.ts';
 import type { Body } from '../../core/invocation.ts';
+import { plainAddress } from '../../util/address-group.ts';
 import { PatientWriter } from '../../util/patient-writer.ts';
 import { declaredLength, readBody } from '../request-body.ts';
 import type { Exchange } from './exchange.ts';
@@ -41,7 +42,7 @@ export class NodeExchange implements Exchange {
     return this.#request.rawHeaders;
   }
   get remoteAddress(): string {
-    return this.#request.socket.remoteAddress ?? '';
+    return plainAddress(this.#request.socket.remoteAddress ?? '');
   }
   get hasStarted(): boolean {
     return this.#response.headersSent;
