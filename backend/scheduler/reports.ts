@@ -35,6 +35,7 @@ export function reportOfResult(run: Run, lease: Lease, result: InstanceResult, n
   };
 }
 
+const stillStarting = 'the instance was still starting at the deadline of the call; a longer timeoutMs waits for it';
 const warmParts = { bootMs: 0, loadMs: 0, initMs: 0 };
 
 /** What of an instance's start fell into the time that this call waited: another call, or configuration, may have begun it. */
@@ -102,14 +103,14 @@ function onlyWaited(outcome: InvocationOutcome, queuedMs: number, acquireMs: num
 
 /**
  * Waiting ended before there was an instance: `cancelled` when the caller is gone, else platform-fault `capacity`. The function has not
- * run, so this is no `timeout` of the function, although the caller's deadline is what ended the wait.
+ * run, so this is no `timeout` of the function, although the caller's deadline is what ended the wait. `isStarting`: an instance was on its way.
  */
-export function outcomeOfWait(run: Run): InvocationOutcome {
+export function outcomeOfWait(run: Run, isStarting = false): InvocationOutcome {
   if (run.signal.aborted) return { kind: 'cancelled', message: cancelMessage(run.signal) };
   return {
     kind: 'platform-fault',
     fault: 'capacity',
-    message: 'no instance became free before the deadline of the call',
+    message: isStarting ? stillStarting : 'no instance became free before the deadline of the call',
     retryable: true,
   };
 }

@@ -86,8 +86,8 @@ export class Runner {
   /** `error` is undefined when the wait was given up. Throws what is not an outcome. */
   #fail(run: Run, error: PlatformError | undefined): InvocationReport {
     const { clock, pool } = this.#options;
-    const outcome = error === undefined ? outcomeOfWait(run) : outcomeOfAcquireError(error);
     const phases = error === undefined ? pool.startUnderWay(run.version) : phasesOfError(error);
+    const outcome = error === undefined ? outcomeOfWait(run, phases !== undefined) : outcomeOfAcquireError(error);
     const report = reportWithoutInstance(run, outcome, clock.monotonic(), phases);
     this.#leave(run, 0);
     run.finished(report);

@@ -236,6 +236,20 @@ describe('a caller who gives up during a start', () => {
     expect(timing.bootMs).toBeGreaterThan(0);
     expect(timing.bootMs + timing.loadMs + timing.initMs).toBeLessThanOrEqual(timing.acquireMs);
   });
+
+  it('or whose deadline passes, is told that the instance was still starting', async () => {
+    const r = await rig({ initDelayMs: 2000 });
+    const { report } = callOf(
+      r,
+      versionOf({ batch: { maxSize: 4, windowMs: 1, maxBytes: 1000 } }),
+      {},
+      { deadlineAt: r.clock.now() + 300 },
+    );
+    expect((await report).outcome).toMatchObject({
+      fault: 'capacity',
+      message: expect.stringContaining('still starting'),
+    });
+  });
 });
 
 describe('the durable queue', () => {
