@@ -123,12 +123,19 @@ async function startObservers({ host, logs, metrics, exporter, retention, reques
   requestRetention.start();
 }
 
+const lastAnswersMs = 1000;
+
 /** Lets end what runs, for `graceMs` at most, then closes what it was built on: calls, sandboxes, what was noted of them, the store. */
 async function stop(parts: Parts, api: ControlApi, gateway: Gateway, graceMs: number): Promise<void> {
   const { clock, inventory, scheduler, controlPlane, pool, store, dataDirectory } = parts;
   inventory.stopWatching();
   const deadlineAt = clock.now() + graceMs;
-  await Promise.all([gateway.close(graceMs), scheduler.drain(deadlineAt), controlPlane.builds.close(graceMs)]);
+  // The gateway stays a little longer: whose call was interrupted gets an answer.
+  await Promise.all([
+    gateway.close(graceMs + lastAnswersMs),
+    scheduler.drain(deadlineAt),
+    controlPlane.builds.close(graceMs),
+  ]);
   await controlPlane.backups.close();
   await api.close();
   await parts.alerting.close();

@@ -180,6 +180,7 @@ export class LocalScheduler implements Scheduler {
       await clock.sleep(Math.max(0, deadlineAt - clock.now()), idle.signal);
     }
     for (const reject of [...this.#waiting]) reject(drainingError());
+    for (const call of [...this.#insideSynchronously()]) call.interrupt();
     await dispatcherDone;
   }
 

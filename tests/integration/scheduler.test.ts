@@ -137,7 +137,7 @@ describe('synchronous calls', () => {
     expect(refusalsOf(r)).toEqual(['unavailable']);
   });
 
-  it('refuses at the end of a drain what still waits for its turn, and counts it', async () => {
+  it('refuses at the end of a drain what still waits for its turn, counts it, and tells callers of what still runs', async () => {
     const r = await rig({ scheduler: { maxConcurrentInvocations: 1 } });
     const version = versionOf();
     const running = callOf(r, version, { op: 'hang' });
@@ -146,8 +146,7 @@ describe('synchronous calls', () => {
     await r.scheduler.drain(r.clock.now());
     await expect(waiting.report).rejects.toMatchObject({ code: 'draining' });
     expect(refusalsOf(r)).toEqual(['unavailable']);
-    running.caller.abort();
-    expect((await running.report).outcome.kind).toBe('cancelled');
+    expect((await running.report).outcome).toMatchObject({ fault: 'shutting-down', retryable: true });
   });
 });
 

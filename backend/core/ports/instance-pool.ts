@@ -40,6 +40,8 @@ export interface RunningCall {
   readonly startedMs: number;
   /** Ends it as if its caller had left, with this reason; nothing when it is over. */
   cancel(reason: string): void;
+  /** Ends it because the platform does: the caller hears that, and may try again. Nothing when it is over. */
+  interrupt(): void;
 }
 
 /** A sandbox with one version loaded. */

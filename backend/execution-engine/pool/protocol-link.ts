@@ -104,6 +104,7 @@ class ProtocolLink implements AgentLink {
       invocation: call.call.invocation,
       startedMs: call.startedMs,
       cancel: (reason) => call.cancel(reason),
+      interrupt: () => call.interrupt(),
     }));
   }
 

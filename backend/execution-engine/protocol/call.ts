@@ -218,6 +218,13 @@ export class Call {
     this.#disconnected(reason);
   }
 
+  /** The platform ends, and does not wait for it any longer. */
+  interrupt(): void {
+    if (this.#phase !== 'running') return;
+    const message = 'the platform shut down before the call was over';
+    this.#giveUp({ kind: 'platform-fault', fault: 'shutting-down', message, retryable: true }, 'disconnected');
+  }
+
   /** The connection is over; a caller that still waits gets this. */
   abandon(outcome: InvocationOutcome): void {
     if (this.#phase === 'running') this.#settle(outcome, 0, 0);
