@@ -27,8 +27,12 @@ describe.skipIf(why !== undefined)(`a disk that is full under qemu${skippedFor(w
   /** Where a small file system is. */
   let small: string;
   const drivers: QemuDriver[] = [];
+  /** Those about disks: an emulated guest on a busy host may boot at the second try, which is told as well. */
   const warnings: unknown[] = [];
-  const logger: Logger = { ...quietLogger, warn: (fields) => void warnings.push(fields) };
+  const logger: Logger = {
+    ...quietLogger,
+    warn: (fields) => void (tellsOfDisk(fields) && warnings.push(fields)),
+  };
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'hearth-qemu-full-'));
@@ -120,3 +124,7 @@ describe.skipIf(why !== undefined)(`a disk that is full under qemu${skippedFor(w
     await sandbox.destroy('it booted');
   });
 });
+
+function tellsOfDisk(fields: unknown): boolean {
+  return (fields as { readonly err?: { readonly code?: string } }).err?.code !== 'guest_hung';
+}
