@@ -369,6 +369,15 @@ describe('output', () => {
     expect(printable('a\tb')).toBe('a\tb');
   });
 
+  it('never lets a name begin a row of a table, or turn the direction of what is around it', async () => {
+    const token = { id: 'tok_1', scope: 'read', project: 'acme', createdAt: '2026-01-01T00:00:00.000Z' };
+    const items = [{ ...token, name: 'ci\r\ntok_2  admin\tx\u202eevil', expiresAt: null, lastUsedAt: null }];
+    handler = (_request, response) => json(response, 200, { nextCursor: null, items });
+    const { stdout } = await run(['token', 'list']);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(2);
+    expect(stdout).toContain('ci\ufffd tok_2  admin x\ufffdevil');
+  });
+
   it('explains usage errors with status 2 and help with status 0', async () => {
     expect(await run(['deplyo'])).toMatchObject({
       exitCode: 2,

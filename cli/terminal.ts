@@ -64,10 +64,11 @@ export class Terminal {
       this.print(`${this.style('dim', name.padEnd(width))}  ${printable(value)}`.trimEnd());
   }
 
-  /** Rows in aligned columns under a head. */
+  /** Rows in aligned columns under a head, each in one line, whatever the names in it are. */
   table(head: readonly string[], rows: readonly (readonly string[])[]): void {
+    const shown = rows.map((row) => row.map(inOneLine));
     const widths = head.map((title, column) =>
-      Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
+      Math.max(title.length, ...shown.map((row) => (row[column] ?? '').length)),
     );
     const line = (cells: readonly string[]): string =>
       cells
@@ -75,15 +76,21 @@ export class Terminal {
         .join('  ')
         .trimEnd();
     this.print(this.style('dim', line(head.map((title) => title.toUpperCase()))));
-    for (const row of rows) this.print(line(row.map(printable)));
+    for (const row of shown) this.print(line(row));
   }
 }
 
-/** User code chooses names and log lines: control characters must not reach the terminal. Tabs and line breaks stay. */
+/**
+ * User code chooses names and log lines: control characters must not reach the terminal, nor what turns the direction of the text around it
+ * (bidi overrides and isolates), so that a line reads as what it is not. Tabs and line breaks stay.
+ */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }
+
+/** For cells: a line break would begin a row that looks like one of its own. */
+const inOneLine = (text: string): string => printable(text).replace(/[\t\n]/g, ' ');
 
 /** For tables. */
 export function firstLine(text: string): string {

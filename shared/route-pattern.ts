@@ -82,9 +82,10 @@ export function parseRoutePattern(path: string): RoutePattern {
       segments.push({ kind: 'rest' });
     } else if (text.startsWith(':')) {
       const name = text.slice(1);
-      if (!paramName.test(name) || forbiddenParamNames.has(name)) {
+      if (!paramName.test(name)) {
         throw badRoute(path, `${JSON.stringify(text)} is no parameter; use letters, digits and _, for example :id`);
       }
+      if (forbiddenParamNames.has(name)) throw badRoute(path, `:${name} is a word of JavaScript; choose another name`);
       if (paramNames.includes(name)) throw badRoute(path, `:${name} appears twice`);
       paramNames.push(name);
       segments.push({ kind: 'param', name });

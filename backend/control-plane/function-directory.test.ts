@@ -140,6 +140,8 @@ describe('projects', () => {
     }
     expect(check('sly', '/~acme/shop')).toThrow(expect.objectContaining({ code: 'bad_route' }));
     expect(check('sly', '/%7Eacme/shop')).toThrow(expect.objectContaining({ code: 'bad_route' }));
+    for (const path of ['/_hearth', '/_hearth/healthz', '/%5Fhearth/*'])
+      for (const name of ['sly', 'acme/sly']) expect(check(name, path)).toThrow(/answered by the gateway itself/);
     directory.remove(shop.id);
     expect(check('other', '/orders')).not.toThrow();
   });

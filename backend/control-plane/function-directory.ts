@@ -349,15 +349,19 @@ export function functionDisabled(name: string): PlatformError {
   return new PlatformError('unavailable', 'function_disabled', message);
 }
 
-/** What begins with a parameter or `~` would reach into other projects. */
+/** What begins with a parameter or `~` would reach into other projects, and what begins with `_hearth` is the gateway's own. */
 function checkFirstSegment(name: string, path: string, { segments: [first] }: RoutePattern): void {
-  const isBad =
-    first?.kind === 'literal' ? first.text.startsWith('~') : first !== undefined && projectOf(name) !== defaultProject;
-  const isRootOfOther = first === undefined && projectOf(name) !== defaultProject;
-  if (!isBad && !isRootOfOther) return;
-  const reason =
-    first?.kind === 'literal'
-      ? 'segments that begin with ~ belong to the default routes of projects'
-      : 'outside of the default project the first segment must be plain text';
+  const reason = first?.kind === 'literal' ? whyTaken(first.text) : whyNotPlain(name);
+  if (reason === undefined) return;
   throw new PlatformError('invalid_request', 'bad_route', `route ${JSON.stringify(path)}: ${reason}`);
 }
+
+function whyTaken(segment: string): string | undefined {
+  if (segment.startsWith('~')) return 'segments that begin with ~ belong to the default routes of projects';
+  return segment === '_hearth' ? 'paths below /_hearth are answered by the gateway itself' : undefined;
+}
+
+const whyNotPlain = (name: string): string | undefined =>
+  projectOf(name) === defaultProject
+    ? undefined
+    : 'outside of the default project the first segment must be plain text';

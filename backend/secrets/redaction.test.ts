@@ -42,6 +42,10 @@ it.each([
   expect(redactorOf([odd])(`before,${text},after`)).toBe('before,[redacted],after');
 });
 
+it('takes out a value in small letters, as the name of a host is written', () => {
+  expect(redactorOf(['Key-4C1f8E'])('key-4c1f8e.example:443')).toBe(`${redactedText}.example:443`);
+});
+
 it('takes out base64 wherever the value stands in what was encoded', () => {
   fc.assert(
     fc.property(

@@ -6,8 +6,8 @@ const minRedactedChars = 6;
 const minCutChars = 4;
 
 /**
- * Takes values out of texts, each as it is and in the usual encodings: JSON, URL, HTML, hex, base64 (also as a part of something longer), the lines
- * of a value that has several. One pass of `indexOf` per form, so the cost is bounded by forms times length.
+ * Takes values out of texts, each as it is, in small letters and in the usual encodings: JSON, URL, HTML, hex, base64 (also as a part of something
+ * longer), the lines of a value that has several. One pass of `indexOf` per form, so the cost is bounded by forms times length.
  *
  * What it cannot see: values spread over several lines or calls, other encodings (reversed, compressed, encrypted, split by
  * other text), and values shorter than six characters.
@@ -32,6 +32,8 @@ function formsOf(value: string): readonly string[] {
     const url = encodeUri(text);
     return [
       text,
+      // Names of hosts are written so, whatever was asked for.
+      text.toLowerCase(),
       json,
       json.replaceAll('/', '\\/'),
       // Python's json writes all but ASCII this way.

@@ -676,21 +676,7 @@ describe('HTTP', () => {
     const metrics = await rig.app.inject('/metrics');
     expect(metrics.headers['content-type']).toContain('text/plain; version=0.0.4');
     expect(metrics.body).toBe('hearth_up 1\n');
-    for (const host of ['127.0.0.1:3000', '[::1]:3000', 'localhost'])
-      expect((await rig.app.inject({ url: '/metrics', headers: { host } })).statusCode, host).toBe(200);
-    for (const host of ['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example:3000'])
-      expect((await rig.app.inject({ url: '/metrics', headers: { host } })).statusCode, host).toBe(401);
     await using closed = await apiRig({ isLoopbackOnly: false });
-    expect((await closed.app.inject('/metrics')).statusCode).toBe(401);
-    expect((await closed.app.inject({ url: '/metrics', headers: closed.as.read })).statusCode).toBe(200);
-    const bound = await closed.app.inject({
-      method: 'POST',
-      url: '/api/v1/tokens',
-      headers: { ...closed.as.admin, 'hearth-project': 'default' },
-      payload: { name: 'bound', scope: 'read', isPlatformWide: false },
-    });
-    const authorization = `Bearer ${bound.json<{ secret: string }>().secret}`;
-    expect((await closed.app.inject({ url: '/metrics', headers: { authorization } })).statusCode).toBe(403);
     closed.health.process = { status: 'unhealthy', reason: 'broken', fix: 'mend it' };
     await closed.controlPlane.inventory.refresh();
     const notReady = await closed.app.inject('/readyz');

@@ -208,6 +208,19 @@ describe('an allow-list of hosts', () => {
     expect(await metrics()).toMatch(/hearth_egress_connections_total [1-9]/);
   });
 
+  it('writes no secret into the record and the log of what it refused, whatever name a function asks for', async () => {
+    const value = 'Planted-4C1f8E2a';
+    expect((await platform.api('PUT', '/api/v1/secrets/ASKED_FOR', { value })).status).toBe(200);
+    const config = { files: { 'index.mjs': nodeSource }, secrets: ['ASKED_FOR'], egress: { allow: ['a.example'] } };
+    expect((await deploy(platform, 'teller', config)).status).toBe(201);
+    expect(await call('teller', { what: 'http', url: `http://${value}.example/` })).toMatchObject({ status: 403 });
+    const record = async () => await (await platform.api('GET', '/api/v1/functions/teller/egress-refusals')).text();
+    await expect.poll(record).toContain('"host":"[redacted].example:80"');
+    await expect.poll(() => linesOf('teller')).toContain('egress to [redacted].example:80 was refused');
+    // Names of hosts are written in small letters.
+    for (const text of [await record(), await linesOf('teller')]) expect(text).not.toMatch(/planted-4c1f8e2a/i);
+  });
+
   it('leaves the sandbox without a network of its own', async () => {
     for (const [to, port] of [
       [host, portOf(allowed)],

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { functionTickSchema } from '../../shared/api/events.ts';
 import { logTopic } from '../../shared/topics.ts';
 import { type ApiRig, apiRig } from '../support/api-rig.ts';
 import { EventReader, eventsPath } from '../support/event-reader.ts';
@@ -254,6 +255,17 @@ describe('one stream of many topics', () => {
     await send('POST', '/alerts', rule('ours'), { 'hearth-project': 'default' });
     expect((await reader.until(({ event }) => event === 'alert'))?.data).toMatchObject({ name: 'ours' });
     reader.close();
+  });
+
+  test('has the numbers of a function whatever its name is', async () => {
+    await post('/functions', { name: 'constructor', files: code });
+    const reader = await open(['metrics:constructor']);
+    await reader.until(({ event }) => event === 'open');
+    tick(10);
+    const event = await reader.until(isTick);
+    expect(functionTickSchema.parse(event?.data)).toMatchObject({ invocations: 0, errors: 0, p95Ms: null });
+    reader.close();
+    expect((await send('DELETE', '/functions/constructor', undefined)).status).toBe(204);
   });
 
   test('ends with its token, and a topic with its function', async () => {

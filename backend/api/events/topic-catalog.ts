@@ -80,7 +80,11 @@ export class TopicCatalog {
       mergeMs: 0,
       start: (publish) =>
         this.#context.metrics.subscribe(({ at, stepMs, functions }) => {
-          const numbers = functions[name] ?? { invocations: 0, errors: 0, p95Ms: null };
+          const numbers = (Object.hasOwn(functions, name) ? functions[name] : undefined) ?? {
+            invocations: 0,
+            errors: 0,
+            p95Ms: null,
+          };
           const data: FunctionTick = { topic: text, at, stepMs, ...numbers };
           publish('tick', data);
         }, project),

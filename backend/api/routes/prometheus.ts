@@ -42,10 +42,14 @@ export function prometheusRoute(app: Api, options: PrometheusRouteOptions): void
 }
 
 /**
- * Asked by a name that is this machine's own. A page of another site, whose name was made to lead here (DNS rebinding), asks by that
- * name: to the browser it is the page's own origin, and the answer could be read.
+ * Asked by a name that is this machine's own, and by nobody in between. A page of another site, whose name was made to lead here (DNS rebinding),
+ * asks by that name: to the browser it is the page's own origin, and the answer could be read. Its script cannot choose `Host`, but it can send
+ * X-Forwarded-Host, which takes the place of it for who trusts a proxy; and what a proxy on this machine passes on comes from anywhere.
  */
-function isForThisMachine(request: FastifyRequest): boolean {
-  const { hostname } = request;
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+function isForThisMachine({ headers }: FastifyRequest): boolean {
+  if (passedOn.some((name) => headers[name] !== undefined)) return false;
+  return /^(localhost|\[::1\]|127(\.\d{1,3}){3})(:\d{1,5})?$/i.test(headers.host ?? '');
 }
+
+/** What proxies add. */
+const passedOn = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'] as const;

@@ -46,9 +46,9 @@ export interface AgentLink {
   readonly soleInvocation: InvocationId | undefined;
   /**
    * Resolves at READY. Rejects with PlatformError `function_error` when user code did not load. `ahead` is asked for a call that travels behind
-   * INIT, if this agent keeps one.
+   * INIT, if this agent keeps one. Nothing that is recorded of its way out has a value of `secrets`.
    */
-  init(version: VersionSpec, secrets: OpenedSecrets['env'], signal: AbortSignal, ahead?: OfferAhead): Promise<void>;
+  init(version: VersionSpec, secrets: OpenedSecrets, signal: AbortSignal, ahead?: OfferAhead): Promise<void>;
   /** Resolves when the agent has fallen silent, until `afterRestore`. */
   beforeSnapshot(signal: AbortSignal): Promise<void>;
   /** Of a copy and of the original: the agent starts its random generators anew and goes on. */

@@ -48,9 +48,14 @@ describe('InstanceLogs', () => {
   });
 });
 
-it('takes secrets out of what agents and processes print', () => {
+it('takes secrets out of what agents, processes and the platform itself write', () => {
   const { lines, logs, raw } = rig();
   logs.append({ invocationId: undefined, level: 'info', stream: 'stdout', text: 'a hunter2', isTruncated: true });
   logs.appendRaw(raw('b hunter2'), undefined);
-  expect(lines.map(({ text }) => text)).toEqual(['a [cut] [cut]', 'b [gone]']);
+  logs.note('egress to hunter2.example:443 was refused');
+  expect(lines.map(({ text }) => text)).toEqual([
+    'a [cut] [cut]',
+    'b [gone]',
+    'egress to [gone].example:443 was refused',
+  ]);
 });

@@ -55,7 +55,7 @@ export class InstanceLogs {
 
   /** What the platform has to say about this instance. */
   note(text: string): void {
-    this.#write(undefined, 'warn', 'platform', text);
+    this.#write(undefined, 'warn', 'platform', this.#options.redact(text));
   }
 
   #clean(text: string, isCut: boolean): string {

@@ -131,7 +131,7 @@ export class InstanceStarter {
       sandbox.sandbox.onRefused?.(packetRefusals({ version, logs, metrics, clock }));
       // A snapshot is taken before the first call.
       const offer = this.#options.snapshots.mayTake(version) ? undefined : ahead;
-      if (sandbox.restored !== 'version') await sandbox.link.init(version, secrets.env, signal, offer);
+      if (sandbox.restored !== 'version') await sandbox.link.init(version, secrets, signal, offer);
       if (sandbox.isLost)
         throw new PlatformError('function_error', 'init_failed', 'the process ended while it started');
       return { logs, redact };

@@ -126,26 +126,21 @@ class ProtocolLink implements AgentLink {
     await this.#connection.afterRestore(state, { signal });
   }
 
-  async init(
-    version: VersionSpec,
-    secrets: OpenedSecrets['env'],
-    signal: AbortSignal,
-    ahead?: OfferAhead,
-  ): Promise<void> {
+  async init(version: VersionSpec, secrets: OpenedSecrets, signal: AbortSignal, ahead?: OfferAhead): Promise<void> {
     const { config } = version;
     const message = {
       functionName: shortNameOf(version.functionName),
       functionVersion: version.version,
       handler: config.handler,
       codeDirectory,
-      env: { ...config.env, ...secrets },
+      env: { ...config.env, ...secrets.env },
       memoryLimitMb: config.memoryMb,
       concurrency: config.concurrency,
       initTimeoutMs: config.initTimeoutMs,
       maxResponseBytes: config.maxResponseBytes,
       ...logLimits,
     };
-    const onTunnel = this.#wayOut(version);
+    const onTunnel = this.#wayOut(version, secrets.redact);
     await this.#connection.init(message, {
       signal,
       ...(onTunnel === undefined ? {} : { onTunnel }),
@@ -153,7 +148,7 @@ class ProtocolLink implements AgentLink {
     });
   }
 
-  #wayOut(version: VersionSpec) {
+  #wayOut(version: VersionSpec, redact: OpenedSecrets['redact']) {
     const { functionName, config } = version;
     const { clock, egress, metrics } = this.#options;
     if (typeof config.egress === 'string') return undefined;
@@ -169,8 +164,9 @@ class ProtocolLink implements AgentLink {
       };
       metrics.record({ kind: 'instance-io', at: clock.now(), version, io });
     };
+    // A function can ask for any name, one that is made of a secret too; its log lines are looked through where all of them are.
     const refused: EgressClient['refused'] = (host, reason) =>
-      metrics.record({ kind: 'egress-refused', at: clock.now(), version, host, reason });
+      metrics.record({ kind: 'egress-refused', at: clock.now(), version, host: redact(host), reason });
     return egress.admit({ rules: config.egress, project: projectOf(functionName), note, moved, refused });
   }
 
