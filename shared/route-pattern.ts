@@ -66,6 +66,16 @@ export function splitPath(path: string): SplitPath | undefined {
   return { segments, hasTrailingSlash: path.endsWith('/') };
 }
 
+/** The name of a parameter, `:name`. */
+function parseParam(path: string, text: string): string {
+  const name = text.slice(1);
+  if (!paramName.test(name)) {
+    throw badRoute(path, `${JSON.stringify(text)} is no parameter; use letters, digits and _, for example :id`);
+  }
+  if (forbiddenParamNames.has(name)) throw badRoute(path, `:${name} is a word of JavaScript; choose another name`);
+  return name;
+}
+
 /**
  * Reads a route as a deployer writes it: literal segments, `:name` for one segment, a last `*` for the rest. A trailing
  * slash means nothing. Throws `invalid_request`/`bad_route`.
@@ -81,11 +91,7 @@ export function parseRoutePattern(path: string): RoutePattern {
       if (index !== split.segments.length - 1) throw badRoute(path, '* may only be the last segment');
       segments.push({ kind: 'rest' });
     } else if (text.startsWith(':')) {
-      const name = text.slice(1);
-      if (!paramName.test(name)) {
-        throw badRoute(path, `${JSON.stringify(text)} is no parameter; use letters, digits and _, for example :id`);
-      }
-      if (forbiddenParamNames.has(name)) throw badRoute(path, `:${name} is a word of JavaScript; choose another name`);
+      const name = parseParam(path, text);
       if (paramNames.includes(name)) throw badRoute(path, `:${name} appears twice`);
       paramNames.push(name);
       segments.push({ kind: 'param', name });

@@ -8,6 +8,7 @@ import fastify, {
 } from 'fastify';
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { PlatformError } from '../../shared/errors.ts';
+import { isHost } from '../../shared/http-host.ts';
 import { newId } from '../../shared/ids.ts';
 import { limits, MiB } from '../../shared/limits.ts';
 import { parseRoutePattern, splitPath } from '../../shared/route-pattern.ts';
@@ -187,20 +188,22 @@ function prepare(app: FastifyInstance, options: ApiServerOptions): void {
     reply.header('referrer-policy', 'no-referrer');
     reply.header('content-security-policy', dataPolicy);
     reply.header('cross-origin-resource-policy', 'same-origin');
-    refuseTwoHosts(request, reply);
+    refuseStrangeHosts(request, reply);
   });
   app.addHook('onResponse', async (request) => request.upload?.discard());
   app.setErrorHandler((error, request, reply) => sendProblem(options.logger, error, request, reply));
 }
 
-/** Node takes two Host headers; a proxy in front may have routed by the other one. The connection ends. */
-function refuseTwoHosts(request: FastifyRequest, reply: FastifyReply): void {
+/** Node takes two Host headers, of which a proxy in front may have routed by the other one, and any text in one. The connection ends. */
+function refuseStrangeHosts(request: FastifyRequest, reply: FastifyReply): void {
   const { rawHeaders } = request.raw;
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') hosts++;
-  if (hosts <= 1) return;
+  const { host } = request.headers;
+  if (hosts <= 1 && (host === undefined || isHost(host))) return;
   void reply.header('connection', 'close');
-  throw new PlatformError('invalid_request', 'duplicate_host', 'there is more than one Host header');
+  if (hosts > 1) throw new PlatformError('invalid_request', 'duplicate_host', 'there is more than one Host header');
+  throw new PlatformError('invalid_request', 'bad_host', 'the Host header names no host');
 }
 
 function sendProblem(logger: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

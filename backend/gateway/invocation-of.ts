@@ -1,3 +1,4 @@
+import { isHost } from '../../shared/http-host.ts';
 import { BodyBeginning } from '../core/body-beginning.ts';
 import type { Body, HttpRequest, Invocation } from '../core/invocation.ts';
 import type { RouteMatch } from '../core/ports/function-directory.ts';
@@ -29,7 +30,7 @@ export function invocationOf(
       headers: forwarded(exchange, headers, match.basePath),
       clientAddress: clientAddress(exchange, headers),
       scheme: headers.forwardedProto === 'https' ? 'https' : 'http',
-      host: headers.forwardedHost ?? headers.host ?? '',
+      host: hostOf(headers),
       params: match.params,
       body,
       ...(Buffer.isBuffer(body) ? undefined : ofStream(match, isWebSocket)),
@@ -57,6 +58,11 @@ export function clientAddress(exchange: Exchange, headers: RequestHeaders): stri
   // The last entry is what the trusted proxy saw; those before it are the caller's own words.
   const seen = headers.forwardedFor?.split(',').at(-1)?.trim();
   return seen === undefined || seen === '' ? exchange.remoteAddress : seen;
+}
+
+/** Always a host: functions make URLs of it. HTTP/1.0 need not name one, and a proxy may say what is none. */
+function hostOf({ forwardedHost, host }: RequestHeaders): string {
+  return forwardedHost !== undefined && isHost(forwardedHost) ? forwardedHost : (host ?? 'localhost');
 }
 
 function forwarded(exchange: Exchange, headers: RequestHeaders, basePath: string): readonly string[] {

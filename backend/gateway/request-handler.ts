@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { corsHeaders, preflightHeaders } from '../../shared/cors.ts';
 import { PlatformError } from '../../shared/errors.ts';
+import { isHost } from '../../shared/http-host.ts';
 import { type InvocationId, newId } from '../../shared/ids.ts';
 import { type CallChain, withinChain } from '../core/call-chain.ts';
 import { Cancellation } from '../core/cancel-signal.ts';
@@ -93,6 +94,10 @@ export class RequestHandler {
     const headers = readHeaders(exchange.rawHeaders, this.#options.trustsProxy);
     if (headers.hostCount > 1) {
       answer(exchange, refusal('invalid_request', 'bad_request', 'The request has more than one Host header.'));
+      return;
+    }
+    if (headers.host !== undefined && !isHost(headers.host)) {
+      answer(exchange, refusal('invalid_request', 'bad_request', 'The Host header names no host.'));
       return;
     }
     const { target, method } = exchange;

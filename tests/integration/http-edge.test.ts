@@ -56,7 +56,7 @@ const chunked = (body: string): string => post('Transfer-Encoding: chunked\r\n',
 
 /**
  * Requests that two parsers could cut in different places, or take for different ones (RFC 9112 sections 2.2, 3.2, 5, 6.1, 6.3, 7.1 and
- * 11.2). A second request hides where a sloppy parser would find one.
+ * 11.2), and hosts that are none, which would reach into the path of a URL (3.2). A second request hides where a sloppy parser would find one.
  */
 const refused: readonly (readonly [string, string])[] = [
   ['CL and TE', post(`Content-Length: ${chunkedHidden.length}\r\nTransfer-Encoding: chunked\r\n`, chunkedHidden)],
@@ -106,6 +106,10 @@ const refused: readonly (readonly [string, string])[] = [
   ['a trailer that is no header', chunked(`0\r\nno colon\r\n\r\n${hidden}`)],
   ['two Hosts', `GET /edge HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n${hidden}`],
   ['no Host', `GET /edge HTTP/1.1\r\n\r\n${hidden}`],
+  ['an empty Host', `GET /edge HTTP/1.1\r\nHost:\r\n\r\n${hidden}`],
+  ...['a/smuggled?', 'a#', 'a\\b', 'a?b', 'user@a', 'a, b', '[::1', 'a:1:2', '%61'].map(
+    (host) => [`the Host ${host}`, `GET /edge HTTP/1.1\r\nHost: ${host}\r\n\r\n${hidden}`] as const,
+  ),
   ['a blank before the colon of Host', `GET /edge HTTP/1.1\r\nHost : a\r\n\r\n${hidden}`],
   ['LF alone between headers', `GET /edge HTTP/1.1\r\nHost: a\nA: b\r\n\r\n${hidden}`],
   ['LF alone everywhere', 'GET /edge HTTP/1.1\nHost: a\n\n'],
@@ -151,6 +155,13 @@ const listeners = [
   ['gateway processes', () => spread.gatewayUrl],
   ['control API', () => platform.url],
 ] as const;
+
+describe.each(listeners.slice(0, 2))('an older client that names no host, %s', (_name, url) => {
+  it('asks for the path that it asks for', async () => {
+    const answer = await raw(url(), 'GET /edge HTTP/1.0\r\n\r\n');
+    expect(answer).toContain(JSON.stringify({ path: '/edge', body: '' }));
+  });
+});
 
 describe.each(listeners)('bytes that two parsers could read differently, %s', (name, url) => {
   it.each(refused)('%s: refused and closed', async (_what, text) => {

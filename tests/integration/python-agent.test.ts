@@ -424,17 +424,24 @@ def app(environ, start_response):
             yield b"one"
             yield b"two"
         return chunks()
-    write = start_response("201 Created", [("X-Len", str(len(body))), ("X-Q", environ["QUERY_STRING"]), ("X-H", environ["HTTP_X_IN"])])
+    write = start_response("201 Created", [("X-Len", str(len(body))), ("X-Q", environ["QUERY_STRING"]), ("X-H", environ["HTTP_X_IN"]), ("X-S", environ["SERVER_NAME"] + " " + environ["SERVER_PORT"])])
     return [b"he", b"llo"]
 `,
       'main.app',
     );
     expect(ready.style).toBe('wsgi');
-    const whole = await agent.response(
-      agent.request('POST', '/?q=1', Buffer.from('12345'), ['x-in', 'yes', 'x_in', 'spoofed']),
-    );
-    expect(whole.meta).toMatchObject({ status: 201, headers: ['X-Len', '5', 'X-Q', 'q=1', 'X-H', 'yes'] });
-    expect(whole.body.toString()).toBe('hello');
+    const own = ['x-in', 'yes', 'x_in', 'spoofed'];
+    for (const [host, server] of [
+      ['fn.example:8080', 'fn.example 8080'],
+      ['fn.example', 'fn.example 80'],
+      ['[::1]:8080', '[::1] 8080'],
+      ['[::1]', '[::1] 80'],
+    ]) {
+      const whole = await agent.response(agent.request('POST', '/?q=1', Buffer.from('12345'), own, host));
+      const headers = ['X-Len', '5', 'X-Q', 'q=1', 'X-H', 'yes', 'X-S', server];
+      expect(whole.meta).toMatchObject({ status: 201, headers });
+      expect(whole.body.toString()).toBe('hello');
+    }
     const id = agent.request('GET', '/stream', Buffer.alloc(0));
     expect((await agent.ended(id)).type).toBe(frames.end);
     expect(agent.received.filter((f) => f.type === frames.body).map((f) => f.payload.toString())).toEqual([

@@ -151,7 +151,13 @@ export class RawAgent {
   }
 
   /** Sends an HTTP request; without `body` the caller sends BODY frames itself. */
-  request(method: string, target: string, body: Buffer | undefined, headers: readonly string[] = []): number {
+  request(
+    method: string,
+    target: string,
+    body: Buffer | undefined,
+    headers: readonly string[] = [],
+    host = 'fn.example:8080',
+  ): number {
     const id = this.#nextId++;
     const meta = this.meta({
       kind: 'http',
@@ -161,7 +167,7 @@ export class RawAgent {
       headers,
       clientAddress: '192.0.2.7',
       scheme: 'http',
-      host: 'fn.example:8080',
+      host,
       params: { id: '7' },
     });
     this.send(frames.invoke, id, withMeta(meta, body), body === undefined ? 0 : flagEnd);

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { CallerAuth } from '../../../shared/caller-auth.ts';
 import { PlatformError } from '../../../shared/errors.ts';
 import { notPassedOn } from '../../../shared/hop-by-hop.ts';
+import { isHost } from '../../../shared/http-host.ts';
 import {
   bodyOffset,
   type HttpRequestHead,
@@ -51,8 +52,9 @@ export function readMessage(payload: unknown): WrittenRequest {
 
 /** Throws `invalid_request`/`header_not_allowed` when a request sets what only the platform, or no function, gets. */
 export function refuseHeaders({ headers }: HttpRequestHead): void {
-  const issues = headers.flatMap(([name], index) => {
-    const message = headerObstacle(name);
+  const issues = headers.flatMap(([name, value], index) => {
+    const isStrangeHost = name.toLowerCase() === 'host' && !isHost(value);
+    const message = isStrangeHost ? `${JSON.stringify(value)} names no host` : headerObstacle(name);
     return message === undefined ? [] : [{ path: `headers.${index}`, message }];
   });
   if (issues.length === 0) return;

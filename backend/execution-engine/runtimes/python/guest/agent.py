@@ -2289,6 +2289,13 @@ class Lifespan:
         self.task.cancel()
 
 
+def host_and_port(meta):
+    """The name or address that was asked for, and the port in it as text, empty where there is none; `[::1]:80` is an address too."""
+    host = meta.get("host", "")
+    name, colon, port = host.rpartition(":")
+    return (name, port) if colon and port.isdigit() else (host, "")
+
+
 def mount_path(meta):
     """Where the function is mounted: what the gateway took off the path before the function sees it (`/name`), else empty."""
     for name, value in pairs(meta["headers"]):
@@ -2320,7 +2327,7 @@ def asgi_scope(meta, call, settings, state):
     path, _, query = meta["target"].partition("?")
     root_path = mount_path(meta)
     path = root_path + path
-    host, _, port = meta.get("host", "").partition(":")
+    host, port = host_and_port(meta)
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -2333,7 +2340,7 @@ def asgi_scope(meta, call, settings, state):
         "root_path": root_path,
         "headers": [(n.lower().encode("latin-1"), v.encode("latin-1", "replace")) for n, v in pairs(meta["headers"])],
         "client": (meta.get("clientAddress", ""), 0),
-        "server": (host, int(port) if port.isdigit() else 443 if meta.get("scheme") == "https" else 80),
+        "server": (host, int(port) if port else 443 if meta.get("scheme") == "https" else 80),
         "extensions": {"hearth": {"context": Context(call, settings)}},
     }
     if state is not None:
@@ -2397,7 +2404,7 @@ class AsgiResponse:
 
 def wsgi_environ(meta, call, settings):
     path, _, query = meta["target"].partition("?")
-    host, _, port = meta.get("host", "").partition(":")
+    host, port = host_and_port(meta)
     scheme = meta.get("scheme", "http")
     environ = {
         "REQUEST_METHOD": meta["method"],
