@@ -69,6 +69,13 @@ describe('a full disk', () => {
       });
       expect((await fetch(`${running.url}/healthz`)).status).toBe(200);
       expect((await fetch(`${running.url}/readyz`)).status).toBe(503);
+      for (const path of ['functions/works', 'functions/works/versions/1/files', 'invocations', 'secrets', 'audit'])
+        expect((await running.api('GET', `/api/v1/${path}`)).status, path).toBe(200);
+      // All of them or none.
+      const values = Object.fromEntries(Array.from({ length: 15 }, (_, n) => [`LATE_${n}`, 'x'.repeat(32_000)]));
+      const refused = await running.api('PATCH', '/api/v1/secrets', { values });
+      expect([refused.status, await refused.json()]).toMatchObject([503, { code: 'storage_full' }]);
+      expect(await (await running.api('GET', '/api/v1/secrets')).json()).toMatchObject({ items: [] });
 
       rmSync(filler);
       await eventually(async () => {

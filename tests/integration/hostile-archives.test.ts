@@ -60,14 +60,17 @@ const both: readonly (readonly [string, readonly CraftedEntry[], number])[] = [
   ['a file that is a folder', [good, { name: 'index.mjs/x', content: 'x' }], 400],
   ['a bomb', [good, { name: 'zeros', content: Buffer.alloc(300_000_000) }], 413],
 ];
+const hardLink: CraftedEntry = { name: 'link', type: '1', linkName: '/etc/passwd', content: '' };
 const special: readonly (readonly [string, CraftedEntry])[] = [
   ['a symbolic link', { name: 'link', type: '2', mode: 0o120777, linkName: '/etc/passwd', content: '' }],
   ['a device', { name: 'device', type: '3', mode: 0o020666 }],
+  ['a disk', { name: 'disk', type: '4', mode: 0o060666 }],
   ['a fifo', { name: 'fifo', type: '6', mode: 0o010666 }],
 ];
 
 describe.each(formats)('a deploy of a .%s', (format, craft) => {
-  const rows = [...both, ...special.map(([what, entry]) => [what, [good, entry], 400] as const)];
+  const links = format === 'tar.gz' ? [['a hard link', hardLink] as const] : [];
+  const rows = [...both, ...[...special, ...links].map(([what, entry]) => [what, [good, entry], 400] as const)];
   it.each(rows)('with %s is refused, and leaves nothing', async (_what, entries, status) => {
     const before = tree();
     const answer = await upload(craft(entries), format);

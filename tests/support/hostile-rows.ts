@@ -324,9 +324,12 @@ export const hostileRows: readonly HostileRow[] = [
   node(
     'A27',
     'looks for descriptors of others',
-    // In a microVM output and channel are devices of its own.
-    `const strange = []; for (const name of readdirSync('/proc/self/fd')) { try { const link = readlinkSync('/proc/self/fd/' + name); if (!/^(socket:|pipe:|anon_inode:|\\/dev\\/(null|urandom|hearth-channel|vport0p\\d)$|\\/proc\\/|\\/app|\\/rt|\\/usr\\/|\\/tmp)/.test(link)) strange.push(link); } catch {} } return { strange };`,
-    [ok({ strange: [] })],
+    // In a microVM output and channel are devices of its own. Of sockets, and pipes whose other end is elsewhere, it has the channel and nothing more.
+    `const links = new Map(); for (const name of readdirSync('/proc/self/fd')) { try { links.set(Number(name), readlinkSync('/proc/self/fd/' + name)); } catch {} }
+  const all = [...links.values()]; const strange = all.filter((link) => !/^(socket:|pipe:|anon_inode:|\\/dev\\/(null|urandom|hearth-channel|vport0p\\d)$|\\/proc\\/|\\/app|\\/rt|\\/usr\\/|\\/tmp)/.test(link));
+  const leadingOut = [...links].filter(([fd, link]) => fd > 2 && (link.startsWith('socket:') || (link.startsWith('pipe:') && all.filter((other) => other === link).length === 1)));
+  return { strange, leadsOutOnce: leadingOut.length <= 1 };`,
+    [ok({ strange: [], leadsOutOnce: true })],
     {
       before: "import { readdirSync, readlinkSync } from 'node:fs';",
       inUnikernel: [threw(/ENOENT: no such file or directory, scandir '\/proc\/self\/fd'$/)],
