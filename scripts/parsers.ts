@@ -61,5 +61,6 @@ export const parsers: readonly Parser[] = [
   ...of('shared', ['cors']),
   ...of('shared', ['log-filter']),
   ...of('shared', ['egress']),
+  ...of('shared', ['http-host']),
   ...of('shared', ['topics']),
 ];

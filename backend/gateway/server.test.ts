@@ -74,6 +74,11 @@ describe.each(ways)('the gateway, %s', (chosen) => {
     };
     const trusting = await start(run, { trustsProxy: true });
     expect((await call(trusting.port, '/echo', { headers })).body).toBe('https 8.8.8.8 fn.example');
+    // Functions make URLs of it.
+    const strange = { 'x-forwarded-host': 'fn.example/admin?' };
+    const own = `http 127.0.0.1 127.0.0.1:${trusting.port}`;
+    expect((await call(trusting.port, '/echo', { headers: strange })).body).toBe(own);
+    expect(await raw(trusting.port, 'GET /echo HTTP/1.0\r\n\r\n')).toMatch(/http 127\.0\.0\.1 localhost$/);
     const wary = await start(run);
     expect((await call(wary.port, '/echo', { headers })).body).toBe(`http 127.0.0.1 127.0.0.1:${wary.port}`);
   });

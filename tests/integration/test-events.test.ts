@@ -248,6 +248,11 @@ describe('an HTTP request to a function', () => {
       expect(refused.json(), name).toMatchObject({ status: 400, code: 'header_not_allowed' });
       expect(refused.json().errors).toEqual([{ path: 'headers.0', message: expect.stringContaining(name) }]);
     }
+    for (const host of ['a/b', '', 'user@a', 'a, b'])
+      expect(await codeOf('plain', message({ target: '/', headers: [['Host', host]] }))).toEqual([
+        400,
+        'header_not_allowed',
+      ]);
     expect(await codeOf('plain', message({ target: 'http://a/' }))).toEqual([400, 'bad_message']);
     expect(await codeOf('plain', '{"method":"GET"}')).toEqual([400, 'bad_message']);
     expect(await codeOf('plain', message({ target: '/' }), bob, '?qualifier=beta')).toEqual([
