@@ -49,7 +49,7 @@ export function parseEsbuildLog(lines: readonly string[]): readonly EsbuildError
   const errors: EsbuildError[] = [];
   let text: string | undefined;
   for (const line of lines) {
-    const head = /^(?:✘|X) \[(\w+)\] (.*)$/.exec(line) ?? /^▲ \[(\w+)\] (.*)$/.exec(line);
+    const head = /^(?:\u2718|X) \[(\w+)\] (.*)$/.exec(line) ?? /^\u25b2 \[(\w+)\] (.*)$/.exec(line);
     if (head !== null) {
       text = head[1] === 'ERROR' ? head[2] : undefined;
       continue;
