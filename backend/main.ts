@@ -11,8 +11,8 @@ import { forgetSecretSettings, loadSettings, SettingsError } from './config/load
 import { renderBanner } from './startup/banner.ts';
 import { deployExamples, exampleTryPath } from './startup/examples.ts';
 import { endWith, stopOnSignals, writePlatformFile } from './startup/process-control.ts';
-import { releaseStartMemory } from './startup/release-memory.ts';
 import { warningsOf } from './startup/warnings.ts';
+import { releaseStartMemory } from './util/release-memory.ts';
 import { askForShortSlices } from './util/short-slices.ts';
 
 async function readNewToken({ admin }: Parts): Promise<string | undefined> {

@@ -1,5 +1,6 @@
 /** Entry of a database thread. Bundled on its own: see `defaultWorkerUrl`. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { releaseStartMemory } from '../../util/release-memory.ts';
 import { DatabaseThread } from './database-thread.ts';
 import type { ThreadOptions, WireMessage } from './protocol.ts';
 
@@ -11,5 +12,8 @@ if (port !== null) {
     poll: () => receiveMessageOnPort(port)?.message as WireMessage | undefined,
     end: () => port.close(),
   });
-  if (thread !== undefined) port.on('message', (message: WireMessage) => thread.receive(message));
+  if (thread !== undefined) {
+    port.on('message', (message: WireMessage) => thread.receive(message));
+    releaseStartMemory();
+  }
 }

@@ -12,7 +12,7 @@ afterEach(() => {
 });
 
 it('gives memory back once, after the first second in which there is little to do', () => {
-  const release = vi.fn();
+  const release = vi.fn(() => true);
   utilization = 0.5;
   releaseStartMemory(release);
   vi.advanceTimersByTime(60_000);
@@ -24,12 +24,32 @@ it('gives memory back once, after the first second in which there is little to d
   expect(release).toHaveBeenCalledTimes(1);
 });
 
-it('does so five seconds after the start of an idle platform', () => {
-  const release = vi.fn();
+it('does so two seconds after the start of an idle thread', () => {
+  const release = vi.fn(() => true);
   utilization = 0;
   releaseStartMemory(release);
-  vi.advanceTimersByTime(4999);
+  vi.advanceTimersByTime(1999);
   expect(release).not.toHaveBeenCalled();
   vi.advanceTimersByTime(1);
   expect(release).toHaveBeenCalledTimes(1);
+});
+
+it('tries again in the next second when another thread was at it', () => {
+  const release = vi.fn().mockReturnValueOnce(false).mockReturnValue(true);
+  utilization = 0;
+  releaseStartMemory(release);
+  vi.advanceTimersByTime(60_000);
+  expect(release).toHaveBeenCalledTimes(2);
+});
+
+it('collects what nobody holds any more', async () => {
+  let isCollected = false;
+  const registry = new FinalizationRegistry(() => {
+    isCollected = true;
+  });
+  registry.register({}, undefined);
+  releaseStartMemory();
+  vi.advanceTimersByTime(2000);
+  vi.useRealTimers();
+  await vi.waitFor(() => expect(isCollected).toBe(true));
 });
