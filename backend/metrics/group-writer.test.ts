@@ -52,6 +52,22 @@ describe('GroupWriter', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  test('writes a batch at once when its items cost so much, and no more in it than that', async () => {
+    const { clock, batches, pushAll } = writerOf({ costOf: (item) => item, maxBatchCost: 10 });
+    pushAll(3, 3);
+    await clock.advanceAsync(0);
+    expect(batches).toEqual([]);
+    pushAll(4, 2, 25, 1, 1);
+    await clock.advanceAsync(0);
+    expect(batches).toEqual([
+      [3, 3, 4],
+      [2, 25],
+    ]);
+    await clock.advanceAsync(100);
+    expect(batches.at(-1)).toEqual([1, 1]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   test('shows what is not written, also while it is being written', async () => {
     const { writer, faults, clock, pushAll } = writerOf();
     let open = () => {};

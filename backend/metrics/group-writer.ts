@@ -15,6 +15,8 @@ export interface GroupWriterOptions<T> {
   readonly maxItems: number;
   /** A batch is written when it has so many items, */
   readonly maxBatch: number;
+  /** or when they cost so much (left out: any): those of a batch are in memory until it is written. */
+  readonly maxBatchCost?: number;
   /** or when its first item has waited so long. */
   readonly intervalMs: number;
   readonly onWritten?: (batch: readonly T[]) => void;
@@ -62,7 +64,7 @@ export class GroupWriter<T> {
     this.#queue.push(item);
     this.#cost += this.#options.costOf(item);
     while (this.#isOver() && this.#waiting > 1) this.#dropOldest();
-    if (this.#waiting >= this.#options.maxBatch && this.#attempt === 0) this.#arm(0);
+    if (this.#hasBatch() && this.#attempt === 0) this.#arm(0);
     else if (this.#cancelTimer === undefined) this.#arm(this.#options.intervalMs);
   }
 
@@ -98,6 +100,12 @@ export class GroupWriter<T> {
     return this.#queue.length - this.#head;
   }
 
+  /** As much waits as is written at once. */
+  #hasBatch(): boolean {
+    const { maxBatch, maxBatchCost = Number.POSITIVE_INFINITY } = this.#options;
+    return this.#waiting >= maxBatch || this.#cost >= maxBatchCost;
+  }
+
   #isOver(): boolean {
     return this.#cost > this.#options.maxCost || this.#waiting > this.#options.maxItems;
   }
@@ -129,7 +137,7 @@ export class GroupWriter<T> {
 
   #nextDelayMs(): number {
     if (this.#attempt > 0) return Math.min(100 * 2 ** (this.#attempt - 1), maxBackOffMs);
-    return this.#batch.length > 0 || this.#waiting >= this.#options.maxBatch ? 0 : this.#options.intervalMs;
+    return this.#batch.length > 0 || this.#hasBatch() ? 0 : this.#options.intervalMs;
   }
 
   async #write(): Promise<boolean> {
@@ -176,9 +184,12 @@ export class GroupWriter<T> {
   }
 
   #take(): T[] {
-    const end = Math.min(this.#head + this.#options.maxBatch, this.#queue.length);
+    const { costOf, maxBatch, maxBatchCost = Number.POSITIVE_INFINITY } = this.#options;
+    const last = Math.min(this.#head + maxBatch, this.#queue.length);
+    let [end, cost] = [this.#head, 0];
+    while (end < last && cost < maxBatchCost) cost += costOf(this.#queue[end++] as T);
     const taken = this.#queue.slice(this.#head, end);
-    for (const item of taken) this.#cost -= this.#options.costOf(item);
+    this.#cost -= cost;
     this.#head = end;
     this.#compact();
     return taken;

@@ -30,6 +30,8 @@ export interface LogHubOptions {
 }
 
 const maxBatchLines = 500;
+/** Of long lines fewer: some hundred of 1 KB. Those of a batch outlive collections, for which V8 would make more room and keep it. */
+const maxBatchBytes = 256 * 1024;
 const maxPendingLines = 100_000;
 /** Longer texts are cut. The protocol's own bound (16 KiB) is lower; this one holds for every source. */
 const maxTextChars = 32_768;
@@ -59,6 +61,7 @@ export class LogHub implements LogSink, LogReader, LogCounter {
       maxCost: options.maxPendingBytes ?? 16 * 1024 * 1024,
       maxItems: maxPendingLines,
       maxBatch: maxBatchLines,
+      maxBatchCost: maxBatchBytes,
       intervalMs: options.flushIntervalMs ?? 100,
       onWritten: () => this.#reportLost(),
       onDropped: (line) => this.#lost.add(line),

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -96,6 +97,23 @@ describe('OutputReader', () => {
     void reader.finish();
     await reader.over;
     expect((await collect(reader)).map((line) => line.truncated)).toEqual([false, true]);
+  });
+
+  it('gives back at once what a pipe was read into, kept and dropped, and leaves the chunks of others alone', async () => {
+    const reader = new OutputReader(limits);
+    const { stdout } = spawn('printf', ['%s\\n%01500d\\n', 'kept', '1'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const others = new PassThrough();
+    const chunks = { pipe: [] as Buffer[], others: [] as Buffer[] };
+    reader.attach('stdout', stdout);
+    reader.attach('stderr', others);
+    stdout.on('data', (chunk: Buffer) => chunks.pipe.push(chunk));
+    others.on('data', (chunk: Buffer) => chunks.others.push(chunk));
+    const written = Buffer.alloc(6, 'other\n');
+    others.end(Buffer.from(new Uint8Array(written).buffer));
+    expect((await collect(reader)).map((line) => line.text)).toEqual(expect.arrayContaining(['kept', 'other']));
+    expect(chunks.pipe.map((chunk) => chunk.buffer.byteLength)).toEqual(chunks.pipe.map(() => 0));
+    expect(chunks.pipe.length).toBeGreaterThan(0);
+    expect(chunks.others).toEqual([written]);
   });
 
   it('shows every kept line to the listener', () => {
