@@ -380,6 +380,9 @@ describe('JSON Web Tokens', () => {
     expect(fault({ ...later, iss: 'x' })).toBe('another issuer');
     for (const aud of [undefined, 'x', ['x', 7], 7, []]) expect(fault({ ...later, aud })).toBe('another audience');
     expect(fault({ ...later, aud: ['x', 'other'] })).toBeUndefined();
+    for (const sub of [{ id: 1 }, ['u'], 7, null, 's'.repeat(256)])
+      expect(fault({ ...later, sub })).toBe('it names nobody');
+    for (const sub of [undefined, '', 's'.repeat(255)]) expect(fault({ ...later, sub })).toBeUndefined();
     expect(claimFault(auth, { ...good, exp: 971 }, at)).toBeUndefined();
     expect(claimFault(auth, { ...good, exp: 970 }, at)).toBe('it is over');
   });

@@ -86,7 +86,7 @@ export class GatewayAuthenticator implements CallerAuthenticator {
     }
     if (!keys.some((key) => isSignedBy(token, key))) throw unknown(auth);
     if (claimFault(auth, token.claims, this.#options.clock.now()) !== undefined) throw unknown(auth);
-    return { kind: 'jwt', id: String(token.claims['sub'] ?? '').slice(0, 255) };
+    return { kind: 'jwt', id: String(token.claims['sub'] ?? '') };
   }
 
   async #keysFor(auth: JwtAuth, { keyId, algorithm }: JwtParts): Promise<readonly KeyObject[] | undefined> {

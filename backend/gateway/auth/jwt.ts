@@ -75,16 +75,20 @@ export function isSignedBy({ algorithm, signed, signature }: JwtParts, key: KeyO
   return verify(hash, signed, { key, ...padding }, signature);
 }
 
+/** OpenID Connect Core 1.0, 2. One that is cut off could be somebody else's. */
+const maxSubjectChars = 255;
+
 /** What is wrong with the claims of a token that is well signed; undefined when nothing is. `now` is Clock.now. */
 export function claimFault(auth: JwtAuth, claims: JwtParts['claims'], now: number): string | undefined {
   const tolerance = auth.clockToleranceSeconds ?? defaultToleranceSeconds;
   const seconds = now / 1000;
-  const { iss, aud, exp, nbf } = claims;
+  const { iss, aud, exp, nbf, sub } = claims;
   if (iss !== auth.issuer) return 'another issuer';
   const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!audiences.some((one) => typeof one === 'string' && auth.audience.includes(one))) return 'another audience';
   if (typeof exp !== 'number' || !Number.isFinite(exp)) return 'it does not say when it ends';
   if (exp + tolerance <= seconds) return 'it is over';
   if (nbf !== undefined && !(typeof nbf === 'number' && nbf - tolerance <= seconds)) return 'it is not good yet';
+  if (sub !== undefined && !(typeof sub === 'string' && sub.length <= maxSubjectChars)) return 'it names nobody';
   return undefined;
 }
