@@ -37,7 +37,11 @@ export function installFakeFirecracker(
     // Asked for often: Node.js takes a second to start on a busy machine.
     const answer = `if [ "$*" = --version ]; then echo '${shownName} v${version}'; exit; fi`;
     const command = `exec ${words.map((word) => `'${word}'`).join(' ')} "$@"`;
-    writeFileSync(path, `#!/bin/sh\n${answer}\n${command}\n`, { mode: 0o755 });
+    // The jailer closes what it was not meant to have (Firecracker, docs/jailer.md); 255 is bash's own, and not passed on.
+    const close =
+      'for fd in /proc/$$/fd/*; do n=${fd##*/}; if [ "$n" -gt 2 ] && [ "$n" != 255 ]; then eval "exec $n>&-"; fi; done';
+    const steps = name === 'jailer' ? [answer, close, command] : [answer, command];
+    writeFileSync(path, `#!/bin/bash\n${steps.join('\n')}\n`, { mode: 0o755 });
     return path;
   };
   return { firecrackerPath: install('firecracker', 'Firecracker'), jailerPath: install('jailer', 'Jailer') };
