@@ -63,6 +63,20 @@ describe('the call that waits for the first instance of a version', () => {
     plain.release('healthy');
   });
 
+  it('may end the instance while that says that it is ready: its own fault, and not that of the start', async () => {
+    const r = rig();
+    const version = versionOf({ maxInstances: 1 });
+    const { lease } = waiting(r, version, { op: 'exit' });
+    const next = waiting(r, version, { value: 'next' });
+    const given = await lease;
+    expect(await given.ahead).toMatchObject({ outcome: { kind: 'function-fault', fault: 'exited' } });
+    given.release('healthy');
+    const other = await next.lease;
+    expect(await other.ahead).toMatchObject({ outcome: { kind: 'success' } });
+    expect([next.sink.json.value, r.counts.inits, r.driver.live.length]).toEqual(['next', 2, 1]);
+    other.release('healthy');
+  });
+
   it('is not begun when its caller leaves before, and the instance serves the next', async () => {
     const r = rig({ initDelayMs: 150 });
     const version = versionOf({ maxInstances: 1 });

@@ -99,10 +99,10 @@ export class InstanceStarter {
       throw error;
     });
     const load = async () => await this.#load(start, body);
-    const { logs, redact } = await (body.restored === 'version' ? load() : steps.time('initMs', load));
+    const { logs, redact, hasCall } = await (body.restored === 'version' ? load() : steps.time('initMs', load));
     await this.#options.snapshots.take(version, body, signal);
-    // What a snapshot broke is no fault of the version's.
-    if (body.isLost) return await this.#start({ ...start, from: { reservation: this.#reserve(version) } });
+    // What a snapshot broke is no fault of the version's; where a call came along there was none.
+    if (body.isLost && !hasCall) return await this.#start({ ...start, from: { reservation: this.#reserve(version) } });
     const instance = new PooledInstance({
       id,
       version,
@@ -122,6 +122,7 @@ export class InstanceStarter {
   /** INIT with the values of its secrets as they are now; a copy from a snapshot was loaded with them before. */
   async #load({ version, id, signal, ahead }: InstanceStart, sandbox: BootedSandbox) {
     let redact: OpenedSecrets['redact'] = (text) => text;
+    let hasCall = false;
     try {
       const secrets = this.#options.secrets.open(version);
       redact = secrets.redact;
@@ -130,11 +131,19 @@ export class InstanceStarter {
       const { metrics, clock } = this.#options;
       sandbox.sandbox.onRefused?.(packetRefusals({ version, logs, metrics, clock }));
       // A snapshot is taken before the first call.
-      const offer = this.#options.snapshots.mayTake(version) ? undefined : ahead;
-      if (sandbox.restored !== 'version') await sandbox.link.init(version, secrets, signal, offer);
-      if (sandbox.isLost)
+      const offer: OfferAhead = (send) =>
+        ahead((call) => {
+          const sent = send(call);
+          hasCall = sent !== undefined;
+          return sent;
+        });
+      const mayTake = this.#options.snapshots.mayTake(version);
+      if (sandbox.restored !== 'version')
+        await sandbox.link.init(version, secrets, signal, mayTake ? undefined : offer);
+      // READY and the end of a process can be read in one turn; with a call behind INIT it is that call's end.
+      if (sandbox.isLost && !hasCall)
         throw new PlatformError('function_error', 'init_failed', 'the process ended while it started');
-      return { logs, redact };
+      return { logs, redact, hasCall };
     } catch (error) {
       sandbox.destroy('its version did not start');
       throw redactStartError(error, redact);

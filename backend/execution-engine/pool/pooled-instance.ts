@@ -214,6 +214,11 @@ export class PooledInstance implements Instance, SandboxOwner {
     this.drain('a call did not stop at its deadline');
   }
 
+  /** To be called once its owner knows it: the call that came behind INIT may have ended it before. */
+  noteEarlyEnd(): void {
+    if (this.body.isLost) this.lost();
+  }
+
   lost(): void {
     this.drain('the sandbox ended');
     this.body.exited.then(

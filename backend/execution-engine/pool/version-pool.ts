@@ -193,6 +193,7 @@ export class VersionPool implements InstanceOwner {
     this.#live++;
     this.#line.serveBound(instance.id, (waiter, sent) => this.#lease(instance, waiter.slots, waiter.sinceMs, sent));
     if (boot?.staleReason !== undefined) this.#outdate(instance, boot.staleReason);
+    instance.noteEarlyEnd();
     this.#free.list(instance);
     this.#serveWaiters();
     if (this.#isRetired) this.#leave(instance, 'its version was replaced');
