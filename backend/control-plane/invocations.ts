@@ -69,6 +69,8 @@ export class Invocations {
   /** A synchronous call that is ready to run. */
   prepare({ version, qualifier }: Resolution, request: InvocationRequest, call: CallContext): Invocation {
     const { clock } = this.#options;
+    // First, so that a call that runs into its time-out is never said to have taken less.
+    const enteredAt = clock.monotonic();
     const acceptedAt = clock.now();
     return {
       id: newId('invocation', acceptedAt),
@@ -77,7 +79,7 @@ export class Invocations {
       trigger: 'api',
       request,
       acceptedAt,
-      enteredAt: clock.monotonic(),
+      enteredAt,
       ...this.#bounds(call, acceptedAt + version.config.timeoutMs),
       attempt: 1,
       traceparent: call.traceparent,

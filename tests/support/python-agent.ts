@@ -44,9 +44,9 @@ export class PythonAgent extends RawAgent {
     this.send(frames.cancel, id, JSON.stringify({ reason }));
   }
 
-  /** Resolves when a handler has printed something. */
-  async printed(): Promise<void> {
-    await this.next(({ type }) => type === frames.log);
+  /** Resolves when a handler has printed something that has this text. */
+  async printed(text = ''): Promise<void> {
+    await this.next(({ type, payload }) => type === frames.log && payload.includes(text));
   }
 
   async dispose(): Promise<void> {
