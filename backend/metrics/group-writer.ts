@@ -33,6 +33,7 @@ const maxBackOffMs = 5_000;
  */
 export class GroupWriter<T> {
   readonly #options: GroupWriterOptions<T>;
+  readonly #maxBatchCost: number;
   #queue: T[] = [];
   /** Of `#queue`; what is before was taken. */
   #head = 0;
@@ -49,6 +50,7 @@ export class GroupWriter<T> {
 
   constructor(options: GroupWriterOptions<T>) {
     this.#options = options;
+    this.#maxBatchCost = options.maxBatchCost ?? Number.POSITIVE_INFINITY;
   }
 
   /** Items lost since the start. */
@@ -102,8 +104,7 @@ export class GroupWriter<T> {
 
   /** As much waits as is written at once. */
   #hasBatch(): boolean {
-    const { maxBatch, maxBatchCost = Number.POSITIVE_INFINITY } = this.#options;
-    return this.#waiting >= maxBatch || this.#cost >= maxBatchCost;
+    return this.#waiting >= this.#options.maxBatch || this.#cost >= this.#maxBatchCost;
   }
 
   #isOver(): boolean {
@@ -184,10 +185,10 @@ export class GroupWriter<T> {
   }
 
   #take(): T[] {
-    const { costOf, maxBatch, maxBatchCost = Number.POSITIVE_INFINITY } = this.#options;
+    const { costOf, maxBatch } = this.#options;
     const last = Math.min(this.#head + maxBatch, this.#queue.length);
     let [end, cost] = [this.#head, 0];
-    while (end < last && cost < maxBatchCost) cost += costOf(this.#queue[end++] as T);
+    while (end < last && cost < this.#maxBatchCost) cost += costOf(this.#queue[end++] as T);
     const taken = this.#queue.slice(this.#head, end);
     this.#cost -= cost;
     this.#head = end;

@@ -5,6 +5,7 @@ import { release, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { skippedFor } from '../../tests/support/skip-reason.ts';
+import { statFields } from './process-stat.ts';
 import { askForShortSlices } from './short-slices.ts';
 
 let directory: string;
@@ -26,10 +27,8 @@ function shell(): ChildProcess {
 const pidOf = (child: ChildProcess): number => child.pid ?? 0;
 const sliceNs = (pid: number): number =>
   Number(/^se\.slice\s*:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/sched`, 'utf8'))?.[1]);
-const fieldOf = (pid: number, field: number): string | undefined => {
-  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[field - 3];
-};
+const fieldOf = (pid: number, field: number): string | undefined =>
+  statFields(readFileSync(`/proc/${pid}/stat`, 'utf8'))(field);
 
 const [major = 0, minor = 0] = release().split('.').map(Number);
 const reason =

@@ -4,6 +4,7 @@ import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { elfProgram } from './elf-program.ts';
+import { statFields } from './process-stat.ts';
 
 /** The least that Linux grants (sched(7), kernel 6.12 and later; its own choice is 1.4 ms on two processors and more on larger ones). */
 const sliceNs = 100_000n;
@@ -62,8 +63,7 @@ function program(arch: keyof typeof instructions, thread: number, nice: number):
   return elfProgram(arch, code, { isWritable: false });
 }
 
-/** proc_pid_stat(5): the name of a program may hold anything, so fields are counted behind it; `policy` is the 39th from there. */
+/** proc_pid_stat(5), `policy`. */
 async function policyOf(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[38]);
+  return Number(statFields(await readFile(`/proc/${pid}/stat`, 'utf8'))(41));
 }

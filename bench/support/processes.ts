@@ -2,13 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { statFields } from '../../backend/util/process-stat.ts';
 import { readProcess } from '../../tests/support/process-tree.ts';
 
 /** CPU time in ms and resident memory in bytes of one process, from /proc (proc(5): utime and stime in clock ticks of 10 ms). */
 export function usageOf(pid: number): { readonly cpuMs: number; readonly rssBytes: number } {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return { cpuMs: (Number(fields[11]) + Number(fields[12])) * 10, rssBytes: Number(fields[21]) * 4096 };
+  const field = statFields(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  return { cpuMs: (Number(field(14)) + Number(field(15))) * 10, rssBytes: Number(field(24)) * 4096 };
 }
 
 /** Of these processes together, proportional to who shares a page, or of pages that they share with nobody. smaps_rollup: proc(5). */

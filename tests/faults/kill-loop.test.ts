@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import BetterSqlite3 from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTimeOf } from '../../backend/execution-engine/drivers/support/process-tree.ts';
+import { statFields } from '../../backend/util/process-stat.ts';
 import { acceptedSchema, invocationDetailSchema } from '../../shared/api/invocations.ts';
 import { sayProgress } from '../support/long-run.ts';
 import { eventually, type Platform, startPlatform } from '../support/platform.ts';
@@ -235,8 +236,7 @@ function descendants(pid: number): readonly string[] {
   const children = new Map<string, string[]>();
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      const parent = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? '';
+      const parent = statFields(readFileSync(`/proc/${name}/stat`, 'utf8'))(4) ?? '';
       children.set(parent, [...(children.get(parent) ?? []), name]);
     } catch {
       // Gone meanwhile.

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ResourceUsage } from '../../../core/ports/sandbox.ts';
+import { statFields } from '../../../util/process-stat.ts';
 
 /** USER_HZ: the unit of times in /proc is 1/100 s on every Linux that Node runs on. */
 const msPerTick = 10;
@@ -47,13 +48,9 @@ export function treeUsage(root: number | undefined): ResourceUsage {
   const pids = root === undefined ? [] : listTree(root);
   for (const pid of pids) {
     try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-      // Fields 14 to 17 of proc(5): own time and that of waited-for children. The command name before may hold anything.
-      const fields = stat
-        .slice(stat.lastIndexOf(')') + 2)
-        .split(' ')
-        .slice(11, 15);
-      cpuMs += fields.reduce((sum, ticks) => sum + Number(ticks) * msPerTick, 0);
+      const field = statFields(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+      // proc(5): own time and that of waited-for children.
+      for (const number of [14, 15, 16, 17]) cpuMs += Number(field(number)) * msPerTick;
       const status = readFileSync(`/proc/${pid}/status`, 'latin1');
       memoryBytes += Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024;
       peakMemoryBytes += Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024;
@@ -75,11 +72,9 @@ function signalQuietly(pid: number, signal: NodeJS.Signals): void {
 /** When a process started, in clock ticks since boot as /proc has it, or undefined when there is no such process. */
 export function startTimeOf(pid: number): string | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command name, in brackets, may hold spaces and brackets; the fields after the last one do not.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const field = statFields(readFileSync(`/proc/${pid}/stat`, 'utf8'));
     // A zombie has ended; its parent just has not noticed.
-    return fields[0] === 'Z' ? undefined : fields[19];
+    return field(3) === 'Z' ? undefined : field(22);
   } catch {
     return undefined;
   }
