@@ -12,6 +12,7 @@ import { renderBanner } from './startup/banner.ts';
 import { deployExamples, exampleTryPath } from './startup/examples.ts';
 import { endWith, stopOnSignals, writePlatformFile } from './startup/process-control.ts';
 import { warningsOf } from './startup/warnings.ts';
+import { makeFullCollectionsRare } from './util/collector-settings.ts';
 import { releaseStartMemory } from './util/release-memory.ts';
 import { askForShortSlices } from './util/short-slices.ts';
 
@@ -61,6 +62,7 @@ async function main(): Promise<void> {
     }),
   );
   await writePlatformFile(parts.dataDirectory, running);
+  makeFullCollectionsRare();
   await askForShortSlices(process.pid, parts.dataDirectory);
   releaseStartMemory();
 }

@@ -9,4 +9,4 @@ hearth_find_node
 # For memory, measured in docs/performance.md ("What the process is started with"). deploy/Dockerfile has the same.
 MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-2}
 export MALLOC_ARENA_MAX
-exec "$NODE" --max-semi-space-size=8 --no-parallel-scavenge --memory-reducer-gc-count=1 dist/server/main.mjs "$@"
+exec "$NODE" --max-semi-space-size=8 --no-parallel-scavenge --memory-reducer-gc-count=1 --v8-pool-size=1 dist/server/main.mjs "$@"

@@ -304,8 +304,8 @@ export class RequestHandler {
       isWebSocket: true,
     });
     const call = this.#options.scheduler.invoke(invocation, bridge, cancellation);
-    // Opened or not, that is decided within the time of any other call. Set behind the scheduler's own: whoever still waits hears it from there.
-    const stopWaiting = clock.after(config.timeoutMs, () => {
+    // Opened or not, that is decided within the time of any other call.
+    const stopWaiting = afterDueTimers(clock, config.timeoutMs, () => {
       if (bridge.hasOpened) return;
       bridge.fail(refusal('timed_out', 'function_timeout', 'The function did not answer in time.'));
       cancellation.abort('the function did not answer the request for a WebSocket in time');
@@ -365,6 +365,21 @@ export class RequestHandler {
     if (exchange.hasStarted) exchange.cut();
     else answer(exchange, faultOfError(error));
   }
+}
+
+/**
+ * After `ms`, and after what was due by then: whoever still waits for an instance at that time hears it from the scheduler. Node keeps a list
+ * of timers for each duration, so that one set later can fire first when the event loop is late. The result cancels it.
+ */
+function afterDueTimers(clock: Clock, ms: number, run: () => void): () => void {
+  let immediate: NodeJS.Immediate | undefined;
+  const cancelTimer = clock.after(ms, () => {
+    immediate = setImmediate(run);
+  });
+  return () => {
+    cancelTimer();
+    clearImmediate(immediate);
+  };
 }
 
 /** Runtimes whose functions can accept a WebSocket. To others the request is one as any other, whose body is not waited for. */

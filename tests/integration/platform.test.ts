@@ -332,11 +332,10 @@ describe('a whole platform in its own process', () => {
   it('batches calls that wait, with one result or error each', async () => {
     await deploy(
       'batched',
-      // Longer than a busy machine takes to send more calls than there are places.
+      // One batch at a time: whatever comes while the first call runs waits for it, however slowly a busy machine sends them.
       'export const handleBatch = async (events) => { await new Promise((resolve) => setTimeout(resolve, 500)); return events.map((event) => event.n === 3 ? new Error("three") : { n: event.n, size: events.length }); };',
       {
         handler: 'index.handleBatch',
-        concurrency: 8,
         maxInstances: 1,
         batch: { maxSize: 8, windowMs: 20 },
       },

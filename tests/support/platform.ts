@@ -34,7 +34,12 @@ export interface PlatformOptions {
 
 /** What scripts/start.sh and the container image start it with. */
 export const startEnvironment = { MALLOC_ARENA_MAX: '2' } as const;
-export const startFlags = ['--max-semi-space-size=8', '--no-parallel-scavenge', '--memory-reducer-gc-count=1'] as const;
+export const startFlags = [
+  '--max-semi-space-size=8',
+  '--no-parallel-scavenge',
+  '--memory-reducer-gc-count=1',
+  '--v8-pool-size=1',
+] as const;
 
 /** The environment of a platform in a test: nothing of the caller's settings, quiet, no examples, and no Docker, whose self-test takes a second. */
 export function platformEnvironment(

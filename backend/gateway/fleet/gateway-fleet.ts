@@ -104,7 +104,9 @@ export class GatewayFleet {
       timeouts: { ...gatewayTimeouts, ...timeouts },
       stalledClientMs,
     };
-    const child = spawn(process.execPath, [program, JSON.stringify(settings)], {
+    // With what this process was started with, but for a debugger, which needs a port of its own.
+    const options = process.execArgv.filter((option) => !option.startsWith('--inspect'));
+    const child = spawn(process.execPath, [...options, program, JSON.stringify(settings)], {
       env: {},
       stdio: ['ignore', 'ignore', 'inherit'],
     });

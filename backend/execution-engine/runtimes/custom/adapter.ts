@@ -9,6 +9,7 @@ import type {
   RuntimeHealth,
   RuntimePlan,
 } from '../../../core/ports/runtime-adapter.ts';
+import { threadOptions } from '../node-threads.ts';
 import { findBootstrapIssue } from './bootstrap-file.ts';
 import { systemPrograms } from './programs.ts';
 
@@ -70,6 +71,7 @@ export class CustomAdapter implements RuntimeAdapter {
         `--max-old-space-size=${heapMb}`,
         // The least that there is: the agent keeps nothing, and a small young generation keeps its memory small.
         '--max-semi-space-size=1',
+        ...threadOptions(1),
         '--no-deprecation',
         guestAgentPath,
       ],

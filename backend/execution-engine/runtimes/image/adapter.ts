@@ -1,5 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import type { BundleIssue, RuntimeAdapter, RuntimeHealth, RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
+import { threadOptions } from '../node-threads.ts';
 
 const guestNodePath = '/hearth/node';
 const guestAgentPath = '/hearth/agent.cjs';
@@ -44,6 +45,7 @@ export class ImageAdapter implements RuntimeAdapter {
         guestNodePath,
         `--max-old-space-size=${heapMb}`,
         '--max-semi-space-size=2',
+        ...threadOptions(1),
         '--no-deprecation',
         guestAgentPath,
       ],

@@ -60,6 +60,8 @@ describe('NodejsAdapter', () => {
       '/hearth/node',
       '--max-old-space-size=76',
       '--max-semi-space-size=2',
+      '--v8-pool-size=1',
+      '--single-threaded-gc',
       '--no-deprecation',
       '/hearth/agent.cjs',
     ]);
@@ -68,6 +70,7 @@ describe('NodejsAdapter', () => {
     expect(plan.env).not.toHaveProperty('HEARTH_WAITS');
     expect(adapter().plan(limits, true).env).toMatchObject({ HEARTH_WAITS: '1' });
     expect(adapter().plan({ ...limits, memoryMb: 32 }).argv).toContain('--max-old-space-size=24');
+    expect(adapter().plan({ ...limits, cpus: 2 }).argv).toContain('--v8-pool-size=2');
     expect(adapter().plan({ ...limits, memoryMb: 2048 }).argv).toEqual(
       expect.arrayContaining(['--max-old-space-size=1536', '--max-semi-space-size=16']),
     );

@@ -4,6 +4,7 @@ import { join, posix } from 'node:path';
 import { promisify } from 'node:util';
 import type { PreparedImage, SandboxLimits } from '../../../core/ports/isolation-driver.ts';
 import type { BundleIssue, RuntimeAdapter, RuntimeHealth, RuntimePlan } from '../../../core/ports/runtime-adapter.ts';
+import { threadOptions } from '../node-threads.ts';
 
 /** Where things are inside a sandbox. */
 const guestNodePath = '/hearth/node';
@@ -89,6 +90,7 @@ export class NodejsAdapter implements RuntimeAdapter {
         guestNodePath,
         `--max-old-space-size=${heapMb}`,
         `--max-semi-space-size=${semiSpaceMb(limits.memoryMb)}`,
+        ...threadOptions(limits.cpus),
         '--no-deprecation',
         guestAgentPath,
       ],
