@@ -15,8 +15,8 @@ const run = (options: readonly string[], program: string): string =>
   execFileSync(process.execPath, [...options, '-e', program], { encoding: 'utf8' }).trim();
 
 it.each([
-  [0.05, ['--v8-pool-size=1', '--single-threaded-gc']],
-  [1, ['--v8-pool-size=1', '--single-threaded-gc']],
+  [0.05, ['--v8-pool-size=1', '--no-parallel-scavenge']],
+  [1, ['--v8-pool-size=1', '--no-parallel-scavenge']],
   [1.5, ['--v8-pool-size=2']],
   [4, ['--v8-pool-size=4']],
   [64, ['--v8-pool-size=4']],

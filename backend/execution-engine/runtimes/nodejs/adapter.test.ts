@@ -61,7 +61,7 @@ describe('NodejsAdapter', () => {
       '--max-old-space-size=76',
       '--max-semi-space-size=2',
       '--v8-pool-size=1',
-      '--single-threaded-gc',
+      '--no-parallel-scavenge',
       '--no-deprecation',
       '/hearth/agent.cjs',
     ]);
