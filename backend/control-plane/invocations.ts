@@ -4,6 +4,7 @@ import { type InvocationId, idPattern, newId } from '../../shared/ids.ts';
 import { limits } from '../../shared/limits.ts';
 import { projectOf } from '../../shared/names.ts';
 import { type CallChain, withinChain } from '../core/call-chain.ts';
+import { entryTimes } from '../core/entry-times.ts';
 import type { Invocation, InvocationReport, InvocationRequest, ResponseSink } from '../core/invocation.ts';
 import { type KeptRequest, replayObstacle } from '../core/kept-request.ts';
 import { asyncInvocation } from '../core/policies/async-invocation.ts';
@@ -68,10 +69,7 @@ export class Invocations {
 
   /** A synchronous call that is ready to run. */
   prepare({ version, qualifier }: Resolution, request: InvocationRequest, call: CallContext): Invocation {
-    const { clock } = this.#options;
-    // First, so that a call that runs into its time-out is never said to have taken less.
-    const enteredAt = clock.monotonic();
-    const acceptedAt = clock.now();
+    const { enteredAt, acceptedAt } = entryTimes(this.#options.clock);
     return {
       id: newId('invocation', acceptedAt),
       version,

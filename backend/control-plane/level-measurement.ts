@@ -1,6 +1,7 @@
 import { PlatformError } from '../../shared/errors.ts';
 import { newId } from '../../shared/ids.ts';
 import type { IsolationLevel, RuntimeName } from '../../shared/version-config.ts';
+import { entryTimes } from '../core/entry-times.ts';
 import type { Invocation, ResponseSink } from '../core/invocation.ts';
 import { unwatched } from '../core/ports/build-watcher.ts';
 import type { BundleBuilder } from '../core/ports/bundle-builder.ts';
@@ -135,16 +136,15 @@ export class LevelMeasurement {
   }
 
   #invocation(version: VersionSpec): Invocation {
-    const { clock } = this.#options;
+    const times = entryTimes(this.#options.clock);
     return {
-      id: newId('invocation'),
+      id: newId('invocation', times.acceptedAt),
       version,
       qualifier: '1',
       trigger: 'api',
       request: { kind: 'event', body: Buffer.from('{"echo":true}') },
-      acceptedAt: clock.now(),
-      enteredAt: clock.monotonic(),
-      deadlineAt: clock.now() + version.config.timeoutMs,
+      ...times,
+      deadlineAt: times.acceptedAt + version.config.timeoutMs,
       attempt: 1,
       traceparent: undefined,
       depth: 0,

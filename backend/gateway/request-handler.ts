@@ -6,6 +6,7 @@ import { isHost } from '../../shared/http-host.ts';
 import { type InvocationId, newId } from '../../shared/ids.ts';
 import { type CallChain, withinChain } from '../core/call-chain.ts';
 import { Cancellation } from '../core/cancel-signal.ts';
+import { entryTimes } from '../core/entry-times.ts';
 import type { Body, Invocation, InvocationReport } from '../core/invocation.ts';
 import type { CallChains } from '../core/ports/call-chains.ts';
 import type { Clock } from '../core/ports/clock.ts';
@@ -162,8 +163,7 @@ export class RequestHandler {
     const caller = this.#callerOf(headers);
     // The time of the function begins when its request is there: a slow upload does not use it up.
     const begin = (given: Body): void => {
-      const enteredAt = this.#options.clock.monotonic();
-      const acceptedAt = this.#options.clock.now();
+      const { enteredAt, acceptedAt } = entryTimes(this.#options.clock);
       const start = (body: Body): void => {
         const bounds = withinChain(caller, acceptedAt + config.timeoutMs);
         const invocation = invocationOf(exchange, match, headers, { id, enteredAt, acceptedAt, ...bounds, body });
@@ -292,10 +292,10 @@ export class RequestHandler {
       onGone: (why) => cancellation.abort(why),
     });
     this.#bridges.add(bridge);
-    const acceptedAt = clock.now();
+    const { enteredAt, acceptedAt } = entryTimes(clock);
     const invocation = invocationOf(exchange, match, headers, {
       id,
-      enteredAt: clock.monotonic(),
+      enteredAt,
       acceptedAt,
       ...withinChain(caller, acceptedAt + Math.max(timeouts.max, config.timeoutMs) + lastWordsMs),
       // As long as any other call.

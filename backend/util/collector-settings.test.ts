@@ -7,7 +7,12 @@ const settings = pathToFileURL(`${import.meta.dirname}/collector-settings.ts`).h
 const tagOf = (options: readonly string[], before = ''): string =>
   execFileSync(
     process.execPath,
-    [...options, '--input-type=module', '-e', `${before} console.log((await import('node:v8')).cachedDataVersionTag())`],
+    [
+      ...options,
+      '--input-type=module',
+      '-e',
+      `${before} console.log((await import('node:v8')).cachedDataVersionTag())`,
+    ],
     { encoding: 'utf8' },
   ).trim();
 
