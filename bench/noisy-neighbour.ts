@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { poolsSchema } from '../shared/api/system.ts';
 import { whyNoEngine } from '../tests/support/docker-daemon.ts';
 import { eventually, type Platform, startPlatform } from '../tests/support/platform.ts';
 import { deploy, echoSource, oneKilobyte } from './support/functions.ts';
 import { median, type Row, row, withSpread } from './support/numbers.ts';
+import { freePort, startServer, stopServer } from './support/processes.ts';
 import { progress } from './support/progress.ts';
 import { type LoadResult, load } from './support/wrk.ts';
 
@@ -102,7 +104,10 @@ const scenes: readonly Scene[] = [
   },
 ];
 
-/** A warm echo beside functions of others that take what they can get, against the same echo in quiet. */
+/**
+ * A warm echo beside functions of others that take what they can get, against the same echo in quiet; and bare node:http beside the same, which shows
+ * what of it is the host's.
+ */
 export async function noisyNeighbour(): Promise<readonly Row[]> {
   const host = process.env['DOCKER_HOST'] ?? '';
   const reason = await whyNoEngine(host);
@@ -116,33 +121,50 @@ export async function noisyNeighbour(): Promise<readonly Row[]> {
 
 async function besideNoise(isolation: string, environment: Readonly<Record<string, string>>): Promise<readonly Row[]> {
   const platform = await startPlatform({ environment: { ...environment, HEARTH_ISOLATION: isolation } });
+  const bareUrl = `http://127.0.0.1:${await freePort()}/`;
+  const echoServer = join(import.meta.dirname, 'baselines/echo-server.mjs');
+  const bare = await startServer(process.execPath, [echoServer, new URL(bareUrl).port], bareUrl);
   try {
     await deploy(platform, 'victim', echoSource);
-    await measure(platform);
+    const victimUrl = `${platform.gatewayUrl}/victim`;
+    for (const url of [victimUrl, bareUrl]) await measure(url);
     const rows: Row[] = [];
-    for (const scene of scenes) rows.push(...(await beside(platform, isolation, scene)));
+    for (const scene of scenes) rows.push(...(await beside({ platform, victimUrl, bareUrl }, isolation, scene)));
     return rows;
   } finally {
-    await platform.dispose();
+    await Promise.all([platform.dispose(), stopServer(bare)]);
   }
 }
 
-const measure = async (platform: Platform): Promise<LoadResult> =>
-  await load({ url: `${platform.gatewayUrl}/victim`, connections: 1, seconds, body: oneKilobyte });
+interface Measured {
+  readonly platform: Platform;
+  readonly victimUrl: string;
+  readonly bareUrl: string;
+}
 
-async function beside(platform: Platform, isolation: string, scene: Scene): Promise<readonly Row[]> {
-  const results: { readonly quiet: LoadResult; readonly noisy: LoadResult }[] = [];
+const measure = async (url: string): Promise<LoadResult> =>
+  await load({ url, connections: 1, seconds, body: oneKilobyte });
+
+async function beside(
+  { platform, victimUrl, bareUrl }: Measured,
+  isolation: string,
+  scene: Scene,
+): Promise<readonly Row[]> {
+  const results: { readonly quiet: LoadResult; readonly noisy: LoadResult; readonly bare: LoadResult }[] = [];
   for (let i = 0; i < rounds; i++) {
     progress(`${isolation}, ${scene.what}: round ${i + 1} of ${rounds}`);
-    const quiet = await measure(platform);
+    const quiet = await measure(victimUrl);
     const stops = await Promise.all(scene.noises.map(async (noise) => await start(platform, noise)));
-    const noisy = await measure(platform);
+    const noisy = await measure(victimUrl);
+    const bare = await measure(bareUrl);
     await Promise.all(stops.map(async (stop) => await stop()));
-    results.push({ quiet, noisy });
+    results.push({ quiet, noisy, bare });
   }
   const p50 = results.map(({ quiet, noisy }) => noisy.p50Ms / quiet.p50Ms);
   const p99 = results.map(({ quiet, noisy }) => noisy.p99Ms / quiet.p99Ms);
   const failures = results.reduce((sum, { quiet, noisy }) => sum + quiet.failures + noisy.failures, 0);
+  const p99Of = (kind: 'quiet' | 'noisy' | 'bare'): string =>
+    `${median(results.map((result) => result[kind].p99Ms)).toFixed(2)} ms`;
   const where = `echo in ${isolation} beside ${scene.what} / in quiet`;
   return [
     row(`${where}, p50`, withSpread(p50), '', undefined, p50),
@@ -152,6 +174,10 @@ async function beside(platform: Platform, isolation: string, scene: Scene): Prom
       '<= 2, none fails',
       median(p99) <= 2 && failures === 0,
       p99,
+    ),
+    row(
+      'the same, p99 in quiet; beside; of bare node:http beside',
+      (['quiet', 'noisy', 'bare'] as const).map(p99Of).join('; '),
     ),
   ];
 }
