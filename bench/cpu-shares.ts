@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCgroupMounts } from '../backend/execution-engine/drivers/support/cgroup-hierarchies.ts';
-import { poolsSchema } from '../shared/api/system.ts';
 import { eventually, type Platform, startPlatform } from '../tests/support/platform.ts';
 import { platformTree, readProcess } from '../tests/support/process-tree.ts';
 import { deploy } from './support/functions.ts';
 import { type Row, row } from './support/numbers.ts';
+import { poolsOf } from './support/pools.ts';
 import { progress } from './support/progress.ts';
 
 const tenants = 8;
@@ -67,7 +67,7 @@ export async function cpuShares(): Promise<readonly Row[]> {
 }
 
 async function expectBusy(platform: Platform): Promise<void> {
-  const { pools } = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
+  const { pools } = await poolsOf(platform);
   const busy = pools.flatMap(({ instances }) => instances).filter(({ inFlight }) => inFlight > 0).length;
   if (busy < tenants) throw new Error(`${busy} of ${tenants} are busy`);
 }

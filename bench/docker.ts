@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { poolsSchema, runtimeImagesSchema } from '../shared/api/system.ts';
+import { runtimeImagesSchema } from '../shared/api/system.ts';
 import { whyNoEngine } from '../tests/support/docker-daemon.ts';
 import { eventually, type Platform, startPlatform } from '../tests/support/platform.ts';
 import { platformTree, readProcess } from '../tests/support/process-tree.ts';
 import { deploy } from './support/functions.ts';
 import { median, type Row, row } from './support/numbers.ts';
+import { expectPreWarmed, poolsOf } from './support/pools.ts';
 import { kibOf } from './support/processes.ts';
 import { progress } from './support/progress.ts';
 
@@ -89,7 +90,7 @@ async function idleMemory(platform: Platform, host: string): Promise<readonly Ro
   progress(`waiting for ${idle} idle containers`);
   await deploy(platform, 'idle', source, { minInstances: idle, maxInstances: idle });
   await eventually(async () => {
-    const { pools } = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
+    const { pools } = await poolsOf(platform);
     const pool = pools.find(({ functionName }) => functionName === 'idle');
     if (pool?.instances.filter(({ state }) => state === 'idle').length !== idle) throw new Error('not all are idle');
   });
@@ -183,7 +184,7 @@ async function fromPreWarmed(host: string): Promise<readonly Row[]> {
     for (let i = 0; i < rounds + 1; i++) {
       progress(`round ${i} of ${rounds}`);
       await deploy(platform, `warm-${i}`, source);
-      await eventually(async () => await expectPreWarmed(platform));
+      await eventually(async () => await expectPreWarmed(platform, 'nodejs'));
       took.push(await firstByte(platform, `warm-${i}`));
       await platform.api('DELETE', `/api/v1/functions/warm-${i}`);
     }
@@ -193,10 +194,4 @@ async function fromPreWarmed(host: string): Promise<readonly Row[]> {
   } finally {
     await platform.dispose();
   }
-}
-
-async function expectPreWarmed(platform: Platform): Promise<void> {
-  const pools = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
-  if (!pools.preWarmed.some((entry) => entry.runtime === 'nodejs' && entry.count > 0))
-    throw new Error('no pre-warmed container');
 }

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { poolsSchema } from '../shared/api/system.ts';
 import { eventually, startPlatform } from '../tests/support/platform.ts';
 import { type ProcessFacts, platformTree } from '../tests/support/process-tree.ts';
 import { deploy } from './support/functions.ts';
 import { median, type Row, row } from './support/numbers.ts';
+import { poolsOf } from './support/pools.ts';
 import { kibOf } from './support/processes.ts';
 import { progress } from './support/progress.ts';
 
@@ -29,7 +29,7 @@ export async function idleInstances(): Promise<readonly Row[]> {
       await deploy(platform, `idle-${i}`, source, { memoryMb, minInstances: perFunction, maxInstances: perFunction });
     progress(`waiting for ${functions * perFunction} instances`);
     await eventually(async () => {
-      const { pools } = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
+      const { pools } = await poolsOf(platform);
       const idle = pools.flatMap((pool) => pool.instances).filter(({ state }) => state === 'idle').length;
       if (idle < functions * perFunction) throw new Error(`${idle} instances are idle`);
     }, 300_000);

@@ -1,10 +1,9 @@
-import { join } from 'node:path';
-import { poolsSchema } from '../shared/api/system.ts';
 import { whyNoEngine } from '../tests/support/docker-daemon.ts';
 import { eventually, type Platform, startPlatform } from '../tests/support/platform.ts';
+import { startBareEcho } from './support/bare-echo.ts';
 import { deploy, echoSource, oneKilobyte } from './support/functions.ts';
 import { median, type Row, row, withSpread } from './support/numbers.ts';
-import { freePort, startServer, stopServer } from './support/processes.ts';
+import { poolsOf } from './support/pools.ts';
 import { progress } from './support/progress.ts';
 import { type LoadResult, load } from './support/wrk.ts';
 
@@ -121,18 +120,17 @@ export async function noisyNeighbour(): Promise<readonly Row[]> {
 
 async function besideNoise(isolation: string, environment: Readonly<Record<string, string>>): Promise<readonly Row[]> {
   const platform = await startPlatform({ environment: { ...environment, HEARTH_ISOLATION: isolation } });
-  const bareUrl = `http://127.0.0.1:${await freePort()}/`;
-  const echoServer = join(import.meta.dirname, 'baselines/echo-server.mjs');
-  const bare = await startServer(process.execPath, [echoServer, new URL(bareUrl).port], bareUrl);
+  const bare = await startBareEcho();
   try {
     await deploy(platform, 'victim', echoSource);
     const victimUrl = `${platform.gatewayUrl}/victim`;
-    for (const url of [victimUrl, bareUrl]) await measure(url);
+    for (const url of [victimUrl, bare.url]) await measure(url);
     const rows: Row[] = [];
-    for (const scene of scenes) rows.push(...(await beside({ platform, victimUrl, bareUrl }, isolation, scene)));
+    for (const scene of scenes)
+      rows.push(...(await beside({ platform, victimUrl, bareUrl: bare.url }, isolation, scene)));
     return rows;
   } finally {
-    await Promise.all([platform.dispose(), stopServer(bare)]);
+    await Promise.all([platform.dispose(), bare.stop()]);
   }
 }
 
@@ -207,18 +205,18 @@ async function start(platform: Platform, noise: Noise): Promise<() => Promise<vo
   };
 }
 
-async function poolsOf(platform: Platform, names: readonly string[]) {
-  const { pools } = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
+async function poolsOfNoise(platform: Platform, names: readonly string[]) {
+  const { pools } = await poolsOf(platform);
   return pools.filter((pool) => names.includes(pool.functionName));
 }
 
 async function expectGone(platform: Platform, names: readonly string[]): Promise<void> {
-  const left = (await poolsOf(platform, names)).filter((pool) => pool.instances.length > 0);
+  const left = (await poolsOfNoise(platform, names)).filter((pool) => pool.instances.length > 0);
   if (left.length > 0) throw new Error(`${left.length} of ${names.length} are still there`);
 }
 
 async function expectBusy(platform: Platform, names: readonly string[]): Promise<void> {
-  const pools = await poolsOf(platform, names);
+  const pools = await poolsOfNoise(platform, names);
   const busy = pools.filter((pool) => pool.instances.some((one) => one.inFlight > 0));
   if (busy.length < names.length) throw new Error(`${busy.length} of ${names.length} are busy`);
 }

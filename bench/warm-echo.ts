@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { startPlatform } from '../tests/support/platform.ts';
+import { startBareEcho } from './support/bare-echo.ts';
 import { deploy, echoSource, oneKilobyte } from './support/functions.ts';
 import { median, type Row, row, withSpread } from './support/numbers.ts';
 import { freePort, startServer, stopServer } from './support/processes.ts';
@@ -14,7 +15,6 @@ const seconds = 4;
 
 /** Warm synchronous call, 1 KB JSON echo through the gateway and a sandboxed process, against bare node:http, workerd and functions-framework, interleaved. */
 export async function warmEcho(): Promise<readonly Row[]> {
-  const barePort = await freePort();
   const workerdPort = await freePort();
   const frameworkPort = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'hearth-workerd-'));
@@ -28,11 +28,7 @@ const config :Workerd.Config = (
 );`,
   );
   const platform = await startPlatform();
-  const bare = await startServer(
-    process.execPath,
-    [join(import.meta.dirname, 'baselines/echo-server.mjs'), String(barePort)],
-    `http://127.0.0.1:${barePort}/`,
-  );
+  const bare = await startBareEcho();
   // The program itself: workerd/bin/workerd is a script that would leave it running when it is killed.
   const fromWorkerd = createRequire(createRequire(import.meta.url).resolve('workerd/package.json'));
   const workerdBinary = fromWorkerd.resolve(
@@ -62,7 +58,7 @@ const config :Workerd.Config = (
       { handler: 'index.default', concurrency: 32, maxInstances: 1 },
     );
     const targets: Record<string, string> = {
-      bare: `http://127.0.0.1:${barePort}/`,
+      bare: bare.url,
       hearth: `${platform.gatewayUrl}/echo`,
       fetch: `${platform.gatewayUrl}/echo-fetch`,
       workerd: `http://127.0.0.1:${workerdPort}/`,
@@ -83,7 +79,7 @@ const config :Workerd.Config = (
     }
     return report(results, alone);
   } finally {
-    await Promise.all([platform.dispose(), stopServer(bare), stopServer(workerd), stopServer(framework)]);
+    await Promise.all([platform.dispose(), bare.stop(), stopServer(workerd), stopServer(framework)]);
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import { startPlatform } from '../tests/support/platform.ts';
 import { type Answered, arrivals } from './support/arrivals.ts';
+import { startBareEcho } from './support/bare-echo.ts';
 import { deploy, echoSource, oneKilobyte } from './support/functions.ts';
 import { median, percentile, type Row, row, withSpread } from './support/numbers.ts';
-import { freePort, startServer, stopServer } from './support/processes.ts';
 import { progress } from './support/progress.ts';
 
 const rounds = 5;
@@ -13,13 +12,7 @@ const goals = { p50Ms: 0.8, p99Ms: 4 };
 
 /** What a warm call adds to bare node:http when both are called 500 times a second, whatever becomes of the calls before: an echo of 1 KB of JSON, in turns. */
 export async function warmRate(): Promise<readonly Row[]> {
-  const port = await freePort();
-  const bareUrl = `http://127.0.0.1:${port}/`;
-  const bare = await startServer(
-    process.execPath,
-    [join(import.meta.dirname, 'baselines/echo-server.mjs'), String(port)],
-    bareUrl,
-  );
+  const bare = await startBareEcho();
   const platform = await startPlatform();
   try {
     await deploy(platform, 'echo', echoSource, { concurrency: 32, maxInstances: 1 });
@@ -29,7 +22,7 @@ export async function warmRate(): Promise<readonly Row[]> {
       progress(`round ${round} of ${rounds}`);
       // The first round warms up.
       const lasting = { ...load, seconds: round === 0 ? 2 : seconds };
-      const ofBare = await arrivals({ ...lasting, url: bareUrl });
+      const ofBare = await arrivals({ ...lasting, url: bare.url });
       const ofHearth = await arrivals({ ...lasting, url: `${platform.gatewayUrl}/echo` });
       if (round > 0) results.push({ bare: ofBare, hearth: ofHearth });
     }
@@ -56,6 +49,6 @@ export async function warmRate(): Promise<readonly Row[]> {
       row('refused or failed', String(failures), '0', failures === 0),
     ];
   } finally {
-    await Promise.all([platform.dispose(), stopServer(bare)]);
+    await Promise.all([platform.dispose(), bare.stop()]);
   }
 }

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 hearth_install
 hearth_find_node
 "$NODE" scripts/build.ts >&2
-# For memory, measured in docs/performance.md ("What the process is started with"). deploy/Dockerfile has the same.
+# Measured in docs/performance.md ("What the process is started with"). deploy/Dockerfile and deploy/systemd/hearth.service have the same.
 MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-2}
 export MALLOC_ARENA_MAX
 exec "$NODE" --max-semi-space-size=8 --no-parallel-scavenge --memory-reducer-gc-count=1 --v8-pool-size=1 dist/server/main.mjs "$@"

@@ -1,9 +1,9 @@
 import { Agent, get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { poolsSchema } from '../../shared/api/system.ts';
 import type { StartLayer } from '../../shared/invocation.ts';
-import { eventually, type Platform, startPlatform } from '../../tests/support/platform.ts';
+import { eventually, startPlatform } from '../../tests/support/platform.ts';
 import { deploy } from './functions.ts';
+import { expectPreWarmed } from './pools.ts';
 import { progress } from './progress.ts';
 
 /** A sandbox that has just said HELLO still gets ready; in daily life it has waited for long. Without one, the call before has made its shape one in use, and a waiting sandbox is on its way. */
@@ -67,10 +67,4 @@ async function firstByteMs(url: string, agent: Agent, layer?: StartLayer): Promi
     });
     request.once('error', reject);
   });
-}
-
-async function expectPreWarmed(platform: Platform, runtime: string): Promise<void> {
-  const pools = poolsSchema.parse(await (await platform.api('GET', '/api/v1/system/pools')).json());
-  if (!pools.preWarmed.some((entry) => entry.runtime === runtime && entry.count > 0))
-    throw new Error('no pre-warmed sandbox');
 }

@@ -32,7 +32,7 @@ export interface PlatformOptions {
   readonly dataDirectory?: string;
 }
 
-/** What scripts/start.sh and the container image start it with. */
+/** What scripts/start.sh, the container image and the service start it with. */
 export const startEnvironment = { MALLOC_ARENA_MAX: '2' } as const;
 export const startFlags = [
   '--max-semi-space-size=8',
